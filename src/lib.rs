@@ -1,0 +1,1 @@
+//! Session enrichment for LLM applications on the edge.
