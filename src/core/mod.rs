@@ -4,6 +4,7 @@
 
 pub mod enrichment;
 pub mod log;
+pub mod options;
 pub mod outbox;
 pub mod outcome;
 pub mod policy;

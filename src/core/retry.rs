@@ -1,7 +1,5 @@
 //! Which failures are worth another try, and how long to wait for it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use super::policy::{BACKOFF_BASE_MS, BACKOFF_CAP_MS};
 use super::time::Now;
 
@@ -18,16 +16,36 @@ pub fn backoff_ms(attempt: u32, random: &mut fastrand::Rng) -> u64 {
     random.u64(0..=ceiling.min(BACKOFF_CAP_MS))
 }
 
-/// Milliseconds that a `Retry-After` header asks to wait: seconds, or an HTTP date (RFC 9110,
-/// section 10.2.3). Nothing where it says neither; a date in the past asks for no wait.
-pub fn retry_after_ms(header: &str, now: Now) -> Option<u64> {
-    let header = header.trim();
-    if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(header.parse().unwrap_or(u64::MAX / 1_000).saturating_mul(1_000));
+/// A `Retry-After` header (RFC 9110, section 10.2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryAfter {
+    /// So many seconds from now.
+    Seconds(u64),
+    /// Not before this time, Unix milliseconds.
+    At(u64),
+}
+
+impl RetryAfter {
+    /// Reads a header. `date` is asked for the Unix milliseconds of what is no number: every
+    /// runtime has a parser of dates, which the core does not bring along again.
+    pub fn parse(header: &str, date: impl FnOnce(&str) -> Option<f64>) -> Option<RetryAfter> {
+        let header = header.trim();
+        if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Some(RetryAfter::Seconds(header.parse().unwrap_or(u64::MAX)));
+        }
+        // Parsers of dates take "-1" and "1.5" for years; no HTTP date is without a letter.
+        let has_letter = header.bytes().any(|byte| byte.is_ascii_alphabetic());
+        let at_ms = date(header).filter(|at_ms| has_letter && *at_ms >= 0.0)?;
+        Some(RetryAfter::At(at_ms as u64))
     }
-    let at: SystemTime = httpdate::parse_http_date(header).ok()?;
-    let at_ms = at.duration_since(UNIX_EPOCH).ok()?.as_millis() as u64;
-    Some(at_ms.saturating_sub(now.unix_ms))
+
+    /// Milliseconds to wait: zero for a date in the past.
+    pub fn wait_ms(self, now: Now) -> u64 {
+        match self {
+            RetryAfter::Seconds(seconds) => seconds.saturating_mul(1_000),
+            RetryAfter::At(at_ms) => at_ms.saturating_sub(now.unix_ms),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -57,14 +75,23 @@ mod tests {
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {
-        let now = Now { mono_ms: 5, unix_ms: 784_111_777_000 };
-        assert_eq!(retry_after_ms("3", now), Some(3_000));
-        assert_eq!(retry_after_ms(" 120 ", now), Some(120_000));
-        assert_eq!(retry_after_ms("Sun, 06 Nov 1994 08:49:47 GMT", now), Some(10_000));
-        assert_eq!(retry_after_ms("Sun, 06 Nov 1994 08:00:00 GMT", now), Some(0));
-        assert_eq!(retry_after_ms("99999999999999999999", now), Some(u64::MAX / 1_000 * 1_000));
-        for neither in ["", "soon", "-1", "1.5", "Sun, 99 Nov"] {
-            assert_eq!(retry_after_ms(neither, now), None, "{neither}");
+        let now = Now { mono_ms: 5, unix_ms: 1_000_000 };
+        let wait_ms = |header| RetryAfter::parse(header, |_| None).map(|after| after.wait_ms(now));
+        assert_eq!(wait_ms("3"), Some(3_000));
+        assert_eq!(wait_ms(" 120 "), Some(120_000));
+        assert_eq!(wait_ms("99999999999999999999"), Some(u64::MAX));
+        for neither in ["", "soon", "-1", "1.5"] {
+            assert_eq!(wait_ms(neither), None, "{neither}");
         }
+        let dated = |at_ms: f64| {
+            let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+            let asked = |asked: &str| (asked == date).then_some(at_ms);
+            RetryAfter::parse(date, asked).map(|after| after.wait_ms(now))
+        };
+        assert_eq!(dated(1_002_000.0), Some(2_000));
+        assert_eq!(dated(998_000.0), Some(0), "a date in the past asks for no wait");
+        assert_eq!(dated(f64::NAN), None);
+        let year = RetryAfter::parse("-1", |_| Some(978_307_200_000.0));
+        assert_eq!(year, None, "what only a lenient parser of dates understands is no date");
     }
 }

@@ -1,13 +1,10 @@
 //! What a tracer is told to do: options and environment variables, judged and put together.
 //! Nothing here fails: what cannot be used is said in a line for the log, and its default taken.
 
-use std::fmt;
 use std::rc::Rc;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-
 use super::log::{Level, Line};
+use super::options::{Given, Options};
 use super::policy;
 use super::redact::Redaction;
 
@@ -20,151 +17,6 @@ const KEY_VARIABLES: [&str; 3] = ["HH_INGESTION_API_KEY", "HH_API_KEY", "HONEYHI
 /// The variables a server's address is looked for in.
 const SERVER_VARIABLES: [&str; 4] =
     ["HH_API_URL", "HH_DATA_PLANE_URL", "HH_SERVER_URL", "HONEYHIVE_SERVER_URL"];
-
-/// A value as JavaScript gave it, before it is known whether it is of use.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Scalar {
-    /// Not given, null or undefined.
-    #[default]
-    Absent,
-    /// A boolean.
-    Bool(bool),
-    /// A number.
-    Number(f64),
-    /// A string.
-    Text(String),
-    /// Something else: an object, a list, a function.
-    Other,
-}
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Scalar, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Scalar;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("any value")
-            }
-            fn visit_unit<E>(self) -> Result<Scalar, E> {
-                Ok(Scalar::Absent)
-            }
-            fn visit_bool<E>(self, value: bool) -> Result<Scalar, E> {
-                Ok(Scalar::Bool(value))
-            }
-            fn visit_i64<E>(self, value: i64) -> Result<Scalar, E> {
-                Ok(Scalar::Number(value as f64))
-            }
-            fn visit_u64<E>(self, value: u64) -> Result<Scalar, E> {
-                Ok(Scalar::Number(value as f64))
-            }
-            fn visit_f64<E>(self, value: f64) -> Result<Scalar, E> {
-                Ok(Scalar::Number(value))
-            }
-            fn visit_str<E>(self, value: &str) -> Result<Scalar, E> {
-                Ok(Scalar::Text(value.to_owned()))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scalar, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Scalar::Other)
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Scalar::Other)
-            }
-        }
-        deserializer.deserialize_any(Any)
-    }
-}
-
-/// Names and what they stand for, in the order in which an object had them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pairs(pub Vec<(String, String)>);
-
-impl<'de> Deserialize<'de> for Pairs {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Pairs, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Pairs;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object of strings")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
-                }
-                Ok(Pairs(pairs))
-            }
-        }
-        deserializer.deserialize_map(Object)
-    }
-}
-
-/// What `initTracer` and `startSession` are given, as the JavaScript face hands it on.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Options {
-    /// The key; HH_INGESTION_API_KEY, then HH_API_KEY if absent.
-    pub api_key: Scalar,
-    /// A relay's ticket, instead of a key.
-    pub ticket: Scalar,
-    /// The project's name.
-    pub project: Scalar,
-    /// The environment's name.
-    pub source: Scalar,
-    /// Where the backend is.
-    pub server_url: Scalar,
-    /// Whether nothing is to be sent.
-    pub disabled: Scalar,
-    /// One attempt's limit, milliseconds.
-    pub timeout_ms: Scalar,
-    /// How long an enrichment is retried, milliseconds.
-    pub deadline_ms: Scalar,
-    /// Shortest time between two requests for one session, milliseconds.
-    pub merge_window_ms: Scalar,
-    /// Bytes of unsent enrichments held at most.
-    pub max_queue_bytes: Scalar,
-    /// How much is logged.
-    pub log_level: Scalar,
-    /// The session's name.
-    pub session_name: Scalar,
-    /// The session to continue.
-    pub session_id: Scalar,
-    /// Extra request headers.
-    pub headers: Pairs,
-    /// Key names to mask instead of the default ones.
-    pub redact_keys: Option<Vec<String>>,
-    /// Whether the default patterns are masked.
-    pub redact_patterns: bool,
-    /// Whether the core masks at all.
-    pub redact: bool,
-    /// JSON of the fields that the session starts with.
-    pub start: String,
-    /// A fresh UUID, for a session that is not continued.
-    pub new_session_id: String,
-    /// Which `fetch`: 0 is the runtime's own.
-    pub transport: u32,
-    /// Whether somebody wants to hear of what is dropped.
-    pub on_drop: bool,
-    /// The environment variables of interest.
-    pub env: Pairs,
-    /// The page's origin, in a page.
-    pub page: Option<String>,
-    /// The tracer whose settings `startSession` takes over.
-    pub parent: Option<f64>,
-}
-
-impl Options {
-    /// The value of the first of `variables` that is set; an empty one counts as unset.
-    fn variable<'a>(&'a self, variables: &[&'static str]) -> Option<(&'static str, &'a str)> {
-        variables.iter().find_map(|name| {
-            let (_, value) = self.env.0.iter().find(|(set, _)| set == name)?;
-            (!value.trim().is_empty()).then_some((*name, value.as_str()))
-        })
-    }
-}
 
 /// Where requests go and what they carry: all that decides which server's which project hears
 /// of a session. Two tracers that agree in all of it speak of the same session by the same id.
@@ -214,45 +66,39 @@ impl Settings {
     pub fn resolve(options: &Options, log: &mut Vec<Line>) -> Settings {
         let verbose = options.variable(&["HH_VERBOSE"]).is_some_and(|(_, value)| is_true(value));
         let mut log_level = if verbose { Level::Debug } else { Level::Warn };
-        match &options.log_level {
-            Scalar::Absent => {}
-            Scalar::Text(name) if Level::named(name).is_some() => {
+        match options.get("logLevel") {
+            Given::Absent => {}
+            Given::Text(name) if Level::named(name).is_some() => {
                 log_level = Level::named(name).unwrap_or(log_level);
             }
             _ => log.push(Line::warn("`logLevel` must be \"silent\", \"error\", \"warn\", \"info\" or \"debug\": \"warn\" is taken")),
         }
         let mut milliseconds =
-            |name, given, default| number(name, given, default, policy::MAX_TIMER_MS, log);
+            |name, options, default| number(name, options, default, policy::MAX_TIMER_MS, log);
         Settings {
-            timeout_ms: milliseconds("timeoutMs", &options.timeout_ms, policy::TIMEOUT_MS).max(1),
-            deadline_ms: milliseconds("deadlineMs", &options.deadline_ms, policy::DEADLINE_MS),
-            merge_window_ms: milliseconds(
-                "mergeWindowMs",
-                &options.merge_window_ms,
-                policy::MERGE_WINDOW_MS,
-            ),
+            timeout_ms: milliseconds("timeoutMs", options, policy::TIMEOUT_MS).max(1),
+            deadline_ms: milliseconds("deadlineMs", options, policy::DEADLINE_MS),
+            merge_window_ms: milliseconds("mergeWindowMs", options, policy::MERGE_WINDOW_MS),
             max_queue_bytes: number(
                 "maxQueueBytes",
-                &options.max_queue_bytes,
+                options,
                 policy::MAX_QUEUE_BYTES,
                 1 << 53,
                 log,
             ),
-            project: text("project", &options.project, log)
+            project: text("project", options, log)
                 .or(options.variable(&["HH_PROJECT"]).map(|(_, value)| value.trim()))
                 .map(Into::into),
-            source: text("source", &options.source, log)
+            source: text("source", options, log)
                 .or(options.variable(&["HH_SOURCE"]).map(|(_, value)| value.trim()))
                 .unwrap_or("dev")
                 .into(),
-            session_name: text("sessionName", &options.session_name, log)
+            session_name: text("sessionName", options, log)
                 .or(options.variable(&["HH_SESSION_NAME"]).map(|(_, value)| value.trim()))
                 .unwrap_or("session")
                 .into(),
-            redaction: options
-                .redact
-                .then(|| Redaction::new(options.redact_keys.as_deref(), options.redact_patterns)),
-            on_drop: options.on_drop,
+            redaction: redaction(options),
+            on_drop: options.is_true("onDrop"),
             log_level,
             destination: destination(options, log).map(Rc::new),
         }
@@ -261,21 +107,33 @@ impl Settings {
 
 /// The session's name in `options`, or nothing if it has none of use.
 pub fn session_name<'a>(options: &'a Options, log: &mut Vec<Line>) -> Option<&'a str> {
-    text("sessionName", &options.session_name, log)
+    text("sessionName", options, log)
 }
 
 /// The session to continue, if `options` name one of use.
 pub fn session_id<'a>(options: &'a Options, log: &mut Vec<Line>) -> Option<&'a str> {
-    text("sessionId", &options.session_id, log)
+    text("sessionId", options, log)
+}
+
+fn redaction(options: &Options) -> Option<Redaction> {
+    let keys: Option<Vec<String>> = match options.get("redactKeys") {
+        Given::List(keys) => {
+            Some(keys.iter().filter_map(Given::as_text).map(str::to_owned).collect())
+        }
+        _ => None,
+    };
+    options
+        .is_true("redact")
+        .then(|| Redaction::new(keys.as_deref(), options.is_true("redactPatterns")))
 }
 
 fn destination(options: &Options, log: &mut Vec<Line>) -> Option<Destination> {
     let test_mode = options.variable(&["HH_TEST_MODE"]).is_some_and(|(_, value)| is_true(value));
-    if options.disabled == Scalar::Bool(true) || (options.disabled == Scalar::Absent && test_mode) {
-        return None;
-    }
-    if !matches!(options.disabled, Scalar::Absent | Scalar::Bool(_)) {
-        log.push(Line::warn("`disabled` must be true or false: false is taken"));
+    match options.get("disabled") {
+        Given::Bool(true) => return None,
+        Given::Absent if test_mode => return None,
+        Given::Absent | Given::Bool(false) => {}
+        _ => log.push(Line::warn("`disabled` must be true or false: false is taken")),
     }
     let authorization = ["Bearer ", &key(options, log)?].concat();
     let (server, foreign) = server(options, log)?;
@@ -283,7 +141,7 @@ fn destination(options: &Options, log: &mut Vec<Line>) -> Option<Destination> {
         ("authorization".to_owned(), authorization),
         ("content-type".to_owned(), "application/json".to_owned()),
     ];
-    for (name, value) in &options.headers.0 {
+    for (name, value) in options.get("headers").texts() {
         let name = name.to_ascii_lowercase();
         if foreign {
             log.push(Line::warn(["the header `", &name, "` is left out: from a page, another origin is sent only authorization and content-type"].concat()));
@@ -297,14 +155,14 @@ fn destination(options: &Options, log: &mut Vec<Line>) -> Option<Destination> {
                 .concat(),
             ));
         } else if headers.iter().all(|(taken, _)| *taken != name) {
-            headers.push((name, value.clone()));
+            headers.push((name, value.to_owned()));
         } else {
             log.push(Line::warn(
                 ["the header `", &name, "` is left out: the tracer sets it"].concat(),
             ));
         }
     }
-    let transport = options.transport;
+    let transport = options.number("transport") as u32;
     let mut identity = [&*server, " ", &transport.to_string()].concat();
     for (name, value) in &headers {
         identity.extend(["\n", name, ":", value]);
@@ -316,9 +174,9 @@ fn destination(options: &Options, log: &mut Vec<Line>) -> Option<Destination> {
 
 /// The key or ticket to send.
 fn key(options: &Options, log: &mut Vec<Line>) -> Option<String> {
-    let ticket = text("ticket", &options.ticket, log).map(|ticket| ("ticket", ticket));
-    let own = || match &options.api_key {
-        Scalar::Text(key) if !key.trim().is_empty() => Some(("apiKey", key.as_str())),
+    let ticket = text("ticket", options, log).map(|ticket| ("ticket", ticket));
+    let own = || match options.text("apiKey") {
+        Some(key) if !key.trim().is_empty() => Some(("apiKey", key)),
         _ => None,
     };
     let Some((name, given)) = ticket.or_else(own).or_else(|| options.variable(&KEY_VARIABLES))
@@ -339,12 +197,12 @@ fn key(options: &Options, log: &mut Vec<Line>) -> Option<String> {
 
 /// The server's address, and whether it is of another origin than the page.
 fn server(options: &Options, log: &mut Vec<Line>) -> Option<(String, bool)> {
-    let (name, given) = text("serverUrl", &options.server_url, log)
+    let (name, given) = text("serverUrl", options, log)
         .map(|url| ("serverUrl", url))
         .or_else(|| options.variable(&SERVER_VARIABLES))
         .unwrap_or(("serverUrl", DEFAULT_SERVER));
     let url = given.trim().trim_end_matches('/');
-    let own_origin = options.page.as_deref().map(|page| page.trim_end_matches('/'));
+    let own_origin = options.text("page").map(|page| page.trim_end_matches('/'));
     if let Some(origin) = own_origin
         && given.trim().starts_with('/')
         && !given.trim().starts_with("//")
@@ -409,10 +267,10 @@ fn is_true(value: &str) -> bool {
 }
 
 /// The option's text; nothing where it is absent or empty, or, with a warning, no text.
-fn text<'a>(name: &str, given: &'a Scalar, log: &mut Vec<Line>) -> Option<&'a str> {
-    match given {
-        Scalar::Text(text) if !text.trim().is_empty() => Some(text),
-        Scalar::Absent | Scalar::Text(_) => None,
+fn text<'a>(name: &str, options: &'a Options, log: &mut Vec<Line>) -> Option<&'a str> {
+    match options.get(name) {
+        Given::Text(text) if !text.trim().is_empty() => Some(text),
+        Given::Absent | Given::Text(_) => None,
         _ => {
             log.push(Line::warn(["`", name, "` must be a string: its default is taken"].concat()));
             None
@@ -421,10 +279,10 @@ fn text<'a>(name: &str, given: &'a Scalar, log: &mut Vec<Line>) -> Option<&'a st
 }
 
 /// The option's number, at most `limit`; its default where it is absent or, with a warning, none.
-fn number(name: &str, given: &Scalar, default: u64, limit: u64, log: &mut Vec<Line>) -> u64 {
-    match given {
-        Scalar::Absent => default,
-        Scalar::Number(number) if *number >= 0.0 => (*number as u64).min(limit),
+fn number(name: &str, options: &Options, default: u64, limit: u64, log: &mut Vec<Line>) -> u64 {
+    match options.get(name) {
+        Given::Absent => default,
+        Given::Number(number) if *number >= 0.0 => (*number as u64).min(limit),
         _ => {
             let default_text = default.to_string();
             log.push(Line::warn(
@@ -439,12 +297,13 @@ fn number(name: &str, given: &Scalar, default: u64, limit: u64, log: &mut Vec<Li
 mod tests {
     use super::*;
 
-    fn pairs(pairs: &[(&str, &str)]) -> Pairs {
-        Pairs(pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect())
-    }
+    use crate::core::options::tests::options;
+    use serde_json::{Value, json};
 
-    fn with_env(pairs: &[(&str, &str)]) -> Options {
-        Options { env: self::pairs(pairs), ..Options::default() }
+    fn with_env(env: &[(&str, &str)]) -> Options {
+        let env: serde_json::Map<String, Value> =
+            env.iter().map(|(name, value)| ((*name).into(), json!(value))).collect();
+        options(json!({ "env": env }))
     }
 
     fn resolve(options: &Options) -> (Settings, Vec<Line>) {
@@ -480,15 +339,16 @@ mod tests {
 
     #[test]
     fn options_come_before_variables_and_a_ticket_before_a_key() {
-        let mut options = with_env(&[("HH_API_KEY", "env"), ("HH_API_URL", "https://env.example")]);
-        options.api_key = Scalar::Text("own".into());
-        options.server_url = Scalar::Text("https://own.example".into());
-        let (settings, _) = resolve(&options);
+        let env = json!({"HH_API_KEY": "env", "HH_API_URL": "https://env.example"});
+        let own = json!({"apiKey": "own", "serverUrl": "https://own.example", "env": env});
+        let (settings, _) = resolve(&options(own.clone()));
         let destination = settings.destination.unwrap();
         assert_eq!(destination.headers[0].1, "Bearer own");
         assert_eq!(destination.server, "https://own.example");
-        options.ticket = Scalar::Text("tk".into());
-        assert_eq!(resolve(&options).0.destination.unwrap().headers[0].1, "Bearer tk");
+        let mut ticket = own;
+        ticket["ticket"] = json!("tk");
+        let destination = resolve(&options(ticket)).0.destination.unwrap();
+        assert_eq!(destination.headers[0].1, "Bearer tk");
     }
 
     #[test]
@@ -548,16 +408,16 @@ mod tests {
 
     #[test]
     fn in_a_page_a_foreign_server_gets_no_header_of_ours() {
-        let mut options = with_env(&[("HH_API_KEY", "k")]);
-        options.page = Some("https://shop.example".into());
-        options.headers = pairs(&[("X-Team", "a")]);
         for (url, sent, foreign) in [
             ("/honeyhive/", "https://shop.example/honeyhive", false),
             ("https://shop.example/hh", "https://shop.example/hh", false),
             ("https://shop.example.evil/hh", "https://shop.example.evil/hh", true),
             ("https://api.example", "https://api.example", true),
         ] {
-            options.server_url = Scalar::Text(url.into());
+            let options = options(json!({
+                "apiKey": "k", "serverUrl": url, "page": "https://shop.example",
+                "headers": {"X-Team": "a"},
+            }));
             let destination = resolve(&options).0.destination.unwrap();
             assert_eq!(destination.server, sent);
             assert_eq!(destination.client_headers, !foreign, "{url}");
@@ -567,19 +427,11 @@ mod tests {
 
     #[test]
     fn options_of_the_wrong_type_cost_only_themselves() {
-        let mut options = with_env(&[("HH_API_KEY", "k")]);
-        options.timeout_ms = Scalar::Text("soon".into());
-        options.deadline_ms = Scalar::Number(f64::NAN);
-        options.merge_window_ms = Scalar::Number(-1.0);
-        options.max_queue_bytes = Scalar::Other;
-        options.log_level = Scalar::Text("loud".into());
-        options.source = Scalar::Number(3.0);
-        options.headers = pairs(&[
-            ("bad name", "x"),
-            ("x-café", "x"),
-            ("x-a", "snow☃"),
-            ("Authorization", "other"),
-        ]);
+        let options = options(json!({
+            "apiKey": "k", "timeoutMs": "soon", "deadlineMs": [], "mergeWindowMs": -1.0,
+            "maxQueueBytes": {}, "logLevel": "loud", "source": 3,
+            "headers": {"bad name": "x", "x-café": "x", "x-a": "snow☃", "Authorization": "other"},
+        }));
         let (settings, log) = resolve(&options);
         assert_eq!(settings.timeout_ms, policy::TIMEOUT_MS);
         assert_eq!(settings.deadline_ms, policy::DEADLINE_MS);
@@ -596,8 +448,7 @@ mod tests {
     fn test_mode_and_disabled_send_nothing_and_need_no_key() {
         let (settings, log) = resolve(&with_env(&[("HH_TEST_MODE", "true")]));
         assert!(settings.destination.is_none() && log.is_empty());
-        let disabled = Options { disabled: Scalar::Bool(true), ..Options::default() };
-        let (settings, log) = resolve(&disabled);
+        let (settings, log) = resolve(&options(json!({"disabled": true})));
         assert!(settings.destination.is_none() && log.is_empty());
     }
 }

@@ -2,7 +2,7 @@
 //! deployments. Facts from its OpenAPI document (Data Plane API 1.1.0).
 
 use super::enrichment::{Field, Merged, Object, members};
-use super::retry::{may_pass, retry_after_ms};
+use super::retry::{RetryAfter, may_pass};
 use super::session::{Origin, SessionId, Start};
 use super::settings::Destination;
 use super::time::Now;
@@ -54,8 +54,8 @@ pub enum Answer {
     Http {
         /// The status; 0 where a browser hides that it is a redirect.
         status: u16,
-        /// The `Retry-After` header, as it came.
-        retry_after: Option<String>,
+        /// The `Retry-After` header, if there was one.
+        retry_after: Option<RetryAfter>,
         /// The body, or as much of it as came.
         body: String,
     },
@@ -226,7 +226,7 @@ pub fn judge(answer: &Answer, is_start: bool, routes: Routes, now: Now) -> Verdi
         Answer::None { why } => {
             return Verdict::Retry { after_ms: None, why: why.clone() };
         }
-        Answer::Http { status, retry_after, body } => (*status, retry_after, body.trim_start()),
+        Answer::Http { status, retry_after, body } => (*status, *retry_after, body.trim_start()),
     };
     match status {
         200..=299 if body.starts_with('<') => {
@@ -245,7 +245,7 @@ pub fn judge(answer: &Answer, is_start: bool, routes: Routes, now: Now) -> Verdi
             _ => Verdict::Refused(Refusal::Request { status, why: said(body) }),
         },
         _ if may_pass(status) => Verdict::Retry {
-            after_ms: retry_after.as_deref().and_then(|header| retry_after_ms(header, now)),
+            after_ms: retry_after.map(|header| header.wait_ms(now)),
             why: ["status ", &status.to_string()].concat(),
         },
         _ => Verdict::Refused(Refusal::Request { status, why: said(body) }),
@@ -328,8 +328,11 @@ mod tests {
 
     #[test]
     fn what_may_pass_is_retried_when_the_server_says() {
-        let answer =
-            Answer::Http { status: 503, retry_after: Some("2".into()), body: String::new() };
+        let answer = Answer::Http {
+            status: 503,
+            retry_after: Some(RetryAfter::Seconds(2)),
+            body: String::new(),
+        };
         assert!(matches!(
             judge(&answer, false, Routes::V1, NOW),
             Verdict::Retry { after_ms: Some(2_000), .. }

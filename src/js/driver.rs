@@ -5,7 +5,6 @@
 //! timers, fetches and calls of its own scope, sends only what its scope is concerned with, and
 //! is held alive by its scope's `waitUntil`.
 
-use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Poll, Waker};
@@ -27,22 +26,35 @@ const LOOK_ACROSS_MS: u64 = 20;
 
 /// The loops that run, by scope.
 #[derive(Default)]
-pub struct Drivers(BTreeMap<u64, Driver>);
+pub struct Drivers(Vec<Driver>);
+
+impl Drivers {
+    fn get(&mut self, scope: u64) -> Option<&mut Driver> {
+        self.0.iter_mut().find(|driver| driver.scope == scope)
+    }
+
+    fn remove(&mut self, scope: u64) {
+        self.0.retain(|driver| driver.scope != scope);
+    }
+}
 
 #[derive(Default)]
 struct Driver {
+    scope: u64,
     is_called: bool,
     waker: Option<Waker>,
-    flights: u32,
+    flights: i32,
 }
 
 /// Something happened in `scope`: its loop looks at it, in a microtask of its own.
 pub fn wake(scope: u64) {
     let waker = state::with(|state| {
-        let is_new = !state.drivers.0.contains_key(&scope);
-        let driver = state.drivers.0.entry(scope).or_default();
-        driver.is_called = true;
-        if is_new { Err(state.host.clone()) } else { Ok(driver.waker.take()) }
+        if let Some(driver) = state.drivers.get(scope) {
+            driver.is_called = true;
+            return Ok(driver.waker.take());
+        }
+        state.drivers.0.push(Driver { scope, ..Driver::default() });
+        Err(state.host.clone())
     });
     match waker {
         Some(Ok(waker)) => waker.into_iter().for_each(Waker::wake),
@@ -64,17 +76,21 @@ async fn drive(scope: u64) {
         let Some(ms) = rest(scope) else { return };
         let Some(sleep) = Sleep::start(ms) else {
             // No timers here: what waits goes out with the next call that comes.
-            state::with(|state| state.drivers.0.remove(&scope));
+            state::with(|state| state.drivers.remove(scope));
             return;
         };
         let mut sleep = pin!(sleep);
         poll_fn(|context| {
             let is_called = state::with(|state| {
-                let driver = state.drivers.0.entry(scope).or_default();
+                let driver = state.drivers.get(scope)?;
                 driver.waker = Some(context.waker().clone());
-                std::mem::take(&mut driver.is_called)
+                Some(std::mem::take(&mut driver.is_called))
             });
-            if is_called == Some(true) { Poll::Ready(()) } else { sleep.as_mut().poll(context) }
+            if is_called.flatten() == Some(true) {
+                Poll::Ready(())
+            } else {
+                sleep.as_mut().poll(context)
+            }
         })
         .await;
     }
@@ -85,12 +101,12 @@ async fn drive(scope: u64) {
 fn rest(scope: u64) -> Option<u64> {
     state::with(|state| {
         if !state.registry.is_busy(scope) {
-            state.drivers.0.remove(&scope);
+            state.drivers.remove(scope);
             return None;
         }
         let wake_at = state.registry.wake_at().unwrap_or(u64::MAX);
         let ms = wake_at.saturating_sub(now().mono_ms);
-        let flights = state.drivers.0.get(&scope).map_or(0, |driver| driver.flights);
+        let flights = state.drivers.get(scope).map_or(0, |driver| driver.flights);
         let looks_across = scope != 0 && flights == 0;
         Some(ms.min(if looks_across { LOOK_ACROSS_MS } else { i32::MAX as u64 }))
     })
@@ -112,13 +128,11 @@ fn carry_out(output: Output, scope: u64, host: Host) {
     // A host that throws has nobody else to tell; the core goes on.
     let _ = match output {
         Output::Send { flight, transport, timeout_ms, request } => {
-            state::with(|state| state.drivers.0.entry(scope).or_default().flights += 1);
+            count_flight(scope, 1);
             spawn_local(async move {
                 let answer = fetch::send(&host, transport, timeout_ms, request).await;
-                state::with(|state| {
-                    state.registry.answered(flight, &answer, now());
-                    state.drivers.0.entry(scope).or_default().flights -= 1;
-                });
+                state::with(|state| state.registry.answered(flight, &answer, now()));
+                count_flight(scope, -1);
                 wake(scope);
             });
             Ok(())
@@ -131,6 +145,14 @@ fn carry_out(output: Output, scope: u64, host: Host) {
         Output::Adopted { tracer, session_id } => host.adopted(tracer as f64, session_id.as_str()),
         Output::Log(line) => host.log(line.level.name(), &line.message),
     };
+}
+
+fn count_flight(scope: u64, change: i32) {
+    state::with(|state| {
+        if let Some(driver) = state.drivers.get(scope) {
+            driver.flights += change;
+        }
+    });
 }
 
 /// As `Delivery` or `FlushReport`.

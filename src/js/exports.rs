@@ -7,8 +7,8 @@
 
 use wasm_bindgen::prelude::*;
 
+use crate::core::options::Options;
 use crate::core::registry::Registry;
-use crate::core::settings::Options;
 
 use super::clock::now;
 use super::driver::{self, Drivers};
@@ -24,10 +24,10 @@ pub fn connect(host: Host, seed: f64) {
 
 /// Starts a session and makes a tracer for it. The network is not waited for.
 ///
-/// Returns `{ tracer, sessionId, sessionName, project, source, enabled }`.
+/// `options` is an object as [`Options`] describes it. Returns `{ tracer, sessionId, sessionName, project, source, enabled }`.
 #[wasm_bindgen(js_name = initTracer)]
 pub fn init_tracer(options: JsValue, scope: f64) -> JsValue {
-    let options: Options = serde_wasm_bindgen::from_value(options).unwrap_or_default();
+    let options = Options::of(serde_wasm_bindgen::from_value(options).unwrap_or_default());
     let scope = scope as u64;
     let info = state::with(|state| state.registry.init(&options, scope, now()));
     driver::wake(scope);

@@ -13,6 +13,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::AbortController;
 
+use crate::core::retry::RetryAfter;
 use crate::core::wire::{Answer, Request};
 
 use super::host::Host;
@@ -70,7 +71,10 @@ pub async fn send(host: &Host, transport: u32, timeout_ms: u64, request: Request
     }
     Answer::Http {
         status: status as u16,
-        retry_after: retry_after.ok().and_then(|value| value.as_string()),
+        retry_after: retry_after
+            .ok()
+            .and_then(|value| value.as_string())
+            .and_then(|header| RetryAfter::parse(&header, |date| Some(js_sys::Date::parse(date)))),
         body: body.and_then(Result::ok).and_then(|body| body.as_string()).unwrap_or_default(),
     }
 }

@@ -70,7 +70,7 @@ impl Registry {
         let given = members(json).unwrap_or_default();
         let mut increments = Vec::with_capacity(given.len());
         for (key, value) in given {
-            match value.parse::<f64>() {
+            match serde_json::from_str::<f64>(value) {
                 Ok(increment) if increment.is_finite() => increments.push((key, increment)),
                 _ => self.log(
                     tracer,
@@ -105,7 +105,7 @@ impl Registry {
         let mut json = String::from("{\"metrics\":");
         let mut metrics = Object::open(&mut json);
         for (key, total) in &totals {
-            metrics = metrics.member(key, &total.to_string());
+            metrics = metrics.member(key, &serde_json::to_string(total).unwrap_or_default());
         }
         metrics.close();
         json.push('}');

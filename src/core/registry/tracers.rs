@@ -5,10 +5,11 @@ use std::rc::Rc;
 use super::Registry;
 use crate::core::enrichment::Enrichment;
 use crate::core::log::Line;
+use crate::core::options::Options;
 use crate::core::outbox::Kind;
 use crate::core::outcome::{Reason, Refused, TracerInfo};
 use crate::core::session::{Description, Origin, SessionId, Start};
-use crate::core::settings::{self, Options, Settings};
+use crate::core::settings::{self, Settings};
 use crate::core::time::Now;
 use crate::core::tracer::{Counts, Tracer};
 
@@ -17,14 +18,14 @@ impl Registry {
     /// send is disabled, and says why in the log.
     pub fn init(&mut self, options: &Options, scope: u64, now: Now) -> TracerInfo {
         let mut log = Vec::new();
-        let parent = options.parent.and_then(|parent| self.tracers.get(parent as u64));
+        let parent = self.tracers.get(options.number("parent"));
         let settings = match parent {
             Some(parent) => parent.settings.clone(),
             None => Rc::new(Settings::resolve(options, &mut log)),
         };
         let named = settings::session_id(options, &mut log).and_then(SessionId::new);
         let origin = if named.is_some() { Origin::Named } else { Origin::New };
-        let new_id = || SessionId::new(&options.new_session_id);
+        let new_id = || options.text("newSessionId").and_then(SessionId::new);
         let session_id =
             named.or_else(new_id).unwrap_or_else(|| SessionId::random(&mut self.random));
         let session_name: Rc<str> = settings::session_name(options, &mut log)
@@ -65,7 +66,8 @@ impl Registry {
         log.into_iter().for_each(|line| self.log_at(level, line));
         if let Some(outbox) = outbox {
             let start = Start { origin, description: Some(description) };
-            self.start(tracer, outbox, start, &options.start, scope, now);
+            let fields = options.text("start").filter(|fields| !fields.is_empty()).unwrap_or("{}");
+            self.start(tracer, outbox, start, fields, scope, now);
         }
         info
     }
@@ -79,7 +81,6 @@ impl Registry {
         scope: u64,
         now: Now,
     ) {
-        let fields = if fields.is_empty() { "{}" } else { fields };
         let enrichment = self.read(tracer, fields.to_owned()).and_then(|enrichment| {
             self.has_room_for(&enrichment, outbox, tracer)?;
             Ok(enrichment)
