@@ -159,6 +159,16 @@ test("overlapping requests of one session are found, those of two are not", asyn
   assert.equal(together.overlaps.samples[0].session, ids[0]);
 });
 
+test("reading back and preflights are no writes, and do not count as such", async (t) => {
+  const { call, start, update, stored, stats } = await backendFor(t);
+  const { session_id: id } = await start();
+  await stored(id);
+  await call("OPTIONS", `/v1/events/${id}`);
+  await update(id, {});
+  const { inFlight, timestamps } = await stats();
+  assert.deepEqual([inFlight.now, inFlight.maxPerSession, timestamps.missing], [0, 1, 2]);
+});
+
 test("timestamps that go back and writes stored twice are found", async (t) => {
   const { ok, start, faults, call, stats } = await backendFor(t);
   const { session_id: id } = await start();
