@@ -93,7 +93,7 @@ impl Registry {
         let id = self.number();
         let part = self.part(id, Kind::Start, tracer, enrichment, scope, now);
         self.change(outbox, now, |outbox| {
-            outbox.start_with(start);
+            outbox.start_with(start, now);
             outbox.accept(part);
         });
         if let Some(tracer) = self.tracers.get_mut(tracer) {
