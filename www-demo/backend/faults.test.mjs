@@ -56,6 +56,7 @@ async function faulty(t, rules) {
       { metadata: { sent: true } },
       /** @type {any} */ (init),
     );
+  const last = async () => (await backend.requests()).at(-1);
   return {
     ...backend,
     id,
@@ -65,7 +66,6 @@ async function faulty(t, rules) {
     async giveUp() {
       const leaving = new AbortController();
       const left = assert.rejects(put({ signal: leaving.signal }), { name: "AbortError" });
-      const last = async () => (await backend.requests()).at(-1);
       await eventually(last, (each) => each.fault !== null && each.fate === "pending");
       leaving.abort();
       await left;
@@ -384,14 +384,14 @@ test("without a server a cut shows as an answer that breaks off", async () => {
    * @param {string} path
    * @param {unknown} body
    */
-  const call = (method, path, body) =>
-    backend.fetch(
-      new Request(`http://backend${path}`, {
-        method,
-        headers: { authorization: "Bearer k", "content-type": "application/json" },
-        body: JSON.stringify(body),
-      }),
-    );
+  const call = (method, path, body) => {
+    const init = {
+      method,
+      headers: { authorization: "Bearer k", "content-type": "application/json" },
+      body: JSON.stringify(body),
+    };
+    return backend.fetch(new Request(`http://backend${path}`, init));
+  };
   assert.equal((await call("POST", "/v1/sessions", {})).status, 200);
   for (const cut of ["before", "after", "mid-body"]) {
     await call("PUT", "/_local/faults", [{ cut }]);
