@@ -221,6 +221,32 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
   });
 }
 
+test("a visitor who leaves in the middle of an answer still has it stored", async () => {
+  const leave = new AbortController();
+  const answer = await fetch(`${demo.url}/api/chat`, {
+    method: "POST",
+    body: JSON.stringify({ message: "Which honey is mild?", visitor: { id: "v" } }),
+    signal: leave.signal,
+  });
+  assert.ok(answer.body);
+  let read = "";
+  for await (const chunk of answer.body.pipeThrough(new TextDecoderStream())) {
+    read += chunk;
+    if (read.includes('"type":"text"')) break;
+  }
+  leave.abort();
+  assert.ok(!read.includes('"type":"answer"'), "the answer is not whole yet");
+  const id = /"sessionId":"([^"]+)"/.exec(read)?.[1] ?? "";
+  const until = Date.now() + 10_000;
+  let session = await readSession(id);
+  while (!session.outputs.answer && Date.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    session = await readSession(id);
+  }
+  assert.match(String(session.outputs.answer), /least sweet of the three/);
+  assert.equal(session.metrics.model_calls, 2);
+});
+
 test("no key reaches the page, and the forwarder passes the session routes only", async () => {
   for (const path of ["/", "/page.js", "/page.css"]) {
     const served = await fetch(demo.url + path);

@@ -18,7 +18,9 @@ const farewell = find(document, "#farewell", HTMLFormElement);
 const farewellOutcome = find(farewell, ".outcome", HTMLElement);
 const panel = sessionPanel();
 
-/** @type {{ id: string, feedback: Feedback } | undefined} */
+/** @typedef {{ id: string, feedback?: Promise<Feedback> }} Conversation */
+
+/** @type {Conversation | undefined} */
 let conversation;
 
 const visitor = {
@@ -43,9 +45,9 @@ function setBusy(busy) {
   log.ariaBusy = String(busy);
 }
 
-/** @param {string} sessionId */
-async function begin(sessionId) {
-  const feedback = await openFeedback(sessionId, {
+/** Opened with the first rating. @param {Conversation} rated */
+function feedbackOf(rated) {
+  rated.feedback ??= openFeedback(rated.id, {
     onEnriched(fields, delivery) {
       const mark = panel.add("This page", fields);
       void delivery.then((result) =>
@@ -53,7 +55,7 @@ async function begin(sessionId) {
       );
     },
   });
-  conversation = { id: sessionId, feedback };
+  return rated.feedback;
 }
 
 /** @param {string} message */
@@ -62,51 +64,61 @@ async function ask(message) {
   welcome.hidden = true;
   addQuestion(log, message);
   const answer = addAnswer(log, async (number, rating) => {
+    // Not before the Worker is done: a session that the page started would have no inputs.
+    await turn;
     if (!conversation) throw new Error("An answer is rated before its conversation began.");
-    return conversation.feedback.rateAnswer(number, rating);
+    return (await feedbackOf(conversation)).rateAnswer(number, rating);
   });
+  const turn = follow(answer, message).catch((error) => {
+    answer.fail(sentence(error));
+    setBusy(false);
+  });
+  await turn;
+}
+
+/** Shows what the Worker says until it has said all. @param {ReturnType<typeof addAnswer>} answer @param {string} message */
+async function follow(answer, message) {
   /** @type {Mark[]} */
   const marks = [];
-  try {
-    for await (const event of sendMessage("", {
-      message,
-      conversation: conversation?.id,
-      visitor,
-    })) {
-      switch (event.type) {
-        case "session":
-          panel.begin(event);
-          if (!conversation) await begin(event.sessionId);
-          break;
-        case "enriched":
-          marks.push(panel.add("Worker", event.fields));
-          break;
-        case "counted":
-          panel.count(event.metrics);
-          marks.push(panel.add("Worker", { metrics: event.metrics }, "+"));
-          break;
-        case "text":
-          answer.grow(event.text);
-          break;
-        case "answer":
-          answer.finish(event);
-          setBusy(false);
-          break;
-        case "failed":
-          answer.fail(event.message);
-          break;
-        case "stored":
-          for (const mark of marks) {
-            if (event.dropped === 0 && event.pending === 0) mark.stored();
-            else mark.lost(`${event.dropped} given up, ${event.pending} unsent in this turn`);
-          }
-      }
+  let isOver = false;
+  for await (const event of sendMessage("", { message, conversation: conversation?.id, visitor })) {
+    switch (event.type) {
+      case "session":
+        panel.begin(event);
+        conversation ??= { id: event.sessionId };
+        break;
+      case "enriched":
+        marks.push(panel.add("Worker", event.fields));
+        break;
+      case "counted":
+        panel.count(event.metrics);
+        marks.push(panel.add("Worker", { metrics: event.metrics }, "+"));
+        break;
+      case "text":
+        answer.grow(event.text);
+        break;
+      case "answer":
+        answer.finish(event);
+        isOver = true;
+        setBusy(false);
+        break;
+      case "failed":
+        answer.fail(event.message);
+        isOver = true;
+        setBusy(false);
+        break;
+      case "stored":
+        for (const mark of marks) {
+          if (event.dropped === 0 && event.pending === 0) mark.stored();
+          else mark.lost(`${event.dropped} given up, ${event.pending} unsent in this turn`);
+        }
     }
-  } catch (error) {
-    answer.fail(error instanceof Error ? error.message : String(error));
   }
-  setBusy(false);
+  if (!isOver) throw new Error("The answer broke off. Please try again.");
 }
+
+/** @param {unknown} error */
+const sentence = (error) => (error instanceof Error ? error.message : String(error));
 
 function submit() {
   const message = field.value.trim();
@@ -147,7 +159,7 @@ end.addEventListener("click", async () => {
     log.scrollTop = log.scrollHeight;
     find(farewell, "input", HTMLInputElement).focus();
   } catch (error) {
-    addAnswer(log, () => Promise.reject(error)).fail(String(error));
+    addAnswer(log, () => Promise.reject(error)).fail(sentence(error));
     setBusy(false);
   }
 });
@@ -156,11 +168,13 @@ farewell.addEventListener("change", async () => {
   const rating = Number(new FormData(farewell).get("rating"));
   if (!conversation || !rating) return;
   farewellOutcome.textContent = "Saving…";
-  farewellOutcome.textContent = outcomeOf(await conversation.feedback.rateConversation(rating));
+  farewellOutcome.textContent = outcomeOf(
+    await (await feedbackOf(conversation)).rateConversation(rating),
+  );
 });
 
 find(farewell, "#again", HTMLButtonElement).addEventListener("click", () => {
-  void conversation?.feedback.close();
+  void conversation?.feedback?.then((feedback) => feedback.close());
   conversation = undefined;
   farewell.reset();
   farewellOutcome.textContent = "";
