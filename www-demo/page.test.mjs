@@ -190,6 +190,18 @@ test("a failed turn is shown, stored with its error, and followed by one that wo
   await context.close();
 });
 
+test("an answer that breaks off is called so, and the visitor can go on", async () => {
+  await withPage(DESKTOP, async (page) => {
+    const begun = `data: ${JSON.stringify({ type: "text", text: "Acacia is" })}\n\n`;
+    await page.route("**/api/chat", (route) => route.fulfill({ body: begun }), { times: 1 });
+    await page.getByLabel("Your message").fill("Which honey is mild?");
+    await page.keyboard.press("Enter");
+    await page.getByText("Acacia is … The answer broke off. Please try again.").waitFor();
+    await ask(page, "Which honey is mild?", 1);
+    assert.equal((await storedSession(page)).outputs.turns, 1);
+  });
+});
+
 for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
   test(`on a desktop, ${colorScheme}: axe finds nothing`, async () => {
     await withPage({ ...DESKTOP, colorScheme, reducedMotion: "reduce" }, async (page) => {

@@ -14,8 +14,6 @@ import { initTracer } from "honeyhive-edge";
 export async function openFeedback(sessionId, { serverUrl = "/honeyhive", onEnriched } = {}) {
   const tracer = await initTracer({
     sessionId,
-    sessionName: "honey-shop-chat",
-    source: "www-demo",
     serverUrl,
     // No key reaches the page, and there is no relay yet that hands out tickets: the Worker's
     // forwarder puts its own key in the place of this word.

@@ -11,7 +11,6 @@ import { EXPERIMENT, variantFor } from "./variants.js";
 /** @typedef {{ id: string, locale: string, device: string }} Visitor */
 /** @typedef {import("honeyhive-edge").Enrichment} Enrichment */
 
-/** The page's part (page/feedback.js) names the same two. */
 const SESSION = { sessionName: "honey-shop-chat", source: "www-demo" };
 
 /** A message that begins so fails, to show what a failed turn leaves in the session. */
@@ -79,7 +78,7 @@ export async function answerTurn({ message, conversation: id, visitor }, env, ct
 
     try {
       // Each request has a tracer of its own, so this one is told where the totals stand.
-      if (before) void tracer.enrichSession({ metrics: before.totals });
+      if (before?.totals.model_calls) void tracer.enrichSession({ metrics: before.totals });
       const desk = connectModel(env, message.startsWith(FAIL) ? NO_MODEL : model);
 
       enrich({ metadata: { status: "in_progress", workflow_step: "understand", turn: number } });
