@@ -29,9 +29,13 @@ const server = (env) => ({ apiKey: env.HH_API_KEY, serverUrl: env.HH_API_URL });
  * @param {ExecutionContext} ctx
  * @returns {Promise<Response | undefined>} undefined if there is no such conversation.
  */
-export async function answerTurn({ message, conversation: id, visitor }, env, ctx) {
-  const before = id === undefined ? undefined : await conversationOf(env, id).load();
-  if (id !== undefined && !before) return undefined;
+export async function answerTurn({ message, conversation: known, visitor }, env, ctx) {
+  const before = known === undefined ? undefined : await conversationOf(env, known).load();
+  if (known !== undefined && !before) return undefined;
+
+  const id = known ?? crypto.randomUUID();
+  const conversation = conversationOf(env, id);
+  if (!before) await conversation.begin(visitor.id, Date.now());
 
   const { variant, prompt, temperature } = variantFor(before?.visitorId ?? visitor.id);
   const model = env.OPENAI_MODEL;
@@ -44,13 +48,12 @@ export async function answerTurn({ message, conversation: id, visitor }, env, ct
   const tracer = await initTracer({
     ...server(env),
     ...SESSION,
-    ...(before ? { sessionId: id } : start),
+    ...(before ? {} : start),
+    sessionId: id,
   });
-  const conversation = conversationOf(env, tracer.sessionId);
-  if (!before) await conversation.begin(visitor.id, Date.now());
 
   const { body, send, end } = eventStream();
-  send({ type: "session", sessionId: tracer.sessionId, variant, model });
+  send({ type: "session", sessionId: id, variant, model });
   if (!before) send({ type: "enriched", fields: start });
   ctx.waitUntil(run().finally(end));
   return new Response(body, {
