@@ -31,7 +31,7 @@ import { traffic } from "./traffic.js";
  * @property {number} [maxBodyBytes] over this a request is refused with 413; 5,000,000. HoneyHive says
  *   "5 MB": the smaller of the two readings, so that who passes here passes there
  * @property {number} [logRecords] requests kept in the log; 50,000
- * @property {number} [logBytes] bytes of their bodies kept; 64 MiB
+ * @property {number} [logBytes] characters of their bodies kept; 64 Mi
  */
 
 /**
@@ -60,8 +60,16 @@ import { traffic } from "./traffic.js";
 
 /** @typedef {Map<string, number>} Tally */
 
-/** @typedef {{Bindings: {connection?: Connection}, Variables: {run: Run, exchange: Exchange, json: unknown}}} Env */
+/** @typedef {{Bindings: {connection?: Connection}, Variables: {run: Run, exchange: Exchange, body: Body}}} Env */
 /** @typedef {import("hono").Context<Env>} Context */
+
+const ROUTES = new Set([
+  "/v1/sessions",
+  "/v1/sessions/:id",
+  "/v1/events/:id",
+  "/session/start",
+  "/events",
+]);
 
 const PAGE_SIZE = 50;
 const LARGEST_PAGE = 1000;
@@ -261,18 +269,20 @@ export function createBackend({
     c.set("exchange", exchange);
     if (isWrite) mine.traffic.opened();
 
-    const response = await carriedOut(c, mine, exchange, next);
-
-    if (exchange.fate === "pending") {
-      exchange.fate = "answered";
-      exchange.status = response.status;
+    try {
+      const response = await carriedOut(c, mine, exchange, next, isWrite);
+      if (exchange.fate === "pending") {
+        exchange.fate = "answered";
+        exchange.status = response.status;
+      }
+      return response;
+    } finally {
+      exchange.ms = Date.now() - exchange.at;
+      if (isWrite) mine.traffic.ended(exchange);
+      count(mine.counts.byRoute, routeOf(exchange));
+      count(mine.counts.byFate, exchange.fate);
+      if (exchange.status !== null) count(mine.counts.byStatus, `${exchange.status}`);
     }
-    exchange.ms = Date.now() - exchange.at;
-    if (isWrite) mine.traffic.ended(exchange);
-    count(mine.counts.byRoute, routeOf(exchange));
-    count(mine.counts.byFate, exchange.fate);
-    if (exchange.status !== null) count(mine.counts.byStatus, `${exchange.status}`);
-    return response;
   }
 
   /**
@@ -280,9 +290,10 @@ export function createBackend({
    * @param {Run} mine
    * @param {Exchange} exchange
    * @param {() => Promise<void>} next
+   * @param {boolean} isWrite
    * @returns {Promise<Response>}
    */
-  async function carriedOut(c, mine, exchange, next) {
+  async function carriedOut(c, mine, exchange, next, isWrite) {
     /** @type {Body} */
     let body;
     try {
@@ -291,27 +302,25 @@ export function createBackend({
       return cut(c, exchange, "client-left");
     }
     if (mine.over.signal.aborted) return cut(c, exchange, "reset");
-    if (body.text !== null) {
-      const json = parsed(body.text);
-      exchange.isJson = json !== undefined;
-      exchange.session = namedSession(exchange, json);
-      mine.log.body(exchange, body.text, body.bytes);
-      c.set("json", json);
-    }
-    if (exchange.session !== null && exchange.method !== "GET") mine.traffic.identified(exchange);
+    exchange.bytes = body.bytes;
+    exchange.isJson = body.json !== undefined;
+    exchange.session = namedSession(exchange, body.json);
+    mine.log.body(exchange, body.text);
+    if (isWrite && exchange.session !== null) mine.traffic.identified(exchange);
+    c.set("body", body);
 
     const fault = mine.faults.choose(exchange);
     if (!fault) {
-      await answered();
+      await next();
       return c.res;
     }
 
     const { rule } = fault;
     exchange.fault = fault.index;
-    const late = rule.stored || rule.cut === "after";
-    if (!late && !(await held(c, mine, exchange, fault.delayMs))) return cut(c, exchange);
-    if (fault.carriesOut) await answered();
-    if (late && !(await held(c, mine, exchange, fault.delayMs))) return cut(c, exchange);
+    const isLate = rule.stored || rule.cut === "after";
+    if (!isLate && !(await held(c, mine, exchange, fault.delayMs))) return cut(c, exchange);
+    if (fault.carriesOut) await next();
+    if (isLate && !(await held(c, mine, exchange, fault.delayMs))) return cut(c, exchange);
 
     if (rule.hang) {
       await held(c, mine, exchange, Infinity);
@@ -319,20 +328,13 @@ export function createBackend({
     }
     if (rule.cut === "before") return cut(c, exchange, "cut-before");
     if (rule.cut === "after") return cut(c, exchange, "cut-after");
-    let answer = hasAnswer(rule) ? answerOf(rule, Date.now()) : c.res;
+    const answer = hasAnswer(rule) ? answerOf(rule, Date.now()) : c.res;
     if (rule.cut === "mid-body") {
       exchange.fate = "cut-mid-body";
       exchange.status = answer.status;
-      answer = await broken(answer, c.env.connection);
-    } else if (rule.trickle) {
-      answer = await trickled(answer, rule.trickle);
+      return broken(answer, c.env.connection);
     }
-    return answer;
-
-    async function answered() {
-      if (body.problem) c.res = refusal(c, ...body.problem);
-      else await next();
-    }
+    return rule.trickle ? trickled(answer, rule.trickle) : answer;
   }
 
   /**
@@ -365,7 +367,7 @@ export function createBackend({
       method: exchange.method,
       path: exchange.path,
       timestamp: exchange.timestamp,
-      body: c.get("json"),
+      body: c.get("body").json,
     });
     c.get("run").traffic.stored(exchange);
   }
@@ -424,6 +426,9 @@ function bearer(header) {
  * @returns {unknown} what the body says in JSON
  */
 function bodyOf(c) {
+  const { problem, bytes, json } = c.get("body");
+  if (problem) throw problem;
+  if (bytes === 0) throw new ApiError(400, "BAD_REQUEST", "body is missing");
   const type = c.req.header("content-type") ?? "";
   if (!/^application\/(?:[\w.+-]+\+)?json *(?:; *charset *= *"?utf-8"? *)?$/i.test(type)) {
     throw new ApiError(415, "UNSUPPORTED_MEDIA_TYPE", "content-type must be application/json");
@@ -431,16 +436,16 @@ function bodyOf(c) {
   if (!/^(?:identity)?$/i.test(c.req.header("content-encoding") ?? "")) {
     throw new ApiError(415, "UNSUPPORTED_MEDIA_TYPE", "content-encoding is not supported");
   }
-  const json = c.get("json");
   if (json === undefined) throw new ApiError(400, "BAD_REQUEST", "body is not valid JSON");
   return json;
 }
 
 /**
  * @typedef {object} Body
- * @property {string | null} text null where it was not kept
- * @property {number} bytes
- * @property {[status: number, errorCode: string, message: string]} [problem] why no route gets to see it
+ * @property {string} text empty where it was too large to keep
+ * @property {number} bytes as announced or, without that, as read
+ * @property {unknown} json undefined where it is none
+ * @property {ApiError} [problem] why no route takes it
  */
 
 /**
@@ -449,23 +454,31 @@ function bodyOf(c) {
  * @returns {Promise<Body>} rejects if the client leaves while sending
  */
 async function readBody(request, most) {
-  if (request.method === "GET" || request.method === "HEAD") return { text: "", bytes: 0 };
-  const announced = request.headers.get("content-length");
-  /** @type {Body["problem"]} */
-  const tooLarge = [413, "PAYLOAD_TOO_LARGE", `body is over ${most} bytes`];
-  if (announced !== null && Number(announced) > most) {
-    return { text: null, bytes: Number(announced), problem: tooLarge };
+  if (request.method === "GET" || request.method === "HEAD") {
+    return { text: "", bytes: 0, json: undefined };
   }
+  const announced = request.headers.get("content-length");
+  if (announced !== null && Number(announced) > most) return tooLarge(Number(announced), most);
   const buffer = await (announced === null ? readUpTo(request, most) : request.arrayBuffer());
-  if (buffer === null) return { text: null, bytes: most, problem: tooLarge };
+  if (buffer === null) return tooLarge(most, most);
   const bytes = buffer.byteLength;
   try {
-    return { text: new TextDecoder("utf-8", { fatal: true }).decode(buffer), bytes };
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(buffer);
+    return { text, bytes, json: parsed(text) };
   } catch {
-    /** @type {Body["problem"]} */
-    const problem = [400, "BAD_REQUEST", "body is not valid UTF-8"];
-    return { text: new TextDecoder().decode(buffer), bytes, problem };
+    const problem = new ApiError(400, "BAD_REQUEST", "body is not valid UTF-8");
+    return { text: new TextDecoder().decode(buffer), bytes, json: undefined, problem };
   }
+}
+
+/**
+ * @param {number} bytes
+ * @param {number} most
+ * @returns {Body}
+ */
+function tooLarge(bytes, most) {
+  const problem = new ApiError(413, "PAYLOAD_TOO_LARGE", `body is over ${most} bytes`);
+  return { text: "", bytes, json: undefined, problem };
 }
 
 /**
@@ -662,5 +675,6 @@ function count(tally, name) {
  * @param {Exchange} exchange
  */
 function routeOf({ method, path }) {
-  return `${method} ${path.replace(/^(\/v1\/(?:events|sessions)\/)[^/]+$/, "$1:id")}`;
+  const route = path.replace(/^(\/v1\/(?:events|sessions)\/)[^/]+$/, "$1:id");
+  return `${method} ${ROUTES.has(route) ? route : "elsewhere"}`;
 }

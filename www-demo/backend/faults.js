@@ -6,9 +6,10 @@ import * as v from "valibot";
 import { errorBody } from "./errors.js";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));
-const milliseconds = v.pipe(v.number(), v.minValue(0));
+// No timer runs longer: beyond that it would fire at once.
+const milliseconds = v.pipe(v.number(), v.minValue(0), v.maxValue(2 ** 31 - 1));
 
-const rule = v.strictObject({
+const ruleFields = v.strictObject({
   // What is left out matches all. Without a method, writes (POST, PUT) alone are hit, so that
   // reading back and preflights go on; to hit those, name GET or OPTIONS.
   match: v.optional(
@@ -49,7 +50,10 @@ const rule = v.strictObject({
   trickle: v.optional(v.strictObject({ bytes: count, everyMs: milliseconds })), // a slow body
 });
 
-/** @typedef {v.InferOutput<typeof rule>} Rule */
+/** @typedef {v.InferOutput<typeof ruleFields>} Rule */
+
+// Headers that HTTP forbids show here, not when the rule fires.
+const rule = v.pipe(ruleFields, v.check(isAnswerable, "has headers that cannot be sent"));
 
 /** Body of PUT /_local/faults; a bare list of rules stands for {rules}. */
 export const faultsSchema = v.strictObject({
@@ -138,8 +142,18 @@ export function hasAnswer(each) {
   );
 }
 
+/** @param {Rule} each */
+function isAnswerable(each) {
+  try {
+    answerOf(each, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Statuses that have no body. */
-const BODILESS = new Set([204, 205, 304]);
+const bodiless = new Set([204, 205, 304]);
 
 /**
  * @param {Rule} each one that has an answer
@@ -160,7 +174,7 @@ export function answerOf(each, now) {
   const [type, text] = content(each, status);
   if (type !== null) headers.set("content-type", type);
   for (const [name, value] of Object.entries(each.headers)) headers.set(name, value);
-  return new Response(BODILESS.has(status) ? null : text, { status, headers });
+  return new Response(bodiless.has(status) ? null : text, { status, headers });
 }
 
 /** @param {Rule} each */

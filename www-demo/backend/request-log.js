@@ -1,5 +1,7 @@
 // Every request the product routes got and how each ended, for tests and the viewer. Bounded in
-// number and in bytes: the oldest go first. No judgement here; traffic.js has that.
+// number and in size: the oldest go first. No judgement here; traffic.js has that.
+
+import { Fifo } from "./fifo.js";
 
 /**
  * How a request ended. "client-left": the client closed the connection before it was answered.
@@ -18,7 +20,7 @@
  * @property {string | null} key from Authorization: Bearer
  * @property {string | null} session the session id that path or body name, or that the server gave
  * @property {string | null} timestamp hh-client-timestamp, decimal nanoseconds
- * @property {string} raw the body as text
+ * @property {string} raw the body as text; empty where it was too large to keep
  * @property {boolean} isJson whether raw is JSON
  * @property {number} bytes the body's length
  * @property {boolean} stored whether the request changed what is stored
@@ -30,28 +32,24 @@
 
 /**
  * @param {{records: number, bytes: number, forget: (exchange: Exchange) => void}} options
- *   most records kept; most bytes of bodies kept; told of each record that is let go
+ *   most records kept; most characters of bodies kept; told of each record that is let go
  */
 export function requestLog({ records, bytes, forget }) {
-  /** @type {(Exchange | undefined)[]} */
-  const kept = [];
-  let first = 0; // index of the oldest record still kept
+  /** @type {Fifo<Exchange>} */
+  const kept = new Fifo();
   let total = 0;
   let held = 0;
 
-  // The newest stays, however large.
-  const isFull = () => held > bytes && kept.length - first > 1;
+  const oldestSeq = () => total - kept.length + 1;
 
-  const evict = () => {
-    const oldest = /** @type {Exchange} */ (kept[first]);
-    kept[first] = undefined;
-    first += 1;
-    held -= oldest.bytes;
-    forget(oldest);
-    // Moving the rest down only now and then keeps each eviction cheap.
-    if (first >= 1024 && first * 2 >= kept.length) {
-      kept.splice(0, first);
-      first = 0;
+  // The newest stays, however large.
+  const isFull = () => kept.length > records || (held > bytes && kept.length > 1);
+
+  const shrink = () => {
+    while (isFull()) {
+      const oldest = /** @type {Exchange} */ (kept.shift());
+      held -= oldest.raw.length;
+      forget(oldest);
     }
   };
 
@@ -78,22 +76,21 @@ export function requestLog({ records, bytes, forget }) {
         ms: null,
       };
       kept.push(exchange);
-      if (kept.length - first > records) evict();
+      shrink();
       return exchange;
     },
 
     /**
+     * Adds the body, which comes after the head.
      * @param {Exchange} exchange
      * @param {string} raw
-     * @param {number} length bytes
      */
-    body(exchange, raw, length) {
-      // A record that was let go while its body was still coming no longer counts.
-      if (exchange.seq <= total - (kept.length - first)) return;
+    body(exchange, raw) {
+      // The record may have been let go while its body was still coming.
+      if (exchange.seq < oldestSeq()) return;
       exchange.raw = raw;
-      exchange.bytes = length;
-      held += length;
-      while (isFull()) evict();
+      held += raw.length;
+      shrink();
     },
 
     /**
@@ -101,18 +98,17 @@ export function requestLog({ records, bytes, forget }) {
      * @returns {Exchange[]} oldest first
      */
     read({ since = 0, session, limit = Infinity }) {
-      const oldest = total - (kept.length - first) + 1;
-      const from = first + Math.max(0, since + 1 - oldest);
       const found = [];
-      for (let i = from; i < kept.length && found.length < limit; i += 1) {
-        const exchange = /** @type {Exchange} */ (kept[i]);
+      const first = Math.max(0, since + 1 - oldestSeq());
+      for (let i = first; i < kept.length && found.length < limit; i += 1) {
+        const exchange = /** @type {Exchange} */ (kept.at(i));
         if (session === undefined || exchange.session === session) found.push(exchange);
       }
       return found;
     },
 
-    /** `bytes`: of the bodies kept. */
-    size: () => ({ total, kept: kept.length - first, bytes: held }),
+    /** `characters`: of the bodies kept. */
+    size: () => ({ total, kept: kept.length, characters: held }),
   };
 }
 

@@ -2,6 +2,8 @@
 // merging here. The interface is synchronous, as SQLite inside a Durable Object is: between reading
 // a session and writing it back nothing else may run.
 
+import { Fifo } from "./fifo.js";
+
 /** @typedef {import("./session.js").SessionEvent} SessionEvent */
 
 /**
@@ -41,21 +43,40 @@
  * @property {() => void} clear
  */
 
-/** @returns {Store} */
-export function memoryStore() {
-  /** @typedef {StoredSession & {timeline: Change[]}} Row */
-  /** @type {Map<string, Row[]>} by session id: one row for each key that has it */
+/**
+ * @param {{sessions?: number}} [options] sessions kept, no end to them unless given: the oldest go first
+ * @returns {Store}
+ */
+export function memoryStore({ sessions = Infinity } = {}) {
+  /** @type {Fifo<StoredSession>} in the order of creation */
+  let rows = new Fifo();
+  /** @type {Map<string, StoredSession[]>} by session id: one for each key that has it */
   let byId = new Map();
-  /** @type {Row[]} at index number - 1 */
-  let rows = [];
-  /** @type {Map<string, Row[]>} each in the order of creation */
-  let byKey = new Map();
+  /** @type {WeakMap<StoredSession, Change[]>} */
+  const timelines = new WeakMap();
+  let created = 0;
 
   /**
    * @param {string} key
    * @param {string} id
    */
   const find = (key, id) => byId.get(id)?.find((row) => row.key === key);
+
+  /** @param {StoredSession} row */
+  const add = (row) => {
+    rows.push(row);
+    const same = byId.get(row.event.event_id);
+    if (same) same.push(row);
+    else byId.set(row.event.event_id, [row]);
+  };
+
+  const forgetOldest = () => {
+    const oldest = /** @type {StoredSession} */ (rows.shift());
+    const id = oldest.event.event_id;
+    const others = byId.get(id)?.filter((row) => row !== oldest);
+    if (others?.length) byId.set(id, others);
+    else byId.delete(id);
+  };
 
   return {
     read: find,
@@ -66,70 +87,41 @@ export function memoryStore() {
         row.event = event;
         row.changes += 1;
         row.updatedAt = change.at;
-        row.timeline.push(change);
+        timelines.get(row)?.push(change);
         return;
       }
-      const made = {
-        key,
-        number: rows.length + 1,
-        event,
-        changes: 1,
-        updatedAt: change.at,
-        timeline: [change],
-      };
-      rows.push(made);
-      push(byId, event.event_id, made);
-      push(byKey, key, made);
+      created += 1;
+      const made = { key, number: created, event, changes: 1, updatedAt: change.at };
+      timelines.set(made, [change]);
+      add(made);
+      if (rows.length > sessions) forgetOldest();
     },
 
-    timeline: (key, id) => find(key, id)?.timeline ?? [],
+    timeline(key, id) {
+      const row = find(key, id);
+      return (row && timelines.get(row)) ?? [];
+    },
 
     find: (id) => byId.get(id) ?? [],
 
     list({ key, limit, before = Infinity }) {
-      const all = key === undefined ? rows : (byKey.get(key) ?? []);
-      const end = firstAtLeast(all, before);
-      const start = Math.max(0, end - limit);
-      return {
-        sessions: all.slice(start, end).toReversed(),
-        before: start > 0 ? (all[start]?.number ?? null) : null,
-      };
+      const found = [];
+      const oldest = created - rows.length + 1;
+      for (let i = Math.min(rows.length, before - oldest) - 1; i >= 0; i -= 1) {
+        const row = /** @type {StoredSession} */ (rows.at(i));
+        if (key !== undefined && row.key !== key) continue;
+        if (found.length === limit) return { sessions: found, before: row.number + 1 };
+        found.push(row);
+      }
+      return { sessions: found, before: null };
     },
 
     count: () => rows.length,
 
     clear() {
+      rows = new Fifo();
       byId = new Map();
-      byKey = new Map();
-      rows = [];
+      created = 0;
     },
   };
-}
-
-/**
- * @template T
- * @param {Map<string, T[]>} map
- * @param {string} key
- * @param {T} value
- */
-function push(map, key, value) {
-  const list = map.get(key);
-  if (list) list.push(value);
-  else map.set(key, [value]);
-}
-
-/**
- * @param {{number: number}[]} rows ascending by number
- * @param {number} number
- * @returns {number} the index of the first row whose number is at least that
- */
-function firstAtLeast(rows, number) {
-  let low = 0;
-  let high = rows.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (/** @type {{number: number}} */ (rows[middle]).number < number) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -1,8 +1,12 @@
 // Watches how clients behave on the wire: requests in flight, requests of one session that overlap,
-// timestamps that go backwards, and the same write stored twice. It only counts; it refuses nothing.
-// Writes alone (POST, PUT) are watched.
+// timestamps that go backwards, and the same write stored twice. It only counts: HoneyHive orders a
+// client's requests by timestamp, this backend applies them as they come and tells. Writes alone
+// (POST, PUT) are watched.
 
 /** @typedef {import("./request-log.js").Exchange} Exchange */
+
+/** Clients whose latest timestamp is remembered: a run of a million sessions is not to fill the memory. */
+const CLIENTS = 100_000;
 
 /** A finding is kept in full this often; after that it is only counted. */
 const SAMPLES = 100;
@@ -58,7 +62,12 @@ export function traffic() {
         const before = latest.get(client);
         if (before !== undefined && isLess(timestamp, before)) {
           outOfOrder.add({ session: exchange.session, seq: exchange.seq, timestamp, before });
-        } else latest.set(client, timestamp);
+        } else {
+          latest.delete(client); // so that it goes to the end of the map's order
+          latest.set(client, timestamp);
+          if (latest.size > CLIENTS)
+            latest.delete(/** @type {string} */ (latest.keys().next().value));
+        }
       }
     },
 
