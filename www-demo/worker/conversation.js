@@ -1,11 +1,16 @@
 // What must outlive a request: one Durable Object a conversation, with its messages and totals.
 // It talks to nobody; turn.js reads it before an answer and adds to it after.
 
-import { DurableObject } from "cloudflare:workers";
+import * as workers from "cloudflare:workers";
 
 /** @typedef {import("./model.js").Message} Message */
 /** @typedef {import("./model.js").Used} Used */
 /** @typedef {{ startedAt: number, visitorId: string, messages: Message[], totals: Partial<Used> }} State */
+/** @typedef {{ get(key: string): Promise<any>, put(key: string, value: unknown): Promise<void> }} Storage */
+
+const DurableObject = /** @type {new (...given: any[]) => { ctx: { storage: Storage } }} */ (
+  workers.DurableObject
+);
 
 export class Conversation extends DurableObject {
   /** @returns {Promise<State | undefined>} */
