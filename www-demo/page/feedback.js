@@ -2,6 +2,7 @@
 // where the demo uses honeyhive-edge in the browser. No DOM: script.mjs uses it in Node.
 
 import { initTracer } from "honeyhive-edge";
+import { SESSION } from "../session.js";
 
 /** @typedef {import("honeyhive-edge").Delivery} Delivery */
 /** @typedef {{ thumb?: "up" | "down", comment?: string }} Rating */
@@ -13,6 +14,7 @@ import { initTracer } from "honeyhive-edge";
  */
 export async function openFeedback(sessionId, { serverUrl = "/honeyhive", onEnriched } = {}) {
   const tracer = await initTracer({
+    ...SESSION,
     sessionId,
     serverUrl,
     // No key reaches the page, and there is no relay yet that hands out tickets: the Worker's

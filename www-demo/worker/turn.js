@@ -2,6 +2,7 @@
 // as it happens. Here is where the demo uses honeyhive-edge on the server.
 
 import { initTracer } from "honeyhive-edge";
+import { SESSION } from "../session.js";
 import { eventStream } from "./events.js";
 import { connectModel } from "./model.js";
 import { EXPERIMENT, variantFor } from "./variants.js";
@@ -10,8 +11,6 @@ import { EXPERIMENT, variantFor } from "./variants.js";
 /** @typedef {import("./env.js").ExecutionContext} ExecutionContext */
 /** @typedef {{ id: string, locale: string, device: string }} Visitor */
 /** @typedef {import("honeyhive-edge").Enrichment} Enrichment */
-
-const SESSION = { sessionName: "honey-shop-chat", source: "www-demo" };
 
 /** A message that begins so fails, to show what a failed turn leaves in the session. */
 const FAIL = "/fail";
