@@ -117,14 +117,13 @@ describe("bundled for a page", { concurrency: 1 }, () => {
         host: "127.0.0.1",
         port: 0,
         hmr: false,
-        proxy: { "/__what": site.url, "/__report": site.url },
       },
     });
     await server.listen();
     t.after(() => server.close());
     const url = server.resolvedUrls?.local[0];
     assert.ok(url);
-    await runsInPage(t, site, () => browser.visit(url));
+    await runsInPage(t, site, () => browser.visit(`${url}?site=${site.url}`));
   });
 });
 

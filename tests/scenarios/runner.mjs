@@ -100,16 +100,19 @@ function watchUncaught() {
   /** @type {string[]} */
   let seen = [];
   const note = (/** @type {unknown} */ reason) => void seen.push(describe(reason));
-  const { process } = /** @type {any} */ (globalThis);
-  const byProcess = typeof process?.on === "function" && typeof process.off === "function";
+  const { process, EdgeRuntime } = /** @type {any} */ (globalThis);
+  // Next's edge runtime has a process whose methods throw.
+  const byProcess =
+    EdgeRuntime === undefined &&
+    typeof process?.on === "function" && typeof process.off === "function";
   const byEvent = typeof globalThis.addEventListener === "function";
 
   const onError = (/** @type {any} */ event) => {
-    event.preventDefault();
+    event.preventDefault?.();
     note(event.error ?? event.message);
   };
   const onRejection = (/** @type {any} */ event) => {
-    event.preventDefault();
+    event.preventDefault?.();
     note(event.reason);
   };
   if (byProcess) {

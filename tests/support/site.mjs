@@ -14,19 +14,26 @@ const types = /** @type {Record<string, string>} */ ({
   ".css": "text/css",
 });
 
-/** For a page: runs what the site says, and reports. `api` is imported by whoever uses this. */
+/**
+ * For a page: runs what the site says, and reports. Where somebody else serves the page, its query
+ * names the site.
+ */
 export const pageScript = (/** @type {string} */ specifier) => `
   import * as api from ${JSON.stringify(specifier)};
   import { runScenarios } from "./scenarios/runner.mjs";
 
-  async function main() {
-    const what = await (await fetch("/__what")).json();
-    const report = await runScenarios({ api, ...what });
-    await fetch("/__report", { method: "POST", body: JSON.stringify(report) });
+  const site = new URLSearchParams(location.search).get("site") ?? "";
+  const tell = (report) => fetch(site + "/__report", { method: "POST", body: JSON.stringify(report) });
+
+  export async function main() {
+    try {
+      const what = await (await fetch(site + "/__what")).json();
+      await tell(await runScenarios({ api, ...what }));
+    } catch (error) {
+      await tell({ failed: String(error.stack) });
+    }
   }
-  void main().catch((error) =>
-    fetch("/__report", { method: "POST", body: JSON.stringify({ failed: String(error.stack) }) }),
-  );
+  void main();
 `;
 
 export const pageHtml = (/** @type {string} */ script) => `<!doctype html>
@@ -53,6 +60,7 @@ export async function serveSite(folder, { headers = {} } = {}) {
 
   const server = createServer(async (request, response) => {
     const path = new URL(request.url ?? "/", "http://site").pathname;
+    response.setHeader("access-control-allow-origin", "*");
     if (path === "/__what") {
       response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(what));
       return;
