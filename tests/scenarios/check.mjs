@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { checkGuide } from "../guide/check.mjs";
 import { KEYS } from "../support/backends.mjs";
+import { check as blocked } from "./blocked.check.mjs";
 import { check as fields } from "./fields.check.mjs";
 import { check as hostileFetch } from "./hostile-fetch.check.mjs";
 import { check as misconfigured } from "./misconfigured.check.mjs";
@@ -34,6 +35,9 @@ const checks = {
   trap,
 };
 
+/** Scenarios that want a runtime prepared for them. */
+const particular = { blocked };
+
 /**
  * Every scenario that needs no environment of its own. The trap has to see the first instance made;
  * the witness is loud and comes last.
@@ -53,7 +57,7 @@ export async function checkReport(t, report, { names, backends }) {
       assert.equal(result.error, undefined, result.error);
       if (name === "witness") return checkWitness(result);
       assert.deepEqual(result.uncaught, []);
-      await checks[name](result, backends);
+      await { ...checks, ...particular }[name](result, backends);
     });
   }
 }

@@ -2,6 +2,7 @@
 // does; its <name>.check.mjs says, in the test's own process, what has to have come of it.
 
 import * as guide from "../guide/examples.mjs";
+import { run as blocked } from "./blocked.mjs";
 import { run as environment } from "./environment.mjs";
 import { run as fields } from "./fields.mjs";
 import { run as hostileFetch } from "./hostile-fetch.mjs";
@@ -40,6 +41,7 @@ export const scenarios = {
   values,
   misconfigured,
   hostileFetch,
+  blocked,
   environment,
   trap,
   witness,
