@@ -13,32 +13,30 @@ const json = fc.jsonValue({ maxDepth: 2 });
 const object = fc
   .array(fc.tuple(key, json), { maxLength: 5 })
   .map((entries) => /** @type {Record<string, unknown>} */ (Object.fromEntries(entries)));
-/** @param {string[]} names */
-const some = (...names) =>
-  fc.record(Object.fromEntries(names.map((name) => [name, object])), { requiredKeys: [] });
+const mergedFields = {
+  metadata: object,
+  feedback: object,
+  metrics: object,
+  config: object,
+  user_properties: object,
+};
 
-const update = fc
-  .tuple(
-    some("metadata", "feedback", "metrics", "config", "user_properties", "outputs"),
-    fc.record(
-      {
-        duration: fc.nat(),
-        end_time: fc.nat(),
-        children_ids: fc.array(fc.uuid(), { maxLength: 2 }),
-      },
-      { requiredKeys: [] },
-    ),
-  )
-  .map(([objects, rest]) => ({ ...objects, ...rest }));
-const start = some("metadata", "user_properties", "config", "inputs", "outputs");
+const update = fc.record(
+  {
+    ...mergedFields,
+    outputs: object,
+    duration: fc.nat(),
+    end_time: fc.nat(),
+    children_ids: fc.array(fc.uuid(), { maxLength: 2 }),
+  },
+  { requiredKeys: [], noNullPrototype: true },
+);
+const start = fc.record(
+  { metadata: object, user_properties: object, config: object, inputs: object, outputs: object },
+  { requiredKeys: [], noNullPrototype: true },
+);
 
-const MERGED = /** @type {const} */ ([
-  "metadata",
-  "feedback",
-  "metrics",
-  "config",
-  "user_properties",
-]);
+const MERGED = /** @type {(keyof typeof mergedFields)[]} */ (Object.keys(mergedFields));
 
 test("mergeKeys is associative, has {} as its neutral, and repeats without effect", () => {
   fc.assert(
@@ -55,7 +53,10 @@ test("mergeKeys takes each key's later value whole", () => {
   fc.assert(
     fc.property(object, object, (a, b) => {
       const merged = mergeKeys(a, b);
-      assert.deepEqual(new Set(Object.keys(merged)), new Set([...Object.keys(a), ...Object.keys(b)]));
+      assert.deepEqual(
+        new Set(Object.keys(merged)),
+        new Set([...Object.keys(a), ...Object.keys(b)]),
+      );
       for (const name of Object.keys(merged)) {
         const from = Object.hasOwn(b, name) ? b : a;
         assert.deepEqual(own(merged, name), own(from, name));
@@ -117,13 +118,11 @@ test("a second start merges metadata and user_properties and nothing else", () =
 test("nothing that is passed in is changed", () => {
   fc.assert(
     fc.property(start, update, (from, change) => {
-      const before = structuredClone([from, change]);
       const event = startSession(ID, from, 1);
-      const copy = structuredClone(event);
+      const before = JSON.stringify([from, change, event]);
       updateSession(event, change);
-      restartSession(event, from);
-      assert.deepEqual([from, change], before);
-      assert.deepEqual(event, copy);
+      restartSession(event, change);
+      assert.equal(JSON.stringify([from, change, event]), before);
     }),
   );
 });

@@ -48,11 +48,12 @@ import { Fifo } from "./fifo.js";
  * @returns {Store}
  */
 export function memoryStore({ sessions = Infinity } = {}) {
-  /** @typedef {StoredSession & {timeline: Change[]}} Row */
-  /** @type {Fifo<Row>} in the order of creation */
+  /** @type {Fifo<StoredSession>} in the order of creation */
   let rows = new Fifo();
-  /** @type {Map<string, Row[]>} by session id: one row for each key that has it */
+  /** @type {Map<string, StoredSession[]>} by session id: one for each key that has it */
   let byId = new Map();
+  /** @type {WeakMap<StoredSession, Change[]>} */
+  const timelines = new WeakMap();
   let created = 0;
 
   /**
@@ -61,7 +62,7 @@ export function memoryStore({ sessions = Infinity } = {}) {
    */
   const find = (key, id) => byId.get(id)?.find((row) => row.key === key);
 
-  /** @param {Row} row */
+  /** @param {StoredSession} row */
   const add = (row) => {
     rows.push(row);
     const same = byId.get(row.event.event_id);
@@ -70,7 +71,7 @@ export function memoryStore({ sessions = Infinity } = {}) {
   };
 
   const forgetOldest = () => {
-    const oldest = /** @type {Row} */ (rows.shift());
+    const oldest = /** @type {StoredSession} */ (rows.shift());
     const id = oldest.event.event_id;
     const others = byId.get(id)?.filter((row) => row !== oldest);
     if (others?.length) byId.set(id, others);
@@ -86,16 +87,20 @@ export function memoryStore({ sessions = Infinity } = {}) {
         row.event = event;
         row.changes += 1;
         row.updatedAt = change.at;
-        row.timeline.push(change);
+        timelines.get(row)?.push(change);
         return;
       }
       created += 1;
-      const { at } = change;
-      add({ key, number: created, event, changes: 1, updatedAt: at, timeline: [change] });
+      const made = { key, number: created, event, changes: 1, updatedAt: change.at };
+      timelines.set(made, [change]);
+      add(made);
       if (rows.length > sessions) forgetOldest();
     },
 
-    timeline: (key, id) => find(key, id)?.timeline ?? [],
+    timeline(key, id) {
+      const row = find(key, id);
+      return (row && timelines.get(row)) ?? [];
+    },
 
     find: (id) => byId.get(id) ?? [],
 
@@ -103,7 +108,7 @@ export function memoryStore({ sessions = Infinity } = {}) {
       const found = [];
       const oldest = created - rows.length + 1;
       for (let i = Math.min(rows.length, before - oldest) - 1; i >= 0; i -= 1) {
-        const row = /** @type {Row} */ (rows.at(i));
+        const row = /** @type {StoredSession} */ (rows.at(i));
         if (key !== undefined && row.key !== key) continue;
         if (found.length === limit) return { sessions: found, before: row.number + 1 };
         found.push(row);

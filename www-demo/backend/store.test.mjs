@@ -9,7 +9,14 @@ import { memoryStore } from "./store.js";
 const IDS = Array.from({ length: 6 }, (_, i) => `11111111-2222-4333-8444-55555555555${i}`);
 
 /** @param {number} seq */
-const change = (seq) => ({ seq, at: seq, method: "PUT", path: "/", timestamp: null, body: { seq } });
+const change = (seq) => ({
+  seq,
+  at: seq,
+  method: "PUT",
+  path: "/",
+  timestamp: null,
+  body: { seq },
+});
 
 const writes = fc.array(fc.tuple(fc.constantFrom("k1", "k2"), fc.constantFrom(...IDS)), {
   maxLength: 60,
@@ -34,50 +41,13 @@ function modelOf(made, sessions) {
 
 test("reads, finds and lists what was written, by key, page by page", () => {
   fc.assert(
-    fc.property(writes, fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 14 }), run),
+    fc.property(
+      writes,
+      fc.integer({ min: 1, max: 9 }),
+      fc.integer({ min: 1, max: 14 }),
+      agreesWithModel,
+    ),
   );
-
-  /**
-   * @param {[key: string, id: string][]} made
-   * @param {number} limit
-   * @param {number} sessions
-   */
-  function run(made, limit, sessions) {
-    const store = memoryStore({ sessions });
-    made.forEach(([key, id], seq) => {
-      store.write(key, startSession(id, { metadata: { seq } }, seq), change(seq));
-    });
-    const rows = modelOf(made, sessions);
-
-    assert.equal(store.count(), rows.length);
-    for (const key of ["k1", "k2"]) {
-      for (const id of IDS) {
-        const row = rows.find((each) => each.key === key && each.id === id);
-        assert.equal(store.read(key, id)?.changes, row?.seqs.length);
-        assert.deepEqual(store.read(key, id)?.event.metadata, row && { seq: row.seqs.at(-1) });
-        assert.deepEqual(
-          store.timeline(key, id).map((each) => each.seq),
-          row?.seqs ?? [],
-        );
-      }
-    }
-    for (const id of IDS) {
-      assert.deepEqual(
-        store.find(id).map((row) => row.key),
-        rows.filter((row) => row.id === id).map((row) => row.key),
-      );
-    }
-    for (const key of [undefined, "k1", "k2", "k3"]) {
-      const wanted = rows.filter((row) => key === undefined || row.key === key).toReversed();
-      const pages = pagesOf(store, key, limit);
-      assert.deepEqual(
-        pages.flat().map((row) => row.number),
-        wanted.map((row) => row.number),
-      );
-      for (const page of pages.slice(0, -1)) assert.equal(page.length, limit);
-      assert.ok(pages.length === 1 || (pages.at(-1)?.length ?? 0) > 0, "no empty last page");
-    }
-  }
 });
 
 test("clear forgets everything and counts from 1 again", () => {
@@ -107,4 +77,46 @@ function pagesOf(store, key, limit) {
     before = page.before ?? undefined;
   } while (before !== undefined);
   return pages;
+}
+
+/**
+ * @param {[key: string, id: string][]} made
+ * @param {number} limit
+ * @param {number} sessions
+ */
+function agreesWithModel(made, limit, sessions) {
+  const store = memoryStore({ sessions });
+  made.forEach(([key, id], seq) => {
+    store.write(key, startSession(id, { metadata: { seq } }, seq), change(seq));
+  });
+  const rows = modelOf(made, sessions);
+
+  assert.equal(store.count(), rows.length);
+  for (const key of ["k1", "k2"]) {
+    for (const id of IDS) {
+      const row = rows.find((each) => each.key === key && each.id === id);
+      assert.equal(store.read(key, id)?.changes, row?.seqs.length);
+      assert.deepEqual(store.read(key, id)?.event.metadata, row && { seq: row.seqs.at(-1) });
+      assert.deepEqual(
+        store.timeline(key, id).map((each) => each.seq),
+        row?.seqs ?? [],
+      );
+    }
+  }
+  for (const id of IDS) {
+    assert.deepEqual(
+      store.find(id).map((row) => row.key),
+      rows.filter((row) => row.id === id).map((row) => row.key),
+    );
+  }
+  for (const key of [undefined, "k1", "k2", "k3"]) {
+    const wanted = rows.filter((row) => key === undefined || row.key === key).toReversed();
+    const pages = pagesOf(store, key, limit);
+    assert.deepEqual(
+      pages.flat().map((row) => row.number),
+      wanted.map((row) => row.number),
+    );
+    for (const page of pages.slice(0, -1)) assert.equal(page.length, limit);
+    assert.ok(pages.length === 1 || (pages.at(-1)?.length ?? 0) > 0, "no empty last page");
+  }
 }

@@ -31,7 +31,9 @@ export async function backendFor(t, options) {
   async function call(method, path, body, init = {}) {
     const response = await fetch(url + path, {
       method,
-      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+      ...(body === undefined
+        ? {}
+        : { body: typeof body === "string" ? body : JSON.stringify(body) }),
       redirect: "manual",
       ...init,
       headers: {

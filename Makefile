@@ -1,0 +1,102 @@
+# The repository's commands. Each sets up what it needs and is missing, and does nothing twice;
+# docs/building.md says what that is and where it goes. How a step works is in scripts/.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DELETE_ON_ERROR:
+# The steps share cargo's and apt's locks, and two cores are soon taken.
+.NOTPARALLEL:
+.DEFAULT_GOAL := build
+
+WASM := build/wasm/core_bg.wasm
+PKG := build/pkg.sums
+npm_ci = @echo "• npm ci in $(1)" >&2; cd $(1) && npm ci --no-audit --no-fund --loglevel=error >&2
+in_pkg = cd pkg && find . -type f | LC_ALL=C sort | xargs cksum
+
+# Somebody else may write to pkg/ (wasm-pack build does): then it is built anew.
+ifneq ($(wildcard $(PKG)),)
+$(shell ($(in_pkg)) 2>/dev/null | cmp -s - $(PKG) || rm -f $(PKG))
+endif
+
+.PHONY: help
+help: ## This list
+	@grep -hE '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.* ## /\1\t/' | expand -t 14
+
+# ---- what people call -----------------------------------------------------------------
+
+.PHONY: build demo test test-core test-wasm test-js lint fmt bench clean distclean
+build: $(PKG) ## pkg/, exactly what `npm publish` would send
+
+demo: build www-demo/node_modules/.package-lock.json ## The chat demo; ONCE=1 leaves after the first conversation
+	@exec node www-demo/demo.mjs
+
+test: ## Everything that is checked: lint, core, wasm, js
+	@scripts/test.sh lint core wasm js
+
+test-core: ## The core, on this machine
+	@scripts/test.sh core
+
+test-wasm: ## The wasm surface, in Node and in Chromium
+	@scripts/test.sh wasm
+
+test-js: ## The demo's parts and the built package in every runtime
+	@scripts/test.sh js
+
+lint: ## Formatting, lints and types of both languages
+	@scripts/test.sh lint
+
+fmt: node_modules/.package-lock.json ## Format everything
+	cargo fmt
+	npm run --silent format
+
+bench: setup-base ## Benchmarks of the core
+	cargo bench
+
+clean: ## Remove what was built, keep what was set up
+	rm -rf build pkg target
+
+distclean: clean ## Remove what was set up as well
+	rm -rf .cache node_modules www-demo/node_modules tests/node_modules
+
+# ---- set-up: each step looks first, and is over in a moment when there is nothing to do --
+
+.PHONY: setup-base setup-wasm setup-lint setup-test-wasm setup-test-js
+setup-base:
+	@scripts/setup-base.sh
+
+setup-wasm: setup-base
+	@scripts/setup-wasm-target.sh
+	@scripts/setup-wasm-bindgen.sh
+
+setup-lint: setup-wasm node_modules/.package-lock.json www-demo/node_modules/.package-lock.json tests/node_modules/.package-lock.json
+	@scripts/setup-wasm-clippy.sh
+
+setup-test-wasm: setup-wasm node_modules/.package-lock.json
+	@scripts/setup-wasm-pack.sh
+	@scripts/setup-browsers.sh
+
+setup-test-js: www-demo/node_modules/.package-lock.json tests/node_modules/.package-lock.json
+	@scripts/setup-browsers.sh
+
+# npm writes this file last, so it is there when the whole of node_modules is.
+node_modules/.package-lock.json: package.json package-lock.json | setup-base
+	$(call npm_ci,.)
+
+www-demo/node_modules/.package-lock.json: www-demo/package.json www-demo/package-lock.json | setup-base
+	$(call npm_ci,www-demo)
+
+tests/node_modules/.package-lock.json: tests/package.json tests/package-lock.json | setup-base
+	$(call npm_ci,tests)
+
+# ---- the build ------------------------------------------------------------------------
+
+$(WASM): Cargo.toml Cargo.lock package-lock.json scripts/build-wasm.sh $(shell find src -name '*.rs') \
+		| setup-wasm node_modules/.package-lock.json
+	@scripts/build-wasm.sh
+
+$(PKG): $(WASM) LICENSE package-lock.json $(shell find pkg-template -type f) $(wildcard scripts/*.mjs) \
+		| node_modules/.package-lock.json
+	@echo "• putting the npm package together in pkg/" >&2
+	@node scripts/build-pkg.mjs
+	@($(in_pkg)) >$@

@@ -1,0 +1,309 @@
+/**
+ * Session enrichment for HoneyHive, from browsers, Cloudflare Workers, Node, Deno and Bun.
+ *
+ * ```ts
+ * import { initTracer, enrichSession } from "honeyhive-edge";
+ *
+ * await initTracer({ apiKey: "hh_…", sessionName: "chat" });
+ * await enrichSession({ metadata: { plan: "pro" }, userProperties: { userId: "u1" } });
+ * ```
+ *
+ * No function here throws, and no promise rejects, whatever it is given: what could not be stored is
+ * reported in the promise's value, to `onDrop`, and in the counts of `flush()`. The one exception is your
+ * own function in `run` and `withSession`, whose error reaches you as it was thrown.
+ *
+ * @packageDocumentation
+ */
+
+/**
+ * An object of fields. Any value is accepted inside. What JSON cannot say is stored as the nearest thing
+ * it can: a `Map` as an object, a `Set` as a list, an `Error` as `{ name, message, stack }`, a `BigInt` as a
+ * number or decimal string, a cycle as `"[Circular]"`, more than 100 levels as `"[Too deep]"`, a getter that
+ * throws as `"[Threw: …]"`. It is copied at the moment of the call; later changes to it are not seen.
+ */
+export type Fields = Record<string, unknown>;
+
+/** What can be said about a session. Every field is optional. Keep one enrichment under 100 KB. */
+export interface Enrichment {
+  /** Business context: ids, features, anything to filter by. Merged into what is there, by top-level key. */
+  metadata?: Fields;
+  /** What the session was given. Before the session has started it becomes part of its start, later of `metadata.inputs`. */
+  inputs?: Fields;
+  /** What the session produced. Replaces the previous `outputs` as a whole. */
+  outputs?: Fields;
+  /** Model settings and other configuration. Merged by top-level key. */
+  config?: Fields;
+  /** Ratings, comments, scores, from users or from checks. Merged by top-level key. */
+  feedback?: Fields;
+  /** Measurements: latency, cost, token counts. Merged by top-level key; to add up, see {@link Tracer.addMetrics}. */
+  metrics?: Fields;
+  /** Who the user is: a field of its own in HoneyHive, apart from `metadata`. Merged by top-level key. */
+  userProperties?: Fields;
+  /** How long the session took, in milliseconds. */
+  duration?: number;
+  /** When the session ended, in milliseconds since 1970 (`Date.now()`). */
+  endTime?: number;
+  /** What went wrong. Stored as `metadata.error`; an `Error` as `{ name, message, stack, cause }`. */
+  error?: unknown;
+}
+
+/** Which session an enrichment is for, if not the active one. */
+export interface EnrichmentTarget {
+  /** The session's id. Also `session_id`. */
+  sessionId?: string;
+  /** The tracer whose key and server are used, and whose session if no id is given. Also `tracerInstance`, `tracer_instance`. */
+  tracer?: Tracer;
+}
+
+/** What became of an enrichment. Check `status`; the promise that carries it never rejects. */
+export type Delivery =
+  | {
+      readonly status: "delivered";
+      /** The session it was stored in. */
+      readonly sessionId: string;
+    }
+  | {
+      readonly status: "dropped";
+      /** The session it was meant for, if that was known. */
+      readonly sessionId?: string;
+      readonly reason: DropReason;
+      /** A sentence for people: what happened and what to do. */
+      readonly message: string;
+    };
+
+/**
+ * Why an enrichment was given up.
+ *
+ * - `no_session`: none is active here and no id was given, or several could be meant
+ * - `disabled`: no API key, `disabled: true`, test mode, or WebAssembly that would not start
+ * - `invalid`: nothing usable in the arguments
+ * - `too_large`: over the size that one request may have
+ * - `queue_full`: `maxQueueBytes` are waiting already
+ * - `rejected`: the backend refused it (400, 401, 403, 404, 413, 422 …); it is not tried again
+ * - `retries_exhausted`: network errors, 408, 429 or 5xx until `deadlineMs` was over
+ * - `closed`: the tracer was closed before
+ * - `internal`: an error in this package; later calls work again
+ */
+export type DropReason =
+  | "no_session"
+  | "disabled"
+  | "invalid"
+  | "too_large"
+  | "queue_full"
+  | "rejected"
+  | "retries_exhausted"
+  | "closed"
+  | "internal";
+
+/** An enrichment that was given up, as `onDrop` gets it. */
+export interface Dropped {
+  readonly sessionId?: string;
+  readonly reason: DropReason;
+  readonly message: string;
+  /** What was lost, masked as it would have been sent: to be logged, or enriched again. Empty where it cannot be known any more. */
+  readonly enrichment: Enrichment;
+}
+
+/** Lines on the console, each level with those before it. */
+export type LogLevel = "silent" | "error" | "warn" | "info" | "debug";
+
+/** What a session is started with. */
+export interface SessionOptions {
+  /** Its name in HoneyHive. Default: `HH_SESSION_NAME`, else `"session"`. */
+  sessionName?: string;
+  /**
+   * Continues this session; default is a new one, with a random UUID. For an id of your own that is no
+   * UUID, see {@link sessionIdFrom}.
+   */
+  sessionId?: string;
+  inputs?: Fields;
+  metadata?: Fields;
+  config?: Fields;
+  userProperties?: Fields;
+}
+
+/** Settings of a tracer. The Python SDK's spellings (`api_key`, `server_url`, …) work as well. */
+export interface TracerOptions extends SessionOptions {
+  /** Default: `HH_INGESTION_API_KEY`, then `HH_API_KEY`. Do not ship one to a browser; see `ticket`. */
+  apiKey?: string;
+  /** In a page, instead of a key: what your server's relay issued. */
+  ticket?: string;
+  /** Default: `HH_PROJECT`. Only older servers want it; a key belongs to one project. */
+  project?: string;
+  /** Where the session comes from, such as `"prod"`. Default: `HH_SOURCE`, else `"dev"`. */
+  source?: string;
+  /** Default: `HH_API_URL`, else HoneyHive's multi-tenant server. In a page it may be a path on its own origin. */
+  serverUrl?: string;
+  /** Sends nothing; enrichments are dropped as `"disabled"`. Default: `HH_TEST_MODE`. */
+  disabled?: boolean;
+  /** Limit for one request, in milliseconds. Default 5000. */
+  timeoutMs?: number;
+  /** How long an enrichment is tried before it is dropped, in milliseconds. Default 30000. */
+  deadlineMs?: number;
+  /** Shortest time between two requests for one session, in milliseconds; what comes between is merged. Default 200. */
+  mergeWindowMs?: number;
+  /** Bytes of unsent enrichments held for all sessions together. Default 4 MiB. */
+  maxQueueBytes?: number;
+  /**
+   * What is masked before anything is queued. By default the values of keys such as `password` or
+   * `authorization`, and bearer tokens, API keys, JWTs and card numbers inside strings.
+   *
+   * A function gets every value (the parts of an object before the object) with its path, such as
+   * `["metadata", "user", "email"]`, and returns what is stored instead; `undefined` leaves it out. If it
+   * throws, the whole field is masked. `false` masks nothing.
+   */
+  redact?: RedactOptions | ((value: unknown, path: readonly string[]) => unknown) | false;
+  /** Reserved for keeping unsent enrichments across page loads. Accepted; nothing is kept yet. */
+  persist?: boolean;
+  /** Further request headers. */
+  headers?: Record<string, string>;
+  /** Used instead of the global `fetch`: a service binding, a proxy agent, a test double. */
+  fetch?: Fetch;
+  /**
+   * Keeps the runtime alive until all is delivered: `(promise) => ctx.waitUntil(promise)`. Found by itself
+   * on Cloudflare Workers and Vercel.
+   */
+  waitUntil?: (promise: Promise<unknown>) => void;
+  /** Called once for each enrichment that is given up. What it throws is ignored. */
+  onDrop?: (dropped: Dropped) => void;
+  /** Default `"warn"`; `HH_VERBOSE` makes it `"debug"`. */
+  logLevel?: LogLevel;
+}
+
+/** The runtime's own type of `fetch`, where its types are loaded. */
+export type Fetch = typeof globalThis extends { fetch: infer F }
+  ? F
+  : (input: any, init?: any) => Promise<any>;
+
+export interface RedactOptions {
+  /** Keys whose values are masked, at any depth, in upper or lower case. Replaces the default list. */
+  keys?: readonly string[];
+  /** What is masked inside strings. Replaces the default patterns. */
+  patterns?: readonly RegExp[];
+}
+
+/** Counts of enrichments since the tracer, or the module, started. */
+export interface FlushReport {
+  /** Stored by the backend. */
+  readonly delivered: number;
+  /** Given up; each had its {@link DropReason}. */
+  readonly dropped: number;
+  /** Not sent yet when the time was over. */
+  readonly pending: number;
+}
+
+/** A session that can be enriched, made by {@link initTracer}, {@link withSession} or {@link Tracer.startSession}. */
+export interface Tracer extends AsyncDisposeMethod {
+  readonly sessionId: string;
+  readonly sessionName: string;
+  readonly project: string | undefined;
+  readonly source: string;
+  /** False where no key was found, `disabled` was set, or WebAssembly would not start. */
+  readonly enabled: boolean;
+
+  /** Enriches this tracer's session, or the one named. Without data it makes sure that the session exists. */
+  enrichSession(enrichment?: Enrichment & Pick<EnrichmentTarget, "sessionId">): Promise<Delivery>;
+  enrichSession(
+    sessionId: string | null | undefined,
+    enrichment?: Enrichment,
+  ): Promise<Delivery>;
+
+  /**
+   * Adds to numeric metrics of the session, which start from 0.
+   *
+   * ```ts
+   * await tracer.addMetrics({ tokens: 512, cost: 0.0031 });
+   * ```
+   */
+  addMetrics(increments: Record<string, number>): Promise<Delivery>;
+
+  /**
+   * Runs `fn` with this session active in it and in everything it awaits, and returns what it returns. In a
+   * browser, code after an `await` is told apart only while no other session is open; use the tracer there.
+   */
+  run<T>(fn: () => T): T;
+
+  /** Starts a further session with the same key, server and options. Does not make it the active one; see `run`. */
+  startSession(options?: SessionOptions): Tracer;
+
+  /** Headers that carry the session to another service (W3C baggage), to be read by {@link sessionIdFromHeaders}. */
+  propagationHeaders(): Record<string, string>;
+
+  /** Sends what is queued now and waits for it, at most `timeoutMs` milliseconds (default 10000). */
+  flush(options?: { timeoutMs?: number }): Promise<FlushReport>;
+
+  /** `flush`, then lets go of everything the tracer holds. Also called by `await using`. */
+  close(options?: { timeoutMs?: number }): Promise<FlushReport>;
+}
+
+type AsyncDisposeSymbol = SymbolConstructor extends { readonly asyncDispose: infer S extends symbol }
+  ? S
+  : never;
+
+/** `[Symbol.asyncDispose]`, in whichever projects that symbol is known to TypeScript. */
+export type AsyncDisposeMethod = { [K in AsyncDisposeSymbol]: () => Promise<void> };
+
+/**
+ * Starts a session and makes it the active one. Resolves as soon as it can be enriched: the network is
+ * not waited for, and calls made before that are kept in order.
+ *
+ * Active means: a bare {@link enrichSession} in the same async context (Node, Deno, Bun, Vercel) or the same
+ * request (Cloudflare Workers) reaches it; in a browser, as long as it is the only open one.
+ */
+export function initTracer(options?: TracerOptions): Promise<Tracer>;
+
+/**
+ * Runs `fn` with a session of its own, then flushes: under `waitUntil` where there is one, else before it
+ * resolves. Resolves to what `fn` returned, or rejects with what it threw.
+ *
+ * ```ts
+ * await withSession({ sessionName: "checkout" }, async () => {
+ *   await enrichSession({ metadata: { step: "payment" } });
+ * });
+ * ```
+ */
+export function withSession<T>(
+  options: TracerOptions,
+  fn: (tracer: Tracer) => T | Promise<T>,
+): Promise<T>;
+
+/**
+ * Enriches the active session, or the one named by `sessionId` or `tracer`. Without data it makes sure that
+ * the session exists. Where several sessions could be meant nothing is sent, and the outcome is
+ * `no_session`.
+ *
+ * ```ts
+ * const outcome = await enrichSession({ feedback: { rating: 5 } });
+ * if (outcome.status === "dropped") console.warn(outcome.reason, outcome.message);
+ * ```
+ */
+export function enrichSession(params?: Enrichment & EnrichmentTarget): Promise<Delivery>;
+export function enrichSession(
+  sessionId: string | null | undefined,
+  params?: Enrichment & EnrichmentTarget,
+): Promise<Delivery>;
+
+/** The tracer whose session a bare {@link enrichSession} would reach here, if there is one. */
+export function activeTracer(): Tracer | undefined;
+
+/** Sends what is queued for all open tracers and waits for it, at most `timeoutMs` milliseconds (default 10000). */
+export function flush(options?: { timeoutMs?: number }): Promise<FlushReport>;
+
+/**
+ * The session id that stands for a name of your own, such as a conversation's id: the same UUID (version 5,
+ * URL namespace) in every service and language. A UUID comes back as it is.
+ */
+export function sessionIdFrom(name: string): string;
+
+/**
+ * The session id that incoming request headers carry (W3C baggage), if any.
+ *
+ * ```ts
+ * await initTracer({ sessionId: sessionIdFromHeaders(request.headers) });
+ * ```
+ */
+export function sessionIdFromHeaders(
+  headers:
+    | { get(name: string): string | null }
+    | Record<string, string | string[] | undefined>,
+): string | undefined;

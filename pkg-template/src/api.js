@@ -1,0 +1,239 @@
+// What every public function comes to, the same on every runtime: who is meant, what is said, and on to
+// the engine. Nothing in here throws or rejects, except what the caller's own function in `run` or
+// `withSession` throws.
+
+import { Engine } from "./engine.js";
+import { attempt, read } from "./guard.js";
+import { newSessionId } from "./ids.js";
+import { enrichmentFields } from "./names.js";
+import { Session } from "./session.js";
+import { sessionSettings, tracerSettings } from "./settings.js";
+import { snapshot } from "./snapshot.js";
+import { makeTracer, sessionOf } from "./tracer.js";
+
+/** @import { Delivery, FlushReport, Tracer } from "../index.d.ts" */
+
+/** @typedef {import("./engine.js").Platform & { newContext: () => import("./context/context.d.ts").Context }} Runtime */
+
+const FLUSH_TIMEOUT_MS = 10_000;
+
+const NO_ID = "the session id is no string, and nothing was sent lest it reach another session";
+const NO_TRACER =
+  "what was given as tracer is none, and nothing was sent lest it reach another session";
+const NO_FIELDS = "the first argument is neither a session id nor an object of fields";
+
+export class Api {
+  #engine;
+  #newContext;
+  /** @type {import("./context/context.d.ts").Context | undefined} */
+  #madeContext;
+
+  /** @param {Runtime} runtime */
+  constructor(runtime) {
+    this.#newContext = runtime.newContext;
+    this.#engine = new Engine(runtime, () => this.#context);
+  }
+
+  /** Made at the first call: nothing happens at import. */
+  get #context() {
+    return (this.#madeContext ??= this.#newContext());
+  }
+
+  /** @param {unknown} options */
+  initTracer(options) {
+    const session = this.#newSession(tracerSettings(options), true);
+    // Before anything is awaited: only now is this still the caller's async context.
+    this.#context.enter(session);
+    return this.#open(session).then(() => this.#tracer(session));
+  }
+
+  /**
+   * @template T
+   * @param {unknown} options
+   * @param {(tracer: Tracer) => T | Promise<T>} fn
+   * @returns {Promise<T>}
+   */
+  async withSession(options, fn) {
+    // Not ambient: once left, the session is reached by its tracer only.
+    const session = this.#newSession(tracerSettings(options), false);
+    await this.#open(session);
+    try {
+      return await this.run(session, () => fn(this.#tracer(session)));
+    } finally {
+      const flushed = this.flush(session, undefined);
+      if (!this.#context.waitUntil(this.#context.scope(session), flushed)) await flushed;
+    }
+  }
+
+  /** @returns {Tracer | undefined} */
+  activeTracer() {
+    const session = this.#context.here();
+    return session && !session.closed ? this.#tracer(session) : undefined;
+  }
+
+  /**
+   * @param {Session | undefined} session whose tracer was called; undefined for the bare function
+   * @param {any} [first] an id, or the parameters
+   * @param {any} [second] the parameters, after an id
+   * @returns {Promise<Delivery>}
+   */
+  enrich(session, first, second) {
+    const positional = typeof first === "string" || first === undefined || first === null;
+    const params = positional ? second : first;
+    if (!positional && typeof first !== "object") return this.#refuse(session, NO_FIELDS);
+    const tracer = session ? undefined : firstGiven(params, "tracer", "tracerInstance", "tracer_instance");
+    const sessionId = first && positional ? first : firstGiven(params, "sessionId", "session_id");
+    const target = tracer === undefined ? (session ?? this.#context.here()) : sessionOf(tracer);
+    if (tracer !== undefined && !target) return this.#elsewhere(tracer, sessionId, params);
+    if (sessionId !== undefined && typeof sessionId !== "string") {
+      return this.#refuse(target, NO_ID);
+    }
+    const json = fieldsOf(params);
+    const redacted = target ? target.redact(json) : json;
+    const scope = this.#context.scope(target);
+    return this.#engine.deliver(target, scope, (core, id) =>
+      core.enrichSession(id, sessionId, redacted, scope),
+    );
+  }
+
+  /**
+   * @param {Session} session
+   * @param {unknown} increments
+   * @returns {Promise<Delivery>}
+   */
+  addMetrics(session, increments) {
+    const json = session.redact(snapshot(increments), ["metrics"]);
+    const scope = this.#context.scope(session);
+    return this.#engine.deliver(session, scope, (core, id) => core.addMetrics(id, json, scope));
+  }
+
+  /**
+   * @template T
+   * @param {Session} session
+   * @param {() => T} fn
+   * @returns {T}
+   */
+  run(session, fn) {
+    return this.#context.run(session, fn);
+  }
+
+  /**
+   * @param {Session} parent
+   * @param {unknown} options
+   */
+  startSession(parent, options) {
+    const settings = sessionSettings(options, parent.settings);
+    const session = this.#newSession(settings, parent.ambient, parent);
+    void this.#open(session);
+    return this.#tracer(session);
+  }
+
+  /**
+   * @param {Session | undefined} session undefined for all
+   * @param {unknown} options
+   * @returns {Promise<FlushReport>}
+   */
+  flush(session, options) {
+    const timeout = timeoutOf(options);
+    const scope = this.#context.scope(session);
+    return this.#engine.report(session, scope, (core, id) => core.flush(id, timeout, scope));
+  }
+
+  /**
+   * @param {Session} session
+   * @param {unknown} options
+   * @returns {Promise<FlushReport>}
+   */
+  close(session, options) {
+    const timeout = timeoutOf(options);
+    const scope = this.#context.scope(session);
+    const report = this.#engine.report(session, scope, (core, id) => core.close(id, timeout, scope));
+    if (!session.closed) this.#context.closed(session);
+    session.closed = true;
+    return report;
+  }
+
+  /** @param {Session} session */
+  info(session) {
+    return this.#engine.info(session);
+  }
+
+  /**
+   * @param {import("./settings.js").Settings} settings
+   * @param {boolean} ambient
+   * @param {Session} [parent]
+   */
+  #newSession(settings, ambient, parent) {
+    const session = new Session(settings, ambient, parent);
+    session.newSessionId = attempt(newSessionId, undefined);
+    this.#context.opened(session);
+    return session;
+  }
+
+  /** @param {Session} session */
+  #open(session) {
+    return this.#engine.open(session, this.#context.scope(session));
+  }
+
+  /** @param {Session} session */
+  #tracer(session) {
+    return (session.tracer ??= makeTracer(this, session));
+  }
+
+  /**
+   * @param {Session | undefined} session
+   * @param {string} message
+   * @returns {Promise<Delivery>}
+   */
+  #refuse(session, message) {
+    return Promise.resolve(this.#engine.drop(session, "invalid", message));
+  }
+
+  /**
+   * A tracer of another copy of the package (ESM and CommonJS side by side) knows its own way.
+   * @param {unknown} tracer
+   * @param {unknown} sessionId
+   * @param {unknown} params
+   * @returns {Promise<Delivery>}
+   */
+  #elsewhere(tracer, sessionId, params) {
+    const enrichSession = read(tracer, "enrichSession");
+    if (typeof enrichSession !== "function") return this.#refuse(undefined, NO_TRACER);
+    return Promise.resolve()
+      .then(() => enrichSession.call(tracer, sessionId, enrichmentFields(params)))
+      .catch(() => this.#refuse(undefined, NO_TRACER));
+  }
+}
+
+/**
+ * @param {unknown} params
+ * @returns {string} JSON
+ */
+function fieldsOf(params) {
+  if (params === undefined || params === null) return "{}";
+  return snapshot(attempt(() => enrichmentFields(params), params));
+}
+
+/**
+ * The first of these properties that is given.
+ * @param {any} params
+ * @param {...string} names
+ * @returns {any} undefined if none is
+ */
+function firstGiven(params, ...names) {
+  if (typeof params !== "object" || params === null) return undefined;
+  for (const name of names) {
+    const value = read(params, name) ?? undefined;
+    if (value !== undefined) return value;
+  }
+  return undefined;
+}
+
+/**
+ * @param {unknown} options
+ * @returns {number}
+ */
+function timeoutOf(options) {
+  const timeout = firstGiven(options, "timeoutMs", "timeout_ms");
+  return typeof timeout === "number" && timeout >= 0 ? timeout : FLUSH_TIMEOUT_MS;
+}

@@ -1,0 +1,75 @@
+// Node, Deno, Bun and Vercel's edge: AsyncLocalStorage follows the code across awaits, timers and streams.
+
+import { attempt } from "../guard.js";
+import { Ambient } from "./ambient.js";
+import { Scopes } from "./scopes.js";
+
+/** @import { Session } from "../session.js" */
+
+/**
+ * The innermost run, and the session last initialised in this async context. A run counts first.
+ * @typedef {{ run?: Session | undefined, init?: Session | undefined }} Frame
+ */
+
+/**
+ * Found without an import, which bundlers for browsers would stumble over.
+ * @returns {(new () => any) | undefined}
+ */
+export function asyncLocalStorage() {
+  const { AsyncLocalStorage, process } = /** @type {any} */ (globalThis);
+  if (AsyncLocalStorage) return AsyncLocalStorage;
+  return attempt(() => process.getBuiltinModule("node:async_hooks").AsyncLocalStorage, undefined);
+}
+
+/**
+ * @param {new () => any} AsyncLocalStorage
+ * @returns {import("./context.d.ts").Context}
+ */
+export function alsContext(AsyncLocalStorage) {
+  const storage = new AsyncLocalStorage();
+  const ambient = new Ambient();
+  const scopes = new Scopes();
+  /** @type {WeakMap<object, import("./scopes.js").Scope>} */
+  const requests = new WeakMap();
+
+  /** @returns {Frame} */
+  const frame = () => storage.getStore() ?? {};
+
+  return {
+    enter(session) {
+      // Some have the method only to throw from it. There the only open tracer can still be found.
+      attempt(() => storage.enterWith({ run: frame().run, init: session }), undefined);
+    },
+    run: (session, fn) => storage.run({ run: session, init: frame().init }, fn),
+    here() {
+      const { run, init } = frame();
+      return run ?? init ?? ambient.only();
+    },
+    scope(session) {
+      const own = session && scopes.of(session);
+      const request = own ? undefined : vercelRequest();
+      if (!request) return own?.id ?? 0;
+      let scope = requests.get(request);
+      if (!scope) {
+        scope = scopes.add((promise) => request.waitUntil(promise));
+        requests.set(request, scope);
+      }
+      return scope.id;
+    },
+    waitUntil: (scope, promise) => scopes.waitUntil(scope, promise),
+    opened: (session) => ambient.opened(session),
+    closed: (session) => ambient.closed(session),
+  };
+}
+
+/**
+ * Vercel's functions and Next.js say here which request is being served.
+ * https://github.com/vercel/vercel/tree/main/packages/functions
+ * @returns {{ waitUntil(promise: Promise<unknown>): void } | undefined}
+ */
+function vercelRequest() {
+  const context = /** @type {any} */ (globalThis)[Symbol.for("@vercel/request-context")];
+  if (!context) return undefined;
+  const request = attempt(() => context.get(), undefined);
+  return typeof request?.waitUntil === "function" ? request : undefined;
+}

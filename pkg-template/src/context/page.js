@@ -1,0 +1,80 @@
+// Browsers: nothing follows the code across an await, so what is known is which runs have not ended and
+// which tracers are open. Where those leave more than one, none is meant.
+
+import { Ambient } from "./ambient.js";
+import { Scopes } from "./scopes.js";
+
+/** @import { Session } from "../session.js" */
+
+/** @returns {import("./context.d.ts").Context} */
+export function pageContext() {
+  const ambient = new Ambient();
+  const scopes = new Scopes();
+  const runs = new Runs();
+
+  return {
+    // Nothing to enter: being open is all there is.
+    enter() {},
+    run: (session, fn) => runs.run(session, fn),
+    here() {
+      const inner = runs.inner;
+      if (inner) return inner;
+      const pending = runs.pending;
+      if (pending.size === 0) return ambient.only();
+      // The caller may be inside a run that waits, or outside of it.
+      const [only] = pending;
+      const outside = ambient.size === 0 || ambient.only() === only;
+      return pending.size === 1 && outside ? only : undefined;
+    },
+    scope: (session) => (session && scopes.of(session)?.id) ?? 0,
+    waitUntil: (scope, promise) => scopes.waitUntil(scope, promise),
+    opened: (session) => ambient.opened(session),
+    closed: (session) => ambient.closed(session),
+  };
+}
+
+/** The runs that have not ended. */
+export class Runs {
+  /** Those whose synchronous part is running now, innermost last. @type {Session[]} */
+  #stack = [];
+  /** Those that wait for a promise. @type {Set<{ session: Session }>} */
+  #waiting = new Set();
+
+  /**
+   * @template T
+   * @param {Session} session
+   * @param {() => T} fn
+   * @returns {T}
+   */
+  run(session, fn) {
+    this.#stack.push(session);
+    try {
+      const result = fn();
+      if (result instanceof Promise) this.#wait(session, result);
+      return result;
+    } finally {
+      this.#stack.pop();
+    }
+  }
+
+  /**
+   * @param {Session} session
+   * @param {Promise<unknown>} promise
+   */
+  #wait(session, promise) {
+    const waiting = { session };
+    this.#waiting.add(waiting);
+    const end = () => void this.#waiting.delete(waiting);
+    promise.then(end, end);
+  }
+
+  /** @returns {Session | undefined} */
+  get inner() {
+    return this.#stack.at(-1);
+  }
+
+  /** @returns {Set<Session>} */
+  get pending() {
+    return new Set(Array.from(this.#waiting, ({ session }) => session));
+  }
+}

@@ -1,0 +1,72 @@
+// What the JavaScript face and the WebAssembly core say to each other. Types only: the core is Rust
+// (src/js/exports.rs), the tests' double is tests/face/fake-core.mjs, and both are held to this.
+
+import type { Delivery, FlushReport } from "../index.d.ts";
+
+/** One instance of the core. Every method is synchronous and none throws. */
+export interface Core {
+  connect(host: Host, seed: number): void;
+  /** `undefined` only when the instance died in the call. */
+  initTracer(options: CoreOptions, scope: number): TracerInfo | undefined;
+  /** An id above 0, settled later through `Host.settle`; 0 when the instance died in the call. */
+  enrichSession(
+    tracer: number,
+    sessionId: string | undefined,
+    json: string,
+    scope: number,
+  ): number;
+  addMetrics(tracer: number, json: string, scope: number): number;
+  flush(tracer: number, timeoutMs: number, scope: number): number;
+  close(tracer: number, timeoutMs: number, scope: number): number;
+  /** Nobody refers to the tracer any more. */
+  release(tracer: number): void;
+  tracers(): number;
+}
+
+/** What the core asks of the runtime. */
+export interface Host {
+  settle(ids: Uint32Array | number[], outcome: Delivery | FlushReport): void;
+  dropped(tracer: number, json: string): void;
+  log(level: "error" | "warn" | "info" | "debug", message: string): void;
+  adopted(tracer: number, sessionId: string): void;
+  fetch(transport: number, url: string, init: RequestInit): Promise<Response>;
+  waitUntil(scope: number, promise: Promise<void>): void;
+  /** Nothing of the tracer's is unsent or in flight any more, its session start included. */
+  idle(tracer: number): void;
+}
+
+export interface TracerInfo {
+  tracer: number;
+  sessionId: string;
+  sessionName: string;
+  project?: string | undefined;
+  source: string;
+  enabled: boolean;
+}
+
+/** The options a tracer has in the core: plain values only, none of them the caller's own object. */
+export interface CoreOptions {
+  [scalar: string]: unknown;
+  sessionId?: unknown;
+  sessionName?: unknown;
+  headers?: Record<string, string>;
+  redactKeys?: string[];
+  redactPatterns: boolean;
+  redact: boolean;
+  /** The fields the session starts with, as JSON. */
+  start: string;
+  newSessionId: string;
+  transport: number;
+  onDrop: boolean;
+  env: Record<string, string>;
+  page?: string;
+  parent?: number;
+  /** May a bare call from outside any context reach this tracer? */
+  ambient: boolean;
+}
+
+/** What wasm-bindgen's glue is turned into by scripts/build-pkg.mjs. */
+export type CreateCore = (onTrap: (error: unknown) => void) => {
+  imports: WebAssembly.Imports;
+  start(instance: WebAssembly.Instance): Core;
+};

@@ -1,0 +1,21 @@
+// Entry for Vercel's edge runtime and Next.js on it: `?module` has the bundler hand over a compiled module.
+
+import { createCore } from "#core";
+import module from "./core.wasm?module";
+import { alsContext, asyncLocalStorage } from "./context/als.js";
+import { pageContext } from "./context/page.js";
+import { processVariable } from "./env.js";
+import { openModule } from "./load.js";
+import { publicFunctions } from "./public.js";
+
+export const { initTracer, withSession, enrichSession, activeTracer, flush } =
+  /* @__PURE__ */ publicFunctions({
+    open: (onTrap) => openModule(createCore, module, onTrap),
+    variable: processVariable,
+    newContext() {
+      const AsyncLocalStorage = asyncLocalStorage();
+      return AsyncLocalStorage ? alsContext(AsyncLocalStorage) : pageContext();
+    },
+    hint: "The bundler has to hand over core.wasm?module as a compiled module.",
+  });
+export { sessionIdFrom, sessionIdFromHeaders } from "./public.js";

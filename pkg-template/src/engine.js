@@ -1,0 +1,434 @@
+// Keeps one instance of the core running and is all the rest of the face sees of it: starts it at the
+// first call, holds calls back until it is there, keeps the promises it owes, and puts a fresh instance
+// in its place should it ever die. Knows no rule of sessions; those are the core's.
+
+import { disabledCore, plainInfo } from "./disabled-core.js";
+import { attempt, messageOf } from "./guard.js";
+import { environment, pageOrigin } from "./env.js";
+import { newSessionId } from "./ids.js";
+import { print } from "./log.js";
+
+/** @import { Core, CoreOptions, Host, TracerInfo } from "./core.d.ts" */
+/** @import { Delivery, DropReason, FlushReport } from "../index.d.ts" */
+/** @import { Session } from "./session.js" */
+
+/**
+ * What differs between runtimes.
+ * @typedef {object} Platform
+ * @property {(onTrap: (error: unknown) => void) => Core | Promise<Core>} open a fresh instance of the core
+ * @property {(name: string) => unknown} variable an environment variable
+ * @property {string} hint what to do where WebAssembly will not start
+ */
+
+/**
+ * A promise somebody holds. `report` for flush and close, otherwise an enrichment's.
+ * @typedef {{ resolve: (outcome: any) => void, session: Session | undefined, report: boolean }} Owed
+ */
+
+const TRAPPED = "an internal error of honeyhive-edge; what was unsent is lost, later calls work again";
+const NO_RANDOMNESS =
+  "no random numbers are to be had here (on Workers: outside a request), so no session can be started";
+
+/** Idle sessions kept registered where there is no FinalizationRegistry: more than one isolate serves at a time. */
+const MAX_IDLE = 256;
+
+export class Engine {
+  #platform;
+  #context;
+  /** @type {Core | undefined} */
+  #core;
+  /** Whose `this` the running core calls. An instance that died keeps calling its own. @type {Host | undefined} */
+  #host;
+  #opening = false;
+  /** True while a disabled core stands in. */
+  #failed = false;
+  #saidFailed = false;
+  /** Calls made before the core was there, in order. @type {((core: Core) => void)[]} */
+  #queue = [];
+  /** @type {Map<number, Owed>} */
+  #owed = new Map();
+  /**
+   * Sessions with something unsent, by tracer. Only these are held: a caller's onDrop may well refer to
+   * its tracer, which then could never be collected.
+   * @type {Map<number, Session>}
+   */
+  #busy = new Map();
+  /** Only where there is no FinalizationRegistry, and then bounded. @type {Map<number, Session>} */
+  #idle = new Map();
+  /** @type {Map<number, { fetch: Function, sessions: Set<Session> }>} */
+  #transports = new Map();
+  /** All outcomes ever, and those the running instance knows nothing of. */
+  #counts = { delivered: 0, dropped: 0 };
+  #before = { delivered: 0, dropped: 0 };
+  /** @type {FinalizationRegistry<NonNullable<Session["home"]>> | undefined} */
+  #forgotten;
+
+  /**
+   * @param {Platform} platform
+   * @param {() => import("./context/context.d.ts").Context} context
+   */
+  constructor(platform, context) {
+    this.#platform = platform;
+    this.#context = context;
+    // Older Workers have none. There the oldest idle sessions are let go instead, see #bound.
+    if (typeof FinalizationRegistry === "function") {
+      this.#forgotten = new FinalizationRegistry((home) => home.core.release(home.tracer));
+    }
+  }
+
+  /**
+   * Registers the session; resolves when it can be enriched.
+   * @param {Session} session
+   * @param {number} scope
+   * @returns {Promise<void>}
+   */
+  open(session, scope) {
+    // What kept it from starting may have passed.
+    if (this.#failed && this.#owed.size === 0) this.#close();
+    return new Promise((resolve) => {
+      this.#whenRunning((core) => {
+        this.#register(core, session, scope);
+        resolve();
+      });
+    });
+  }
+
+  /**
+   * What is known of the session, the core's word or, until there is one, the best guess.
+   * @param {Session} session
+   * @returns {Omit<TracerInfo, "tracer">}
+   */
+  info(session) {
+    if (!session.info && this.#core) {
+      this.#register(this.#core, session, this.#context().scope(session));
+    }
+    if (session.info) return session.info;
+    const parent = session.parent && this.info(session.parent);
+    const options = this.#options(session);
+    return {
+      ...plainInfo(options, parent && { tracer: 0, ...parent }),
+      enabled: parent?.enabled ?? false,
+    };
+  }
+
+  /**
+   * @param {Session | undefined} session
+   * @param {number} scope
+   * @param {(core: Core, tracer: number) => number} call
+   * @returns {Promise<Delivery>}
+   */
+  deliver(session, scope, call) {
+    return new Promise((resolve) => {
+      this.#whenRunning((core) => this.#send(core, { resolve, session, report: false }, scope, call));
+    });
+  }
+
+  /**
+   * @param {Session | undefined} session
+   * @param {number} scope
+   * @param {(core: Core, tracer: number) => number} call
+   * @returns {Promise<FlushReport>}
+   */
+  report(session, scope, call) {
+    // Nothing was ever started: nothing needs to be for saying so.
+    if (!session && !this.#core && !this.#opening) {
+      return Promise.resolve({ ...this.#before, pending: 0 });
+    }
+    return new Promise((resolve) => {
+      this.#whenRunning((core) => this.#send(core, { resolve, session, report: true }, scope, call));
+    });
+  }
+
+  /**
+   * An outcome the core never hears of.
+   * @param {Session | undefined} session
+   * @param {DropReason} reason
+   * @param {string} message
+   * @returns {Delivery}
+   */
+  drop(session, reason, message) {
+    const sessionId = session && this.info(session).sessionId;
+    const where = sessionId ? { sessionId } : {};
+    this.#counts.dropped++;
+    this.#before.dropped++;
+    if (session) {
+      session.counts.dropped++;
+      if (session.home) session.home.before.dropped++;
+      session.tellDropped(() => ({ ...where, reason, message, enrichment: {} }));
+    }
+    return { status: "dropped", ...where, reason, message };
+  }
+
+  /** @param {(core: Core) => void} task */
+  #whenRunning(task) {
+    if (this.#core && this.#queue.length === 0) return task(this.#core);
+    this.#queue.push(task);
+    if (this.#core === undefined && !this.#opening) this.#open();
+  }
+
+  #open() {
+    this.#opening = true;
+    /** @type {Core | undefined} */
+    let opened;
+    const onTrap = (/** @type {unknown} */ error) => this.#trapped(opened, error);
+    const fail = (/** @type {unknown} */ error) => this.#fail(error);
+    try {
+      const opening = this.#platform.open(onTrap);
+      if (opening instanceof Promise) {
+        opening.then((core) => this.#run((opened = core))).catch(fail);
+      } else {
+        this.#run((opened = opening));
+      }
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  /** @param {Core} core */
+  #run(core) {
+    this.#core = core;
+    this.#opening = false;
+    this.#host = this.#newHost();
+    core.connect(this.#host, Math.floor(Math.random() * Number.MAX_SAFE_INTEGER));
+    // A task may itself call in here, and may be the instance's end.
+    while (this.#core === core && this.#queue.length > 0) {
+      const task = /** @type {(core: Core) => void} */ (this.#queue[0]);
+      task(core);
+      this.#queue.shift();
+    }
+    if (this.#core === undefined && this.#queue.length > 0 && !this.#opening) this.#open();
+  }
+
+  /** @param {unknown} error */
+  #fail(error) {
+    const message = `WebAssembly could not be started (${messageOf(error)}), so nothing is sent. ${this.#platform.hint}`;
+    if (!this.#saidFailed) print("error", message);
+    this.#saidFailed = true;
+    this.#failed = true;
+    this.#run(disabledCore(message));
+  }
+
+  /** Ends the running instance: the next call gets a fresh one. */
+  #close() {
+    this.#core = undefined;
+    this.#host = undefined;
+    this.#failed = false;
+    this.#before = { ...this.#counts };
+    this.#busy.clear();
+    this.#idle.clear();
+    this.#transports.clear();
+  }
+
+  /**
+   * @param {Core | undefined} core
+   * @param {unknown} error
+   */
+  #trapped(core, error) {
+    if (core === undefined || core !== this.#core) return;
+    const owed = [...this.#owed.values()];
+    this.#owed.clear();
+    this.#close();
+    print("error", `${TRAPPED} (${messageOf(error)})`);
+    for (const one of owed) this.#lose(one);
+  }
+
+  /** @param {Owed} owed */
+  #lose({ resolve, session, report }) {
+    if (report) resolve({ ...(session?.counts ?? this.#counts), pending: 0 });
+    else resolve(this.drop(session, "internal", TRAPPED));
+  }
+
+  /**
+   * @param {Core} core
+   * @param {Owed} owed
+   * @param {number} scope
+   * @param {(core: Core, tracer: number) => number} call
+   */
+  #send(core, owed, scope, call) {
+    const { session, resolve, report } = owed;
+    let tracer = 0;
+    if (session) {
+      if (session.closed && session.home?.core !== core) {
+        return report ? this.#lose(owed) : resolve(this.drop(session, "closed", "the tracer was closed"));
+      }
+      const registered = this.#register(core, session, scope);
+      if (registered === undefined) {
+        if (this.#core !== core || report) return this.#lose(owed);
+        return resolve(this.drop(session, "disabled", NO_RANDOMNESS));
+      }
+      tracer = registered;
+      this.#hold(tracer, session);
+    }
+    const id = call(core, tracer);
+    if (id > 0) this.#owed.set(id, owed);
+    else this.#lose(owed);
+  }
+
+  /**
+   * @param {Core} core
+   * @param {Session} session
+   * @param {number} scope
+   * @returns {number | undefined} the tracer
+   */
+  #register(core, session, scope) {
+    if (session.home?.core === core) return session.home.tracer;
+    const parent = session.parent && this.#register(core, session.parent, scope);
+    const options = this.#options(session);
+    if (!options.newSessionId) return undefined;
+    if (parent !== undefined) options.parent = parent;
+    // Registered before, in an instance that is gone: the session is the same.
+    if (session.info) options.sessionId = session.info.sessionId;
+    const info = core.initTracer(options, scope);
+    if (info === undefined || info === null) return undefined;
+    session.info = { ...info };
+    if (session.home) this.#forgotten?.unregister(session.home);
+    const home = { core, tracer: info.tracer, before: { ...session.counts } };
+    session.home = home;
+    this.#forgotten?.register(session, home, home);
+    this.#hold(info.tracer, session);
+    return info.tracer;
+  }
+
+  /**
+   * @param {Session} session
+   * @returns {CoreOptions}
+   */
+  #options(session) {
+    const { settings } = session;
+    session.newSessionId ??= attempt(newSessionId, undefined);
+    const { redact, redactKeys, redactPatterns } = settings.redaction;
+    /** @type {CoreOptions} */
+    const options = {
+      ...settings.scalars,
+      redact,
+      redactPatterns,
+      start: settings.start,
+      newSessionId: session.newSessionId ?? "",
+      transport: session.transport,
+      onDrop: settings.onDrop !== undefined,
+      env: environment(this.#platform.variable),
+      ambient: session.ambient,
+    };
+    if (settings.headers) options.headers = settings.headers;
+    if (redactKeys) options.redactKeys = redactKeys;
+    const page = pageOrigin();
+    if (page !== undefined) options.page = page;
+    return options;
+  }
+
+  /**
+   * Keeps the session, and its fetch, until the core says that it is idle.
+   * @param {number} tracer
+   * @param {Session} session
+   */
+  #hold(tracer, session) {
+    this.#busy.set(tracer, session);
+    this.#idle.delete(tracer);
+    const { transport, settings } = session;
+    if (!transport || !settings.fetch) return;
+    const lent = this.#transports.get(transport);
+    if (lent) lent.sessions.add(session);
+    else this.#transports.set(transport, { fetch: settings.fetch, sessions: new Set([session]) });
+  }
+
+  /** @param {number} tracer */
+  #letGo(tracer) {
+    const session = this.#busy.get(tracer);
+    this.#busy.delete(tracer);
+    if (!session) return;
+    if (!this.#forgotten) this.#bound(tracer, session);
+    if (!session.transport) return;
+    const lent = this.#transports.get(session.transport);
+    lent?.sessions.delete(session);
+    if (lent?.sessions.size === 0) this.#transports.delete(session.transport);
+  }
+
+  /**
+   * Where nobody tells what is no longer referred to, only so many idle sessions stay registered. One that
+   * is used again is registered again.
+   * @param {number} tracer
+   * @param {Session} session
+   */
+  #bound(tracer, session) {
+    this.#idle.set(tracer, session);
+    if (this.#idle.size <= MAX_IDLE) return;
+    const [[oldest, dormant]] = /** @type {[[number, Session]]} */ ([...this.#idle.entries()].slice(0, 1));
+    this.#idle.delete(oldest);
+    dormant.home?.core.release(oldest);
+    dormant.home = undefined;
+  }
+
+  /** @returns {Host} */
+  #newHost() {
+    const engine = this;
+    /** Nothing an instance that died still says counts. */
+    const current = () => engine.#host === host;
+    /** @type {Host} */
+    const host = {
+      settle(ids, outcome) {
+        if (current()) for (const id of ids) engine.#settle(id, outcome);
+      },
+      dropped(tracer, json) {
+        if (current()) engine.#busy.get(tracer)?.tellDropped(() => JSON.parse(json));
+      },
+      log: print,
+      adopted(tracer, sessionId) {
+        const session = current() ? engine.#busy.get(tracer) : undefined;
+        if (session?.info) session.info.sessionId = sessionId;
+      },
+      fetch(transport, url, init) {
+        return engine.#fetch(transport, url, init);
+      },
+      waitUntil(scope, promise) {
+        engine.#context().waitUntil(scope, promise);
+      },
+      idle(tracer) {
+        if (current()) engine.#letGo(tracer);
+      },
+    };
+    return host;
+  }
+
+  /**
+   * @param {number} id
+   * @param {any} outcome
+   */
+  #settle(id, outcome) {
+    const owed = this.#owed.get(id);
+    if (!owed) return;
+    this.#owed.delete(id);
+    const { session, report, resolve } = owed;
+    if (report) {
+      const { delivered, dropped } = session?.home?.before ?? this.#before;
+      resolve({
+        delivered: outcome.delivered + delivered,
+        dropped: outcome.dropped + dropped,
+        pending: outcome.pending,
+      });
+      return;
+    }
+    const counted = outcome.status === "delivered" ? "delivered" : "dropped";
+    this.#counts[counted]++;
+    if (session) session.counts[counted]++;
+    resolve(outcome);
+  }
+
+  /**
+   * Always a promise: a caller's fetch may throw, or return something else.
+   * @param {number} transport
+   * @param {string} url
+   * @param {RequestInit} init
+   * @returns {Promise<Response>}
+   */
+  #fetch(transport, url, init) {
+    try {
+      const own = this.#transports.get(transport)?.fetch;
+      if (transport && !own) throw new Error("the tracer's fetch is gone");
+      // Looked up now: tests and instrumentation replace it.
+      const { fetch } = globalThis;
+      return Promise.resolve(own ? own(url, init) : fetch(url, init));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+}

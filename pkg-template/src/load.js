@@ -1,0 +1,49 @@
+// How the WebAssembly module becomes a running core, by what a runtime allows: Workers compile nothing
+// and may not await what another request began; browsers and servers have the bytes inline.
+
+/** @import { Core, CreateCore } from "./core.d.ts" */
+
+/**
+ * Where the module is at hand, and loading has to be over at once.
+ * @param {CreateCore} createCore
+ * @param {WebAssembly.Module} module
+ * @param {(error: unknown) => void} onTrap
+ * @returns {Core}
+ */
+export function openModule(createCore, module, onTrap) {
+  const { imports, start } = createCore(onTrap);
+  // On Vercel's edge the module is of another realm; the constructor does not mind.
+  return start(new WebAssembly.Instance(module, imports));
+}
+
+/**
+ * Where the module is text in this very file: wasm, deflated, in base64.
+ * @param {CreateCore} createCore
+ * @param {string} base64
+ * @returns {(onTrap: (error: unknown) => void) => Promise<Core>}
+ */
+export function inlineOpener(createCore, base64) {
+  /** @type {Promise<WebAssembly.Module> | undefined} */
+  let compiling;
+  return async (onTrap) => {
+    compiling ??= inflate(base64).then((bytes) => WebAssembly.compile(bytes));
+    // A failure may pass; it must not be remembered.
+    compiling.catch(() => (compiling = undefined));
+    const { imports, start } = createCore(onTrap);
+    // Asynchronously: Chromium was long in allowing a page anything else.
+    return start(await WebAssembly.instantiate(await compiling, imports));
+  };
+}
+
+/**
+ * @param {string} base64
+ * @returns {Promise<BufferSource>}
+ */
+async function inflate(base64) {
+  const deflated = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+  const zlib = /** @type {any} */ (globalThis).process?.getBuiltinModule?.("node:zlib");
+  // Node's and Bun's own is there at once; their streams are loaded first.
+  if (zlib) return zlib.inflateSync(deflated);
+  const inflated = new Blob([deflated]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(inflated).arrayBuffer();
+}

@@ -1,0 +1,25 @@
+// What the entries import and only the build or the runtime has.
+
+declare module "#core" {
+  export const createCore: import("./core.d.ts").CreateCore;
+}
+
+declare module "#core.wasm.base64" {
+  const base64: string;
+  export default base64;
+}
+
+declare module "*.wasm" {
+  const module: WebAssembly.Module;
+  export default module;
+}
+
+declare module "*.wasm?module" {
+  const module: WebAssembly.Module;
+  export default module;
+}
+
+declare module "cloudflare:workers" {
+  const workers: Record<string, any>;
+  export = workers;
+}

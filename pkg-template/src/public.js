@@ -1,0 +1,25 @@
+// The package's exports, made for one runtime. The methods behind them are in api.js.
+
+import { Api } from "./api.js";
+
+export { sessionIdFromHeaders } from "./baggage.js";
+export { sessionIdFrom } from "./ids.js";
+
+/**
+ * @param {import("./api.js").Runtime} runtime
+ */
+export function publicFunctions(runtime) {
+  const api = new Api(runtime);
+  return {
+    /** @type {typeof import("../index.d.ts").initTracer} */
+    initTracer: (options) => api.initTracer(options),
+    /** @type {typeof import("../index.d.ts").withSession} */
+    withSession: (options, fn) => api.withSession(options, fn),
+    /** @type {typeof import("../index.d.ts").enrichSession} */
+    enrichSession: (/** @type {[any?, any?]} */ ...given) => api.enrich(undefined, ...given),
+    /** @type {typeof import("../index.d.ts").activeTracer} */
+    activeTracer: () => api.activeTracer(),
+    /** @type {typeof import("../index.d.ts").flush} */
+    flush: (options) => api.flush(undefined, options),
+  };
+}

@@ -1,0 +1,65 @@
+// One session as the face knows it: made at once and synchronously, so that calls may name it before
+// the core is there, and registered with the core as soon as it is. It outlives the instance of the
+// core it is registered with. What users hold is the Tracer around it.
+
+import { print } from "./log.js";
+import { redactJson } from "./redact.js";
+
+let lastTransport = 0;
+
+export class Session {
+  /** @type {import("./core.d.ts").TracerInfo | undefined} what the core said at the first registration */
+  info;
+  /**
+   * Where it is registered, and the outcomes that instance knows nothing of.
+   * @type {{ core: import("./core.d.ts").Core, tracer: number, before: Tally } | undefined}
+   */
+  home;
+  /** @type {Tally} */
+  counts = { delivered: 0, dropped: 0 };
+  closed = false;
+  /** What its users hold, and what a redaction or onDrop of theirs may hold. @type {import("../index.d.ts").Tracer | undefined} */
+  tracer;
+  /** Made of its own `waitUntil`, where it has one. @type {import("./context/scopes.js").Scope | undefined} */
+  scope;
+
+  /**
+   * @param {import("./settings.js").Settings} settings
+   * @param {boolean} ambient may a bare call from outside any context reach it?
+   * @param {Session} [parent]
+   */
+  constructor(settings, ambient, parent) {
+    this.settings = settings;
+    this.ambient = ambient;
+    this.parent = parent;
+    /** @type {number} 0 for the global fetch */
+    this.transport = parent ? parent.transport : settings.fetch ? ++lastTransport : 0;
+    /** @type {string | undefined} made at the first registration where randomness is not to be had yet */
+    this.newSessionId = undefined;
+  }
+
+  /**
+   * @param {string} json
+   * @param {string[]} [path]
+   */
+  redact(json, path) {
+    const { redactor } = this.settings.redaction;
+    return redactor ? redactJson(redactor, json, path) : json;
+  }
+
+  /**
+   * Tells the caller's onDrop, later, so that its code never runs inside the core's.
+   * @param {() => object} dropped
+   */
+  tellDropped(dropped) {
+    const { onDrop } = this.settings;
+    if (!onDrop) return;
+    Promise.resolve()
+      .then(() => onDrop(dropped()))
+      .catch(() => {
+        if (this.settings.scalars.logLevel === "debug") print("debug", "onDrop threw, or rejected");
+      });
+  }
+}
+
+/** @typedef {{ delivered: number, dropped: number }} Tally */

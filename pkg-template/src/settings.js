@@ -1,0 +1,126 @@
+// What a caller's options come to: plain values for the core, and the functions that stay on this side.
+// Options may be anything, a proxy that throws included; each is read once. What a wrong value means is
+// for the core to say, but it never gets to see the caller's own object.
+
+import { attempt, read } from "./guard.js";
+import { snakeCase } from "./names.js";
+import { redaction, redactJson } from "./redact.js";
+import { snapshot } from "./snapshot.js";
+
+const SESSION_SCALARS = ["sessionName", "sessionId"];
+
+const TRACER_SCALARS = [
+  ...SESSION_SCALARS,
+  "apiKey",
+  "ticket",
+  "project",
+  "source",
+  "serverUrl",
+  "disabled",
+  "timeoutMs",
+  "deadlineMs",
+  "mergeWindowMs",
+  "maxQueueBytes",
+  "logLevel",
+];
+
+const START_FIELDS = ["inputs", "metadata", "config", "userProperties"];
+
+/**
+ * @typedef {object} Settings
+ * @property {Record<string, unknown>} scalars
+ * @property {Record<string, string> | undefined} headers
+ * @property {ReturnType<typeof redaction>} redaction
+ * @property {string} start JSON
+ * @property {Function | undefined} fetch
+ * @property {((promise: Promise<unknown>) => void) | undefined} waitUntil
+ * @property {((dropped: object) => unknown) | undefined} onDrop
+ */
+
+/**
+ * @param {unknown} options
+ * @returns {Settings}
+ */
+export function tracerSettings(options) {
+  const masking = redaction(option(options, "redact"));
+  return {
+    scalars: scalars(options, TRACER_SCALARS),
+    headers: headerRecord(option(options, "headers")),
+    redaction: masking,
+    start: start(options, masking.redactor),
+    fetch: callable(option(options, "fetch")),
+    waitUntil: callable(option(options, "waitUntil")),
+    onDrop: callable(option(options, "onDrop")),
+  };
+}
+
+/**
+ * What startSession takes; everything else is the parent's.
+ * @param {unknown} options
+ * @param {Settings} parent
+ * @returns {Settings}
+ */
+export function sessionSettings(options, parent) {
+  return {
+    ...parent,
+    scalars: scalars(options, SESSION_SCALARS),
+    start: start(options, parent.redaction.redactor),
+  };
+}
+
+/**
+ * An option under its own name or the Python SDK's.
+ * @param {any} options
+ * @param {string} name
+ * @returns {any}
+ */
+function option(options, name) {
+  return read(options, name) ?? read(options, snakeCase(name));
+}
+
+/**
+ * @param {unknown} options
+ * @param {string[]} names
+ */
+function scalars(options, names) {
+  /** @type {Record<string, unknown>} */
+  const values = {};
+  for (const name of names) {
+    const value = option(options, name);
+    if (value === undefined || value === null) continue;
+    // An object here is a mistake that the core reports; its contents are not needed for that.
+    values[name] = ["string", "number", "boolean"].includes(typeof value) ? value : {};
+  }
+  return values;
+}
+
+/**
+ * @param {unknown} options
+ * @param {import("./redact.js").Redactor | undefined} redactor
+ */
+function start(options, redactor) {
+  const json = snapshot(Object.fromEntries(START_FIELDS.map((name) => [name, option(options, name)])));
+  return redactor ? redactJson(redactor, json) : json;
+}
+
+/**
+ * @param {any} headers a record, or Headers all the same
+ * @returns {Record<string, string> | undefined}
+ */
+function headerRecord(headers) {
+  if (typeof headers !== "object" || headers === null) return undefined;
+  return attempt(() => {
+    const entries = typeof headers.entries === "function" ? [...headers] : Object.entries(headers);
+    return Object.fromEntries(
+      entries.filter(([name, value]) => typeof name === "string" && typeof value === "string"),
+    );
+  }, undefined);
+}
+
+/**
+ * @param {unknown} value
+ * @returns {any}
+ */
+function callable(value) {
+  return typeof value === "function" ? value : undefined;
+}

@@ -1,0 +1,20 @@
+// Entry for Cloudflare Workers, where WebAssembly comes only as a module of the Worker's own.
+
+import * as workers from "cloudflare:workers";
+import { createCore } from "#core";
+import module from "./core.wasm";
+import { workerdContext } from "./context/workerd.js";
+import { processVariable } from "./env.js";
+import { read } from "./guard.js";
+import { openModule } from "./load.js";
+import { publicFunctions } from "./public.js";
+
+export const { initTracer, withSession, enrichSession, activeTracer, flush } =
+  /* @__PURE__ */ publicFunctions({
+    open: (onTrap) => openModule(createCore, module, onTrap),
+    // With Node's compatibility the bindings are in process.env too, but not in every version.
+    variable: (name) => read(workers.env, name) ?? processVariable(name),
+    newContext: () => workerdContext(workers),
+    hint: "The bundler has to leave this package's import of core.wasm to the Workers runtime.",
+  });
+export { sessionIdFrom, sessionIdFromHeaders } from "./public.js";

@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# Runs groups of checks (lint core wasm js) stage after stage, and goes on after one that fails.
+# Ends with how long each took and one line: N passed, N failed. Every stage's output is kept
+# in build/logs/. What a group needs, make sets up first; what is checked is not decided here
+# but by cargo, wasm-pack, npm and their files.
+. "$(dirname "$0")/common.sh"
+cd "$root"
+mkdir -p build/logs
+
+limit=30m # for a stage that hangs: the longest takes a fraction of it
+passed=0 failed=0 skipped=0
+report=() broken=()
+child=
+
+# timeout gives its command a process group of its own, which Ctrl-C does not reach.
+trap '[ -z "$child" ] || kill "$child" 2>/dev/null || true' EXIT
+trap 'exit 130' INT TERM
+
+# A log's "12 passed; 0 failed; 1 ignored" (cargo, wasm-bindgen) and "pass 12", "fail 0"
+# (Node's test runner), added up as "passed failed skipped".
+counts() {
+  sed -E $'s/\x1b\\[[0-9;]*m//g' "$1" | awk '
+    /^test result: / { for (i = 2; i <= NF; i++) n[$i] += $(i - 1) }
+    /^(#|ℹ) (pass|fail|cancelled|skipped|todo) [0-9]+$/ { n[$2] += $3 }
+    END { print n["passed;"] + n["pass"], n["failed;"] + n["fail"] + n["cancelled"],
+                n["ignored;"] + n["skipped"] + n["todo"] }'
+}
+
+# stage check|tests NAME SCRIPT: a check counts as one; tests count as many as the log says,
+# and none at all is a failure (wasm-pack skips suites quietly).
+stage() {
+  local kind=$1 name=$2 script=$3 log started=$SECONDS status=0 p=0 f=0 s=0
+  log=build/logs/${name// /-}.log
+  printf '\n── %s\n' "$name"
+  : >"$log"
+  timeout -k 10 $limit bash -euo pipefail -c "$script" >"$log" 2>&1 </dev/null &
+  child=$!
+  tail -n +1 -s 0.2 -f --pid=$child "$log"
+  wait $child || status=$?
+  child=
+  [ $status != 124 ] || printf '✗ %s was stopped after %s\n' "$name" $limit
+  if [ "$kind" = tests ]; then
+    read -r p f s < <(counts "$log")
+    if [ $((p + f)) = 0 ]; then
+      printf '✗ %s ran no test at all\n' "$name"
+      f=1
+    elif [ $status != 0 ] && [ "$f" = 0 ]; then
+      f=1
+    fi
+  elif [ $status = 0 ]; then
+    p=1
+  else
+    f=1
+  fi
+  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+  report+=("$(printf '%5ss  %5s passed  %3s failed  %s' $((SECONDS - started)) "$p" "$f" "$name")")
+  [ "$f" = 0 ] || broken+=("$name")
+  [ "$f" = 0 ]
+}
+
+finish() {
+  printf '\n── how long it took\n'
+  printf '%s\n' "${report[@]}"
+  printf '%5ss  altogether\n\n' $SECONDS
+  [ $skipped = 0 ] || printf '%s skipped\n' $skipped
+  local name
+  for name in "${broken[@]}"; do printf '✗ %s: see build/logs/%s.log\n' "$name" "${name// /-}"; done
+  printf '%s passed, %s failed\n' $passed $failed
+  [ $failed = 0 ]
+  exit
+}
+
+# Without these nothing that follows would mean anything.
+must() { stage check "$@" || finish; }
+
+lint() {
+  must "set up lint" "make setup-lint"
+  stage check "cargo fmt" "cargo fmt --check"
+  stage check "cargo clippy" "cargo clippy --locked --all-targets -- -D warnings"
+  stage check "cargo clippy wasm32" "scripts/clippy-wasm.sh"
+  stage check "oxlint" "npm run --silent lint"
+  stage check "prettier" "npm run --silent check-format"
+  stage check "tsc" "npm run --silent check-types"
+}
+
+core() {
+  must "set up core" "make setup-base"
+  stage tests "cargo test" "cargo test --locked"
+}
+
+wasm() {
+  must "set up wasm" "make setup-test-wasm"
+  local pack='. scripts/env.sh; wasm-pack'
+  stage tests "wasm-pack test node" "$pack test --node --mode no-install ."
+  stage tests "wasm-pack test chrome" \
+    "$pack test --headless --chrome --chromedriver \"\$(command -v chromedriver)\" --mode no-install ."
+  # The plain output, for whoever wants that: not into pkg/, which is ours.
+  stage check "wasm-pack build" "$pack build --mode no-install --out-dir build/wasm-pack ."
+}
+
+js() {
+  must "build" "make build"
+  must "set up js" "make setup-test-js"
+  stage tests "demo tests" "cd www-demo && npm test"
+  stage tests "package tests" "cd tests && npm test"
+}
+
+set +e
+for group; do "$group"; done
+finish

@@ -1,0 +1,556 @@
+//! What was said about a session, and how two such sayings become one.
+//!
+//! An enrichment arrives as the JSON text of its snapshot and stays that text: only its top level
+//! and the keys one level below are looked at, every value is carried on as it was written.
+//! Merging is last-writer-wins by [`Field`] and key, which is what the backend does with two
+//! updates in a row; `outputs` has one key, so that the later one replaces the earlier.
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// The names of the tracer and of the session in the arguments: read by the face, no data.
+const TARGET_KEYS: [&str; 5] =
+    ["sessionId", "session_id", "tracer", "tracerInstance", "tracer_instance"];
+
+/// Where a value is stored in the backend's session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Field {
+    /// Merged by key. Takes `error` and every key that is no field.
+    Metadata,
+    /// The input of the session: part of its start, `metadata.inputs` afterwards.
+    Inputs,
+    /// Replaced as a whole.
+    Outputs,
+    /// Merged by key.
+    Config,
+    /// Merged by key.
+    Feedback,
+    /// Merged by key.
+    Metrics,
+    /// Merged by key.
+    UserProperties,
+    /// Milliseconds.
+    Duration,
+    /// Unix milliseconds.
+    EndTime,
+}
+
+impl Field {
+    /// Every field, in the order in which requests name them.
+    pub const ALL: [Field; 9] = [
+        Field::Inputs,
+        Field::Metadata,
+        Field::Config,
+        Field::UserProperties,
+        Field::Metrics,
+        Field::Feedback,
+        Field::Outputs,
+        Field::Duration,
+        Field::EndTime,
+    ];
+
+    /// The field that the arguments call `name`, in JavaScript's or Python's spelling.
+    fn named(name: &str) -> Option<Field> {
+        Some(match name {
+            "metadata" => Field::Metadata,
+            "inputs" => Field::Inputs,
+            "outputs" => Field::Outputs,
+            "config" => Field::Config,
+            "feedback" => Field::Feedback,
+            "metrics" => Field::Metrics,
+            "userProperties" | "user_properties" => Field::UserProperties,
+            "duration" => Field::Duration,
+            "endTime" | "end_time" => Field::EndTime,
+            _ => return None,
+        })
+    }
+
+    /// The backend's name of the field.
+    pub fn wire_name(self) -> &'static str {
+        match self {
+            Field::UserProperties => "user_properties",
+            Field::EndTime => "end_time",
+            other => other.name(),
+        }
+    }
+
+    /// The field's name in JavaScript.
+    pub fn name(self) -> &'static str {
+        match self {
+            Field::Metadata => "metadata",
+            Field::Inputs => "inputs",
+            Field::Outputs => "outputs",
+            Field::Config => "config",
+            Field::Feedback => "feedback",
+            Field::Metrics => "metrics",
+            Field::UserProperties => "userProperties",
+            Field::Duration => "duration",
+            Field::EndTime => "endTime",
+        }
+    }
+
+    /// Whether the field is an object that the backend merges by key.
+    fn is_merged(self) -> bool {
+        matches!(
+            self,
+            Field::Metadata
+                | Field::Config
+                | Field::Feedback
+                | Field::Metrics
+                | Field::UserProperties
+        )
+    }
+}
+
+/// A stretch of an enrichment's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+/// One value of an enrichment and where it belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Slot {
+    field: Field,
+    /// The key with its quotes, as it was written. For a field without keys, the field's own name.
+    key: Span,
+    value: Span,
+}
+
+/// An enrichment: the text of its snapshot, and where in it the values are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Enrichment {
+    text: Box<str>,
+    slots: Vec<Slot>,
+}
+
+/// Why a text is no enrichment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Invalid {
+    /// The arguments are no object: a number, a list, text that is no JSON.
+    NoObject,
+    /// Something was given, and none of it can be stored.
+    NothingUsable,
+}
+
+/// One value to be stored: field, key (JSON, with its quotes), value (JSON).
+type Value<'a> = (Field, &'a str, &'a str);
+
+impl Enrichment {
+    /// Reads the snapshot of the arguments of `enrichSession`. Fields that cannot be stored are
+    /// left out; what to say about them is returned beside the enrichment.
+    ///
+    /// An empty object is a valid enrichment without values: a touch.
+    pub fn parse(text: String) -> Result<(Enrichment, Vec<String>), Invalid> {
+        let text = text.into_boxed_str();
+        let mut slots = Vec::new();
+        let mut left_out = Vec::new();
+        for (key, value) in members(&text).ok_or(Invalid::NoObject)? {
+            let name = unquoted(key);
+            if value == "null" || TARGET_KEYS.contains(&&*name) {
+                continue;
+            }
+            let whole = |field| Slot { field, key: span(&text, key), value: span(&text, value) };
+            match Field::named(&name) {
+                None => slots.push(whole(Field::Metadata)),
+                Some(field) if field.is_merged() => {
+                    match members(value) {
+                        Some(members) => slots.extend(members.into_iter().map(|(key, value)| {
+                            Slot { field, key: span(&text, key), value: span(&text, value) }
+                        })),
+                        None => left_out.push(no_object(&name)),
+                    }
+                }
+                Some(Field::Inputs) if !value.starts_with('{') => left_out.push(no_object(&name)),
+                Some(Field::Outputs) if !value.starts_with(['{', '[']) => {
+                    left_out.push(no_object(&name));
+                }
+                Some(field @ (Field::Duration | Field::EndTime)) if !is_number(value) => {
+                    left_out.push(["`", field.name(), "` must be a number of milliseconds: it was left out; the rest of the call goes on"].concat());
+                }
+                Some(field) => slots.push(whole(field)),
+            }
+        }
+        if slots.is_empty() && !left_out.is_empty() {
+            return Err(Invalid::NothingUsable);
+        }
+        Ok((Enrichment { text, slots }, left_out))
+    }
+
+    /// Bytes that the enrichment holds.
+    pub fn bytes(&self) -> usize {
+        self.text.len() + self.slots.len() * size_of::<Slot>()
+    }
+
+    /// Whether there is nothing in it: a touch, or everything was replaced by later ones.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// The numbers given for top-level metrics, with the keys as they were written.
+    pub fn numeric_metrics(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.values()
+            .filter(|(field, ..)| *field == Field::Metrics)
+            .filter_map(|(_, key, value)| Some((key, serde_json::from_str(value).ok()?)))
+    }
+
+    /// As the `Enrichment` object that was given, for `onDrop`.
+    pub fn to_json(&self) -> String {
+        let merged = Merged::of([self], InputsGo::ToStart);
+        let mut json = String::with_capacity(self.text.len());
+        let mut object = Object::open(&mut json);
+        for field in Field::ALL {
+            merged.write(field, field.name(), &mut object);
+        }
+        object.close();
+        json
+    }
+
+    fn values(&self) -> impl Iterator<Item = Value<'_>> {
+        self.slots.iter().map(|slot| (slot.field, self.at(slot.key), self.at(slot.value)))
+    }
+
+    fn at(&self, span: Span) -> &str {
+        &self.text[span.start as usize..span.end as usize]
+    }
+}
+
+/// Where `inputs` are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputsGo {
+    /// The session has not started: they are part of its start, merged by key.
+    ToStart,
+    /// An update ignores `inputs`, so they are kept as `metadata.inputs`, as the Python SDK does.
+    ToMetadata,
+}
+
+/// One value among several enrichments: what it is for, and where it stands.
+#[derive(Clone, Copy, Debug)]
+struct Candidate<'a> {
+    field: Field,
+    key: &'a str,
+    value: &'a str,
+    /// Its enrichment's place among the others.
+    place: usize,
+}
+
+/// The candidates that no later one replaces, by field and key. The earliest come first.
+///
+/// Sorts a list instead of filling a map: a map of the standard library is 12 KB of wasm.
+fn latest(mut candidates: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
+    let order = |a: &Candidate<'_>, b: &Candidate<'_>| (a.field, a.key).cmp(&(b.field, b.key));
+    candidates.sort_by(order);
+    let mut latest: Vec<Candidate<'_>> = Vec::with_capacity(candidates.len());
+    for candidate in candidates {
+        match latest.last_mut() {
+            Some(last) if order(last, &candidate).is_eq() => *last = candidate,
+            _ => latest.push(candidate),
+        }
+    }
+    latest
+}
+
+/// Several enrichments as the one that has the same effect.
+#[derive(Debug)]
+pub struct Merged<'a> {
+    /// By field and key, each once.
+    values: Vec<Candidate<'a>>,
+}
+
+impl<'a> Merged<'a> {
+    /// Merges `enrichments`, the earliest first.
+    pub fn of(
+        enrichments: impl IntoIterator<Item = &'a Enrichment>,
+        inputs: InputsGo,
+    ) -> Merged<'a> {
+        let mut candidates = Vec::new();
+        let mut push = |field, key, value| {
+            candidates.push(Candidate { field, key, value, place: 0 });
+        };
+        for (field, key, value) in enrichments.into_iter().flat_map(Enrichment::values) {
+            match (field, inputs) {
+                (Field::Inputs, InputsGo::ToMetadata) => push(Field::Metadata, key, value),
+                (Field::Inputs, InputsGo::ToStart) => {
+                    for (key, value) in members(value).into_iter().flatten() {
+                        push(Field::Inputs, key, value);
+                    }
+                }
+                _ => push(field, identity(field, key), value),
+            }
+        }
+        Merged { values: latest(candidates) }
+    }
+
+    /// Whether `field` has a value.
+    pub fn has(&self, field: Field) -> bool {
+        self.of_field(field).next().is_some()
+    }
+
+    /// The inputs that go into a start: key and value, as JSON.
+    pub fn inputs(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.of_field(Field::Inputs)
+    }
+
+    /// Writes `field` under `name`, if it has a value.
+    pub fn write(&self, field: Field, name: &str, object: &mut Object<'_>) {
+        let mut values = self.of_field(field).peekable();
+        let Some(&(_, first)) = values.peek() else { return };
+        match field {
+            Field::Outputs if first.starts_with('[') => {
+                let list = Object::open(object.value(name));
+                list.member("\"value\"", first).close();
+            }
+            Field::Outputs | Field::Duration | Field::EndTime => object.value(name).push_str(first),
+            _ => {
+                let mut inner = Object::open(object.value(name));
+                for (key, value) in values {
+                    inner = inner.member(key, value);
+                }
+                inner.close();
+            }
+        }
+    }
+
+    fn of_field(&self, field: Field) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let of_field = self.values.iter().filter(move |value| value.field == field);
+        of_field.map(|value| (value.key, value.value))
+    }
+}
+
+/// Lets go of what later enrichments replace, the earliest first. `inputs` stay: whether they
+/// merge or replace is known only when they are sent.
+pub fn compact<'a>(enrichments: impl Iterator<Item = &'a mut Enrichment>) {
+    let mut enrichments: Vec<_> = enrichments.collect();
+    let mut candidates = Vec::new();
+    for (place, enrichment) in enrichments.iter().enumerate() {
+        for (field, key, value) in enrichment.values().filter(|(field, ..)| *field != Field::Inputs)
+        {
+            candidates.push(Candidate { field, key: identity(field, key), value, place });
+        }
+    }
+    // Where a value stands tells it from all others, also once nothing is borrowed any more.
+    let mut keep: Vec<(usize, u32)> = latest(candidates)
+        .into_iter()
+        .map(|kept| (kept.place, span(&enrichments[kept.place].text, kept.value).start))
+        .collect();
+    keep.sort_unstable();
+    for (place, enrichment) in enrichments.iter_mut().enumerate() {
+        enrichment.slots.retain(|slot| {
+            slot.field == Field::Inputs || keep.binary_search(&(place, slot.value.start)).is_ok()
+        });
+        if enrichment.slots.is_empty() {
+            enrichment.text = Box::default();
+            enrichment.slots = Vec::new();
+        }
+    }
+}
+
+/// What makes two values of `field` the same: fields that are replaced as a whole have one key.
+fn identity(field: Field, key: &str) -> &str {
+    if field.is_merged() { key } else { "" }
+}
+
+/// A JSON object being written: commas and braces in their places, values as they are.
+#[derive(Debug)]
+pub struct Object<'a> {
+    out: &'a mut String,
+    empty: bool,
+}
+
+impl<'a> Object<'a> {
+    /// Opens an object at the end of `out`.
+    pub fn open(out: &'a mut String) -> Object<'a> {
+        out.push('{');
+        Object { out, empty: true }
+    }
+
+    /// Adds a member whose key and value are JSON already.
+    pub fn member(mut self, key: &str, value: &str) -> Object<'a> {
+        self.comma();
+        self.out.push_str(key);
+        self.out.push(':');
+        self.out.push_str(value);
+        self
+    }
+
+    /// Adds a member called `name` (plain letters) whose value the caller writes.
+    pub fn value(&mut self, name: &str) -> &mut String {
+        self.comma();
+        self.out.push('"');
+        self.out.push_str(name);
+        self.out.push_str("\":");
+        self.out
+    }
+
+    /// Adds a member called `name` (plain letters) whose value is any text.
+    pub fn text(&mut self, name: &str, text: &str) {
+        let quoted = quoted(text);
+        self.value(name).push_str(&quoted);
+    }
+
+    /// Closes the object.
+    pub fn close(self) {
+        self.out.push('}');
+    }
+
+    fn comma(&mut self) {
+        if !self.empty {
+            self.out.push(',');
+        }
+        self.empty = false;
+    }
+}
+
+/// `text` as a JSON string.
+pub fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_default()
+}
+
+/// The text of a JSON string; what is no JSON string stands for itself.
+fn unquoted(json: &str) -> std::borrow::Cow<'_, str> {
+    match json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(plain) if !plain.contains('\\') => plain.into(),
+        _ => serde_json::from_str::<String>(json).map_or(json.into(), Into::into),
+    }
+}
+
+fn no_object(name: &str) -> String {
+    [
+        "`",
+        name,
+        "` must be an object, as in { ",
+        name,
+        ": { key: \"value\" } }: it was left out; the rest of the call goes on",
+    ]
+    .concat()
+}
+
+fn is_number(json: &str) -> bool {
+    json.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+}
+
+/// Where `part` stands in `text`, of which it is a slice.
+fn span(text: &str, part: &str) -> Span {
+    let start = (part.as_ptr() as usize - text.as_ptr() as usize) as u32;
+    Span { start, end: start + part.len() as u32 }
+}
+
+/// The members of a JSON object, keys and values as they were written; nothing if `json` is none.
+pub fn members(json: &str) -> Option<Vec<(&str, &str)>> {
+    serde_json::from_str::<Members<'_>>(json).ok().map(|members| members.0)
+}
+
+struct Members<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Members<'de>;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+                    members.push((key.get(), value.get()));
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Enrichment {
+        Enrichment::parse(json.into()).unwrap().0
+    }
+
+    fn update(enrichments: &[Enrichment]) -> serde_json::Value {
+        let merged = Merged::of(enrichments, InputsGo::ToMetadata);
+        let mut json = String::new();
+        let mut object = Object::open(&mut json);
+        for field in Field::ALL {
+            merged.write(field, field.wire_name(), &mut object);
+        }
+        object.close();
+        serde_json::from_str(&json).unwrap()
+    }
+
+    #[test]
+    fn every_field_goes_to_its_place() {
+        let all = parse(
+            r#"{"sessionId":"x","metadata":{"a":1},"inputs":{"q":"hi"},"outputs":[1,2],"config":{"c":1},
+               "feedback":{"f":true},"metrics":{"m":1.5},"user_properties":{"plan":"pro"},
+               "duration":12,"endTime":99,"error":{"name":"E"},"stray":"kept","nothing":null}"#,
+        );
+        assert_eq!(
+            update(&[all]),
+            serde_json::json!({
+                "metadata": {"a": 1, "inputs": {"q": "hi"}, "error": {"name": "E"}, "stray": "kept"},
+                "outputs": {"value": [1, 2]}, "config": {"c": 1}, "feedback": {"f": true},
+                "metrics": {"m": 1.5}, "user_properties": {"plan": "pro"},
+                "duration": 12, "end_time": 99,
+            })
+        );
+    }
+
+    #[test]
+    fn a_field_that_cannot_be_stored_is_left_out_and_the_rest_stays() {
+        let (rest, warnings) = Enrichment::parse(
+            r#"{"metadata":3,"outputs":"text","duration":"long","config":{"a":1}}"#.into(),
+        )
+        .unwrap();
+        assert_eq!(update(&[rest]), serde_json::json!({"config": {"a": 1}}));
+        assert_eq!(warnings.len(), 3);
+        assert!(warnings[0].contains("`metadata` must be an object"), "{}", warnings[0]);
+    }
+
+    #[test]
+    fn nothing_usable_is_invalid_and_nothing_at_all_is_a_touch() {
+        assert_eq!(Enrichment::parse(r#"{"metadata":3}"#.into()), Err(Invalid::NothingUsable));
+        for text in ["42", "[]", "null", "\"x\"", "", "{"] {
+            assert_eq!(Enrichment::parse(text.into()), Err(Invalid::NoObject), "{text}");
+        }
+        assert!(parse("{}").is_empty());
+        assert!(parse(r#"{"session_id":"x"}"#).is_empty());
+    }
+
+    #[test]
+    fn the_later_value_of_a_key_wins_and_outputs_are_replaced() {
+        let merged = update(&[
+            parse(r#"{"metadata":{"a":{"deep":1},"b":1},"outputs":{"x":1}}"#),
+            parse(r#"{"metadata":{"a":{"other":2}},"outputs":{"y":2}}"#),
+        ]);
+        assert_eq!(
+            merged,
+            serde_json::json!({"metadata": {"a": {"other": 2}, "b": 1}, "outputs": {"y": 2}})
+        );
+    }
+
+    #[test]
+    fn compacting_changes_nothing_but_what_is_held() {
+        let mut parts = vec![
+            parse(r#"{"metadata":{"a":1,"b":1},"inputs":{"q":1}}"#),
+            parse(r#"{"metadata":{"a":2},"outputs":{"x":1}}"#),
+            parse(r#"{"metadata":{"a":3},"outputs":{"y":2},"inputs":{"r":2}}"#),
+        ];
+        let before = update(&parts);
+        compact(parts.iter_mut());
+        assert_eq!(update(&parts), before);
+        assert!(parts[1].is_empty() && parts[1].bytes() == 0);
+    }
+
+    #[test]
+    fn a_key_written_with_escapes_is_the_field_it_names() {
+        let escaped = parse("{\"m\\u0065tadata\":{\"a\":1}}");
+        assert_eq!(update(&[escaped]), serde_json::json!({"metadata": {"a": 1}}));
+    }
+}

@@ -1,0 +1,62 @@
+//! What is worth a line in the log, and at which level.
+
+/// How much is logged. Ordered: a tracer that logs at `Warn` logs `Error` too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Nothing at all.
+    Silent,
+    /// Something is lost, and somebody has to change something.
+    Error,
+    /// Something was left out or will not work as meant.
+    Warn,
+    /// Rare events of normal work.
+    Info,
+    /// Everything.
+    Debug,
+}
+
+impl Level {
+    /// The level called `name`, as in `logLevel`.
+    pub fn named(name: &str) -> Option<Level> {
+        Some(match name {
+            "silent" => Level::Silent,
+            "error" => Level::Error,
+            "warn" => Level::Warn,
+            "info" => Level::Info,
+            "debug" => Level::Debug,
+            _ => return None,
+        })
+    }
+
+    /// The name that `console` and `logLevel` use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Silent => "silent",
+            Level::Error => "error",
+            Level::Warn => "warn",
+            Level::Info => "info",
+            Level::Debug => "debug",
+        }
+    }
+}
+
+/// One line for the log. It never holds a key, a ticket or what was enriched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// How much it matters.
+    pub level: Level,
+    /// What is wrong and what to do instead.
+    pub message: String,
+}
+
+impl Line {
+    /// A line at [`Level::Error`].
+    pub fn error(message: impl Into<String>) -> Line {
+        Line { level: Level::Error, message: message.into() }
+    }
+
+    /// A line at [`Level::Warn`].
+    pub fn warn(message: impl Into<String>) -> Line {
+        Line { level: Level::Warn, message: message.into() }
+    }
+}

@@ -1,0 +1,22 @@
+//! The rules: what an enrichment is, how enrichments merge, what is sent when, and what becomes
+//! of it. Handed facts and the time, it says what to do next; it does nothing by itself, knows
+//! neither clock nor network nor JavaScript, and runs on the host as it does in a browser.
+
+pub mod enrichment;
+pub mod log;
+pub mod options;
+pub mod outbox;
+pub mod outcome;
+pub mod policy;
+pub mod redact;
+pub mod registry;
+pub mod retry;
+pub mod scopes;
+pub mod server;
+pub mod session;
+pub mod settings;
+pub mod slab;
+pub mod time;
+pub mod timers;
+pub mod tracer;
+pub mod wire;

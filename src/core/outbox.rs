@@ -1,0 +1,511 @@
+//! One session's unsent enrichments: what waits, what is on its way, what to send next.
+//!
+//! A state machine in three steps. Enrichments are accepted into the *queue*. When the session
+//! may send, the queue is frozen into a *batch*, which is one request (a start or an update) or
+//! two (a start, then an update with what a start does not take), and stays as it is through
+//! every retry, so that a request which was stored but whose answer was lost is repeated to the
+//! letter. When the batch has ended, the next one is frozen. So one session has one request in
+//! flight, and its enrichments reach the backend in order. A batch that the backend refuses is
+//! halved until the one to blame is alone: bad input costs nobody anything but itself.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use super::enrichment::{Enrichment, InputsGo, Merged, compact, members};
+use super::policy::{
+    COMPACT_FROM_BYTES, MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REMEMBERED_METRICS,
+    REQUEST_OVERHEAD_BYTES,
+};
+use super::session::{Origin, SessionId, Start};
+use super::settings::{Destination, Settings};
+use super::time::Now;
+use super::wire::{self, Request, Routes};
+
+/// What a part of a batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// What `initTracer` was given for the session; nobody waits for its delivery.
+    Start,
+    /// A start that was given up once. It goes along with the next enrichment, so that a server
+    /// which refuses it is not asked again and again.
+    WaitingStart,
+    /// A call of `enrichSession` or `addMetrics`.
+    Enrichment,
+}
+
+/// One accepted enrichment.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Its number, in the order in which all were accepted.
+    pub id: u64,
+    /// What it is.
+    pub kind: Kind,
+    /// The tracer that it was given to.
+    pub tracer: u64,
+    /// The request scope that it was given in.
+    pub scope: u64,
+    /// When it was given, wall clock, milliseconds.
+    pub given_unix_ms: u64,
+    /// When to give up retrying it, on the forward clock, milliseconds.
+    pub deadline: u64,
+    /// What it says.
+    pub enrichment: Enrichment,
+}
+
+impl Part {
+    /// Bytes that it holds.
+    pub fn bytes(&self) -> u64 {
+        held_by(&self.enrichment)
+    }
+}
+
+/// Bytes that holding `enrichment` takes.
+pub fn held_by(enrichment: &Enrichment) -> u64 {
+    (enrichment.bytes() + PART_OVERHEAD_BYTES) as u64
+}
+
+fn bytes_of(parts: &[Part]) -> u64 {
+    parts.iter().map(Part::bytes).sum()
+}
+
+/// Enrichments that travel together.
+#[derive(Debug)]
+struct Batch {
+    parts: Vec<Part>,
+    /// The timestamp of its request, from the first try on.
+    stamp_ns: Option<u64>,
+    /// The start that went ahead of the update, and so what of the batch is stored already.
+    started: Option<Origin>,
+}
+
+impl Batch {
+    fn merged(&self, inputs: InputsGo) -> Merged<'_> {
+        Merged::of(self.parts.iter().map(|part| &part.enrichment), inputs)
+    }
+}
+
+/// How a batch goes on after a request of it was stored.
+#[derive(Debug)]
+pub enum Progress {
+    /// Its second request is to be sent.
+    GoesOn,
+    /// It is done: these are stored.
+    Done(Vec<Part>),
+}
+
+/// A running total of one metric, kept exact over many small increments (Neumaier's sum).
+#[derive(Clone, Copy, Debug, Default)]
+struct Total {
+    sum: f64,
+    correction: f64,
+}
+
+impl Total {
+    fn add(&mut self, increment: f64) {
+        let sum = self.sum + increment;
+        self.correction += if self.sum.abs() >= increment.abs() {
+            (self.sum - sum) + increment
+        } else {
+            (increment - sum) + self.sum
+        };
+        self.sum = sum;
+    }
+
+    fn value(self) -> f64 {
+        self.sum + self.correction
+    }
+}
+
+/// The outbox of one session at one destination.
+#[derive(Debug)]
+pub struct Outbox {
+    /// Where the session is.
+    pub destination: Rc<Destination>,
+    /// How its last tracer works: its time limits hold for the next request.
+    pub settings: Rc<Settings>,
+    /// The destination's number in the registry.
+    pub destination_id: u64,
+    /// The server's number in the registry.
+    pub server: u64,
+    /// The id it was opened by.
+    pub given_id: SessionId,
+    /// The id the backend gave it instead, where it did.
+    pub adopted_id: Option<SessionId>,
+    /// Open tracers of this session.
+    pub holders: u32,
+    /// The request on its way.
+    pub flight: Option<u64>,
+    /// Whether the session stands in its server's line.
+    pub in_line: bool,
+    /// The timer set for it, on the forward clock.
+    pub timer: Option<u64>,
+    /// Its place in the registry's list of those with work.
+    pub busy_place: Option<usize>,
+    /// Failures of the batch in a row.
+    pub failures: u32,
+    window_until: u64,
+    retry_at: u64,
+    hurried: bool,
+    /// What the session is still to be started with.
+    start: Option<Start>,
+    queue: Vec<Part>,
+    /// Frozen, the first one next; more than one only after halving.
+    batches: VecDeque<Batch>,
+    held: u64,
+    /// Bytes held at which the queue is compacted next.
+    compact_at: u64,
+    last_stamp_ns: u64,
+    /// The metrics' keys (JSON) and what they add up to.
+    totals: Vec<(Box<str>, Total)>,
+}
+
+impl Outbox {
+    /// The empty outbox of a session that is taken to exist.
+    pub fn new(
+        destination: Rc<Destination>,
+        settings: Rc<Settings>,
+        destination_id: u64,
+        server: u64,
+        given_id: SessionId,
+    ) -> Outbox {
+        Outbox {
+            destination,
+            settings,
+            destination_id,
+            server,
+            given_id,
+            adopted_id: None,
+            holders: 0,
+            flight: None,
+            in_line: false,
+            timer: None,
+            busy_place: None,
+            failures: 0,
+            window_until: 0,
+            retry_at: 0,
+            hurried: false,
+            start: None,
+            queue: Vec::new(),
+            batches: VecDeque::new(),
+            held: 0,
+            compact_at: COMPACT_FROM_BYTES,
+            last_stamp_ns: 0,
+            totals: Vec::new(),
+        }
+    }
+
+    /// The id by which the backend has the session, as far as is known.
+    pub fn id(&self) -> &SessionId {
+        self.adopted_id.as_ref().unwrap_or(&self.given_id)
+    }
+
+    /// Bytes of unsent enrichments.
+    pub fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// The session is to be started with its next request, unless that is to happen anyway.
+    pub fn start_with(&mut self, start: Start) {
+        if self.start.as_ref().is_none_or(Start::is_touch) {
+            self.start = Some(start);
+        }
+    }
+
+    /// Makes sure with the next request that the session exists.
+    pub fn touch(&mut self) {
+        self.start.get_or_insert_with(Start::touch);
+    }
+
+    /// Takes `part` into the queue, where it may replace what waits there.
+    pub fn accept(&mut self, part: Part) {
+        self.remember_metrics(&part.enrichment);
+        self.held += part.bytes();
+        self.queue.push(part);
+        if self.held >= self.compact_at {
+            self.compact();
+        }
+    }
+
+    /// Lets go of what later enrichments replaced, where enough came since the last time to be
+    /// worth the work.
+    pub fn make_room(&mut self) {
+        if self.held > self.compact_at / 2 + self.compact_at / 8 {
+            self.compact();
+        }
+    }
+
+    fn compact(&mut self) {
+        compact(self.queue.iter_mut().map(|part| &mut part.enrichment));
+        self.recount();
+    }
+
+    /// Adds `increments` (keys as JSON) to the running totals and returns those totals. Nothing
+    /// where more metrics would have to be remembered than a session may have.
+    pub fn add_to_totals(&mut self, increments: &[(&str, f64)]) -> Option<Vec<(String, f64)>> {
+        let is_new =
+            |(key, _): &&(&str, f64)| !self.totals.iter().any(|(known, _)| **known == **key);
+        if self.totals.len() + increments.iter().filter(is_new).count() > REMEMBERED_METRICS {
+            return None;
+        }
+        increments
+            .iter()
+            .map(|(key, increment)| {
+                let total = self.total_of(key)?;
+                total.add(*increment);
+                Some(((*key).to_owned(), total.value()))
+            })
+            .collect()
+    }
+
+    fn remember_metrics(&mut self, enrichment: &Enrichment) {
+        for (key, value) in enrichment.numeric_metrics() {
+            // Equal is the total that `add_to_totals` has just made: its correction stays.
+            if let Some(total) = self.total_of(key).filter(|total| total.value() != value) {
+                *total = Total { sum: value, correction: 0.0 };
+            }
+        }
+    }
+
+    fn total_of(&mut self, key: &str) -> Option<&mut Total> {
+        let known = self.totals.iter().position(|(known, _)| **known == *key);
+        let place = match known {
+            Some(place) => place,
+            None if self.totals.len() >= REMEMBERED_METRICS => return None,
+            None => {
+                self.totals.push((key.into(), Total::default()));
+                self.totals.len() - 1
+            }
+        };
+        Some(&mut self.totals[place].1)
+    }
+
+    /// Whether there is anything to send.
+    pub fn has_work(&self) -> bool {
+        !self.batches.is_empty() || self.queue.iter().any(|part| part.kind != Kind::WaitingStart)
+    }
+
+    /// When the next request may go: after the wait before a retry, else after the merge window.
+    pub fn due(&self) -> u64 {
+        match self.batches.is_empty() {
+            false => self.retry_at,
+            true if self.hurried => 0,
+            true => self.window_until,
+        }
+    }
+
+    /// Whether the session would have to wait before it sends again, with nothing to send now.
+    pub fn window_until(&self) -> u64 {
+        self.window_until
+    }
+
+    /// What is queued does not wait for the merge window.
+    pub fn hurry(&mut self) {
+        self.hurried = true;
+    }
+
+    /// A wait before a retry ends now: the server works again.
+    pub fn wait_no_longer(&mut self) {
+        self.retry_at = 0;
+    }
+
+    /// Whether something in it was given in `scope`, or outside of any.
+    pub fn concerns(&self, scope: u64) -> bool {
+        self.waiting().any(|part| part.scope == scope || part.scope == 0)
+    }
+
+    /// The earliest deadline of what waits.
+    pub fn first_deadline(&self) -> Option<u64> {
+        self.waiting().map(|part| part.deadline).min()
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = &Part> {
+        let queued = self.queue.iter().filter(|part| part.kind != Kind::WaitingStart);
+        self.batches.iter().flat_map(|batch| &batch.parts).chain(queued)
+    }
+
+    /// The next request, and whether it is a start. Freezes the queue if no batch waits.
+    pub fn next_request(&mut self, routes: Routes, now: Now) -> (Request, bool) {
+        self.window_until = now.mono_ms.saturating_add(self.settings.merge_window_ms);
+        let mut batch = match self.batches.pop_front() {
+            Some(batch) => batch,
+            None => self.freeze(),
+        };
+        let stamp_ns = *batch.stamp_ns.get_or_insert_with(|| {
+            // Timestamps of a session's requests only go up, whatever the wall clock does: the
+            // backend orders by them.
+            let given_ms = batch.parts.last().map_or(0, |part| part.given_unix_ms);
+            self.last_stamp_ns = (given_ms.saturating_mul(1_000_000)).max(self.last_stamp_ns + 1);
+            self.last_stamp_ns
+        });
+        let id = self.adopted_id.as_ref().unwrap_or(&self.given_id);
+        let start = self.start.as_ref().filter(|start| {
+            // Without v1, making sure that a session exists is an update that says nothing.
+            batch.started.is_none() && !(routes.are_legacy() && start.is_touch())
+        });
+        let request = match start {
+            Some(start) => {
+                let merged = batch.merged(InputsGo::ToStart);
+                wire::start(&self.destination, routes, id, start, &merged, stamp_ns)
+            }
+            None => {
+                let merged = batch.merged(InputsGo::ToMetadata);
+                wire::update(&self.destination, routes, id, &merged, batch.started, stamp_ns)
+            }
+        };
+        let is_start = start.is_some();
+        self.batches.push_front(batch);
+        (request, is_start)
+    }
+
+    fn freeze(&mut self) -> Batch {
+        compact(self.queue.iter_mut().map(|part| &mut part.enrichment));
+        let limit = (MAX_REQUEST_BYTES - REQUEST_OVERHEAD_BYTES) as u64;
+        let mut bytes = self.start.as_ref().map_or(0, Start::bytes);
+        let fits = |part: &&Part| {
+            bytes += part.enrichment.bytes() as u64;
+            bytes <= limit
+        };
+        let count = self.queue.iter().take_while(fits).count().max(1).min(self.queue.len());
+        let rest = self.queue.split_off(count);
+        let parts = std::mem::replace(&mut self.queue, rest);
+        self.recount();
+        self.held += bytes_of(&parts);
+        self.hurried &= !self.queue.is_empty();
+        self.retry_at = 0;
+        Batch { parts, stamp_ns: None, started: None }
+    }
+
+    fn recount(&mut self) {
+        let frozen: u64 = self.batches.iter().map(|batch| bytes_of(&batch.parts)).sum();
+        self.held = frozen + bytes_of(&self.queue);
+        // Doubling the distance keeps the work for each enrichment constant on average.
+        self.compact_at = (2 * self.held).max(COMPACT_FROM_BYTES);
+    }
+
+    /// The request was stored. `answer_inputs` is the session's inputs in the answer to a start.
+    pub fn stored(&mut self, was_start: bool, answer_inputs: Option<&str>) -> Progress {
+        self.failures = 0;
+        self.retry_at = 0;
+        let Some(mut batch) = self.batches.pop_front() else {
+            return Progress::Done(Vec::new());
+        };
+        if was_start && let Some(start) = self.start.take() {
+            let sent = batch.merged(InputsGo::ToStart);
+            let ignored = start.origin == Origin::Named && ignores_inputs(&sent, answer_inputs);
+            let started = Some(if ignored { Origin::Existing } else { start.origin });
+            if wire::needs_update(&batch.merged(InputsGo::ToMetadata), started) {
+                batch.started = started;
+                batch.stamp_ns = None;
+                self.batches.push_front(batch);
+                return Progress::GoesOn;
+            }
+        } else if self.start.as_ref().is_some_and(Start::is_touch) {
+            self.start = None;
+        }
+        self.recount();
+        Progress::Done(batch.parts)
+    }
+
+    /// The server does not know the route; the request is sent again to the other one.
+    pub fn try_other_route(&mut self) {
+        self.batches.retain(|batch| !batch.parts.is_empty());
+        self.retry_at = 0;
+    }
+
+    /// The request failed in a way that may pass, and is tried again at `retry_at`, or when the
+    /// last of its deadlines is reached. Returns those whose deadline has passed.
+    pub fn failed(&mut self, now: Now, retry_at: u64) -> Vec<Part> {
+        self.failures = self.failures.saturating_add(1);
+        let expired = self.expire(now);
+        let last = self
+            .batches
+            .front()
+            .and_then(|batch| batch.parts.iter().map(|part| part.deadline).max());
+        self.retry_at = retry_at.min(last.unwrap_or(0));
+        expired
+    }
+
+    /// Takes out what has reached its deadline. A start among it is put back: see
+    /// [`Kind::WaitingStart`].
+    pub fn expire(&mut self, now: Now) -> Vec<Part> {
+        let expired =
+            self.take_out(|part| part.kind != Kind::WaitingStart && part.deadline <= now.mono_ms);
+        self.put_starts_back(expired)
+    }
+
+    /// Takes out all that `tracer` was given, on its way or not.
+    pub fn take_all_of(&mut self, tracer: u64) -> Vec<Part> {
+        let taken = self.take_out(|part| part.tracer == tracer);
+        self.recount();
+        taken
+    }
+
+    fn take_out(&mut self, goes: impl Fn(&Part) -> bool) -> Vec<Part> {
+        let mut taken = Vec::new();
+        let frozen = self.batches.iter_mut().map(|batch| &mut batch.parts);
+        for parts in frozen.chain([&mut self.queue]) {
+            if parts.iter().any(&goes) {
+                let (gone, left): (Vec<_>, Vec<_>) =
+                    std::mem::take(parts).into_iter().partition(&goes);
+                *parts = left;
+                taken.extend(gone);
+            }
+        }
+        // What is on its way stays, if only as nothing, for its answer to find.
+        let mut on_its_way = self.flight.is_some();
+        self.batches.retain(|batch| std::mem::take(&mut on_its_way) || !batch.parts.is_empty());
+        taken
+    }
+
+    /// The batch was refused for good, and is returned. A start among it is put back, unless it
+    /// is `to_blame` itself.
+    pub fn refused(&mut self, to_blame: bool) -> Vec<Part> {
+        self.failures = 0;
+        self.retry_at = 0;
+        let parts = self.batches.pop_front().map(|batch| batch.parts).unwrap_or_default();
+        if to_blame {
+            self.recount();
+            return parts;
+        }
+        self.put_starts_back(parts)
+    }
+
+    /// Puts the starts among `parts` back into the queue, and returns `parts` without what the
+    /// starts say.
+    fn put_starts_back(&mut self, mut parts: Vec<Part>) -> Vec<Part> {
+        let starts = parts.iter_mut().filter(|part| part.kind != Kind::Enrichment).map(|part| {
+            let enrichment = std::mem::take(&mut part.enrichment);
+            Part { kind: Kind::WaitingStart, enrichment, ..part.clone() }
+        });
+        let starts: Vec<Part> = starts.collect();
+        self.queue.splice(0..0, starts);
+        self.recount();
+        parts
+    }
+
+    /// The batch was refused, and one part of it may be to blame: it goes in two halves. Says
+    /// whether there was more than one part.
+    pub fn halve(&mut self) -> bool {
+        let Some(mut batch) = self.batches.pop_front() else {
+            return false;
+        };
+        let can = batch.parts.len() > 1;
+        if can {
+            let rest = batch.parts.split_off(batch.parts.len() / 2);
+            batch.stamp_ns = None;
+            let started = batch.started;
+            self.batches.push_front(Batch { parts: rest, stamp_ns: None, started });
+        }
+        self.batches.push_front(batch);
+        self.failures = 0;
+        self.retry_at = 0;
+        can
+    }
+}
+
+/// Whether the session in the answer to a start has other inputs than were sent: it had been
+/// started before, with inputs of its own.
+fn ignores_inputs(sent: &Merged<'_>, answer_inputs: Option<&str>) -> bool {
+    let stored = answer_inputs.and_then(members).unwrap_or_default();
+    sent.inputs().any(|input| !stored.contains(&input))
+}

@@ -1,0 +1,155 @@
+//! What the core has to say: what became of an enrichment, and what the shell is to do.
+
+use std::rc::Rc;
+
+use super::enrichment::Enrichment;
+use super::log::{Level, Line};
+use super::session::SessionId;
+use super::tracer::Counts;
+use super::wire::Request;
+
+/// Why an enrichment was given up: `DropReason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Nothing active and no id given, or several sessions could be meant.
+    NoSession,
+    /// No API key, `disabled`, or test mode.
+    Disabled,
+    /// Nothing usable in the arguments.
+    Invalid,
+    /// Over what the backend takes in one request.
+    TooLarge,
+    /// The byte budget is spent.
+    QueueFull,
+    /// The backend refused it for good.
+    Rejected,
+    /// It kept failing to the end of its deadline.
+    RetriesExhausted,
+    /// The tracer was closed.
+    Closed,
+}
+
+impl Reason {
+    /// The code that JavaScript sees.
+    pub fn code(self) -> &'static str {
+        match self {
+            Reason::NoSession => "no_session",
+            Reason::Disabled => "disabled",
+            Reason::Invalid => "invalid",
+            Reason::TooLarge => "too_large",
+            Reason::QueueFull => "queue_full",
+            Reason::Rejected => "rejected",
+            Reason::RetriesExhausted => "retries_exhausted",
+            Reason::Closed => "closed",
+        }
+    }
+
+    /// How loud the loss is said: what was asked for is not worth a warning.
+    pub fn level(self) -> Level {
+        match self {
+            Reason::Disabled => Level::Debug,
+            Reason::Rejected => Level::Error,
+            _ => Level::Warn,
+        }
+    }
+}
+
+/// What became of something that was given a number.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The backend has it.
+    Delivered {
+        /// The session it is in.
+        session_id: Rc<str>,
+    },
+    /// It was given up.
+    Dropped {
+        /// The session it was for, if that was known.
+        session_id: Option<Rc<str>>,
+        /// Why, as a code.
+        reason: Reason,
+        /// Why, and what to do, in words.
+        message: Rc<str>,
+    },
+    /// A flush or close is over.
+    Flushed(Counts),
+}
+
+/// What the shell is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Send a request, and report what comes of it with [`answered`](super::registry::Registry::answered).
+    Send {
+        /// The number to report under.
+        flight: u64,
+        /// Which `fetch`.
+        transport: u32,
+        /// When to abort it.
+        timeout_ms: u64,
+        /// What to send.
+        request: Request,
+    },
+    /// Tell those who wait.
+    Settled {
+        /// The numbers they were given.
+        ids: Vec<u64>,
+        /// What became of them.
+        outcome: Outcome,
+    },
+    /// Tell the tracer's `onDrop`.
+    Dropped {
+        /// The tracer.
+        tracer: u64,
+        /// The `Dropped` object, as JSON.
+        json: String,
+    },
+    /// A session got an id from the backend, and its tracer takes it on.
+    Adopted {
+        /// The tracer.
+        tracer: u64,
+        /// The session's id from now on.
+        session_id: SessionId,
+    },
+    /// Log a line.
+    Log(Line),
+}
+
+/// A tracer as its maker is told of it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TracerInfo {
+    /// Its number.
+    pub tracer: u64,
+    /// Its session.
+    pub session_id: String,
+    /// Its session's name.
+    pub session_name: String,
+    /// Its project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// Its environment.
+    pub source: String,
+    /// Whether it sends anything.
+    pub enabled: bool,
+}
+
+/// An enrichment that is not accepted.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why, as a code.
+    pub reason: Reason,
+    /// Why, and what to do, in words.
+    pub message: String,
+    /// The session it was for, if that was known.
+    pub session_id: Option<SessionId>,
+    /// What it said, if that was read.
+    pub enrichment: Enrichment,
+}
+
+impl Refused {
+    /// For `reason`, in words: `message`.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Refused {
+        let enrichment = Enrichment::default();
+        Refused { reason, message: message.into(), session_id: None, enrichment }
+    }
+}

@@ -1,0 +1,58 @@
+//! The numbers behind the behaviour, each with its reason. Those a user can set are defaults here.
+
+/// Milliseconds between two requests for one session (`mergeWindowMs`): long enough that an
+/// enrichment a millisecond becomes five requests a second, short enough to look live.
+pub const MERGE_WINDOW_MS: u64 = 200;
+
+/// Milliseconds one attempt may take (`timeoutMs`).
+pub const TIMEOUT_MS: u64 = 5_000;
+
+/// Milliseconds an enrichment is retried (`deadlineMs`): what a Worker's `waitUntil` grants.
+pub const DEADLINE_MS: u64 = 30_000;
+
+/// Bytes of unsent enrichments held for all sessions together (`maxQueueBytes`).
+pub const MAX_QUEUE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// The longest span of milliseconds that a runtime's timer takes (2^31 - 1).
+pub const MAX_TIMER_MS: u64 = 2_147_483_647;
+
+/// Milliseconds past `timeoutMs` after which a request whose sender fell silent counts as lost:
+/// its request may have been torn down by the runtime together with the timer that watched it.
+pub const LEASE_GRACE_MS: u64 = 1_000;
+
+/// Requests in flight to one server: what a browser opens to one host, and a Worker at once.
+pub const MAX_IN_FLIGHT: usize = 6;
+
+/// Failures in a row after which a server counts as failing and is only probed. One alone is
+/// chance; where a third of all requests fail, two in a row still are in nine cases of ten.
+pub const FAILING_AFTER: u32 = 2;
+
+/// First ceiling of the random wait before a retry, in milliseconds; doubled each time.
+pub const BACKOFF_BASE_MS: u64 = 250;
+
+/// Highest ceiling of the random wait before a retry, in milliseconds.
+pub const BACKOFF_CAP_MS: u64 = 8_000;
+
+/// Bytes of one enrichment beyond which the backend's documents ask to think again.
+pub const LARGE_ENRICHMENT_BYTES: usize = 100 * 1024;
+
+/// Bytes the backend takes in one request.
+pub const MAX_REQUEST_BYTES: usize = 5_000_000;
+
+/// Bytes kept free in a request for what surrounds the enrichments: ids and field names.
+pub const REQUEST_OVERHEAD_BYTES: usize = 1_024;
+
+/// Bytes counted for an enrichment beside its text: what the outbox notes about it.
+pub const PART_OVERHEAD_BYTES: usize = 128;
+
+/// Unsent bytes from which the outbox looks for values that later ones replaced.
+pub const COMPACT_FROM_BYTES: u64 = 16 * 1024;
+
+/// Different log lines remembered so that a warning is said once and not once a request.
+pub const REMEMBERED_LINES: usize = 64;
+
+/// Servers without any tracer that are remembered as knowing only the legacy routes.
+pub const REMEMBERED_SERVERS: usize = 32;
+
+/// Metrics whose last value is remembered for a session, so that `addMetrics` can add to them.
+pub const REMEMBERED_METRICS: usize = 256;

@@ -1,0 +1,402 @@
+//! Masking of secrets in an enrichment's text, before anything of it is queued.
+//!
+//! Works on JSON text in one pass and copies only where something is masked. It knows key names
+//! and the shapes of secrets that are beyond doubt; what an application means by a secret of its
+//! own (`redact` as a function, patterns of its own) is asked of it outside the core.
+
+use std::borrow::Cow;
+
+/// What stands where a secret stood.
+pub const MASK: &str = "[Redacted]";
+
+/// Key names whose values are masked where the application names none itself: lower case, without
+/// `_`, `-`, `.` and spaces, so that `api_key`, `apiKey` and `X-API-Key` are told by one name each.
+const SECRET_KEYS: [&str; 24] = [
+    "accesstoken",
+    "apikey",
+    "apisecret",
+    "apitoken",
+    "authorization",
+    "authtoken",
+    "bearertoken",
+    "clientsecret",
+    "cookie",
+    "cookies",
+    "creditcardnumber",
+    "idtoken",
+    "passphrase",
+    "passwd",
+    "password",
+    "privatekey",
+    "proxyauthorization",
+    "refreshtoken",
+    "secret",
+    "secretaccesskey",
+    "secretkey",
+    "setcookie",
+    "token",
+    "xapikey",
+];
+
+/// Characters after `sk-` or `hh_` from which it is a key and no word.
+const SHORTEST_KEY: usize = 16;
+
+/// Characters after `Bearer` from which it is a token and no word.
+const SHORTEST_BEARER: usize = 8;
+
+/// What is masked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redaction {
+    keys: Vec<String>,
+    /// A bit for each letter that a key starts with; bit 26 for anything else.
+    first_letters: u32,
+    patterns: bool,
+}
+
+impl Redaction {
+    /// Masks the values of `keys` (the default list if there are none), and, with `patterns`,
+    /// what looks like a secret inside strings.
+    pub fn new(keys: Option<&[String]>, patterns: bool) -> Redaction {
+        let keys: Vec<String> = match keys {
+            Some(keys) => keys.iter().map(|key| normal(key).collect()).collect(),
+            None => SECRET_KEYS.iter().map(|key| (*key).to_owned()).collect(),
+        };
+        let first_letters =
+            keys.iter().filter_map(|key| key.chars().next()).fold(0, |all, first| all | bit(first));
+        Redaction { keys, first_letters, patterns }
+    }
+
+    /// `json` with its secrets masked. The text must be JSON; anything else comes back harmless
+    /// but not necessarily as it was.
+    pub fn apply(&self, json: String) -> String {
+        let bytes = json.as_bytes();
+        let mut masked = String::new();
+        let mut copied = 0;
+        let mut at = 0;
+        while let Some(quote) = bytes[at..].iter().position(|byte| *byte == b'"') {
+            let start = at + quote + 1;
+            let end = string_end(bytes, start);
+            let text = &json[start..end];
+            let after = skip_space(bytes, (end + 1).min(bytes.len()));
+            if bytes.get(after) == Some(&b':') {
+                at = after + 1;
+                if self.is_secret_key(text) {
+                    let value = skip_space(bytes, at);
+                    masked.push_str(&json[copied..value]);
+                    masked.push('"');
+                    masked.push_str(MASK);
+                    masked.push('"');
+                    at = value_end(bytes, value);
+                    copied = at;
+                }
+            } else {
+                at = (end + 1).min(bytes.len());
+                if self.patterns
+                    && let Some(text) = mask_patterns(text)
+                {
+                    masked.push_str(&json[copied..start]);
+                    masked.push_str(&text);
+                    copied = end;
+                }
+            }
+        }
+        if copied == 0 {
+            return json;
+        }
+        masked.push_str(&json[copied..]);
+        masked
+    }
+
+    fn is_secret_key(&self, key: &str) -> bool {
+        let key: Cow<'_, str> = if key.contains('\\') {
+            serde_json::from_str(&["\"", key, "\""].concat()).map_or(key.into(), Cow::Owned)
+        } else {
+            key.into()
+        };
+        let Some(first) = normal(&key).next() else {
+            return false;
+        };
+        self.first_letters & bit(first) != 0
+            && self
+                .keys
+                .iter()
+                .any(|secret| key.len() >= secret.len() && normal(&key).eq(secret.chars()))
+    }
+}
+
+/// A key without what spellings differ in.
+fn normal(key: &str) -> impl Iterator<Item = char> {
+    key.chars().filter(|c| !matches!(c, '_' | '-' | '.' | ' ')).map(|c| c.to_ascii_lowercase())
+}
+
+fn bit(first: char) -> u32 {
+    if first.is_ascii_lowercase() { 1 << (first as u32 - 'a' as u32) } else { 1 << 26 }
+}
+
+/// The end of the string whose text starts at `start`: the place of its closing quote.
+fn string_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => return at,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+    while bytes.get(at).is_some_and(u8::is_ascii_whitespace) {
+        at += 1;
+    }
+    at
+}
+
+/// The end of the JSON value that starts at `start`.
+fn value_end(bytes: &[u8], start: usize) -> usize {
+    let mut depth = 0_usize;
+    let mut at = start;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => at = string_end(bytes, at + 1),
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth == 0 => return at,
+            b'}' | b']' => depth -= 1,
+            b',' if depth == 0 => return at,
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 && matches!(byte, b'"' | b'}' | b']') {
+            break;
+        }
+    }
+    at.min(bytes.len())
+}
+
+/// `text`, the inside of a JSON string, with the secrets in it masked; nothing if it has none.
+fn mask_patterns(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let mut masked = String::new();
+    let mut copied = 0;
+    let mut at = 0;
+    let mut word_starts = true;
+    while at < bytes.len() {
+        let byte = bytes[at];
+        if byte == b'\\' {
+            // An escape is no letter of a word: `\nBearer …` starts one.
+            at += if bytes.get(at + 1) == Some(&b'u') { 6 } else { 2 };
+            word_starts = true;
+            continue;
+        }
+        if word_starts && let Some((from, to)) = secret_at(bytes, at) {
+            masked.push_str(&text[copied..from]);
+            masked.push_str(MASK);
+            copied = to;
+            at = to;
+            continue;
+        }
+        word_starts = !byte.is_ascii_alphanumeric() && byte != b'_';
+        at += 1;
+    }
+    if copied == 0 {
+        return None;
+    }
+    masked.push_str(&text[copied..]);
+    Some(masked)
+}
+
+/// The secret that starts with the word at `at`: what of it is masked.
+fn secret_at(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    let rest = &bytes[at..];
+    match rest[0] {
+        b'b' | b'B' => bearer(rest).map(|(from, to)| (at + from, at + to)),
+        b's' if rest.starts_with(b"sk-") => key(rest, 3).map(|to| (at, at + to)),
+        b'h' if rest.starts_with(b"hh_") => key(rest, 3).map(|to| (at, at + to)),
+        b'e' if rest.starts_with(b"eyJ") => json_web_token(rest).map(|to| (at, at + to)),
+        b'2'..=b'6' => card_number(rest).map(|to| (at, at + to)),
+        _ => None,
+    }
+}
+
+/// `Bearer` and a token, as in RFC 6750; the token is masked.
+fn bearer(rest: &[u8]) -> Option<(usize, usize)> {
+    let name = rest.get(..6)?;
+    if !name.eq_ignore_ascii_case(b"bearer") {
+        return None;
+    }
+    let from = 6 + run(&rest[6..], |byte| byte == b' ');
+    let token =
+        run(&rest[from..], |byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte));
+    (from > 6 && token >= SHORTEST_BEARER).then_some((from, from + token))
+}
+
+/// A key of OpenAI's or HoneyHive's shape, after its `prefix`.
+fn key(rest: &[u8], prefix: usize) -> Option<usize> {
+    let length = run(&rest[prefix..], is_url_safe);
+    (length >= SHORTEST_KEY).then_some(prefix + length)
+}
+
+/// Three stretches of base64url with dots between them (RFC 7519).
+fn json_web_token(rest: &[u8]) -> Option<usize> {
+    let header = run(rest, is_url_safe);
+    let claims = dotted(rest, header)?;
+    let signature = dotted(rest, claims)?;
+    (header >= 8).then_some(signature)
+}
+
+fn dotted(rest: &[u8], dot: usize) -> Option<usize> {
+    let part = run(rest.get(dot + 1..)?, is_url_safe);
+    (rest[dot] == b'.' && part >= 4).then_some(dot + 1 + part)
+}
+
+/// A payment card number: the lengths and first digits that are issued, with its check digit
+/// right (ISO/IEC 7812-1), in groups or not.
+fn card_number(rest: &[u8]) -> Option<usize> {
+    let mut digits = [0_u8; 19];
+    let mut count = 0;
+    let mut end = 0;
+    for (at, byte) in rest.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => {
+                *digits.get_mut(count)? = byte - b'0';
+                count += 1;
+                end = at + 1;
+            }
+            b' ' | b'-' if end == at => {}
+            _ => break,
+        }
+    }
+    let runs_on = rest.get(end).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    let issued = match (digits[0], digits[1]) {
+        (4, _) => matches!(count, 13 | 16 | 19),
+        (5, 1..=5) | (2, 2..=7) => count == 16,
+        (3, 4 | 7) => count == 15,
+        (3, 0 | 6 | 8) => count == 14,
+        (6, 0 | 2 | 4 | 5) => matches!(count, 16..=19),
+        _ => false,
+    };
+    (issued && !runs_on && luhn(&digits[..count])).then_some(end)
+}
+
+fn luhn(digits: &[u8]) -> bool {
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(place, digit)| match (place % 2, u32::from(*digit)) {
+            (1, digit) if digit > 4 => digit * 2 - 9,
+            (1, digit) => digit * 2,
+            (_, digit) => digit,
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+fn is_url_safe(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+fn run(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
+    bytes.iter().position(|byte| !belongs(*byte)).unwrap_or(bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redact(json: &str) -> String {
+        Redaction::new(None, true).apply(json.into())
+    }
+
+    #[test]
+    fn values_of_secret_keys_are_masked_at_any_depth_in_any_spelling() {
+        assert_eq!(
+            redact(
+                r#"{"a":{"Password":"x"},"list":[{"API_KEY":{"deep":[1,"}"]},"z":1}],"X-Api-Key":null,"token":12}"#
+            ),
+            r#"{"a":{"Password":"[Redacted]"},"list":[{"API_KEY":"[Redacted]","z":1}],"X-Api-Key":"[Redacted]","token":"[Redacted]"}"#
+        );
+        assert_eq!(
+            redact(r#"{"pass\u0077ord" : "x" , "b":1}"#),
+            r#"{"pass\u0077ord" : "[Redacted]" , "b":1}"#
+        );
+    }
+
+    #[test]
+    fn what_only_looks_like_a_secret_key_stays() {
+        let plain =
+            r#"{"tokens":1,"total_tokens":2,"secretary":"x","":"y","_":"z","cookie_consent":true}"#;
+        assert_eq!(redact(plain), plain);
+    }
+
+    #[test]
+    fn secrets_inside_strings_are_masked() {
+        for (secret, masked) in [
+            ("Authorization: Bearer abc.def-123", "Authorization: Bearer [Redacted]"),
+            ("\\nbearer  abcdefgh rest", "\\nbearer  [Redacted] rest"),
+            ("key sk-proj-abcdefghij0123456789!", "key [Redacted]!"),
+            ("hh_ingst_abcdefghijklmnop", "[Redacted]"),
+            ("t=eyJhbGciOiJI.eyJzdWIi.c2lnbmF0dXJl", "t=[Redacted]"),
+            ("card 4111 1111 1111 1111.", "card [Redacted]."),
+            ("\\u00e94111-1111-1111-1111", "\\u00e9[Redacted]"),
+            ("two: 378282246310005 and 5555555555554444", "two: [Redacted] and [Redacted]"),
+        ] {
+            let json = ["{\"a\":\"", secret, "\"}"].concat();
+            assert_eq!(redact(&json), ["{\"a\":\"", masked, "\"}"].concat());
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_a_secret_stays() {
+        for plain in [
+            "bearer of news",
+            "the bearer",
+            "Bearers abcdefghijkl",
+            "ask-sk-short",
+            "task-abcdefghijklmnopqrst",
+            "hh_short",
+            "4111111111111112",
+            "41111111111111111",
+            "id4111111111111111",
+            "4111111111111111x",
+            "1700000000000",
+            "12345678-1234-1234-1234-123456789012",
+            "eyJ.no",
+            "",
+        ] {
+            let json = ["{\"a\":\"", plain, "\"}"].concat();
+            assert_eq!(redact(&json), json);
+        }
+    }
+
+    #[test]
+    fn own_keys_take_the_place_of_the_default_ones() {
+        let own = Redaction::new(Some(&["Social-Security".into(), "Straße".into()]), false);
+        assert_eq!(
+            own.apply(
+                r#"{"socialSecurity":1,"password":"x","straße":"y","s":"sk-abcdefghij0123456789"}"#
+                    .into()
+            ),
+            r#"{"socialSecurity":"[Redacted]","password":"x","straße":"[Redacted]","s":"sk-abcdefghij0123456789"}"#
+        );
+    }
+
+    #[test]
+    fn text_that_is_no_json_does_no_harm() {
+        for text in [
+            "",
+            "\"",
+            "\"\\",
+            "{\"token\"",
+            "{\"token\":",
+            "{\"token\":\"",
+            "{\"token\":[",
+            "é\"",
+            "\"\\u",
+            "{\"token\":}",
+        ] {
+            redact(text);
+        }
+    }
+}

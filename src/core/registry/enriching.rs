@@ -1,0 +1,260 @@
+//! The way in: what is said of a session is masked, read, judged and put into its outbox.
+
+use super::Registry;
+use crate::core::enrichment::{Enrichment, Invalid, Object, members};
+use crate::core::log::Line;
+use crate::core::outbox::{Kind, Part, held_by};
+use crate::core::outcome::{Reason, Refused};
+use crate::core::policy::{LARGE_ENRICHMENT_BYTES, MAX_REQUEST_BYTES, REQUEST_OVERHEAD_BYTES};
+use crate::core::session::SessionId;
+use crate::core::time::Now;
+
+impl Registry {
+    /// Enriches a session: the one named, else that of `tracer`; tracer 0 is the only open one.
+    /// `json` is the snapshot of the arguments. Returns the number under which the outcome is told.
+    pub fn enrich(
+        &mut self,
+        tracer: u64,
+        session_id: Option<&str>,
+        json: String,
+        scope: u64,
+        now: Now,
+    ) -> u64 {
+        let id = self.number();
+        if let Err(refused) = self.try_enrich(id, tracer, session_id, json, scope, now) {
+            self.refuse(id, tracer, refused, scope, now);
+        }
+        id
+    }
+
+    /// Adds to metrics of the tracer's session. `json` is an object of numbers.
+    pub fn add_metrics(&mut self, tracer: u64, json: &str, scope: u64, now: Now) -> u64 {
+        let id = self.number();
+        if let Err(refused) = self.try_add_metrics(id, tracer, json, scope, now) {
+            self.refuse(id, tracer, refused, scope, now);
+        }
+        id
+    }
+
+    fn try_enrich(
+        &mut self,
+        id: u64,
+        tracer: u64,
+        session_id: Option<&str>,
+        json: String,
+        scope: u64,
+        now: Now,
+    ) -> Result<(), Refused> {
+        let session_id = session_id.and_then(SessionId::new);
+        let tracer = match tracer {
+            0 => self.only_tracer(scope, session_id.is_some())?,
+            tracer => tracer,
+        };
+        let enrichment = self.read(tracer, json)?;
+        let outbox = self
+            .outbox_for(tracer, session_id)
+            .map_err(|refused| Refused { enrichment: enrichment.clone(), ..refused })?;
+        self.accept(id, tracer, outbox, enrichment, scope, now)
+    }
+
+    fn try_add_metrics(
+        &mut self,
+        id: u64,
+        tracer: u64,
+        json: &str,
+        scope: u64,
+        now: Now,
+    ) -> Result<(), Refused> {
+        let tracer = if tracer == 0 { self.only_tracer(scope, false)? } else { tracer };
+        let outbox = self.outbox_for(tracer, None)?;
+        let given = members(json).unwrap_or_default();
+        let mut increments = Vec::with_capacity(given.len());
+        for (key, value) in given {
+            match serde_json::from_str::<f64>(value) {
+                Ok(increment) if increment.is_finite() => increments.push((key, increment)),
+                _ => self.log(
+                    tracer,
+                    Line::warn(
+                        ["addMetrics adds numbers: ", key, " is none and was left out"].concat(),
+                    ),
+                ),
+            }
+        }
+        if increments.is_empty() {
+            return Err(Refused::new(
+                Reason::Invalid,
+                "addMetrics takes an object of numbers, as in addMetrics({ tokens: 12 })",
+            ));
+        }
+        // The budget is asked before the totals are changed, so that what is refused adds nothing.
+        self.has_room_for(&Enrichment::default(), outbox, tracer)?;
+        let totals =
+            self.outboxes.get_mut(outbox).and_then(|outbox| outbox.add_to_totals(&increments));
+        let Some(totals) = totals else {
+            return Err(Refused::new(
+                Reason::Invalid,
+                "too many different metrics in one session: addMetrics is for a few totals",
+            ));
+        };
+        if totals.iter().any(|(_, total)| !total.is_finite()) {
+            return Err(Refused::new(
+                Reason::Invalid,
+                "a total of addMetrics went beyond what a number holds",
+            ));
+        }
+        let mut json = String::from("{\"metrics\":");
+        let mut metrics = Object::open(&mut json);
+        for (key, total) in &totals {
+            metrics = metrics.member(key, &serde_json::to_string(total).unwrap_or_default());
+        }
+        metrics.close();
+        json.push('}');
+        let enrichment = Enrichment::parse(json).map(|(enrichment, _)| enrichment);
+        self.accept(id, tracer, outbox, enrichment.unwrap_or_default(), scope, now)
+    }
+
+    /// Masks and reads what was said.
+    pub(super) fn read(&mut self, tracer: u64, json: String) -> Result<Enrichment, Refused> {
+        if json.len() > MAX_REQUEST_BYTES - 2 * REQUEST_OVERHEAD_BYTES {
+            let message = ["an enrichment of ", &json.len().to_string(), " bytes is more than the backend takes in one request (5 MB): send less, or store it elsewhere and enrich with its address"].concat();
+            return Err(Refused::new(Reason::TooLarge, message));
+        }
+        let bytes = json.len();
+        let redaction =
+            self.tracers.get(tracer).and_then(|tracer| tracer.settings.redaction.as_ref());
+        let json = match redaction {
+            Some(redaction) => redaction.apply(json),
+            None => json,
+        };
+        let (enrichment, left_out) = Enrichment::parse(json).map_err(|invalid| {
+            Refused::new(Reason::Invalid, match invalid {
+                Invalid::NoObject => "enrichSession takes an object, as in enrichSession({ metadata: { plan: \"pro\" } })",
+                Invalid::NothingUsable => "nothing in the enrichment can be stored: its fields are objects, as in enrichSession({ metadata: { plan: \"pro\" } })",
+            })
+        })?;
+        left_out.into_iter().for_each(|message| self.log(tracer, Line::warn(message)));
+        if bytes > LARGE_ENRICHMENT_BYTES {
+            self.log(
+                tracer,
+                Line::warn(
+                    "an enrichment is over 100 KB: the backend asks to keep each below that",
+                ),
+            );
+        }
+        Ok(enrichment)
+    }
+
+    /// The outbox of the session named, else of the tracer's own.
+    fn outbox_for(&mut self, id: u64, session_id: Option<SessionId>) -> Result<u64, Refused> {
+        let refused = |reason, message: &str| Err(Refused::new(reason, message));
+        let Some(tracer) = self.tracers.get(id).filter(|tracer| !tracer.is_closing) else {
+            return refused(
+                Reason::Closed,
+                "the tracer is closed: call initTracer() for a new one",
+            );
+        };
+        let settings = tracer.settings.clone();
+        let (Some(own), Some(destination)) = (tracer.outbox, &settings.destination) else {
+            return refused(
+                Reason::Disabled,
+                "the tracer is disabled: it has no usable API key or server, or was told to send nothing",
+            );
+        };
+        match session_id {
+            Some(session_id) if session_id != tracer.session_id => {
+                Ok(self.open_outbox(destination, &settings, session_id))
+            }
+            _ => Ok(own),
+        }
+    }
+
+    pub(super) fn part(
+        &self,
+        id: u64,
+        kind: Kind,
+        tracer: u64,
+        enrichment: Enrichment,
+        scope: u64,
+        now: Now,
+    ) -> Part {
+        let deadline_ms = self.tracers.get(tracer).map_or(0, |tracer| tracer.settings.deadline_ms);
+        Part {
+            id,
+            kind,
+            tracer,
+            scope,
+            given_unix_ms: now.unix_ms,
+            deadline: now.mono_ms.saturating_add(deadline_ms),
+            enrichment,
+        }
+    }
+
+    /// Whether `enrichment` fits into the byte budget, if need be after tidying up the outbox.
+    pub(super) fn has_room_for(
+        &mut self,
+        enrichment: &Enrichment,
+        outbox: u64,
+        tracer: u64,
+    ) -> Result<(), Refused> {
+        let bytes = held_by(enrichment);
+        let limit = self.tracers.get(tracer).map_or(0, |tracer| tracer.settings.max_queue_bytes);
+        if self.held + bytes > limit
+            && let Some(outbox) = self.outboxes.get_mut(outbox)
+        {
+            let before = outbox.held();
+            outbox.make_room();
+            self.held = self.held - before + outbox.held();
+        }
+        if self.held + bytes > limit {
+            let message = ["more than maxQueueBytes (", &limit.to_string(), ") is waiting to be sent: the backend is not keeping up, or enrichments are too large"].concat();
+            return Err(Refused::new(Reason::QueueFull, message));
+        }
+        Ok(())
+    }
+
+    fn accept(
+        &mut self,
+        id: u64,
+        tracer: u64,
+        outbox: u64,
+        enrichment: Enrichment,
+        scope: u64,
+        now: Now,
+    ) -> Result<(), Refused> {
+        let is_touch = enrichment.is_empty();
+        if let Err(refused) = self.has_room_for(&enrichment, outbox, tracer) {
+            let session_id = self.outboxes.get(outbox).map(|outbox| outbox.id().clone());
+            return Err(Refused { session_id, enrichment, ..refused });
+        }
+        let part = self.part(id, Kind::Enrichment, tracer, enrichment, scope, now);
+        let settings = self.tracers.get(tracer).map(|tracer| tracer.settings.clone());
+        self.change(outbox, now, |outbox| {
+            if is_touch {
+                outbox.touch();
+            }
+            if let Some(settings) = settings {
+                outbox.settings = settings;
+            }
+            outbox.accept(part);
+        });
+        if let Some(tracer) = self.tracers.get_mut(tracer) {
+            tracer.counts.pending += 1;
+        }
+        self.counts.pending += 1;
+        self.scopes.enter(scope);
+        Ok(())
+    }
+
+    /// Tells of an enrichment that was not accepted.
+    fn refuse(&mut self, id: u64, tracer: u64, refused: Refused, scope: u64, now: Now) {
+        if let Some(tracer) = self.tracers.get_mut(tracer) {
+            tracer.counts.pending += 1;
+        }
+        self.counts.pending += 1;
+        self.scopes.enter(scope);
+        let session_id = refused.session_id.as_ref().map(|id| id.as_str().into());
+        let enrichment = refused.enrichment;
+        let part = self.part(id, Kind::Enrichment, tracer, enrichment, scope, now);
+        self.give_up(vec![part], session_id, refused.reason, &refused.message, now);
+    }
+}

@@ -1,0 +1,130 @@
+//! Module state: all tracers, all sessions' outboxes, all servers, and what is to be done next.
+//!
+//! The whole core behind a handful of calls. The shell reports facts (`init`, `enrich`,
+//! `answered` …, each with the time) and then asks [`Registry::poll`] until it has nothing more
+//! to do; [`Registry::wake_at`] says when to ask again.
+
+mod enriching;
+mod outboxes;
+mod sending;
+mod settling;
+mod tracers;
+
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+
+use super::log::{Level, Line};
+use super::outbox::Outbox;
+use super::outcome::Output;
+use super::policy::REMEMBERED_LINES;
+use super::scopes::Scopes;
+use super::server::Server;
+use super::settings::Destination;
+use super::slab::Slab;
+use super::timers::Timers;
+use super::tracer::{Counts, Tracer};
+
+use sending::Flight;
+use settling::Wait;
+
+/// A destination that some outbox sends to.
+#[derive(Debug)]
+struct Interned {
+    destination: Rc<Destination>,
+    server: u64,
+    /// Outboxes that send to it.
+    holders: u64,
+}
+
+/// All state of the module.
+#[derive(Debug)]
+pub struct Registry {
+    random: fastrand::Rng,
+    /// The last number given to an enrichment, a flush or a close: they only go up.
+    last_number: u64,
+    tracers: Slab<Tracer>,
+    outboxes: Slab<Outbox>,
+    destinations: Slab<Interned>,
+    servers: Slab<Server>,
+    flights: Slab<Flight>,
+    /// Destinations by what makes them the same.
+    destination_ids: HashMap<Box<str>, u64>,
+    /// Outboxes by destination and session; twice for a session with two names.
+    outbox_ids: HashMap<Box<str>, u64>,
+    /// Outboxes with something to send or on its way.
+    busy: Vec<u64>,
+    timers: Timers,
+    waits: Vec<Wait>,
+    scopes: Scopes,
+    /// What is to be done in whichever scope asks first.
+    outputs: VecDeque<Output>,
+    /// Bytes of unsent enrichments.
+    held: u64,
+    counts: Counts,
+    /// Log lines that were said, so that they are said once.
+    said: Vec<String>,
+}
+
+impl Registry {
+    /// An empty registry, whose waits are drawn from `seed`.
+    pub fn new(seed: u64) -> Registry {
+        Registry {
+            random: fastrand::Rng::with_seed(seed),
+            last_number: 0,
+            tracers: Slab::default(),
+            outboxes: Slab::default(),
+            destinations: Slab::default(),
+            servers: Slab::default(),
+            flights: Slab::default(),
+            destination_ids: HashMap::new(),
+            outbox_ids: HashMap::new(),
+            busy: Vec::new(),
+            timers: Timers::default(),
+            waits: Vec::new(),
+            scopes: Scopes::default(),
+            outputs: VecDeque::new(),
+            held: 0,
+            counts: Counts::default(),
+            said: Vec::new(),
+        }
+    }
+
+    /// How many tracers are held.
+    pub fn tracers(&self) -> usize {
+        self.tracers.len()
+    }
+
+    /// How many sessions' outboxes are held.
+    pub fn outboxes(&self) -> usize {
+        self.outboxes.len()
+    }
+
+    /// Bytes of unsent enrichments held.
+    pub fn held(&self) -> u64 {
+        self.held
+    }
+
+    fn number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    fn log(&mut self, tracer: u64, line: Line) {
+        let level =
+            self.tracers.get(tracer).map_or(Level::Warn, |tracer| tracer.settings.log_level);
+        self.log_at(level, line);
+    }
+
+    /// Logs `line` if `level` lets it through, and once: an application that makes a tracer a
+    /// request would else be told the same with each.
+    fn log_at(&mut self, level: Level, line: Line) {
+        if line.level > level || self.said.contains(&line.message) {
+            return;
+        }
+        if self.said.len() >= REMEMBERED_LINES {
+            self.said.clear();
+        }
+        self.said.push(line.message.clone());
+        self.outputs.push_back(Output::Log(line));
+    }
+}

@@ -1,0 +1,166 @@
+//! Outboxes: found or opened, put in line or to sleep, and let go; with the destinations and
+//! servers they send to.
+
+use std::rc::Rc;
+
+use super::{Interned, Registry};
+use crate::core::outbox::Outbox;
+use crate::core::policy::REMEMBERED_SERVERS;
+use crate::core::server::Server;
+use crate::core::session::SessionId;
+use crate::core::settings::{Destination, Settings};
+use crate::core::time::Now;
+use crate::core::timers::Timer;
+
+impl Registry {
+    /// Works on an outbox, and sees to what follows from it.
+    pub(super) fn change<T: Default>(
+        &mut self,
+        id: u64,
+        now: Now,
+        work: impl FnOnce(&mut Outbox) -> T,
+    ) -> T {
+        let Some(outbox) = self.outboxes.get_mut(id) else {
+            return T::default();
+        };
+        let before = outbox.held();
+        let result = work(outbox);
+        self.held = self.held - before + outbox.held();
+        self.schedule(id, now);
+        result
+    }
+
+    pub(super) fn open_outbox(
+        &mut self,
+        destination: &Rc<Destination>,
+        settings: &Rc<Settings>,
+        session_id: SessionId,
+    ) -> u64 {
+        let destination_id = self.intern(destination);
+        let name = outbox_name(destination_id, &session_id);
+        if let Some(outbox) = self.outbox_ids.get(&name) {
+            return *outbox;
+        }
+        let interned = self.destinations.get_mut(destination_id);
+        let server = interned.map_or(0, |interned| {
+            interned.holders += 1;
+            interned.server
+        });
+        let outbox =
+            Outbox::new(destination.clone(), settings.clone(), destination_id, server, session_id);
+        let id = self.outboxes.insert(outbox);
+        self.outbox_ids.insert(name, id);
+        id
+    }
+
+    fn intern(&mut self, destination: &Rc<Destination>) -> u64 {
+        if let Some(id) = self.destination_ids.get(&destination.identity) {
+            return *id;
+        }
+        let url = &destination.server;
+        let known = self.servers.iter().find(|(_, server)| server.url == *url).map(|(id, _)| id);
+        let server = known.unwrap_or_else(|| {
+            let idle = self.servers.iter().find(|(_, server)| server.destinations == 0);
+            if let (Some((idle, _)), true) = (idle, self.servers.len() >= REMEMBERED_SERVERS) {
+                self.servers.remove(idle);
+            }
+            self.servers.insert(Server::new(url.clone()))
+        });
+        if let Some(server) = self.servers.get_mut(server) {
+            server.destinations += 1;
+        }
+        let interned = Interned { destination: destination.clone(), server, holders: 0 };
+        let id = self.destinations.insert(interned);
+        self.destination_ids.insert(destination.identity.clone(), id);
+        id
+    }
+
+    /// Puts an outbox in line to send, sets its timer, or lets go of it.
+    pub(super) fn schedule(&mut self, id: u64, now: Now) {
+        let Some(outbox) = self.outboxes.get_mut(id) else {
+            return;
+        };
+        outbox.timer = None;
+        if outbox.flight.is_some() {
+            return;
+        }
+        if outbox.has_work() {
+            if outbox.busy_place.is_none() {
+                outbox.busy_place = Some(self.busy.len());
+                self.busy.push(id);
+            }
+        } else {
+            let busy_place = outbox.busy_place.take();
+            let quiet_from = outbox.window_until();
+            if outbox.holders == 0 {
+                if quiet_from > now.mono_ms {
+                    outbox.timer = Some(quiet_from);
+                    self.timers.set(quiet_from, Timer::Outbox(id));
+                } else {
+                    self.close_outbox(id);
+                }
+            }
+            if let Some(place) = busy_place {
+                self.not_busy(place);
+            }
+            return;
+        }
+        let Some(server) = self.servers.get_mut(outbox.server) else {
+            return;
+        };
+        let due = outbox.due();
+        let timer = if due > now.mono_ms {
+            Some(due)
+        } else {
+            if !outbox.in_line {
+                outbox.in_line = true;
+                server.ready.push_back(id);
+            }
+            // Whoever waits for a failing server waits no longer than to its deadline.
+            if server.is_failing() { outbox.first_deadline() } else { None }
+        };
+        if let Some(at) = timer {
+            outbox.timer = Some(at);
+            self.timers.set(at, Timer::Outbox(id));
+        }
+    }
+
+    /// Takes the outbox at `place` out of the list of those with work; the last moves there.
+    fn not_busy(&mut self, place: usize) {
+        self.busy.swap_remove(place);
+        if let Some(moved) = self.busy.get(place)
+            && let Some(moved) = self.outboxes.get_mut(*moved)
+        {
+            moved.busy_place = Some(place);
+        }
+    }
+
+    fn close_outbox(&mut self, id: u64) {
+        let Some(outbox) = self.outboxes.remove(id) else {
+            return;
+        };
+        self.held -= outbox.held();
+        for name in [Some(outbox.given_id), outbox.adopted_id].into_iter().flatten() {
+            let name = outbox_name(outbox.destination_id, &name);
+            if self.outbox_ids.get(&name) == Some(&id) {
+                self.outbox_ids.remove(&name);
+            }
+        }
+        let Some(interned) = self.destinations.get_mut(outbox.destination_id) else {
+            return;
+        };
+        interned.holders -= 1;
+        if interned.holders == 0 {
+            if let Some(server) = self.servers.get_mut(interned.server) {
+                server.destinations -= 1;
+            }
+            self.destination_ids.remove(&interned.destination.identity);
+            self.destinations.remove(outbox.destination_id);
+        }
+    }
+}
+
+/// What makes two sessions the same: their destination and their id.
+pub(super) fn outbox_name(destination_id: u64, session_id: &SessionId) -> Box<str> {
+    [&destination_id.to_string(), " ", session_id.as_str()].concat().into()
+}

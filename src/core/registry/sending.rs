@@ -1,0 +1,261 @@
+//! The way out: which outbox sends next, and what its answer means for it.
+
+use std::rc::Rc;
+
+use super::Registry;
+use super::outboxes::outbox_name;
+use crate::core::log::Line;
+use crate::core::outbox::{Kind, Outbox, Part, Progress};
+use crate::core::outcome::{Output, Reason};
+use crate::core::policy::LEASE_GRACE_MS;
+use crate::core::retry::backoff_ms;
+use crate::core::server::Server;
+use crate::core::session::SessionId;
+use crate::core::time::Now;
+use crate::core::timers::Timer;
+use crate::core::wire::{self, Answer, Refusal, Routes, Verdict};
+
+/// A request on its way.
+#[derive(Debug)]
+pub(super) struct Flight {
+    outbox: u64,
+    server: u64,
+    is_start: bool,
+    /// The routes that the server was taken to have.
+    routes: Routes,
+}
+
+impl Registry {
+    /// What is to be done next, in `scope`; nothing where all is done for now.
+    pub fn poll(&mut self, scope: u64, now: Now) -> Option<Output> {
+        self.fire_timers(now);
+        if let Some(output) = self.outputs.pop_front() {
+            return Some(output);
+        }
+        self.scopes.next_told(scope).or_else(|| self.send(scope, now))
+    }
+
+    /// When to poll again at the latest, on the forward clock; nothing where only an answer or a
+    /// new enrichment can change anything.
+    pub fn wake_at(&self) -> Option<u64> {
+        self.timers.next_at()
+    }
+
+    /// Whether anything given in `scope` has not ended, or its end was not told yet.
+    pub fn is_busy(&self, scope: u64) -> bool {
+        self.scopes.is_busy(scope)
+    }
+
+    /// The request of `scope` is over: nobody is left in it to be told anything.
+    pub fn forget(&mut self, scope: u64) {
+        self.scopes.forget(scope);
+    }
+
+    fn fire_timers(&mut self, now: Now) {
+        while let Some((at, timer)) = self.timers.take_due(now.mono_ms) {
+            match timer {
+                Timer::Outbox(id) => self.outbox_is_due(id, at, now),
+                Timer::Lease(flight) => {
+                    self.answered(flight, &Answer::None { why: "no answer in time".into() }, now);
+                }
+                Timer::Probe(_) => {}
+                Timer::Wait(id) => self.end_waits(|wait| wait.id == id, now),
+            }
+        }
+    }
+
+    fn outbox_is_due(&mut self, id: u64, at: u64, now: Now) {
+        let Some(outbox) = self.outboxes.get_mut(id).filter(|outbox| outbox.timer == Some(at))
+        else {
+            return;
+        };
+        let is_failing = self.servers.get(outbox.server).is_some_and(Server::is_failing);
+        if outbox.in_line && is_failing {
+            let session_id = outbox.id().clone();
+            let expired = self.change(id, now, |outbox| outbox.expire(now));
+            self.exhausted(expired, &session_id, "the server is failing", now);
+        } else {
+            self.schedule(id, now);
+        }
+    }
+
+    fn send(&mut self, scope: u64, now: Now) -> Option<Output> {
+        let mut found = None;
+        for (server_id, server) in self.servers.iter_mut() {
+            if !server.has_room(now) {
+                continue;
+            }
+            let outboxes = &mut self.outboxes;
+            let mut place = 0;
+            while found.is_none()
+                && let Some(&id) = server.ready.get(place)
+            {
+                match outboxes.get_mut(id) {
+                    Some(outbox) if outbox.concerns(scope) => found = Some((server_id, id)),
+                    Some(outbox) if outbox.has_work() => {
+                        place += 1;
+                        continue;
+                    }
+                    // What waited in it was given up meanwhile.
+                    Some(outbox) => outbox.in_line = false,
+                    None => {}
+                }
+                server.ready.remove(place);
+            }
+            if found.is_some() {
+                break;
+            }
+        }
+        let (server_id, id) = found?;
+        let server = self.servers.get_mut(server_id)?;
+        let outbox = self.outboxes.get_mut(id)?;
+        server.sent();
+        outbox.in_line = false;
+        outbox.timer = None;
+        let before = outbox.held();
+        let (request, is_start) = outbox.next_request(server.routes, now);
+        self.held = self.held - before + outbox.held();
+        let timeout_ms = outbox.settings.timeout_ms;
+        let transport = outbox.destination.transport;
+        let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);
+        let routes = server.routes;
+        let flight = Flight { outbox: id, server: server_id, is_start, routes };
+        let flight = self.flights.insert(flight);
+        outbox.flight = Some(flight);
+        self.timers.set(lease_until, Timer::Lease(flight));
+        Some(Output::Send { flight, transport, timeout_ms, request })
+    }
+
+    /// What came of a request. An answer to one that counts as lost already changes nothing.
+    pub fn answered(&mut self, flight: u64, answer: &Answer, now: Now) {
+        let Some(flight) = self.flights.remove(flight) else {
+            return;
+        };
+        let verdict = wire::judge(answer, flight.is_start, flight.routes, now);
+        let deadline_ms =
+            self.outboxes.get(flight.outbox).map_or(0, |outbox| outbox.settings.deadline_ms);
+        if let Some(server) = self.servers.get_mut(flight.server) {
+            match &verdict {
+                Verdict::Retry { after_ms, .. } => {
+                    // A server may ask for a year; nobody here waits longer than to the deadline.
+                    server.failed(now, after_ms.map(|ms| ms.min(deadline_ms)), &mut self.random);
+                    if let Some(at) = server.probe_at() {
+                        self.timers.set(at, Timer::Probe(flight.server));
+                    }
+                }
+                _ => {
+                    if server.worked() {
+                        self.go_on(flight.server, now);
+                    }
+                }
+            }
+        }
+        let Some(outbox) = self.outboxes.get_mut(flight.outbox) else {
+            return;
+        };
+        outbox.flight = None;
+        let id = outbox.id().clone();
+        match verdict {
+            Verdict::Stored { session_id, inputs } => {
+                self.learn_routes(&flight);
+                let id = session_id.filter(|_| flight.is_start).unwrap_or(id);
+                self.adopt(flight.outbox, &id);
+                let done = self.change(flight.outbox, now, |outbox| {
+                    match outbox.stored(flight.is_start, inputs.as_deref()) {
+                        Progress::GoesOn => Vec::new(),
+                        Progress::Done(parts) => parts,
+                    }
+                });
+                self.deliver(done, &id, now);
+            }
+            Verdict::TryLegacy => {
+                if let Some(server) = self.servers.get_mut(flight.server)
+                    && !server.routes.are_legacy()
+                {
+                    server.routes = Routes::TryLegacy;
+                }
+                self.change(flight.outbox, now, Outbox::try_other_route);
+            }
+            Verdict::Retry { after_ms, why } => {
+                let wait =
+                    after_ms.unwrap_or_else(|| backoff_ms(outbox.failures + 1, &mut self.random));
+                let retry_at = now.mono_ms.saturating_add(wait);
+                let expired =
+                    self.change(flight.outbox, now, |outbox| outbox.failed(now, retry_at));
+                self.exhausted(expired, &id, &why, now);
+            }
+            Verdict::Refused(refusal) => self.refused(&flight, &refusal, now),
+        }
+    }
+
+    fn learn_routes(&mut self, flight: &Flight) {
+        if let Some(server) = self.servers.get_mut(flight.server) {
+            server.routes = match flight.routes {
+                Routes::Unknown | Routes::V1 => Routes::V1,
+                Routes::TryLegacy | Routes::Legacy => Routes::Legacy,
+            };
+        }
+    }
+
+    /// The backend has the session under an id of its own: both names reach it from now on.
+    fn adopt(&mut self, id: u64, session_id: &SessionId) {
+        let Some(outbox) = self.outboxes.get_mut(id) else {
+            return;
+        };
+        if outbox.id() == session_id {
+            return;
+        }
+        self.outbox_ids.entry(outbox_name(outbox.destination_id, session_id)).or_insert(id);
+        outbox.adopted_id = Some(session_id.clone());
+        for (tracer, _) in self.tracers.iter().filter(|(_, tracer)| tracer.outbox == Some(id)) {
+            let session_id = session_id.clone();
+            self.outputs.push_back(Output::Adopted { tracer, session_id });
+        }
+    }
+
+    /// A server works again: all who waited for it go on.
+    fn go_on(&mut self, server: u64, now: Now) {
+        for outbox in self.busy.clone() {
+            if self.outboxes.get(outbox).is_some_and(|outbox| outbox.server == server) {
+                self.change(outbox, now, Outbox::wait_no_longer);
+            }
+        }
+    }
+
+    fn exhausted(&mut self, expired: Vec<Part>, session_id: &SessionId, why: &str, now: Now) {
+        if !expired.is_empty() {
+            let message =
+                ["the backend could not be reached until the deadline (", why, ")"].concat();
+            let session_id = session_id.as_str().into();
+            self.give_up(expired, Some(session_id), Reason::RetriesExhausted, &message, now);
+        }
+    }
+
+    fn refused(&mut self, flight: &Flight, refusal: &Refusal, now: Now) {
+        if refusal.may_be_one_of_many() {
+            let halved = self.change(flight.outbox, now, Outbox::halve);
+            if halved {
+                return;
+            }
+        }
+        let Some(outbox) = self.outboxes.get(flight.outbox) else {
+            return;
+        };
+        let session_id: Rc<str> = outbox.id().as_str().into();
+        let message = refusal.message(&outbox.destination.server);
+        if let (Refusal::NoHoneyHive { .. }, Some(server)) =
+            (refusal, self.servers.get_mut(flight.server))
+        {
+            server.routes = Routes::Unknown;
+        }
+        let to_blame = refusal.may_be_one_of_many();
+        let parts = self.change(flight.outbox, now, |outbox| outbox.refused(to_blame));
+        for part in parts.iter().filter(|part| part.kind == Kind::Start) {
+            self.log(
+                part.tracer,
+                Line::error(["the session could not be started: ", &message].concat()),
+            );
+        }
+        self.give_up(parts, Some(session_id), Reason::Rejected, &message, now);
+    }
+}

@@ -1,0 +1,162 @@
+//! Tracers: made, meant, and let go.
+
+use std::rc::Rc;
+
+use super::Registry;
+use crate::core::enrichment::Enrichment;
+use crate::core::log::Line;
+use crate::core::options::Options;
+use crate::core::outbox::Kind;
+use crate::core::outcome::{Reason, Refused, TracerInfo};
+use crate::core::session::{Description, Origin, SessionId, Start};
+use crate::core::settings::{self, Settings};
+use crate::core::time::Now;
+use crate::core::tracer::{Counts, Tracer};
+
+impl Registry {
+    /// Makes a tracer, whose session starts with what follows. Never fails: a tracer that cannot
+    /// send is disabled, and says why in the log.
+    pub fn init(&mut self, options: &Options, scope: u64, now: Now) -> TracerInfo {
+        let mut log = Vec::new();
+        let parent = self.tracers.get(options.number("parent"));
+        let settings = match parent {
+            Some(parent) => parent.settings.clone(),
+            None => Rc::new(Settings::resolve(options, &mut log)),
+        };
+        let named = settings::session_id(options, &mut log).and_then(SessionId::new);
+        let origin = if named.is_some() { Origin::Named } else { Origin::New };
+        let new_id = || options.text("newSessionId").and_then(SessionId::new);
+        let session_id =
+            named.or_else(new_id).unwrap_or_else(|| SessionId::random(&mut self.random));
+        let session_name: Rc<str> = settings::session_name(options, &mut log)
+            .map_or_else(|| settings.session_name.clone(), Into::into);
+        let outbox = settings
+            .destination
+            .clone()
+            .map(|destination| self.open_outbox(&destination, &settings, session_id.clone()));
+        if let Some(outbox) = outbox.and_then(|outbox| self.outboxes.get_mut(outbox)) {
+            outbox.holders += 1;
+        }
+        let mut info = TracerInfo {
+            tracer: 0,
+            session_id: session_id.as_str().to_owned(),
+            session_name: session_name.to_string(),
+            project: settings.project.as_ref().map(ToString::to_string),
+            source: settings.source.to_string(),
+            enabled: outbox.is_some(),
+        };
+        let description = Description {
+            name: session_name,
+            source: settings.source.clone(),
+            project: settings.project.clone(),
+            start_time: now.unix_ms,
+        };
+        let level = settings.log_level;
+        let tracer = self.tracers.insert(Tracer {
+            settings,
+            outbox,
+            session_id,
+            scope,
+            is_closing: false,
+            is_released: false,
+            counts: Counts::default(),
+            starting: 0,
+        });
+        info.tracer = tracer;
+        log.into_iter().for_each(|line| self.log_at(level, line));
+        if let Some(outbox) = outbox {
+            let start = Start { origin, description: Some(description) };
+            let fields = options.text("start").filter(|fields| !fields.is_empty()).unwrap_or("{}");
+            self.start(tracer, outbox, start, fields, scope, now);
+        }
+        info
+    }
+
+    fn start(
+        &mut self,
+        tracer: u64,
+        outbox: u64,
+        start: Start,
+        fields: &str,
+        scope: u64,
+        now: Now,
+    ) {
+        let enrichment = self.read(tracer, fields.to_owned()).and_then(|enrichment| {
+            self.has_room_for(&enrichment, outbox, tracer)?;
+            Ok(enrichment)
+        });
+        let enrichment = enrichment.unwrap_or_else(|refused| {
+            let why = ["the session starts without its first fields: ", &refused.message].concat();
+            self.log(tracer, Line::warn(why));
+            Enrichment::default()
+        });
+        let id = self.number();
+        let part = self.part(id, Kind::Start, tracer, enrichment, scope, now);
+        self.change(outbox, now, |outbox| {
+            outbox.start_with(start);
+            outbox.accept(part);
+        });
+        if let Some(tracer) = self.tracers.get_mut(tracer) {
+            tracer.starting += 1;
+        }
+        self.scopes.enter(scope);
+    }
+
+    /// Nobody refers to the tracer any more. What it was given goes on its way.
+    pub fn release(&mut self, tracer: u64, now: Now) {
+        if let Some(released) = self.tracers.get_mut(tracer) {
+            released.is_released = true;
+            self.let_go_of_tracer(tracer, now);
+        }
+    }
+
+    pub(super) fn let_go_of_tracer(&mut self, id: u64, now: Now) {
+        let is_done = |tracer: &Tracer| tracer.is_released && tracer.unsettled() == 0;
+        if self.tracers.get(id).is_some_and(is_done) {
+            self.remove_tracer(id, now);
+        }
+    }
+
+    pub(super) fn remove_tracer(&mut self, id: u64, now: Now) {
+        let Some(tracer) = self.tracers.get_mut(id) else {
+            return;
+        };
+        let outbox = tracer.outbox.take();
+        // While somebody may still call it, its `onDrop` is to hear of what comes too late.
+        if tracer.is_released || !tracer.settings.on_drop {
+            self.tracers.remove(id);
+        }
+        if let Some(id) = outbox
+            && let Some(outbox) = self.outboxes.get_mut(id)
+        {
+            outbox.holders -= 1;
+            self.schedule(id, now);
+        }
+    }
+
+    /// The tracer that is meant where none is named: the only open one that this scope may know.
+    pub(super) fn only_tracer(&self, scope: u64, names_session: bool) -> Result<u64, Refused> {
+        let mut open = self.tracers.iter().filter(|(_, tracer)| {
+            !tracer.is_closing && (tracer.scope == scope || tracer.scope == 0)
+        });
+        let Some((id, first)) = open.next() else {
+            return Err(Refused::new(
+                Reason::NoSession,
+                "no session is active here: call initTracer() first, or pass { tracer }",
+            ));
+        };
+        let destination = &first.settings.destination;
+        let alike = |(_, other): (_, &Tracer)| other.settings.destination == *destination;
+        if (names_session && open.clone().all(alike)) || open.next().is_none() {
+            return Ok(id);
+        }
+        Err(Refused::new(
+            Reason::NoSession,
+            if names_session {
+                "several tracers with different keys or servers are open: pass { tracer } beside the session's id"
+            } else {
+                "several sessions are open and none is active here: call tracer.enrichSession(), pass { tracer } or { sessionId }, or run this inside tracer.run()"
+            },
+        ))
+    }
+}

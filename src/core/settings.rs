@@ -1,0 +1,454 @@
+//! What a tracer is told to do: options and environment variables, judged and put together.
+//! Nothing here fails: what cannot be used is said in a line for the log, and its default taken.
+
+use std::rc::Rc;
+
+use super::log::{Level, Line};
+use super::options::{Given, Options};
+use super::policy;
+use super::redact::Redaction;
+
+/// HoneyHive's multi-tenant server.
+pub const DEFAULT_SERVER: &str = "https://api.dp1.us.honeyhive.ai";
+
+/// The variables a key is looked for in; the ingestion-only key first, as HoneyHive's SDKs do.
+const KEY_VARIABLES: [&str; 3] = ["HH_INGESTION_API_KEY", "HH_API_KEY", "HONEYHIVE_API_KEY"];
+
+/// The variables a server's address is looked for in.
+const SERVER_VARIABLES: [&str; 4] =
+    ["HH_API_URL", "HH_DATA_PLANE_URL", "HH_SERVER_URL", "HONEYHIVE_SERVER_URL"];
+
+/// Where requests go and what they carry: all that decides which server's which project hears
+/// of a session. Two tracers that agree in all of it speak of the same session by the same id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// All of what follows, as one text to find it by.
+    pub identity: Box<str>,
+    /// The server's address without a slash at the end.
+    pub server: String,
+    /// Headers of every request: authorization, content type, the application's own.
+    pub headers: Vec<(String, String)>,
+    /// Whether headers that a browser would ask a foreign server about may be sent.
+    pub client_headers: bool,
+    /// Which `fetch`.
+    pub transport: u32,
+}
+
+/// How a tracer works; shared by the sessions started from it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where enrichments go; nothing where the tracer is disabled.
+    pub destination: Option<Rc<Destination>>,
+    /// The project's name.
+    pub project: Option<Rc<str>>,
+    /// The environment's name.
+    pub source: Rc<str>,
+    /// The name of sessions that are not given one.
+    pub session_name: Rc<str>,
+    /// One attempt's limit, milliseconds.
+    pub timeout_ms: u64,
+    /// How long an enrichment is retried, milliseconds.
+    pub deadline_ms: u64,
+    /// Shortest time between two requests for one session, milliseconds.
+    pub merge_window_ms: u64,
+    /// Bytes of unsent enrichments held at most, for all sessions together.
+    pub max_queue_bytes: u64,
+    /// What is masked.
+    pub redaction: Option<Redaction>,
+    /// Whether somebody wants to hear of what is dropped.
+    pub on_drop: bool,
+    /// How much is logged.
+    pub log_level: Level,
+}
+
+impl Settings {
+    /// Puts options and variables together; what is wrong with them is said in `log`.
+    pub fn resolve(options: &Options, log: &mut Vec<Line>) -> Settings {
+        let verbose = options.variable(&["HH_VERBOSE"]).is_some_and(|(_, value)| is_true(value));
+        let mut log_level = if verbose { Level::Debug } else { Level::Warn };
+        match options.get("logLevel") {
+            Given::Absent => {}
+            Given::Text(name) if Level::named(name).is_some() => {
+                log_level = Level::named(name).unwrap_or(log_level);
+            }
+            _ => log.push(Line::warn("`logLevel` must be \"silent\", \"error\", \"warn\", \"info\" or \"debug\": \"warn\" is taken")),
+        }
+        let mut milliseconds =
+            |name, options, default| number(name, options, default, policy::MAX_TIMER_MS, log);
+        Settings {
+            timeout_ms: milliseconds("timeoutMs", options, policy::TIMEOUT_MS).max(1),
+            deadline_ms: milliseconds("deadlineMs", options, policy::DEADLINE_MS),
+            merge_window_ms: milliseconds("mergeWindowMs", options, policy::MERGE_WINDOW_MS),
+            max_queue_bytes: number(
+                "maxQueueBytes",
+                options,
+                policy::MAX_QUEUE_BYTES,
+                1 << 53,
+                log,
+            ),
+            project: text("project", options, log)
+                .or(options.variable(&["HH_PROJECT"]).map(|(_, value)| value.trim()))
+                .map(Into::into),
+            source: text("source", options, log)
+                .or(options.variable(&["HH_SOURCE"]).map(|(_, value)| value.trim()))
+                .unwrap_or("dev")
+                .into(),
+            session_name: text("sessionName", options, log)
+                .or(options.variable(&["HH_SESSION_NAME"]).map(|(_, value)| value.trim()))
+                .unwrap_or("session")
+                .into(),
+            redaction: redaction(options),
+            on_drop: options.is_true("onDrop"),
+            log_level,
+            destination: destination(options, log).map(Rc::new),
+        }
+    }
+}
+
+/// The session's name in `options`, or nothing if it has none of use.
+pub fn session_name<'a>(options: &'a Options, log: &mut Vec<Line>) -> Option<&'a str> {
+    text("sessionName", options, log)
+}
+
+/// The session to continue, if `options` name one of use.
+pub fn session_id<'a>(options: &'a Options, log: &mut Vec<Line>) -> Option<&'a str> {
+    text("sessionId", options, log)
+}
+
+fn redaction(options: &Options) -> Option<Redaction> {
+    let keys: Option<Vec<String>> = match options.get("redactKeys") {
+        Given::List(keys) => {
+            Some(keys.iter().filter_map(Given::as_text).map(str::to_owned).collect())
+        }
+        _ => None,
+    };
+    options
+        .is_true("redact")
+        .then(|| Redaction::new(keys.as_deref(), options.is_true("redactPatterns")))
+}
+
+fn destination(options: &Options, log: &mut Vec<Line>) -> Option<Destination> {
+    let test_mode = options.variable(&["HH_TEST_MODE"]).is_some_and(|(_, value)| is_true(value));
+    match options.get("disabled") {
+        Given::Bool(true) => return None,
+        Given::Absent if test_mode => return None,
+        Given::Absent | Given::Bool(false) => {}
+        _ => log.push(Line::warn("`disabled` must be true or false: false is taken")),
+    }
+    let authorization = ["Bearer ", &key(options, log)?].concat();
+    let (server, foreign) = server(options, log)?;
+    let mut headers = vec![
+        ("authorization".to_owned(), authorization),
+        ("content-type".to_owned(), "application/json".to_owned()),
+    ];
+    for (name, value) in options.get("headers").texts() {
+        let name = name.to_ascii_lowercase();
+        if foreign {
+            log.push(Line::warn(["the header `", &name, "` is left out: from a page, another origin is sent only authorization and content-type"].concat()));
+        } else if !is_header(&name, value) {
+            log.push(Line::warn(
+                [
+                    "the header `",
+                    &name,
+                    "` is left out: its name or value has characters that no HTTP header may have",
+                ]
+                .concat(),
+            ));
+        } else if headers.iter().all(|(taken, _)| *taken != name) {
+            headers.push((name, value.to_owned()));
+        } else {
+            log.push(Line::warn(
+                ["the header `", &name, "` is left out: the tracer sets it"].concat(),
+            ));
+        }
+    }
+    let transport = options.number("transport") as u32;
+    let mut identity = [&*server, " ", &transport.to_string()].concat();
+    for (name, value) in &headers {
+        identity.extend(["\n", name, ":", value]);
+    }
+    let identity = identity.into();
+    let client_headers = !foreign;
+    Some(Destination { identity, server, headers, client_headers, transport })
+}
+
+/// The key or ticket to send.
+fn key(options: &Options, log: &mut Vec<Line>) -> Option<String> {
+    let ticket = text("ticket", options, log).map(|ticket| ("ticket", ticket));
+    let own = || match options.text("apiKey") {
+        Some(key) if !key.trim().is_empty() => Some(("apiKey", key)),
+        _ => None,
+    };
+    let Some((name, given)) = ticket.or_else(own).or_else(|| options.variable(&KEY_VARIABLES))
+    else {
+        log.push(Line::error("there is no API key, so nothing is sent: set HH_API_KEY, or pass initTracer({ apiKey }); initTracer({ disabled: true }) if that is meant"));
+        return None;
+    };
+    let key = given.trim();
+    if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        log.push(Line::error([name, " has a line break, a space or another character inside that no key has, so nothing is sent: set it to the key alone"].concat()));
+        return None;
+    }
+    if key.len() != given.len() {
+        log.push(Line::error([name, " has a stray line break or space around the key, which is left out here: set it to the key alone"].concat()));
+    }
+    Some(key.to_owned())
+}
+
+/// The server's address, and whether it is of another origin than the page.
+fn server(options: &Options, log: &mut Vec<Line>) -> Option<(String, bool)> {
+    let (name, given) = text("serverUrl", options, log)
+        .map(|url| ("serverUrl", url))
+        .or_else(|| options.variable(&SERVER_VARIABLES))
+        .unwrap_or(("serverUrl", DEFAULT_SERVER));
+    let url = given.trim().trim_end_matches('/');
+    let own_origin = options.text("page").map(|page| page.trim_end_matches('/'));
+    if let Some(origin) = own_origin
+        && given.trim().starts_with('/')
+        && !given.trim().starts_with("//")
+    {
+        return Some(([origin, url].concat(), false));
+    }
+    let Some((scheme, host)) = scheme_and_host(url) else {
+        log.push(Line::error(
+            [
+                name,
+                " is \"",
+                url,
+                "\", which is no address of a server, so nothing is sent: set it to one like ",
+                DEFAULT_SERVER,
+            ]
+            .concat(),
+        ));
+        return None;
+    };
+    if scheme == "http" && !is_loopback(host) {
+        log.push(Line::warn(
+            [name, " is \"", url, "\": over http the key travels in clear; use https"].concat(),
+        ));
+    }
+    let foreign = own_origin.is_some_and(|origin| {
+        url.strip_prefix(origin).is_none_or(|rest| !rest.is_empty() && !rest.starts_with('/'))
+    });
+    Some((url.to_owned(), foreign))
+}
+
+/// Scheme and host of an `http` or `https` URL that has neither user, query nor fragment.
+fn scheme_and_host(url: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split('/').next()?;
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    let well_formed = !host.is_empty()
+        && !url.contains(['?', '#', '@', '\\', ' '])
+        && url.bytes().all(|byte| !byte.is_ascii_control());
+    (matches!(scheme, "http" | "https") && well_formed).then_some((scheme, host))
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.starts_with("127.")
+        || host == "[::1]"
+}
+
+/// Whether the pair can be an HTTP header (RFC 9110, section 5), in what `fetch` takes.
+fn is_header(name: &str, value: &str) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty()
+        && name.bytes().all(token)
+        && value.chars().all(|c| matches!(c, '\t' | ' '..='~' | '\u{a0}'..='\u{ff}'))
+}
+
+fn is_true(value: &str) -> bool {
+    matches!(value.trim().to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "on")
+}
+
+/// The option's text; nothing where it is absent or empty, or, with a warning, no text.
+fn text<'a>(name: &str, options: &'a Options, log: &mut Vec<Line>) -> Option<&'a str> {
+    match options.get(name) {
+        Given::Text(text) if !text.trim().is_empty() => Some(text),
+        Given::Absent | Given::Text(_) => None,
+        _ => {
+            log.push(Line::warn(["`", name, "` must be a string: its default is taken"].concat()));
+            None
+        }
+    }
+}
+
+/// The option's number, at most `limit`; its default where it is absent or, with a warning, none.
+fn number(name: &str, options: &Options, default: u64, limit: u64, log: &mut Vec<Line>) -> u64 {
+    match options.get(name) {
+        Given::Absent => default,
+        Given::Number(number) if *number >= 0.0 => (*number as u64).min(limit),
+        _ => {
+            let default_text = default.to_string();
+            log.push(Line::warn(
+                ["`", name, "` must be a number from 0 up: ", &default_text, " is taken"].concat(),
+            ));
+            default
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::core::options::tests::options;
+    use serde_json::{Value, json};
+
+    fn with_env(env: &[(&str, &str)]) -> Options {
+        let env: serde_json::Map<String, Value> =
+            env.iter().map(|(name, value)| ((*name).into(), json!(value))).collect();
+        options(json!({ "env": env }))
+    }
+
+    fn resolve(options: &Options) -> (Settings, Vec<Line>) {
+        let mut log = Vec::new();
+        (Settings::resolve(options, &mut log), log)
+    }
+
+    fn said(log: &[Line]) -> String {
+        log.iter().map(|line| format!("{} {}\n", line.level.name(), line.message)).collect()
+    }
+
+    #[test]
+    fn variables_are_read_in_the_order_of_the_sdks_and_an_empty_one_is_unset() {
+        let (settings, log) = resolve(&with_env(&[
+            ("HH_INGESTION_API_KEY", ""),
+            ("HH_API_KEY", "second"),
+            ("HONEYHIVE_API_KEY", "third"),
+            ("HH_API_URL", " "),
+            ("HH_SERVER_URL", "https://tenant.example/"),
+            ("HH_PROJECT", "p"),
+            ("HH_SOURCE", "prod"),
+            ("HH_SESSION_NAME", "chat"),
+            ("HH_VERBOSE", "true"),
+        ]));
+        let destination = settings.destination.unwrap();
+        assert_eq!(destination.headers[0], ("authorization".into(), "Bearer second".into()));
+        assert_eq!(destination.server, "https://tenant.example");
+        assert_eq!(settings.project.as_deref(), Some("p"));
+        assert_eq!((&*settings.source, &*settings.session_name), ("prod", "chat"));
+        assert_eq!(settings.log_level, Level::Debug);
+        assert_eq!(log, []);
+    }
+
+    #[test]
+    fn options_come_before_variables_and_a_ticket_before_a_key() {
+        let env = json!({"HH_API_KEY": "env", "HH_API_URL": "https://env.example"});
+        let own = json!({"apiKey": "own", "serverUrl": "https://own.example", "env": env});
+        let (settings, _) = resolve(&options(own.clone()));
+        let destination = settings.destination.unwrap();
+        assert_eq!(destination.headers[0].1, "Bearer own");
+        assert_eq!(destination.server, "https://own.example");
+        let mut ticket = own;
+        ticket["ticket"] = json!("tk");
+        let destination = resolve(&options(ticket)).0.destination.unwrap();
+        assert_eq!(destination.headers[0].1, "Bearer tk");
+    }
+
+    #[test]
+    fn a_missing_or_broken_key_is_named_and_never_shown() {
+        let (settings, log) = resolve(&with_env(&[]));
+        assert!(settings.destination.is_none());
+        assert!(said(&log).contains("error there is no API key"), "{log:?}");
+        assert!(said(&log).contains("HH_API_KEY"), "{log:?}");
+
+        let (settings, log) = resolve(&with_env(&[("HH_API_KEY", "hidden\n")]));
+        assert_eq!(settings.destination.unwrap().headers[0].1, "Bearer hidden");
+        assert!(said(&log).contains("error HH_API_KEY has a stray line break"), "{log:?}");
+        assert!(!said(&log).contains("hidden"));
+
+        let (settings, log) = resolve(&with_env(&[("HH_API_KEY", "hid\nden")]));
+        assert!(settings.destination.is_none());
+        assert!(said(&log).contains("error HH_API_KEY"), "{log:?}");
+        assert!(!said(&log).contains("hid"));
+    }
+
+    #[test]
+    fn a_server_that_is_none_is_named_with_an_example_of_one() {
+        for url in [
+            "ftp://x",
+            "api.honeyhive.ai",
+            "/honeyhive",
+            "https://",
+            "https://u:p@h",
+            "//h",
+            "https://h?x",
+        ] {
+            let (settings, log) = resolve(&with_env(&[("HH_API_KEY", "k"), ("HH_API_URL", url)]));
+            assert!(settings.destination.is_none(), "{url}");
+            assert!(said(&log).contains("error HH_API_URL is"), "{url}: {log:?}");
+        }
+    }
+
+    #[test]
+    fn plain_http_warns_but_for_loopback() {
+        let warned = |url: &str| {
+            let (settings, log) = resolve(&with_env(&[("HH_API_KEY", "k"), ("HH_API_URL", url)]));
+            assert!(settings.destination.is_some(), "{url}");
+            said(&log).contains("in clear")
+        };
+        assert!(warned("http://api.example"));
+        assert!(warned("http://localhost.example:80"));
+        for own in [
+            "http://localhost:8787",
+            "http://127.0.0.1:1",
+            "http://[::1]:8787",
+            "http://api.localhost",
+            "https://api.example",
+        ] {
+            assert!(!warned(own), "{own}");
+        }
+    }
+
+    #[test]
+    fn in_a_page_a_foreign_server_gets_no_header_of_ours() {
+        for (url, sent, foreign) in [
+            ("/honeyhive/", "https://shop.example/honeyhive", false),
+            ("https://shop.example/hh", "https://shop.example/hh", false),
+            ("https://shop.example.evil/hh", "https://shop.example.evil/hh", true),
+            ("https://api.example", "https://api.example", true),
+        ] {
+            let options = options(json!({
+                "apiKey": "k", "serverUrl": url, "page": "https://shop.example",
+                "headers": {"X-Team": "a"},
+            }));
+            let destination = resolve(&options).0.destination.unwrap();
+            assert_eq!(destination.server, sent);
+            assert_eq!(destination.client_headers, !foreign, "{url}");
+            assert_eq!(destination.headers.len(), if foreign { 2 } else { 3 }, "{url}");
+        }
+    }
+
+    #[test]
+    fn options_of_the_wrong_type_cost_only_themselves() {
+        let options = options(json!({
+            "apiKey": "k", "timeoutMs": "soon", "deadlineMs": [], "mergeWindowMs": -1.0,
+            "maxQueueBytes": {}, "logLevel": "loud", "source": 3,
+            "headers": {"bad name": "x", "x-café": "x", "x-a": "snow☃", "Authorization": "other"},
+        }));
+        let (settings, log) = resolve(&options);
+        assert_eq!(settings.timeout_ms, policy::TIMEOUT_MS);
+        assert_eq!(settings.deadline_ms, policy::DEADLINE_MS);
+        assert_eq!(settings.merge_window_ms, policy::MERGE_WINDOW_MS);
+        assert_eq!(settings.max_queue_bytes, policy::MAX_QUEUE_BYTES);
+        assert_eq!(&*settings.source, "dev");
+        let destination = settings.destination.unwrap();
+        assert_eq!(destination.headers.len(), 2);
+        assert_eq!(destination.headers[0].1, "Bearer k");
+        assert_eq!(log.len(), 10, "{}", said(&log));
+    }
+
+    #[test]
+    fn test_mode_and_disabled_send_nothing_and_need_no_key() {
+        let (settings, log) = resolve(&with_env(&[("HH_TEST_MODE", "true")]));
+        assert!(settings.destination.is_none() && log.is_empty());
+        let (settings, log) = resolve(&options(json!({"disabled": true})));
+        assert!(settings.destination.is_none() && log.is_empty());
+    }
+}

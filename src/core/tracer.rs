@@ -1,0 +1,45 @@
+//! One tracer: how it works, which session it speaks of, and what became of what it was given.
+
+use std::rc::Rc;
+
+use super::session::SessionId;
+use super::settings::Settings;
+
+/// A tracer that `initTracer` or `startSession` made.
+#[derive(Debug)]
+pub struct Tracer {
+    /// How it works.
+    pub settings: Rc<Settings>,
+    /// Its session's outbox; none where it is disabled.
+    pub outbox: Option<u64>,
+    /// Its session.
+    pub session_id: SessionId,
+    /// The request scope that it was made in.
+    pub scope: u64,
+    /// It takes nothing more.
+    pub is_closing: bool,
+    /// Nobody refers to it any more.
+    pub is_released: bool,
+    /// What became of its enrichments.
+    pub counts: Counts,
+    /// Starts of its session that are on their way.
+    pub starting: u64,
+}
+
+impl Tracer {
+    /// How many enrichments and starts have not ended.
+    pub fn unsettled(&self) -> u64 {
+        self.counts.pending + self.starting
+    }
+}
+
+/// What became of enrichments: `FlushReport`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Stored by the backend.
+    pub delivered: u64,
+    /// Given up.
+    pub dropped: u64,
+    /// Neither yet.
+    pub pending: u64,
+}

@@ -1,0 +1,82 @@
+//! What JavaScript calls. The npm package's face (`pkg-template/`) is built on this; it can be
+//! called directly as well, with a [`Host`] of one's own.
+//!
+//! Numbers stand for tracers, scopes and calls, so that no object of JavaScript has to be freed.
+//! A call returns the number under which its outcome comes to `host.settle`, never before the
+//! call has returned.
+
+use wasm_bindgen::prelude::*;
+
+use crate::core::options::Options;
+use crate::core::registry::Registry;
+
+use super::clock::now;
+use super::driver::{self, Drivers};
+use super::host::Host;
+use super::state::{self, State};
+
+/// Connects a fresh instance with its surroundings. To be called first; `seed` is any random
+/// whole number, from which the waits between retries are drawn.
+#[wasm_bindgen]
+pub fn connect(host: Host, seed: f64) {
+    state::set(State { registry: Registry::new(seed as u64), host, drivers: Drivers::default() });
+}
+
+/// Starts a session and makes a tracer for it. The network is not waited for.
+///
+/// `options` is an object as [`Options`] describes it. Returns `{ tracer, sessionId, sessionName, project, source, enabled }`.
+#[wasm_bindgen(js_name = initTracer)]
+pub fn init_tracer(options: JsValue, scope: f64) -> JsValue {
+    let options = Options::of(serde_wasm_bindgen::from_value(options).unwrap_or_default());
+    let scope = scope as u64;
+    let info = state::with(|state| state.registry.init(&options, scope, now()));
+    driver::wake(scope);
+    serde_wasm_bindgen::to_value(&info).unwrap_or_default()
+}
+
+/// Enriches a session: `session_id`, else the tracer's. `json` is the JSON of the arguments.
+/// Tracer 0 is the only open one.
+#[wasm_bindgen(js_name = enrichSession)]
+pub fn enrich_session(tracer: f64, session_id: Option<String>, json: String, scope: f64) -> f64 {
+    call(scope, |state, scope| {
+        state.registry.enrich(tracer as u64, session_id.as_deref(), json, scope, now())
+    })
+}
+
+/// Adds to metrics of the tracer's session. `json` is the JSON of an object of numbers.
+#[wasm_bindgen(js_name = addMetrics)]
+pub fn add_metrics(tracer: f64, json: &str, scope: f64) -> f64 {
+    call(scope, |state, scope| state.registry.add_metrics(tracer as u64, json, scope, now()))
+}
+
+/// Sends what is queued, and settles when all of it has ended or `timeout_ms` has passed.
+/// Tracer 0 means all.
+#[wasm_bindgen]
+pub fn flush(tracer: f64, timeout_ms: f64, scope: f64) -> f64 {
+    call(scope, |state, scope| state.registry.flush(tracer as u64, timeout_ms as u64, scope, now()))
+}
+
+/// As [`flush`]; then lets go of the tracer.
+#[wasm_bindgen]
+pub fn close(tracer: f64, timeout_ms: f64, scope: f64) -> f64 {
+    call(scope, |state, scope| state.registry.close(tracer as u64, timeout_ms as u64, scope, now()))
+}
+
+/// Nobody refers to the tracer any more: it is let go once all it was given has ended.
+#[wasm_bindgen]
+pub fn release(tracer: f64) {
+    state::with(|state| state.registry.release(tracer as u64, now()));
+}
+
+/// How many tracers the module holds.
+#[wasm_bindgen]
+pub fn tracers() -> f64 {
+    state::with(|state| state.registry.tracers()).unwrap_or_default() as f64
+}
+
+fn call(scope: f64, work: impl FnOnce(&mut State, u64) -> u64) -> f64 {
+    let scope = scope as u64;
+    let id = state::with(|state| work(state, scope)).unwrap_or_default();
+    driver::wake(scope);
+    id as f64
+}

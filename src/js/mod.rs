@@ -1,0 +1,16 @@
+//! The wasm-bindgen surface: the core's wishes through the runtime's `fetch` and timers, and
+//! JavaScript's calls into the core. It holds no rule.
+//!
+//! Built to outlive whatever JavaScript does under `panic = "abort"`: every import that can throw
+//! is declared `catch`, nothing is borrowed across an await or a call out, and no exported
+//! function can fail. Should a trap happen all the same, the JavaScript face throws the instance
+//! away and makes a fresh one.
+
+pub mod exports;
+
+mod clock;
+mod driver;
+mod fetch;
+mod host;
+mod state;
+mod timer;

@@ -1,0 +1,117 @@
+// A double of the WebAssembly core, in plain JavaScript, for tests of the face alone. It keeps what it
+// is told and settles when the test says so; of the core's rules it has none.
+
+/** @import { Core, CoreOptions, Host } from "../../pkg-template/src/core.d.ts" */
+
+export class FakeCore {
+  /** @type {Host} */
+  host;
+  /** @type {{ method: string, tracer: number, sessionId?: string, json?: string, scope: number, id: number }[]} */
+  calls = [];
+  /** @type {Map<number, CoreOptions & { scope: number }>} */
+  options = new Map();
+  /** @type {number[]} */
+  released = [];
+  dead = false;
+  #lastTracer = 0;
+  #lastId = 0;
+  #onTrap;
+
+  /**
+   * @param {(error: unknown) => void} onTrap
+   * @param {{ trapOn?: (method: string, json: string) => boolean, hold?: boolean }} [behaviour]
+   */
+  constructor(onTrap, { trapOn = () => false, hold = false } = {}) {
+    this.#onTrap = onTrap;
+    this.trapOn = trapOn;
+    this.hold = hold;
+  }
+
+  /** @returns {Core} */
+  get core() {
+    return {
+      connect: (host) => void (this.host = host),
+      initTracer: (options, scope) => {
+        if (this.#dies("initTracer", JSON.stringify(options))) return undefined;
+        const tracer = ++this.#lastTracer;
+        this.options.set(tracer, { ...options, scope });
+        return {
+          tracer,
+          sessionId: /** @type {string} */ (options.sessionId ?? options.newSessionId),
+          sessionName: /** @type {string} */ (options.sessionName ?? "session"),
+          project: /** @type {string | undefined} */ (options.project),
+          source: /** @type {string} */ (options.source ?? "dev"),
+          enabled: true,
+        };
+      },
+      enrichSession: (tracer, sessionId, json, scope) =>
+        this.#call({ method: "enrichSession", tracer, sessionId, json, scope }),
+      addMetrics: (tracer, json, scope) => this.#call({ method: "addMetrics", tracer, json, scope }),
+      flush: (tracer, timeoutMs, scope) =>
+        this.#call({ method: "flush", tracer, json: String(timeoutMs), scope }),
+      close: (tracer, timeoutMs, scope) =>
+        this.#call({ method: "close", tracer, json: String(timeoutMs), scope }),
+      release: (tracer) => void this.released.push(tracer),
+      tracers: () => this.options.size,
+    };
+  }
+
+  /** @param {Omit<FakeCore["calls"][number], "id">} call */
+  #call(call) {
+    if (this.#dies(call.method, call.json ?? "")) return 0;
+    const id = ++this.#lastId;
+    this.calls.push({ ...call, id });
+    if (!this.hold) queueMicrotask(() => this.settle(id));
+    return id;
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} json
+   */
+  #dies(method, json) {
+    if (this.dead) return true;
+    if (!this.trapOn(method, json)) return false;
+    this.trap(new Error("unreachable"));
+    return true;
+  }
+
+  /** @param {unknown} error */
+  trap(error) {
+    this.dead = true;
+    this.#onTrap(error);
+  }
+
+  /**
+   * @param {number} id
+   * @param {any} [outcome]
+   */
+  settle(id, outcome) {
+    const call = this.calls.find((one) => one.id === id);
+    const report = call?.method === "flush" || call?.method === "close";
+    this.host.settle(
+      new Uint32Array([id]),
+      outcome ??
+        (report
+          ? { delivered: this.delivered, dropped: 0, pending: 0 }
+          : { status: "delivered", sessionId: call?.sessionId ?? this.sessionOf(call?.tracer ?? 0) }),
+    );
+    if (call?.tracer) this.host.idle(call.tracer);
+  }
+
+  get delivered() {
+    return this.calls.filter(({ method }) => method === "enrichSession" || method === "addMetrics")
+      .length;
+  }
+
+  /** @param {number} tracer */
+  sessionOf(tracer) {
+    const options = this.options.get(tracer);
+    return /** @type {string} */ (options?.sessionId ?? options?.newSessionId ?? "");
+  }
+
+  /** @param {string} method */
+  of(method) {
+    return this.calls.filter((call) => call.method === method);
+  }
+}
