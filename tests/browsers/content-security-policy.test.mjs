@@ -11,7 +11,10 @@ import { pageHtml, pageScript, serveSite } from "../support/site.mjs";
 
 const others = "default-src 'none'; connect-src 'self' http://127.0.0.1:*";
 const policies = {
-  permitted: { policy: `${others}; script-src 'self' 'wasm-unsafe-eval'`, names: ["guide", "fields"] },
+  permitted: {
+    policy: `${others}; script-src 'self' 'wasm-unsafe-eval'`,
+    names: ["guide", "fields"],
+  },
   blocked: { policy: `${others}; script-src 'self'`, names: ["blocked"] },
 };
 

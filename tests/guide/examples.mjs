@@ -73,7 +73,12 @@ export const examples = {
     });
     await enrichSession({ metadata: { mine: true } });
     await active.close();
-    return { name: `sess_abc123xyz of ${scene.backendUrl}`, sessionId, active: active.sessionId, delivery };
+    return {
+      name: `sess_abc123xyz of ${scene.backendUrl}`,
+      sessionId,
+      active: active.sessionId,
+      delivery,
+    };
   },
 
   async legacyPositionalId(scene) {
@@ -173,7 +178,13 @@ export const examples = {
       };
       await enrichSession({ metrics, outputs: { response: answer.text } });
       await tracer.close();
-      outcomes.push({ sessionId: tracer.sessionId, variant, config, metrics, response: answer.text });
+      outcomes.push({
+        sessionId: tracer.sessionId,
+        variant,
+        config,
+        metrics,
+        response: answer.text,
+      });
     }
     return outcomes;
   },

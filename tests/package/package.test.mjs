@@ -57,7 +57,12 @@ describe("the tarball", () => {
   });
 
   it("is whole: every file that is named is there", () => {
-    const named = JSON.stringify([manifest.exports, manifest.main, manifest.module, manifest.types]);
+    const named = JSON.stringify([
+      manifest.exports,
+      manifest.main,
+      manifest.module,
+      manifest.types,
+    ]);
     for (const [, path] of named.matchAll(/"\.\/([^"]+)"/g)) {
       assert.ok(packed.files.includes(path), path);
     }
@@ -166,10 +171,7 @@ describe("types", { concurrency: 2 }, () => {
   const cases = [
     ["Node, ESM", { file: "a.mts", source: esm, options: { module: "nodenext" } }],
     ["Node, CommonJS", { file: "a.cts", source: cjs, options: { module: "nodenext" } }],
-    [
-      "Node 20's own choice",
-      { file: "a.mts", source: esm, options: { module: "node20" } },
-    ],
+    ["Node 20's own choice", { file: "a.mts", source: esm, options: { module: "node20" } }],
     [
       "bundler",
       { file: "a.ts", source: esm, options: { module: "esnext", moduleResolution: "bundler" } },
@@ -218,7 +220,10 @@ describe("types", { concurrency: 2 }, () => {
       },
     ],
   ];
-  for (const [name, { file, source, options, compilers = ["typescript5", "typescript"] }] of cases) {
+  for (const [
+    name,
+    { file, source, options, compilers = ["typescript5", "typescript"] },
+  ] of cases) {
     for (const compiler of compilers) {
       it(`${name}, ${compiler}`, async () => {
         // Neither the DOM nor Node's types nor esnext.disposable, unless the case asks for them.

@@ -19,7 +19,14 @@ before(async () => {
 });
 
 describe("Deno", { concurrency: 2 }, () => {
-  const flags = ["run", "--node-modules-dir=manual", "--no-lock", "--cached-only", "--quiet", "--no-prompt"];
+  const flags = [
+    "run",
+    "--node-modules-dir=manual",
+    "--no-lock",
+    "--cached-only",
+    "--quiet",
+    "--no-prompt",
+  ];
   const program = (/** @type {string[]} */ ...permissions) => ({
     command: deno(),
     args: [...flags, ...permissions],

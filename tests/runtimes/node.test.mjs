@@ -39,6 +39,7 @@ describe("Node", { concurrency: 2 }, () => {
   }
 
   for (const version of ["20", "26"]) {
-    it(`${version}, environment`, (t) => obeysEnvironment(t, { command: node(version), args: [], cwd }));
+    it(`${version}, environment`, (t) =>
+      obeysEnvironment(t, { command: node(version), args: [], cwd }));
   }
 });

@@ -20,10 +20,13 @@ export async function run({ api, servers, keys }) {
   const child = tracer.startSession({ sessionName: "child" });
   deliveries.push(await child.enrichSession({ outputs: { c: 3 } }));
   const value = tracer.run(() => "value");
-  const within = await api.withSession({ apiKey: keys.main, serverUrl: servers.v1 }, async (inner) => {
-    deliveries.push(await inner.enrichSession({ metadata: { d: 4 } }));
-    return "within";
-  });
+  const within = await api.withSession(
+    { apiKey: keys.main, serverUrl: servers.v1 },
+    async (inner) => {
+      deliveries.push(await inner.enrichSession({ metadata: { d: 4 } }));
+      return "within";
+    },
+  );
   const reports = [await api.flush(), await child.close(), await tracer.close()];
   return {
     ...{ deliveries, value, within, reports, dropped: dropped.length },

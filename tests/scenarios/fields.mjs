@@ -44,7 +44,12 @@ export async function run({ api, servers, keys }) {
   {
     const tracer = await open({ sessionName: "unknown" });
     const delivery = await tracer.enrichSession(
-      /** @type {any} */ ({ team: "search", nested: { deep: [1] }, nothing: undefined, metadata: { a: 1 } }),
+      /** @type {any} */ ({
+        team: "search",
+        nested: { deep: [1] },
+        nothing: undefined,
+        metadata: { a: 1 },
+      }),
     );
     await tracer.close();
     facts.unknown = { sessionId: tracer.sessionId, delivery };
@@ -83,7 +88,12 @@ export async function run({ api, servers, keys }) {
   {
     const tracer = await open({ sessionName: "no object" });
     const delivery = await tracer.enrichSession(
-      /** @type {any} */ ({ metadata: 3, config: "fast", feedback: { rating: 4 }, duration: "long" }),
+      /** @type {any} */ ({
+        metadata: 3,
+        config: "fast",
+        feedback: { rating: 4 },
+        duration: "long",
+      }),
     );
     await tracer.close();
     facts.noObject = { sessionId: tracer.sessionId, delivery };

@@ -53,7 +53,9 @@ export async function check({ value, lines }, { v1 }) {
         assertSession(await v1.session(id), { name, metadata: { after: true } });
       }
     }
-    if (/^(rejects|throws|returnsU|returnsN|resolves|neverS|thenableT|thenG|thenableN)/.test(name)) {
+    if (
+      /^(rejects|throws|returnsU|returnsN|resolves|neverS|thenableT|thenG|thenableN)/.test(name)
+    ) {
       assert.equal(lost, 2, "nothing was persisted, yet something counts as delivered");
     }
   }

@@ -55,7 +55,8 @@ export async function runScenarios({ api, names, params }) {
 /** @param {unknown} error */
 export function describe(error) {
   try {
-    if (error instanceof Error) return error.stack?.includes(error.message) ? error.stack : `${error}`;
+    if (error instanceof Error)
+      return error.stack?.includes(error.message) ? error.stack : `${error}`;
     return `${typeof error}: ${String(error)}`;
   } catch {
     return "something that cannot be printed";
@@ -104,7 +105,8 @@ function watchUncaught() {
   // Next's edge runtime has a process whose methods throw.
   const byProcess =
     EdgeRuntime === undefined &&
-    typeof process?.on === "function" && typeof process.off === "function";
+    typeof process?.on === "function" &&
+    typeof process.off === "function";
   const byEvent = typeof globalThis.addEventListener === "function";
 
   const onError = (/** @type {any} */ event) => {

@@ -37,5 +37,9 @@ export async function check({ value: facts }, backends) {
     }
   }
   const v1Tries = (await backends.legacy.requests()).filter(({ path }) => path.startsWith("/v1/"));
-  assert.equal(v1Tries.length, 1, "once the server is known to be an older one, it is asked no more");
+  assert.equal(
+    v1Tries.length,
+    1,
+    "once the server is known to be an older one, it is asked no more",
+  );
 }

@@ -40,7 +40,12 @@ export async function run({ api, servers, keys }) {
       right.run(() => enrichSession({ feedback: { from: "right" } })),
     ]);
     facts.pair = {
-      left: { id: left.sessionId, name: left.sessionName, project: left.project, enabled: left.enabled },
+      left: {
+        id: left.sessionId,
+        name: left.sessionName,
+        project: left.project,
+        enabled: left.enabled,
+      },
       right: { id: right.sessionId, source: right.source, project: right.project },
       deliveries,
       unchanged: JSON.stringify(shared) === before,

@@ -9,7 +9,10 @@ import assert from "node:assert/strict";
  */
 export async function check({ value }, { v1 }) {
   const { used, untouched, rounds, hopeless, made, recovered, bystander, number } = value;
-  assert.ok(Object.keys(used).length >= 4, `the work hardly enters the instance: ${JSON.stringify(used)}`);
+  assert.ok(
+    Object.keys(used).length >= 4,
+    `the work hardly enters the instance: ${JSON.stringify(used)}`,
+  );
   assert.deepEqual(
     untouched.deliveries.map((/** @type {any} */ delivery) => delivery.status),
     Array(4).fill("delivered"),
@@ -24,10 +27,16 @@ export async function check({ value }, { v1 }) {
       lost += checkWork(round.during, { mayLose: round.fired });
       await checkNext(round.after);
     } catch (error) {
-      wrong.push(`${round.name}, call ${round.call}, ${round.when}: ${error.message}\n${JSON.stringify(round)}`);
+      wrong.push(
+        `${round.name}, call ${round.call}, ${round.when}: ${error.message}\n${JSON.stringify(round)}`,
+      );
     }
   }
-  assert.equal(wrong.length, 0, `${wrong.length} of ${rounds.length}\n${wrong.slice(0, 5).join("\n\n")}`);
+  assert.equal(
+    wrong.length,
+    0,
+    `${wrong.length} of ${rounds.length}\n${wrong.slice(0, 5).join("\n\n")}`,
+  );
   assert.ok(fired >= rounds.length / 2, `only ${fired} of ${rounds.length} traps were met`);
   assert.ok(lost > 0, "no trap lost anything: too good to be true");
 

@@ -25,14 +25,22 @@ export const rows = {
   hole: () => [1, , 3], // eslint-disable-line no-sparse-arrays
 
   map: () =>
-    new Map(/** @type {[any, any][]} */ ([["a", 1], [2, new Map([["b", new Set([1])]])]])),
+    new Map(
+      /** @type {[any, any][]} */ ([
+        ["a", 1],
+        [2, new Map([["b", new Set([1])]])],
+      ]),
+    ),
   emptyMap: () => new Map(),
   set: () => new Set([1, "two", { three: 3 }]),
   error: () => withStack(new RangeError("too far")),
-  errorSubclass: () => withStack(new (class QuotaError extends Error {
-    name = "QuotaError";
-    code = 429;
-  })("no more")),
+  errorSubclass: () =>
+    withStack(
+      new (class QuotaError extends Error {
+        name = "QuotaError";
+        code = 429;
+      })("no more"),
+    ),
   errorInList: () => [withStack(new Error("listed"))],
 
   bytes: () => new Uint8Array([0, 1, 255]),
@@ -113,17 +121,18 @@ export const rows = {
   loneSurrogateLow: () => "\udc00",
   loneSurrogateKey: () => ({ "k\ud83d": 1 }),
   pair: () => "\u{1f41d}",
-  control: () => "\u0000\u2028\"\\",
+  control: () => '\u0000\u2028"\\',
 
   boxed: () => [new Number(1), new String("s"), new Boolean(false)], // eslint-disable-line no-new-wrappers
   protoKey: () => JSON.parse('{"__proto__":{"a":1},"constructor":2}'),
   nullPrototype: () => Object.assign(Object.create(null), { a: 1 }),
-  instance: () => new (class Point {
-    x = 1;
-    get y() {
-      return 2;
-    }
-  })(),
+  instance: () =>
+    new (class Point {
+      x = 1;
+      get y() {
+        return 2;
+      }
+    })(),
   nothing: () => null,
   bigString: () => "x".repeat(70_000),
 };
@@ -166,7 +175,8 @@ export async function run({ api, servers, keys }) {
   /** @type {any[]} */
   const strange = [];
   for (const params of hostile) deliveries.push(whole.enrichSession(/** @type {any} */ (params)));
-  for (const params of odd) strange.push(await whole.enrichSession(whole.sessionId, /** @type {any} */ (params)));
+  for (const params of odd)
+    strange.push(await whole.enrichSession(whole.sessionId, /** @type {any} */ (params)));
 
   const statuses = (await Promise.all(deliveries)).map((delivery) => delivery.status);
   const report = await api.flush();

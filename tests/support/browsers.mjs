@@ -60,7 +60,10 @@ export async function firefox() {
     ]),
     headless: true,
     timeout: LIMIT_MS,
-    extraPrefsFirefox: { "app.update.enabled": false, "datareporting.policy.dataSubmissionEnabled": false },
+    extraPrefsFirefox: {
+      "app.update.enabled": false,
+      "datareporting.policy.dataSubmissionEnabled": false,
+    },
   });
   const said = transcript();
   return {
@@ -77,11 +80,21 @@ export async function firefox() {
 
 /** WebKitGTK's browser on a display of its own, by plain WebDriver. @returns {Promise<Browser>} */
 export async function webkit() {
-  const driverPath = installed("WebKitWebDriver", "webkit2gtk-driver", ["/usr/bin/WebKitWebDriver"]);
+  const driverPath = installed("WebKitWebDriver", "webkit2gtk-driver", [
+    "/usr/bin/WebKitWebDriver",
+  ]);
   const xvfbPath = installed("Xvfb", "xvfb", ["/usr/bin/Xvfb"]);
   const home = await mkdtemp(join(tmpdir(), "webkit-"));
 
-  const xvfb = start(xvfbPath, ["-displayfd", "1", "-screen", "0", "800x600x24", "-nolisten", "tcp"]);
+  const xvfb = start(xvfbPath, [
+    "-displayfd",
+    "1",
+    "-screen",
+    "0",
+    "800x600x24",
+    "-nolisten",
+    "tcp",
+  ]);
   const display = await until(() => /\d+/.exec(xvfb.output.stdout)?.[0], { what: "Xvfb" });
   const port = await freePort();
   const driver = start(driverPath, [`--port=${port}`, "--host=127.0.0.1"], {
@@ -109,13 +122,17 @@ export async function webkit() {
     return value;
   };
   try {
-    await until(() => command("GET", "/status").catch(() => undefined), { what: "WebKitWebDriver" });
+    await until(() => command("GET", "/status").catch(() => undefined), {
+      what: "WebKitWebDriver",
+    });
     const { sessionId } = await command("POST", "/session", {
       capabilities: { alwaysMatch: { pageLoadStrategy: "normal" } },
     });
     return {
       async visit(url) {
-        const { handle } = await command("POST", `/session/${sessionId}/window/new`, { type: "tab" });
+        const { handle } = await command("POST", `/session/${sessionId}/window/new`, {
+          type: "tab",
+        });
         await command("POST", `/session/${sessionId}/window`, { handle });
         await command("POST", `/session/${sessionId}/url`, { url });
       },
@@ -145,7 +162,10 @@ function installed(what, debianPackage, places) {
 function transcript() {
   /** @type {string[]} */
   const lines = [];
-  return { note: (/** @type {string} */ line) => void lines.push(line), text: () => lines.join("\n") };
+  return {
+    note: (/** @type {string} */ line) => void lines.push(line),
+    text: () => lines.join("\n"),
+  };
 }
 
 /** @returns {Promise<number>} */

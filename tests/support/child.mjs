@@ -34,7 +34,9 @@ export async function runToEnd(command, args, options = {}) {
   const ended = await child.ended;
   clearTimeout(timer);
   if (child.killed) {
-    throw new Error(`${command} did not end within ${timeoutMs} ms\n${ended.stdout}\n${ended.stderr}`);
+    throw new Error(
+      `${command} did not end within ${timeoutMs} ms\n${ended.stdout}\n${ended.stderr}`,
+    );
   }
   return ended;
 }

@@ -18,7 +18,9 @@ process.on("unhandledRejection", note);
 const modules = {};
 for (const name of await readdir(folder)) {
   if (!name.endsWith(".wasm")) continue;
-  modules[name.replace(".wasm", "")] = await WebAssembly.compile(await readFile(join(folder, name)));
+  modules[name.replace(".wasm", "")] = await WebAssembly.compile(
+    await readFile(join(folder, name)),
+  );
 }
 const runtime = new EdgeRuntime({
   initialCode: await readFile(join(folder, "edge.js"), "utf8"),

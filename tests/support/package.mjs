@@ -45,7 +45,10 @@ export function packedPackage() {
       join(making, "project", "package.json"),
       JSON.stringify({ name: "consumer", private: true }),
     );
-    await npm(["install", "--no-audit", "--no-fund", "../honeyhive-edge.tgz"], join(making, "project"));
+    await npm(
+      ["install", "--no-audit", "--no-fund", "../honeyhive-edge.tgz"],
+      join(making, "project"),
+    );
     const paths = files.map((/** @type {{path: string}} */ file) => file.path).sort();
     await writeFile(join(making, "files.json"), JSON.stringify(paths));
     // Where another process was quicker, its result is as good.
@@ -112,9 +115,14 @@ async function contentHash(folder) {
   const names = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => {
     throw new Error(`There is no package in ${folder}: run \`make build\` first.`);
   });
-  const paths = names.filter((each) => each.isFile()).map((each) => join(each.parentPath, each.name));
+  const paths = names
+    .filter((each) => each.isFile())
+    .map((each) => join(each.parentPath, each.name));
   for (const path of paths.sort()) {
-    hash.update(path.slice(folder.length)).update("\0").update(await readFile(path));
+    hash
+      .update(path.slice(folder.length))
+      .update("\0")
+      .update(await readFile(path));
   }
   return hash.digest("hex").slice(0, 16);
 }

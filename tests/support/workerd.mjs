@@ -77,4 +77,3 @@ export async function startWorker(bundle, { compatibilityDate, flags = [], bindi
 }
 
 const quoted = (/** @type {string} */ text) => JSON.stringify(text);
-
