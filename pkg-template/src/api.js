@@ -9,7 +9,7 @@ import { enrichmentFields } from "./names.js";
 import { Session } from "./session.js";
 import { sessionSettings, tracerSettings } from "./settings.js";
 import { snapshot } from "./snapshot.js";
-import { makeTracer, sessionOf } from "./tracer.js";
+import { makeTracer } from "./tracer.js";
 
 /** @import { Delivery, FlushReport, Tracer } from "../index.d.ts" */
 
@@ -27,6 +27,8 @@ export class Api {
   #newContext;
   /** @type {import("./context/context.d.ts").Context | undefined} */
   #madeContext;
+  /** @type {WeakMap<object, Session>} */
+  #sessions = new WeakMap();
 
   /** @param {Runtime} runtime */
   constructor(runtime) {
@@ -83,7 +85,7 @@ export class Api {
     if (!positional && typeof first !== "object") return this.#refuse(session, NO_FIELDS);
     const tracer = session ? undefined : firstGiven(params, "tracer", "tracerInstance", "tracer_instance");
     const sessionId = first && positional ? first : firstGiven(params, "sessionId", "session_id");
-    const target = tracer === undefined ? (session ?? this.#context.here()) : sessionOf(tracer);
+    const target = tracer === undefined ? (session ?? this.#context.here()) : this.#sessions.get(tracer);
     if (tracer !== undefined && !target) return this.#elsewhere(tracer, sessionId, params);
     if (sessionId !== undefined && typeof sessionId !== "string") {
       return this.#refuse(target, NO_ID);
@@ -177,7 +179,11 @@ export class Api {
 
   /** @param {Session} session */
   #tracer(session) {
-    return (session.tracer ??= makeTracer(this, session));
+    if (!session.tracer) {
+      session.tracer = makeTracer(this, session);
+      this.#sessions.set(session.tracer, session);
+    }
+    return session.tracer;
   }
 
   /**

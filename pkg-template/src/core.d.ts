@@ -25,7 +25,7 @@ export interface Core {
 
 /** What the core asks of the runtime. */
 export interface Host {
-  settle(ids: Uint32Array | number[], outcome: Delivery | FlushReport): void;
+  settle(ids: Float64Array | number[], outcome: Delivery | FlushReport): void;
   dropped(tracer: number, json: string): void;
   log(level: "error" | "warn" | "info" | "debug", message: string): void;
   adopted(tracer: number, sessionId: string): void;

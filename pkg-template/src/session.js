@@ -32,8 +32,7 @@ export class Session {
     this.settings = settings;
     this.ambient = ambient;
     this.parent = parent;
-    /** @type {number} 0 for the global fetch */
-    this.transport = parent ? parent.transport : settings.fetch ? ++lastTransport : 0;
+    this.transport = transportOf(settings, parent);
     /** @type {string | undefined} made at the first registration where randomness is not to be had yet */
     this.newSessionId = undefined;
   }
@@ -60,6 +59,16 @@ export class Session {
         if (this.settings.scalars.logLevel === "debug") print("debug", "onDrop threw, or rejected");
       });
   }
+}
+
+/**
+ * @param {import("./settings.js").Settings} settings
+ * @param {Session | undefined} parent
+ * @returns {number} 0 for the global fetch
+ */
+function transportOf(settings, parent) {
+  if (parent) return parent.transport;
+  return settings.fetch ? ++lastTransport : 0;
 }
 
 /** @typedef {{ delivered: number, dropped: number }} Tally */

@@ -5,17 +5,6 @@ import { baggageHeaders } from "./baggage.js";
 /** @import { Session } from "./session.js" */
 /** @import { Api } from "./api.js" */
 
-/** @type {WeakMap<object, Session>} */
-const sessions = new WeakMap();
-
-/**
- * @param {unknown} tracer
- * @returns {Session | undefined} undefined for what is no tracer of this copy of the package
- */
-export function sessionOf(tracer) {
-  return typeof tracer === "object" && tracer !== null ? sessions.get(tracer) : undefined;
-}
-
 /**
  * @param {Api} api
  * @param {Session} session
@@ -23,7 +12,6 @@ export function sessionOf(tracer) {
  */
 export function makeTracer(api, session) {
   const tracer = /** @type {any} */ (new Tracer(api, session));
-  sessions.set(tracer, session);
   // Where the runtime has no such symbol, compilers for `await using` look under this one.
   const asyncDispose = Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose");
   Object.defineProperty(tracer, asyncDispose, { value: () => tracer.close().then(() => {}) });

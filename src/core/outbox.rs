@@ -14,7 +14,7 @@ use std::rc::Rc;
 use super::enrichment::{Enrichment, InputsGo, Merged, compact, members};
 use super::policy::{
     COMPACT_FROM_BYTES, MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REMEMBERED_METRICS,
-    REQUEST_OVERHEAD_BYTES,
+    REQUEST_OVERHEAD_BYTES, START_WAITS_MS,
 };
 use super::session::{Origin, SessionId, Start};
 use super::settings::{Destination, Settings};
@@ -146,6 +146,8 @@ pub struct Outbox {
     window_until: u64,
     retry_at: u64,
     hurried: bool,
+    /// When a start goes at the latest.
+    start_at: u64,
     /// What the session is still to be started with.
     start: Option<Start>,
     queue: Vec<Part>,
@@ -184,6 +186,7 @@ impl Outbox {
             window_until: 0,
             retry_at: 0,
             hurried: false,
+            start_at: 0,
             start: None,
             queue: Vec::new(),
             batches: VecDeque::new(),
@@ -205,7 +208,8 @@ impl Outbox {
     }
 
     /// The session is to be started with its next request, unless that is to happen anyway.
-    pub fn start_with(&mut self, start: Start) {
+    pub fn start_with(&mut self, start: Start, now: Now) {
+        self.start_at = now.mono_ms + START_WAITS_MS;
         if self.start.as_ref().is_none_or(Start::is_touch) {
             self.start = Some(start);
         }
@@ -284,13 +288,17 @@ impl Outbox {
         !self.batches.is_empty() || self.queue.iter().any(|part| part.kind != Kind::WaitingStart)
     }
 
-    /// When the next request may go: after the wait before a retry, else after the merge window.
+    /// When the next request may go: after the wait before a retry, else after the merge window;
+    /// a start without any enrichment waits for one a little.
     pub fn due(&self) -> u64 {
-        match self.batches.is_empty() {
-            false => self.retry_at,
-            true if self.hurried => 0,
-            true => self.window_until,
+        if !self.batches.is_empty() {
+            return self.retry_at;
         }
+        if self.hurried {
+            return 0;
+        }
+        let is_enriched = self.queue.iter().any(|part| part.kind == Kind::Enrichment);
+        self.window_until.max(if is_enriched { 0 } else { self.start_at })
     }
 
     /// Whether the session would have to wait before it sends again, with nothing to send now.

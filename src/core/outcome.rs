@@ -110,6 +110,11 @@ pub enum Output {
         /// The session's id from now on.
         session_id: SessionId,
     },
+    /// Nothing of the tracer's is unsent or on its way any more.
+    Idle {
+        /// The tracer.
+        tracer: u64,
+    },
     /// Log a line.
     Log(Line),
 }

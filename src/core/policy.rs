@@ -4,6 +4,10 @@
 /// enrichment a millisecond becomes five requests a second, short enough to look live.
 pub const MERGE_WINDOW_MS: u64 = 200;
 
+/// Milliseconds that a session's start waits for company: who starts a session mostly has
+/// something to say about it at once, which then goes along in the same request.
+pub const START_WAITS_MS: u64 = 10;
+
 /// Milliseconds one attempt may take (`timeoutMs`).
 pub const TIMEOUT_MS: u64 = 5_000;
 

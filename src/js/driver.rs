@@ -143,6 +143,7 @@ fn carry_out(output: Output, scope: u64, host: Host) {
         }
         Output::Dropped { tracer, json } => host.dropped(tracer as f64, &json),
         Output::Adopted { tracer, session_id } => host.adopted(tracer as f64, session_id.as_str()),
+        Output::Idle { tracer } => host.idle(tracer as f64),
         Output::Log(line) => host.log(line.level.name(), &line.message),
     };
 }

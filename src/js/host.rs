@@ -15,6 +15,8 @@ export interface Host {
   log(level: "error" | "warn" | "info" | "debug", message: string): void;
   /** The backend gave the tracer's session an id of its own. */
   adopted(tracer: number, sessionId: string): void;
+  /** Nothing of the tracer's is unsent or on its way any more. */
+  idle(tracer: number): void;
   /** `fetch` number `transport`; 0 is the runtime's own. */
   fetch(transport: number, url: string, init: RequestInit): Promise<Response>;
   /** The runtime is to stay alive for `scope` until `promise` settles. */
@@ -40,6 +42,9 @@ extern "C" {
 
     #[wasm_bindgen(method, catch)]
     pub fn adopted(this: &Host, tracer: f64, session_id: &str) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn idle(this: &Host, tracer: f64) -> Result<(), JsValue>;
 
     #[wasm_bindgen(method, catch)]
     pub fn fetch(

@@ -2,7 +2,11 @@
 
 import { alsContext } from "../../pkg-template/src/context/als.js";
 import { pageContext } from "../../pkg-template/src/context/page.js";
-import { publicFunctions } from "../../pkg-template/src/public.js";
+import {
+  publicFunctions,
+  sessionIdFrom,
+  sessionIdFromHeaders,
+} from "../../pkg-template/src/public.js";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { FakeCore } from "./fake-core.mjs";
 
@@ -40,6 +44,8 @@ export function face({
   });
   return {
     ...functions,
+    sessionIdFrom,
+    sessionIdFromHeaders,
     cores,
     /** The one that runs. */
     get core() {

@@ -5,7 +5,7 @@
 
 export class FakeCore {
   /** @type {Host} */
-  host;
+  host = /** @type {any} */ (undefined);
   /** @type {{ method: string, tracer: number, sessionId?: string, json?: string, scope: number, id: number }[]} */
   calls = [];
   /** @type {Map<number, CoreOptions & { scope: number }>} */

@@ -92,7 +92,7 @@ row("a boolean object", Object(false), false);
 row("a bigint object", Object(5n), 5);
 row("an instance", new Point(), { x: 1 });
 row("no prototype", Object.assign(Object.create(null), { a: 1 }), { a: 1 });
-row("a revoked proxy", revoked.proxy, threw(() => Array.isArray(revoked.proxy)));
+row("a revoked proxy", revoked.proxy, threw(() => Reflect.get(revoked.proxy, "toJSON")));
 row("a lone surrogate", "a\ud800b\udc00c", "a\ufffdb\ufffdc");
 row("a pair", "\ud83d\ude00", "\ud83d\ude00");
 row("an escape as text", "\\ud800 \\\ud800", "\\ud800 \\\ufffd");
@@ -223,12 +223,13 @@ test("what grows without end is cut off, as JSON, in little time", () => {
   /** @type {any} */
   let doubling = { a: 1 };
   for (let i = 0; i < 60; i++) doubling = { left: doubling, right: doubling };
+  /** @type {any} */
   const endless = { get self() { return { get self() { return endless; }, also: [endless.self] }; } }; // prettier-ignore
   for (const value of [doubling, { endless }, { list: new Array(50_000_000).fill({ a: 1 }) }]) {
     const started = performance.now();
     const json = snapshot(value);
     assert.ok(JSON.parse(json));
-    assert.ok(performance.now() - started < 10_000);
+    assert.ok(performance.now() - started < 10_000, `${performance.now() - started} ms`);
     assert.ok(json.length < 64 * 1024 * 1024);
   }
 });
@@ -302,12 +303,14 @@ test("no generated value gets past it", () => {
       withTypedArray: true,
       maxDepth: 3,
     }),
-    fc.constantFrom(revoked.proxy, Symbol("s"), () => 1, new WeakMap(), globalThis, hostileError()),
+    fc.constantFrom(Symbol("s"), () => 1, new WeakMap(), globalThis),
   );
   fc.assert(
     fc.property(leaf, leaf, fc.constantFrom(...hostileTraps()), (value, other, traps) => {
       /** @type {any} */
       const object = { value, list: [other, value], map: new Map([[other, value]]) };
+      // Not made by the generator, which could not bear them itself.
+      object.hostile = [revoked.proxy, hostileError()];
       object.proxy = new Proxy(typeof value === "object" && value ? value : {}, traps);
       object.self = object;
       assert.doesNotThrow(() => JSON.parse(snapshot(object)));

@@ -102,7 +102,12 @@ impl Registry {
             self.scopes.tell(scope, Output::Settled { ids, outcome: outcome.clone() });
         }
         self.end_waits(|wait| wait.left == 0, now);
-        tracers.into_iter().for_each(|tracer| self.let_go_of_tracer(tracer, now));
+        for tracer in tracers {
+            if self.tracers.get(tracer).is_some_and(|tracer| tracer.unsettled() == 0) {
+                self.outputs.push_back(Output::Idle { tracer });
+                self.let_go_of_tracer(tracer, now);
+            }
+        }
     }
 
     /// Sends what was given so far without waiting for windows, and reports when all of it has

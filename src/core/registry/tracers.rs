@@ -7,7 +7,7 @@ use crate::core::enrichment::Enrichment;
 use crate::core::log::Line;
 use crate::core::options::Options;
 use crate::core::outbox::Kind;
-use crate::core::outcome::{Reason, Refused, TracerInfo};
+use crate::core::outcome::{Output, Reason, Refused, TracerInfo};
 use crate::core::session::{Description, Origin, SessionId, Start};
 use crate::core::settings::{self, Settings};
 use crate::core::time::Now;
@@ -68,6 +68,8 @@ impl Registry {
             let start = Start { origin, description: Some(description) };
             let fields = options.text("start").filter(|fields| !fields.is_empty()).unwrap_or("{}");
             self.start(tracer, outbox, start, fields, scope, now);
+        } else {
+            self.outputs.push_back(Output::Idle { tracer });
         }
         info
     }
@@ -93,7 +95,7 @@ impl Registry {
         let id = self.number();
         let part = self.part(id, Kind::Start, tracer, enrichment, scope, now);
         self.change(outbox, now, |outbox| {
-            outbox.start_with(start);
+            outbox.start_with(start, now);
             outbox.accept(part);
         });
         if let Some(tracer) = self.tracers.get_mut(tracer) {

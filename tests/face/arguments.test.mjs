@@ -1,0 +1,297 @@
+// What callers may pass to the public functions, right and wrong, and who is meant by it.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { face, logged } from "./face.mjs";
+
+/** @param {any} outcome */
+const reason = (outcome) => outcome.reason ?? outcome.status;
+
+test("the session is named by position, by parameter, by tracer, or by where one is", async () => {
+  const it = face();
+  const a = await it.initTracer({ sessionId: "a" });
+  const b = await it.initTracer({ sessionId: "b" });
+  const { enrichSession } = it;
+  const fields = { metadata: { x: 1 } };
+  /** @type {[() => Promise<any>, number, string | undefined][]} */
+  const cases = [
+    [() => enrichSession(fields), 2, undefined],
+    [() => enrichSession(), 2, undefined],
+    [() => enrichSession(null, fields), 2, undefined],
+    [() => enrichSession(undefined, fields), 2, undefined],
+    [() => enrichSession("id", fields), 2, "id"],
+    [() => enrichSession("id"), 2, "id"],
+    [() => enrichSession("", { sessionId: "id" }), 2, "id"],
+    [() => enrichSession("one", { ...fields, sessionId: "two" }), 2, "one"],
+    [() => enrichSession({ ...fields, sessionId: "id" }), 2, "id"],
+    [() => enrichSession(/** @type {any} */ ({ ...fields, session_id: "id" })), 2, "id"],
+    [() => enrichSession({ ...fields, tracer: a }), 1, undefined],
+    [() => enrichSession(/** @type {any} */ ({ ...fields, tracerInstance: a })), 1, undefined],
+    [() => enrichSession(/** @type {any} */ ({ ...fields, tracer_instance: a })), 1, undefined],
+    [() => enrichSession("id", { ...fields, tracer: a }), 1, "id"],
+    [() => enrichSession({ ...fields, tracer: a, sessionId: "id" }), 1, "id"],
+    [() => a.enrichSession(fields), 1, undefined],
+    [() => a.enrichSession("id", fields), 1, "id"],
+    [() => a.enrichSession({ ...fields, sessionId: "id" }), 1, "id"],
+    [() => a.enrichSession(/** @type {any} */ ({ ...fields, tracer: b })), 1, undefined],
+  ];
+  for (const [call, tracer, sessionId] of cases) {
+    assert.equal((await call()).status, "delivered", String(call));
+    const { id: _, json, ...sent } = /** @type {any} */ (it.core.calls.at(-1));
+    assert.deepEqual(sent, { method: "enrichSession", tracer, sessionId, scope: 0 }, String(call));
+    assert.ok(json === JSON.stringify(fields) || json === "{}", json);
+  }
+});
+
+test("what can not name a session is refused, and reaches none", async () => {
+  const it = face();
+  await it.initTracer();
+  const any = /** @type {any} */ (it.enrichSession);
+  for (const given of [
+    [42],
+    [42, { metadata: {} }],
+    [true],
+    [Symbol("s")],
+    [() => "id"],
+    [{ sessionId: 42 }],
+    [{ sessionId: {} }],
+    [{ session_id: ["id"] }],
+    [{ tracer: {} }],
+    [{ tracer: "t" }],
+    [{ tracer: { enrichSession: 5 } }],
+    [{ tracer: { enrichSession() { throw new Error("no"); } } }], // prettier-ignore
+    [{ tracer: { enrichSession: () => Promise.reject(new Error("no")) } }],
+  ]) {
+    assert.equal(reason(await any(...given)), "invalid", String(given[0]));
+  }
+  assert.equal(it.core.calls.length, 0);
+  assert.deepEqual(await it.flush(), { delivered: 0, dropped: 13, pending: 0 });
+});
+
+test("a tracer of another copy of the package is asked itself", async () => {
+  const [here, there] = [face(), face()];
+  await here.initTracer();
+  const tracer = await there.initTracer({ sessionId: "other" });
+  const outcome = await here.enrichSession({ tracer, metadata: { a: 1 } });
+  assert.deepEqual(outcome, { status: "delivered", sessionId: "other" });
+  assert.deepEqual([here.core.calls.length, there.core.of("enrichSession")[0]?.json], [
+    0,
+    '{"metadata":{"a":1}}',
+  ]);
+});
+
+test("the Python SDK's names are taken at the top, and left alone below", async () => {
+  const it = face();
+  const tracer = await it.initTracer(
+    /** @type {any} */ ({
+      api_key: "k",
+      server_url: "http://127.0.0.1:1",
+      session_name: "s",
+      user_properties: { user_id: 1 },
+      timeout_ms: 5,
+      apiKey: undefined,
+    }),
+  );
+  const options = it.core.options.get(1);
+  assert.equal(options?.apiKey, "k");
+  assert.equal(options?.serverUrl, "http://127.0.0.1:1");
+  assert.equal(options?.sessionName, "s");
+  assert.equal(options?.timeoutMs, 5);
+  assert.deepEqual(JSON.parse(String(options?.start)), { userProperties: { user_id: 1 } });
+
+  await tracer.enrichSession(
+    /** @type {any} */ ({
+      user_properties: { user_id: 1 },
+      end_time: 5,
+      metadata: { user_properties: 1, session_id: 2, tracer: 3 },
+      my_own: 4,
+    }),
+  );
+  assert.deepEqual(JSON.parse(String(it.core.calls.at(-1)?.json)), {
+    userProperties: { user_id: 1 },
+    endTime: 5,
+    metadata: { user_properties: 1, session_id: 2, tracer: 3 },
+    my_own: 4,
+  });
+  await tracer.enrichSession(/** @type {any} */ ({ end_time: 1, endTime: 2 }));
+  assert.equal(it.core.calls.at(-1)?.json, '{"endTime":2}');
+});
+
+test("the caller's objects are not changed, frozen or not", async () => {
+  const it = face();
+  const params = Object.freeze({
+    session_id: "id",
+    metadata: Object.freeze({ a: Object.freeze([1]) }),
+    user_properties: Object.freeze({ b: 2 }),
+  });
+  const before = structuredClone(params);
+  await it.initTracer(
+    Object.freeze({ metadata: Object.freeze({ a: 1 }), redact: (/** @type {unknown} */ value) => value }),
+  );
+  await it.enrichSession(params);
+  assert.deepEqual(params, before);
+});
+
+test("a tracer inside what is stored shows no secrets", async () => {
+  const it = face();
+  const tracer = await it.initTracer({ apiKey: "hh_secret", sessionId: "id", project: "p" });
+  await tracer.enrichSession({ metadata: { tracer } });
+  assert.deepEqual(JSON.parse(String(it.core.calls.at(-1)?.json)), {
+    metadata: {
+      tracer: { sessionId: "id", sessionName: "session", project: "p", source: "dev", enabled: true },
+    },
+  });
+});
+
+test("methods work when taken off the tracer", async () => {
+  const it = face();
+  const { enrichSession, addMetrics, flush, close, run, startSession, propagationHeaders } =
+    await it.initTracer({ sessionId: "id" });
+  assert.equal((await enrichSession({})).status, "delivered");
+  assert.equal((await addMetrics({ n: 1 })).status, "delivered");
+  assert.equal(run(() => 5), 5); // prettier-ignore
+  assert.equal(startSession({ sessionId: "child" }).sessionId, "child");
+  assert.equal(propagationHeaders().baggage, "session_id=id,source=dev");
+  assert.equal((await flush()).pending, 0);
+  assert.equal((await close()).pending, 0);
+});
+
+test("a tracer can be disposed of", async () => {
+  const it = face();
+  const tracer = await it.initTracer();
+  const symbol = Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose");
+  assert.equal(await /** @type {any} */ (tracer)[symbol](), undefined);
+  assert.equal(it.core.of("close").length, 1);
+});
+
+test("the time that flush may take is passed on, or its default", async () => {
+  const it = face();
+  const tracer = await it.initTracer();
+  for (const [options, expected] of /** @type {[any, string][]} */ ([
+    [undefined, "10000"],
+    [{}, "10000"],
+    [{ timeoutMs: 5 }, "5"],
+    [{ timeoutMs: 0 }, "0"],
+    [{ timeout_ms: 6 }, "6"],
+    [{ timeoutMs: -1 }, "10000"],
+    [{ timeoutMs: NaN }, "10000"],
+    [{ timeoutMs: "7" }, "10000"],
+    [7, "10000"],
+  ])) {
+    await tracer.flush(options);
+    assert.equal(it.core.calls.at(-1)?.json, expected);
+  }
+});
+
+test("options reach the core as plain values only", async () => {
+  const it = face({ env: { HH_API_KEY: "from-env", HH_UNKNOWN: "x" } });
+  const cycle = /** @type {any} */ ({});
+  cycle.self = cycle;
+  await it.initTracer(
+    /** @type {any} */ ({
+      apiKey: cycle,
+      serverUrl: () => "u",
+      timeoutMs: 5n,
+      source: Symbol("s"),
+      project: null,
+      disabled: "yes",
+      logLevel: "silent",
+      headers: new Headers({ "x-a": "1" }),
+      redact: { keys: ["a", 5], patterns: [/x/g] },
+      persist: true,
+    }),
+  );
+  const { newSessionId, ...options } = /** @type {any} */ (it.core.options.get(1));
+  assert.match(newSessionId, /^[0-9a-f]{8}-[0-9a-f]{4}-4/);
+  assert.deepEqual(options, {
+    apiKey: {},
+    serverUrl: {},
+    timeoutMs: {},
+    source: {},
+    disabled: "yes",
+    logLevel: "silent",
+    headers: { "x-a": "1" },
+    redact: true,
+    redactKeys: ["a", "5"],
+    redactPatterns: false,
+    start: "{}",
+    transport: 0,
+    onDrop: false,
+    env: { HH_API_KEY: "from-env" },
+    ambient: true,
+    scope: 0,
+  });
+});
+
+test("options that throw are as if not given", async () => {
+  const it = face();
+  const hostile = new Proxy(
+    {},
+    {
+      get() {
+        throw new Error("no");
+      },
+      ownKeys() {
+        throw new Error("no");
+      },
+    },
+  );
+  for (const options of [hostile, { headers: hostile }, { redact: hostile }, { metadata: hostile }]) {
+    assert.equal((await it.initTracer(/** @type {any} */ (options))).enabled, true);
+  }
+  assert.equal(it.core.options.get(3)?.redactPatterns, true);
+});
+
+test("withSession passes on what the function returns or throws, and flushes either way", async () => {
+  const it = face();
+  assert.equal(await it.withSession({ sessionId: "id" }, (tracer) => tracer.sessionId), "id");
+  assert.equal(it.core.of("flush").length, 1);
+  const error = new Error("mine");
+  await assert.rejects(it.withSession({}, () => Promise.reject(error)), (thrown) => thrown === error);
+  await assert.rejects(
+    it.withSession({}, () => {
+      throw error;
+    }),
+    (thrown) => thrown === error,
+  );
+  assert.equal(it.core.of("flush").length, 3);
+});
+
+test("no argument makes anything throw or reject", async () => {
+  const it = face();
+  const tracer = await it.initTracer();
+  const anything = fc.anything({
+    withBigInt: true,
+    withBoxedValues: true,
+    withDate: true,
+    withMap: true,
+    withSet: true,
+    withNullPrototype: true,
+    withObjectString: true,
+    withSparseArray: true,
+    withTypedArray: true,
+  });
+  const key = fc.constantFrom("sessionId", "tracer", "metadata", "headers", "redact", "fetch", "waitUntil", "onDrop", "timeoutMs", "sessionName", "env", "toJSON"); // prettier-ignore
+  const argument = fc.oneof(anything, fc.dictionary(key, anything));
+  /** @type {((...given: any[]) => any)[]} */
+  const calls = [
+    it.enrichSession,
+    it.initTracer,
+    it.flush,
+    it.sessionIdFrom,
+    it.sessionIdFromHeaders,
+    tracer.enrichSession,
+    tracer.addMetrics,
+    tracer.startSession,
+    tracer.flush,
+  ];
+  await logged(() =>
+    fc.assert(
+      fc.asyncProperty(argument, argument, fc.nat(calls.length - 1), async (first, second, which) => {
+        await calls[which]?.(first, second);
+      }),
+      { numRuns: 3000 },
+    ),
+  );
+});

@@ -1,0 +1,261 @@
+// Loading, failing to load, and an instance that dies: no promise is left, nothing throws, life goes on.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { face, logged } from "./face.mjs";
+
+test("nothing is loaded before the first call", async () => {
+  const { attempts, flush } = face();
+  assert.equal(attempts, 0);
+  assert.deepEqual(await flush(), { delivered: 0, dropped: 0, pending: 0 });
+  assert.equal(attempts, 0);
+});
+
+test("calls made before the core is there keep their order and the values they had", async () => {
+  const it = face();
+  const started = it.initTracer({ sessionName: "s" });
+  const metadata = { n: 1 };
+  const outcomes = [1, 2, 3].map((n) => {
+    metadata.n = n;
+    return it.enrichSession({ metadata });
+  });
+  metadata.n = 99;
+  assert.equal(it.attempts, 1);
+  const tracer = await started;
+  for (const outcome of await Promise.all(outcomes)) {
+    assert.deepEqual(outcome, { status: "delivered", sessionId: tracer.sessionId });
+  }
+  assert.deepEqual(
+    it.core.of("enrichSession").map(({ json }) => json),
+    [1, 2, 3].map((n) => JSON.stringify({ metadata: { n } })),
+  );
+  assert.equal(it.attempts, 1);
+});
+
+test("once the core is there a call reaches it at once", async () => {
+  const it = face();
+  const tracer = await it.initTracer();
+  void tracer.enrichSession({ metadata: { a: 1 } });
+  assert.equal(it.core.of("enrichSession").length, 1);
+});
+
+test("where loading is synchronous so is everything", () => {
+  const it = face({ loading: "sync" });
+  void it.initTracer();
+  void it.enrichSession({});
+  assert.equal(it.core.of("enrichSession").length, 1);
+});
+
+for (const loading of /** @type {const} */ (["sync", "async"])) {
+  test(`a core that will not start leaves a disabled tracer (${loading})`, async () => {
+    const it = face({ loading, failLoading: () => new Error("forbidden") });
+    /** @type {any[]} */
+    const dropped = [];
+    const lines = await logged(async () => {
+      const tracer = await it.initTracer({ sessionName: "s", onDrop: (d) => dropped.push(d) });
+      assert.equal(tracer.enabled, false);
+      assert.equal(tracer.sessionName, "s");
+      assert.match(tracer.sessionId, /^[0-9a-f-]{36}$/);
+      const outcome = await tracer.enrichSession({ metadata: { a: 1 } });
+      assert.equal(outcome.status, "dropped");
+      assert.equal(outcome.status === "dropped" && outcome.reason, "disabled");
+      assert.match(outcome.status === "dropped" ? outcome.message : "", /forbidden.*Hint\./);
+      assert.deepEqual(await tracer.flush(), { delivered: 0, dropped: 1, pending: 0 });
+      assert.deepEqual(await tracer.close(), { delivered: 0, dropped: 1, pending: 0 });
+      await it.initTracer();
+    });
+    assert.equal(dropped.length, 1);
+    assert.deepEqual(
+      lines.map(({ level }) => level),
+      ["error"],
+    );
+  });
+}
+
+test("what kept the core from starting may pass", async () => {
+  const it = face({ failLoading: (attempt) => (attempt === 0 ? new Error("not yet") : undefined) });
+  await logged(async () => {
+    const first = await it.initTracer();
+    assert.equal((await first.enrichSession({})).status, "dropped");
+    const second = await it.initTracer();
+    assert.equal(second.enabled, true);
+    assert.deepEqual(await first.enrichSession({}), {
+      status: "delivered",
+      sessionId: first.sessionId,
+    });
+    assert.deepEqual(await first.flush(), { delivered: 1, dropped: 1, pending: 0 });
+  });
+});
+
+test("a trap settles what was unsent, says so once, and the next call runs on a fresh instance", async () => {
+  const it = face({
+    behaviour: (instance) => ({ hold: instance === 0, trapOn: (_, json) => json.includes("boom") }),
+  });
+  /** @type {any[]} */
+  const dropped = [];
+  const lines = await logged(async () => {
+    const tracer = await it.initTracer({ sessionName: "s", onDrop: (d) => dropped.push(d) });
+    const { sessionId } = tracer;
+    const unsent = tracer.enrichSession({ metadata: { a: 1 } });
+    const metrics = tracer.addMetrics({ n: 1 });
+    const flushed = tracer.flush();
+    const fatal = await tracer.enrichSession({ metadata: { boom: true } });
+    for (const outcome of [fatal, await unsent, await metrics]) {
+      assert.equal(outcome.status === "dropped" && outcome.reason, "internal");
+      assert.equal(outcome.sessionId, sessionId);
+    }
+    // It was asked for before the fatal call.
+    assert.deepEqual(await flushed, { delivered: 0, dropped: 2, pending: 0 });
+
+    const next = await tracer.enrichSession({ metadata: { b: 1 } });
+    assert.deepEqual(next, { status: "delivered", sessionId });
+    assert.equal(it.cores.length, 2);
+    assert.equal(it.core.options.get(1)?.sessionId, sessionId);
+    assert.equal(it.core.options.get(1)?.sessionName, "s");
+    assert.equal(tracer.sessionId, sessionId);
+    assert.deepEqual(await tracer.flush(), { delivered: 1, dropped: 3, pending: 0 });
+    assert.deepEqual(await it.flush(), { delivered: 1, dropped: 3, pending: 0 });
+  });
+  assert.equal(dropped.length, 3);
+  assert.deepEqual(
+    lines.map(({ level, line }) => [level, /internal error/.test(line)]),
+    [["error", true]],
+  );
+});
+
+test("a trap between calls is noticed as well", async () => {
+  const it = face({ behaviour: () => ({ hold: true }) });
+  await logged(async () => {
+    const tracer = await it.initTracer();
+    const unsent = tracer.enrichSession({});
+    it.core.trap(new Error("in a timer"));
+    const outcome = await unsent;
+    assert.equal(outcome.status === "dropped" && outcome.reason, "internal");
+    // What the dead one still says is not heard.
+    it.cores[0]?.settle(1);
+  });
+});
+
+test("a trap while a session is being opened still gives a tracer, which works later", async () => {
+  const it = face({
+    behaviour: (instance) => ({ trapOn: (method) => instance === 0 && method === "initTracer" }),
+  });
+  await logged(async () => {
+    const tracer = await it.initTracer({ sessionName: "s" });
+    assert.equal(tracer.sessionName, "s");
+    const { sessionId } = tracer;
+    assert.deepEqual(await tracer.enrichSession({}), { status: "delivered", sessionId });
+    assert.equal(it.cores.length, 2);
+  });
+});
+
+test("calls that wait for the core survive a trap by one of them", async () => {
+  const it = face({ behaviour: () => ({ trapOn: (_, json) => json.includes("boom") }) });
+  await logged(async () => {
+    void it.initTracer();
+    const outcomes = await Promise.all([
+      it.enrichSession({ metadata: { a: 1 } }),
+      it.enrichSession({ metadata: { boom: 1 } }),
+      it.enrichSession({ metadata: { b: 1 } }),
+    ]);
+    assert.deepEqual(
+      outcomes.map((outcome) => (outcome.status === "dropped" ? outcome.reason : outcome.status)),
+      ["internal", "internal", "delivered"],
+    );
+  });
+});
+
+test("children are registered again under their parent, and closed tracers stay closed", async () => {
+  const it = face({ behaviour: () => ({ trapOn: (_, json) => json.includes("boom") }) });
+  await logged(async () => {
+    const parent = await it.initTracer({ apiKey: "k" });
+    const child = parent.startSession({ sessionName: "child" });
+    const closed = parent.startSession();
+    await closed.close();
+    await parent.enrichSession({ metadata: { boom: 1 } });
+    assert.equal((await child.enrichSession({})).sessionId, child.sessionId);
+    assert.equal(it.core.options.get(1)?.apiKey, "k");
+    assert.equal(it.core.options.get(2)?.parent, 1);
+    assert.equal(it.core.options.get(2)?.apiKey, undefined);
+    const refused = await closed.enrichSession({});
+    assert.equal(refused.status === "dropped" && refused.reason, "closed");
+  });
+});
+
+test("onDrop is called apart from the core, and what it throws is swallowed", async () => {
+  const it = face();
+  /** @type {any[]} */
+  const dropped = [];
+  const lines = await logged(async () => {
+    const fails = await it.initTracer({
+      logLevel: "debug",
+      onDrop: (d) => {
+        dropped.push(d);
+        throw new Error("no");
+      },
+    });
+    const rejects = await it.initTracer({ onDrop: () => Promise.reject(new Error("no")) });
+    void fails.enrichSession({});
+    void rejects.enrichSession({});
+    it.core.host.dropped(1, '{"reason":"rejected","message":"m","enrichment":{}}');
+    it.core.host.dropped(2, "no JSON at all");
+    assert.equal(dropped.length, 0);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+  assert.deepEqual(dropped, [{ reason: "rejected", message: "m", enrichment: {} }]);
+  assert.deepEqual(
+    lines.map(({ level }) => level),
+    ["debug"],
+  );
+});
+
+test("the core's requests go through the tracer's fetch, or the global one of that moment", async (t) => {
+  const it = face();
+  /** @type {string[]} */
+  const seen = [];
+  await it.initTracer({ fetch: async (url) => (seen.push(`own ${url}`), new Response("own")) });
+  const { host } = it.core;
+  const transport = /** @type {number} */ (it.core.options.get(1)?.transport);
+  assert.ok(transport > 0);
+  assert.equal(await (await host.fetch(transport, "u", {})).text(), "own");
+  const original = globalThis.fetch;
+  t.after(() => (globalThis.fetch = original));
+  globalThis.fetch = async (url) => (seen.push(`global ${url}`), new Response("global"));
+  await host.fetch(0, "v", {});
+  assert.deepEqual(seen, ["own u", "global v"]);
+});
+
+for (const [name, fetch] of /** @type {[string, any][]} */ ([
+  ["throws", () => { throw new Error("no"); }], // prettier-ignore
+  ["throws nothing", () => { throw undefined; }], // prettier-ignore
+  ["rejects with a string", () => Promise.reject("no")], // oxlint-disable-line prefer-promise-reject-errors
+])) {
+  test(`a fetch that ${name} rejects, it does not throw`, async () => {
+    const it = face();
+    await it.initTracer({ fetch });
+    await assert.rejects(async () => {
+      let promise;
+      try {
+        promise = it.core.host.fetch(Number(it.core.options.get(1)?.transport), "u", {});
+      } catch {
+        assert.fail("threw");
+      }
+      assert.ok(promise instanceof Promise);
+      await promise.catch((error) => {
+        throw new Error("rejected", { cause: error });
+      });
+    }, /rejected/);
+  });
+}
+
+test("a session that the backend renamed is known by its new name, also after a trap", async () => {
+  const it = face({ behaviour: () => ({ trapOn: (_, json) => json.includes("boom") }) });
+  await logged(async () => {
+    const tracer = await it.initTracer({ sessionId: "mine" });
+    it.core.host.adopted(1, "theirs");
+    assert.equal(tracer.sessionId, "theirs");
+    await tracer.enrichSession({ metadata: { boom: 1 } });
+    await tracer.enrichSession({});
+    assert.equal(it.core.options.get(1)?.sessionId, "theirs");
+  });
+});
