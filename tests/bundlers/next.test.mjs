@@ -73,7 +73,9 @@ describe("Next.js", { concurrency: 1 }, () => {
       const project = await consumer(`next-${bundler}`, app);
       const env = { NEXT_TELEMETRY_DISABLED: "1", NODE_ENV: "production", NO_COLOR: "1" };
       const built = await runToEnd(process.execPath, [next, "build", `--${bundler}`], {
-        ...{ cwd: project, env, timeoutMs: 180_000 },
+        cwd: project,
+        env,
+        timeoutMs: 180_000,
       });
       assert.equal(built.code, 0, `${built.stdout}\n${built.stderr}`);
       assert.doesNotMatch(`${built.stdout}${built.stderr}`, /warn/i);
@@ -90,13 +92,13 @@ describe("Next.js", { concurrency: 1 }, () => {
       );
 
       /** @param {(backends: Awaited<ReturnType<typeof startBackends>>) => Promise<any>} run */
-      const checked = (run) => async (/** @type {import("node:test").TestContext} */ t) => {
+      const checked = (run) => async (/** @type {import("node:test").TestContext} */ part) => {
         const backends = await startBackends();
-        t.after(() => backends.close());
+        part.after(() => backends.close());
         const report = await run(backends).catch((error) =>
           assert.fail(`${error}\n${server.output.stdout}\n${server.output.stderr}`),
         );
-        await checkReport(t, report, { names, backends });
+        await checkReport(part, report, { names, backends });
       };
       for (const runtime of ["node", "edge"]) {
         await t.test(
@@ -120,16 +122,16 @@ describe("Next.js", { concurrency: 1 }, () => {
           return JSON.parse(Buffer.from(base64, "base64").toString());
         }),
       );
-      await t.test("in the browser", async (t) => {
+      await t.test("in the browser", async (part) => {
         const browser = await chromium();
-        t.after(() => browser.quit());
+        part.after(() => browser.quit());
         const site = await serveSite(project);
-        t.after(() => site.close());
+        part.after(() => site.close());
         await checked(({ params }) =>
           site
             .report(() => browser.visit(`${url}/?site=${site.url}`), { names, params })
             .catch((error) => assert.fail(`${error}\n${browser.console()}`)),
-        )(t);
+        )(part);
       });
       assert.equal(server.output.stderr, "");
     });

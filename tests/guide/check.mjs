@@ -16,7 +16,7 @@ const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 export async function checkGuide(facts, { backend, key, other, otherKey }) {
   /**
    * @param {string} id
-   * @param {object} expected the fields that are not empty
+   * @param {{name: string} & Record<string, unknown>} expected the fields that are not empty
    */
   const stored = async (id, expected) => assertSession(await backend.session(id, key), expected);
 
@@ -125,7 +125,10 @@ export async function checkGuide(facts, { backend, key, other, otherKey }) {
 
     async costTracking({ sessionId, usages, totalTokens, totalCost }) {
       assert.equal(usages.length, 3);
-      const summed = usages.reduce((sum, usage) => sum + usage.total_tokens, 0);
+      const summed = usages.reduce(
+        (/** @type {number} */ sum, /** @type {any} */ usage) => sum + usage.total_tokens,
+        0,
+      );
       assert.equal(totalTokens, summed);
       await stored(sessionId, {
         name: "cost-tracking-session",
@@ -226,7 +229,7 @@ export async function checkGuide(facts, { backend, key, other, otherKey }) {
     try {
       await check(facts[name]);
     } catch (error) {
-      wrong.push(new Error(`guide: ${name}: ${error.message}`, { cause: error }));
+      wrong.push(new Error(`guide: ${name}: ${messageOf(error)}`, { cause: error }));
     }
   }
   if (wrong.length === 1) throw wrong[0];
@@ -246,11 +249,24 @@ export function assertSession(event, { name, source = "dev", ...fields }) {
     {
       name: event.session_name,
       source: event.source,
-      ...{ metadata, inputs, outputs, config, feedback, metrics, user_properties },
+      metadata,
+      inputs,
+      outputs,
+      config,
+      feedback,
+      metrics,
+      user_properties,
     },
     {
-      ...{ name, source, metadata: {}, inputs: {}, outputs: {}, config: {} },
-      ...{ feedback: {}, metrics: {}, user_properties: {} },
+      name,
+      source,
+      metadata: {},
+      inputs: {},
+      outputs: {},
+      config: {},
+      feedback: {},
+      metrics: {},
+      user_properties: {},
       ...fields,
     },
   );
@@ -266,11 +282,14 @@ export function assertSession(event, { name, source = "dev", ...fields }) {
  */
 async function assertOrder(backend, sessionId, field, key, expected) {
   const said = (await backend.requests(sessionId))
-    .filter((request) => request.stored)
-    .map((request) => (request.body.session ?? request.body)[field]?.[key])
-    .filter((value) => value !== undefined);
+    .filter((/** @type {any} */ request) => request.stored)
+    .map((/** @type {any} */ request) => (request.body.session ?? request.body)[field]?.[key])
+    .filter((/** @type {unknown} */ value) => value !== undefined);
   assert.deepEqual(said, expected);
 }
+
+/** @param {unknown} error */
+export const messageOf = (error) => (error instanceof Error ? error.message : String(error));
 
 /**
  * UUIDv5 in the URL namespace (RFC 9562), by another implementation than the package's.

@@ -259,10 +259,12 @@ export const examples = {
       source: "testing",
     });
     const deliveries = await Promise.all([
-      enrichSession({
-        metadata: { environment: "production", user_id: "user_123" },
-        tracerInstance: production,
-      }),
+      enrichSession(
+        /** @type {any} The guide's spelling, in camel case, is not in the types. */ ({
+          metadata: { environment: "production", user_id: "user_123" },
+          tracerInstance: production,
+        }),
+      ),
       enrichSession({
         metadata: { environment: "testing", test_case: "scenario_1" },
         tracer: testing,

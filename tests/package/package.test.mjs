@@ -101,7 +101,10 @@ describe("package checks", () => {
   it("are the types wrong? finds nothing", async () => {
     const attw = join(testsDir, "node_modules", "@arethetypeswrong", "cli", "dist", "index.js");
     const { code, stdout, stderr } = await runToEnd(process.execPath, [
-      ...[attw, packed.tarball, "--format", "json"],
+      attw,
+      packed.tarball,
+      "--format",
+      "json",
     ]);
     assert.equal(stderr, "");
     const { analysis, problems } = JSON.parse(stdout);

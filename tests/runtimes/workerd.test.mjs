@@ -119,8 +119,8 @@ describe("workerd", { concurrency: 2 }, () => {
       const backends = await startBackends();
       t.after(() => backends.close());
       for (const [name, { env, check }] of Object.entries(environments(backends))) {
-        await t.test(name, async (t) => {
-          const { post } = await served(t, { compatibilityDate, bindings: env });
+        await t.test(name, async (part) => {
+          const { post } = await served(part, { compatibilityDate, bindings: env });
           const what = { names: ["environment"], params: backends.params };
           const { environment } = await post("/scenarios", what);
           assert.equal(environment.error, undefined, environment.error);

@@ -29,7 +29,11 @@ export async function run({ api, servers, keys }) {
   );
   const reports = [await api.flush(), await child.close(), await tracer.close()];
   return {
-    ...{ deliveries, value, within, reports, dropped: dropped.length },
+    deliveries,
+    value,
+    within,
+    reports,
+    dropped: dropped.length,
     names: [tracer.sessionName, tracer.source, typeof tracer.sessionId],
   };
 }

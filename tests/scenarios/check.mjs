@@ -8,7 +8,7 @@ import { check as blocked } from "./blocked.check.mjs";
 import { check as fields } from "./fields.check.mjs";
 import { check as hostileFetch } from "./hostile-fetch.check.mjs";
 import { check as misconfigured } from "./misconfigured.check.mjs";
-import { check as names } from "./names.check.mjs";
+import { check as spellings } from "./names.check.mjs";
 import { check as touch } from "./touch.check.mjs";
 import { check as tracers } from "./tracers.check.mjs";
 import { check as trap } from "./trap.check.mjs";
@@ -27,7 +27,7 @@ const checks = {
     checkGuide(value, { backend: legacy, key: KEYS.main, other: second, otherKey: KEYS.other }),
   fields,
   touch,
-  names,
+  names: spellings,
   tracers,
   values,
   misconfigured,
@@ -35,7 +35,10 @@ const checks = {
   trap,
 };
 
-/** Scenarios that want a runtime prepared for them. */
+/**
+ * Scenarios that want a runtime prepared for them.
+ * @type {typeof checks}
+ */
 const particular = { blocked };
 
 /**

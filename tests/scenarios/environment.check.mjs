@@ -24,12 +24,17 @@ export function environments({ v1, second, params }) {
       async check(result) {
         const { sessionId, ...rest } = result.value;
         assert.deepEqual(rest, {
-          ...{ sessionName: "nightly", project: "from-env", source: "ci", enabled: true },
+          sessionName: "nightly",
+          project: "from-env",
+          source: "ci",
+          enabled: true,
           delivery: { status: "delivered", sessionId },
           report: { delivered: 1, dropped: 0, pending: 0 },
         });
         assertSession(await v1.session(sessionId), {
-          ...{ name: "nightly", source: "ci", metadata: { from: "the environment" } },
+          name: "nightly",
+          source: "ci",
+          metadata: { from: "the environment" },
         });
         assert.deepEqual(errors(result), []);
       },

@@ -21,7 +21,7 @@ export async function check({ value: facts, lines }, { v1 }) {
     });
     const requests = await v1.requests(sessionId);
     assert.deepEqual(
-      requests.map((request) => `${request.method} ${request.path}`),
+      requests.map((/** @type {any} */ request) => `${request.method} ${request.path}`),
       ["POST /v1/sessions"],
       "the start and the first enrichment are one request",
     );

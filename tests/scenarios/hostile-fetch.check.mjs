@@ -1,7 +1,7 @@
 // Every enrichment of hostile-fetch.mjs has ended one way or the other, and was counted once.
 
 import assert from "node:assert/strict";
-import { assertSession } from "../guide/check.mjs";
+import { assertSession, messageOf } from "../guide/check.mjs";
 import { delivering, faults } from "./hostile-fetch.mjs";
 
 /**
@@ -15,14 +15,17 @@ export async function check({ value, lines }, { v1 }) {
     try {
       await checkFault(name, fact);
     } catch (error) {
-      wrong.push(`${name}: ${error.message}\n${JSON.stringify(fact)}`);
+      wrong.push(`${name}: ${messageOf(error)}\n${JSON.stringify(fact)}`);
     }
   }
   assert.equal(wrong.length, 0, `\n${wrong.join("\n\n")}`);
 
-  const { sessionId, delivery } = value.afterwards;
-  assert.deepEqual(delivery, { status: "delivered", sessionId });
-  assertSession(await v1.session(sessionId), { name: "afterwards", metadata: { fine: true } });
+  const { afterwards } = value;
+  assert.deepEqual(afterwards.delivery, { status: "delivered", sessionId: afterwards.sessionId });
+  assertSession(await v1.session(afterwards.sessionId), {
+    name: "afterwards",
+    metadata: { fine: true },
+  });
 
   /**
    * @param {string} name

@@ -32,6 +32,7 @@ export async function run({ api, servers, keys }) {
     enrichSession({ tracerInstance: second, metadata: { by: "tracerInstance" } }),
   ]);
   await second.close();
+  // The tracer begun last is closed; an id names the session of one that is open.
   const byId = await enrichSession({ session_id: first.sessionId, feedback: { by: "session_id" } });
   await first.close();
   return { first: first.sessionId, second: second.sessionId, deliveries, byId };

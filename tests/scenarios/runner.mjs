@@ -88,7 +88,10 @@ function watchConsole() {
     };
   }
   return {
-    begin: () => (lines = []),
+    begin() {
+      lines = [];
+      return lines;
+    },
     end: () => Object.assign(console, own),
   };
 }
@@ -126,7 +129,10 @@ function watchUncaught() {
     globalThis.addEventListener("unhandledrejection", onRejection);
   }
   return {
-    begin: () => (seen = []),
+    begin() {
+      seen = [];
+      return seen;
+    },
     end() {
       if (byProcess) {
         process.off("uncaughtException", note);

@@ -36,7 +36,9 @@ export async function check({ value: facts }, backends) {
       }
     }
   }
-  const v1Tries = (await backends.legacy.requests()).filter(({ path }) => path.startsWith("/v1/"));
+  const v1Tries = (await backends.legacy.requests()).filter((/** @type {any} */ { path }) =>
+    path.startsWith("/v1/"),
+  );
   assert.equal(
     v1Tries.length,
     1,

@@ -13,13 +13,14 @@ export async function check({ value: facts, lines }, { v1, second }) {
     const { left, right, deliveries, unchanged, reports } = facts.pair;
     assert.deepEqual(
       deliveries,
-      [left, right, left, right, left, right].map(({ id }) => ({
+      [left, right, left, right, left, right, left, right].map(({ id }) => ({
         status: "delivered",
         sessionId: id,
       })),
     );
     assert.equal(unchanged, true);
-    assert.deepEqual(reports, Array(2).fill({ delivered: 3, dropped: 0, pending: 0 }));
+    const all = { delivered: 4, dropped: 0, pending: 0 };
+    assert.deepEqual(reports, [all, all]);
     assert.deepEqual(
       [left.name, left.project, left.enabled, right.source, right.project],
       ["left", "left-project", true, "staging", undefined],
@@ -31,6 +32,7 @@ export async function check({ value: facts, lines }, { v1, second }) {
       ...shared,
       metadata: { ...metadata, start: { of: "left" }, only: "left" },
       feedback: { from: "left" },
+      metrics: { by: 1 },
     });
     assertSession(await second.session(right.id, KEYS.other), {
       name: "right",
@@ -38,6 +40,7 @@ export async function check({ value: facts, lines }, { v1, second }) {
       ...shared,
       metadata: { ...metadata, only: "right" },
       feedback: { from: "right" },
+      metrics: { by: 2 },
     });
     for (const [id, its, key, elsewhere] of /** @type {const} */ ([
       [left.id, v1, KEYS.main, second],

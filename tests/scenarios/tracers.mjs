@@ -38,6 +38,9 @@ export async function run({ api, servers, keys }) {
       enrichSession(deepFreeze({ tracer: right, metadata: { only: "right" } })),
       left.run(() => enrichSession({ feedback: { from: "left" } })),
       right.run(() => enrichSession({ feedback: { from: "right" } })),
+      // An id is enough where it names the session of an open tracer: its key and server are used.
+      enrichSession({ sessionId: left.sessionId, metrics: { by: 1 } }),
+      enrichSession(right.sessionId, { metrics: { by: 2 } }),
     ]);
     facts.pair = {
       left: {

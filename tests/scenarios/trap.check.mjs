@@ -2,6 +2,7 @@
 // new tracers and those from before go on.
 
 import assert from "node:assert/strict";
+import { messageOf } from "../guide/check.mjs";
 
 /**
  * @param {import("./runner.mjs").Result} result
@@ -28,7 +29,7 @@ export async function check({ value }, { v1 }) {
       await checkNext(round.after);
     } catch (error) {
       wrong.push(
-        `${round.name}, call ${round.call}, ${round.when}: ${error.message}\n${JSON.stringify(round)}`,
+        `${round.name}, call ${round.call}, ${round.when}: ${messageOf(error)}\n${JSON.stringify(round)}`,
       );
     }
   }
@@ -73,8 +74,10 @@ function checkWork({ failed, deliveries, flushed, report, dropped }, { mayLose }
   }
   if (!mayLose) assert.equal(lost, 0);
   for (const counts of [flushed, report]) {
+    assert.equal(typeof counts, "object", counts);
     assert.deepEqual(Object.keys(counts).sort(), ["delivered", "dropped", "pending"]);
   }
+  assert.equal(report.pending, 0);
   const [first, second, _bystanders, fourth] = deliveries;
   const own = [first, second, fourth].filter(({ status }) => status === "dropped").length;
   assert.equal(dropped, own, "onDrop tells of each loss once");

@@ -72,7 +72,13 @@ export async function run({ api, servers, keys }) {
     const made = traps.instances() - instancesBefore;
     const recovered = await next();
     return {
-      ...{ used, untouched, rounds, hopeless, made, recovered, number },
+      used,
+      untouched,
+      rounds,
+      hopeless,
+      made,
+      recovered,
+      number,
       bystander: bystander.sessionId,
     };
   } finally {

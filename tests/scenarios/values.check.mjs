@@ -1,6 +1,7 @@
 // What each row of values.mjs has to be stored as.
 
 import assert from "node:assert/strict";
+import { messageOf } from "../guide/check.mjs";
 
 const threw = (/** @type {string} */ message) => ({
   before: 1,
@@ -130,7 +131,7 @@ export async function check({ value: facts }, { v1 }) {
         if (judge) judge(metadata[name], facts.stacks);
         else assert.deepEqual(metadata[name], /** @type {any} */ (stored)[name]);
       } catch (error) {
-        wrong.push(`${name}, ${way}: ${error.message}`);
+        wrong.push(`${name}, ${way}: ${messageOf(error)}`);
       }
     }
   }
@@ -141,7 +142,7 @@ export async function check({ value: facts }, { v1 }) {
       [{ from: "a map" }, stored.cycle, { rating: 1 }, { by: "proxy" }],
     );
   } catch (error) {
-    wrong.push(`in the place of a field: ${error.message}`);
+    wrong.push(`in the place of a field: ${messageOf(error)}`);
   }
   assert.equal(wrong.length, 0, `\n${wrong.join("\n\n")}`);
 }

@@ -20,7 +20,7 @@ export const rows = {
 
   undefinedInObject: () => ({ gone: undefined, kept: 1 }),
   undefinedInList: () => [undefined, 1],
-  functions: () => ({ gone() {}, kept: [() => 1, class {}] }),
+  functions: () => ({ gone() {}, kept: [() => 1, Map] }),
   symbols: () => ({ gone: Symbol("s"), [Symbol("key")]: 1, kept: [Symbol.iterator] }),
   hole: () => [1, , 3], // eslint-disable-line no-sparse-arrays
 

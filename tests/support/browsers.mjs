@@ -19,8 +19,8 @@ const LIMIT_MS = 30_000;
 
 /** @returns {Promise<Browser>} */
 export async function chromium() {
-  const { chromium } = await import("playwright-core");
-  const browser = await chromium.launch({
+  const playwright = await import("playwright-core");
+  const browser = await playwright.chromium.launch({
     executablePath: installed("Chromium", "chromium", [
       "/usr/bin/chromium",
       "/usr/bin/google-chrome",
