@@ -1,0 +1,139 @@
+// The package in a Next.js app, built for production and started: in the browser, in a server
+// component, in a Node route and in an edge route; by each of Next's two bundlers.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { checkReport } from "../scenarios/check.mjs";
+import { startBackends } from "../support/backends.mjs";
+import { chromium } from "../support/browsers.mjs";
+import { runToEnd, start, until } from "../support/child.mjs";
+import { consumer, testsDir } from "../support/package.mjs";
+import { pageScript, serveSite } from "../support/site.mjs";
+
+const names = ["guide", "fields", "touch"];
+const next = join(testsDir, "node_modules", "next", "dist", "bin", "next");
+
+const route = (/** @type {string} */ runtime) => `
+  import * as api from "honeyhive-edge";
+  import { runScenarios } from "../../scenarios/runner.mjs";
+
+  export const runtime = ${JSON.stringify(runtime)};
+  export async function POST(request) {
+    return Response.json(await runScenarios({ api, ...(await request.json()) }));
+  }
+`;
+
+const app = {
+  // Next and React are in tests/node_modules, above the project.
+  "next.config.mjs": `
+    export default {
+      turbopack: { root: ${JSON.stringify(testsDir)} },
+      outputFileTracingRoot: ${JSON.stringify(testsDir)},
+    };
+  `,
+  "app/layout.js": `
+    export default function Layout({ children }) {
+      return <html lang="en"><body>{children}</body></html>;
+    }
+  `,
+  "scenarios-in-page.mjs": pageScript("honeyhive-edge").replace("void main();", ""),
+  "app/page.js": `
+    "use client";
+    import { useEffect } from "react";
+    import { activeTracer } from "honeyhive-edge";
+
+    export default function Page() {
+      useEffect(() => {
+        // The window is there only after hydration.
+        void import("../scenarios-in-page.mjs").then(({ main }) => main());
+      }, []);
+      // Rendered on the server as well.
+      return <p>{activeTracer() === undefined ? "no tracer" : "a tracer"}</p>;
+    }
+  `,
+  "app/ssr/page.js": `
+    import * as api from "honeyhive-edge";
+    import { runScenarios } from "../../scenarios/runner.mjs";
+
+    export const dynamic = "force-dynamic";
+    export default async function Page({ searchParams }) {
+      const { what } = await searchParams;
+      const report = await runScenarios({ api, ...JSON.parse(what) });
+      return <pre>{btoa(unescape(encodeURIComponent(JSON.stringify(report))))}</pre>;
+    }
+  `,
+  "app/node/route.js": route("nodejs"),
+  "app/edge/route.js": route("edge"),
+};
+
+describe("Next.js", { concurrency: 1 }, () => {
+  for (const bundler of ["turbopack", "webpack"]) {
+    it(bundler, async (t) => {
+      const project = await consumer(`next-${bundler}`, app);
+      const env = { NEXT_TELEMETRY_DISABLED: "1", NODE_ENV: "production", NO_COLOR: "1" };
+      const built = await runToEnd(process.execPath, [next, "build", `--${bundler}`], {
+        cwd: project,
+        env,
+        timeoutMs: 180_000,
+      });
+      assert.equal(built.code, 0, `${built.stdout}\n${built.stderr}`);
+      assert.doesNotMatch(`${built.stdout}${built.stderr}`, /warn/i);
+
+      const server = start(
+        process.execPath,
+        [next, "start", "--hostname", "127.0.0.1", "--port", "0"],
+        { cwd: project, env },
+      );
+      t.after(() => server.stop());
+      const url = await until(
+        () => /http:\/\/127\.0\.0\.1:(?!0\b)\d+/.exec(server.output.stdout)?.[0],
+        { what: `next start\n${server.output.stderr}` },
+      );
+
+      /** @param {(backends: Awaited<ReturnType<typeof startBackends>>) => Promise<any>} run */
+      const checked = (run) => async (/** @type {import("node:test").TestContext} */ part) => {
+        const backends = await startBackends();
+        part.after(() => backends.close());
+        const report = await run(backends).catch((error) =>
+          assert.fail(`${error}\n${server.output.stdout}\n${server.output.stderr}`),
+        );
+        await checkReport(part, report, { names, backends });
+      };
+      for (const runtime of ["node", "edge"]) {
+        await t.test(
+          `${runtime} route`,
+          checked(async ({ params }) => {
+            const body = JSON.stringify({ names, params });
+            const signal = AbortSignal.timeout(60_000);
+            const response = await fetch(`${url}/${runtime}`, { method: "POST", body, signal });
+            assert.equal(response.status, 200);
+            return response.json();
+          }),
+        );
+      }
+      await t.test(
+        "server component",
+        checked(async ({ params }) => {
+          const what = encodeURIComponent(JSON.stringify({ names, params }));
+          const signal = AbortSignal.timeout(60_000);
+          const html = await (await fetch(`${url}/ssr?what=${what}`, { signal })).text();
+          const [, base64] = /<pre>([^<]+)<\/pre>/.exec(html) ?? assert.fail(html);
+          return JSON.parse(Buffer.from(base64, "base64").toString());
+        }),
+      );
+      await t.test("in the browser", async (part) => {
+        const browser = await chromium();
+        part.after(() => browser.quit());
+        const site = await serveSite(project);
+        part.after(() => site.close());
+        await checked(({ params }) =>
+          site
+            .report(() => browser.visit(`${url}/?site=${site.url}`), { names, params })
+            .catch((error) => assert.fail(`${error}\n${browser.console()}`)),
+        )(part);
+      });
+      assert.equal(server.output.stderr, "");
+    });
+  }
+});

@@ -1,0 +1,257 @@
+// The tarball itself: what is in it, what it says of itself, and that the tools which know how
+// packages go wrong find nothing.
+
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { before, describe, it } from "node:test";
+import { build } from "esbuild";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { runToEnd } from "../support/child.mjs";
+import { consumer, packedPackage, testsDir } from "../support/package.mjs";
+
+/** @type {import("../support/package.mjs").Packed} */
+let packed;
+/** @type {any} */
+let manifest;
+before(async () => {
+  packed = await packedPackage();
+  const installed = join(packed.project, "node_modules", "honeyhive-edge", "package.json");
+  manifest = JSON.parse(await readFile(installed, "utf8"));
+});
+
+describe("the tarball", () => {
+  it("holds exactly the files it should", () => {
+    assert.deepEqual(packed.files, [
+      "LICENSE",
+      "README.md",
+      "THIRD-PARTY-LICENSES.md",
+      "core.wasm",
+      "edge-light.js",
+      "index.cjs",
+      "index.d.cts",
+      "index.d.ts",
+      "index.js",
+      "package.json",
+      "workerd.js",
+    ]);
+  });
+
+  it("brings no dependencies, scripts or side effects", () => {
+    for (const field of ["dependencies", "peerDependencies", "optionalDependencies", "scripts"]) {
+      assert.deepEqual(Object.keys(manifest[field] ?? {}), [], field);
+    }
+    assert.equal(manifest.sideEffects, false);
+    assert.equal(manifest.name, "honeyhive-edge");
+  });
+
+  it("offers the conditions in the order in which they have to be tried", () => {
+    const entry = manifest.exports["."];
+    assert.deepEqual(Object.keys(entry), ["workerd", "edge-light", "require", "default"]);
+    for (const condition of Object.values(entry)) {
+      assert.deepEqual(Object.keys(condition), ["types", "default"]);
+    }
+    assert.equal(entry.require.types, "./index.d.cts");
+    assert.ok(manifest.main && manifest.module, "Parcel wants both");
+  });
+
+  it("is whole: every file that is named is there", () => {
+    const named = JSON.stringify([
+      manifest.exports,
+      manifest.main,
+      manifest.module,
+      manifest.types,
+    ]);
+    for (const [, path] of named.matchAll(/"\.\/([^"]+)"/g)) {
+      assert.ok(packed.files.includes(path), path);
+    }
+  });
+
+  it("names no machine it was built on", async () => {
+    const folder = join(packed.project, "node_modules", "honeyhive-edge");
+    for (const path of packed.files) {
+      const content = (await readFile(join(folder, path))).toString("latin1");
+      const found = content.match(/\/(root|home|Users|work|tmp)\/[\w./-]*/g);
+      assert.equal(found, null, `${path}: ${found}`);
+    }
+  });
+
+  it("vanishes from a bundle that does not use it", async () => {
+    const project = await consumer("unused", { "page.mjs": 'import "honeyhive-edge";' });
+    const { outputFiles } = await build({
+      entryPoints: [join(project, "page.mjs")],
+      bundle: true,
+      write: false,
+      format: "esm",
+      minify: true,
+    });
+    assert.equal(outputFiles[0].text.trim(), "");
+  });
+});
+
+describe("package checks", () => {
+  it("publint finds nothing", async () => {
+    const pkgDir = join(packed.project, "node_modules", "honeyhive-edge");
+    const { messages, pkg } = await publint({ pkgDir, pack: false, strict: true });
+    const said = messages.map((message) => formatMessage(message, pkg, { color: false }));
+    assert.deepEqual(said, []);
+  });
+
+  it("are the types wrong? finds nothing", async () => {
+    const attw = join(testsDir, "node_modules", "@arethetypeswrong", "cli", "dist", "index.js");
+    const { code, stdout, stderr } = await runToEnd(process.execPath, [
+      attw,
+      packed.tarball,
+      "--format",
+      "json",
+    ]);
+    assert.equal(stderr, "");
+    const { analysis, problems } = JSON.parse(stdout);
+    assert.deepEqual(problems ?? {}, {}, stdout);
+    assert.deepEqual(analysis.problems, []);
+    assert.equal(analysis.types.kind, "included");
+    assert.equal(code, 0);
+  });
+});
+
+describe("types", { concurrency: 2 }, () => {
+  const statements = `
+    async function use(): Promise<void> {
+      const options: TracerOptions = { apiKey: "k", metadata: { a: 1 }, redact: { keys: ["pin"] } };
+      const tracer: Tracer = await initTracer({ ...options, logLevel: "warn", onDrop: (lost) => lost.reason });
+      const delivery: Delivery = await enrichSession({ metadata: { user: { id: 1 } }, userProperties: {} });
+      const id: string | undefined =
+        delivery.status === "delivered" ? delivery.sessionId : delivery.message;
+      await enrichSession("id", { tracer, error: new Error("x") });
+      await enrichSession(null, { feedback: { rating: 5 } });
+      await enrichSession();
+      await tracer.enrichSession({ sessionId: id, duration: 1, endTime: 2 });
+      const report: FlushReport = await tracer.addMetrics({ tokens: 1 }).then(() => flush({ timeoutMs: 5 }));
+      const value: number = tracer.run(() => report.pending);
+      const answer: string = await withSession({}, async (inner) => \`\${inner.sessionName}\${value}\`);
+      const headers: Record<string, string> = tracer.startSession({ sessionName: answer }).propagationHeaders();
+      sessionIdFrom(sessionIdFromHeaders(headers) ?? "name");
+      activeTracer()?.close();
+
+      // @ts-expect-error a misspelt field
+      await enrichSession({ metdata: {} });
+      // @ts-expect-error no such level
+      await initTracer({ logLevel: "loud" });
+      // @ts-expect-error what a tracer says of itself is not to be set
+      tracer.sessionId = "other";
+      // @ts-expect-error metrics that are added are numbers
+      await tracer.addMetrics({ tokens: "1" });
+    }
+    void use;
+  `;
+  const names =
+    "activeTracer, enrichSession, flush, initTracer, sessionIdFrom, sessionIdFromHeaders, withSession";
+  const types = "Delivery, FlushReport, Tracer, TracerOptions";
+  const esm = `
+    import { ${names} } from "honeyhive-edge";
+    import type { ${types} } from "honeyhive-edge";
+    ${statements}
+  `;
+  const cjs = `
+    import edge = require("honeyhive-edge");
+    const { ${names} } = edge;
+    type Delivery = edge.Delivery;
+    type FlushReport = edge.FlushReport;
+    type Tracer = edge.Tracer;
+    type TracerOptions = edge.TracerOptions;
+    ${statements}
+  `;
+  const disposing = `
+    import { initTracer } from "honeyhive-edge";
+    export async function use(): Promise<string> {
+      await using tracer = await initTracer();
+      return tracer.sessionId;
+    }
+  `;
+
+  /** @type {[string, {file: string, source: string, options: object, compilers?: string[]}][]} */
+  const cases = [
+    ["Node, ESM", { file: "a.mts", source: esm, options: { module: "nodenext" } }],
+    ["Node, CommonJS", { file: "a.cts", source: cjs, options: { module: "nodenext" } }],
+    ["Node 20's own choice", { file: "a.mts", source: esm, options: { module: "node20" } }],
+    [
+      "bundler",
+      { file: "a.ts", source: esm, options: { module: "esnext", moduleResolution: "bundler" } },
+    ],
+    [
+      "bundler, for Workers",
+      {
+        file: "a.ts",
+        source: esm,
+        options: {
+          module: "esnext",
+          moduleResolution: "bundler",
+          customConditions: ["workerd", "worker", "browser"],
+        },
+      },
+    ],
+    [
+      "bundler, with the DOM and Node's types",
+      {
+        file: "a.ts",
+        source: esm,
+        options: {
+          module: "esnext",
+          moduleResolution: "bundler",
+          lib: ["es2022", "dom", "dom.iterable"],
+          types: ["node"],
+          typeRoots: [join(testsDir, "node_modules", "@types")],
+        },
+      },
+    ],
+    [
+      "await using",
+      {
+        file: "a.mts",
+        source: disposing,
+        options: { module: "nodenext", lib: ["es2022", "esnext.disposable"] },
+      },
+    ],
+    [
+      "resolution of old",
+      {
+        file: "a.ts",
+        source: esm,
+        options: { module: "esnext", moduleResolution: "node10" },
+        compilers: ["typescript5"],
+      },
+    ],
+  ];
+  for (const [
+    name,
+    { file, source, options, compilers = ["typescript5", "typescript"] },
+  ] of cases) {
+    for (const compiler of compilers) {
+      it(`${name}, ${compiler}`, async () => {
+        // Neither the DOM nor Node's types nor esnext.disposable, unless the case asks for them.
+        const compilerOptions = {
+          target: "es2022",
+          lib: ["es2022"],
+          types: [],
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          noEmit: true,
+          skipLibCheck: false,
+          ...options,
+        };
+        const project = await consumer(`types ${name} ${compiler}`.replace(/\W+/g, "-"), {
+          [file]: source,
+          "tsconfig.json": JSON.stringify({ compilerOptions, files: [file] }),
+        });
+        await writeFile(join(project, "package.json"), JSON.stringify({ private: true }));
+        const tsc = join(testsDir, "node_modules", compiler, "bin", "tsc");
+        const { code, stdout, stderr } = await runToEnd(process.execPath, [tsc, "-p", "."], {
+          cwd: project,
+        });
+        assert.equal(`${stdout}${stderr}`, "");
+        assert.equal(code, 0);
+      });
+    }
+  }
+});

@@ -1,0 +1,170 @@
+// The package in real workerd, as wrangler bundles it, without any compatibility flag: at an old
+// date, where Node's modules are not to be had, and at a recent one.
+
+import assert from "node:assert/strict";
+import { before, describe, it } from "node:test";
+import { EVERYTHING, checkReport } from "../scenarios/check.mjs";
+import { environments } from "../scenarios/environment.check.mjs";
+import { assertSession } from "../guide/check.mjs";
+import { KEYS, startBackends } from "../support/backends.mjs";
+import { until } from "../support/child.mjs";
+import { consumer } from "../support/package.mjs";
+import { bundleWorker, startWorker } from "../support/workerd.mjs";
+
+const worker = `
+  import * as api from "honeyhive-edge";
+  import { runScenarios } from "./scenarios/runner.mjs";
+
+  export default {
+    async fetch(request, env, ctx) {
+      const { pathname } = new URL(request.url);
+      const what = await request.json();
+      if (pathname === "/scenarios") return Response.json(await runScenarios({ api, ...what }));
+      return this[pathname.slice(1)](what, ctx);
+    },
+
+    // Nothing is awaited but the start, and nothing wraps the handler.
+    async forget({ options, number }) {
+      const tracer = await api.initTracer(options);
+      api.enrichSession({ metadata: { number } });
+      tracer.enrichSession({ metrics: { number } });
+      return Response.json({ sessionId: tracer.sessionId });
+    },
+
+    async passedIn({ options, number }, ctx) {
+      const waitUntil = (promise) => ctx.waitUntil(promise);
+      const tracer = await api.initTracer({ ...options, waitUntil });
+      api.enrichSession({ metadata: { number } });
+      tracer.enrichSession({ metrics: { number } });
+      return Response.json({ sessionId: tracer.sessionId });
+    },
+
+    within({ options, number }) {
+      return api.withSession(options, async (tracer) => {
+        api.enrichSession({ metadata: { number } });
+        tracer.enrichSession({ metrics: { number } });
+        return Response.json({ sessionId: tracer.sessionId });
+      });
+    },
+  };
+`;
+
+/** @type {string} */
+let bundle;
+before(async () => {
+  bundle = await bundleWorker(await consumer("workerd", { "worker.mjs": worker }));
+});
+
+describe("workerd", { concurrency: 2 }, () => {
+  for (const compatibilityDate of ["2025-01-01", "2026-11-01"]) {
+    it(`${compatibilityDate}, scenarios`, async (t) => {
+      const { backends, post, output } = await served(t, { compatibilityDate });
+      const names = EVERYTHING.filter((name) => name !== "trap" && name !== "witness");
+      const report = await post("/scenarios", { names, params: backends.params });
+      assertQuiet(output);
+      await checkReport(t, report, { names, backends });
+    });
+
+    it(`${compatibilityDate}, a trap inside`, async (t) => {
+      const { backends, post } = await served(t, { compatibilityDate });
+      const names = ["trap"];
+      const report = await post("/scenarios", { names, params: backends.params });
+      await checkReport(t, report, { names, backends });
+    });
+
+    it(`${compatibilityDate}, uncaught exceptions are seen`, async (t) => {
+      const { backends, post, output } = await served(t, { compatibilityDate });
+      const names = ["witness"];
+      const { witness } = await post("/scenarios", { names, params: backends.params });
+      assert.match(witness.uncaught.join("\n"), /witness rejection/);
+      assert.match(output.stderr, /uncaught exception.*witness exception/);
+      assert.throws(() => assertQuiet(output));
+    });
+
+    for (const handler of ["forget", "passedIn", "within"]) {
+      it(`${compatibilityDate}, what a request leaves behind is delivered: ${handler}`, async (t) => {
+        const { backends, post, output } = await served(t, { compatibilityDate });
+        await fetch(`${backends.v1.url}/_local/faults`, {
+          method: "PUT",
+          body: JSON.stringify([{ delayMs: 400 }]),
+        });
+        const options = { apiKey: KEYS.main, serverUrl: backends.v1.url, sessionName: handler };
+        // Compiled by now: what follows is about waiting for the backend.
+        await post(`/${handler}`, { options, number: 0 });
+        const answers = await Promise.all(
+          [1, 2, 3].map(async (number) => {
+            const from = Date.now();
+            const { sessionId } = await post(`/${handler}`, { options, number });
+            return { sessionId, number, ms: Date.now() - from };
+          }),
+        );
+        for (const { sessionId, number, ms } of answers) {
+          assert.ok(ms < 300, `the answer took ${ms} ms: it waited for the backend`);
+          const event = await until(
+            async () => {
+              const [found] = (await backends.v1.sessions()).filter(
+                (/** @type {any} */ each) => each.event.session_id === sessionId,
+              );
+              return found?.event.metrics.number === undefined ? undefined : found.event;
+            },
+            { what: `session ${sessionId}`, timeoutMs: 5000 },
+          );
+          assertSession(event, { name: handler, metadata: { number }, metrics: { number } });
+        }
+        assertQuiet(output);
+      });
+    }
+
+    it(`${compatibilityDate}, environment`, async (t) => {
+      const backends = await startBackends();
+      t.after(() => backends.close());
+      for (const [name, { env, check }] of Object.entries(environments(backends))) {
+        await t.test(name, async (part) => {
+          const { post } = await served(part, { compatibilityDate, bindings: env });
+          const what = { names: ["environment"], params: backends.params };
+          const { environment } = await post("/scenarios", what);
+          assert.equal(environment.error, undefined, environment.error);
+          assert.deepEqual(environment.uncaught, []);
+          await check(environment);
+        });
+      }
+    });
+  }
+});
+
+/**
+ * What workerd says of exceptions that went uncaught and of requests that meddle with another's.
+ * @param {{stderr: string}} output
+ */
+function assertQuiet({ stderr }) {
+  assert.doesNotMatch(stderr, /uncaught exception|different request|will never generate|hung/i);
+}
+
+/**
+ * @param {import("node:test").TestContext} t
+ * @param {Parameters<typeof startWorker>[1]} options
+ */
+async function served(t, options) {
+  const backends = await startBackends();
+  t.after(() => backends.close());
+  const { url, output, stop } = await startWorker(bundle, options);
+  t.after(stop);
+  return {
+    backends,
+    output,
+    /**
+     * @param {string} path
+     * @param {unknown} body
+     */
+    async post(path, body) {
+      const response = await fetch(url + path, {
+        method: "POST",
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(60_000),
+      });
+      const text = await response.text();
+      assert.equal(response.status, 200, `${text}\n${output.stdout}\n${output.stderr}`);
+      return JSON.parse(text);
+    },
+  };
+}

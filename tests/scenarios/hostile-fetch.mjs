@@ -1,0 +1,236 @@
+// A caller's own `fetch` that misbehaves in every way seen or imagined. Each fault has a tracer of
+// its own with short limits; afterwards the same tracer gets a fetch that works, so that what the
+// fault may have broken inside shows.
+
+/** Long enough for everything to have ended by its own limits, far below the scenario's. */
+const SETTLED_WITHIN_MS = 8000;
+
+const json = () =>
+  new Response('{"success":true}', { headers: { "content-type": "application/json" } });
+
+/**
+ * @typedef {object} Fault
+ * @property {(input: any, init: any) => any} [fetch]
+ * @property {Record<string, string>} [headers]
+ */
+
+/** @type {Record<string, () => Fault>} */
+export const faults = {
+  headerOutsideLatin1: () => ({ headers: { "x-team": "検索" } }),
+  headerWithNewline: () => ({ headers: { "x-team": "a\r\nb: c" } }),
+  headerNameInvalid: () => ({ headers: { "no spaces allowed": "x" } }),
+  rejectsWithString: () => ({ fetch: () => Promise.reject("offline") }),
+  rejectsWithUndefined: () => ({ fetch: () => Promise.reject() }),
+  rejectsWithNull: () => ({ fetch: () => Promise.reject(null) }),
+  rejectsWithSymbol: () => ({ fetch: () => Promise.reject(Symbol("offline")) }),
+  rejectsWithForeignError: () => ({ fetch: () => Promise.reject(foreignError("other realm")) }),
+  rejectsWithUnreadable: () => ({ fetch: () => Promise.reject(unreadable()) }),
+  rejectsWithAbort: () => ({
+    fetch: () => Promise.reject(new DOMException("stopped", "AbortError")),
+  }),
+  throwsError: () => ({
+    fetch() {
+      throw new TypeError("fetch is not allowed here");
+    },
+  }),
+  throwsUndefined: () => ({
+    fetch() {
+      throw undefined; // eslint-disable-line no-throw-literal
+    },
+  }),
+  returnsUndefined: () => ({ fetch: () => undefined }),
+  returnsNumber: () => ({ fetch: () => 7 }),
+  resolvesWithNull: () => ({ fetch: async () => null }),
+  resolvesWithString: () => ({ fetch: async () => "200 OK" }),
+  resolvesWithEmptyObject: () => ({ fetch: async () => ({}) }),
+  resolvesWithBadStatus: () => ({ fetch: async () => ({ status: "two hundred", ok: "yes" }) }),
+  resolvesWithUnreadable: () => ({ fetch: async () => unreadable() }),
+  mockedResponse: () => ({
+    fetch: async () => ({
+      ok: true,
+      status: 200,
+      headers: { get: () => null },
+      json: async () => ({ success: true }),
+      text: async () => '{"success":true}',
+    }),
+  }),
+  mockedWithoutMethods: () => ({ fetch: async () => ({ ok: true, status: 200 }) }),
+  mockedTextThrows: () => ({
+    fetch: async () => ({
+      ok: true,
+      status: 200,
+      text() {
+        throw new Error("no text");
+      },
+      json() {
+        throw new Error("no json");
+      },
+    }),
+  }),
+  returnedWithoutPromise: () => ({ fetch: () => json() }),
+  neverSettles: () => ({ fetch: () => new Promise(() => {}) }),
+  ignoresTheSignal: () => ({
+    fetch: () => new Promise((resolve) => setTimeout(() => resolve(json()), 1200)),
+  }),
+  bodyErrors: () => ({
+    fetch: async () =>
+      new Response(
+        new ReadableStream({
+          pull(controller) {
+            controller.error("cut off");
+          },
+        }),
+      ),
+  }),
+  bodyNeverEnds: () => ({
+    fetch: async () => new Response(new ReadableStream({ pull: () => new Promise(() => {}) })),
+  }),
+  bodyAlreadyRead: () => ({
+    async fetch() {
+      const response = json();
+      await response.text();
+      return response;
+    },
+  }),
+  bodyNoJson: () => ({ fetch: async () => new Response("<h1>Hello</h1>") }),
+  networkErrorResponse: () => ({ fetch: async () => Response.error() }),
+  thenableThrows: () => ({
+    fetch: () => ({
+      then() {
+        throw new Error("no promise after all");
+      },
+    }),
+  }),
+  thenGetterThrows: () => ({
+    fetch: () => ({
+      get then() {
+        throw new Error("no promise at all");
+      },
+    }),
+  }),
+  thenableNeverCalls: () => ({ fetch: () => ({ then() {} }) }),
+  thenableCallsTwice: () => ({
+    fetch: () => ({
+      then(/** @type {any} */ resolve, /** @type {any} */ reject) {
+        resolve(json());
+        reject(new Error("and yet it failed"));
+        resolve(json());
+      },
+    }),
+  }),
+};
+
+/** Faults after which an enrichment still counts as persisted: a 2xx answer was there to be seen. */
+export const delivering = [
+  "mockedResponse",
+  "mockedWithoutMethods",
+  "returnedWithoutPromise",
+  "thenableCallsTwice",
+];
+
+/** @param {import("./runner.mjs").Context} context */
+export async function run({ api, servers, keys }) {
+  /** @type {Record<string, any>} */
+  const facts = {};
+  await Promise.all(
+    Object.entries(faults).map(async ([name, make]) => {
+      const fault = make();
+      let healed = false;
+      let calls = 0;
+      let dropped = 0;
+      const tracer = await api.initTracer({
+        apiKey: keys.main,
+        serverUrl: servers.v1,
+        sessionName: name,
+        timeoutMs: 150,
+        deadlineMs: 500,
+        mergeWindowMs: 1,
+        logLevel: "error",
+        onDrop: () => void (dropped += 1),
+        ...(fault.headers ? { headers: fault.headers } : {}),
+        ...(fault.fetch
+          ? {
+              fetch: /** @type {any} */ (
+                (/** @type {any} */ input, /** @type {any} */ init) => {
+                  calls += 1;
+                  return healed ? globalThis.fetch(input, init) : fault.fetch?.(input, init);
+                }
+              ),
+            }
+          : {}),
+      });
+      const first = tracer.enrichSession({ metadata: { first: true } });
+      const second = tracer.enrichSession({ metadata: { second: true } });
+      const settled = await settledWithin(Promise.all([first, second]));
+      healed = true;
+      const after = await settledWithin(tracer.enrichSession({ metadata: { after: true } }));
+      const report = await settledWithin(tracer.close({ timeoutMs: 1000 }));
+      facts[name] = { sessionId: tracer.sessionId, settled, after, report, calls, dropped };
+    }),
+  );
+  // The module as a whole has taken no harm.
+  const tracer = await api.initTracer({
+    apiKey: keys.main,
+    serverUrl: servers.v1,
+    sessionName: "afterwards",
+  });
+  const delivery = await api.enrichSession({ metadata: { fine: true } });
+  await tracer.close();
+  return { faults: facts, afterwards: { sessionId: tracer.sessionId, delivery } };
+}
+
+/**
+ * @template T
+ * @param {Promise<T>} promise
+ */
+function settledWithin(promise) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const limit = new Promise((resolve) => {
+    timer = setTimeout(() => resolve("never settled"), SETTLED_WITHIN_MS);
+  });
+  return Promise.race([promise.catch((error) => `rejected: ${error}`), limit]).finally(() =>
+    clearTimeout(timer),
+  );
+}
+
+/**
+ * An Error of another realm where one can be made; else what an `instanceof` would make of one.
+ * @param {string} message
+ */
+function foreignError(message) {
+  const { process, document } = /** @type {any} */ (globalThis);
+  const vm = process?.getBuiltinModule?.("node:vm");
+  if (vm) {
+    try {
+      return vm.runInNewContext("new Error(message)", { message });
+    } catch {
+      // Not every runtime that has node:vm can make a context.
+    }
+  }
+  if (document?.body) {
+    const frame = document.createElement("iframe");
+    document.body.append(frame);
+    const error = new frame.contentWindow.Error(message);
+    frame.remove();
+    return error;
+  }
+  return { __proto__: { name: "Error" }, message };
+}
+
+function unreadable() {
+  const fail = () => {
+    throw new Error("not to be looked at");
+  };
+  return new Proxy(
+    {},
+    {
+      // Looked at by the promise itself; the fault is what comes after.
+      get: (_target, key) => (key === "then" ? undefined : fail()),
+      has: fail,
+      ownKeys: fail,
+      getPrototypeOf: fail,
+      getOwnPropertyDescriptor: fail,
+    },
+  );
+}
