@@ -203,10 +203,7 @@ export interface Tracer extends AsyncDisposeMethod {
 
   /** Enriches this tracer's session, or the one named. Without data it makes sure that the session exists. */
   enrichSession(enrichment?: Enrichment & Pick<EnrichmentTarget, "sessionId">): Promise<Delivery>;
-  enrichSession(
-    sessionId: string | null | undefined,
-    enrichment?: Enrichment,
-  ): Promise<Delivery>;
+  enrichSession(sessionId: string | null | undefined, enrichment?: Enrichment): Promise<Delivery>;
 
   /**
    * Adds to numeric metrics of the session, which start from 0.
@@ -236,7 +233,9 @@ export interface Tracer extends AsyncDisposeMethod {
   close(options?: { timeoutMs?: number }): Promise<FlushReport>;
 }
 
-type AsyncDisposeSymbol = SymbolConstructor extends { readonly asyncDispose: infer S extends symbol }
+type AsyncDisposeSymbol = SymbolConstructor extends {
+  readonly asyncDispose: infer S extends symbol;
+}
   ? S
   : never;
 
@@ -303,7 +302,5 @@ export function sessionIdFrom(name: string): string;
  * ```
  */
 export function sessionIdFromHeaders(
-  headers:
-    | { get(name: string): string | null }
-    | Record<string, string | string[] | undefined>,
+  headers: { get(name: string): string | null } | Record<string, string | string[] | undefined>,
 ): string | undefined;

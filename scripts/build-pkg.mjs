@@ -61,7 +61,9 @@ function factoryOf(text) {
   must(!/import\.meta|(?<![.\w])fetch\(/.test(body), "loads something itself");
   must(!/^import\b/m.test(body), "imports something");
 
-  const exported = [...body.matchAll(/^export (?:function|class) (\w+)/gm)].map((match) => match[1]);
+  const exported = [...body.matchAll(/^export (?:function|class) (\w+)/gm)].map(
+    (match) => match[1],
+  );
   for (const name of CORE_EXPORTS) must(exported.includes(name), `the core exports no ${name}`);
   body = body.replace(/^export /gm, "").replace(/^\/\* @ts-self-types=.*\n/, "");
 
@@ -132,10 +134,13 @@ async function bundle(source, output, format) {
     plugins: [
       {
         name: "core",
-        setup(build) {
-          build.onResolve({ filter: /^#core/ }, ({ path }) => ({ path, namespace: "core" }));
-          build.onLoad({ filter: /^#core$/, namespace: "core" }, () => ({ contents: factory }));
-          build.onLoad({ filter: /base64$/, namespace: "core" }, () => ({
+        setup(esbuild) {
+          esbuild.onResolve({ filter: /^#core/ }, (found) => ({
+            path: found.path,
+            namespace: "core",
+          }));
+          esbuild.onLoad({ filter: /^#core$/, namespace: "core" }, () => ({ contents: factory }));
+          esbuild.onLoad({ filter: /base64$/, namespace: "core" }, () => ({
             contents: deflateSync(wasm, { level: 9 }).toString("base64"),
             loader: "text",
           }));
@@ -151,7 +156,10 @@ async function copyText() {
   const manifest = JSON.parse(await readFile(path.join(template, "package.json"), "utf8"));
   const cargo = await readFile(path.join(root, "Cargo.toml"), "utf8");
   const version = /^version = "(.+)"$/m.exec(cargo)?.[1];
-  must(manifest.version === version, `package.json says ${manifest.version}, Cargo.toml ${version}`);
+  must(
+    manifest.version === version,
+    `package.json says ${manifest.version}, Cargo.toml ${version}`,
+  );
 
   for (const name of ["package.json", "README.md", "index.d.ts"]) {
     await cp(path.join(template, name), path.join(pkg, name));

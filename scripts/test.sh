@@ -26,8 +26,8 @@ counts() {
                 n["ignored;"] + n["skipped"] + n["todo"] }'
 }
 
-# stage check|tests NAME SCRIPT: a check counts as one; tests count as many as the log says,
-# and none at all is a failure (wasm-pack skips suites quietly).
+# stage step|check|tests NAME SCRIPT: a step counts only when it fails; a check as one; tests as
+# many as the log says, and none at all is a failure (wasm-pack skips suites quietly).
 stage() {
   local kind=$1 name=$2 script=$3 log started=$SECONDS status=0 p=0 f=0 s=0
   log=build/logs/${name// /-}.log
@@ -47,10 +47,10 @@ stage() {
     elif [ $status != 0 ] && [ "$f" = 0 ]; then
       f=1
     fi
-  elif [ $status = 0 ]; then
-    p=1
-  else
+  elif [ $status != 0 ]; then
     f=1
+  elif [ "$kind" = check ]; then
+    p=1
   fi
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
   report+=("$(printf '%5ss  %5s passed  %3s failed  %s' $((SECONDS - started)) "$p" "$f" "$name")")
@@ -71,7 +71,7 @@ finish() {
 }
 
 # Without these nothing that follows would mean anything.
-must() { stage check "$@" || finish; }
+must() { stage step "$@" || finish; }
 
 lint() {
   must "set up lint" "make setup-lint"

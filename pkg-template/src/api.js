@@ -83,9 +83,12 @@ export class Api {
     const positional = typeof first === "string" || first === undefined || first === null;
     const params = positional ? second : first;
     if (!positional && typeof first !== "object") return this.#refuse(session, NO_FIELDS);
-    const tracer = session ? undefined : firstGiven(params, "tracer", "tracerInstance", "tracer_instance");
+    const tracer = session
+      ? undefined
+      : firstGiven(params, "tracer", "tracerInstance", "tracer_instance");
     const sessionId = first && positional ? first : firstGiven(params, "sessionId", "session_id");
-    const target = tracer === undefined ? (session ?? this.#context.here()) : this.#sessions.get(tracer);
+    const target =
+      tracer === undefined ? (session ?? this.#context.here()) : this.#sessions.get(tracer);
     if (tracer !== undefined && !target) return this.#elsewhere(tracer, sessionId, params);
     if (sessionId !== undefined && typeof sessionId !== "string") {
       return this.#refuse(target, NO_ID);
@@ -149,7 +152,9 @@ export class Api {
   close(session, options) {
     const timeout = timeoutOf(options);
     const scope = this.#context.scope(session);
-    const report = this.#engine.report(session, scope, (core, id) => core.close(id, timeout, scope));
+    const report = this.#engine.report(session, scope, (core, id) =>
+      core.close(id, timeout, scope),
+    );
     if (!session.closed) this.#context.closed(session);
     session.closed = true;
     return report;

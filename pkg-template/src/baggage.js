@@ -57,7 +57,10 @@ function parse(baggage) {
     const equals = pair.indexOf("=");
     if (equals < 0) continue;
     const value = pair.slice(equals + 1).trim();
-    members.set(pair.slice(0, equals).trim(), attempt(() => decodeURIComponent(value), value));
+    members.set(
+      pair.slice(0, equals).trim(),
+      attempt(() => decodeURIComponent(value), value),
+    );
   }
   return members;
 }

@@ -6,7 +6,7 @@ import { disabledCore, plainInfo } from "./disabled-core.js";
 import { attempt, messageOf } from "./guard.js";
 import { environment, pageOrigin } from "./env.js";
 import { newSessionId } from "./ids.js";
-import { print } from "./log.js";
+import { print, printFor } from "./log.js";
 
 /** @import { Core, CoreOptions, Host, TracerInfo } from "./core.d.ts" */
 /** @import { Delivery, DropReason, FlushReport } from "../index.d.ts" */
@@ -25,7 +25,8 @@ import { print } from "./log.js";
  * @typedef {{ resolve: (outcome: any) => void, session: Session | undefined, report: boolean }} Owed
  */
 
-const TRAPPED = "an internal error of honeyhive-edge; what was unsent is lost, later calls work again";
+const TRAPPED =
+  "an internal error of honeyhive-edge; what was unsent is lost, later calls work again";
 const NO_RANDOMNESS =
   "no random numbers are to be had here (on Workers: outside a request), so no session can be started";
 
@@ -42,7 +43,8 @@ export class Engine {
   #opening = false;
   /** True while a disabled core stands in. */
   #failed = false;
-  #saidFailed = false;
+  /** What the log need not hear twice: the face has few things to say, and says them at every call. @type {Set<string>} */
+  #said = new Set();
   /** Calls made before the core was there, in order. @type {((core: Core) => void)[]} */
   #queue = [];
   /** @type {Map<number, Owed>} */
@@ -119,7 +121,9 @@ export class Engine {
    */
   deliver(session, scope, call) {
     return new Promise((resolve) => {
-      this.#whenRunning((core) => this.#send(core, { resolve, session, report: false }, scope, call));
+      this.#whenRunning((core) =>
+        this.#send(core, { resolve, session, report: false }, scope, call),
+      );
     });
   }
 
@@ -135,7 +139,9 @@ export class Engine {
       return Promise.resolve({ ...this.#before, pending: 0 });
     }
     return new Promise((resolve) => {
-      this.#whenRunning((core) => this.#send(core, { resolve, session, report: true }, scope, call));
+      this.#whenRunning((core) =>
+        this.#send(core, { resolve, session, report: true }, scope, call),
+      );
     });
   }
 
@@ -151,6 +157,10 @@ export class Engine {
     const where = sessionId ? { sessionId } : {};
     this.#counts.dropped++;
     this.#before.dropped++;
+    if (reason !== "internal" && !this.#said.has(message)) {
+      this.#said.add(message);
+      printFor(session, "warn", `an enrichment was dropped (${reason}): ${message}`);
+    }
     if (session) {
       session.counts.dropped++;
       if (session.home) session.home.before.dropped++;
@@ -202,8 +212,8 @@ export class Engine {
   /** @param {unknown} error */
   #fail(error) {
     const message = `WebAssembly could not be started (${messageOf(error)}), so nothing is sent. ${this.#platform.hint}`;
-    if (!this.#saidFailed) print("error", message);
-    this.#saidFailed = true;
+    if (!this.#said.has(message)) print("error", message);
+    this.#said.add(message);
     this.#failed = true;
     this.#run(disabledCore(message));
   }
@@ -249,7 +259,9 @@ export class Engine {
     let tracer = 0;
     if (session) {
       if (session.closed && session.home?.core !== core) {
-        return report ? this.#lose(owed) : resolve(this.drop(session, "closed", "the tracer was closed"));
+        return report
+          ? this.#lose(owed)
+          : resolve(this.drop(session, "closed", "the tracer was closed"));
       }
       const registered = this.#register(core, session, scope);
       if (registered === undefined) {
@@ -352,7 +364,9 @@ export class Engine {
   #bound(tracer, session) {
     this.#idle.set(tracer, session);
     if (this.#idle.size <= MAX_IDLE) return;
-    const [[oldest, dormant]] = /** @type {[[number, Session]]} */ ([...this.#idle.entries()].slice(0, 1));
+    const [[oldest, dormant]] = /** @type {[[number, Session]]} */ (
+      [...this.#idle.entries()].slice(0, 1)
+    );
     this.#idle.delete(oldest);
     dormant.home?.core.release(oldest);
     dormant.home = undefined;

@@ -1,4 +1,6 @@
-// The package's lines on the console. The core has already left out what `logLevel` hides.
+// The package's lines on the console. The core's own have passed `logLevel` already; the face's few pass here.
+
+const LEVELS = ["silent", "error", "warn", "info", "debug"];
 
 /**
  * @param {"error" | "warn" | "info" | "debug"} level
@@ -10,4 +12,14 @@ export function print(level, message) {
   } catch {
     // No console, or one that throws: there is nowhere left to say it.
   }
+}
+
+/**
+ * @param {import("./session.js").Session | undefined} session whose `logLevel` counts
+ * @param {"error" | "warn" | "info" | "debug"} level
+ * @param {string} message
+ */
+export function printFor(session, level, message) {
+  const given = LEVELS.indexOf(/** @type {string} */ (session?.settings.scalars.logLevel));
+  if (LEVELS.indexOf(level) <= (given < 0 ? LEVELS.indexOf("warn") : given)) print(level, message);
 }

@@ -27,7 +27,10 @@ export function redaction(redact) {
   const given = read(redact, "patterns");
   const patterns = given && attempt(() => compile(given), undefined);
   if (given && !patterns) {
-    print("warn", "redact.patterns is no list of regular expressions: the default patterns are used");
+    print(
+      "warn",
+      "redact.patterns is no list of regular expressions: the default patterns are used",
+    );
   }
   return {
     redact: true,

@@ -2,7 +2,8 @@
 // the core is there, and registered with the core as soon as it is. It outlives the instance of the
 // core it is registered with. What users hold is the Tracer around it.
 
-import { print } from "./log.js";
+import { messageOf } from "./guard.js";
+import { printFor } from "./log.js";
 import { redactJson } from "./redact.js";
 
 let lastTransport = 0;
@@ -55,9 +56,7 @@ export class Session {
     if (!onDrop) return;
     Promise.resolve()
       .then(() => onDrop(dropped()))
-      .catch(() => {
-        if (this.settings.scalars.logLevel === "debug") print("debug", "onDrop threw, or rejected");
-      });
+      .catch((error) => printFor(this, "debug", `onDrop threw: ${messageOf(error)}`));
   }
 }
 

@@ -99,7 +99,9 @@ function scalars(options, names) {
  * @param {import("./redact.js").Redactor | undefined} redactor
  */
 function start(options, redactor) {
-  const json = snapshot(Object.fromEntries(START_FIELDS.map((name) => [name, option(options, name)])));
+  const json = snapshot(
+    Object.fromEntries(START_FIELDS.map((name) => [name, option(options, name)])),
+  );
   return redactor ? redactJson(redactor, json) : json;
 }
 

@@ -74,6 +74,8 @@ struct Batch {
     parts: Vec<Part>,
     /// The timestamp of its request, from the first try on.
     stamp_ns: Option<u64>,
+    /// The start that its first request is, from the first try on.
+    start: Option<Start>,
     /// The start that went ahead of the update, and so what of the batch is stored already.
     started: Option<Origin>,
 }
@@ -156,7 +158,6 @@ pub struct Outbox {
     held: u64,
     /// Bytes held at which the queue is compacted next.
     compact_at: u64,
-    last_stamp_ns: u64,
     /// The metrics' keys (JSON) and what they add up to.
     totals: Vec<(Box<str>, Total)>,
 }
@@ -192,7 +193,6 @@ impl Outbox {
             batches: VecDeque::new(),
             held: 0,
             compact_at: COMPACT_FROM_BYTES,
-            last_stamp_ns: 0,
             totals: Vec::new(),
         }
     }
@@ -207,9 +207,13 @@ impl Outbox {
         self.held
     }
 
-    /// The session is to be started with its next request, unless that is to happen anyway.
+    /// The session is to be started with its next request.
     pub fn start_with(&mut self, start: Start, now: Now) {
         self.start_at = now.mono_ms + START_WAITS_MS;
+        self.want_start(start);
+    }
+
+    fn want_start(&mut self, start: Start) {
         if self.start.as_ref().is_none_or(Start::is_touch) {
             self.start = Some(start);
         }
@@ -321,9 +325,10 @@ impl Outbox {
         self.waiting().any(|part| part.scope == scope || part.scope == 0)
     }
 
-    /// The earliest deadline of what waits.
+    /// The earliest deadline of what waits. A start has one only where it is left alone.
     pub fn first_deadline(&self) -> Option<u64> {
-        self.waiting().map(|part| part.deadline).min()
+        let of = |kind| self.waiting().filter(move |part| part.kind == kind).map(|it| it.deadline);
+        of(Kind::Enrichment).min().or_else(|| of(Kind::Start).max())
     }
 
     fn waiting(&self) -> impl Iterator<Item = &Part> {
@@ -332,24 +337,31 @@ impl Outbox {
     }
 
     /// The next request, and whether it is a start. Freezes the queue if no batch waits.
-    pub fn next_request(&mut self, routes: Routes, now: Now) -> (Request, bool) {
+    ///
+    /// Timestamps only go up, whatever the wall clock does: the backend orders a client's requests
+    /// by them. `last_stamp_ns` is the last one given by this client, and is carried on.
+    pub fn next_request(
+        &mut self,
+        routes: Routes,
+        last_stamp_ns: &mut u64,
+        now: Now,
+    ) -> (Request, bool) {
         self.window_until = now.mono_ms.saturating_add(self.settings.merge_window_ms);
         let mut batch = match self.batches.pop_front() {
             Some(batch) => batch,
             None => self.freeze(),
         };
+        if batch.stamp_ns.is_none() && batch.started.is_none() && batch.start.is_none() {
+            batch.start = self.start.take();
+        }
         let stamp_ns = *batch.stamp_ns.get_or_insert_with(|| {
-            // Timestamps of a session's requests only go up, whatever the wall clock does: the
-            // backend orders by them.
             let given_ms = batch.parts.last().map_or(0, |part| part.given_unix_ms);
-            self.last_stamp_ns = (given_ms.saturating_mul(1_000_000)).max(self.last_stamp_ns + 1);
-            self.last_stamp_ns
+            *last_stamp_ns = given_ms.saturating_mul(1_000_000).max(*last_stamp_ns + 1);
+            *last_stamp_ns
         });
         let id = self.adopted_id.as_ref().unwrap_or(&self.given_id);
-        let start = self.start.as_ref().filter(|start| {
-            // Without v1, making sure that a session exists is an update that says nothing.
-            batch.started.is_none() && !(routes.are_legacy() && start.is_touch())
-        });
+        // Without v1, making sure that a session exists is an update that says nothing.
+        let start = batch.start.as_ref().filter(|start| !(routes.are_legacy() && start.is_touch()));
         let request = match start {
             Some(start) => {
                 let merged = batch.merged(InputsGo::ToStart);
@@ -366,7 +378,6 @@ impl Outbox {
     }
 
     fn freeze(&mut self) -> Batch {
-        compact(self.queue.iter_mut().map(|part| &mut part.enrichment));
         let limit = (MAX_REQUEST_BYTES - REQUEST_OVERHEAD_BYTES) as u64;
         let mut bytes = self.start.as_ref().map_or(0, Start::bytes);
         let fits = |part: &&Part| {
@@ -380,7 +391,7 @@ impl Outbox {
         self.held += bytes_of(&parts);
         self.hurried &= !self.queue.is_empty();
         self.retry_at = 0;
-        Batch { parts, stamp_ns: None, started: None }
+        Batch { parts, stamp_ns: None, start: None, started: None }
     }
 
     fn recount(&mut self) {
@@ -397,9 +408,9 @@ impl Outbox {
         let Some(mut batch) = self.batches.pop_front() else {
             return Progress::Done(Vec::new());
         };
-        if was_start && let Some(start) = self.start.take() {
+        if let Some(start) = batch.start.take().filter(|_| was_start) {
             let sent = batch.merged(InputsGo::ToStart);
-            let ignored = start.origin == Origin::Named && ignores_inputs(&sent, answer_inputs);
+            let ignored = ignores_inputs(&sent, answer_inputs);
             let started = Some(if ignored { Origin::Existing } else { start.origin });
             if wire::needs_update(&batch.merged(InputsGo::ToMetadata), started) {
                 batch.started = started;
@@ -407,8 +418,6 @@ impl Outbox {
                 self.batches.push_front(batch);
                 return Progress::GoesOn;
             }
-        } else if self.start.as_ref().is_some_and(Start::is_touch) {
-            self.start = None;
         }
         self.recount();
         Progress::Done(batch.parts)
@@ -416,7 +425,7 @@ impl Outbox {
 
     /// The server does not know the route; the request is sent again to the other one.
     pub fn try_other_route(&mut self) {
-        self.batches.retain(|batch| !batch.parts.is_empty());
+        self.forget_empty_batches();
         self.retry_at = 0;
     }
 
@@ -448,21 +457,49 @@ impl Outbox {
         taken
     }
 
+    /// Takes out the parts that go. From a batch a start goes only with the last enrichment.
     fn take_out(&mut self, goes: impl Fn(&Part) -> bool) -> Vec<Part> {
-        let mut taken = Vec::new();
-        let frozen = self.batches.iter_mut().map(|batch| &mut batch.parts);
-        for parts in frozen.chain([&mut self.queue]) {
-            if parts.iter().any(&goes) {
-                let (gone, left): (Vec<_>, Vec<_>) =
-                    std::mem::take(parts).into_iter().partition(&goes);
-                *parts = left;
-                taken.extend(gone);
+        let (mut taken, left): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.queue).into_iter().partition(&goes);
+        self.queue = left;
+        let mut on_its_way = self.flight.is_some();
+        for batch in &mut self.batches {
+            let before = taken.len();
+            let goes_now = |part: &Part| part.kind == Kind::Enrichment && goes(part);
+            let (gone, left): (Vec<_>, Vec<_>) =
+                std::mem::take(&mut batch.parts).into_iter().partition(goes_now);
+            batch.parts = left;
+            taken.extend(gone);
+            let stays = |part: &Part| {
+                part.kind == Kind::Enrichment || (part.kind == Kind::Start && !goes(part))
+            };
+            // What is on its way stays, if only as nothing, for its answer to find.
+            let is_on_its_way = std::mem::take(&mut on_its_way);
+            if !is_on_its_way && !batch.parts.iter().any(stays) {
+                taken.append(&mut batch.parts);
+            }
+            if taken.len() > before {
+                // A timestamp stands for one body.
+                batch.stamp_ns = None;
             }
         }
-        // What is on its way stays, if only as nothing, for its answer to find.
-        let mut on_its_way = self.flight.is_some();
-        self.batches.retain(|batch| std::mem::take(&mut on_its_way) || !batch.parts.is_empty());
+        if self.flight.is_none() {
+            self.forget_empty_batches();
+        }
         taken
+    }
+
+    /// What was to be started by a batch without parts is to be started by the next one.
+    fn forget_empty_batches(&mut self) {
+        let starts = self.batches.iter_mut().filter(|batch| batch.parts.is_empty());
+        let start = starts.filter_map(|batch| batch.start.take()).next();
+        self.batches.retain(|batch| !batch.parts.is_empty());
+        start.into_iter().for_each(|start| self.want_start_again(start));
+    }
+
+    /// A start that was tried and given up: the backend may have the session all the same.
+    fn want_start_again(&mut self, start: Start) {
+        self.want_start(Start { origin: Origin::Named, ..start });
     }
 
     /// The batch was refused for good, and is returned. A start among it is put back, unless it
@@ -470,7 +507,9 @@ impl Outbox {
     pub fn refused(&mut self, to_blame: bool) -> Vec<Part> {
         self.failures = 0;
         self.retry_at = 0;
-        let parts = self.batches.pop_front().map(|batch| batch.parts).unwrap_or_default();
+        let Some(batch) = self.batches.pop_front() else { return Vec::new() };
+        batch.start.into_iter().for_each(|start| self.want_start_again(start));
+        let parts = batch.parts;
         if to_blame {
             self.recount();
             return parts;
@@ -502,7 +541,7 @@ impl Outbox {
             let rest = batch.parts.split_off(batch.parts.len() / 2);
             batch.stamp_ns = None;
             let started = batch.started;
-            self.batches.push_front(Batch { parts: rest, stamp_ns: None, started });
+            self.batches.push_front(Batch { parts: rest, stamp_ns: None, start: None, started });
         }
         self.batches.push_front(batch);
         self.failures = 0;

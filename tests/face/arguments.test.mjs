@@ -75,10 +75,10 @@ test("a tracer of another copy of the package is asked itself", async () => {
   const tracer = await there.initTracer({ sessionId: "other" });
   const outcome = await here.enrichSession({ tracer, metadata: { a: 1 } });
   assert.deepEqual(outcome, { status: "delivered", sessionId: "other" });
-  assert.deepEqual([here.core.calls.length, there.core.of("enrichSession")[0]?.json], [
-    0,
-    '{"metadata":{"a":1}}',
-  ]);
+  assert.deepEqual(
+    [here.core.calls.length, there.core.of("enrichSession")[0]?.json],
+    [0, '{"metadata":{"a":1}}'],
+  );
 });
 
 test("the Python SDK's names are taken at the top, and left alone below", async () => {
@@ -127,7 +127,10 @@ test("the caller's objects are not changed, frozen or not", async () => {
   });
   const before = structuredClone(params);
   await it.initTracer(
-    Object.freeze({ metadata: Object.freeze({ a: 1 }), redact: (/** @type {unknown} */ value) => value }),
+    Object.freeze({
+      metadata: Object.freeze({ a: 1 }),
+      redact: (/** @type {unknown} */ value) => value,
+    }),
   );
   await it.enrichSession(params);
   assert.deepEqual(params, before);
@@ -139,7 +142,13 @@ test("a tracer inside what is stored shows no secrets", async () => {
   await tracer.enrichSession({ metadata: { tracer } });
   assert.deepEqual(JSON.parse(String(it.core.calls.at(-1)?.json)), {
     metadata: {
-      tracer: { sessionId: "id", sessionName: "session", project: "p", source: "dev", enabled: true },
+      tracer: {
+        sessionId: "id",
+        sessionName: "session",
+        project: "p",
+        source: "dev",
+        enabled: true,
+      },
     },
   });
 });
@@ -237,7 +246,12 @@ test("options that throw are as if not given", async () => {
       },
     },
   );
-  for (const options of [hostile, { headers: hostile }, { redact: hostile }, { metadata: hostile }]) {
+  for (const options of [
+    hostile,
+    { headers: hostile },
+    { redact: hostile },
+    { metadata: hostile },
+  ]) {
     assert.equal((await it.initTracer(/** @type {any} */ (options))).enabled, true);
   }
   assert.equal(it.core.options.get(3)?.redactPatterns, true);
@@ -248,7 +262,10 @@ test("withSession passes on what the function returns or throws, and flushes eit
   assert.equal(await it.withSession({ sessionId: "id" }, (tracer) => tracer.sessionId), "id");
   assert.equal(it.core.of("flush").length, 1);
   const error = new Error("mine");
-  await assert.rejects(it.withSession({}, () => Promise.reject(error)), (thrown) => thrown === error);
+  await assert.rejects(
+    it.withSession({}, () => Promise.reject(error)),
+    (thrown) => thrown === error,
+  );
   await assert.rejects(
     it.withSession({}, () => {
       throw error;
@@ -288,9 +305,14 @@ test("no argument makes anything throw or reject", async () => {
   ];
   await logged(() =>
     fc.assert(
-      fc.asyncProperty(argument, argument, fc.nat(calls.length - 1), async (first, second, which) => {
-        await calls[which]?.(first, second);
-      }),
+      fc.asyncProperty(
+        argument,
+        argument,
+        fc.nat(calls.length - 1),
+        async (first, second, which) => {
+          await calls[which]?.(first, second);
+        },
+      ),
       { numRuns: 3000 },
     ),
   );

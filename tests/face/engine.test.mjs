@@ -210,7 +210,7 @@ test("onDrop is called apart from the core, and what it throws is swallowed", as
 });
 
 test("the core's requests go through the tracer's fetch, or the global one of that moment", async (t) => {
-  const it = face();
+  const it = face({ behaviour: () => ({ hold: true }) });
   /** @type {string[]} */
   const seen = [];
   await it.initTracer({ fetch: async (url) => (seen.push(`own ${url}`), new Response("own")) });
@@ -249,7 +249,9 @@ for (const [name, fetch] of /** @type {[string, any][]} */ ([
 }
 
 test("a session that the backend renamed is known by its new name, also after a trap", async () => {
-  const it = face({ behaviour: () => ({ trapOn: (_, json) => json.includes("boom") }) });
+  const it = face({
+    behaviour: (instance) => ({ hold: instance === 0, trapOn: (_, json) => json.includes("boom") }),
+  });
   await logged(async () => {
     const tracer = await it.initTracer({ sessionId: "mine" });
     it.core.host.adopted(1, "theirs");

@@ -35,6 +35,7 @@ export class FakeCore {
         if (this.#dies("initTracer", JSON.stringify(options))) return undefined;
         const tracer = ++this.#lastTracer;
         this.options.set(tracer, { ...options, scope });
+        if (!this.hold) queueMicrotask(() => this.host.idle(tracer));
         return {
           tracer,
           sessionId: /** @type {string} */ (options.sessionId ?? options.newSessionId),
@@ -46,7 +47,8 @@ export class FakeCore {
       },
       enrichSession: (tracer, sessionId, json, scope) =>
         this.#call({ method: "enrichSession", tracer, sessionId, json, scope }),
-      addMetrics: (tracer, json, scope) => this.#call({ method: "addMetrics", tracer, json, scope }),
+      addMetrics: (tracer, json, scope) =>
+        this.#call({ method: "addMetrics", tracer, json, scope }),
       flush: (tracer, timeoutMs, scope) =>
         this.#call({ method: "flush", tracer, json: String(timeoutMs), scope }),
       close: (tracer, timeoutMs, scope) =>
@@ -94,7 +96,10 @@ export class FakeCore {
       outcome ??
         (report
           ? { delivered: this.delivered, dropped: 0, pending: 0 }
-          : { status: "delivered", sessionId: call?.sessionId ?? this.sessionOf(call?.tracer ?? 0) }),
+          : {
+              status: "delivered",
+              sessionId: call?.sessionId ?? this.sessionOf(call?.tracer ?? 0),
+            }),
     );
     if (call?.tracer) this.host.idle(call.tracer);
   }

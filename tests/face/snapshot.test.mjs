@@ -68,13 +68,41 @@ row("undefined", undefined, undefined);
 row("a function", () => 1, undefined);
 row("a symbol", Symbol("s"), undefined);
 row("a list of what is left out", [undefined, () => 1, Symbol("s"), NaN], [null, null, null, null]);
-row("a map", new Map(/** @type {any} */ ([["a", 1], [2, "b"], [Symbol("c"), 3]])), { a: 1, 2: "b", "Symbol(c)": 3 });
-row("a map with object keys", new Map([[{ a: 1 }, 1], [{ a: 2 }, 2]]), { '{"a":1}': 1, '{"a":2}': 2 });
+row(
+  "a map",
+  new Map(
+    /** @type {any} */ ([
+      ["a", 1],
+      [2, "b"],
+      [Symbol("c"), 3],
+    ]),
+  ),
+  { a: 1, 2: "b", "Symbol(c)": 3 },
+);
+row(
+  "a map with object keys",
+  new Map([
+    [{ a: 1 }, 1],
+    [{ a: 2 }, 2],
+  ]),
+  { '{"a":1}': 1, '{"a":2}': 2 },
+);
 row("a map of maps", new Map([["a", new Map([["b", new Set([1])]])]]), { a: { b: [1] } });
-row("a map with what is left out", new Map([["a", undefined], ["b", 1]]), { b: 1 });
+row(
+  "a map with what is left out",
+  new Map([
+    ["a", undefined],
+    ["b", 1],
+  ]),
+  { b: 1 },
+);
 row("a set", new Set([1, "a", undefined]), [1, "a", null]);
 row("bytes", new Uint8Array([1, 2, 255]), [1, 2, 255]);
-row("1 KB of bytes", new Uint8Array(1024).fill(7), Array.from({ length: 1024 }, () => 7));
+row(
+  "1 KB of bytes",
+  new Uint8Array(1024).fill(7),
+  Array.from({ length: 1024 }, () => 7),
+);
 row("more bytes", new Uint8Array(1025), "[1025 bytes]");
 row("wide numbers", new Float64Array([1.5, NaN, -Infinity]), [1.5, null, null]);
 row("too many wide numbers", new Float64Array(129), "[1032 bytes]");
@@ -92,22 +120,91 @@ row("a boolean object", Object(false), false);
 row("a bigint object", Object(5n), 5);
 row("an instance", new Point(), { x: 1 });
 row("no prototype", Object.assign(Object.create(null), { a: 1 }), { a: 1 });
-row("a revoked proxy", revoked.proxy, threw(() => Reflect.get(revoked.proxy, "toJSON")));
+row(
+  "a revoked proxy",
+  revoked.proxy,
+  threw(() => Reflect.get(revoked.proxy, "toJSON")),
+);
 row("a lone surrogate", "a\ud800b\udc00c", "a\ufffdb\ufffdc");
 row("a pair", "\ud83d\ude00", "\ud83d\ude00");
 row("an escape as text", "\\ud800 \\\ud800", "\\ud800 \\\ufffd");
 row("a pattern and a promise", [/a/, Promise.resolve(1)], [{}, {}]);
-row("a getter that throws", { get a() { throw new Error("no"); }, b: 1 }, { a: "[Threw: no]", b: 1 });
-row("a getter that throws nothing", { get a() { throw undefined; } }, { a: "[Threw: undefined]" });
-row("a toJSON that throws", { toJSON() { throw new Error("no"); } }, "[Threw: no]");
-row("a proxy that throws", new Proxy({}, { ownKeys() { throw new Error("no"); } }), "[Threw: no]");
+row(
+  "a getter that throws",
+  {
+    get a() {
+      throw new Error("no");
+    },
+    b: 1,
+  },
+  { a: "[Threw: no]", b: 1 },
+);
+row(
+  "a getter that throws nothing",
+  {
+    get a() {
+      throw undefined;
+    },
+  },
+  { a: "[Threw: undefined]" },
+);
+row(
+  "a toJSON that throws",
+  {
+    toJSON() {
+      throw new Error("no");
+    },
+  },
+  "[Threw: no]",
+);
+row(
+  "a proxy that throws",
+  new Proxy(
+    {},
+    {
+      ownKeys() {
+        throw new Error("no");
+      },
+    },
+  ),
+  "[Threw: no]",
+);
 row("a proxy of a map", new Proxy(new Map([["a", 1]]), {}), {});
 row("what only claims to be a map", { [Symbol.toStringTag]: "Map", a: 1 }, { a: 1 });
 row("what claims to be a buffer", { [Symbol.toStringTag]: "ArrayBuffer", a: 1 }, { a: 1 });
-row("a tag that throws", { get [Symbol.toStringTag]() { throw new Error("no"); }, a: 1n }, { a: 1 });
-row("a conversion that throws", { [Symbol.toPrimitive]() { throw new Error("no"); }, a: 1n }, { a: 1 });
-row("an error that is not asked for its extras", Object.assign(errorWith("no", undefined), { request: { key: "k" } }), { name: "Error", message: "no" });
-row("an error with a cause", errorWith("no", new TypeError("why")), (() => { const e = { name: "Error", message: "no" }; return { ...e, cause: { name: "TypeError", message: "why" } }; })());
+row(
+  "a tag that throws",
+  {
+    get [Symbol.toStringTag]() {
+      throw new Error("no");
+    },
+    a: 1n,
+  },
+  { a: 1 },
+);
+row(
+  "a conversion that throws",
+  {
+    [Symbol.toPrimitive]() {
+      throw new Error("no");
+    },
+    a: 1n,
+  },
+  { a: 1 },
+);
+row(
+  "an error that is not asked for its extras",
+  Object.assign(errorWith("no", undefined), { request: { key: "k" } }),
+  { name: "Error", message: "no" },
+);
+row(
+  "an error with a cause",
+  errorWith("no", new TypeError("why")),
+  (() => {
+    const e = { name: "Error", message: "no" };
+    return { ...e, cause: { name: "TypeError", message: "why" } };
+  })(),
+);
 row("an error whose message throws", hostileError(), { name: "Error", message: "[Threw: no]" });
 
 /**
@@ -225,7 +322,11 @@ test("what grows without end is cut off, as JSON, in little time", () => {
   for (let i = 0; i < 60; i++) doubling = { left: doubling, right: doubling };
   /** @type {any} */
   const endless = { get self() { return { get self() { return endless; }, also: [endless.self] }; } }; // prettier-ignore
-  for (const value of [doubling, { endless }, { list: new Array(50_000_000).fill({ a: 1 }) }]) {
+  for (const value of [
+    doubling,
+    { endless },
+    { list: Array.from({ length: 3_000_000 }, () => doubling) },
+  ]) {
     const started = performance.now();
     const json = snapshot(value);
     assert.ok(JSON.parse(json));
@@ -251,6 +352,12 @@ test("the walk reads each property once and changes nothing", () => {
   assert.deepEqual(Object.getOwnPropertyDescriptors(value), before);
   const frozen = Object.freeze({ map: Object.freeze(new Map([["a", Object.freeze([1n])]])) });
   assert.deepEqual(stored(frozen), { map: { a: [1] } });
+});
+
+test("the runtime's own objects do no harm", () => {
+  for (const value of [globalThis, process, new Request("http://localhost"), performance]) {
+    assert.doesNotThrow(() => JSON.parse(snapshot({ value })));
+  }
 });
 
 test("what is no object is still JSON", () => {
@@ -280,11 +387,19 @@ test("plain JSON is stored as JSON.stringify has it, the quick way and the caref
 
 test("strings are stored well-formed", () => {
   fc.assert(
-    fc.property(fc.array(fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("\ud800", "\udc00", "\\", "\\ud800", '"'))), (parts) => {
-      const text = parts.join("");
-      const expected = Buffer.from(text, "utf8").toString("utf8");
-      assert.deepEqual(stored({ [`k${text}`]: text }), { [`k${expected}`]: expected });
-    }),
+    fc.property(
+      fc.array(
+        fc.oneof(
+          fc.string({ unit: "binary" }),
+          fc.constantFrom("\ud800", "\udc00", "\\", "\\ud800", '"'),
+        ),
+      ),
+      (parts) => {
+        const text = parts.join("");
+        const expected = Buffer.from(text, "utf8").toString("utf8");
+        assert.deepEqual(stored({ [`k${text}`]: text }), { [`k${expected}`]: expected });
+      },
+    ),
     { numRuns: 2000 },
   );
 });
@@ -303,7 +418,7 @@ test("no generated value gets past it", () => {
       withTypedArray: true,
       maxDepth: 3,
     }),
-    fc.constantFrom(Symbol("s"), () => 1, new WeakMap(), globalThis),
+    fc.constantFrom(Symbol("s"), () => 1, new WeakMap()),
   );
   fc.assert(
     fc.property(leaf, leaf, fc.constantFrom(...hostileTraps()), (value, other, traps) => {
@@ -316,7 +431,7 @@ test("no generated value gets past it", () => {
       assert.doesNotThrow(() => JSON.parse(snapshot(object)));
       assert.doesNotThrow(() => JSON.parse(snapshot(object.proxy)));
     }),
-    { numRuns: 2000 },
+    { numRuns: 1000 },
   );
 });
 

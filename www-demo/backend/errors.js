@@ -33,3 +33,6 @@ export class ApiError extends Error {
 export function errorBody(statusCode, errorCode, message) {
   return { statusCode, message, success: false, errorCode };
 }
+
+/** @param {string} id */
+export const noEvent = (id) => new ApiError(404, "EVENT_NOT_FOUND", `No event ${id}`);

@@ -5,9 +5,11 @@
 import * as v from "valibot";
 import { errorBody } from "./errors.js";
 
+/** The longest a timer runs: 24 days. One that is set for longer fires at once. */
+export const LONGEST_MS = 2 ** 31 - 1;
+
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));
-// No timer runs longer: beyond that it would fire at once.
-const milliseconds = v.pipe(v.number(), v.minValue(0), v.maxValue(2 ** 31 - 1));
+const milliseconds = v.pipe(v.number(), v.minValue(0), v.maxValue(LONGEST_MS));
 
 const ruleFields = v.strictObject({
   // What is left out matches all. Without a method, writes (POST, PUT) alone are hit, so that

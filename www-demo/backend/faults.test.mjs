@@ -56,6 +56,7 @@ async function faulty(t, rules) {
       { metadata: { sent: true } },
       /** @type {any} */ (init),
     );
+  const last = async () => (await backend.requests()).at(-1);
   return {
     ...backend,
     id,
@@ -65,7 +66,6 @@ async function faulty(t, rules) {
     async giveUp() {
       const leaving = new AbortController();
       const left = assert.rejects(put({ signal: leaving.signal }), { name: "AbortError" });
-      const last = async () => (await backend.requests()).at(-1);
       await eventually(last, (each) => each.fault !== null && each.fate === "pending");
       leaving.abort();
       await left;
@@ -377,6 +377,23 @@ test("a client that leaves while it sends is told apart", async (t) => {
   assert.deepEqual([left.fate, left.status, left.stored], ["client-left", null, false]);
 });
 
+test("a request that is still being sent when all is reset is cut, and stores nothing", async (t) => {
+  const { url, ok, requests, reset, stats } = await backendFor(t);
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  const closed = new Promise((resolve) => socket.on("close", resolve).on("error", () => {}));
+  socket.write(
+    `POST /v1/sessions HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: Bearer key-1\r\n` +
+      `content-type: application/json\r\ncontent-length: 2\r\n\r\n{`,
+  );
+  await eventually(requests, (all) => all.length === 1);
+  await reset();
+  socket.write("}");
+  await closed;
+  assert.deepEqual((await ok("GET", "/v1/sessions")).sessions, []);
+  assert.equal((await stats()).inFlight.now, 0);
+});
+
 test("without a server a cut shows as an answer that breaks off", async () => {
   const backend = createBackend();
   /**
@@ -384,14 +401,14 @@ test("without a server a cut shows as an answer that breaks off", async () => {
    * @param {string} path
    * @param {unknown} body
    */
-  const call = (method, path, body) =>
-    backend.fetch(
-      new Request(`http://backend${path}`, {
-        method,
-        headers: { authorization: "Bearer k", "content-type": "application/json" },
-        body: JSON.stringify(body),
-      }),
-    );
+  const call = (method, path, body) => {
+    const init = {
+      method,
+      headers: { authorization: "Bearer k", "content-type": "application/json" },
+      body: JSON.stringify(body),
+    };
+    return backend.fetch(new Request(`http://backend${path}`, init));
+  };
   assert.equal((await call("POST", "/v1/sessions", {})).status, 200);
   for (const cut of ["before", "after", "mid-body"]) {
     await call("PUT", "/_local/faults", [{ cut }]);

@@ -169,6 +169,13 @@ test("reading back and preflights are no writes, and do not count as such", asyn
   assert.deepEqual([inFlight.now, inFlight.maxPerSession, timestamps.missing], [0, 1, 2]);
 });
 
+test("a session that the server names anew does not seem to overlap itself", async (t) => {
+  const { ok, stats } = await backendFor(t);
+  for (let i = 0; i < 3; i += 1) await ok("POST", "/v1/sessions", { session_id: "my-session" });
+  const { inFlight, overlaps } = await stats();
+  assert.deepEqual([inFlight.maxPerSession, overlaps.count], [1, 0]);
+});
+
 test("timestamps that go back and writes stored twice are found", async (t) => {
   const { ok, start, faults, call, stats } = await backendFor(t);
   const { session_id: id } = await start();

@@ -94,7 +94,7 @@ export function requestLog({ records, bytes, forget }) {
     },
 
     /**
-     * @param {{since?: number, session?: string, limit?: number}} query since: only what came after that seq
+     * @param {{since?: number, session?: string | undefined, limit?: number}} query since: only what came after that seq
      * @returns {Exchange[]} oldest first
      */
     read({ since = 0, session, limit = Infinity }) {

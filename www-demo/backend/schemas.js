@@ -66,7 +66,7 @@ export const legacyUpdateSchema = v.object({ ...update, event_id: string });
 
 const uuid = v.pipe(v.string(), v.uuid());
 
-/** @param {unknown} value */
+/** @param {string} value */
 export const isUuid = (value) => v.is(uuid, value);
 
 /**

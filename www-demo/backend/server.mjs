@@ -11,7 +11,6 @@ import { createBackend } from "./app.js";
  * @typedef {object} RunningBackend
  * @property {string} url without a trailing slash
  * @property {number} port
- * @property {import("./app.js").Backend} backend
  * @property {() => Promise<void>} close cuts what is open and frees the port
  */
 
@@ -52,11 +51,9 @@ export async function startBackend({ port = 0, ...options } = {}) {
   return {
     url: `http://127.0.0.1:${address.port}`,
     port: address.port,
-    backend,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve(undefined));
-        backend.reset();
         server.closeAllConnections();
       }),
   };

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { startBackend } from "./server.mjs";
 import { eventually } from "./test-client.mjs";
 
+const { Request, Response } = globalThis;
 const SERVER = fileURLToPath(new URL("server.mjs", import.meta.url));
 
 /** @param {string[]} args */
@@ -55,10 +56,9 @@ test("a port that is taken rejects, and ends the command with a message", async 
 });
 
 test("what it does not own stays as it was: Request and Response", async () => {
-  const before = [globalThis.Request, globalThis.Response];
   const { close } = await startBackend();
   await close();
-  assert.deepEqual([globalThis.Request, globalThis.Response], before);
+  assert.deepEqual([globalThis.Request, globalThis.Response], [Request, Response]);
 });
 
 test("close frees the port, with requests held or not", async () => {

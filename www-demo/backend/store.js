@@ -38,7 +38,7 @@ import { Fifo } from "./fifo.js";
  * @property {(key: string, event: SessionEvent, change: Change) => void} write the new state and what led to it: both or neither
  * @property {(key: string, id: string) => Change[]} timeline oldest first
  * @property {(id: string) => StoredSession[]} find under every key, oldest first
- * @property {(query: {key?: string, limit: number, before?: number}) => SessionPage} list
+ * @property {(query: {key?: string | undefined, limit: number, before?: number | undefined}) => SessionPage} list
  * @property {() => number} count
  * @property {() => void} clear
  */

@@ -23,6 +23,8 @@ export function traffic() {
   let malformed = 0;
   /** @type {Map<string, {exchange: Exchange, during: number[]}[]>} by session, what is in flight */
   const open = new Map();
+  /** @type {WeakMap<Exchange, string>} what they were filed under: storing may name a session anew */
+  const scopes = new WeakMap();
   /** @type {Map<string, string>} by session and client, the latest timestamp */
   const latest = new Map();
   /** @type {Map<string, Exchange[]>} by session and timestamp, what was stored */
@@ -44,6 +46,7 @@ export function traffic() {
      */
     identified(exchange) {
       const scope = scopeOf(exchange);
+      scopes.set(exchange, scope);
       const others = open.get(scope) ?? [];
       for (const other of others) other.during.push(exchange.seq);
       others.push({ exchange, during: [] });
@@ -91,8 +94,7 @@ export function traffic() {
     /** @param {Exchange} exchange a write that is over, however it ended */
     ended(exchange) {
       inFlight -= 1;
-      if (exchange.session === null) return;
-      const scope = scopeOf(exchange);
+      const scope = scopes.get(exchange) ?? "";
       const others = open.get(scope);
       const ended = others?.find((one) => one.exchange === exchange);
       if (!others || !ended) return;

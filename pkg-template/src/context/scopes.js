@@ -1,12 +1,20 @@
 // Scopes that a caller's own `waitUntil` makes: what is queued in one is kept alive by that function and
 // no other. Runtimes that have requests of their own (workerd) do it in their own way.
 
+import { attempt } from "../guard.js";
 import { print } from "../log.js";
-import { messageOf } from "../guard.js";
 
-/** @typedef {{ id: number, waitUntil: (promise: Promise<unknown>) => void }} Scope */
+/**
+ * @typedef {object} Scope
+ * @property {number} id
+ * @property {(promise: Promise<unknown>) => void} waitUntil
+ */
+
+const THREW =
+  "waitUntil threw, so the runtime may end before all is sent: pass (promise) => ctx.waitUntil(promise)";
 
 export class Scopes {
+  #warned = false;
   #last = 0;
   /** Weakly: a scope lasts as long as its session or request. @type {Map<number, WeakRef<Scope>>} */
   #scopes = new Map();
@@ -29,9 +37,10 @@ export class Scopes {
    * @returns {Scope}
    */
   add(waitUntil) {
-    const scope = { id: ++this.#last, waitUntil };
-    this.#scopes.set(scope.id, new WeakRef(scope));
-    this.#gone.register(scope, scope.id);
+    const id = ++this.#last;
+    const scope = { id, waitUntil };
+    this.#scopes.set(id, new WeakRef(scope));
+    this.#gone.register(scope, id);
     return scope;
   }
 
@@ -42,7 +51,11 @@ export class Scopes {
    */
   waitUntil(id, promise) {
     const scope = this.#scopes.get(id)?.deref();
-    return scope !== undefined && callWaitUntil(scope.waitUntil, promise);
+    if (!scope) return false;
+    if (callWaitUntil(scope.waitUntil, promise)) return true;
+    if (!this.#warned) print("warn", THREW);
+    this.#warned = true;
+    return false;
   }
 }
 
@@ -52,11 +65,5 @@ export class Scopes {
  * @returns {boolean} whether it took the promise
  */
 export function callWaitUntil(waitUntil, promise) {
-  try {
-    waitUntil(promise);
-    return true;
-  } catch (error) {
-    print("debug", `waitUntil threw: ${messageOf(error)}`);
-    return false;
-  }
+  return attempt(() => (waitUntil(promise), true), false);
 }

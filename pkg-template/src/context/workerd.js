@@ -14,19 +14,23 @@ import { callWaitUntil } from "./scopes.js";
 /** @import { Session } from "../session.js" */
 
 /**
- * A request, or whatever else has the runtime's attention: a queue's batch, an alarm.
+ * A request, or whatever else has the runtime's attention (a queue's batch, an alarm), as seen from one span.
  * @typedef {object} Scope
  * @property {number} id
  * @property {{ readyState: unknown }} marker
  * @property {Session | undefined} session last initialised in it
- * @property {((promise: Promise<unknown>) => void) | undefined} waitUntil the caller's
+ * @property {Set<Session>} found by their markers, where none was
+ * @property {number} searched how many of the sessions ever entered have been looked through for that
  */
 
 /**
- * How many requests are looked through for one whose span is not known; each look that fails costs the
- * runtime an exception, some 30 µs.
+ * Sessions looked through, by their markers, for a span that has none of its own. Each look that fails
+ * costs the runtime an exception, some 30 µs.
  */
-const MAX_SEARCHED = 128;
+const MAX_SEARCHED = 512;
+
+/** Functions of the callers' own to keep a request alive that are held at a time. */
+const MAX_WAIT_UNTIL = 1000;
 
 const ENV_KEY = Symbol.for("honeyhive-edge.session");
 
@@ -38,68 +42,68 @@ export function workerdContext(workers) {
   let lastId = 0;
   /** @type {WeakMap<object, Scope>} */
   const bySpan = new WeakMap();
-  /** The latest, newest last; weakly where the runtime has weak references. @type {{ deref(): Scope | undefined }[]} */
-  const recent = [];
+  /** Where sessions were initialised, newest last; weakly where their span holds them. @type {{ deref(): Scope | undefined }[]} */
+  const entered = [];
+  /** How many were taken from the front of the list. */
+  let forgotten = 0;
+  /** Whether any of those may still be served. */
+  let forgot = false;
+  /** @type {Map<number, (promise: Promise<unknown>) => void>} */
+  const waitUntils = new Map();
   const runs = new Runs();
   /** Initialised at the Worker's top level, where there is no request: any request may mean them. @type {Set<Session>} */
-  const global = new Set();
+  const topLevel = new Set();
 
   /** @returns {object | undefined} */
   const activeSpan = () => attempt(() => workers.tracing.getActiveSpan(), undefined);
 
-  /** @param {Scope} scope */
-  const isHere = (scope) => attempt(() => scope.marker.readyState !== undefined, false);
+  /** @param {{ readyState: unknown }} marker */
+  const isReadable = (marker) => attempt(() => marker.readyState !== undefined, false);
 
-  /**
-   * @param {object | undefined} span
-   * @returns {Scope | undefined}
-   */
-  const known = (span) => {
-    const scope = span && bySpan.get(span);
-    return scope && isHere(scope) ? scope : undefined;
-  };
-
-  /**
-   * @param {object | undefined} span
-   * @returns {Scope | undefined} undefined at the top level
-   */
-  const create = (span) => {
-    // Throws at the top level, as all I/O does there.
-    const marker = attempt(() => new (/** @type {any} */ (globalThis).WebSocketPair)()[0], undefined);
-    if (!marker || !isHere({ id: 0, marker, session: undefined, waitUntil: undefined })) {
-      return undefined;
-    }
-    const scope = { id: ++lastId, marker, session: undefined, waitUntil: undefined };
+  /** @returns {Scope | undefined} undefined at the top level */
+  const current = () => {
+    const span = activeSpan();
+    const known = span && bySpan.get(span);
+    if (known && isReadable(known.marker)) return known;
+    const { WebSocketPair } = /** @type {any} */ (globalThis);
+    const marker = attempt(() => new WebSocketPair()[0], undefined);
+    if (!marker || !isReadable(marker)) return undefined;
+    const scope = { id: ++lastId, marker, session: undefined, found: new Set(), searched: 0 };
+    // In a runtime without spans each call has a scope of its own: its requests are merged less.
     if (span) bySpan.set(span, scope);
-    recent.push(typeof WeakRef === "function" ? new WeakRef(scope) : { deref: () => scope });
-    if (recent.length > MAX_SEARCHED) recent.shift();
     return scope;
   };
 
   /**
-   * By the markers. A Durable Object's events can all read each other's: where two of them have a session
-   * of their own it is not known which is meant.
-   * @param {object | undefined} span
-   * @returns {Scope | undefined}
+   * The session of the request whose markers can be read here. A Durable Object's events can all read one
+   * another's: where that makes more than one session, it is not known which is meant.
+   * @param {Scope} scope without a session of its own
+   * @returns {Session | undefined}
    */
-  const search = (span) => {
-    const found = recent.map((ref) => ref.deref()).filter((scope) => scope && isHere(scope));
-    const sessions = new Set(found.map((scope) => scope?.session).filter(Boolean));
-    if (sessions.size > 1) return undefined;
-    const scope = found.findLast((one) => one?.session) ?? found.at(-1);
-    if (scope && span) bySpan.set(span, scope);
-    return scope;
+  const search = (scope) => {
+    for (const ref of entered.slice(Math.max(scope.searched - forgotten, 0))) {
+      const other = ref.deref();
+      if (other?.session && isReadable(other.marker)) scope.found.add(other.session);
+    }
+    scope.searched = forgotten + entered.length;
+    const open = [...scope.found].filter((session) => !session.closed);
+    if (open.length > 0) return open.length === 1 ? open[0] : undefined;
+    // If the request may have had a session that can not be found any more, no other is meant.
+    return !forgot && topLevel.size === 1 ? [...topLevel][0] : undefined;
   };
-
-  /** @returns {Session | undefined} */
-  const running = () => attempt(() => workers.env[ENV_KEY], undefined) ?? runs.inner;
 
   return {
     enter(session) {
-      const span = activeSpan();
-      const scope = known(span) ?? create(span);
-      if (scope) scope.session = session;
-      else global.add(session);
+      const scope = current();
+      if (!scope) {
+        topLevel.add(session);
+        return;
+      }
+      scope.session = session;
+      entered.push(activeSpan() ? weakly(scope) : { deref: () => scope });
+      if (entered.length <= MAX_SEARCHED) return;
+      if (entered.shift()?.deref()) forgot = true;
+      forgotten++;
     },
     run(session, fn) {
       if (typeof workers.withEnv !== "function") return runs.run(session, fn);
@@ -107,32 +111,38 @@ export function workerdContext(workers) {
       return workers.withEnv({ ...workers.env, [ENV_KEY]: session }, fn);
     },
     here() {
-      const run = running();
+      const run = attempt(() => workers.env[ENV_KEY], undefined) ?? runs.inner;
       if (run) return run;
-      const span = activeSpan();
-      const session = (known(span) ?? search(span))?.session;
-      if (session) return session;
-      const [only] = global;
-      return global.size === 1 ? only : undefined;
+      const scope = current();
+      return scope && (scope.session ?? search(scope));
     },
     scope(session) {
-      const span = activeSpan();
-      // Two scopes for one request do no harm; asking all markers at each call would.
-      const scope = known(span) ?? (span ? undefined : search(span)) ?? create(span);
+      const scope = current();
       if (!scope) return 0;
       const own = session?.settings.waitUntil;
       // A session kept from an earlier request brings that request's function, which is of no use here.
       if (own && (session.scope ??= { id: scope.id, waitUntil: own }).id === scope.id) {
-        scope.waitUntil = own;
+        waitUntils.set(scope.id, own);
+        if (waitUntils.size > MAX_WAIT_UNTIL)
+          waitUntils.delete(waitUntils.keys().next().value ?? 0);
       }
       return scope.id;
     },
     waitUntil(id, promise) {
-      const own = recent.map((ref) => ref.deref()).find((scope) => scope?.id === id)?.waitUntil;
+      const own = waitUntils.get(id);
       if (own && callWaitUntil(own, promise)) return true;
       return typeof workers.waitUntil === "function" && callWaitUntil(workers.waitUntil, promise);
     },
     opened() {},
-    closed: (session) => void global.delete(session),
+    closed: (session) => void topLevel.delete(session),
   };
+}
+
+/**
+ * @template {object} T
+ * @param {T} value
+ * @returns {{ deref(): T | undefined }} strongly where the runtime has no weak references
+ */
+function weakly(value) {
+  return typeof WeakRef === "function" ? new WeakRef(value) : { deref: () => value };
 }

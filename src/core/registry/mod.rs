@@ -42,6 +42,8 @@ pub struct Registry {
     random: fastrand::Rng,
     /// The last number given to an enrichment, a flush or a close: they only go up.
     last_number: u64,
+    /// The timestamp of the last new request, nanoseconds since the Unix epoch.
+    last_stamp_ns: u64,
     tracers: Slab<Tracer>,
     outboxes: Slab<Outbox>,
     destinations: Slab<Interned>,
@@ -71,6 +73,7 @@ impl Registry {
         Registry {
             random: fastrand::Rng::with_seed(seed),
             last_number: 0,
+            last_stamp_ns: 0,
             tracers: Slab::default(),
             outboxes: Slab::default(),
             destinations: Slab::default(),

@@ -113,7 +113,7 @@ impl Registry {
         outbox.in_line = false;
         outbox.timer = None;
         let before = outbox.held();
-        let (request, is_start) = outbox.next_request(server.routes, now);
+        let (request, is_start) = outbox.next_request(server.routes, &mut self.last_stamp_ns, now);
         self.held = self.held - before + outbox.held();
         let timeout_ms = outbox.settings.timeout_ms;
         let transport = outbox.destination.transport;

@@ -1,0 +1,126 @@
+// Session ids from names, sessions in headers, and the environment: what works before any wasm is loaded.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { baggageHeaders, sessionIdFromHeaders } from "../../pkg-template/src/baggage.js";
+import { environment, processVariable } from "../../pkg-template/src/env.js";
+import { sessionIdFrom } from "../../pkg-template/src/ids.js";
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+test("a name maps to the UUID that every other implementation gives", () => {
+  // python3 -c 'import uuid; print(uuid.uuid5(uuid.NAMESPACE_URL, "conversation-42"))'
+  assert.equal(sessionIdFrom("conversation-42"), "9ef19b5f-10a9-5c11-b87a-071520f60cb9");
+  assert.equal(sessionIdFrom("grüße 🐝"), "45475c9a-1791-5e01-8c3d-13fb143b87b4");
+});
+
+test("a UUID comes back as it is", () => {
+  for (const id of [
+    "3CD74a5e-7a3e-4b5e-8d3c-6d0d8e1f2a3b",
+    "0190b6a4-3f6e-7c3d-9b1a-2f4e6d8c0a1b",
+  ]) {
+    assert.equal(sessionIdFrom(id), id);
+  }
+});
+
+test("any input gives a string, the same one each time", () => {
+  for (const name of [
+    undefined,
+    null,
+    42,
+    5n,
+    Symbol("s"),
+    {},
+    [],
+    () => 1,
+    "\ud800",
+    Object.create(null),
+    {
+      toString() {
+        throw new Error("no");
+      },
+    },
+  ]) {
+    // prettier-ignore
+    assert.match(sessionIdFrom(name), UUID);
+    assert.equal(sessionIdFrom(name), sessionIdFrom(name));
+  }
+});
+
+test("what is sent in headers is found in them again", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme", minLength: 1 }), fc.string(), (id, project) => {
+      const headers = baggageHeaders({ session_id: id, project, source: "prod" });
+      assert.match(String(headers.baggage), /^[\x21-\x7e]+$/);
+      assert.equal(sessionIdFromHeaders(headers), Buffer.from(id, "utf8").toString("utf8"));
+      assert.equal(sessionIdFromHeaders(new Headers(headers)), sessionIdFromHeaders(headers));
+    }),
+  );
+});
+
+test("sessions are found under each name, in the order in which they count", () => {
+  /** @type {[any, string | undefined][]} */
+  const cases = [
+    [{ baggage: "session_id=a" }, "a"],
+    [{ Baggage: "a=b, session_id = x%20y ;p=1" }, "x y"],
+    [{ BAGGAGE: ["other=1", "honeyhive_session_id=b"] }, "b"],
+    [{ baggage: "honeyhive.session_id=c" }, "c"],
+    [{ baggage: "honeyhive.session_id=c,honeyhive_session_id=b,session_id=a" }, "a"],
+    [
+      new Headers([
+        ["baggage", "x=1"],
+        ["baggage", "session_id=a"],
+      ]),
+      "a",
+    ],
+    [{ baggage: "session_id=%E0%A4%A" }, "%E0%A4%A"],
+    [{ baggage: "session_id=a=b" }, "a=b"],
+    [{ baggage: "session_id=" }, undefined],
+    [{ baggage: "SESSION_ID=a" }, undefined],
+    [{ baggage: "" }, undefined],
+    [{ baggage: undefined }, undefined],
+    [{}, undefined],
+    [new Headers(), undefined],
+    [undefined, undefined],
+    [null, undefined],
+    [42, undefined],
+    [{ get: () => 5 }, undefined],
+    [{ get() { throw new Error("no"); } }, undefined], // prettier-ignore
+  ];
+  for (const [headers, expected] of cases) assert.equal(sessionIdFromHeaders(headers), expected);
+});
+
+test("variables are read where the runtime has them, and only ours", (t) => {
+  const set = { HH_API_KEY: "k", HH_SOURCE: "", HONEYHIVE_API_KEY: "o", OTHER: "x" };
+  assert.deepEqual(
+    environment((name) => /** @type {any} */ (set)[name]),
+    { HH_API_KEY: "k", HH_SOURCE: "", HONEYHIVE_API_KEY: "o" },
+  );
+  assert.deepEqual(environment(() => 5), {}); // prettier-ignore
+  const failing = () => {
+    throw new Error("no");
+  };
+  assert.deepEqual(environment(failing), {});
+  process.env.HH_SOURCE = "test";
+  t.after(() => delete process.env.HH_SOURCE);
+  assert.equal(processVariable("HH_SOURCE"), "test");
+});
+
+test("Deno is asked for no variable that it has not granted", (t) => {
+  const global = /** @type {any} */ (globalThis);
+  const granted = new Map([["HH_API_KEY", "k"]]);
+  global.Deno = {
+    env: {
+      get(/** @type {string} */ name) {
+        assert.ok(granted.has(name), "it would ask the person at the terminal");
+        return granted.get(name);
+      },
+    },
+    permissions: {
+      querySync: ({ variable = "" }) => ({ state: granted.has(variable) ? "granted" : "prompt" }),
+    },
+  };
+  t.after(() => delete global.Deno);
+  assert.deepEqual(environment(processVariable), { HH_API_KEY: "k" });
+});

@@ -1,0 +1,120 @@
+// Rule 10 of the design: what nobody holds is let go. Tracers that are never closed must not pile up.
+
+import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import { test } from "node:test";
+import v8 from "node:v8";
+import vm from "node:vm";
+import { alsContext } from "../../pkg-template/src/context/als.js";
+import { face } from "./face.mjs";
+
+v8.setFlagsFromString("--expose-gc");
+const gc = vm.runInNewContext("gc");
+
+async function collect() {
+  for (let i = 0; i < 5; i++) {
+    gc();
+    await sleep(1);
+  }
+}
+
+/**
+ * As a request handler does it: a callback that closes over the tracer, an answer awaited, nothing closed.
+ * @param {ReturnType<typeof face>} it
+ * @param {boolean} [wait]
+ */
+async function serve(it, wait = true) {
+  const fetch = async () => new Response("ok");
+  const tracer = await it.initTracer({
+    fetch,
+    waitUntil: () => void tracer.sessionId,
+    onDrop: () => void tracer.sessionId,
+  });
+  const child = tracer.startSession();
+  void child.run(() => it.enrichSession({}));
+  const delivered = it.enrichSession({ metadata: { a: 1 } });
+  if (wait) await delivered;
+}
+
+/**
+ * In an async context of its own.
+ * @param {() => Promise<void>} fn
+ * @returns {Promise<void>}
+ */
+const detached = (fn) => new Promise((resolve) => setTimeout(() => void fn().then(resolve), 0));
+
+test("tracers that nobody holds are released, whatever their callbacks hold", async () => {
+  const it = face();
+  for (let i = 0; i < 200; i++) await detached(() => serve(it));
+  await collect();
+  // Each had a child. The last few may still be on some stack.
+  assert.ok(it.core.released.length >= 390, `${it.core.released.length} of 400 released`);
+  assert.equal(new Set(it.core.released).size, it.core.released.length);
+});
+
+test("what is unsent is held, with the fetch it needs", async () => {
+  const it = face({ behaviour: () => ({ hold: true }) });
+  for (let i = 0; i < 20; i++) await detached(() => serve(it, false));
+  await collect();
+  assert.deepEqual(it.core.released, []);
+  for (const { transport } of it.core.options.values()) {
+    assert.equal(await (await it.core.host.fetch(transport, "u", {})).text(), "ok");
+  }
+  const transports = [...it.core.options.values()].map(({ transport }) => transport);
+  for (const { id } of it.core.calls) it.core.settle(id);
+  await collect();
+  assert.ok(it.core.released.length >= 38, `${it.core.released.length} of 40 released`);
+  // What belonged to a tracer is gone with it, and is never replaced by the global fetch.
+  await assert.rejects(it.core.host.fetch(Number(transports[0]), "u", {}), /gone/);
+});
+
+test("the only open tracer is held, as a bare call means it", async () => {
+  const it = face();
+  await detached(async () => void (await it.initTracer({ sessionId: "only" })));
+  await collect();
+  assert.equal((await it.enrichSession({})).sessionId, "only");
+  assert.equal(it.activeTracer()?.sessionId, "only");
+});
+
+test("collecting one of two does not change what a bare call means", async () => {
+  const it = face();
+  await detached(async () => void (await it.initTracer({ sessionId: "a" })));
+  const b = await it.withSession({}, async () => {
+    /** @type {Awaited<ReturnType<typeof it.initTracer>> | undefined} */
+    let made;
+    await detached(async () => void (made = await it.initTracer({ sessionId: "b" })));
+    return /** @type {NonNullable<typeof made>} */ (made);
+  });
+  assert.equal(it.activeTracer(), undefined);
+  await collect();
+  assert.equal(it.activeTracer(), undefined);
+  await b.close();
+  // The other was never closed, but nothing is left of it to be meant.
+  assert.equal(it.activeTracer(), undefined);
+});
+
+test("where nothing tells what is collected, idle tracers are bounded and come back when used", async () => {
+  const original = globalThis.FinalizationRegistry;
+  const context = alsContext(AsyncLocalStorage);
+  /** @type {ReturnType<typeof face>} */
+  let it;
+  Reflect.deleteProperty(globalThis, "FinalizationRegistry");
+  try {
+    it = face({ newContext: () => context });
+    const first = await it.initTracer({ sessionId: "first", sessionName: "s" });
+    await first.enrichSession({});
+    for (let i = 0; i < 300; i++) {
+      const tracer = await it.initTracer();
+      await tracer.enrichSession({});
+    }
+    assert.equal(it.core.released.length, 301 - 256);
+    assert.equal(it.core.released[0], 1);
+    assert.deepEqual(await first.enrichSession({}), { status: "delivered", sessionId: "first" });
+    const again = it.core.options.get(302);
+    assert.deepEqual([again?.sessionId, again?.sessionName], ["first", "s"]);
+    assert.equal((await first.flush()).pending, 0);
+  } finally {
+    globalThis.FinalizationRegistry = original;
+  }
+});

@@ -1,0 +1,31 @@
+// What the Worker tells the page while it answers: server-sent events, one JSON object each.
+// The page's reader is page/chat.js.
+
+/**
+ * @typedef {{ type: "session", sessionId: string, variant: string, model: string }
+ *   | { type: "enriched", fields: Record<string, unknown> }
+ *   | { type: "counted", metrics: Record<string, number> }
+ *   | { type: "text", text: string }
+ *   | { type: "answer", number: number, tokens: number, costUsd: number }
+ *   | { type: "failed", message: string }
+ *   | { type: "stored", delivered: number, dropped: number, pending: number }} ChatEvent
+ */
+
+/** A visitor who leaves in the middle of an answer closes the stream; the turn goes on without. */
+const ignore = () => {};
+
+/** @returns {{ body: ReadableStream<Uint8Array>, send: (event: ChatEvent) => void, end: () => void }} */
+export function eventStream() {
+  const { readable, writable } = new TransformStream();
+  const writer = writable.getWriter();
+  const encoder = new TextEncoder();
+  return {
+    body: readable,
+    send(event) {
+      writer.write(encoder.encode(`data: ${JSON.stringify(event)}\n\n`)).catch(ignore);
+    },
+    end() {
+      writer.close().catch(ignore);
+    },
+  };
+}
