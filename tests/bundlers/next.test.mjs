@@ -11,7 +11,7 @@ import { runToEnd, start, until } from "../support/child.mjs";
 import { consumer, testsDir } from "../support/package.mjs";
 import { pageScript, serveSite } from "../support/site.mjs";
 
-const names = ["guide", "fields", "touch"];
+const names = ["guide", "touch"];
 const next = join(testsDir, "node_modules", "next", "dist", "bin", "next");
 
 const route = (/** @type {string} */ runtime) => `

@@ -85,6 +85,7 @@ describe("the tarball", () => {
       write: false,
       format: "esm",
       minify: true,
+      logLevel: "silent",
     });
     assert.equal(outputFiles[0].text.trim(), "");
   });

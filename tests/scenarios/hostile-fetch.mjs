@@ -132,6 +132,7 @@ export const delivering = [
 export async function run({ api, servers, keys }) {
   /** @type {Record<string, any>} */
   const facts = {};
+  const meanwhile = bystander(api, { apiKey: keys.main, serverUrl: servers.v1 });
   await Promise.all(
     Object.entries(faults).map(async ([name, make]) => {
       const fault = make();
@@ -163,7 +164,12 @@ export async function run({ api, servers, keys }) {
       const second = tracer.enrichSession({ metadata: { second: true } });
       const settled = await settledWithin(Promise.all([first, second]));
       healed = true;
-      const after = await settledWithin(tracer.enrichSession({ metadata: { after: true } }));
+      // A server that failed is left alone for a while, maybe for longer than the short deadline.
+      const after = [];
+      while (after.length < 12 && after[after.length - 1]?.status !== "delivered") {
+        const tried = tracer.enrichSession({ metadata: { after: true } });
+        after.push(await settledWithin(tried));
+      }
       const report = await settledWithin(tracer.close({ timeoutMs: 1000 }));
       facts[name] = { sessionId: tracer.sessionId, settled, after, report, calls, dropped };
     }),
@@ -176,7 +182,29 @@ export async function run({ api, servers, keys }) {
   });
   const delivery = await api.enrichSession({ metadata: { fine: true } });
   await tracer.close();
-  return { faults: facts, afterwards: { sessionId: tracer.sessionId, delivery } };
+  return {
+    faults: facts,
+    bystander: await meanwhile,
+    afterwards: { sessionId: tracer.sessionId, delivery },
+  };
+}
+
+/**
+ * Another tracer of the same server, with the usual fetch, while all this goes on.
+ * @param {import("./runner.mjs").Context["api"]} api
+ * @param {object} server
+ */
+async function bystander(api, server) {
+  const tracer = await api.initTracer({ ...server, sessionName: "bystander", mergeWindowMs: 1 });
+  const deliveries = [];
+  for (let number = 1; number <= 5; number += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const from = Date.now();
+    const delivery = await tracer.enrichSession({ metadata: { number } });
+    deliveries.push({ ...delivery, ms: Date.now() - from });
+  }
+  await tracer.close();
+  return { sessionId: tracer.sessionId, deliveries };
 }
 
 /**

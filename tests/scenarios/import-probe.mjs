@@ -21,6 +21,9 @@ export async function probeImport(load) {
   const calls = [];
   /** @type {(() => void)[]} */
   const undo = [];
+  // Node loads its fetch when it is first looked at, and that brings WebAssembly of its own.
+  for (const name of watched.globalThis) void (/** @type {any} */ (globalThis)[name]);
+  await new Promise((resolve) => setTimeout(resolve, 50));
   for (const [place, names] of Object.entries(watched)) {
     const object = place === "globalThis" ? globalThis : /** @type {any} */ (globalThis)[place];
     for (const name of names) {
