@@ -305,8 +305,8 @@ class Walk {
 function isSparse(list, length) {
   const samples = 1000;
   let found = 0;
-  for (let i = 0; i < samples; i++) if (Math.floor((i / samples) * length) in list) found++;
-  return found < samples / 2 && (found / samples) * length < MAX_VALUES;
+  for (let i = 0; i < samples; i++) if (Math.floor(((i + 0.5) / samples) * length) in list) found++;
+  return found < 3 || (found < samples / 2 && (found / samples) * length < MAX_VALUES);
 }
 
 /**
