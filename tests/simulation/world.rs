@@ -103,7 +103,10 @@ impl World {
             let next = self.on_the_way.iter().map(|sent| sent.answer_at).min();
             let next = next.into_iter().chain(self.registry.wake_at()).min();
             let Some(next) = next else {
-                return Err("it is busy, but waits for nothing".into());
+                if self.is_busy() {
+                    return Err("it is busy, but waits for nothing".into());
+                }
+                break;
             };
             self.now.mono_ms = self.now.mono_ms.max(next);
             patience += 1;

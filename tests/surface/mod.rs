@@ -1,0 +1,207 @@
+//! The wasm surface in a real engine, with a `fetch` of the test's own: shared by the suite that
+//! runs in Node and the one that runs in a browser.
+
+use honeyhive_edge::js::exports::{
+    add_metrics, close, connect, enrich_session, flush, init_tracer, release, tracers,
+};
+use js_sys::{Array, Object, Reflect};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_test::*;
+
+#[wasm_bindgen(inline_js = r#"
+const answers = {
+  stores: () => Promise.resolve(new Response('{}', { status: 200 })),
+  throws: () => { throw new Error("sync"); },
+  rejectsWithText: () => Promise.reject("text"),
+  rejectsWithNothing: () => Promise.reject(undefined),
+  rejectsWithForeignError: () => Promise.reject({ get message() { throw new Error("no"); } }),
+  givesNothing: () => undefined,
+  givesPlainObject: () => ({ status: 200 }),
+  givesThrowingStatus: () => ({ get status() { throw new Error("no"); } }),
+  givesThrowingThen: () => ({ get then() { throw new Error("no"); } }),
+  givesBodyThatFails: () => ({ status: 200, headers: null, text: () => Promise.reject(1) }),
+  givesTextThatThrows: () => ({ status: 200, headers: {}, text() { throw 1; } }),
+  neverSettles: () => new Promise(() => {}),
+};
+
+/** A host whose fetch answers as `kind` says, and that keeps what it is told. */
+export function makeHost(kind) {
+  const waiting = new Map();
+  return {
+    requests: [], lines: [], drops: [], idleTracers: [], kept: [],
+    settle(ids, outcome) {
+      for (const id of ids) {
+        waiting.get(id)?.(outcome) ?? waiting.set(id, outcome);
+      }
+    },
+    outcome(id) {
+      if (waiting.has(id)) return Promise.resolve(waiting.get(id));
+      return new Promise((resolve) => waiting.set(id, resolve));
+    },
+    dropped(tracer, json) { this.drops.push(JSON.parse(json)); },
+    log(level, message) { this.lines.push(`${level} ${message}`); },
+    adopted() {},
+    idle(tracer) { this.idleTracers.push(tracer); },
+    fetch(transport, url, init) {
+      this.requests.push({ url, init });
+      return answers[kind]();
+    },
+    waitUntil(scope, promise) { this.kept.push(promise); },
+  };
+}
+"#)]
+extern "C" {
+    #[wasm_bindgen(js_name = makeHost)]
+    fn make_host(kind: &str) -> TestHost;
+
+    type TestHost;
+    #[wasm_bindgen(method)]
+    fn outcome(this: &TestHost, id: f64) -> js_sys::Promise;
+    #[wasm_bindgen(method, getter)]
+    fn requests(this: &TestHost) -> Array;
+    #[wasm_bindgen(method, getter)]
+    fn lines(this: &TestHost) -> Array;
+    #[wasm_bindgen(method, getter)]
+    fn drops(this: &TestHost) -> Array;
+    #[wasm_bindgen(method, getter, js_name = idleTracers)]
+    fn idle_tracers(this: &TestHost) -> Array;
+    #[wasm_bindgen(method, getter)]
+    fn kept(this: &TestHost) -> Array;
+}
+
+fn get(value: &JsValue, name: &str) -> JsValue {
+    Reflect::get(value, &name.into()).unwrap()
+}
+
+fn text(value: &JsValue, name: &str) -> String {
+    get(value, name).as_string().unwrap_or_default()
+}
+
+fn start(host: &TestHost, more: &[(&str, JsValue)]) -> f64 {
+    connect(host.unchecked_ref::<JsValue>().clone().unchecked_into(), 7.0);
+    let options = Object::new();
+    let own = [
+        ("apiKey", "key".into()),
+        ("serverUrl", "https://hive.example".into()),
+        ("redact", true.into()),
+        ("redactPatterns", true.into()),
+        ("onDrop", true.into()),
+    ];
+    for (name, value) in own.iter().chain(more) {
+        Reflect::set(&options, &(*name).into(), value).unwrap();
+    }
+    let info = init_tracer(options.into(), 0.0);
+    assert_eq!(get(&info, "enabled"), JsValue::TRUE);
+    assert_eq!(text(&info, "sessionId").len(), 36);
+    get(&info, "tracer").as_f64().unwrap()
+}
+
+async fn outcome(host: &TestHost, id: f64) -> JsValue {
+    JsFuture::from(host.outcome(id)).await.unwrap()
+}
+
+#[wasm_bindgen_test]
+async fn an_enrichment_travels_with_the_start_and_its_outcome_comes_back() {
+    let host = make_host("stores");
+    let tracer = start(&host, &[]);
+    let json = r#"{"metadata":{"plan":"pro","password":"x"},"outputs":[1]}"#;
+    let id = enrich_session(tracer, None, json.into(), 0.0);
+    assert_eq!(text(&outcome(&host, id).await, "status"), "delivered");
+    assert_eq!(host.requests().length(), 1, "start and enrichment are one request");
+    let request = host.requests().get(0);
+    assert_eq!(text(&request, "url"), "https://hive.example/v1/sessions");
+    let body = text(&get(&request, "init"), "body");
+    assert!(body.contains(r#""metadata":{"password":"[Redacted]","plan":"pro"}"#), "{body}");
+    assert!(body.contains(r#""outputs":{"value":[1]}"#), "{body}");
+}
+
+/// gloo-net reads a platform `Request` well, whatever its `send()` does with a strange `fetch`.
+#[wasm_bindgen_test]
+async fn what_is_given_to_fetch_is_a_request_to_the_platform_too() {
+    let host = make_host("stores");
+    let tracer = start(&host, &[]);
+    outcome(&host, enrich_session(tracer, None, r#"{"metrics":{"a":1}}"#.into(), 0.0)).await;
+    let given = host.requests().get(1);
+    let request = web_sys::Request::new_with_str_and_init(
+        &text(&given, "url"),
+        get(&given, "init").unchecked_ref(),
+    );
+    let request = gloo_net::http::Request::from(request.unwrap());
+    assert!(matches!(request.method(), gloo_net::http::Method::PUT));
+    assert_eq!(request.headers().get("authorization").as_deref(), Some("Bearer key"));
+    assert_eq!(request.headers().get("content-type").as_deref(), Some("application/json"));
+    assert!(request.headers().get("hh-client-timestamp").is_some());
+    assert_eq!(request.text().await.unwrap(), r#"{"metrics":{"a":1}}"#);
+}
+
+#[wasm_bindgen_test]
+async fn no_fetch_leaves_a_call_without_its_outcome() {
+    for kind in [
+        "throws",
+        "rejectsWithText",
+        "rejectsWithNothing",
+        "rejectsWithForeignError",
+        "givesNothing",
+        "givesThrowingStatus",
+        "givesThrowingThen",
+        "neverSettles",
+    ] {
+        let host = make_host(kind);
+        let tracer = start(&host, &[("deadlineMs", 30.into()), ("timeoutMs", 20.into())]);
+        let id = enrich_session(tracer, None, r#"{"metadata":{"a":1}}"#.into(), 0.0);
+        let ended = outcome(&host, id).await;
+        assert_eq!(text(&ended, "status"), "dropped", "{kind}");
+        assert_eq!(text(&ended, "reason"), "retries_exhausted", "{kind}");
+        let dropped = host.drops().get(0);
+        assert_eq!(get(&get(&get(&dropped, "enrichment"), "metadata"), "a"), 1, "{kind}");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_status_counts_whatever_becomes_of_the_body() {
+    for kind in ["givesPlainObject", "givesBodyThatFails", "givesTextThatThrows"] {
+        let host = make_host(kind);
+        let tracer = start(&host, &[]);
+        let id = enrich_session(tracer, None, r#"{"metadata":{"a":1}}"#.into(), 0.0);
+        assert_eq!(text(&outcome(&host, id).await, "status"), "delivered", "{kind}");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn totals_flush_close_and_release_do_what_they_say() {
+    let host = make_host("stores");
+    let tracer = start(&host, &[("mergeWindowMs", 60_000.into())]);
+    let first = add_metrics(tracer, r#"{"tokens":3}"#, 0.0);
+    outcome(&host, first).await;
+    add_metrics(tracer, r#"{"tokens":4,"bad":"x"}"#, 0.0);
+    let report = outcome(&host, flush(tracer, 10_000.0, 0.0)).await;
+    assert_eq!(get(&report, "delivered"), 2, "flush does not wait for the merge window");
+    assert_eq!(get(&report, "pending"), 0);
+    let last = host.requests().get(host.requests().length() - 1);
+    assert_eq!(text(&get(&last, "init"), "body"), r#"{"metrics":{"tokens":7.0}}"#);
+    outcome(&host, close(tracer, 1_000.0, 0.0)).await;
+    let late = enrich_session(tracer, None, "{}".into(), 0.0);
+    assert_eq!(text(&outcome(&host, late).await, "reason"), "closed");
+    release(tracer);
+    assert_eq!(tracers(), 0.0);
+    assert!(host.idle_tracers().includes(&tracer.into(), 0));
+    JsFuture::from(js_sys::Promise::all(&host.kept())).await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn bad_arguments_are_told_of_and_never_throw() {
+    let host = make_host("stores");
+    let tracer = start(&host, &[]);
+    for json in ["42", "not json", "{\"metadata\":3}", ""] {
+        let ended = outcome(&host, enrich_session(tracer, None, json.into(), 0.0)).await;
+        assert_eq!(text(&ended, "reason"), "invalid", "{json}");
+    }
+    let nowhere = enrich_session(999.0, None, "{}".into(), 0.0);
+    assert_eq!(text(&outcome(&host, nowhere).await, "reason"), "closed");
+    let odd = init_tracer(JsValue::from(7), 0.0);
+    assert_eq!(get(&odd, "enabled"), JsValue::FALSE);
+    let nothing = enrich_session(get(&odd, "tracer").as_f64().unwrap(), None, "{}".into(), 0.0);
+    assert_eq!(text(&outcome(&host, nothing).await, "reason"), "disabled");
+    assert!(host.lines().iter().any(|line| line.as_string().unwrap().contains("HH_API_KEY")));
+}
