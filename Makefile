@@ -11,7 +11,6 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 WASM := build/wasm/core_bg.wasm
 PKG := build/pkg.sums
-npm_ci = @echo "• npm ci in $(1)" >&2; cd $(1) && npm ci --no-audit --no-fund --loglevel=error >&2
 in_pkg = cd pkg && find . -type f | LC_ALL=C sort | xargs cksum
 
 # Somebody else may write to pkg/ (wasm-pack build does): then it is built anew.
@@ -81,13 +80,13 @@ setup-test-js: www-demo/node_modules/.package-lock.json tests/node_modules/.pack
 
 # npm writes this file last, so it is there when the whole of node_modules is.
 node_modules/.package-lock.json: package.json package-lock.json | setup-base
-	$(call npm_ci,.)
+	@scripts/setup-npm.sh .
 
 www-demo/node_modules/.package-lock.json: www-demo/package.json www-demo/package-lock.json | setup-base
-	$(call npm_ci,www-demo)
+	@scripts/setup-npm.sh www-demo
 
 tests/node_modules/.package-lock.json: tests/package.json tests/package-lock.json | setup-base
-	$(call npm_ci,tests)
+	@scripts/setup-npm.sh tests
 
 # ---- the build ------------------------------------------------------------------------
 

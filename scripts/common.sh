@@ -60,16 +60,15 @@ apt_install() {
     fail "apt-get install $* failed; $cache/apt.log says why."
 }
 
-# cargo_tool CRATE VERSION [cargo flags]
+# cargo_tool CRATE VERSION OPT_LEVEL
 # These tools run for seconds, and fully optimised would compile for ten minutes.
 cargo_tool() {
-  local crate=$1 version=$2
-  shift 2
+  local crate=$1 version=$2 opt_level=$3
   say "building $crate $version into .cache/tools (some minutes, once)"
-  CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
+  CARGO_PROFILE_RELEASE_OPT_LEVEL=$opt_level CARGO_PROFILE_RELEASE_LTO=off \
     CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_TARGET_DIR=$cache/tools-target \
     cargo install --quiet --force "$crate" --version "=$version" --root "$tools" \
-    --no-default-features "$@" >"$cache/$crate.log" 2>&1 ||
+    --no-default-features >"$cache/$crate.log" 2>&1 ||
     fail "$crate could not be built ($cache/$crate.log says why): please install $crate $version yourself and have it on PATH."
   rm -rf "$cache/tools-target"
 }

@@ -9,4 +9,4 @@ if matches "$tools/bin/wasm-bindgen"; then exit 0; fi
 # One of ours that has become the wrong one would hide the user's.
 rm -f "$tools"/bin/wasm-bindgen*
 if matches wasm-bindgen && command -v wasm-bindgen-test-runner >/dev/null; then exit 0; fi
-cargo_tool wasm-bindgen-cli "$version"
+cargo_tool wasm-bindgen-cli "$version" 1

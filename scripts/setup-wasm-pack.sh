@@ -4,4 +4,4 @@
 
 PATH=$tools/bin:$PATH
 if command -v wasm-pack >/dev/null; then exit 0; fi
-cargo_tool wasm-pack 0.15.1
+cargo_tool wasm-pack 0.15.1 0

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs groups of checks (lint core wasm js) stage after stage, and goes on after one that fails.
+# Runs groups of checks (lint core wasm js) stage after stage, and goes on after one that fails;
+# only where a group's set-up fails is that group left.
 # Ends with how long each took and one line: N passed, N failed. Every stage's output is kept
 # in build/logs/. What a group needs, make sets up first; what is checked is not decided here
 # but by cargo, wasm-pack, npm and their files.
@@ -70,11 +71,8 @@ finish() {
   exit
 }
 
-# Without these nothing that follows would mean anything.
-must() { stage step "$@" || finish; }
-
 lint() {
-  must "set up lint" "make setup-lint"
+  stage step "set up lint" "make setup-lint" || return
   stage check "cargo fmt" "cargo fmt --check"
   stage check "cargo clippy" "cargo clippy --locked --all-targets -- -D warnings"
   stage check "cargo clippy wasm32" "scripts/clippy-wasm.sh"
@@ -84,12 +82,12 @@ lint() {
 }
 
 core() {
-  must "set up core" "make setup-base"
+  stage step "set up core" "make setup-base" || return
   stage tests "cargo test" "cargo test --locked"
 }
 
 wasm() {
-  must "set up wasm" "make setup-test-wasm"
+  stage step "set up wasm" "make setup-test-wasm" || return
   local pack='. scripts/env.sh; wasm-pack'
   stage tests "wasm-pack test node" "$pack test --node --mode no-install ."
   stage tests "wasm-pack test chrome" \
@@ -99,8 +97,8 @@ wasm() {
 }
 
 js() {
-  must "build" "make build"
-  must "set up js" "make setup-test-js"
+  stage step "build" "make build" || return
+  stage step "set up js" "make setup-test-js" || return
   stage tests "demo tests" "cd www-demo && npm test"
   stage tests "package tests" "cd tests && npm test"
 }

@@ -22,6 +22,9 @@ const MAX_BYTES = 1024;
 /** Lists shorter than this are written with their holes; in longer ones it is looked whether they are mostly holes. */
 const SPARSE_LENGTH = 10_000;
 
+/** What a list can have at most. */
+const MAX_LENGTH = 2 ** 32 - 1;
+
 /** How much of a thrown message is kept. */
 const MAX_THREW = 300;
 
@@ -231,7 +234,8 @@ class Walk {
    */
   #list(list, depth) {
     // A proxy may say anything of its length.
-    const length = Math.max(Math.trunc(Number(list.length)) || 0, 0);
+    // A proxy may say anything of its length.
+    const length = Math.min(Math.max(Math.trunc(Number(list.length)) || 0, 0), MAX_LENGTH);
     if (length > SPARSE_LENGTH && isSparse(list, length)) {
       // What is there, by its index, instead of nulls without end.
       const pairs = [];
@@ -301,8 +305,8 @@ class Walk {
 function isSparse(list, length) {
   const samples = 1000;
   let found = 0;
-  for (let i = 0; i < samples; i++) if (Math.floor((i / samples) * length) in list) found++;
-  return found < samples / 2 && (found / samples) * length < MAX_VALUES;
+  for (let i = 0; i < samples; i++) if (Math.floor(((i + 0.5) / samples) * length) in list) found++;
+  return found < 3 || (found < samples / 2 && (found / samples) * length < MAX_VALUES);
 }
 
 /**

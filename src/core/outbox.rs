@@ -53,9 +53,12 @@ pub struct Part {
 }
 
 impl Part {
-    /// Bytes that it holds.
+    /// Bytes that it holds. What is noted about a start counts as its tracer's.
     pub fn bytes(&self) -> u64 {
-        held_by(&self.enrichment)
+        match self.kind {
+            Kind::Enrichment => held_by(&self.enrichment),
+            Kind::Start | Kind::WaitingStart => self.enrichment.bytes() as u64,
+        }
     }
 }
 

@@ -56,6 +56,9 @@ pub const COMPACT_FROM_BYTES: u64 = 64 * 1024;
 /// Different log lines remembered so that a warning is said once and not once a request.
 pub const REMEMBERED_LINES: usize = 64;
 
+/// Names of sessions remembered for which the backend has an id of its own.
+pub const REMEMBERED_NAMES: usize = 256;
+
 /// Servers without any tracer that are remembered as knowing only the legacy routes.
 pub const REMEMBERED_SERVERS: usize = 32;
 

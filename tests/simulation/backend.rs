@@ -68,7 +68,8 @@ impl Backend {
             return (400, String::new());
         };
         let is_uuid = name.len() == 36 && name.split('-').count() == 5;
-        let id = if is_uuid {
+        // Only v1 is documented to give a session that has no UUID an id of its own.
+        let id = if is_uuid || self.is_legacy {
             name
         } else {
             let number = self.renamed.len();

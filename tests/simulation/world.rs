@@ -61,6 +61,8 @@ pub struct World {
     bug: Option<Bug>,
     swallowed: u64,
     last_bodies: BTreeMap<(String, String), String>,
+    /// Method, path, timestamp and body of requests, by session.
+    set_aside: BTreeMap<(String, String), (&'static str, String, u64, String)>,
     pub requests: usize,
 }
 
@@ -82,6 +84,7 @@ impl World {
             bug,
             swallowed: 0,
             last_bodies: BTreeMap::new(),
+            set_aside: BTreeMap::new(),
             requests: 0,
             random,
         }
@@ -273,13 +276,13 @@ impl World {
     /// Lets the core do what it wants, and the network what it does.
     fn pump(&mut self) -> Result<(), String> {
         loop {
-            let arrived =
-                self.on_the_way.iter().position(|sent| sent.answer_at <= self.now.mono_ms);
-            if let Some(place) = arrived {
+            let mut acted = false;
+            let has_arrived = |sent: &OnTheWay| sent.answer_at <= self.now.mono_ms;
+            while let Some(place) = self.on_the_way.iter().position(has_arrived) {
                 let sent = self.on_the_way.remove(place);
                 self.registry.answered(sent.flight, &sent.answer, self.now);
+                acted = true;
             }
-            let mut acted = arrived.is_some();
             for scope in 0..=self.scopes {
                 while let Some(output) = self.registry.poll(scope, self.now) {
                     self.carry_out(output)?;
@@ -395,13 +398,17 @@ impl World {
                 http(status, body)
             }
         };
-        if self.bug == Some(Bug::RetriesOutOfOrder)
-            && matches!(answer, Answer::None { .. })
-            && let Some(stored) = self.backend.sessions.get_mut(&session)
-        {
-            // The failed request is sent again by itself, long after: here, behind all others.
-            stored.history.push((stamp, body.clone()));
-            self.last_bodies.insert(session.clone(), body);
+        if self.bug == Some(Bug::RetriesOutOfOrder) {
+            // A failed request goes aside, and is sent again behind the next one that is stored.
+            if matches!(answer, Answer::None { .. }) {
+                self.set_aside.insert(session.clone(), (request.method, path, stamp, body));
+                let (status, body) = (200, format!(r#"{{"session_id":"{}"}}"#, session.1));
+                self.answer_later(flight, session, delay, http(status, body));
+                return Ok(());
+            }
+            if let Some((method, path, stamp, body)) = self.set_aside.remove(&session) {
+                self.backend.take(method, &path, &key, stamp, &body);
+            }
         }
         self.answer_later(flight, session, delay, answer);
         Ok(())
@@ -524,16 +531,19 @@ impl World {
     /// next late ones replace.
     fn check_inputs(&self, stored: &super::backend::Stored, said: &[&Said]) -> Result<(), String> {
         let late = stored.fields.get("metadata").and_then(|metadata| metadata.get("inputs"));
-        let inputs: Vec<&Value> = said
+        // What was dropped may have been stored all the same, and replaced what came before.
+        let inputs: Vec<(&Value, bool)> = said
             .iter()
-            .filter(|said| matches!(said.end, Some(Ok(_))))
-            .filter_map(|said| said.fields.get("inputs"))
+            .filter_map(|said| Some((said.fields.get("inputs")?, matches!(said.end, Some(Ok(_))))))
             .collect();
-        let late_from = inputs.iter().rposition(|inputs| Some(*inputs) == late);
-        for (place, given) in inputs.iter().enumerate() {
+        let late_from = inputs.iter().rposition(|(inputs, _)| Some(*inputs) == late);
+        for (place, (given, _)) in
+            inputs.iter().enumerate().filter(|(_, (_, delivered))| *delivered)
+        {
             let replaced = late_from.is_some_and(|late| place <= late);
             let started = given.as_object().into_iter().flatten().all(|(key, value)| {
-                let overwritten = inputs[place + 1..].iter().any(|later| later.get(key).is_some());
+                let overwritten =
+                    inputs[place + 1..].iter().any(|(later, _)| later.get(key).is_some());
                 overwritten
                     || stored.fields.get("inputs").and_then(|inputs| inputs.get(key)) == Some(value)
             });

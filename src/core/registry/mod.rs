@@ -19,6 +19,7 @@ use super::outcome::Output;
 use super::policy::REMEMBERED_LINES;
 use super::scopes::Scopes;
 use super::server::Server;
+use super::session::SessionId;
 use super::settings::Destination;
 use super::slab::Slab;
 use super::timers::Timers;
@@ -53,6 +54,9 @@ pub struct Registry {
     destination_ids: HashMap<Box<str>, u64>,
     /// Outboxes by destination and session; twice for a session with two names.
     outbox_ids: HashMap<Box<str>, u64>,
+    /// Sessions that the backend has under another id than they are named by, and that id; by
+    /// destination, for when the session is named again after all of its tracers are gone.
+    renamed: VecDeque<(Box<str>, SessionId)>,
     /// Outboxes with something to send or on its way.
     busy: Vec<u64>,
     timers: Timers,
@@ -81,6 +85,7 @@ impl Registry {
             flights: Slab::default(),
             destination_ids: HashMap::new(),
             outbox_ids: HashMap::new(),
+            renamed: VecDeque::new(),
             busy: Vec::new(),
             timers: Timers::default(),
             waits: Vec::new(),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::{Interned, Registry};
 use crate::core::outbox::Outbox;
-use crate::core::policy::REMEMBERED_SERVERS;
+use crate::core::policy::{REMEMBERED_NAMES, REMEMBERED_SERVERS};
 use crate::core::server::Server;
 use crate::core::session::SessionId;
 use crate::core::settings::{Destination, Settings};
@@ -46,8 +46,10 @@ impl Registry {
             interned.holders += 1;
             interned.server
         });
-        let outbox =
+        let mut outbox =
             Outbox::new(destination.clone(), settings.clone(), destination_id, server, session_id);
+        let renamed = self.renamed.iter().find(|(name, _)| *name == global_name(&outbox));
+        outbox.adopted_id = renamed.map(|(_, id)| id.clone());
         let id = self.outboxes.insert(outbox);
         self.outbox_ids.insert(name, id);
         id
@@ -140,6 +142,14 @@ impl Registry {
             return;
         };
         self.held -= outbox.held();
+        if let Some(adopted) = &outbox.adopted_id {
+            let name = global_name(&outbox);
+            self.renamed.retain(|(known, _)| *known != name);
+            self.renamed.push_back((name, adopted.clone()));
+            if self.renamed.len() > REMEMBERED_NAMES {
+                self.renamed.pop_front();
+            }
+        }
         for name in [Some(outbox.given_id), outbox.adopted_id].into_iter().flatten() {
             let name = outbox_name(outbox.destination_id, &name);
             if self.outbox_ids.get(&name) == Some(&id) {
@@ -158,6 +168,11 @@ impl Registry {
             self.destinations.remove(outbox.destination_id);
         }
     }
+}
+
+/// What makes two sessions the same, also when nothing of them is held meanwhile.
+fn global_name(outbox: &Outbox) -> Box<str> {
+    [&outbox.destination.identity, "\n\n", outbox.given_id.as_str()].concat().into()
 }
 
 /// What makes two sessions the same: their destination and their id.
