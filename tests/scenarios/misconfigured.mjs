@@ -42,7 +42,7 @@ export async function run({ api, servers, keys, lines }) {
     apiKey: `${keys.main.slice(0, 12)}\r\n${keys.main.slice(12)}`,
     serverUrl: servers.v1,
   });
-  await part("noUrl", { apiKey: keys.main, serverUrl: "http://[nowhere" });
+  await part("noUrl", { apiKey: keys.main, serverUrl: "ftp://127.0.0.1" });
   await part("disabled", { apiKey: keys.main, serverUrl: servers.v1, disabled: true });
   return facts;
 }
