@@ -83,7 +83,7 @@ lint() {
 
 core() {
   stage step "set up core" "make setup-base" || return
-  stage tests "cargo test" "cargo test --locked"
+  stage tests "cargo test" "cargo test --locked --no-fail-fast"
 }
 
 wasm() {
