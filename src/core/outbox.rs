@@ -229,7 +229,6 @@ impl Outbox {
 
     /// Takes `part` into the queue, where it may replace what waits there.
     pub fn accept(&mut self, part: Part) {
-        self.remember_metrics(&part.enrichment);
         self.held += part.bytes();
         self.queue.push(part);
         if self.held >= self.compact_at {
@@ -250,28 +249,35 @@ impl Outbox {
         self.recount();
     }
 
-    /// Adds `increments` (keys as JSON) to the running totals and returns those totals. Nothing
-    /// where more metrics would have to be remembered than a session may have.
-    pub fn add_to_totals(&mut self, increments: &[(&str, f64)]) -> Option<Vec<(String, f64)>> {
-        let is_new =
-            |(key, _): &&(&str, f64)| !self.totals.iter().any(|(known, _)| **known == **key);
-        if self.totals.len() + increments.iter().filter(is_new).count() > REMEMBERED_METRICS {
+    /// What the running totals come to with `increments` (keys as JSON) added. Nothing where more
+    /// metrics would have to be remembered than a session may have.
+    pub fn totals_with(&self, increments: &[(&str, f64)]) -> Option<Vec<f64>> {
+        let known = |key: &str| self.totals.iter().find(|(known, _)| **known == *key);
+        let new = increments.iter().filter(|(key, _)| known(key).is_none()).count();
+        if self.totals.len() + new > REMEMBERED_METRICS {
             return None;
         }
-        increments
-            .iter()
-            .map(|(key, increment)| {
-                let total = self.total_of(key)?;
-                total.add(*increment);
-                Some(((*key).to_owned(), total.value()))
-            })
-            .collect()
+        let sums = increments.iter().map(|(key, increment)| {
+            let mut total = known(key).map(|(_, total)| *total).unwrap_or_default();
+            total.add(*increment);
+            total.value()
+        });
+        Some(sums.collect())
     }
 
-    fn remember_metrics(&mut self, enrichment: &Enrichment) {
+    /// Adds `increments` to the running totals, now that they are accepted.
+    pub fn add_to_totals(&mut self, increments: &[(&str, f64)]) {
+        for (key, increment) in increments {
+            if let Some(total) = self.total_of(key) {
+                total.add(*increment);
+            }
+        }
+    }
+
+    /// Metrics that are set are what later increments add to.
+    pub fn remember_metrics(&mut self, enrichment: &Enrichment) {
         for (key, value) in enrichment.numeric_metrics() {
-            // Equal is the total that `add_to_totals` has just made: its correction stays.
-            if let Some(total) = self.total_of(key).filter(|total| total.value() != value) {
+            if let Some(total) = self.total_of(key) {
                 *total = Total { sum: value, correction: 0.0 };
             }
         }

@@ -9,6 +9,15 @@ use crate::core::policy::{LARGE_ENRICHMENT_BYTES, MAX_REQUEST_BYTES, REQUEST_OVE
 use crate::core::session::SessionId;
 use crate::core::time::Now;
 
+/// A call that gives something: its number, whom it is given to, where and when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call {
+    pub id: u64,
+    pub tracer: u64,
+    pub scope: u64,
+    pub now: Now,
+}
+
 impl Registry {
     /// Enriches a session: the one named, else that of `tracer`; tracer 0 is the only open one.
     /// `json` is the snapshot of the arguments. Returns the number under which the outcome is told.
@@ -20,52 +29,48 @@ impl Registry {
         scope: u64,
         now: Now,
     ) -> u64 {
-        let id = self.number();
-        if let Err(refused) = self.try_enrich(id, tracer, session_id, json, scope, now) {
-            self.refuse(id, tracer, refused, scope, now);
+        let call = Call { id: self.number(), tracer, scope, now };
+        let session_id = session_id.and_then(SessionId::new);
+        match self.of_a_tracer(call, session_id.is_some()) {
+            Err(refused) => self.refuse(call, refused),
+            Ok(call) => {
+                if let Err(refused) = self.try_enrich(call, session_id, json) {
+                    self.refuse(call, refused);
+                }
+            }
         }
-        id
+        call.id
     }
 
     /// Adds to metrics of the tracer's session. `json` is an object of numbers.
     pub fn add_metrics(&mut self, tracer: u64, json: &str, scope: u64, now: Now) -> u64 {
-        let id = self.number();
-        if let Err(refused) = self.try_add_metrics(id, tracer, json, scope, now) {
-            self.refuse(id, tracer, refused, scope, now);
+        let call = Call { id: self.number(), tracer, scope, now };
+        match self.of_a_tracer(call, false) {
+            Err(refused) => self.refuse(call, refused),
+            Ok(call) => {
+                if let Err(refused) = self.try_add_metrics(call, json) {
+                    self.refuse(call, refused);
+                }
+            }
         }
-        id
+        call.id
     }
 
     fn try_enrich(
         &mut self,
-        id: u64,
-        tracer: u64,
-        session_id: Option<&str>,
+        call: Call,
+        session_id: Option<SessionId>,
         json: String,
-        scope: u64,
-        now: Now,
     ) -> Result<(), Refused> {
-        let session_id = session_id.and_then(SessionId::new);
-        let tracer = match tracer {
-            0 => self.only_tracer(scope, session_id.is_some())?,
-            tracer => tracer,
-        };
-        let enrichment = self.read(tracer, json)?;
+        let enrichment = self.read(call.tracer, json)?;
         let outbox = self
-            .outbox_for(tracer, session_id)
+            .outbox_for(call.tracer, session_id)
             .map_err(|refused| Refused { enrichment: enrichment.clone(), ..refused })?;
-        self.accept(id, tracer, outbox, enrichment, scope, now)
+        self.accept(call, outbox, enrichment, None)
     }
 
-    fn try_add_metrics(
-        &mut self,
-        id: u64,
-        tracer: u64,
-        json: &str,
-        scope: u64,
-        now: Now,
-    ) -> Result<(), Refused> {
-        let tracer = if tracer == 0 { self.only_tracer(scope, false)? } else { tracer };
+    fn try_add_metrics(&mut self, call: Call, json: &str) -> Result<(), Refused> {
+        let tracer = call.tracer;
         let outbox = self.outbox_for(tracer, None)?;
         let given = members(json).unwrap_or_default();
         let mut increments = Vec::with_capacity(given.len());
@@ -86,17 +91,14 @@ impl Registry {
                 "addMetrics takes an object of numbers, as in addMetrics({ tokens: 12 })",
             ));
         }
-        // The budget is asked before the totals are changed, so that what is refused adds nothing.
-        self.has_room_for(&Enrichment::default(), outbox, tracer)?;
-        let totals =
-            self.outboxes.get_mut(outbox).and_then(|outbox| outbox.add_to_totals(&increments));
+        let totals = self.outboxes.get(outbox).and_then(|outbox| outbox.totals_with(&increments));
         let Some(totals) = totals else {
             return Err(Refused::new(
                 Reason::Invalid,
                 "too many different metrics in one session: addMetrics is for a few totals",
             ));
         };
-        if totals.iter().any(|(_, total)| !total.is_finite()) {
+        if totals.iter().any(|total| !total.is_finite()) {
             return Err(Refused::new(
                 Reason::Invalid,
                 "a total of addMetrics went beyond what a number holds",
@@ -104,13 +106,22 @@ impl Registry {
         }
         let mut json = String::from("{\"metrics\":");
         let mut metrics = Object::open(&mut json);
-        for (key, total) in &totals {
+        for ((key, _), total) in increments.iter().zip(&totals) {
             metrics = metrics.member(key, &serde_json::to_string(total).unwrap_or_default());
         }
         metrics.close();
         json.push('}');
         let enrichment = Enrichment::parse(json).map(|(enrichment, _)| enrichment);
-        self.accept(id, tracer, outbox, enrichment.unwrap_or_default(), scope, now)
+        let enrichment = enrichment.unwrap_or_default();
+        self.accept(call, outbox, enrichment, Some(&increments))
+    }
+
+    /// `call` with the tracer that is meant where none is named.
+    fn of_a_tracer(&self, call: Call, names_session: bool) -> Result<Call, Refused> {
+        match call.tracer {
+            0 => Ok(Call { tracer: self.only_tracer(call.scope, names_session)?, ..call }),
+            _ => Ok(call),
+        }
     }
 
     /// Masks and reads what was said.
@@ -168,15 +179,8 @@ impl Registry {
         }
     }
 
-    pub(super) fn part(
-        &self,
-        id: u64,
-        kind: Kind,
-        tracer: u64,
-        enrichment: Enrichment,
-        scope: u64,
-        now: Now,
-    ) -> Part {
+    pub(super) fn part(&self, call: Call, kind: Kind, enrichment: Enrichment) -> Part {
+        let Call { id, tracer, scope, now } = call;
         let deadline_ms = self.tracers.get(tracer).map_or(0, |tracer| tracer.settings.deadline_ms);
         Part {
             id,
@@ -212,49 +216,52 @@ impl Registry {
         Ok(())
     }
 
+    /// Puts an enrichment into its outbox. `increments` are what it adds to the running totals.
     fn accept(
         &mut self,
-        id: u64,
-        tracer: u64,
+        call: Call,
         outbox: u64,
         enrichment: Enrichment,
-        scope: u64,
-        now: Now,
+        increments: Option<&[(&str, f64)]>,
     ) -> Result<(), Refused> {
         let is_touch = enrichment.is_empty();
-        if let Err(refused) = self.has_room_for(&enrichment, outbox, tracer) {
+        if let Err(refused) = self.has_room_for(&enrichment, outbox, call.tracer) {
             let session_id = self.outboxes.get(outbox).map(|outbox| outbox.id().clone());
             return Err(Refused { session_id, enrichment, ..refused });
         }
-        let part = self.part(id, Kind::Enrichment, tracer, enrichment, scope, now);
-        let settings = self.tracers.get(tracer).map(|tracer| tracer.settings.clone());
-        self.change(outbox, now, |outbox| {
+        let part = self.part(call, Kind::Enrichment, enrichment);
+        let settings = self.tracers.get(call.tracer).map(|tracer| tracer.settings.clone());
+        self.change(outbox, call.now, |outbox| {
             if is_touch {
                 outbox.touch();
             }
             if let Some(settings) = settings {
                 outbox.settings = settings;
             }
+            match increments {
+                Some(increments) => outbox.add_to_totals(increments),
+                None => outbox.remember_metrics(&part.enrichment),
+            }
             outbox.accept(part);
         });
-        if let Some(tracer) = self.tracers.get_mut(tracer) {
-            tracer.counts.pending += 1;
-        }
-        self.counts.pending += 1;
-        self.scopes.enter(scope);
+        self.given(call);
         Ok(())
     }
 
-    /// Tells of an enrichment that was not accepted.
-    fn refuse(&mut self, id: u64, tracer: u64, refused: Refused, scope: u64, now: Now) {
-        if let Some(tracer) = self.tracers.get_mut(tracer) {
+    /// Something was given that will end.
+    fn given(&mut self, call: Call) {
+        if let Some(tracer) = self.tracers.get_mut(call.tracer) {
             tracer.counts.pending += 1;
         }
         self.counts.pending += 1;
-        self.scopes.enter(scope);
+        self.scopes.enter(call.scope);
+    }
+
+    /// Tells of an enrichment that was not accepted.
+    fn refuse(&mut self, call: Call, refused: Refused) {
+        self.given(call);
         let session_id = refused.session_id.as_ref().map(|id| id.as_str().into());
-        let enrichment = refused.enrichment;
-        let part = self.part(id, Kind::Enrichment, tracer, enrichment, scope, now);
-        self.give_up(vec![part], session_id, refused.reason, &refused.message, now);
+        let part = self.part(call, Kind::Enrichment, refused.enrichment);
+        self.give_up(vec![part], session_id, refused.reason, &refused.message, call.now);
     }
 }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::Registry;
+use super::enriching::Call;
 use crate::core::enrichment::Enrichment;
 use crate::core::log::Line;
 use crate::core::options::Options;
@@ -92,8 +93,8 @@ impl Registry {
             self.log(tracer, Line::warn(why));
             Enrichment::default()
         });
-        let id = self.number();
-        let part = self.part(id, Kind::Start, tracer, enrichment, scope, now);
+        let call = Call { id: self.number(), tracer, scope, now };
+        let part = self.part(call, Kind::Start, enrichment);
         self.change(outbox, now, |outbox| {
             outbox.start_with(start, now);
             outbox.accept(part);
