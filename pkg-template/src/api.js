@@ -17,6 +17,8 @@ import { makeTracer } from "./tracer.js";
 
 const FLUSH_TIMEOUT_MS = 10_000;
 
+const NO_SESSION =
+  "no session is active here, or several could be meant: call initTracer() first, call tracer.enrichSession() or pass { tracer }, or run this inside tracer.run()";
 const NO_ID = "the session id is no string, and nothing was sent lest it reach another session";
 const NO_TRACER =
   "what was given as tracer is none, and nothing was sent lest it reach another session";
@@ -82,7 +84,8 @@ export class Api {
   enrich(session, first, second) {
     const positional = typeof first === "string" || first === undefined || first === null;
     const params = positional ? second : first;
-    if (!positional && typeof first !== "object") return this.#refuse(session, NO_FIELDS);
+    if (!positional && typeof first !== "object")
+      return this.#refuse(session, "invalid", NO_FIELDS);
     const tracer = session
       ? undefined
       : firstGiven(params, "tracer", "tracerInstance", "tracer_instance");
@@ -91,8 +94,10 @@ export class Api {
       tracer === undefined ? (session ?? this.#context.here()) : this.#sessions.get(tracer);
     if (tracer !== undefined && !target) return this.#elsewhere(tracer, sessionId, params);
     if (sessionId !== undefined && typeof sessionId !== "string") {
-      return this.#refuse(target, NO_ID);
+      return this.#refuse(target, "invalid", NO_ID);
     }
+    // With an id, the core can tell whether the open tracers leave any doubt about whose key to use.
+    if (!target && sessionId === undefined) return this.#refuse(target, "no_session", NO_SESSION);
     const json = fieldsOf(params);
     const redacted = target ? target.redact(json) : json;
     const scope = this.#context.scope(target);
@@ -193,11 +198,12 @@ export class Api {
 
   /**
    * @param {Session | undefined} session
+   * @param {"invalid" | "no_session"} reason
    * @param {string} message
    * @returns {Promise<Delivery>}
    */
-  #refuse(session, message) {
-    return Promise.resolve(this.#engine.drop(session, "invalid", message));
+  #refuse(session, reason, message) {
+    return Promise.resolve(this.#engine.drop(session, reason, message));
   }
 
   /**
@@ -209,10 +215,10 @@ export class Api {
    */
   #elsewhere(tracer, sessionId, params) {
     const enrichSession = read(tracer, "enrichSession");
-    if (typeof enrichSession !== "function") return this.#refuse(undefined, NO_TRACER);
+    if (typeof enrichSession !== "function") return this.#refuse(undefined, "invalid", NO_TRACER);
     return Promise.resolve()
       .then(() => enrichSession.call(tracer, sessionId, enrichmentFields(params)))
-      .catch(() => this.#refuse(undefined, NO_TRACER));
+      .catch(() => this.#refuse(undefined, "invalid", NO_TRACER));
   }
 }
 

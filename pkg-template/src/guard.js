@@ -22,7 +22,7 @@ export function attempt(fn, fallback) {
  * @returns {any}
  */
 export function read(holder, key) {
-  return attempt(() => holder[key], undefined);
+  return attempt(() => holder?.[key], undefined);
 }
 
 /**

@@ -9,14 +9,18 @@ import { face, inPage } from "./face.mjs";
 
 /**
  * @param {ReturnType<typeof face>} it
- * @returns {Promise<string>} the tracer that a bare call reaches, or "0"
+ * @returns {Promise<string>} the session that a bare call reaches, or "none"
  */
 async function reached(it) {
-  await it.enrichSession({});
-  const tracer = it.core.calls.at(-1)?.tracer;
-  const active = it.activeTracer();
-  assert.equal(active?.sessionId, tracer ? it.core.sessionOf(tracer) : undefined);
-  return tracer ? it.core.sessionOf(tracer) : "none";
+  const outcome = await it.enrichSession({});
+  if (outcome.status === "delivered") {
+    assert.equal(it.activeTracer()?.sessionId, outcome.sessionId);
+    return outcome.sessionId;
+  }
+  assert.equal(outcome.reason, "no_session");
+  assert.match(outcome.message, /initTracer|tracer\.run/);
+  assert.equal(it.activeTracer(), undefined);
+  return "none";
 }
 
 for (const [name, newContext] of /** @type {const} */ ([
