@@ -39,8 +39,9 @@ export async function check({ value, lines }, { v1 }) {
    * @param {string} name
    * @param {any} fact
    */
-  async function checkFault(name, { sessionId: id, settled, after, report, calls, dropped }) {
+  async function checkFault(name, { sessionId: id, settled, ms, after, report, calls, dropped }) {
     assert.ok(Array.isArray(settled), `not settled: ${settled}`);
+    assert.ok(ms < 3000, `ended ${ms} ms after a deadline of 500`);
     const expected = delivering.includes(name) ? ["delivered"] : ["delivered", "dropped"];
     for (const delivery of [...settled, ...after]) {
       assert.ok(delivery.status === "delivered" || delivery.status === "dropped");

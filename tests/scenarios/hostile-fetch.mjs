@@ -162,7 +162,9 @@ export async function run({ api, servers, keys }) {
       });
       const first = tracer.enrichSession({ metadata: { first: true } });
       const second = tracer.enrichSession({ metadata: { second: true } });
+      const from = Date.now();
       const settled = await settledWithin(Promise.all([first, second]));
+      const ms = Date.now() - from;
       healed = true;
       // A server that failed is left alone for a while, maybe for longer than the short deadline.
       const after = [];
@@ -171,7 +173,7 @@ export async function run({ api, servers, keys }) {
         after.push(await settledWithin(tried));
       }
       const report = await settledWithin(tracer.close({ timeoutMs: 1000 }));
-      facts[name] = { sessionId: tracer.sessionId, settled, after, report, calls, dropped };
+      facts[name] = { sessionId: tracer.sessionId, settled, ms, after, report, calls, dropped };
     }),
   );
   // The module as a whole has taken no harm.
