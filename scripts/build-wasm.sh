@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # src/ → build/wasm/core.js and core_bg.wasm: compile, generate the glue, make it small.
 . "$(dirname "$0")/common.sh"
-. "$root/scripts/env.sh"
 cd "$root"
+cargo fetch --locked --quiet # before env.sh, which asks where the crates are
+. "$root/scripts/env.sh"
 
 say "compiling the crate for $wasm_target"
 cargo build --release --lib --target $wasm_target

@@ -9,7 +9,14 @@ export interface Core {
   /** `undefined` only when the instance died in the call. */
   initTracer(options: CoreOptions, scope: number): TracerInfo | undefined;
   /** An id above 0, settled later through `Host.settle`; 0 when the instance died in the call. */
-  enrichSession(tracer: number, sessionId: string | undefined, json: string, scope: number): number;
+  enrichSession(
+    tracer: number,
+    sessionId: string | undefined,
+    json: string,
+    scope: number,
+    /** Whether the caller named the tracer; else it was found in the context. */
+    namesTracer: boolean,
+  ): number;
   addMetrics(tracer: number, json: string, scope: number): number;
   flush(tracer: number, timeoutMs: number, scope: number): number;
   close(tracer: number, timeoutMs: number, scope: number): number;

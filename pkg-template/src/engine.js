@@ -272,7 +272,8 @@ export class Engine {
       this.#hold(tracer, session);
     }
     const id = call(core, tracer);
-    if (id > 0) this.#owed.set(id, owed);
+    // After a trap in the call itself nobody would ever tell of the id.
+    if (id > 0 && this.#core === core) this.#owed.set(id, owed);
     else this.#lose(owed);
   }
 

@@ -210,10 +210,17 @@ impl Outbox {
         self.held
     }
 
-    /// The session is to be started with its next request.
-    pub fn start_with(&mut self, start: Start, now: Now) {
-        self.start_at = now.mono_ms + START_WAITS_MS;
+    /// The session is to be started with its next request: with that of its first enrichment, or
+    /// some time after [`Outbox::let_start_wait`] was called.
+    pub fn start_with(&mut self, start: Start) {
+        self.start_at = u64::MAX;
         self.want_start(start);
+    }
+
+    /// A start that stands alone waits a moment from now for company. Counted from the first look
+    /// at it, not from its being given: on a busy machine that moment is long over by then.
+    pub fn let_start_wait(&mut self, now: Now) {
+        self.start_at = now.mono_ms + START_WAITS_MS;
     }
 
     fn want_start(&mut self, start: Start) {
@@ -419,7 +426,9 @@ impl Outbox {
         };
         if let Some(start) = batch.start.take().filter(|_| was_start) {
             let sent = batch.merged(InputsGo::ToStart);
-            let ignored = ignores_inputs(&sent, answer_inputs);
+            // To a new session a backend that does not say what it stored is believed.
+            let is_told = start.origin != Origin::New || answer_inputs.is_some();
+            let ignored = is_told && ignores_inputs(&sent, answer_inputs);
             let started = Some(if ignored { Origin::Existing } else { start.origin });
             if wire::needs_update(&batch.merged(InputsGo::ToMetadata), started) {
                 batch.started = started;

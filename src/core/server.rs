@@ -15,6 +15,8 @@ use super::wire::Routes;
 pub struct Server {
     /// Its address.
     pub url: String,
+    /// The `fetch` that reaches it: a broken one of the application's own is no broken server.
+    pub transport: u32,
     /// The routes it has.
     pub routes: Routes,
     /// Destinations that name it.
@@ -30,8 +32,8 @@ pub struct Server {
 
 impl Server {
     /// A server of which nothing is known.
-    pub fn new(url: String) -> Server {
-        Server { url, ..Server::default() }
+    pub fn new(url: String, transport: u32) -> Server {
+        Server { url, transport, ..Server::default() }
     }
 
     /// Whether it failed so often in a row that it is only probed.
@@ -87,7 +89,7 @@ mod tests {
     #[test]
     fn a_failing_server_gets_one_probe_at_a_time_and_heals_at_once() {
         let mut random = fastrand::Rng::with_seed(1);
-        let mut server = Server::new("https://x".into());
+        let mut server = Server::new("https://x".into(), 0);
         for _ in 0..MAX_IN_FLIGHT {
             assert!(server.has_room(at(0)));
             server.sent();
@@ -108,7 +110,7 @@ mod tests {
     #[test]
     fn one_failure_between_successes_is_chance() {
         let mut random = fastrand::Rng::with_seed(1);
-        let mut server = Server::new("https://x".into());
+        let mut server = Server::new("https://x".into(), 0);
         for _ in 0..10 {
             server.sent();
             server.failed(at(0), None, &mut random);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::log::{Level, Line};
 use super::options::{Given, Options};
 use super::policy;
-use super::redact::Redaction;
+use super::redact::{MASK, Redaction};
 
 /// HoneyHive's multi-tenant server.
 pub const DEFAULT_SERVER: &str = "https://api.dp1.us.honeyhive.ai";
@@ -32,6 +32,15 @@ pub struct Destination {
     pub client_headers: bool,
     /// Which `fetch`.
     pub transport: u32,
+}
+
+impl Destination {
+    /// `text` without the key, should it have found its way there: what a `fetch` rejects with
+    /// or a server answers is not ours to trust.
+    pub fn without_key(&self, text: &str) -> String {
+        let authorization = self.headers.first().map_or("", |(_, value)| value);
+        text.replace(authorization.trim_start_matches("Bearer "), MASK)
+    }
 }
 
 /// How a tracer works; shared by the sessions started from it.

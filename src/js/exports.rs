@@ -35,11 +35,18 @@ pub fn init_tracer(options: JsValue, scope: f64) -> JsValue {
 }
 
 /// Enriches a session: `session_id`, else the tracer's. `json` is the JSON of the arguments.
-/// Tracer 0 is the only open one.
+/// Tracer 0 is the only open one; `names_tracer` says whether the caller named it.
 #[wasm_bindgen(js_name = enrichSession)]
-pub fn enrich_session(tracer: f64, session_id: Option<String>, json: String, scope: f64) -> f64 {
+pub fn enrich_session(
+    tracer: f64,
+    session_id: Option<String>,
+    json: String,
+    scope: f64,
+    names_tracer: bool,
+) -> f64 {
     call(scope, |state, scope| {
-        state.registry.enrich(tracer as u64, session_id.as_deref(), json, scope, now())
+        let (tracer, session_id) = (tracer as u64, session_id.as_deref());
+        state.registry.enrich(tracer, session_id, json, scope, names_tracer, now())
     })
 }
 

@@ -242,8 +242,14 @@ impl World {
             self.said.insert(u64::MAX - self.swallowed, Said { end, ..said });
             return;
         }
-        let id =
-            self.registry.enrich(*number, named.as_deref(), fields.to_string(), scope, self.now);
+        let id = self.registry.enrich(
+            *number,
+            named.as_deref(),
+            fields.to_string(),
+            scope,
+            true,
+            self.now,
+        );
         self.said.insert(id, said);
     }
 

@@ -106,7 +106,7 @@ async fn an_enrichment_travels_with_the_start_and_its_outcome_comes_back() {
     let host = make_host("stores");
     let tracer = start(&host, &[]);
     let json = r#"{"metadata":{"plan":"pro","password":"x"},"outputs":[1]}"#;
-    let id = enrich_session(tracer, None, json.into(), 0.0);
+    let id = enrich_session(tracer, None, json.into(), 0.0, true);
     assert_eq!(text(&outcome(&host, id).await, "status"), "delivered");
     assert_eq!(host.requests().length(), 1, "start and enrichment are one request");
     let request = host.requests().get(0);
@@ -121,7 +121,7 @@ async fn an_enrichment_travels_with_the_start_and_its_outcome_comes_back() {
 async fn what_is_given_to_fetch_is_a_request_to_the_platform_too() {
     let host = make_host("stores");
     let tracer = start(&host, &[]);
-    outcome(&host, enrich_session(tracer, None, r#"{"metrics":{"a":1}}"#.into(), 0.0)).await;
+    outcome(&host, enrich_session(tracer, None, r#"{"metrics":{"a":1}}"#.into(), 0.0, true)).await;
     let given = host.requests().get(1);
     let request = web_sys::Request::new_with_str_and_init(
         &text(&given, "url"),
@@ -149,7 +149,7 @@ async fn no_fetch_leaves_a_call_without_its_outcome() {
     ] {
         let host = make_host(kind);
         let tracer = start(&host, &[("deadlineMs", 30.into()), ("timeoutMs", 20.into())]);
-        let id = enrich_session(tracer, None, r#"{"metadata":{"a":1}}"#.into(), 0.0);
+        let id = enrich_session(tracer, None, r#"{"metadata":{"a":1}}"#.into(), 0.0, true);
         let ended = outcome(&host, id).await;
         assert_eq!(text(&ended, "status"), "dropped", "{kind}");
         assert_eq!(text(&ended, "reason"), "retries_exhausted", "{kind}");
@@ -163,7 +163,7 @@ async fn a_status_counts_whatever_becomes_of_the_body() {
     for kind in ["givesPlainObject", "givesBodyThatFails", "givesTextThatThrows"] {
         let host = make_host(kind);
         let tracer = start(&host, &[]);
-        let id = enrich_session(tracer, None, r#"{"metadata":{"a":1}}"#.into(), 0.0);
+        let id = enrich_session(tracer, None, r#"{"metadata":{"a":1}}"#.into(), 0.0, true);
         assert_eq!(text(&outcome(&host, id).await, "status"), "delivered", "{kind}");
     }
 }
@@ -181,7 +181,7 @@ async fn totals_flush_close_and_release_do_what_they_say() {
     let last = host.requests().get(host.requests().length() - 1);
     assert_eq!(text(&get(&last, "init"), "body"), r#"{"metrics":{"tokens":7.0}}"#);
     outcome(&host, close(tracer, 1_000.0, 0.0)).await;
-    let late = enrich_session(tracer, None, "{}".into(), 0.0);
+    let late = enrich_session(tracer, None, "{}".into(), 0.0, true);
     assert_eq!(text(&outcome(&host, late).await, "reason"), "closed");
     release(tracer);
     assert_eq!(tracers(), 0.0);
@@ -194,14 +194,15 @@ async fn bad_arguments_are_told_of_and_never_throw() {
     let host = make_host("stores");
     let tracer = start(&host, &[]);
     for json in ["42", "not json", "{\"metadata\":3}", ""] {
-        let ended = outcome(&host, enrich_session(tracer, None, json.into(), 0.0)).await;
+        let ended = outcome(&host, enrich_session(tracer, None, json.into(), 0.0, true)).await;
         assert_eq!(text(&ended, "reason"), "invalid", "{json}");
     }
-    let nowhere = enrich_session(999.0, None, "{}".into(), 0.0);
+    let nowhere = enrich_session(999.0, None, "{}".into(), 0.0, true);
     assert_eq!(text(&outcome(&host, nowhere).await, "reason"), "closed");
     let odd = init_tracer(JsValue::from(7), 0.0);
     assert_eq!(get(&odd, "enabled"), JsValue::FALSE);
-    let nothing = enrich_session(get(&odd, "tracer").as_f64().unwrap(), None, "{}".into(), 0.0);
+    let nothing =
+        enrich_session(get(&odd, "tracer").as_f64().unwrap(), None, "{}".into(), 0.0, true);
     assert_eq!(text(&outcome(&host, nothing).await, "reason"), "disabled");
     assert!(host.lines().iter().any(|line| line.as_string().unwrap().contains("HH_API_KEY")));
 }

@@ -16,20 +16,24 @@ pub(super) struct Call {
     pub tracer: u64,
     pub scope: u64,
     pub now: Now,
+    /// Whether the caller named the tracer; else it was found in the context.
+    pub names_tracer: bool,
 }
 
 impl Registry {
     /// Enriches a session: the one named, else that of `tracer`; tracer 0 is the only open one.
-    /// `json` is the snapshot of the arguments. Returns the number under which the outcome is told.
+    /// Where the caller does not name the tracer, a session that another open tracer has is that
+    /// tracer's. `json` is the snapshot of the arguments. Returns the number under which the outcome is told.
     pub fn enrich(
         &mut self,
         tracer: u64,
         session_id: Option<&str>,
         json: String,
         scope: u64,
+        names_tracer: bool,
         now: Now,
     ) -> u64 {
-        let call = Call { id: self.number(), tracer, scope, now };
+        let call = Call { id: self.number(), tracer, scope, now, names_tracer };
         let session_id = session_id.and_then(SessionId::new);
         match self.of_a_tracer(call, session_id.is_some()) {
             Err(refused) => self.refuse(call, refused),
@@ -44,7 +48,7 @@ impl Registry {
 
     /// Adds to metrics of the tracer's session. `json` is an object of numbers.
     pub fn add_metrics(&mut self, tracer: u64, json: &str, scope: u64, now: Now) -> u64 {
-        let call = Call { id: self.number(), tracer, scope, now };
+        let call = Call { id: self.number(), tracer, scope, now, names_tracer: true };
         match self.of_a_tracer(call, false) {
             Err(refused) => self.refuse(call, refused),
             Ok(call) => {
@@ -64,14 +68,14 @@ impl Registry {
     ) -> Result<(), Refused> {
         let enrichment = self.read(call.tracer, json)?;
         let outbox = self
-            .outbox_for(call.tracer, session_id)
+            .outbox_for(call, session_id)
             .map_err(|refused| Refused { enrichment: enrichment.clone(), ..refused })?;
         self.accept(call, outbox, enrichment, None)
     }
 
     fn try_add_metrics(&mut self, call: Call, json: &str) -> Result<(), Refused> {
         let tracer = call.tracer;
-        let outbox = self.outbox_for(tracer, None)?;
+        let outbox = self.outbox_for(call, None)?;
         let given = members(json).unwrap_or_default();
         let mut increments = Vec::with_capacity(given.len());
         for (key, value) in given {
@@ -156,9 +160,17 @@ impl Registry {
     }
 
     /// The outbox of the session named, else of the tracer's own.
-    fn outbox_for(&mut self, id: u64, session_id: Option<SessionId>) -> Result<u64, Refused> {
+    fn outbox_for(&mut self, call: Call, session_id: Option<SessionId>) -> Result<u64, Refused> {
         let refused = |reason, message: &str| Err(Refused::new(reason, message));
-        let Some(tracer) = self.tracers.get(id).filter(|tracer| !tracer.is_closing) else {
+        let own_id = self.tracers.get(call.tracer).map(|tracer| &tracer.session_id);
+        if !call.names_tracer
+            && let Some(session_id) = &session_id
+            && own_id != Some(session_id)
+            && let Some(outbox) = self.outbox_of_an_open_tracer(session_id)
+        {
+            return Ok(outbox);
+        }
+        let Some(tracer) = self.tracers.get(call.tracer).filter(|tracer| !tracer.is_closing) else {
             return refused(
                 Reason::Closed,
                 "the tracer is closed: call initTracer() for a new one",
@@ -180,7 +192,7 @@ impl Registry {
     }
 
     pub(super) fn part(&self, call: Call, kind: Kind, enrichment: Enrichment) -> Part {
-        let Call { id, tracer, scope, now } = call;
+        let Call { id, tracer, scope, now, .. } = call;
         let deadline_ms = self.tracers.get(tracer).map_or(0, |tracer| tracer.settings.deadline_ms);
         Part {
             id,
@@ -235,7 +247,9 @@ impl Registry {
             if is_touch {
                 outbox.touch();
             }
-            if let Some(settings) = settings {
+            if let Some(settings) = settings
+                && settings.destination.as_ref() == Some(&outbox.destination)
+            {
                 outbox.settings = settings;
             }
             match increments {

@@ -57,6 +57,8 @@ pub struct Registry {
     /// Sessions that the backend has under another id than they are named by, and that id; by
     /// destination, for when the session is named again after all of its tracers are gone.
     renamed: VecDeque<(Box<str>, SessionId)>,
+    /// Outboxes with a start that was not looked at yet.
+    fresh: Vec<u64>,
     /// Outboxes with something to send or on its way.
     busy: Vec<u64>,
     timers: Timers,
@@ -86,6 +88,7 @@ impl Registry {
             destination_ids: HashMap::new(),
             outbox_ids: HashMap::new(),
             renamed: VecDeque::new(),
+            fresh: Vec::new(),
             busy: Vec::new(),
             timers: Timers::default(),
             waits: Vec::new(),

@@ -55,18 +55,27 @@ impl Registry {
         id
     }
 
+    /// The outbox of a session that some open tracer has, whichever its key and server.
+    pub(super) fn outbox_of_an_open_tracer(&self, session_id: &SessionId) -> Option<u64> {
+        self.destinations.iter().find_map(|(destination, _)| {
+            let id = *self.outbox_ids.get(&outbox_name(destination, session_id))?;
+            self.outboxes.get(id).filter(|outbox| outbox.holders > 0).map(|_| id)
+        })
+    }
+
     fn intern(&mut self, destination: &Rc<Destination>) -> u64 {
         if let Some(id) = self.destination_ids.get(&destination.identity) {
             return *id;
         }
-        let url = &destination.server;
-        let known = self.servers.iter().find(|(_, server)| server.url == *url).map(|(id, _)| id);
+        let Destination { server: url, transport, .. } = &**destination;
+        let is_it = |server: &Server| server.url == *url && server.transport == *transport;
+        let known = self.servers.iter().find(|(_, server)| is_it(server)).map(|(id, _)| id);
         let server = known.unwrap_or_else(|| {
             let idle = self.servers.iter().find(|(_, server)| server.destinations == 0);
             if let (Some((idle, _)), true) = (idle, self.servers.len() >= REMEMBERED_SERVERS) {
                 self.servers.remove(idle);
             }
-            self.servers.insert(Server::new(url.clone()))
+            self.servers.insert(Server::new(url.clone(), *transport))
         });
         if let Some(server) = self.servers.get_mut(server) {
             server.destinations += 1;
@@ -118,9 +127,11 @@ impl Registry {
                 outbox.in_line = true;
                 server.ready.push_back(id);
             }
-            // Whoever waits for a failing server waits no longer than to its deadline.
-            if server.is_failing() { outbox.first_deadline() } else { None }
+            // Whoever waits for its turn waits no longer than to its deadline.
+            outbox.first_deadline().filter(|deadline| *deadline > now.mono_ms)
         };
+        // A start that nobody has looked at yet has no time.
+        let timer = timer.filter(|at| *at < u64::MAX);
         if let Some(at) = timer {
             outbox.timer = Some(at);
             self.timers.set(at, Timer::Outbox(id));

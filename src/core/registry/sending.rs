@@ -9,7 +9,6 @@ use crate::core::outbox::{Kind, Outbox, Part, Progress};
 use crate::core::outcome::{Output, Reason};
 use crate::core::policy::LEASE_GRACE_MS;
 use crate::core::retry::backoff_ms;
-use crate::core::server::Server;
 use crate::core::session::SessionId;
 use crate::core::time::Now;
 use crate::core::timers::Timer;
@@ -28,6 +27,9 @@ pub(super) struct Flight {
 impl Registry {
     /// What is to be done next, in `scope`; nothing where all is done for now.
     pub fn poll(&mut self, scope: u64, now: Now) -> Option<Output> {
+        for outbox in std::mem::take(&mut self.fresh) {
+            self.change(outbox, now, |outbox| outbox.let_start_wait(now));
+        }
         self.fire_timers(now);
         if let Some(output) = self.outputs.pop_front() {
             return Some(output);
@@ -69,11 +71,12 @@ impl Registry {
         else {
             return;
         };
-        let is_failing = self.servers.get(outbox.server).is_some_and(Server::is_failing);
-        if outbox.in_line && is_failing {
+        // Where there is room it goes now: a program that was busy past the deadline has its try.
+        let has_room = self.servers.get(outbox.server).is_some_and(|server| server.has_room(now));
+        if outbox.in_line && !has_room {
             let session_id = outbox.id().clone();
             let expired = self.change(id, now, |outbox| outbox.expire(now));
-            self.exhausted(expired, &session_id, "the server is failing", now);
+            self.exhausted(expired, &session_id, "the server is failing or busy", now);
         } else {
             self.schedule(id, now);
         }
@@ -177,6 +180,7 @@ impl Registry {
                 self.change(flight.outbox, now, Outbox::try_other_route);
             }
             Verdict::Retry { after_ms, why } => {
+                let why = outbox.destination.without_key(&why);
                 let wait =
                     after_ms.unwrap_or_else(|| backoff_ms(outbox.failures + 1, &mut self.random));
                 let retry_at = now.mono_ms.saturating_add(wait);
@@ -243,6 +247,7 @@ impl Registry {
         };
         let session_id: Rc<str> = outbox.id().as_str().into();
         let message = refusal.message(&outbox.destination.server);
+        let message = outbox.destination.without_key(&message);
         if let (Refusal::NoHoneyHive { .. }, Some(server)) =
             (refusal, self.servers.get_mut(flight.server))
         {
@@ -250,7 +255,9 @@ impl Registry {
         }
         let to_blame = refusal.may_be_one_of_many();
         let parts = self.change(flight.outbox, now, |outbox| outbox.refused(to_blame));
-        for part in parts.iter().filter(|part| part.kind == Kind::Start) {
+        // With an enrichment in it, its drop says the same.
+        let is_alone = parts.iter().all(|part| part.kind != Kind::Enrichment);
+        for part in parts.iter().filter(|part| is_alone && part.kind == Kind::Start) {
             self.log(
                 part.tracer,
                 Line::error(["the session could not be started: ", &message].concat()),

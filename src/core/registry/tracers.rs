@@ -93,12 +93,13 @@ impl Registry {
             self.log(tracer, Line::warn(why));
             Enrichment::default()
         });
-        let call = Call { id: self.number(), tracer, scope, now };
+        let call = Call { id: self.number(), tracer, scope, now, names_tracer: true };
         let part = self.part(call, Kind::Start, enrichment);
         self.change(outbox, now, |outbox| {
-            outbox.start_with(start, now);
+            outbox.start_with(start);
             outbox.accept(part);
         });
+        self.fresh.push(outbox);
         if let Some(tracer) = self.tracers.get_mut(tracer) {
             tracer.starting += 1;
         }

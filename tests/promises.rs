@@ -1,0 +1,479 @@
+//! What the core promises, one by one, with a network made of plain facts.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+use honeyhive_edge::core::options::{Given, Options};
+use honeyhive_edge::core::outcome::{Outcome, Output, Reason, TracerInfo};
+use honeyhive_edge::core::registry::Registry;
+use honeyhive_edge::core::time::Now;
+use honeyhive_edge::core::wire::{Answer, Request};
+use serde_json::{Value, json};
+
+const SERVER: &str = "https://hive.example";
+
+/// A core, the time, and what was sent, settled and said.
+struct Bench {
+    registry: Registry,
+    now: Now,
+    answer: fn(&Request) -> Answer,
+    requests: Vec<Request>,
+    on_the_way: Vec<(u64, u64, Answer)>,
+    settled: Vec<(u64, Outcome)>,
+    drops: Vec<Value>,
+    lines: Vec<String>,
+}
+
+fn status(status: u16, body: &str) -> Answer {
+    Answer::Http { status, retry_after: None, body: body.into() }
+}
+
+impl Bench {
+    fn new(answer: fn(&Request) -> Answer) -> Bench {
+        Bench {
+            registry: Registry::new(1),
+            now: Now { mono_ms: 1_000, unix_ms: 1_700_000_000_000 },
+            answer,
+            requests: Vec::new(),
+            on_the_way: Vec::new(),
+            settled: Vec::new(),
+            drops: Vec::new(),
+            lines: Vec::new(),
+        }
+    }
+
+    fn init(&mut self, more: Value) -> TracerInfo {
+        let mut options = json!({"apiKey": "sekret", "serverUrl": SERVER, "onDrop": true});
+        options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let given: Given = serde_json::from_value(options).unwrap();
+        self.registry.init(&Options::of(given), 0, self.now)
+    }
+
+    fn enrich(&mut self, tracer: u64, session: Option<&str>, fields: Value) -> u64 {
+        self.registry.enrich(tracer, session, fields.to_string(), 0, tracer != 0, self.now)
+    }
+
+    /// Does what the core wants, each request answered 5 ms later, for `ms`.
+    fn run(&mut self, ms: u64) {
+        let end = self.now.mono_ms + ms;
+        loop {
+            while let Some(output) = self.registry.poll(0, self.now) {
+                match output {
+                    Output::Send { flight, request, .. } => {
+                        let answer = (self.answer)(&request);
+                        self.on_the_way.push((self.now.mono_ms + 5, flight, answer));
+                        self.requests.push(request);
+                    }
+                    Output::Settled { ids, outcome } => {
+                        self.settled.extend(ids.into_iter().map(|id| (id, outcome.clone())));
+                    }
+                    Output::Dropped { json, .. } => {
+                        self.drops.push(serde_json::from_str(&json).unwrap());
+                    }
+                    Output::Log(line) => self.lines.push(line.message),
+                    Output::Adopted { .. } | Output::Idle { .. } => {}
+                }
+            }
+            let next =
+                self.on_the_way.iter().map(|(at, ..)| *at).chain(self.registry.wake_at()).min();
+            let Some(next) = next.filter(|next| *next <= end) else { break };
+            self.wait(next.saturating_sub(self.now.mono_ms));
+            while let Some(place) =
+                self.on_the_way.iter().position(|(at, ..)| *at <= self.now.mono_ms)
+            {
+                let (_, flight, answer) = self.on_the_way.remove(place);
+                self.registry.answered(flight, &answer, self.now);
+            }
+        }
+        self.wait(end - self.now.mono_ms);
+    }
+
+    fn wait(&mut self, ms: u64) {
+        self.now.mono_ms += ms;
+        self.now.unix_ms += ms;
+    }
+
+    fn end_of(&self, id: u64) -> Option<&Outcome> {
+        self.settled.iter().find(|(settled, _)| *settled == id).map(|(_, outcome)| outcome)
+    }
+
+    fn reason_of(&self, id: u64) -> Option<Reason> {
+        match self.end_of(id)? {
+            Outcome::Dropped { reason, .. } => Some(*reason),
+            _ => None,
+        }
+    }
+
+    fn is_delivered(&self, id: u64) -> bool {
+        matches!(self.end_of(id), Some(Outcome::Delivered { .. }))
+    }
+
+    fn body(&self, request: usize) -> Value {
+        serde_json::from_str(&self.requests[request].body).unwrap()
+    }
+}
+
+fn stores(_: &Request) -> Answer {
+    status(200, "{}")
+}
+
+#[test]
+fn a_thousand_updates_in_one_burst_are_at_most_two_requests() {
+    let mut bench = Bench::new(stores);
+    let tracer = bench.init(json!({})).tracer;
+    let ids: Vec<u64> = (0..1_000)
+        .map(|n| bench.enrich(tracer, None, json!({"metadata": {"n": n}, "metrics": {"m": n}})))
+        .collect();
+    bench.run(1_000);
+    assert!(ids.iter().all(|id| bench.is_delivered(*id)));
+    assert_eq!(bench.requests.len(), 2);
+    assert_eq!(bench.body(1)["metrics"]["m"], 999);
+}
+
+#[test]
+fn a_thousand_updates_a_millisecond_apart_are_at_most_ten_requests() {
+    let mut bench = Bench::new(stores);
+    let tracer = bench.init(json!({})).tracer;
+    for n in 0..1_000 {
+        bench.enrich(tracer, None, json!({"metadata": {"n": n}}));
+        bench.run(1);
+    }
+    bench.run(1_000);
+    assert_eq!(bench.settled.len(), 1_000);
+    assert!(bench.requests.len() <= 10, "{}", bench.requests.len());
+}
+
+#[test]
+fn a_thousand_increments_come_to_the_exact_sum() {
+    let mut bench = Bench::new(stores);
+    let tracer = bench.init(json!({})).tracer;
+    for _ in 0..1_000 {
+        bench.registry.add_metrics(tracer, r#"{"cost":0.1,"tokens":3}"#, 0, bench.now);
+        bench.run(1);
+    }
+    bench.run(1_000);
+    let last = bench.body(bench.requests.len() - 1);
+    assert_eq!(last["metrics"], json!({"cost": 100.0, "tokens": 3000.0}));
+}
+
+#[test]
+fn increments_add_to_what_was_set_and_not_what_was_refused() {
+    let mut bench = Bench::new(stores);
+    let tracer = bench.init(json!({"maxQueueBytes": 1_000})).tracer;
+    bench.enrich(tracer, None, json!({"metrics": {"tokens": 5}}));
+    let big = json!({"metadata": {"a": "x".repeat(600)}});
+    bench.enrich(tracer, None, big);
+    let refused = bench.registry.add_metrics(tracer, r#"{"tokens":100}"#, 0, bench.now);
+    bench.run(1_000);
+    assert_eq!(bench.reason_of(refused), Some(Reason::QueueFull));
+    bench.registry.add_metrics(tracer, r#"{"tokens":2}"#, 0, bench.now);
+    bench.run(1_000);
+    let last = bench.body(bench.requests.len() - 1);
+    assert_eq!(last["metrics"], json!({"tokens": 7.0}));
+}
+
+#[test]
+fn inputs_before_the_start_go_into_it_and_later_ones_into_metadata() {
+    let mut bench = Bench::new(stores);
+    let tracer = bench.init(json!({"start": r#"{"inputs":{"q":"hi"}}"#})).tracer;
+    bench.enrich(tracer, None, json!({"inputs": {"lang": "en"}}));
+    bench.run(500);
+    bench.enrich(tracer, None, json!({"inputs": {"late": true}}));
+    bench.run(500);
+    assert_eq!(bench.body(0)["inputs"], json!({"q": "hi", "lang": "en"}));
+    assert_eq!(bench.body(1), json!({"metadata": {"inputs": {"late": true}}}));
+}
+
+#[test]
+fn a_server_without_v1_is_spoken_to_by_its_legacy_routes_from_then_on() {
+    let mut bench =
+        Bench::new(|request| status(if request.url.contains("/v1/") { 404 } else { 200 }, "{}"));
+    let tracer = bench.init(json!({"project": "p"})).tracer;
+    let first = bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    bench.run(500);
+    let touch = bench.enrich(tracer, Some("another"), json!({}));
+    bench.run(500);
+    assert!(bench.is_delivered(first) && bench.is_delivered(touch));
+    let urls: Vec<&str> =
+        bench.requests.iter().map(|request| &request.url[SERVER.len()..]).collect();
+    assert_eq!(urls, ["/v1/sessions", "/session/start", "/events"]);
+    assert_eq!(bench.body(1)["session"]["project"], "p");
+    assert_eq!(bench.body(2), json!({"event_id": "another"}), "the touch is an update by id");
+}
+
+#[test]
+fn a_server_that_is_no_honeyhive_is_named_once_with_what_to_set() {
+    for answer in [(|_| status(404, "nope")) as fn(&Request) -> Answer, |_| status(200, "<html>")] {
+        let mut bench = Bench::new(answer);
+        let tracer = bench.init(json!({})).tracer;
+        let ids: Vec<u64> = (0..3)
+            .map(|n| {
+                let id = bench.enrich(tracer, None, json!({"metadata": {"n": n}}));
+                bench.run(500);
+                id
+            })
+            .collect();
+        assert!(ids.iter().all(|id| bench.reason_of(*id) == Some(Reason::Rejected)));
+        let about = |line: &&String| line.contains(SERVER) && line.contains("HH_API_URL");
+        let dropped = |line: &&String| line.starts_with("an enrichment was dropped");
+        assert_eq!(
+            bench.lines.iter().filter(about).filter(dropped).count(),
+            1,
+            "{:?}",
+            bench.lines
+        );
+        assert_eq!(bench.drops.len(), 3);
+    }
+}
+
+#[test]
+fn a_refused_key_is_one_request_and_one_clear_line() {
+    let mut bench = Bench::new(|_| status(401, r#"{"message":"sekret is no key"}"#));
+    let tracer = bench.init(json!({})).tracer;
+    let id = bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    bench.run(60_000);
+    assert_eq!(bench.reason_of(id), Some(Reason::Rejected));
+    assert_eq!(bench.requests.len(), 1);
+    assert!(bench.lines.iter().any(|line| line.contains("HH_API_KEY")), "{:?}", bench.lines);
+}
+
+#[test]
+fn the_key_is_in_no_message_whatever_the_network_says() {
+    fn tells(request: &Request) -> Answer {
+        if request.body.contains("refuse") {
+            status(400, r#"{"message":"header Bearer sekret"}"#)
+        } else {
+            Answer::None { why: "invalid header Bearer sekret".into() }
+        }
+    }
+    let mut bench = Bench::new(tells);
+    let tracer = bench.init(json!({"deadlineMs": 500, "logLevel": "debug"})).tracer;
+    bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    bench.run(2_000);
+    bench.enrich(tracer, None, json!({"metadata": {"refuse": 1}}));
+    bench.run(60_000);
+    assert_eq!(bench.settled.len(), 2);
+    let said = format!("{:?} {:?} {:?}", bench.settled, bench.lines, bench.drops);
+    assert!(said.contains("[Redacted]") && !said.contains("sekret"), "{said}");
+}
+
+#[test]
+fn one_bad_enrichment_of_many_costs_only_itself() {
+    let mut bench =
+        Bench::new(|request| status(if request.body.contains("poison") { 422 } else { 200 }, "{}"));
+    let tracer = bench.init(json!({})).tracer;
+    let good: Vec<u64> =
+        (0..20).map(|n| bench.enrich(tracer, None, json!({"metadata": {"n": n}}))).collect();
+    let bad = bench.enrich(tracer, None, json!({"metadata": {"n": "poison"}}));
+    let after = bench.enrich(tracer, None, json!({"metadata": {"m": 1}}));
+    bench.run(5_000);
+    assert!(good.iter().all(|id| bench.is_delivered(*id)) && bench.is_delivered(after));
+    assert_eq!(bench.reason_of(bad), Some(Reason::Rejected));
+    let stored = bench.requests.iter().filter(|request| !request.body.contains("poison"));
+    let values = stored.filter_map(|request| {
+        serde_json::from_str::<Value>(&request.body).ok()?["metadata"].get("n").cloned()
+    });
+    assert_eq!(
+        values.collect::<Vec<_>>().last(),
+        Some(&json!(19)),
+        "the last good value is the one that stays"
+    );
+}
+
+#[test]
+fn too_much_is_refused_at_the_door_and_what_was_accepted_stays() {
+    let mut bench = Bench::new(stores);
+    let tracer = bench.init(json!({"maxQueueBytes": 10_000})).tracer;
+    let fits = bench.enrich(tracer, None, json!({"metadata": {"a": "x".repeat(8_000)}}));
+    let full = bench.enrich(tracer, None, json!({"metadata": {"b": "x".repeat(8_000)}}));
+    let large = bench.enrich(tracer, None, json!({"metadata": {"c": "x".repeat(5_000_000)}}));
+    assert!(bench.registry.held() <= 10_000);
+    bench.run(1_000);
+    assert!(bench.is_delivered(fits));
+    assert_eq!(bench.reason_of(full), Some(Reason::QueueFull));
+    assert_eq!(bench.reason_of(large), Some(Reason::TooLarge));
+}
+
+#[test]
+fn what_would_pass_five_megabytes_goes_in_parts_in_order() {
+    let mut bench = Bench::new(stores);
+    let tracer = bench.init(json!({"maxQueueBytes": 100_000_000})).tracer;
+    for n in 0..4 {
+        let fields = json!({"metadata": {"n": n, format!("k{n}"): "x".repeat(2_000_000)}});
+        bench.enrich(tracer, None, fields);
+    }
+    bench.run(5_000);
+    assert_eq!(bench.settled.len(), 4);
+    assert!(bench.requests.iter().all(|request| request.body.len() <= 5_000_000));
+    assert_eq!(bench.body(bench.requests.len() - 1)["metadata"]["n"], 3);
+}
+
+#[test]
+fn a_bare_call_reaches_the_only_session_and_none_where_several_could_be_meant() {
+    let mut bench = Bench::new(stores);
+    let nobody = bench.enrich(0, None, json!({"metadata": {"a": 1}}));
+    let first = bench.init(json!({}));
+    let only = bench.enrich(0, None, json!({"metadata": {"a": 1}}));
+    bench.run(500);
+    bench.init(json!({}));
+    let several = bench.enrich(0, None, json!({"metadata": {"a": 1}}));
+    let named = bench.enrich(0, Some(&first.session_id), json!({"metadata": {"a": 2}}));
+    bench.init(json!({"apiKey": "another"}));
+    let whose = bench.enrich(0, Some(&first.session_id), json!({"metadata": {"a": 3}}));
+    bench.run(500);
+    assert_eq!(bench.reason_of(nobody), Some(Reason::NoSession));
+    assert!(bench.is_delivered(only));
+    assert_eq!(bench.reason_of(several), Some(Reason::NoSession));
+    assert!(bench.is_delivered(named), "one key and server: no doubt whose session it is");
+    assert_eq!(bench.reason_of(whose), Some(Reason::NoSession));
+}
+
+#[test]
+fn a_session_named_by_no_uuid_is_reached_by_either_name() {
+    let mut bench = Bench::new(|_| status(200, r#"{"session_id":"its-own-id"}"#));
+    let tracer = bench.init(json!({"sessionId": "chat 7"})).tracer;
+    bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    bench.run(500);
+    let by_either = [
+        bench.enrich(tracer, None, json!({"metadata": {"a": 2}})),
+        bench.enrich(tracer, Some("chat 7"), json!({"metadata": {"a": 3}})),
+        bench.enrich(tracer, Some("its-own-id"), json!({"metadata": {"a": 4}})),
+    ];
+    bench.run(500);
+    let reached = Outcome::Delivered { session_id: "its-own-id".into() };
+    assert!(by_either.iter().all(|id| bench.end_of(*id) == Some(&reached)));
+    assert_eq!(bench.requests.len(), 2);
+    assert!(bench.requests[1].url.ends_with("/v1/events/its-own-id"));
+    assert_eq!(bench.body(1), json!({"metadata": {"a": 4}}));
+}
+
+#[test]
+fn a_failed_start_does_not_leave_its_session_unstarted() {
+    let mut bench = Bench::new(|request| {
+        status(if request.body.contains("\"late\"") { 200 } else { 503 }, "{}")
+    });
+    let tracer = bench.init(json!({"deadlineMs": 1_000, "start": r#"{"inputs":{"q":1}}"#})).tracer;
+    let lost = bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    bench.run(20_000);
+    assert_eq!(bench.reason_of(lost), Some(Reason::RetriesExhausted));
+    let kept = bench.enrich(tracer, None, json!({"metadata": {"late": 1}}));
+    bench.run(20_000);
+    assert!(bench.is_delivered(kept));
+    let stored = bench.requests.iter().find(|request| request.body.contains("\"late\"")).unwrap();
+    assert!(stored.url.ends_with("/v1/sessions") && stored.body.contains(r#""inputs":{"q":1}"#));
+}
+
+#[test]
+fn while_a_server_is_down_one_session_probes_and_all_go_on_when_it_is_back() {
+    let mut bench = Bench::new(|_| status(503, ""));
+    let ids: Vec<u64> = (0..200)
+        .map(|_| {
+            let tracer = bench.init(json!({"deadlineMs": 100_000})).tracer;
+            bench.enrich(tracer, None, json!({"metadata": {"a": 1}}))
+        })
+        .collect();
+    bench.run(10_000);
+    assert!(
+        bench.requests.len() < 60,
+        "{} requests at a server that is down",
+        bench.requests.len()
+    );
+    bench.answer = stores;
+    bench.run(10_000);
+    assert!(ids.iter().all(|id| bench.is_delivered(*id)));
+}
+
+#[test]
+fn what_nobody_holds_is_let_go() {
+    let mut bench = Bench::new(stores);
+    for _ in 0..1_000 {
+        let tracer = bench.init(json!({})).tracer;
+        bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+        bench.registry.release(tracer, bench.now);
+    }
+    bench.run(2_000);
+    assert_eq!(bench.settled.len(), 1_000);
+    assert_eq!(bench.registry.tracers(), 0);
+    assert_eq!(bench.registry.outboxes(), 0);
+    assert_eq!(bench.registry.held(), 0);
+}
+
+#[test]
+fn a_flush_waits_for_what_came_before_it_and_for_nothing_else() {
+    let mut bench = Bench::new(stores);
+    let tracer = bench.init(json!({"mergeWindowMs": 60_000})).tracer;
+    bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    bench.run(100);
+    let before = bench.enrich(tracer, None, json!({"metadata": {"a": 2}}));
+    let flush = bench.registry.flush(tracer, 10_000, 0, bench.now);
+    bench.run(6);
+    let after = bench.enrich(tracer, None, json!({"metadata": {"a": 3}}));
+    bench.run(100);
+    assert!(bench.is_delivered(before));
+    assert!(matches!(bench.end_of(flush), Some(Outcome::Flushed(counts)) if counts.delivered == 2));
+    assert_eq!(bench.end_of(after), None, "it waits for its window");
+    let close = bench.registry.close(tracer, 10_000, 0, bench.now);
+    bench.run(100);
+    assert!(matches!(bench.end_of(close), Some(Outcome::Flushed(counts)) if counts.pending == 0));
+    let late = bench.enrich(tracer, None, json!({"metadata": {"a": 4}}));
+    bench.run(100);
+    assert_eq!(bench.reason_of(late), Some(Reason::Closed));
+    assert_eq!(bench.drops.len(), 1, "and onDrop hears of it");
+}
+
+#[test]
+fn every_enrichment_ends_by_its_deadline_however_long_the_line_is() {
+    let mut bench = Bench::new(|_| Answer::None { why: "refused".into() });
+    let ids: Vec<u64> = (0..100)
+        .map(|_| {
+            let tracer = bench.init(json!({"deadlineMs": 500})).tracer;
+            bench.enrich(tracer, None, json!({"metadata": {"a": 1}}))
+        })
+        .collect();
+    bench.run(700);
+    assert!(ids.iter().all(|id| bench.reason_of(*id) == Some(Reason::RetriesExhausted)));
+}
+
+#[test]
+fn one_tracers_broken_fetch_holds_up_no_other() {
+    fn breaks(request: &Request) -> Answer {
+        match request.body.contains("broken") {
+            true => Answer::None { why: "no fetch".into() },
+            false => status(200, "{}"),
+        }
+    }
+    let mut bench = Bench::new(breaks);
+    for _ in 0..30 {
+        let broken = bench.init(json!({"transport": 1})).tracer;
+        bench.enrich(broken, None, json!({"metadata": {"broken": 1}}));
+    }
+    bench.run(1_000);
+    let sound = bench.init(json!({})).tracer;
+    let id = bench.enrich(sound, None, json!({"metadata": {"a": 1}}));
+    bench.run(20);
+    assert!(bench.is_delivered(id));
+}
+
+#[test]
+fn a_session_that_an_open_tracer_has_is_reached_by_that_tracers_key() {
+    let mut bench = Bench::new(stores);
+    let left = bench.init(json!({"apiKey": "left"}));
+    let right = bench.init(json!({"apiKey": "right"}));
+    bench.run(500);
+    let json = json!({"metadata": {"a": 1}}).to_string();
+    let found = bench.registry.enrich(
+        right.tracer,
+        Some(&left.session_id),
+        json.clone(),
+        0,
+        false,
+        bench.now,
+    );
+    bench.run(500);
+    let key = |request: &Request| request.headers[0].1.clone();
+    assert!(bench.is_delivered(found));
+    assert_eq!(key(&bench.requests[2]), "Bearer left");
+    // Who names the tracer means its key.
+    bench.registry.enrich(right.tracer, Some(&left.session_id), json, 0, true, bench.now);
+    bench.run(500);
+    assert_eq!(key(&bench.requests[3]), "Bearer right");
+}
