@@ -1,0 +1,103 @@
+// Turns wasm-bindgen's glue (`--target web`) into a module that exports `createCore`, which makes as many
+// instances as are asked for; see CreateCore in pkg-template/src/core.d.ts.
+//
+// The glue as it comes holds one instance for the life of the module, fetches its wasm itself, and lets a
+// trap out as an exception wherever it happens: in a call, a microtask, a timer. The face does its own
+// loading, needs a fresh instance when one has died, and may let no exception out. wasm-bindgen's version
+// is pinned, and every pattern that is rewritten here must be there: glue of another shape is an error.
+
+/** What the Rust core exports, as the face calls it. */
+const EXPORTS = [
+  "connect",
+  "initTracer",
+  "enrichSession",
+  "addMetrics",
+  "flush",
+  "close",
+  "release",
+  "tracers",
+];
+
+/**
+ * @param {string} glue
+ * @returns {string} the source of an ES module
+ */
+export function coreFactory(glue) {
+  const loading = glue.search(/^async function __wbg_load\(/m);
+  must(loading > 0, "no __wbg_load to cut at");
+  must(
+    /^export \{ initSync, __wbg_init as default \};\s*$/m.test(glue.slice(loading)),
+    "another ending",
+  );
+  let body = glue.slice(0, loading).replace(/^\/\* @ts-self-types=.*\n/, "");
+  must(body.includes("function __wbg_get_imports()"), "no __wbg_get_imports");
+  must(body.includes("function __wbg_finalize_init(instance, module) {"), "no finalize_init");
+  must(!/import\.meta|(?<![.\w])fetch\(/.test(body), "it loads something itself");
+  must(!/^import\b/m.test(body), "it imports something");
+
+  const exported = [...body.matchAll(/^export function (\w+)/gm)].map((match) => match[1]);
+  for (const name of EXPORTS) must(exported.includes(name), `the core exports no ${name}`);
+  body = body.replace(/^export /gm, "");
+
+  // A closure of the core's, called by the runtime.
+  const closures = count(body, /^function make(?:Mut)?Closure\(/gm);
+  const calls = "return f(a, state.b, ...args);";
+  must(count(body, calls) === closures, "closures of another shape");
+  body = body.replaceAll(calls, "return guard(f)(a, state.b, ...args);");
+
+  // TextEncoder beats copying character by character from some dozens of characters on.
+  const copying = "if (realloc === undefined) {";
+  must(count(body, copying) === 1, "strings are passed in another way");
+  body = body.replace(copying, "if (realloc === undefined || arg.length > 64) {");
+
+  return `
+export function createCore(onTrap) {
+  let dead = false;
+  // Any exception out of the instance is its end: its memory is in no state to go on with.
+  const guard = (f) => (...args) => {
+    if (dead) return undefined;
+    try {
+      return f(...args);
+    } catch (error) {
+      if (!dead) {
+        dead = true;
+        onTrap(error);
+      }
+      return undefined;
+    }
+  };
+
+${body}
+  return {
+    imports: __wbg_get_imports(),
+    start(instance) {
+      const exports = {};
+      for (const [name, value] of Object.entries(instance.exports)) {
+        exports[name] = typeof value === "function" ? guard(value) : value;
+      }
+      __wbg_finalize_init({ exports }, undefined);
+      if (dead) throw new Error("the core did not start");
+      return { ${EXPORTS.map((name) => `${name}: guard(${name})`).join(", ")} };
+    },
+  };
+}
+`;
+}
+
+/**
+ * @param {string} text
+ * @param {string | RegExp} pattern
+ */
+function count(text, pattern) {
+  return typeof pattern === "string"
+    ? text.split(pattern).length - 1
+    : (text.match(pattern)?.length ?? 0);
+}
+
+/**
+ * @param {boolean} condition
+ * @param {string} message
+ */
+function must(condition, message) {
+  if (!condition) throw new Error(`wasm-bindgen's glue is not as expected: ${message}`);
+}

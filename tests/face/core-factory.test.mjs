@@ -1,0 +1,160 @@
+// What the build makes of wasm-bindgen's glue, with glue of that shape around a few bytes of real
+// WebAssembly: fresh instances, no exception out of any, and an error for glue that is not as expected.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { coreFactory } from "../../scripts/core-factory.mjs";
+
+/**
+ * (module (memory (export "memory") 1)
+ *   (global $calls (mut i32) (i32.const 0))
+ *   (func (export "__wbindgen_start"))
+ *   (func (export "count") (result i32) calls += 1, calls)
+ *   (func (export "boom") unreachable))
+ */
+const WASM = Uint8Array.of(
+  ...Buffer.from("\0asm\x01\0\0\0", "latin1"),
+  ...section(1, "02 60 00 00 60 00 01 7f"),
+  ...section(3, "03 00 01 00"),
+  ...section(5, "01 00 01"),
+  ...section(6, "01 7f 01 41 00 0b"),
+  ...section(
+    7,
+    `04 ${entry("memory", "02 00")} ${entry("__wbindgen_start", "00 00")}
+                 ${entry("count", "00 01")} ${entry("boom", "00 02")}`,
+  ),
+  ...section(10, "03 02 00 0b 0b 00 23 00 41 01 6a 24 00 23 00 0b 03 00 00 0b"),
+);
+
+/**
+ * @param {number} id
+ * @param {string} hex
+ */
+function section(id, hex) {
+  const bytes = Buffer.from(hex.replace(/\s/g, ""), "hex");
+  return [id, bytes.length, ...bytes];
+}
+
+/**
+ * @param {string} name
+ * @param {string} what kind and index, in hex
+ */
+function entry(name, what) {
+  return Buffer.from([name.length, ...Buffer.from(name)]).toString("hex") + what;
+}
+
+const GLUE = `/* @ts-self-types="./core.d.ts" */
+export function connect(host) { host.closure = makeMutClosure(1, 2, (a, b, x) => wasm.boom(a, b, x)); }
+export function initTracer() { return wasm.count(); }
+export function enrichSession() { const ret = wasm.boom(); return ret[0]; }
+export function addMetrics() { throw new Error("of the glue's own"); }
+export function flush() { return wasm.count(); }
+export function close() { return wasm.count(); }
+export function release() {}
+export function tracers() { return wasm.count(); }
+function __wbg_get_imports() {
+  return { __proto__: null };
+}
+function makeMutClosure(arg0, arg1, f) {
+    const state = { a: arg0, b: arg1, cnt: 1 };
+    const real = (...args) => {
+        const a = state.a;
+        try {
+            return f(a, state.b, ...args);
+        } finally {
+            state.a = a;
+        }
+    };
+    return real;
+}
+function passStringToWasm0(arg, malloc, realloc) {
+    if (realloc === undefined) {
+        return;
+    }
+}
+let wasmModule, wasm;
+function __wbg_finalize_init(instance, module) {
+    wasm = instance.exports;
+    wasmModule = module;
+    wasm.__wbindgen_start();
+    return wasm;
+}
+
+async function __wbg_load(module, imports) {
+    return fetch(new URL("core_bg.wasm", import.meta.url));
+}
+
+export { initSync, __wbg_init as default };
+`;
+
+/** @returns {Promise<{ createCore: (onTrap: (error: unknown) => void) => any }>} */
+function load() {
+  return import(`data:text/javascript,${encodeURIComponent(coreFactory(GLUE))}`);
+}
+
+async function running() {
+  const { createCore } = await load();
+  /** @type {unknown[]} */
+  const traps = [];
+  const { imports, start } = createCore((error) => traps.push(error));
+  const { instance } = await WebAssembly.instantiate(WASM, imports);
+  return { core: start(instance), traps };
+}
+
+test("each instance has a state of its own", async () => {
+  const [a, b] = [await running(), await running()];
+  assert.deepEqual([a.core.initTracer(), a.core.flush(), b.core.initTracer()], [1, 2, 1]);
+});
+
+test("a trap in a call is told once, and ends the instance", async () => {
+  const { core, traps } = await running();
+  assert.equal(core.enrichSession(), undefined);
+  assert.ok(traps[0] instanceof WebAssembly.RuntimeError);
+  assert.equal(core.enrichSession(), undefined);
+  assert.equal(core.initTracer(), undefined);
+  assert.equal(traps.length, 1);
+});
+
+test("a trap in a closure that the runtime calls is no exception there either", async () => {
+  const { core, traps } = await running();
+  const host = /** @type {any} */ ({});
+  core.connect(host);
+  assert.equal(host.closure(3), undefined);
+  assert.equal(host.closure(3), undefined);
+  assert.equal(traps.length, 1);
+  assert.equal(core.tracers(), undefined);
+});
+
+test("an exception of the glue's own counts as a trap", async () => {
+  const { core, traps } = await running();
+  assert.equal(core.addMetrics(), undefined);
+  assert.match(String(traps[0]), /of the glue's own/);
+});
+
+test("an instance that traps at its start is none", async () => {
+  const { createCore } = await load();
+  const { start } = createCore(() => {});
+  const boom = () => {
+    throw new WebAssembly.RuntimeError("unreachable");
+  };
+  assert.throws(() => start({ exports: { __wbindgen_start: boom } }), /did not start/);
+});
+
+test("glue of another shape is an error", () => {
+  for (const [pattern, message] of /** @type {[string | RegExp, RegExp][]} */ ([
+    ["async function __wbg_load", /__wbg_load/],
+    ["export { initSync, __wbg_init as default };", /ending/],
+    ["function __wbg_get_imports()", /get_imports/],
+    ["function __wbg_finalize_init(instance, module)", /finalize_init/],
+    ["export function flush", /exports no flush/],
+    ["return f(a, state.b, ...args);", /closures/],
+    ["if (realloc === undefined)", /strings/],
+  ])) {
+    assert.throws(() => coreFactory(GLUE.replace(pattern, "// ")), message);
+  }
+  assert.throws(() => coreFactory(`import x from "y";\n${GLUE}`), /imports/);
+  assert.throws(
+    () => coreFactory(GLUE.replace("let wasmModule", "fetch();\nlet wasmModule")),
+    /loads/,
+  );
+});
