@@ -157,7 +157,10 @@ export interface TracerOptions extends SessionOptions {
   persist?: boolean;
   /** Further request headers. */
   headers?: Record<string, string>;
-  /** Used instead of the global `fetch`: a service binding, a proxy agent, a test double. */
+  /**
+   * Used instead of the global `fetch`: a service binding, a proxy agent, a test double. A method needs its
+   * object: `(...given) => env.BACKEND.fetch(...given)`.
+   */
   fetch?: Fetch;
   /**
    * Keeps the runtime alive until all is delivered: `(promise) => ctx.waitUntil(promise)`. Found by itself

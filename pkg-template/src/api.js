@@ -62,6 +62,7 @@ export class Api {
     const session = this.#newSession(tracerSettings(options), false);
     await this.#open(session);
     try {
+      if (typeof fn !== "function") return fn;
       return await this.run(session, () => fn(this.#tracer(session)));
     } finally {
       const flushed = this.flush(session, undefined);
@@ -124,6 +125,7 @@ export class Api {
    * @returns {T}
    */
   run(session, fn) {
+    if (typeof fn !== "function") return fn;
     return this.#context.run(session, fn);
   }
 

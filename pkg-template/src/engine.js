@@ -6,7 +6,7 @@ import { disabledCore, plainInfo } from "./disabled-core.js";
 import { attempt, messageOf } from "./guard.js";
 import { environment, pageOrigin } from "./env.js";
 import { newSessionId } from "./ids.js";
-import { print, printFor } from "./log.js";
+import { print, printAt } from "./log.js";
 
 /** @import { Core, CoreOptions, Host, TracerInfo } from "./core.d.ts" */
 /** @import { Delivery, DropReason, FlushReport } from "../index.d.ts" */
@@ -159,7 +159,7 @@ export class Engine {
     this.#before.dropped++;
     if (reason !== "internal" && !this.#said.has(message)) {
       this.#said.add(message);
-      printFor(session, "warn", `an enrichment was dropped (${reason}): ${message}`);
+      printAt(session?.logLevel, "warn", `an enrichment was dropped (${reason}): ${message}`);
     }
     if (session) {
       session.counts.dropped++;

@@ -40,7 +40,9 @@ export function inlineOpener(createCore, base64) {
  * @returns {Promise<BufferSource>}
  */
 async function inflate(base64) {
-  const deflated = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+  const text = atob(base64);
+  const deflated = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) deflated[i] = text.charCodeAt(i);
   const zlib = /** @type {any} */ (globalThis).process?.getBuiltinModule?.("node:zlib");
   // Node's and Bun's own is there at once; their streams are loaded first.
   if (zlib) return zlib.inflateSync(deflated);

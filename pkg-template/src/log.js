@@ -1,4 +1,4 @@
-// The package's lines on the console. The core's own have passed `logLevel` already; the face's few pass here.
+// The package's lines on the console. The core's own have passed `logLevel` already; the face's few do it here.
 
 const LEVELS = ["silent", "error", "warn", "info", "debug"];
 
@@ -15,11 +15,11 @@ export function print(level, message) {
 }
 
 /**
- * @param {import("./session.js").Session | undefined} session whose `logLevel` counts
+ * @param {unknown} logLevel what the tracer was given for it
  * @param {"error" | "warn" | "info" | "debug"} level
  * @param {string} message
  */
-export function printFor(session, level, message) {
-  const given = LEVELS.indexOf(/** @type {string} */ (session?.settings.scalars.logLevel));
+export function printAt(logLevel, level, message) {
+  const given = LEVELS.indexOf(/** @type {string} */ (logLevel));
   if (LEVELS.indexOf(level) <= (given < 0 ? LEVELS.indexOf("warn") : given)) print(level, message);
 }

@@ -2,7 +2,7 @@
 // anything is queued, and fails closed. Masking by key names, and the default patterns, are the core's.
 
 import { attempt, read } from "./guard.js";
-import { print } from "./log.js";
+import { printAt } from "./log.js";
 import { snapshot } from "./snapshot.js";
 
 const MASK = "[Redacted]";
@@ -12,9 +12,10 @@ const MASK = "[Redacted]";
 /**
  * What `options.redact` comes to.
  * @param {any} redact
+ * @param {unknown} [logLevel]
  * @returns {{ redact: boolean, redactKeys: string[] | undefined, redactPatterns: boolean, redactor: Redactor | undefined }}
  */
-export function redaction(redact) {
+export function redaction(redact, logLevel) {
   if (redact === false || typeof redact === "function") {
     return {
       redact: false,
@@ -27,7 +28,8 @@ export function redaction(redact) {
   const given = read(redact, "patterns");
   const patterns = given && attempt(() => compile(given), undefined);
   if (given && !patterns) {
-    print(
+    printAt(
+      logLevel,
       "warn",
       "redact.patterns is no list of regular expressions: the default patterns are used",
     );

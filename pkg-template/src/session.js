@@ -3,7 +3,7 @@
 // core it is registered with. What users hold is the Tracer around it.
 
 import { messageOf } from "./guard.js";
-import { printFor } from "./log.js";
+import { printAt } from "./log.js";
 import { redactJson } from "./redact.js";
 
 let lastTransport = 0;
@@ -38,6 +38,10 @@ export class Session {
     this.newSessionId = undefined;
   }
 
+  get logLevel() {
+    return this.settings.scalars.logLevel;
+  }
+
   /**
    * @param {string} json
    * @param {string[]} [path]
@@ -56,7 +60,7 @@ export class Session {
     if (!onDrop) return;
     Promise.resolve()
       .then(() => onDrop(dropped()))
-      .catch((error) => printFor(this, "debug", `onDrop threw: ${messageOf(error)}`));
+      .catch((error) => printAt(this.logLevel, "debug", `onDrop threw: ${messageOf(error)}`));
   }
 }
 

@@ -42,9 +42,10 @@ const START_FIELDS = ["inputs", "metadata", "config", "userProperties"];
  * @returns {Settings}
  */
 export function tracerSettings(options) {
-  const masking = redaction(option(options, "redact"));
+  const plain = scalars(options, TRACER_SCALARS);
+  const masking = redaction(option(options, "redact"), plain.logLevel);
   return {
-    scalars: scalars(options, TRACER_SCALARS),
+    scalars: plain,
     headers: headerRecord(option(options, "headers")),
     redaction: masking,
     start: start(options, masking.redactor),
@@ -61,9 +62,11 @@ export function tracerSettings(options) {
  * @returns {Settings}
  */
 export function sessionSettings(options, parent) {
+  // All of the parent's, not its name in the core alone: by then that may have let go of the parent.
+  const { sessionId: _, ...inherited } = parent.scalars;
   return {
     ...parent,
-    scalars: scalars(options, SESSION_SCALARS),
+    scalars: { ...inherited, ...scalars(options, SESSION_SCALARS) },
     start: start(options, parent.redaction.redactor),
   };
 }

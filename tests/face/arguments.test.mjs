@@ -275,6 +275,33 @@ test("withSession passes on what the function returns or throws, and flushes eit
   assert.equal(it.core.of("flush").length, 3);
 });
 
+test("where a function belongs, anything else is given back", async () => {
+  const it = face();
+  const tracer = await it.initTracer();
+  for (const fn of /** @type {any[]} */ ([undefined, null, 5, {}])) {
+    assert.equal(tracer.run(fn), fn);
+    assert.equal(await it.withSession({}, fn), fn);
+  }
+});
+
+test("logLevel silences the face's own lines as well", async () => {
+  const wrong = /** @type {any} */ ({ redact: { patterns: 5 }, waitUntil: 5 });
+  for (const [logLevel, count] of /** @type {const} */ ([
+    ["silent", 0],
+    ["error", 0],
+    ["warn", 2],
+    [undefined, 2],
+  ])) {
+    const it = face();
+    const lines = await logged(async () => {
+      const tracer = await it.initTracer({ ...wrong, logLevel });
+      await tracer.enrichSession(/** @type {any} */ (42));
+      await tracer.enrichSession(/** @type {any} */ (42));
+    });
+    assert.equal(lines.length, count, logLevel);
+  }
+});
+
 test("no argument makes anything throw or reject", async () => {
   const it = face();
   const tracer = await it.initTracer();

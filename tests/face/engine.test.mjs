@@ -176,7 +176,8 @@ test("children are registered again under their parent, and closed tracers stay 
     assert.equal((await child.enrichSession({})).sessionId, child.sessionId);
     assert.equal(it.core.options.get(1)?.apiKey, "k");
     assert.equal(it.core.options.get(2)?.parent, 1);
-    assert.equal(it.core.options.get(2)?.apiKey, undefined);
+    // In case the parent is gone by then.
+    assert.equal(it.core.options.get(2)?.apiKey, "k");
     const refused = await closed.enrichSession({});
     assert.equal(refused.status === "dropped" && refused.reason, "closed");
   });

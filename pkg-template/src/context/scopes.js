@@ -2,12 +2,13 @@
 // no other. Runtimes that have requests of their own (workerd) do it in their own way.
 
 import { attempt } from "../guard.js";
-import { print } from "../log.js";
+import { printAt } from "../log.js";
 
 /**
  * @typedef {object} Scope
  * @property {number} id
  * @property {(promise: Promise<unknown>) => void} waitUntil
+ * @property {unknown} [logLevel]
  */
 
 const THREW =
@@ -28,17 +29,20 @@ export class Scopes {
   of(session) {
     const { waitUntil } = session.settings;
     if (!waitUntil) return undefined;
-    session.scope ??= session.parent ? this.of(session.parent) : this.add(waitUntil);
+    session.scope ??= session.parent
+      ? this.of(session.parent)
+      : this.add(waitUntil, session.logLevel);
     return session.scope;
   }
 
   /**
    * @param {(promise: Promise<unknown>) => void} waitUntil
+   * @param {unknown} [logLevel]
    * @returns {Scope}
    */
-  add(waitUntil) {
+  add(waitUntil, logLevel) {
     const id = ++this.#last;
-    const scope = { id, waitUntil };
+    const scope = { id, waitUntil, logLevel };
     this.#scopes.set(id, new WeakRef(scope));
     this.#gone.register(scope, id);
     return scope;
@@ -53,7 +57,7 @@ export class Scopes {
     const scope = this.#scopes.get(id)?.deref();
     if (!scope) return false;
     if (callWaitUntil(scope.waitUntil, promise)) return true;
-    if (!this.#warned) print("warn", THREW);
+    if (!this.#warned) printAt(scope.logLevel, "warn", THREW);
     this.#warned = true;
     return false;
   }
