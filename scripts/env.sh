@@ -8,10 +8,6 @@ _rust=$_root/.cache/rust-wasm/bin
 if [ -x "$_rust/rustc" ]; then
   export RUSTC=$_rust/rustc RUSTDOC=$_rust/rustdoc PATH=$_rust:$PATH
 fi
-# No path of this machine in what is published: panics carry their source file's name.
-_flags=--remap-path-prefix=$_root=.
-for _crates in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do
-  _flags+=" --remap-path-prefix=$_crates=crates"
-done
-export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS=$_flags
-unset _root _rust _flags _crates
+CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS=$("$_root/scripts/remap-paths.sh")
+export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS
+unset _root _rust

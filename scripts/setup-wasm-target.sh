@@ -60,6 +60,8 @@ fi
 linker=$(command -v "wasm-ld-$llvm" || command -v "$(newest_linker)" || command -v wasm-ld) ||
   fail "There is no WebAssembly linker here: please install lld-$llvm (the command wasm-ld-$llvm), then run this again."
 
+# What was compiled against another std does not go with this one, and cargo cannot tell.
+rm -rf "${CARGO_TARGET_DIR:-$root/target}/$wasm_target"
 say "building Rust's std for $wasm_target with rustc $version (a minute, once)"
 work=$(mktemp -d "$cache/std.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -72,10 +74,11 @@ edition = "2024"
 [workspace]
 TOML
 : >"$work/crate/src/lib.rs"
+(cd "$root" && cargo fetch --locked --quiet) # so that it is known where crates are
 # -Z build-std asks for RUSTC_BOOTSTRAP; nothing after this does. Fat LTO asks for the bitcode.
 (
   cd "$work/crate"
-  RUSTC=$system_rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Cembed-bitcode=yes \
+  RUSTC=$system_rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Cembed-bitcode=yes $("$root/scripts/remap-paths.sh")" \
     CARGO_TARGET_DIR=$work/target \
     cargo build --release --target $wasm_target -Z build-std=std,panic_abort,proc_macro,test
 ) >"$cache/std.log" 2>&1 || fail "Rust's std could not be built ($cache/std.log says why): $by_hand"

@@ -318,12 +318,14 @@ fn a_bare_call_reaches_the_only_session_and_none_where_several_could_be_meant() 
     let several = bench.enrich(0, None, json!({"metadata": {"a": 1}}));
     let named = bench.enrich(0, Some(&first.session_id), json!({"metadata": {"a": 2}}));
     bench.init(json!({"apiKey": "another"}));
-    let whose = bench.enrich(0, Some(&first.session_id), json!({"metadata": {"a": 3}}));
+    let still_named = bench.enrich(0, Some(&first.session_id), json!({"metadata": {"a": 3}}));
+    let whose = bench.enrich(0, Some("a session of nobody here"), json!({"metadata": {"a": 4}}));
     bench.run(500);
     assert_eq!(bench.reason_of(nobody), Some(Reason::NoSession));
     assert!(bench.is_delivered(only));
     assert_eq!(bench.reason_of(several), Some(Reason::NoSession));
     assert!(bench.is_delivered(named), "one key and server: no doubt whose session it is");
+    assert!(bench.is_delivered(still_named), "an open tracer has it");
     assert_eq!(bench.reason_of(whose), Some(Reason::NoSession));
 }
 

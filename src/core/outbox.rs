@@ -205,6 +205,11 @@ impl Outbox {
         self.adopted_id.as_ref().unwrap_or(&self.given_id)
     }
 
+    /// Whether `id` is one of the session's names.
+    pub fn is_called(&self, id: &SessionId) -> bool {
+        self.given_id == *id || self.adopted_id.as_ref() == Some(id)
+    }
+
     /// Bytes of unsent enrichments.
     pub fn held(&self) -> u64 {
         self.held

@@ -92,7 +92,7 @@ export class FakeCore {
     const call = this.calls.find((one) => one.id === id);
     const report = call?.method === "flush" || call?.method === "close";
     this.host.settle(
-      new Uint32Array([id]),
+      new Float64Array([id]),
       outcome ??
         (report
           ? { delivered: this.delivered, dropped: 0, pending: 0 }

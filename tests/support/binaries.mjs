@@ -7,15 +7,19 @@ import { testsDir } from "./package.mjs";
 
 const { platform, arch } = process;
 
-/** @param {string} path inside node_modules */
-function binary(path) {
-  const full = join(testsDir, "node_modules", path);
-  try {
-    accessSync(full, constants.X_OK);
-  } catch {
-    throw new Error(`${full} is missing: run \`npm ci\` in tests/, on Linux x64 or arm64.`);
-  }
-  return full;
+/** @param {...string} paths inside node_modules, of which one is there */
+function binary(...paths) {
+  const full = paths.map((path) => join(testsDir, "node_modules", path));
+  const found = full.find((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  if (found) return found;
+  throw new Error(`${full[0]} is missing: run \`npm ci\` in tests/, on Linux x64 or arm64.`);
 }
 
 export const NODE_VERSIONS = ["20", "22", "24", "26"];
@@ -23,7 +27,8 @@ export const NODE_VERSIONS = ["20", "22", "24", "26"];
 export const node = (/** @type {string} */ major) =>
   binary(`node${major}-${platform}-${arch}/bin/node`);
 export const deno = () => binary(`@deno/${platform}-${arch}-glibc/deno`);
+// Where npm runs install scripts, bun's moves its binary.
 export const bun = () =>
-  binary(`@oven/bun-${platform}-${arch === "arm64" ? "aarch64" : arch}/bin/bun`);
+  binary(`@oven/bun-${platform}-${arch === "arm64" ? "aarch64" : arch}/bin/bun`, "bun/bin/bun.exe");
 export const workerd = () =>
   binary(`@cloudflare/workerd-${platform}-${arch === "x64" ? "64" : arch}/bin/workerd`);

@@ -35,7 +35,7 @@ impl Registry {
     ) -> u64 {
         let call = Call { id: self.number(), tracer, scope, now, names_tracer };
         let session_id = session_id.and_then(SessionId::new);
-        match self.of_a_tracer(call, session_id.is_some()) {
+        match self.of_a_tracer(call, session_id.as_ref()) {
             Err(refused) => self.refuse(call, refused),
             Ok(call) => {
                 if let Err(refused) = self.try_enrich(call, session_id, json) {
@@ -49,7 +49,7 @@ impl Registry {
     /// Adds to metrics of the tracer's session. `json` is an object of numbers.
     pub fn add_metrics(&mut self, tracer: u64, json: &str, scope: u64, now: Now) -> u64 {
         let call = Call { id: self.number(), tracer, scope, now, names_tracer: true };
-        match self.of_a_tracer(call, false) {
+        match self.of_a_tracer(call, None) {
             Err(refused) => self.refuse(call, refused),
             Ok(call) => {
                 if let Err(refused) = self.try_add_metrics(call, json) {
@@ -120,10 +120,15 @@ impl Registry {
         self.accept(call, outbox, enrichment, Some(&increments))
     }
 
-    /// `call` with the tracer that is meant where none is named.
-    fn of_a_tracer(&self, call: Call, names_session: bool) -> Result<Call, Refused> {
+    /// `call` with the tracer that is meant where none is named: the one whose session is named,
+    /// else that of the context, else the only one.
+    fn of_a_tracer(&self, call: Call, session: Option<&SessionId>) -> Result<Call, Refused> {
+        let named = session.filter(|_| !call.names_tracer);
+        if let Some(tracer) = named.and_then(|session| self.tracer_of(session, call.tracer)) {
+            return Ok(Call { tracer, ..call });
+        }
         match call.tracer {
-            0 => Ok(Call { tracer: self.only_tracer(call.scope, names_session)?, ..call }),
+            0 => Ok(Call { tracer: self.only_tracer(call.scope, session.is_some())?, ..call }),
             _ => Ok(call),
         }
     }
@@ -162,14 +167,6 @@ impl Registry {
     /// The outbox of the session named, else of the tracer's own.
     fn outbox_for(&mut self, call: Call, session_id: Option<SessionId>) -> Result<u64, Refused> {
         let refused = |reason, message: &str| Err(Refused::new(reason, message));
-        let own_id = self.tracers.get(call.tracer).map(|tracer| &tracer.session_id);
-        if !call.names_tracer
-            && let Some(session_id) = &session_id
-            && own_id != Some(session_id)
-            && let Some(outbox) = self.outbox_of_an_open_tracer(session_id)
-        {
-            return Ok(outbox);
-        }
         let Some(tracer) = self.tracers.get(call.tracer).filter(|tracer| !tracer.is_closing) else {
             return refused(
                 Reason::Closed,
@@ -247,9 +244,7 @@ impl Registry {
             if is_touch {
                 outbox.touch();
             }
-            if let Some(settings) = settings
-                && settings.destination.as_ref() == Some(&outbox.destination)
-            {
+            if let Some(settings) = settings {
                 outbox.settings = settings;
             }
             match increments {

@@ -55,14 +55,6 @@ impl Registry {
         id
     }
 
-    /// The outbox of a session that some open tracer has, whichever its key and server.
-    pub(super) fn outbox_of_an_open_tracer(&self, session_id: &SessionId) -> Option<u64> {
-        self.destinations.iter().find_map(|(destination, _)| {
-            let id = *self.outbox_ids.get(&outbox_name(destination, session_id))?;
-            self.outboxes.get(id).filter(|outbox| outbox.holders > 0).map(|_| id)
-        })
-    }
-
     fn intern(&mut self, destination: &Rc<Destination>) -> u64 {
         if let Some(id) = self.destination_ids.get(&destination.identity) {
             return *id;

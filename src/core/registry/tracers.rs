@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::Registry;
 use super::enriching::Call;
+use super::outboxes::outbox_name;
 use crate::core::enrichment::Enrichment;
 use crate::core::log::Line;
 use crate::core::options::Options;
@@ -136,6 +137,23 @@ impl Registry {
             outbox.holders -= 1;
             self.schedule(id, now);
         }
+    }
+
+    /// An open tracer of the session, whichever its key and server; `preferred` if it is one.
+    pub(super) fn tracer_of(&self, session_id: &SessionId, preferred: u64) -> Option<u64> {
+        let has_it = |tracer: &Tracer| {
+            let outbox = tracer.outbox.and_then(|outbox| self.outboxes.get(outbox));
+            !tracer.is_closing && outbox.is_some_and(|outbox| outbox.is_called(session_id))
+        };
+        if self.tracers.get(preferred).is_some_and(has_it) {
+            return Some(preferred);
+        }
+        // Not all tracers are asked where no outbox has that name.
+        let is_known = self.destinations.iter().any(|(destination, _)| {
+            self.outbox_ids.contains_key(&outbox_name(destination, session_id))
+        });
+        let mut tracers = self.tracers.iter().filter(|_| is_known);
+        tracers.find(|(_, tracer)| has_it(tracer)).map(|(id, _)| id)
     }
 
     /// The tracer that is meant where none is named: the only open one that this scope may know.
