@@ -49,8 +49,8 @@ fmt: node_modules/.package-lock.json ## Format everything
 	cargo fmt
 	npm run --silent format
 
-bench: setup-base ## Benchmarks of the core
-	cargo bench
+bench: build www-demo/node_modules/.package-lock.json ## What a call costs its caller
+	@node benches/caller.mjs
 
 clean: ## Remove what was built, keep what was set up
 	rm -rf build pkg target

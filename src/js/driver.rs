@@ -20,7 +20,7 @@ use super::host::Host;
 use super::state;
 use super::timer::Sleep;
 
-/// Milliseconds between two looks at what another request is sending on this one's behalf: no
+/// Milliseconds at least between two looks at what another request is sending on this one's behalf: no
 /// promise can tell across requests.
 const LOOK_ACROSS_MS: u64 = 20;
 
@@ -108,7 +108,9 @@ fn rest(scope: u64) -> Option<u64> {
         let ms = wake_at.saturating_sub(now().mono_ms);
         let flights = state.drivers.get(scope).map_or(0, |driver| driver.flights);
         let looks_across = scope != 0 && flights == 0;
-        Some(ms.min(if looks_across { LOOK_ACROSS_MS } else { i32::MAX as u64 }))
+        // A look costs as much as there are scopes: with many of them each looks less often.
+        let look_across_ms = LOOK_ACROSS_MS.max(state.drivers.0.len() as u64);
+        Some(ms.min(if looks_across { look_across_ms } else { i32::MAX as u64 }))
     })
     .flatten()
 }
