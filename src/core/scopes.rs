@@ -52,11 +52,6 @@ impl Scopes {
         self.0.iter().any(|of| of.number == scope)
     }
 
-    /// The request of `scope` is over: nobody is left to be told.
-    pub fn forget(&mut self, scope: u64) {
-        self.0.retain(|of| of.number != scope);
-    }
-
     fn scope(&mut self, number: u64) -> &mut Scope {
         let place = self.0.iter().position(|scope| scope.number == number).unwrap_or_else(|| {
             self.0.push(Scope { number, unsettled: 0, told: VecDeque::new() });

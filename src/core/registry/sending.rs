@@ -48,11 +48,6 @@ impl Registry {
         self.scopes.is_busy(scope)
     }
 
-    /// The request of `scope` is over: nobody is left in it to be told anything.
-    pub fn forget(&mut self, scope: u64) {
-        self.scopes.forget(scope);
-    }
-
     fn fire_timers(&mut self, now: Now) {
         while let Some((at, timer)) = self.timers.take_due(now.mono_ms) {
             match timer {
