@@ -35,7 +35,7 @@ export const faults = {
   }),
   throwsUndefined: () => ({
     fetch() {
-      throw undefined; // eslint-disable-line no-throw-literal
+      throw undefined;
     },
   }),
   returnsUndefined: () => ({ fetch: () => undefined }),

@@ -22,7 +22,7 @@ export const rows = {
   undefinedInList: () => [undefined, 1],
   functions: () => ({ gone() {}, kept: [() => 1, Map] }),
   symbols: () => ({ gone: Symbol("s"), [Symbol("key")]: 1, kept: [Symbol.iterator] }),
-  hole: () => [1, , 3], // eslint-disable-line no-sparse-arrays
+  hole: () => [1, , 3], // eslint-disable-line no-sparse-arrays -- the hole is what is tested
 
   map: () =>
     new Map(
@@ -83,7 +83,7 @@ export const rows = {
   }),
   getterThrowsText: () => ({
     get bad() {
-      throw "just text"; // eslint-disable-line no-throw-literal
+      throw "just text";
     },
   }),
   toJsonThrows: () => ({
@@ -123,7 +123,7 @@ export const rows = {
   pair: () => "\u{1f41d}",
   control: () => '\u0000\u2028"\\',
 
-  boxed: () => [new Number(1), new String("s"), new Boolean(false)], // eslint-disable-line no-new-wrappers
+  boxed: () => [new Number(1), new String("s"), new Boolean(false)],
   protoKey: () => JSON.parse('{"__proto__":{"a":1},"constructor":2}'),
   nullPrototype: () => Object.assign(Object.create(null), { a: 1 }),
   instance: () =>
