@@ -1,5 +1,5 @@
 //! What JavaScript calls. The npm package's face (`pkg-template/`) is built on this; it can be
-//! called directly as well, with a [`Host`] of one's own.
+//! called directly as well, with a `Host` of one's own.
 //!
 //! Numbers stand for tracers, scopes and calls, so that no object of JavaScript has to be freed.
 //! A call returns the number under which its outcome comes to `host.settle`, never before the
