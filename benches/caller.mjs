@@ -2,7 +2,12 @@
 // run and in turns: `make bench`. The backend is the local one, over real HTTP.
 
 import { startBackend } from "../www-demo/backend/server.mjs";
-import { initTracer } from "../pkg/index.js";
+
+/**
+ * The built package, which is not there yet when types are checked.
+ * @type {typeof import("honeyhive-edge")}
+ */
+const { initTracer } = await import(new URL("../pkg/index.js", import.meta.url).href);
 
 const ROUNDS = 40;
 const CALLS = 200;
