@@ -2,119 +2,12 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
-use honeyhive_edge::core::options::{Given, Options};
-use honeyhive_edge::core::outcome::{Outcome, Output, Reason, TracerInfo};
-use honeyhive_edge::core::registry::Registry;
-use honeyhive_edge::core::time::Now;
+mod harness;
+
+use harness::{Bench, SERVER, status, stores};
+use honeyhive_edge::core::outcome::{Outcome, Reason};
 use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::{Value, json};
-
-const SERVER: &str = "https://hive.example";
-
-/// A core, the time, and what was sent, settled and said.
-struct Bench {
-    registry: Registry,
-    now: Now,
-    answer: fn(&Request) -> Answer,
-    requests: Vec<Request>,
-    on_the_way: Vec<(u64, u64, Answer)>,
-    settled: Vec<(u64, Outcome)>,
-    drops: Vec<Value>,
-    lines: Vec<String>,
-}
-
-fn status(status: u16, body: &str) -> Answer {
-    Answer::Http { status, retry_after: None, body: body.into() }
-}
-
-impl Bench {
-    fn new(answer: fn(&Request) -> Answer) -> Bench {
-        Bench {
-            registry: Registry::new(1),
-            now: Now { mono_ms: 1_000, unix_ms: 1_700_000_000_000 },
-            answer,
-            requests: Vec::new(),
-            on_the_way: Vec::new(),
-            settled: Vec::new(),
-            drops: Vec::new(),
-            lines: Vec::new(),
-        }
-    }
-
-    fn init(&mut self, more: Value) -> TracerInfo {
-        let mut options = json!({"apiKey": "sekret", "serverUrl": SERVER, "onDrop": true});
-        options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let given: Given = serde_json::from_value(options).unwrap();
-        self.registry.init(&Options::of(given), 0, self.now)
-    }
-
-    fn enrich(&mut self, tracer: u64, session: Option<&str>, fields: Value) -> u64 {
-        self.registry.enrich(tracer, session, fields.to_string(), 0, tracer != 0, self.now)
-    }
-
-    /// Does what the core wants, each request answered 5 ms later, for `ms`.
-    fn run(&mut self, ms: u64) {
-        let end = self.now.mono_ms + ms;
-        loop {
-            while let Some(output) = self.registry.poll(0, self.now) {
-                match output {
-                    Output::Send { flight, request, .. } => {
-                        let answer = (self.answer)(&request);
-                        self.on_the_way.push((self.now.mono_ms + 5, flight, answer));
-                        self.requests.push(request);
-                    }
-                    Output::Settled { ids, outcome } => {
-                        self.settled.extend(ids.into_iter().map(|id| (id, outcome.clone())));
-                    }
-                    Output::Dropped { json, .. } => {
-                        self.drops.push(serde_json::from_str(&json).unwrap());
-                    }
-                    Output::Log(line) => self.lines.push(line.message),
-                    Output::Adopted { .. } | Output::Idle { .. } => {}
-                }
-            }
-            let next =
-                self.on_the_way.iter().map(|(at, ..)| *at).chain(self.registry.wake_at()).min();
-            let Some(next) = next.filter(|next| *next <= end) else { break };
-            self.wait(next.saturating_sub(self.now.mono_ms));
-            while let Some(place) =
-                self.on_the_way.iter().position(|(at, ..)| *at <= self.now.mono_ms)
-            {
-                let (_, flight, answer) = self.on_the_way.remove(place);
-                self.registry.answered(flight, &answer, self.now);
-            }
-        }
-        self.wait(end - self.now.mono_ms);
-    }
-
-    fn wait(&mut self, ms: u64) {
-        self.now.mono_ms += ms;
-        self.now.unix_ms += ms;
-    }
-
-    fn end_of(&self, id: u64) -> Option<&Outcome> {
-        self.settled.iter().find(|(settled, _)| *settled == id).map(|(_, outcome)| outcome)
-    }
-
-    fn reason_of(&self, id: u64) -> Option<Reason> {
-        match self.end_of(id)? {
-            Outcome::Dropped { reason, .. } => Some(*reason),
-            _ => None,
-        }
-    }
-
-    fn is_delivered(&self, id: u64) -> bool {
-        matches!(self.end_of(id), Some(Outcome::Delivered { .. }))
-    }
-
-    fn body(&self, request: usize) -> Value {
-        serde_json::from_str(&self.requests[request].body).unwrap()
-    }
-}
-
-fn stores(_: &Request) -> Answer {
-    status(200, "{}")
-}
 
 #[test]
 fn a_thousand_updates_in_one_burst_are_at_most_two_requests() {
@@ -379,7 +272,7 @@ fn while_a_server_is_down_one_session_probes_and_all_go_on_when_it_is_back() {
         "{} requests at a server that is down",
         bench.requests.len()
     );
-    bench.answer = stores;
+    bench.answer = Box::new(stores);
     bench.run(10_000);
     assert!(ids.iter().all(|id| bench.is_delivered(*id)));
 }

@@ -1,0 +1,124 @@
+//! A core on a bench: its network is plain facts, its clock goes as far as it is told.
+
+#![allow(dead_code, reason = "each test uses what it needs of it")]
+
+use honeyhive_edge::core::options::{Given, Options};
+use honeyhive_edge::core::outcome::{Outcome, Output, Reason, TracerInfo};
+use honeyhive_edge::core::registry::Registry;
+use honeyhive_edge::core::time::Now;
+use honeyhive_edge::core::wire::{Answer, Request};
+use serde_json::{Value, json};
+
+/// The server that its tracers are given.
+pub const SERVER: &str = "https://hive.example";
+
+/// A core, the time, and what was sent, settled and said.
+pub struct Bench {
+    pub registry: Registry,
+    pub now: Now,
+    /// What the server makes of a request.
+    pub answer: Box<dyn FnMut(&Request) -> Answer>,
+    pub requests: Vec<Request>,
+    on_the_way: Vec<(u64, u64, Answer)>,
+    pub settled: Vec<(u64, Outcome)>,
+    pub drops: Vec<Value>,
+    pub lines: Vec<String>,
+}
+
+/// An answer that says so much.
+pub fn status(status: u16, body: &str) -> Answer {
+    Answer::Http { status, retry_after: None, body: body.into() }
+}
+
+impl Bench {
+    pub fn new(answer: impl FnMut(&Request) -> Answer + 'static) -> Bench {
+        Bench {
+            registry: Registry::new(1),
+            now: Now { mono_ms: 1_000, unix_ms: 1_700_000_000_000 },
+            answer: Box::new(answer),
+            requests: Vec::new(),
+            on_the_way: Vec::new(),
+            settled: Vec::new(),
+            drops: Vec::new(),
+            lines: Vec::new(),
+        }
+    }
+
+    /// A tracer with these options beside the usual ones.
+    pub fn init(&mut self, more: Value) -> TracerInfo {
+        let mut options = json!({"apiKey": "sekret", "serverUrl": SERVER, "onDrop": true});
+        options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let given: Given = serde_json::from_value(options).unwrap();
+        self.registry.init(&Options::of(given), 0, self.now)
+    }
+
+    /// A call of `enrichSession`; tracer 0 is a bare one.
+    pub fn enrich(&mut self, tracer: u64, session: Option<&str>, fields: Value) -> u64 {
+        self.registry.enrich(tracer, session, fields.to_string(), 0, tracer != 0, self.now)
+    }
+
+    /// Does what the core wants, each request answered 5 ms later, for `ms`.
+    pub fn run(&mut self, ms: u64) {
+        let end = self.now.mono_ms + ms;
+        loop {
+            while let Some(output) = self.registry.poll(0, self.now) {
+                match output {
+                    Output::Send { flight, request, .. } => {
+                        let answer = (self.answer)(&request);
+                        self.on_the_way.push((self.now.mono_ms + 5, flight, answer));
+                        self.requests.push(request);
+                    }
+                    Output::Settled { ids, outcome } => {
+                        self.settled.extend(ids.into_iter().map(|id| (id, outcome.clone())));
+                    }
+                    Output::Dropped { json, .. } => {
+                        self.drops.push(serde_json::from_str(&json).unwrap());
+                    }
+                    Output::Log(line) => self.lines.push(line.message),
+                    Output::Adopted { .. } | Output::Idle { .. } => {}
+                }
+            }
+            let next =
+                self.on_the_way.iter().map(|(at, ..)| *at).chain(self.registry.wake_at()).min();
+            let Some(next) = next.filter(|next| *next <= end) else { break };
+            self.wait(next.saturating_sub(self.now.mono_ms));
+            while let Some(place) =
+                self.on_the_way.iter().position(|(at, ..)| *at <= self.now.mono_ms)
+            {
+                let (_, flight, answer) = self.on_the_way.remove(place);
+                self.registry.answered(flight, &answer, self.now);
+            }
+        }
+        self.wait(end - self.now.mono_ms);
+    }
+
+    fn wait(&mut self, ms: u64) {
+        self.now.mono_ms += ms;
+        self.now.unix_ms += ms;
+    }
+
+    pub fn end_of(&self, id: u64) -> Option<&Outcome> {
+        self.settled.iter().find(|(settled, _)| *settled == id).map(|(_, outcome)| outcome)
+    }
+
+    pub fn reason_of(&self, id: u64) -> Option<Reason> {
+        match self.end_of(id)? {
+            Outcome::Dropped { reason, .. } => Some(*reason),
+            _ => None,
+        }
+    }
+
+    pub fn is_delivered(&self, id: u64) -> bool {
+        matches!(self.end_of(id), Some(Outcome::Delivered { .. }))
+    }
+
+    /// What the request with this number said.
+    pub fn body(&self, request: usize) -> Value {
+        serde_json::from_str(&self.requests[request].body).unwrap()
+    }
+}
+
+/// A server that stores everything.
+pub fn stores(_: &Request) -> Answer {
+    status(200, "{}")
+}
