@@ -173,6 +173,27 @@ fn one_bad_enrichment_of_many_costs_only_itself() {
 }
 
 #[test]
+fn a_value_is_let_go_only_when_the_one_after_it_is_stored() {
+    let mut bench =
+        Bench::new(|request| status(if request.body.contains("poison") { 422 } else { 200 }, "{}"));
+    let tracer = bench.init(json!({})).tracer;
+    let good = bench.enrich(tracer, None, json!({"metadata": {"a": "good"}}));
+    let bad = bench.enrich(tracer, None, json!({"metadata": {"a": "poison"}}));
+    let long = (0..40)
+        .map(|n| bench.enrich(tracer, None, json!({"outputs": {"n": n, "x": "x".repeat(4_000)}})));
+    let long: Vec<u64> = long.collect();
+    bench.run(5_000);
+    assert_eq!(bench.reason_of(bad), Some(Reason::Rejected));
+    assert!(bench.is_delivered(good) && long.iter().all(|id| bench.is_delivered(*id)));
+    let stored = |request: &&Request| !request.body.contains("poison");
+    let bodies = bench.requests.iter().filter(stored).map(|request| &request.body);
+    assert!(
+        bodies.clone().any(|body| body.contains(r#""a":"good""#)),
+        "what was delivered is stored"
+    );
+}
+
+#[test]
 fn too_much_is_refused_at_the_door_and_what_was_accepted_stays() {
     let mut bench = Bench::new(stores);
     let tracer = bench.init(json!({"maxQueueBytes": 10_000})).tracer;

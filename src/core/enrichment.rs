@@ -183,7 +183,7 @@ impl Enrichment {
         self.text.len() + self.slots.len() * size_of::<Slot>()
     }
 
-    /// Whether there is nothing in it: a touch, or everything was replaced by later ones.
+    /// Whether there is nothing in it: a touch.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
@@ -225,14 +225,12 @@ pub enum InputsGo {
     ToMetadata,
 }
 
-/// One value among several enrichments: what it is for, and where it stands.
+/// One value among several enrichments.
 #[derive(Clone, Copy, Debug)]
 struct Candidate<'a> {
     field: Field,
     key: &'a str,
     value: &'a str,
-    /// Its enrichment's place among the others.
-    place: usize,
 }
 
 /// The candidates that no later one replaces, by field and key. The earliest come first.
@@ -266,7 +264,7 @@ impl<'a> Merged<'a> {
     ) -> Merged<'a> {
         let mut candidates = Vec::new();
         let mut push = |field, key, value| {
-            candidates.push(Candidate { field, key, value, place: 0 });
+            candidates.push(Candidate { field, key, value });
         };
         for (field, key, value) in enrichments.into_iter().flat_map(Enrichment::values) {
             match (field, inputs) {
@@ -315,34 +313,6 @@ impl<'a> Merged<'a> {
     fn of_field(&self, field: Field) -> impl Iterator<Item = (&'a str, &'a str)> {
         let of_field = self.values.iter().filter(move |value| value.field == field);
         of_field.map(|value| (value.key, value.value))
-    }
-}
-
-/// Lets go of what later enrichments replace, the earliest first. `inputs` stay: whether they
-/// merge or replace is known only when they are sent.
-pub fn compact<'a>(enrichments: impl Iterator<Item = &'a mut Enrichment>) {
-    let mut enrichments: Vec<_> = enrichments.collect();
-    let mut candidates = Vec::new();
-    for (place, enrichment) in enrichments.iter().enumerate() {
-        for (field, key, value) in enrichment.values().filter(|(field, ..)| *field != Field::Inputs)
-        {
-            candidates.push(Candidate { field, key: identity(field, key), value, place });
-        }
-    }
-    // Where a value stands tells it from all others, also once nothing is borrowed any more.
-    let mut keep: Vec<(usize, u32)> = latest(candidates)
-        .into_iter()
-        .map(|kept| (kept.place, span(&enrichments[kept.place].text, kept.value).start))
-        .collect();
-    keep.sort_unstable();
-    for (place, enrichment) in enrichments.iter_mut().enumerate() {
-        enrichment.slots.retain(|slot| {
-            slot.field == Field::Inputs || keep.binary_search(&(place, slot.value.start)).is_ok()
-        });
-        if enrichment.slots.is_empty() {
-            enrichment.text = Box::default();
-            enrichment.slots = Vec::new();
-        }
     }
 }
 
@@ -533,19 +503,6 @@ mod tests {
             merged,
             serde_json::json!({"metadata": {"a": {"other": 2}, "b": 1}, "outputs": {"y": 2}})
         );
-    }
-
-    #[test]
-    fn compacting_changes_nothing_but_what_is_held() {
-        let mut parts = vec![
-            parse(r#"{"metadata":{"a":1,"b":1},"inputs":{"q":1}}"#),
-            parse(r#"{"metadata":{"a":2},"outputs":{"x":1}}"#),
-            parse(r#"{"metadata":{"a":3},"outputs":{"y":2},"inputs":{"r":2}}"#),
-        ];
-        let before = update(&parts);
-        compact(parts.iter_mut());
-        assert_eq!(update(&parts), before);
-        assert!(parts[1].is_empty() && parts[1].bytes() == 0);
     }
 
     #[test]

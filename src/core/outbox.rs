@@ -11,10 +11,10 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::enrichment::{Enrichment, InputsGo, Merged, compact, members};
+use super::enrichment::{Enrichment, InputsGo, Merged, members};
 use super::policy::{
-    COMPACT_FROM_BYTES, MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REMEMBERED_METRICS,
-    REQUEST_OVERHEAD_BYTES, START_WAITS_MS,
+    MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REMEMBERED_METRICS, REQUEST_OVERHEAD_BYTES,
+    START_WAITS_MS,
 };
 use super::session::{Origin, SessionId, Start};
 use super::settings::{Destination, Settings};
@@ -159,8 +159,6 @@ pub struct Outbox {
     /// Frozen, the first one next; more than one only after halving.
     batches: VecDeque<Batch>,
     held: u64,
-    /// Bytes held at which the queue is compacted next.
-    compact_at: u64,
     /// The metrics' keys (JSON) and what they add up to.
     totals: Vec<(Box<str>, Total)>,
 }
@@ -195,7 +193,6 @@ impl Outbox {
             queue: Vec::new(),
             batches: VecDeque::new(),
             held: 0,
-            compact_at: COMPACT_FROM_BYTES,
             totals: Vec::new(),
         }
     }
@@ -239,26 +236,11 @@ impl Outbox {
         self.start.get_or_insert_with(Start::touch);
     }
 
-    /// Takes `part` into the queue, where it may replace what waits there.
+    /// Takes `part` into the queue. What it replaces there stays until it is stored: should the
+    /// backend refuse `part`, the value before it is the one that counts.
     pub fn accept(&mut self, part: Part) {
         self.held += part.bytes();
         self.queue.push(part);
-        if self.held >= self.compact_at {
-            self.compact();
-        }
-    }
-
-    /// Lets go of what later enrichments replaced, where enough came since the last time to be
-    /// worth the work.
-    pub fn make_room(&mut self) {
-        if self.held > self.compact_at / 2 + self.compact_at / 8 {
-            self.compact();
-        }
-    }
-
-    fn compact(&mut self) {
-        compact(self.queue.iter_mut().map(|part| &mut part.enrichment));
-        self.recount();
     }
 
     /// What the running totals come to with `increments` (keys as JSON) added. Nothing where more
@@ -418,8 +400,6 @@ impl Outbox {
     fn recount(&mut self) {
         let frozen: u64 = self.batches.iter().map(|batch| bytes_of(&batch.parts)).sum();
         self.held = frozen + bytes_of(&self.queue);
-        // Doubling the distance keeps the work for each enrichment constant on average.
-        self.compact_at = (2 * self.held).max(COMPACT_FROM_BYTES);
     }
 
     /// The request was stored. `answer_inputs` is the session's inputs in the answer to a start.

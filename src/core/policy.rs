@@ -49,10 +49,6 @@ pub const REQUEST_OVERHEAD_BYTES: usize = 1_024;
 /// Bytes counted for an enrichment beside its text: what the outbox notes about it.
 pub const PART_OVERHEAD_BYTES: usize = 128;
 
-/// Unsent bytes of a session from which values that later ones replaced are let go. Not from the
-/// first byte on: should the backend refuse the later enrichment, the earlier value is sent.
-pub const COMPACT_FROM_BYTES: u64 = 64 * 1024;
-
 /// Different log lines remembered so that a warning is said once and not once a request.
 pub const REMEMBERED_LINES: usize = 64;
 

@@ -202,23 +202,10 @@ impl Registry {
         }
     }
 
-    /// Whether `enrichment` fits into the byte budget, if need be after tidying up the outbox.
-    pub(super) fn has_room_for(
-        &mut self,
-        enrichment: &Enrichment,
-        outbox: u64,
-        tracer: u64,
-    ) -> Result<(), Refused> {
-        let bytes = held_by(enrichment);
+    /// Whether `enrichment` fits into the byte budget.
+    pub(super) fn has_room_for(&self, enrichment: &Enrichment, tracer: u64) -> Result<(), Refused> {
         let limit = self.tracers.get(tracer).map_or(0, |tracer| tracer.settings.max_queue_bytes);
-        if self.held + bytes > limit
-            && let Some(outbox) = self.outboxes.get_mut(outbox)
-        {
-            let before = outbox.held();
-            outbox.make_room();
-            self.held = self.held - before + outbox.held();
-        }
-        if self.held + bytes > limit {
+        if self.held + held_by(enrichment) > limit {
             let message = ["more than maxQueueBytes (", &limit.to_string(), ") is waiting to be sent: the backend is not keeping up, or enrichments are too large"].concat();
             return Err(Refused::new(Reason::QueueFull, message));
         }
@@ -234,7 +221,7 @@ impl Registry {
         increments: Option<&[(&str, f64)]>,
     ) -> Result<(), Refused> {
         let is_touch = enrichment.is_empty();
-        if let Err(refused) = self.has_room_for(&enrichment, outbox, call.tracer) {
+        if let Err(refused) = self.has_room_for(&enrichment, call.tracer) {
             let session_id = self.outboxes.get(outbox).map(|outbox| outbox.id().clone());
             return Err(Refused { session_id, enrichment, ..refused });
         }

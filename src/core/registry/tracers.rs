@@ -86,7 +86,7 @@ impl Registry {
         now: Now,
     ) {
         let enrichment = self.read(tracer, fields.to_owned()).and_then(|enrichment| {
-            self.has_room_for(&enrichment, outbox, tracer)?;
+            self.has_room_for(&enrichment, tracer)?;
             Ok(enrichment)
         });
         let enrichment = enrichment.unwrap_or_else(|refused| {
