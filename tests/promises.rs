@@ -130,6 +130,22 @@ fn a_refused_key_is_one_request_and_one_clear_line() {
 }
 
 #[test]
+fn a_refused_key_is_said_once_however_often_it_is_refused() {
+    let mut bench = Bench::new(|_| status(401, ""));
+    for _ in 0..3 {
+        let tracer = bench.init(json!({})).tracer;
+        bench.run(100);
+        for n in 0..3 {
+            bench.enrich(tracer, None, json!({"metadata": {"n": n}}));
+            bench.run(500);
+        }
+    }
+    assert_eq!(bench.drops.len(), 9);
+    let about: Vec<_> = bench.lines.iter().filter(|line| line.contains("HH_API_KEY")).collect();
+    assert_eq!(about.len(), 1, "{about:?}");
+}
+
+#[test]
 fn the_key_is_in_no_message_whatever_the_network_says() {
     fn tells(request: &Request) -> Answer {
         if request.body.contains("refuse") {
@@ -205,6 +221,47 @@ fn too_much_is_refused_at_the_door_and_what_was_accepted_stays() {
     assert!(bench.is_delivered(fits));
     assert_eq!(bench.reason_of(full), Some(Reason::QueueFull));
     assert_eq!(bench.reason_of(large), Some(Reason::TooLarge));
+}
+
+#[test]
+fn what_masking_makes_too_large_is_said_to_be_so() {
+    let mut bench = Bench::new(stores);
+    let tracer = bench.init(json!({"redact": true, "maxQueueBytes": 100_000_000})).tracer;
+    let tokens = vec![r#"{"token":1}"#; 400_000].join(",");
+    let json = format!(r#"{{"metadata":{{"list":[{tokens}]}}}}"#);
+    assert!(json.len() < 4_900_000);
+    let large = bench.registry.enrich(tracer, None, json, 0, true, bench.now);
+    bench.run(1_000);
+    assert_eq!(bench.reason_of(large), Some(Reason::TooLarge));
+}
+
+#[test]
+fn a_hundred_kilobytes_are_warned_of_once_and_delivered() {
+    let mut bench = Bench::new(stores);
+    let tracer = bench.init(json!({})).tracer;
+    let large: Vec<u64> = (0..3)
+        .map(|_| bench.enrich(tracer, None, json!({"metadata": {"a": "x".repeat(110_000)}})))
+        .collect();
+    bench.run(1_000);
+    assert!(large.iter().all(|id| bench.is_delivered(*id)));
+    assert_eq!(bench.lines.iter().filter(|line| line.contains("100 KB")).count(), 1);
+}
+
+#[test]
+fn metrics_that_are_added_to_are_masked_like_any_other() {
+    let mut bench = Bench::new(stores);
+    let tracer = bench.init(json!({"redact": true, "redactKeys": ["salary"]})).tracer;
+    bench.registry.add_metrics(tracer, r#"{"salary":70000,"tokens":3}"#, 0, bench.now);
+    let none = bench.registry.add_metrics(tracer, r#"{"salary":1}"#, 0, bench.now);
+    bench.run(1_000);
+    assert_eq!(bench.body(0)["metrics"], json!(null));
+    assert_eq!(bench.body(1)["metrics"], json!({"tokens": 3.0}));
+    assert_eq!(bench.reason_of(none), Some(Reason::Invalid));
+    assert!(
+        bench.lines.iter().any(|line| line.contains("salary") && line.contains("redact")),
+        "{:?}",
+        bench.lines
+    );
 }
 
 #[test]

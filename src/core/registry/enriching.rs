@@ -76,7 +76,8 @@ impl Registry {
     fn try_add_metrics(&mut self, call: Call, json: &str) -> Result<(), Refused> {
         let tracer = call.tracer;
         let outbox = self.outbox_for(call, None)?;
-        let given = members(json).unwrap_or_default();
+        let json = self.masked(tracer, json.to_owned());
+        let given = members(&json).unwrap_or_default();
         let mut increments = Vec::with_capacity(given.len());
         for (key, value) in given {
             match serde_json::from_str::<f64>(value) {
@@ -84,7 +85,12 @@ impl Registry {
                 _ => self.log(
                     tracer,
                     Line::warn(
-                        ["addMetrics adds numbers: ", key, " is none and was left out"].concat(),
+                        [
+                            "addMetrics adds numbers: ",
+                            key,
+                            " is none, or masked by `redact`, and was left out",
+                        ]
+                        .concat(),
                     ),
                 ),
             }
@@ -135,17 +141,8 @@ impl Registry {
 
     /// Masks and reads what was said.
     pub(super) fn read(&mut self, tracer: u64, json: String) -> Result<Enrichment, Refused> {
-        if json.len() > MAX_REQUEST_BYTES - 2 * REQUEST_OVERHEAD_BYTES {
-            let message = ["an enrichment of ", &json.len().to_string(), " bytes is more than the backend takes in one request (5 MB): send less, or store it elsewhere and enrich with its address"].concat();
-            return Err(Refused::new(Reason::TooLarge, message));
-        }
+        let json = self.masked(tracer, json);
         let bytes = json.len();
-        let redaction =
-            self.tracers.get(tracer).and_then(|tracer| tracer.settings.redaction.as_ref());
-        let json = match redaction {
-            Some(redaction) => redaction.apply(json),
-            None => json,
-        };
         let (enrichment, left_out) = Enrichment::parse(json).map_err(|invalid| {
             Refused::new(Reason::Invalid, match invalid {
                 Invalid::NoObject => "enrichSession takes an object, as in enrichSession({ metadata: { plan: \"pro\" } })",
@@ -153,6 +150,10 @@ impl Registry {
             })
         })?;
         left_out.into_iter().for_each(|message| self.log(tracer, Line::warn(message)));
+        if bytes > MAX_REQUEST_BYTES - 2 * REQUEST_OVERHEAD_BYTES {
+            let message = ["an enrichment of ", &bytes.to_string(), " bytes is more than the backend takes in one request (5 MB): send less, or store it elsewhere and enrich with its address"].concat();
+            return Err(Refused { enrichment, ..Refused::new(Reason::TooLarge, message) });
+        }
         if bytes > LARGE_ENRICHMENT_BYTES {
             self.log(
                 tracer,
@@ -162,6 +163,15 @@ impl Registry {
             );
         }
         Ok(enrichment)
+    }
+
+    /// `json` without what the tracer is to keep to itself.
+    fn masked(&self, tracer: u64, json: String) -> String {
+        let tracer = self.tracers.get(tracer);
+        match tracer.and_then(|tracer| tracer.settings.redaction.as_ref()) {
+            Some(redaction) => redaction.apply(json),
+            None => json,
+        }
     }
 
     /// The outbox of the session named, else of the tracer's own.

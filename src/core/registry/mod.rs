@@ -126,6 +126,15 @@ impl Registry {
         self.log_at(level, line);
     }
 
+    /// Logs that something happened because of `why`: once for each reason, whatever else happens
+    /// because of it.
+    fn log_because(&mut self, tracer: u64, level: Level, what: &str, why: &str) {
+        let line = Line { level, message: [what, ": ", why].concat() };
+        if !self.said.iter().any(|said| said.ends_with(why)) {
+            self.log(tracer, line);
+        }
+    }
+
     /// Logs `line` if `level` lets it through, and once: an application that makes a tracer a
     /// request would else be told the same with each.
     fn log_at(&mut self, level: Level, line: Line) {

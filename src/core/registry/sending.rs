@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Registry;
 use super::outboxes::outbox_name;
-use crate::core::log::Line;
+use crate::core::log::Level;
 use crate::core::outbox::{Kind, Outbox, Part, Progress};
 use crate::core::outcome::{Output, Reason};
 use crate::core::policy::LEASE_GRACE_MS;
@@ -253,10 +253,8 @@ impl Registry {
         // With an enrichment in it, its drop says the same.
         let is_alone = parts.iter().all(|part| part.kind != Kind::Enrichment);
         for part in parts.iter().filter(|part| is_alone && part.kind == Kind::Start) {
-            self.log(
-                part.tracer,
-                Line::error(["the session could not be started: ", &message].concat()),
-            );
+            let what = "the session could not be started";
+            self.log_because(part.tracer, Level::Error, what, &message);
         }
         self.give_up(parts, Some(session_id), Reason::Rejected, &message, now);
     }

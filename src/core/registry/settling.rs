@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use super::Registry;
 use crate::core::enrichment::Object;
-use crate::core::log::Line;
 use crate::core::outbox::{Kind, Outbox, Part};
 use crate::core::outcome::{Outcome, Output, Reason};
 use crate::core::session::SessionId;
@@ -40,11 +39,8 @@ impl Registry {
         now: Now,
     ) {
         for part in parts.iter().filter(|part| part.kind == Kind::Enrichment) {
-            let line = Line {
-                level: reason.level(),
-                message: ["an enrichment was dropped (", reason.code(), "): ", message].concat(),
-            };
-            self.log(part.tracer, line);
+            let what = ["an enrichment was dropped (", reason.code(), ")"].concat();
+            self.log_because(part.tracer, reason.level(), &what, message);
             if self.tracers.get(part.tracer).is_some_and(|tracer| tracer.settings.on_drop) {
                 let mut json = String::new();
                 let mut object = Object::open(&mut json);
