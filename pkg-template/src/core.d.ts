@@ -1,13 +1,12 @@
 // What the JavaScript face and the WebAssembly core say to each other. Types only: the core is Rust
 // (src/js/exports.rs), the tests' double is tests/face/fake-core.mjs, and both are held to this.
 
-import type { Delivery, FlushReport } from "../index.d.ts";
-
 /** One instance of the core. Every method is synchronous and none throws. */
 export interface Core {
   connect(host: Host, seed: number): void;
-  /** `undefined` only when the instance died in the call. */
-  initTracer(options: CoreOptions, scope: number): TracerInfo | undefined;
+  /** `options` is the JSON of `CoreOptions`; returns that of `TracerInfo`, and nothing only when
+   * the instance died in the call. */
+  initTracer(options: string, scope: number): string | undefined;
   /** An id above 0, settled later through `Host.settle`; 0 when the instance died in the call. */
   enrichSession(
     tracer: number,
@@ -27,7 +26,8 @@ export interface Core {
 
 /** What the core asks of the runtime. */
 export interface Host {
-  settle(ids: Float64Array | number[], outcome: Delivery | FlushReport): void;
+  /** `json` is a `Delivery` or a `FlushReport`. */
+  settle(ids: Float64Array | number[], json: string): void;
   dropped(tracer: number, json: string): void;
   log(level: "error" | "warn" | "info" | "debug", message: string): void;
   adopted(tracer: number, sessionId: string): void;

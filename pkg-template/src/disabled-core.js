@@ -16,7 +16,7 @@ export function disabledCore(message) {
   /** @param {import("../index.d.ts").Delivery | import("../index.d.ts").FlushReport} outcome */
   const settleSoon = (outcome) => {
     const id = ++lastId;
-    Promise.resolve().then(() => host.settle([id], outcome));
+    Promise.resolve().then(() => host.settle([id], JSON.stringify(outcome)));
     return id;
   };
   /** @param {number} tracer */
@@ -33,7 +33,11 @@ export function disabledCore(message) {
       host = given;
     },
     initTracer(options) {
-      return { tracer: ++lastTracer, ...plainInfo(options), enabled: false };
+      return JSON.stringify({
+        tracer: ++lastTracer,
+        ...plainInfo(JSON.parse(options)),
+        enabled: false,
+      });
     },
     enrichSession: drop,
     addMetrics: drop,

@@ -291,9 +291,11 @@ export class Engine {
     if (parent !== undefined) options.parent = parent;
     // Registered before, in an instance that is gone: the session is the same.
     if (session.info) options.sessionId = session.info.sessionId;
-    const info = core.initTracer(options, scope);
-    if (info === undefined || info === null) return undefined;
-    session.info = { ...info };
+    const json = core.initTracer(JSON.stringify(options), scope);
+    if (!json) return undefined;
+    /** @type {import("./core.d.ts").TracerInfo} */
+    const info = JSON.parse(json);
+    session.info = info;
     if (session.home) this.#forgotten?.unregister(session.home);
     const home = { core, tracer: info.tracer, before: { ...session.counts } };
     session.home = home;
@@ -380,8 +382,10 @@ export class Engine {
     const current = () => engine.#host === host;
     /** @type {Host} */
     const host = {
-      settle(ids, outcome) {
-        if (current()) for (const id of ids) engine.#settle(id, outcome);
+      settle(ids, json) {
+        if (!current()) return;
+        const outcome = JSON.parse(json);
+        for (const id of ids) engine.#settle(id, outcome);
       },
       dropped(tracer, json) {
         if (current()) engine.#busy.get(tracer)?.tellDropped(() => JSON.parse(json));

@@ -91,10 +91,20 @@ function scalars(options, names) {
   for (const name of names) {
     const value = option(options, name);
     if (value === undefined || value === null) continue;
-    // An object here is a mistake that the core reports; its contents are not needed for that.
-    values[name] = ["string", "number", "boolean"].includes(typeof value) ? value : {};
+    values[name] = scalar(value);
   }
   return values;
+}
+
+/**
+ * What of an option goes to the core as JSON.
+ * @param {unknown} value
+ */
+function scalar(value) {
+  if (value === Infinity) return Number.MAX_VALUE;
+  // Anything else here is a mistake that the core reports; its contents are not needed for that.
+  const fits = Number.isFinite(value) || ["string", "boolean"].includes(typeof value);
+  return fits ? value : {};
 }
 
 /**

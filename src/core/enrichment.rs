@@ -5,8 +5,10 @@
 //! Merging is last-writer-wins by [`Field`] and key, which is what the backend does with two
 //! updates in a row; `outputs` has one key, so that the later one replaces the earlier.
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+use super::json::{self, Numerals, Object, is_number, members};
+use super::log::Line;
 
 /// The names of the tracer and of the session in the arguments: read by the face, no data.
 const TARGET_KEYS: [&str; 5] =
@@ -142,12 +144,12 @@ impl Enrichment {
     /// left out; what to say about them is returned beside the enrichment.
     ///
     /// An empty object is a valid enrichment without values: a touch.
-    pub fn parse(text: String) -> Result<(Enrichment, Vec<String>), Invalid> {
+    pub fn parse(text: String) -> Result<(Enrichment, Vec<Line>), Invalid> {
         let text = text.into_boxed_str();
         let mut slots = Vec::new();
-        let mut left_out = Vec::new();
+        let mut lines = Vec::new();
         for (key, value) in members(&text).ok_or(Invalid::NoObject)? {
-            let name = unquoted(key);
+            let name = json::text(key).unwrap_or(Cow::Borrowed(key));
             if value == "null" || TARGET_KEYS.contains(&&*name) {
                 continue;
             }
@@ -159,23 +161,23 @@ impl Enrichment {
                         Some(members) => slots.extend(members.into_iter().map(|(key, value)| {
                             Slot { field, key: span(&text, key), value: span(&text, value) }
                         })),
-                        None => left_out.push(no_object(&name)),
+                        None => lines.push(no_object(&name)),
                     }
                 }
-                Some(Field::Inputs) if !value.starts_with('{') => left_out.push(no_object(&name)),
+                Some(Field::Inputs) if !value.starts_with('{') => lines.push(no_object(&name)),
                 Some(Field::Outputs) if !value.starts_with(['{', '[']) => {
-                    left_out.push(no_object(&name));
+                    lines.push(no_object(&name));
                 }
                 Some(field @ (Field::Duration | Field::EndTime)) if !is_number(value) => {
-                    left_out.push(["`", field.name(), "` must be a number of milliseconds: it was left out; the rest of the call goes on"].concat());
+                    lines.push(left_out(field.name(), &["a number of milliseconds"]));
                 }
                 Some(field) => slots.push(whole(field)),
             }
         }
-        if slots.is_empty() && !left_out.is_empty() {
+        if slots.is_empty() && !lines.is_empty() {
             return Err(Invalid::NothingUsable);
         }
-        Ok((Enrichment { text, slots }, left_out))
+        Ok((Enrichment { text, slots }, lines))
     }
 
     /// Bytes that the enrichment holds.
@@ -189,10 +191,10 @@ impl Enrichment {
     }
 
     /// The numbers given for top-level metrics, with the keys as they were written.
-    pub fn numeric_metrics(&self) -> impl Iterator<Item = (&str, f64)> {
+    pub fn numeric_metrics(&self, numerals: Numerals) -> impl Iterator<Item = (&str, f64)> {
         self.values()
             .filter(|(field, ..)| *field == Field::Metrics)
-            .filter_map(|(_, key, value)| Some((key, serde_json::from_str(value).ok()?)))
+            .filter_map(move |(_, key, value)| Some((key, numerals.number(value)?)))
     }
 
     /// As the `Enrichment` object that was given, for `onDrop`.
@@ -296,14 +298,15 @@ impl<'a> Merged<'a> {
         let Some(&(_, first)) = values.peek() else { return };
         match field {
             Field::Outputs if first.starts_with('[') => {
-                let list = Object::open(object.value(name));
-                list.member("\"value\"", first).close();
+                let mut list = Object::open(object.value(name));
+                list.member("\"value\"", first);
+                list.close();
             }
             Field::Outputs | Field::Duration | Field::EndTime => object.value(name).push_str(first),
             _ => {
                 let mut inner = Object::open(object.value(name));
                 for (key, value) in values {
-                    inner = inner.member(key, value);
+                    inner.member(key, value);
                 }
                 inner.close();
             }
@@ -321,118 +324,25 @@ fn identity(field: Field, key: &str) -> &str {
     if field.is_merged() { key } else { "" }
 }
 
-/// A JSON object being written: commas and braces in their places, values as they are.
-#[derive(Debug)]
-pub struct Object<'a> {
-    out: &'a mut String,
-    empty: bool,
+fn no_object(name: &str) -> Line {
+    left_out(name, &["an object, as in { ", name, ": { key: \"value\" } }"])
 }
 
-impl<'a> Object<'a> {
-    /// Opens an object at the end of `out`.
-    pub fn open(out: &'a mut String) -> Object<'a> {
-        out.push('{');
-        Object { out, empty: true }
-    }
-
-    /// Adds a member whose key and value are JSON already.
-    pub fn member(mut self, key: &str, value: &str) -> Object<'a> {
-        self.comma();
-        self.out.push_str(key);
-        self.out.push(':');
-        self.out.push_str(value);
-        self
-    }
-
-    /// Adds a member called `name` (plain letters) whose value the caller writes.
-    pub fn value(&mut self, name: &str) -> &mut String {
-        self.comma();
-        self.out.push('"');
-        self.out.push_str(name);
-        self.out.push_str("\":");
-        self.out
-    }
-
-    /// Adds a member called `name` (plain letters) whose value is any text.
-    pub fn text(&mut self, name: &str, text: &str) {
-        let quoted = quoted(text);
-        self.value(name).push_str(&quoted);
-    }
-
-    /// Closes the object.
-    pub fn close(self) {
-        self.out.push('}');
-    }
-
-    fn comma(&mut self) {
-        if !self.empty {
-            self.out.push(',');
-        }
-        self.empty = false;
-    }
-}
-
-/// `text` as a JSON string.
-pub fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_default()
-}
-
-/// The text of a JSON string; what is no JSON string stands for itself.
-fn unquoted(json: &str) -> std::borrow::Cow<'_, str> {
-    match json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-        Some(plain) if !plain.contains('\\') => plain.into(),
-        _ => serde_json::from_str::<String>(json).map_or(json.into(), Into::into),
-    }
-}
-
-fn no_object(name: &str) -> String {
-    [
+fn left_out(name: &str, must_be: &[&str]) -> Line {
+    let must_be = must_be.concat();
+    Line::warn(&[
         "`",
         name,
-        "` must be an object, as in { ",
-        name,
-        ": { key: \"value\" } }: it was left out; the rest of the call goes on",
-    ]
-    .concat()
-}
-
-fn is_number(json: &str) -> bool {
-    json.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+        "` must be ",
+        &must_be,
+        ": it was left out; the rest of the call goes on",
+    ])
 }
 
 /// Where `part` stands in `text`, of which it is a slice.
 fn span(text: &str, part: &str) -> Span {
     let start = (part.as_ptr() as usize - text.as_ptr() as usize) as u32;
     Span { start, end: start + part.len() as u32 }
-}
-
-/// The members of a JSON object, keys and values as they were written; nothing if `json` is none.
-pub fn members(json: &str) -> Option<Vec<(&str, &str)>> {
-    serde_json::from_str::<Members<'_>>(json).ok().map(|members| members.0)
-}
-
-struct Members<'a>(Vec<(&'a str, &'a str)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Members<'de>;
-
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                let mut members = Vec::new();
-                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                    members.push((key.get(), value.get()));
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Collect)
-    }
 }
 
 #[cfg(test)]
@@ -480,7 +390,7 @@ mod tests {
         .unwrap();
         assert_eq!(update(&[rest]), serde_json::json!({"config": {"a": 1}}));
         assert_eq!(warnings.len(), 3);
-        assert!(warnings[0].contains("`metadata` must be an object"), "{}", warnings[0]);
+        assert!(warnings[0].message.contains("`metadata` must be an object"), "{warnings:?}");
     }
 
     #[test]

@@ -50,13 +50,13 @@ pub struct Line {
 }
 
 impl Line {
-    /// A line at [`Level::Error`].
-    pub fn error(message: impl Into<String>) -> Line {
-        Line { level: Level::Error, message: message.into() }
+    /// A line at [`Level::Error`], of `parts`.
+    pub fn error(parts: &[&str]) -> Line {
+        Line { level: Level::Error, message: parts.concat() }
     }
 
-    /// A line at [`Level::Warn`].
-    pub fn warn(message: impl Into<String>) -> Line {
-        Line { level: Level::Warn, message: message.into() }
+    /// A line at [`Level::Warn`], of `parts`.
+    pub fn warn(parts: &[&str]) -> Line {
+        Line { level: Level::Warn, message: parts.concat() }
     }
 }

@@ -1,95 +1,9 @@
 //! What `initTracer` and `startSession` are given, before it is known whether it is of use.
 //!
-//! Kept as it came, and asked for by name: deserialising into a struct of two dozen fields would
-//! fail as a whole for one wrong type, and cost 8 KB of wasm.
+//! Kept as the JSON that it came as, and asked for by name: deserialising into a struct of two dozen
+//! fields would fail as a whole for one wrong type, and cost 8 KB of wasm.
 
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-
-/// A value as JavaScript gave it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Given {
-    /// Not given, null or undefined.
-    #[default]
-    Absent,
-    /// A boolean.
-    Bool(bool),
-    /// A number.
-    Number(f64),
-    /// A string.
-    Text(String),
-    /// A list.
-    List(Vec<Given>),
-    /// An object, in the order in which it had its keys.
-    Object(Vec<(String, Given)>),
-}
-
-impl Given {
-    /// The string it is.
-    pub fn as_text(&self) -> Option<&str> {
-        match self {
-            Given::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// The strings in the object it is; none where it is no object.
-    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
-        let members = match self {
-            Given::Object(members) => members.as_slice(),
-            _ => &[],
-        };
-        members.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_text()?)))
-    }
-}
-
-impl<'de> Deserialize<'de> for Given {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Given, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Given;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("any value")
-            }
-            fn visit_unit<E>(self) -> Result<Given, E> {
-                Ok(Given::Absent)
-            }
-            fn visit_bool<E>(self, value: bool) -> Result<Given, E> {
-                Ok(Given::Bool(value))
-            }
-            fn visit_i64<E>(self, value: i64) -> Result<Given, E> {
-                Ok(Given::Number(value as f64))
-            }
-            fn visit_u64<E>(self, value: u64) -> Result<Given, E> {
-                Ok(Given::Number(value as f64))
-            }
-            fn visit_f64<E>(self, value: f64) -> Result<Given, E> {
-                Ok(Given::Number(value))
-            }
-            fn visit_str<E>(self, value: &str) -> Result<Given, E> {
-                Ok(Given::Text(value.to_owned()))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Given, A::Error> {
-                let mut list = Vec::new();
-                while let Some(value) = seq.next_element()? {
-                    list.push(value);
-                }
-                Ok(Given::List(list))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Given, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Given::Object(members))
-            }
-        }
-        deserializer.deserialize_any(Any)
-    }
-}
+use super::json::{self, Numerals, members};
 
 /// The options of one call, by their JavaScript names. Beside those of `TracerOptions` and
 /// `SessionOptions` the JavaScript face gives:
@@ -106,74 +20,83 @@ impl<'de> Deserialize<'de> for Given {
 /// | `env` | an object of the environment variables of interest |
 /// | `page` | the page's origin, in a page |
 /// | `parent` | the tracer whose settings `startSession` takes over |
-#[derive(Clone, Debug, Default)]
-pub struct Options(Vec<(String, Given)>);
+#[derive(Debug)]
+pub struct Options<'a> {
+    given: Vec<(&'a str, &'a str)>,
+    env: Vec<(&'a str, &'a str)>,
+    numerals: Numerals,
+}
 
-impl Options {
-    /// The options in `given`; none where it is no object.
-    pub fn of(given: Given) -> Options {
-        match given {
-            Given::Object(members) => Options(members),
-            _ => Options::default(),
-        }
+impl<'a> Options<'a> {
+    /// The options in the object `json`; none where it is no object.
+    pub fn of(json: &'a str, numerals: Numerals) -> Options<'a> {
+        let given = members(json).unwrap_or_default();
+        let env = find(&given, "env").and_then(members).unwrap_or_default();
+        Options { given, env, numerals }
     }
 
-    /// The option called `name`.
-    pub fn get(&self, name: &str) -> &Given {
-        const ABSENT: &Given = &Given::Absent;
-        self.0.iter().find(|(given, _)| given == name).map_or(ABSENT, |(_, value)| value)
+    /// The option called `name`, as JSON; nothing where it is absent or null.
+    pub fn get(&self, name: &str) -> Option<&'a str> {
+        find(&self.given, name).filter(|value| *value != "null")
     }
 
     /// The text of the option called `name`, if it is one.
-    pub fn text(&self, name: &str) -> Option<&str> {
-        self.get(name).as_text()
+    pub fn text(&self, name: &str) -> Option<String> {
+        text_of(self.get(name)?)
     }
 
-    /// The number of the option called `name`, or 0.
-    pub fn number(&self, name: &str) -> u64 {
-        match self.get(name) {
-            Given::Number(number) => *number as u64,
-            _ => 0,
-        }
+    /// The number of the option called `name`, if it is one.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        self.numerals.number(self.get(name)?)
     }
 
     /// Whether the option called `name` is true.
     pub fn is_true(&self, name: &str) -> bool {
-        *self.get(name) == Given::Bool(true)
+        self.get(name) == Some("true")
     }
 
     /// The name and value of the first of `variables` that is set in the environment; an empty
     /// one counts as unset.
-    pub fn variable<'a>(&'a self, variables: &[&'static str]) -> Option<(&'static str, &'a str)> {
+    pub fn variable(&self, variables: &[&'static str]) -> Option<(&'static str, String)> {
         variables.iter().find_map(|name| {
-            let (_, value) = self.get("env").texts().find(|(set, _)| set == name)?;
+            let value = find(&self.env, name).and_then(text_of)?;
             (!value.trim().is_empty()).then_some((*name, value))
         })
     }
 }
 
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
+/// The value of the member called `name` (plain letters).
+fn find<'a>(members: &[(&'a str, &'a str)], name: &str) -> Option<&'a str> {
+    let is_it = |key: &str| key.get(1..key.len() - 1) == Some(name);
+    members.iter().find(|(key, _)| is_it(key)).map(|(_, value)| *value)
+}
 
-    /// Options from JSON.
-    pub fn options(json: serde_json::Value) -> Options {
-        Options::of(serde_json::from_value(json).unwrap())
-    }
+/// The text that a JSON string stands for; nothing if `json` is none.
+pub fn text_of(json: &str) -> Option<String> {
+    json::text(json).map(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn any_value_is_taken_as_it_is() {
-        let options = options(serde_json::json!({
+        let json = serde_json::json!({
             "a": "text", "b": 7, "c": -1.5, "d": true, "e": null,
             "f": ["x", {"y": []}], "env": {"HH_A": "", "HH_B": " b", "HH_C": 3},
-        }));
-        assert_eq!(options.text("a"), Some("text"));
-        assert_eq!(options.number("b"), 7);
-        assert_eq!(*options.get("c"), Given::Number(-1.5));
+        });
+        let json = json.to_string();
+        let options = Options::of(&json, Numerals::STD);
+        assert_eq!(options.text("a").as_deref(), Some("text"));
+        assert_eq!(options.number("b"), Some(7.0));
+        assert_eq!(options.number("c"), Some(-1.5));
+        assert_eq!(options.number("a"), None);
         assert!(options.is_true("d") && !options.is_true("a") && !options.is_true("z"));
-        assert_eq!(*options.get("e"), Given::Absent);
-        assert_eq!(*options.get("z"), Given::Absent);
-        assert!(matches!(options.get("f"), Given::List(list) if list.len() == 2));
-        assert_eq!(options.variable(&["HH_A", "HH_C", "HH_B"]), Some(("HH_B", " b")));
+        assert_eq!(options.get("e"), None);
+        assert_eq!(options.get("z"), None);
+        assert_eq!(options.get("f"), Some("[\"x\",{\"y\":[]}]"));
+        assert_eq!(options.variable(&["HH_A", "HH_C", "HH_B"]), Some(("HH_B", " b".into())));
+        assert_eq!(Options::of("[]", Numerals::STD).get("a"), None);
     }
 }

@@ -11,7 +11,8 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::enrichment::{Enrichment, InputsGo, Merged, members};
+use super::enrichment::{Enrichment, InputsGo, Merged};
+use super::json::{Numerals, members};
 use super::policy::{
     MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REMEMBERED_METRICS, REQUEST_OVERHEAD_BYTES,
     START_WAITS_MS,
@@ -269,8 +270,8 @@ impl Outbox {
     }
 
     /// Metrics that are set are what later increments add to.
-    pub fn remember_metrics(&mut self, enrichment: &Enrichment) {
-        for (key, value) in enrichment.numeric_metrics() {
+    pub fn remember_metrics(&mut self, enrichment: &Enrichment, numerals: Numerals) {
+        for (key, value) in enrichment.numeric_metrics(numerals) {
             if let Some(total) = self.total_of(key) {
                 *total = Total { sum: value, correction: 0.0 };
             }

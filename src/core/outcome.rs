@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::enrichment::Enrichment;
+use super::json::Object;
 use super::log::{Level, Line};
 use super::session::SessionId;
 use super::tracer::Counts;
@@ -75,6 +76,37 @@ pub enum Outcome {
     Flushed(Counts),
 }
 
+impl Outcome {
+    /// The `Delivery` or `FlushReport` that JavaScript gets, as JSON.
+    pub fn to_json(&self) -> String {
+        let mut json = String::new();
+        let mut object = Object::open(&mut json);
+        match self {
+            Outcome::Delivered { session_id } => {
+                object.text("status", "delivered");
+                object.text("sessionId", session_id);
+            }
+            Outcome::Dropped { session_id, reason, message } => {
+                object.text("status", "dropped");
+                if let Some(session_id) = session_id {
+                    object.text("sessionId", session_id);
+                }
+                object.text("reason", reason.code());
+                object.text("message", message);
+            }
+            Outcome::Flushed(Counts { delivered, dropped, pending }) => {
+                for (name, count) in
+                    [("delivered", delivered), ("dropped", dropped), ("pending", pending)]
+                {
+                    object.value(name).push_str(&count.to_string());
+                }
+            }
+        }
+        object.close();
+        json
+    }
+}
+
 /// What the shell is to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
@@ -120,8 +152,7 @@ pub enum Output {
 }
 
 /// A tracer as its maker is told of it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TracerInfo {
     /// Its number.
     pub tracer: u64,
@@ -130,12 +161,29 @@ pub struct TracerInfo {
     /// Its session's name.
     pub session_name: String,
     /// Its project.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
     /// Its environment.
     pub source: String,
     /// Whether it sends anything.
     pub enabled: bool,
+}
+
+impl TracerInfo {
+    /// As JavaScript gets it, as JSON.
+    pub fn to_json(&self) -> String {
+        let mut json = String::new();
+        let mut object = Object::open(&mut json);
+        object.value("tracer").push_str(&self.tracer.to_string());
+        object.text("sessionId", &self.session_id);
+        object.text("sessionName", &self.session_name);
+        if let Some(project) = &self.project {
+            object.text("project", project);
+        }
+        object.text("source", &self.source);
+        object.value("enabled").push_str(if self.enabled { "true" } else { "false" });
+        object.close();
+        json
+    }
 }
 
 /// An enrichment that is not accepted.
@@ -152,9 +200,9 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// For `reason`, in words: `message`.
-    pub fn new(reason: Reason, message: impl Into<String>) -> Refused {
+    /// For `reason`, in words: `message`, which is put together.
+    pub fn new(reason: Reason, message: &[&str]) -> Refused {
         let enrichment = Enrichment::default();
-        Refused { reason, message: message.into(), session_id: None, enrichment }
+        Refused { reason, message: message.concat(), session_id: None, enrichment }
     }
 }

@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use super::json;
+
 /// What stands where a secret stood.
 pub const MASK: &str = "[Redacted]";
 
@@ -109,7 +111,8 @@ impl Redaction {
 
     fn is_secret_key(&self, key: &str) -> bool {
         let key: Cow<'_, str> = if key.contains('\\') {
-            serde_json::from_str(&["\"", key, "\""].concat()).map_or(key.into(), Cow::Owned)
+            json::text(&["\"", key, "\""].concat())
+                .map_or(key.into(), |key| key.into_owned().into())
         } else {
             key.into()
         };

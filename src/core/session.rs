@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use super::enrichment::{Field, Merged, Object};
+use super::enrichment::{Field, Merged};
+use super::json::Object;
 
 /// The id of a session, never empty. Mostly a UUID; a name of the application's own is let
 /// through, and the backend then answers with an id of its own.

@@ -3,8 +3,9 @@
 
 use std::rc::Rc;
 
+use super::json::{self, Object, elements, members};
 use super::log::{Level, Line};
-use super::options::{Given, Options};
+use super::options::{Options, text_of};
 use super::policy;
 use super::redact::{MASK, Redaction};
 
@@ -26,8 +27,11 @@ pub struct Destination {
     pub identity: Box<str>,
     /// The server's address without a slash at the end.
     pub server: String,
-    /// Headers of every request: authorization, content type, the application's own.
-    pub headers: Vec<(String, String)>,
+    /// The key, or the ticket.
+    pub key: String,
+    /// Headers of every request, as the members of a JSON object without its last brace:
+    /// authorization, content type, the application's own.
+    pub headers: String,
     /// Whether headers that a browser would ask a foreign server about may be sent.
     pub client_headers: bool,
     /// Which `fetch`.
@@ -38,8 +42,18 @@ impl Destination {
     /// `text` without the key, should it have found its way there: what a `fetch` rejects with
     /// or a server answers is not ours to trust.
     pub fn without_key(&self, text: &str) -> String {
-        let authorization = self.headers.first().map_or("", |(_, value)| value);
-        text.replace(authorization.trim_start_matches("Bearer "), MASK)
+        // Not `str::replace`: its search is 2 KB of wasm.
+        let mut masked = String::new();
+        let mut rest = text;
+        while let Some(at) =
+            rest.as_bytes().windows(self.key.len()).position(|it| it == self.key.as_bytes())
+        {
+            masked.push_str(&rest[..at]);
+            masked.push_str(MASK);
+            rest = &rest[at + self.key.len()..];
+        }
+        masked.push_str(rest);
+        masked
     }
 }
 
@@ -73,39 +87,35 @@ pub struct Settings {
 impl Settings {
     /// Puts options and variables together; what is wrong with them is said in `log`.
     pub fn resolve(options: &Options, log: &mut Vec<Line>) -> Settings {
-        let verbose = options.variable(&["HH_VERBOSE"]).is_some_and(|(_, value)| is_true(value));
+        let verbose = options.variable(&["HH_VERBOSE"]).is_some_and(|(_, value)| is_true(&value));
         let mut log_level = if verbose { Level::Debug } else { Level::Warn };
-        match options.get("logLevel") {
-            Given::Absent => {}
-            Given::Text(name) if Level::named(name).is_some() => {
-                log_level = Level::named(name).unwrap_or(log_level);
+        if let Some(given) = options.get("logLevel") {
+            match json::text(given).and_then(|name| Level::named(&name)) {
+                Some(level) => log_level = level,
+                None => log.push(Line::warn(&["`logLevel` must be \"silent\", \"error\", \"warn\", \"info\" or \"debug\": \"warn\" is taken"])),
             }
-            _ => log.push(Line::warn("`logLevel` must be \"silent\", \"error\", \"warn\", \"info\" or \"debug\": \"warn\" is taken")),
         }
-        let mut milliseconds =
-            |name, options, default| number(name, options, default, policy::MAX_TIMER_MS, log);
+        let mut number = |name, default, limit| number(name, options, default, limit, log);
+        let timeout_ms = number("timeoutMs", policy::TIMEOUT_MS, policy::MAX_TIMER_MS).max(1);
+        let deadline_ms = number("deadlineMs", policy::DEADLINE_MS, policy::MAX_TIMER_MS);
+        let merge_window_ms =
+            number("mergeWindowMs", policy::MERGE_WINDOW_MS, policy::MAX_TIMER_MS);
+        let max_queue_bytes = number("maxQueueBytes", policy::MAX_QUEUE_BYTES, 1 << 53);
+        let mut name = |name, variable| {
+            text(name, options, log).or_else(|| {
+                let (_, value) = options.variable(&[variable])?;
+                Some(value.trim().to_owned())
+            })
+        };
         Settings {
-            timeout_ms: milliseconds("timeoutMs", options, policy::TIMEOUT_MS).max(1),
-            deadline_ms: milliseconds("deadlineMs", options, policy::DEADLINE_MS),
-            merge_window_ms: milliseconds("mergeWindowMs", options, policy::MERGE_WINDOW_MS),
-            max_queue_bytes: number(
-                "maxQueueBytes",
-                options,
-                policy::MAX_QUEUE_BYTES,
-                1 << 53,
-                log,
-            ),
-            project: text("project", options, log)
-                .or(options.variable(&["HH_PROJECT"]).map(|(_, value)| value.trim()))
-                .map(Into::into),
-            source: text("source", options, log)
-                .or(options.variable(&["HH_SOURCE"]).map(|(_, value)| value.trim()))
-                .unwrap_or("dev")
-                .into(),
-            session_name: text("sessionName", options, log)
-                .or(options.variable(&["HH_SESSION_NAME"]).map(|(_, value)| value.trim()))
-                .unwrap_or("session")
-                .into(),
+            timeout_ms,
+            deadline_ms,
+            merge_window_ms,
+            max_queue_bytes,
+            project: name("project", "HH_PROJECT").map(Into::into),
+            source: name("source", "HH_SOURCE").map_or_else(|| "dev".into(), Into::into),
+            session_name: name("sessionName", "HH_SESSION_NAME")
+                .map_or_else(|| "session".into(), Into::into),
             redaction: redaction(options),
             on_drop: options.is_true("onDrop"),
             log_level,
@@ -115,103 +125,89 @@ impl Settings {
 }
 
 /// The session's name in `options`, or nothing if it has none of use.
-pub fn session_name<'a>(options: &'a Options, log: &mut Vec<Line>) -> Option<&'a str> {
+pub fn session_name(options: &Options<'_>, log: &mut Vec<Line>) -> Option<String> {
     text("sessionName", options, log)
 }
 
 /// The session to continue, if `options` name one of use.
-pub fn session_id<'a>(options: &'a Options, log: &mut Vec<Line>) -> Option<&'a str> {
+pub fn session_id(options: &Options<'_>, log: &mut Vec<Line>) -> Option<String> {
     text("sessionId", options, log)
 }
 
-fn redaction(options: &Options) -> Option<Redaction> {
-    let keys: Option<Vec<String>> = match options.get("redactKeys") {
-        Given::List(keys) => {
-            Some(keys.iter().filter_map(Given::as_text).map(str::to_owned).collect())
-        }
-        _ => None,
-    };
+fn redaction(options: &Options<'_>) -> Option<Redaction> {
+    let keys = options.get("redactKeys").and_then(elements);
+    let keys = keys.map(|keys| keys.into_iter().filter_map(text_of).collect::<Vec<_>>());
     options
         .is_true("redact")
         .then(|| Redaction::new(keys.as_deref(), options.is_true("redactPatterns")))
 }
 
-fn destination(options: &Options, log: &mut Vec<Line>) -> Option<Destination> {
-    let test_mode = options.variable(&["HH_TEST_MODE"]).is_some_and(|(_, value)| is_true(value));
+fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination> {
+    let test_mode = options.variable(&["HH_TEST_MODE"]).is_some_and(|(_, value)| is_true(&value));
     match options.get("disabled") {
-        Given::Bool(true) => return None,
-        Given::Absent if test_mode => return None,
-        Given::Absent | Given::Bool(false) => {}
-        _ => log.push(Line::warn("`disabled` must be true or false: false is taken")),
+        Some("true") => return None,
+        None if test_mode => return None,
+        None | Some("false") => {}
+        _ => log.push(Line::warn(&["`disabled` must be true or false: false is taken"])),
     }
-    let authorization = ["Bearer ", &key(options, log)?].concat();
+    let key = key(options, log)?;
     let (server, foreign) = server(options, log)?;
-    let mut headers = vec![
-        ("authorization".to_owned(), authorization),
-        ("content-type".to_owned(), "application/json".to_owned()),
-    ];
-    for (name, value) in options.get("headers").texts() {
-        let name = name.to_ascii_lowercase();
-        if foreign {
-            log.push(Line::warn(["the header `", &name, "` is left out: from a page, another origin is sent only authorization and content-type"].concat()));
-        } else if !is_header(&name, value) {
-            log.push(Line::warn(
-                [
-                    "the header `",
-                    &name,
-                    "` is left out: its name or value has characters that no HTTP header may have",
-                ]
-                .concat(),
-            ));
-        } else if headers.iter().all(|(taken, _)| *taken != name) {
-            headers.push((name, value.to_owned()));
+    let mut headers = String::new();
+    let mut object = Object::open(&mut headers);
+    object.text("authorization", &["Bearer ", &key].concat());
+    object.text("content-type", "application/json");
+    let mut taken = vec!["authorization".to_owned(), "content-type".to_owned()];
+    for (name, value) in options.get("headers").and_then(members).unwrap_or_default() {
+        let (Some(mut name), Some(value)) = (text_of(name), text_of(value)) else { continue };
+        name.make_ascii_lowercase();
+        let why = if foreign {
+            "from a page, another origin is sent only authorization and content-type"
+        } else if !is_header(&name, &value) {
+            "its name or value has characters that no HTTP header may have"
+        } else if taken.contains(&name) {
+            "the tracer sets it"
         } else {
-            log.push(Line::warn(
-                ["the header `", &name, "` is left out: the tracer sets it"].concat(),
-            ));
-        }
+            object.text(&name, &value);
+            taken.push(name);
+            continue;
+        };
+        log.push(Line::warn(&["the header `", &name, "` is left out: ", why]));
     }
-    let transport = options.number("transport") as u32;
-    let mut identity = [&*server, " ", &transport.to_string()].concat();
-    for (name, value) in &headers {
-        identity.extend(["\n", name, ":", value]);
-    }
-    let identity = identity.into();
+    let transport = options.number("transport").unwrap_or_default() as u32;
+    let identity = [&*server, " ", &transport.to_string(), "\n", &headers].concat().into();
     let client_headers = !foreign;
-    Some(Destination { identity, server, headers, client_headers, transport })
+    Some(Destination { identity, server, key, headers, client_headers, transport })
 }
 
 /// The key or ticket to send.
-fn key(options: &Options, log: &mut Vec<Line>) -> Option<String> {
+fn key(options: &Options<'_>, log: &mut Vec<Line>) -> Option<String> {
     let ticket = text("ticket", options, log).map(|ticket| ("ticket", ticket));
-    let own = || match options.text("apiKey") {
-        Some(key) if !key.trim().is_empty() => Some(("apiKey", key)),
-        _ => None,
-    };
+    let own = || Some(("apiKey", options.text("apiKey").filter(|key| !key.trim().is_empty())?));
     let Some((name, given)) = ticket.or_else(own).or_else(|| options.variable(&KEY_VARIABLES))
     else {
-        log.push(Line::error("there is no API key, so nothing is sent: set HH_API_KEY, or pass initTracer({ apiKey }); initTracer({ disabled: true }) if that is meant"));
+        log.push(Line::error(&["there is no API key, so nothing is sent: set HH_API_KEY, or pass initTracer({ apiKey }); initTracer({ disabled: true }) if that is meant"]));
         return None;
     };
     let key = given.trim();
     if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        log.push(Line::error([name, " has a line break, a space or another character inside that no key has, so nothing is sent: set it to the key alone"].concat()));
+        log.push(Line::error(&[name, " has a line break, a space or another character inside that no key has, so nothing is sent: set it to the key alone"]));
         return None;
     }
     if key.len() != given.len() {
-        log.push(Line::error([name, " has a stray line break or space around the key, which is left out here: set it to the key alone"].concat()));
+        log.push(Line::error(&[name, " has a stray line break or space around the key, which is left out here: set it to the key alone"]));
     }
     Some(key.to_owned())
 }
 
 /// The server's address, and whether it is of another origin than the page.
-fn server(options: &Options, log: &mut Vec<Line>) -> Option<(String, bool)> {
+fn server(options: &Options<'_>, log: &mut Vec<Line>) -> Option<(String, bool)> {
     let (name, given) = text("serverUrl", options, log)
         .map(|url| ("serverUrl", url))
         .or_else(|| options.variable(&SERVER_VARIABLES))
-        .unwrap_or(("serverUrl", DEFAULT_SERVER));
+        .unwrap_or_else(|| ("serverUrl", DEFAULT_SERVER.to_owned()));
     let url = given.trim().trim_end_matches('/');
-    let own_origin = options.text("page").map(|page| page.trim_end_matches('/'));
+    let page = options.text("page");
+    let own_origin = page.as_deref().map(|page| page.trim_end_matches('/'));
     if let Some(origin) = own_origin
         && given.trim().starts_with('/')
         && !given.trim().starts_with("//")
@@ -219,22 +215,22 @@ fn server(options: &Options, log: &mut Vec<Line>) -> Option<(String, bool)> {
         return Some(([origin, url].concat(), false));
     }
     let Some((scheme, host)) = scheme_and_host(url) else {
-        log.push(Line::error(
-            [
-                name,
-                " is \"",
-                url,
-                "\", which is no address of a server, so nothing is sent: set it to one like ",
-                DEFAULT_SERVER,
-            ]
-            .concat(),
-        ));
+        log.push(Line::error(&[
+            name,
+            " is \"",
+            url,
+            "\", which is no address of a server, so nothing is sent: set it to one like ",
+            DEFAULT_SERVER,
+        ]));
         return None;
     };
     if scheme == "http" && !is_loopback(host) {
-        log.push(Line::warn(
-            [name, " is \"", url, "\": over http the key travels in clear; use https"].concat(),
-        ));
+        log.push(Line::warn(&[
+            name,
+            " is \"",
+            url,
+            "\": over http the key travels in clear; use https",
+        ]));
     }
     let foreign = own_origin.is_some_and(|origin| {
         url.strip_prefix(origin).is_none_or(|rest| !rest.is_empty() && !rest.starts_with('/'))
@@ -244,7 +240,10 @@ fn server(options: &Options, log: &mut Vec<Line>) -> Option<(String, bool)> {
 
 /// Scheme and host of an `http` or `https` URL that has neither user, query nor fragment.
 fn scheme_and_host(url: &str) -> Option<(&str, &str)> {
-    let (scheme, rest) = url.split_once("://")?;
+    let (scheme, rest) = match url.strip_prefix("https://") {
+        Some(rest) => ("https", rest),
+        None => ("http", url.strip_prefix("http://")?),
+    };
     let authority = rest.split('/').next()?;
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
@@ -253,7 +252,7 @@ fn scheme_and_host(url: &str) -> Option<(&str, &str)> {
     let well_formed = !host.is_empty()
         && !url.contains(['?', '#', '@', '\\', ' '])
         && url.bytes().all(|byte| !byte.is_ascii_control());
-    (matches!(scheme, "http" | "https") && well_formed).then_some((scheme, host))
+    well_formed.then_some((scheme, host))
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -276,48 +275,55 @@ fn is_true(value: &str) -> bool {
 }
 
 /// The option's text; nothing where it is absent or empty, or, with a warning, no text.
-fn text<'a>(name: &str, options: &'a Options, log: &mut Vec<Line>) -> Option<&'a str> {
-    match options.get(name) {
-        Given::Text(text) if !text.trim().is_empty() => Some(text),
-        Given::Absent | Given::Text(_) => None,
-        _ => {
-            log.push(Line::warn(["`", name, "` must be a string: its default is taken"].concat()));
-            None
-        }
+fn text(name: &str, options: &Options<'_>, log: &mut Vec<Line>) -> Option<String> {
+    let text = text_of(options.get(name)?);
+    if text.is_none() {
+        log.push(Line::warn(&["`", name, "` must be a string: its default is taken"]));
     }
+    text.filter(|text| !text.trim().is_empty())
 }
 
 /// The option's number, at most `limit`; its default where it is absent or, with a warning, none.
-fn number(name: &str, options: &Options, default: u64, limit: u64, log: &mut Vec<Line>) -> u64 {
-    match options.get(name) {
-        Given::Absent => default,
-        Given::Number(number) if *number >= 0.0 => (*number as u64).min(limit),
-        _ => {
-            let default_text = default.to_string();
-            log.push(Line::warn(
-                ["`", name, "` must be a number from 0 up: ", &default_text, " is taken"].concat(),
-            ));
-            default
-        }
+fn number(name: &str, options: &Options<'_>, default: u64, limit: u64, log: &mut Vec<Line>) -> u64 {
+    if options.get(name).is_none() {
+        return default;
     }
+    if let Some(number) = options.number(name).filter(|number| *number >= 0.0) {
+        return (number as u64).min(limit);
+    }
+    let default_text = default.to_string();
+    log.push(Line::warn(&[
+        "`",
+        name,
+        "` must be a number from 0 up: ",
+        &default_text,
+        " is taken",
+    ]));
+    default
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    use crate::core::options::tests::options;
-    use serde_json::{Value, json};
+    use crate::core::json::Numerals;
+    use serde_json::{Value, from_str, json};
 
-    fn with_env(env: &[(&str, &str)]) -> Options {
+    fn with_env(env: &[(&str, &str)]) -> Value {
         let env: serde_json::Map<String, Value> =
             env.iter().map(|(name, value)| ((*name).into(), json!(value))).collect();
-        options(json!({ "env": env }))
+        json!({ "env": env })
     }
 
-    fn resolve(options: &Options) -> (Settings, Vec<Line>) {
+    fn resolve(options: &Value) -> (Settings, Vec<Line>) {
         let mut log = Vec::new();
-        (Settings::resolve(options, &mut log), log)
+        let options = options.to_string();
+        (Settings::resolve(&Options::of(&options, Numerals::STD), &mut log), log)
+    }
+
+    /// The headers as a reader of the request sees them.
+    fn headers(settings: &Settings) -> Value {
+        from_str(&[&settings.destination.as_ref().unwrap().headers, "}"].concat()).unwrap()
     }
 
     fn said(log: &[Line]) -> String {
@@ -337,9 +343,8 @@ mod tests {
             ("HH_SESSION_NAME", "chat"),
             ("HH_VERBOSE", "true"),
         ]));
-        let destination = settings.destination.unwrap();
-        assert_eq!(destination.headers[0], ("authorization".into(), "Bearer second".into()));
-        assert_eq!(destination.server, "https://tenant.example");
+        assert_eq!(headers(&settings)["authorization"], "Bearer second");
+        assert_eq!(settings.destination.as_ref().unwrap().server, "https://tenant.example");
         assert_eq!(settings.project.as_deref(), Some("p"));
         assert_eq!((&*settings.source, &*settings.session_name), ("prod", "chat"));
         assert_eq!(settings.log_level, Level::Debug);
@@ -350,14 +355,12 @@ mod tests {
     fn options_come_before_variables_and_a_ticket_before_a_key() {
         let env = json!({"HH_API_KEY": "env", "HH_API_URL": "https://env.example"});
         let own = json!({"apiKey": "own", "serverUrl": "https://own.example", "env": env});
-        let (settings, _) = resolve(&options(own.clone()));
-        let destination = settings.destination.unwrap();
-        assert_eq!(destination.headers[0].1, "Bearer own");
-        assert_eq!(destination.server, "https://own.example");
+        let (settings, _) = resolve(&own);
+        assert_eq!(headers(&settings)["authorization"], "Bearer own");
+        assert_eq!(settings.destination.unwrap().server, "https://own.example");
         let mut ticket = own;
         ticket["ticket"] = json!("tk");
-        let destination = resolve(&options(ticket)).0.destination.unwrap();
-        assert_eq!(destination.headers[0].1, "Bearer tk");
+        assert_eq!(headers(&resolve(&ticket).0)["authorization"], "Bearer tk");
     }
 
     #[test]
@@ -368,7 +371,7 @@ mod tests {
         assert!(said(&log).contains("HH_API_KEY"), "{log:?}");
 
         let (settings, log) = resolve(&with_env(&[("HH_API_KEY", "hidden\n")]));
-        assert_eq!(settings.destination.unwrap().headers[0].1, "Bearer hidden");
+        assert_eq!(headers(&settings)["authorization"], "Bearer hidden");
         assert!(said(&log).contains("error HH_API_KEY has a stray line break"), "{log:?}");
         assert!(!said(&log).contains("hidden"));
 
@@ -423,33 +426,34 @@ mod tests {
             ("https://shop.example.evil/hh", "https://shop.example.evil/hh", true),
             ("https://api.example", "https://api.example", true),
         ] {
-            let options = options(json!({
+            let (settings, _) = resolve(&json!({
                 "apiKey": "k", "serverUrl": url, "page": "https://shop.example",
                 "headers": {"X-Team": "a"},
             }));
-            let destination = resolve(&options).0.destination.unwrap();
+            let sent_headers = headers(&settings).as_object().unwrap().len();
+            assert_eq!(sent_headers, if foreign { 2 } else { 3 }, "{url}");
+            let destination = settings.destination.unwrap();
             assert_eq!(destination.server, sent);
             assert_eq!(destination.client_headers, !foreign, "{url}");
-            assert_eq!(destination.headers.len(), if foreign { 2 } else { 3 }, "{url}");
         }
     }
 
     #[test]
     fn options_of_the_wrong_type_cost_only_themselves() {
-        let options = options(json!({
+        let (settings, log) = resolve(&json!({
             "apiKey": "k", "timeoutMs": "soon", "deadlineMs": [], "mergeWindowMs": -1.0,
             "maxQueueBytes": {}, "logLevel": "loud", "source": 3,
             "headers": {"bad name": "x", "x-café": "x", "x-a": "snow☃", "Authorization": "other"},
         }));
-        let (settings, log) = resolve(&options);
         assert_eq!(settings.timeout_ms, policy::TIMEOUT_MS);
         assert_eq!(settings.deadline_ms, policy::DEADLINE_MS);
         assert_eq!(settings.merge_window_ms, policy::MERGE_WINDOW_MS);
         assert_eq!(settings.max_queue_bytes, policy::MAX_QUEUE_BYTES);
         assert_eq!(&*settings.source, "dev");
-        let destination = settings.destination.unwrap();
-        assert_eq!(destination.headers.len(), 2);
-        assert_eq!(destination.headers[0].1, "Bearer k");
+        assert_eq!(
+            headers(&settings),
+            json!({"authorization": "Bearer k", "content-type": "application/json"})
+        );
         assert_eq!(log.len(), 10, "{}", said(&log));
     }
 
@@ -457,7 +461,7 @@ mod tests {
     fn test_mode_and_disabled_send_nothing_and_need_no_key() {
         let (settings, log) = resolve(&with_env(&[("HH_TEST_MODE", "true")]));
         assert!(settings.destination.is_none() && log.is_empty());
-        let (settings, log) = resolve(&options(json!({"disabled": true})));
+        let (settings, log) = resolve(&json!({"disabled": true}));
         assert!(settings.destination.is_none() && log.is_empty());
     }
 }

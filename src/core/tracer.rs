@@ -34,7 +34,7 @@ impl Tracer {
 }
 
 /// What became of enrichments: `FlushReport`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Stored by the backend.
     pub delivered: u64,

@@ -1,14 +1,19 @@
 //! Requests and answers of HoneyHive's backend: the v1 routes, and the legacy ones of older
 //! deployments. Facts from its OpenAPI document (Data Plane API 1.1.0).
 
-use super::enrichment::{Field, Merged, Object, members};
+use super::enrichment::{Field, Merged};
+use super::json::{self, Object, members};
 use super::retry::{RetryAfter, may_pass};
 use super::session::{Origin, SessionId, Start};
 use super::settings::Destination;
 use super::time::Now;
 
-/// Sent as `hh-client-version`.
-const CLIENT_VERSION: &str = env!("CARGO_PKG_VERSION");
+/// What every request says of its client, up to its timestamp (nanoseconds since the Unix epoch).
+const CLIENT_HEADERS: &str = concat!(
+    r#","hh-client-version":""#,
+    env!("CARGO_PKG_VERSION"),
+    r#"","hh-client-language":"javascript","hh-client-package":"honeyhive-edge","hh-client-timestamp":""#,
+);
 
 /// Characters of a backend's own words that are repeated in a message.
 const LONGEST_QUOTE: usize = 200;
@@ -41,8 +46,8 @@ pub struct Request {
     pub method: &'static str,
     /// The whole address.
     pub url: String,
-    /// Names in lower case, and values.
-    pub headers: Vec<(String, String)>,
+    /// A JSON object: names in lower case, and values.
+    pub headers: String,
     /// JSON.
     pub body: String,
 }
@@ -208,15 +213,11 @@ fn request(
 ) -> Request {
     let mut headers = destination.headers.clone();
     if destination.client_headers {
-        for (name, value) in [
-            ("hh-client-version", CLIENT_VERSION),
-            ("hh-client-language", "javascript"),
-            ("hh-client-package", "honeyhive-edge"),
-            ("hh-client-timestamp", &stamp_ns.to_string()),
-        ] {
-            headers.push((name.to_owned(), value.to_owned()));
-        }
+        headers.push_str(CLIENT_HEADERS);
+        headers.push_str(&stamp_ns.to_string());
+        headers.push('"');
     }
+    headers.push('}');
     Request { method, url: [&destination.server, path].concat(), headers, body }
 }
 
@@ -258,7 +259,7 @@ fn stored(is_start: bool, body: &str) -> Verdict {
     Verdict::Stored {
         session_id: value("\"session_id\"")
             .or(value("\"event_id\""))
-            .and_then(|id| serde_json::from_str::<String>(id).ok())
+            .and_then(json::text)
             .and_then(|id| SessionId::new(&id)),
         inputs: value("\"inputs\"").map(str::to_owned),
     }
@@ -270,7 +271,7 @@ fn said(body: &str) -> String {
         .unwrap_or_default()
         .into_iter()
         .find(|(key, _)| *key == "\"message\"")
-        .and_then(|(_, message)| serde_json::from_str::<String>(message).ok())
+        .and_then(|(_, message)| json::text(message))
         .unwrap_or_default();
     message.chars().filter(|c| !c.is_control()).take(LONGEST_QUOTE).collect()
 }

@@ -12,7 +12,7 @@ use std::task::{Poll, Waker};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{future_to_promise, spawn_local};
 
-use crate::core::outcome::{Outcome, Output};
+use crate::core::outcome::Output;
 
 use super::clock::now;
 use super::fetch;
@@ -141,7 +141,7 @@ fn carry_out(output: Output, scope: u64, host: Host) {
         }
         Output::Settled { ids, outcome } => {
             let ids = ids.into_iter().map(|id| id as f64).collect();
-            host.settle(ids, &outcome_value(&outcome))
+            host.settle(ids, &outcome.to_json())
         }
         Output::Dropped { tracer, json } => host.dropped(tracer as f64, &json),
         Output::Adopted { tracer, session_id } => host.adopted(tracer as f64, session_id.as_str()),
@@ -156,37 +156,4 @@ fn count_flight(scope: u64, change: i32) {
             driver.flights += change;
         }
     });
-}
-
-/// As `Delivery` or `FlushReport`.
-fn outcome_value(outcome: &Outcome) -> JsValue {
-    #[derive(serde::Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Delivery<'a> {
-        status: &'static str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        session_id: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        reason: Option<&'static str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        message: Option<&'a str>,
-    }
-    let value = match outcome {
-        Outcome::Delivered { session_id } => serde_wasm_bindgen::to_value(&Delivery {
-            status: "delivered",
-            session_id: Some(session_id),
-            reason: None,
-            message: None,
-        }),
-        Outcome::Dropped { session_id, reason, message } => {
-            serde_wasm_bindgen::to_value(&Delivery {
-                status: "dropped",
-                session_id: session_id.as_deref(),
-                reason: Some(reason.code()),
-                message: Some(message),
-            })
-        }
-        Outcome::Flushed(counts) => serde_wasm_bindgen::to_value(counts),
-    };
-    value.unwrap_or_default()
 }

@@ -7,7 +7,7 @@
 
 use wasm_bindgen::prelude::*;
 
-use crate::core::options::Options;
+use crate::core::json::Numerals;
 use crate::core::registry::Registry;
 
 use super::clock::now;
@@ -19,19 +19,30 @@ use super::state::{self, State};
 /// whole number, from which the waits between retries are drawn.
 #[wasm_bindgen]
 pub fn connect(host: Host, seed: f64) {
-    state::set(State { registry: Registry::new(seed as u64), host, drivers: Drivers::default() });
+    let numerals = Numerals { read: number, write: string };
+    let registry = Registry::new(seed as u64, numerals);
+    state::set(State { registry, host, drivers: Drivers::default() });
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_name = Number)]
+    fn number(text: &str) -> f64;
+
+    #[wasm_bindgen(js_name = String)]
+    fn string(number: f64) -> String;
 }
 
 /// Starts a session and makes a tracer for it. The network is not waited for.
 ///
-/// `options` is an object as [`Options`] describes it. Returns `{ tracer, sessionId, sessionName, project, source, enabled }`.
+/// `options` is the JSON of an object as [`Options`](crate::core::options::Options) describes it.
+/// Returns the JSON of `{ tracer, sessionId, sessionName, project, source, enabled }`.
 #[wasm_bindgen(js_name = initTracer)]
-pub fn init_tracer(options: JsValue, scope: f64) -> JsValue {
-    let options = Options::of(serde_wasm_bindgen::from_value(options).unwrap_or_default());
+pub fn init_tracer(options: &str, scope: f64) -> String {
     let scope = scope as u64;
-    let info = state::with(|state| state.registry.init(&options, scope, now()));
+    let info = state::with(|state| state.registry.init(options, scope, now()));
     driver::wake(scope);
-    serde_wasm_bindgen::to_value(&info).unwrap_or_default()
+    info.map(|info| info.to_json()).unwrap_or_default()
 }
 
 /// Enriches a session: `session_id`, else the tracer's. `json` is the JSON of the arguments.

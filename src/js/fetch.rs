@@ -8,7 +8,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use js_sys::{Object, Promise, Reflect};
+use js_sys::{JSON, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::AbortController;
@@ -42,9 +42,9 @@ extern "C" {
 /// Sends `request` and waits for the answer, at most `timeout_ms`.
 pub async fn send(host: &Host, transport: u32, timeout_ms: u64, request: Request) -> Answer {
     let abort = AbortController::new().ok();
-    let init = init(&request, abort.as_ref());
     let mut late = pin!(Sleep::start(timeout_ms));
     let attempt = async {
+        let init = init(&request, abort.as_ref())?;
         let promise = host.fetch(transport, &request.url, &init).and_then(|it| resolved(&it))?;
         JsFuture::from(promise).await
     };
@@ -79,25 +79,16 @@ pub async fn send(host: &Host, transport: u32, timeout_ms: u64, request: Request
     }
 }
 
-fn init(request: &Request, abort: Option<&AbortController>) -> JsValue {
-    let set = |object: &Object, name: &str, value: &JsValue| {
-        // A property of an object that was made here can be set.
-        let _ = Reflect::set(object, &name.into(), value);
-    };
-    let headers = Object::new();
-    for (name, value) in &request.headers {
-        set(&headers, name, &value.into());
-    }
-    let init = Object::new();
-    set(&init, "method", &request.method.into());
-    set(&init, "headers", &headers);
-    set(&init, "body", &request.body.as_str().into());
+fn init(request: &Request, abort: Option<&AbortController>) -> Result<JsValue, JsValue> {
+    let Request { method, headers, .. } = request;
     // The key is for this server alone, and a redirected POST can come out as a GET.
-    set(&init, "redirect", &"manual".into());
+    let json = [r#"{"method":""#, method, r#"","redirect":"manual","headers":"#, headers, "}"];
+    let init = JSON::parse(&json.concat())?;
+    Reflect::set(&init, &"body".into(), &request.body.as_str().into())?;
     if let Some(abort) = abort {
-        set(&init, "signal", &abort.signal());
+        Reflect::set(&init, &"signal".into(), &abort.signal())?;
     }
-    init.into()
+    Ok(init)
 }
 
 /// What `work` comes to; nothing where `late` is over first.

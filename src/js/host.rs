@@ -7,8 +7,8 @@ use wasm_bindgen::prelude::*;
 const HOST: &str = r#"
 /** What `connect` is given: the callbacks of the JavaScript around this module. */
 export interface Host {
-  /** `ids` have ended: `outcome` is a `Delivery`, or a `FlushReport` for a flush or close. */
-  settle(ids: Float64Array, outcome: object): void;
+  /** `ids` have ended: `json` is a `Delivery`, or a `FlushReport` for a flush or close. */
+  settle(ids: Float64Array, json: string): void;
   /** An enrichment of `tracer` was given up; `json` is the `Dropped` object. */
   dropped(tracer: number, json: string): void;
   /** A line for the log. */
@@ -32,7 +32,7 @@ extern "C" {
     pub type Host;
 
     #[wasm_bindgen(method, catch)]
-    pub fn settle(this: &Host, ids: Vec<f64>, outcome: &JsValue) -> Result<(), JsValue>;
+    pub fn settle(this: &Host, ids: Vec<f64>, json: &str) -> Result<(), JsValue>;
 
     #[wasm_bindgen(method, catch)]
     pub fn dropped(this: &Host, tracer: f64, json: &str) -> Result<(), JsValue>;

@@ -31,19 +31,20 @@ export class FakeCore {
   get core() {
     return {
       connect: (host) => void (this.host = host),
-      initTracer: (options, scope) => {
-        if (this.#dies("initTracer", JSON.stringify(options))) return undefined;
+      initTracer: (json, scope) => {
+        if (this.#dies("initTracer", json)) return undefined;
         const tracer = ++this.#lastTracer;
+        const options = JSON.parse(json);
         this.options.set(tracer, { ...options, scope });
         if (!this.hold) queueMicrotask(() => this.host.idle(tracer));
-        return {
+        return JSON.stringify({
           tracer,
-          sessionId: /** @type {string} */ (options.sessionId ?? options.newSessionId),
-          sessionName: /** @type {string} */ (options.sessionName ?? "session"),
-          project: /** @type {string | undefined} */ (options.project),
-          source: /** @type {string} */ (options.source ?? "dev"),
+          sessionId: options.sessionId ?? options.newSessionId,
+          sessionName: options.sessionName ?? "session",
+          project: options.project,
+          source: options.source ?? "dev",
           enabled: true,
-        };
+        });
       },
       enrichSession: (tracer, sessionId, json, scope) =>
         this.#call({ method: "enrichSession", tracer, sessionId, json, scope }),
@@ -91,16 +92,10 @@ export class FakeCore {
   settle(id, outcome) {
     const call = this.calls.find((one) => one.id === id);
     const report = call?.method === "flush" || call?.method === "close";
-    this.host.settle(
-      new Float64Array([id]),
-      outcome ??
-        (report
-          ? { delivered: this.delivered, dropped: 0, pending: 0 }
-          : {
-              status: "delivered",
-              sessionId: call?.sessionId ?? this.sessionOf(call?.tracer ?? 0),
-            }),
-    );
+    const usual = report
+      ? { delivered: this.delivered, dropped: 0, pending: 0 }
+      : { status: "delivered", sessionId: call?.sessionId ?? this.sessionOf(call?.tracer ?? 0) };
+    this.host.settle(new Float64Array([id]), JSON.stringify(outcome ?? usual));
     if (call?.tracer) this.host.idle(call.tracer);
   }
 

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses what it needs of it")]
 
-use honeyhive_edge::core::options::{Given, Options};
+use honeyhive_edge::core::json::Numerals;
 use honeyhive_edge::core::outcome::{Outcome, Output, Reason, TracerInfo};
 use honeyhive_edge::core::registry::Registry;
 use honeyhive_edge::core::time::Now;
@@ -33,7 +33,7 @@ pub fn status(status: u16, body: &str) -> Answer {
 impl Bench {
     pub fn new(answer: impl FnMut(&Request) -> Answer + 'static) -> Bench {
         Bench {
-            registry: Registry::new(1),
+            registry: Registry::new(1, Numerals::STD),
             now: Now { mono_ms: 1_000, unix_ms: 1_700_000_000_000 },
             answer: Box::new(answer),
             requests: Vec::new(),
@@ -48,8 +48,7 @@ impl Bench {
     pub fn init(&mut self, more: Value) -> TracerInfo {
         let mut options = json!({"apiKey": "sekret", "serverUrl": SERVER, "onDrop": true});
         options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let given: Given = serde_json::from_value(options).unwrap();
-        self.registry.init(&Options::of(given), 0, self.now)
+        self.registry.init(&options.to_string(), 0, self.now)
     }
 
     /// A call of `enrichSession`; tracer 0 is a bare one.

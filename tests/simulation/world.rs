@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use honeyhive_edge::core::options::{Given, Options};
+use honeyhive_edge::core::json::Numerals;
 use honeyhive_edge::core::outcome::{Outcome, Output, Reason};
 use honeyhive_edge::core::registry::Registry;
 use honeyhive_edge::core::retry::RetryAfter;
@@ -71,7 +71,7 @@ impl World {
         let mut random = fastrand::Rng::with_seed(seed);
         let backend = Backend { is_legacy: random.u8(..5) == 0, ..Backend::default() };
         World {
-            registry: Registry::new(random.u64(..)),
+            registry: Registry::new(random.u64(..), Numerals::STD),
             backend,
             now: Now { mono_ms: random.u64(..10_000), unix_ms: 1_700_000_000_000 },
             tracers: Vec::new(),
@@ -183,9 +183,8 @@ impl World {
             options["sessionId"] = json!(named);
             options["start"] = json!("{}");
         }
-        let given: Given = serde_json::from_value(options).unwrap_or_default();
         let scope = self.scope();
-        let info = self.registry.init(&Options::of(given), scope, self.now);
+        let info = self.registry.init(&options.to_string(), scope, self.now);
         self.tracers.push(Tracer {
             number: info.tracer,
             key: key.into(),
@@ -351,10 +350,9 @@ impl World {
         if self.requests > MOST_REQUESTS {
             return Err("it sends without end".into());
         }
-        let header = |name: &str| {
-            let found = request.headers.iter().find(|(header, _)| header == name);
-            found.map(|(_, value)| value.clone()).unwrap_or_default()
-        };
+        let headers: Value =
+            serde_json::from_str(&request.headers).map_err(|_| "headers that are no JSON")?;
+        let header = |name: &str| headers[name].as_str().unwrap_or_default();
         let key = header("authorization").trim_start_matches("Bearer ").to_owned();
         let mut stamp: u64 = header("hh-client-timestamp").parse().map_err(|_| "no timestamp")?;
         let path = request.url.trim_start_matches("https://hive.example").to_owned();

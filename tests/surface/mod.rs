@@ -30,7 +30,8 @@ export function makeHost(kind) {
   const waiting = new Map();
   return {
     requests: [], lines: [], drops: [], idleTracers: [], kept: [],
-    settle(ids, outcome) {
+    settle(ids, json) {
+      const outcome = JSON.parse(json);
       for (const id of ids) {
         waiting.get(id)?.(outcome) ?? waiting.set(id, outcome);
       }
@@ -91,7 +92,8 @@ fn start(host: &TestHost, more: &[(&str, JsValue)]) -> f64 {
     for (name, value) in own.iter().chain(more) {
         Reflect::set(&options, &(*name).into(), value).unwrap();
     }
-    let info = init_tracer(options.into(), 0.0);
+    let options = String::from(js_sys::JSON::stringify(&options).unwrap());
+    let info = js_sys::JSON::parse(&init_tracer(&options, 0.0)).unwrap();
     assert_eq!(get(&info, "enabled"), JsValue::TRUE);
     assert_eq!(text(&info, "sessionId").len(), 36);
     get(&info, "tracer").as_f64().unwrap()

@@ -1,7 +1,8 @@
 //! The way in: what is said of a session is masked, read, judged and put into its outbox.
 
 use super::Registry;
-use crate::core::enrichment::{Enrichment, Invalid, Object, members};
+use crate::core::enrichment::{Enrichment, Invalid};
+use crate::core::json::{Object, members};
 use crate::core::log::Line;
 use crate::core::outbox::{Kind, Part, held_by};
 use crate::core::outcome::{Reason, Refused};
@@ -80,44 +81,41 @@ impl Registry {
         let given = members(&json).unwrap_or_default();
         let mut increments = Vec::with_capacity(given.len());
         for (key, value) in given {
-            match serde_json::from_str::<f64>(value) {
-                Ok(increment) if increment.is_finite() => increments.push((key, increment)),
-                _ => self.log(
+            match self.numerals.number(value) {
+                Some(increment) => increments.push((key, increment)),
+                None => self.log(
                     tracer,
-                    Line::warn(
-                        [
-                            "addMetrics adds numbers: ",
-                            key,
-                            " is none, or masked by `redact`, and was left out",
-                        ]
-                        .concat(),
-                    ),
+                    Line::warn(&[
+                        "addMetrics adds numbers: ",
+                        key,
+                        " is none, or masked by `redact`, and was left out",
+                    ]),
                 ),
             }
         }
         if increments.is_empty() {
             return Err(Refused::new(
                 Reason::Invalid,
-                "addMetrics takes an object of numbers, as in addMetrics({ tokens: 12 })",
+                &["addMetrics takes an object of numbers, as in addMetrics({ tokens: 12 })"],
             ));
         }
         let totals = self.outboxes.get(outbox).and_then(|outbox| outbox.totals_with(&increments));
         let Some(totals) = totals else {
             return Err(Refused::new(
                 Reason::Invalid,
-                "too many different metrics in one session: addMetrics is for a few totals",
+                &["too many different metrics in one session: addMetrics is for a few totals"],
             ));
         };
         if totals.iter().any(|total| !total.is_finite()) {
             return Err(Refused::new(
                 Reason::Invalid,
-                "a total of addMetrics went beyond what a number holds",
+                &["a total of addMetrics went beyond what a number holds"],
             ));
         }
         let mut json = String::from("{\"metrics\":");
         let mut metrics = Object::open(&mut json);
         for ((key, _), total) in increments.iter().zip(&totals) {
-            metrics = metrics.member(key, &serde_json::to_string(total).unwrap_or_default());
+            metrics.member(key, &(self.numerals.write)(*total));
         }
         metrics.close();
         json.push('}');
@@ -144,22 +142,34 @@ impl Registry {
         let json = self.masked(tracer, json);
         let bytes = json.len();
         let (enrichment, left_out) = Enrichment::parse(json).map_err(|invalid| {
-            Refused::new(Reason::Invalid, match invalid {
-                Invalid::NoObject => "enrichSession takes an object, as in enrichSession({ metadata: { plan: \"pro\" } })",
-                Invalid::NothingUsable => "nothing in the enrichment can be stored: its fields are objects, as in enrichSession({ metadata: { plan: \"pro\" } })",
-            })
+            Refused::new(
+                Reason::Invalid,
+                &[
+                    match invalid {
+                        Invalid::NoObject => "enrichSession takes an object",
+                        Invalid::NothingUsable => {
+                            "nothing in the enrichment can be stored: its fields are objects"
+                        }
+                    },
+                    ", as in enrichSession({ metadata: { plan: \"pro\" } })",
+                ],
+            )
         })?;
-        left_out.into_iter().for_each(|message| self.log(tracer, Line::warn(message)));
+        left_out.into_iter().for_each(|line| self.log(tracer, line));
         if bytes > MAX_REQUEST_BYTES - 2 * REQUEST_OVERHEAD_BYTES {
-            let message = ["an enrichment of ", &bytes.to_string(), " bytes is more than the backend takes in one request (5 MB): send less, or store it elsewhere and enrich with its address"].concat();
-            return Err(Refused { enrichment, ..Refused::new(Reason::TooLarge, message) });
+            let message = [
+                "an enrichment of ",
+                &bytes.to_string(),
+                " bytes is more than the backend takes in one request (5 MB): send less, or store it elsewhere and enrich with its address",
+            ];
+            return Err(Refused { enrichment, ..Refused::new(Reason::TooLarge, &message) });
         }
         if bytes > LARGE_ENRICHMENT_BYTES {
             self.log(
                 tracer,
-                Line::warn(
+                Line::warn(&[
                     "an enrichment is over 100 KB: the backend asks to keep each below that",
-                ),
+                ]),
             );
         }
         Ok(enrichment)
@@ -176,7 +186,7 @@ impl Registry {
 
     /// The outbox of the session named, else of the tracer's own.
     fn outbox_for(&mut self, call: Call, session_id: Option<SessionId>) -> Result<u64, Refused> {
-        let refused = |reason, message: &str| Err(Refused::new(reason, message));
+        let refused = |reason, message: &str| Err(Refused::new(reason, &[message]));
         let Some(tracer) = self.tracers.get(call.tracer).filter(|tracer| !tracer.is_closing) else {
             return refused(
                 Reason::Closed,
@@ -216,8 +226,12 @@ impl Registry {
     pub(super) fn has_room_for(&self, enrichment: &Enrichment, tracer: u64) -> Result<(), Refused> {
         let limit = self.tracers.get(tracer).map_or(0, |tracer| tracer.settings.max_queue_bytes);
         if self.held + held_by(enrichment) > limit {
-            let message = ["more than maxQueueBytes (", &limit.to_string(), ") is waiting to be sent: the backend is not keeping up, or enrichments are too large"].concat();
-            return Err(Refused::new(Reason::QueueFull, message));
+            let message = [
+                "more than maxQueueBytes (",
+                &limit.to_string(),
+                ") is waiting to be sent: the backend is not keeping up, or enrichments are too large",
+            ];
+            return Err(Refused::new(Reason::QueueFull, &message));
         }
         Ok(())
     }
@@ -237,6 +251,7 @@ impl Registry {
         }
         let part = self.part(call, Kind::Enrichment, enrichment);
         let settings = self.tracers.get(call.tracer).map(|tracer| tracer.settings.clone());
+        let numerals = self.numerals;
         self.change(outbox, call.now, |outbox| {
             if is_touch {
                 outbox.touch();
@@ -246,7 +261,7 @@ impl Registry {
             }
             match increments {
                 Some(increments) => outbox.add_to_totals(increments),
-                None => outbox.remember_metrics(&part.enrichment),
+                None => outbox.remember_metrics(&part.enrichment, numerals),
             }
             outbox.accept(part);
         });

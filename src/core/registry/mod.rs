@@ -13,6 +13,7 @@ mod tracers;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
+use super::json::Numerals;
 use super::log::{Level, Line};
 use super::outbox::Outbox;
 use super::outcome::Output;
@@ -41,6 +42,7 @@ struct Interned {
 #[derive(Debug)]
 pub struct Registry {
     random: fastrand::Rng,
+    numerals: Numerals,
     /// The last number given to an enrichment, a flush or a close: they only go up.
     last_number: u64,
     /// The timestamp of the last new request, nanoseconds since the Unix epoch.
@@ -74,10 +76,12 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// An empty registry, whose waits are drawn from `seed`.
-    pub fn new(seed: u64) -> Registry {
+    /// An empty registry, whose waits are drawn from `seed` and whose numbers are read and
+    /// written by `numerals`.
+    pub fn new(seed: u64, numerals: Numerals) -> Registry {
         Registry {
             random: fastrand::Rng::with_seed(seed),
+            numerals,
             last_number: 0,
             last_stamp_ns: 0,
             tracers: Slab::default(),

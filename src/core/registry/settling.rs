@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::Registry;
-use crate::core::enrichment::Object;
+use crate::core::json::Object;
 use crate::core::outbox::{Kind, Outbox, Part};
 use crate::core::outcome::{Outcome, Output, Reason};
 use crate::core::session::SessionId;

@@ -18,16 +18,20 @@ use crate::core::tracer::{Counts, Tracer};
 impl Registry {
     /// Makes a tracer, whose session starts with what follows. Never fails: a tracer that cannot
     /// send is disabled, and says why in the log.
-    pub fn init(&mut self, options: &Options, scope: u64, now: Now) -> TracerInfo {
+    ///
+    /// `json` is an object as [`Options`] describes it.
+    pub fn init(&mut self, json: &str, scope: u64, now: Now) -> TracerInfo {
+        let options = &Options::of(json, self.numerals);
         let mut log = Vec::new();
-        let parent = self.tracers.get(options.number("parent"));
+        let parent = self.tracers.get(options.number("parent").unwrap_or_default() as u64);
         let settings = match parent {
             Some(parent) => parent.settings.clone(),
             None => Rc::new(Settings::resolve(options, &mut log)),
         };
-        let named = settings::session_id(options, &mut log).and_then(SessionId::new);
+        let id_of = |text: String| SessionId::new(&text);
+        let named = settings::session_id(options, &mut log).and_then(id_of);
         let origin = if named.is_some() { Origin::Named } else { Origin::New };
-        let new_id = || options.text("newSessionId").and_then(SessionId::new);
+        let new_id = || options.text("newSessionId").and_then(id_of);
         let session_id =
             named.or_else(new_id).unwrap_or_else(|| SessionId::random(&mut self.random));
         let session_name: Rc<str> = settings::session_name(options, &mut log)
@@ -68,7 +72,8 @@ impl Registry {
         log.into_iter().for_each(|line| self.log_at(level, line));
         if let Some(outbox) = outbox {
             let start = Start { origin, description: Some(description) };
-            let fields = options.text("start").filter(|fields| !fields.is_empty()).unwrap_or("{}");
+            let fields = options.text("start").filter(|fields| !fields.is_empty());
+            let fields = fields.unwrap_or_else(|| "{}".to_owned());
             self.start(tracer, outbox, start, fields, scope, now);
         } else {
             self.outputs.push_back(Output::Idle { tracer });
@@ -81,17 +86,17 @@ impl Registry {
         tracer: u64,
         outbox: u64,
         start: Start,
-        fields: &str,
+        fields: String,
         scope: u64,
         now: Now,
     ) {
-        let enrichment = self.read(tracer, fields.to_owned()).and_then(|enrichment| {
+        let enrichment = self.read(tracer, fields).and_then(|enrichment| {
             self.has_room_for(&enrichment, tracer)?;
             Ok(enrichment)
         });
         let enrichment = enrichment.unwrap_or_else(|refused| {
-            let why = ["the session starts without its first fields: ", &refused.message].concat();
-            self.log(tracer, Line::warn(why));
+            let why = ["the session starts without its first fields: ", &refused.message];
+            self.log(tracer, Line::warn(&why));
             Enrichment::default()
         });
         let call = Call { id: self.number(), tracer, scope, now, names_tracer: true };
@@ -164,7 +169,7 @@ impl Registry {
         let Some((id, first)) = open.next() else {
             return Err(Refused::new(
                 Reason::NoSession,
-                "no session is active here: call initTracer() first, or pass { tracer }",
+                &["no session is active here: call initTracer() first, or pass { tracer }"],
             ));
         };
         let destination = &first.settings.destination;
@@ -174,11 +179,11 @@ impl Registry {
         }
         Err(Refused::new(
             Reason::NoSession,
-            if names_session {
+            &[if names_session {
                 "several tracers with different keys or servers are open: pass { tracer } beside the session's id"
             } else {
                 "several sessions are open and none is active here: call tracer.enrichSession(), pass { tracer } or { sessionId }, or run this inside tracer.run()"
-            },
+            }],
         ))
     }
 }

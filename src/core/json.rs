@@ -1,0 +1,421 @@
+//! JSON as text: taken apart only as far as a rule needs it, every value carried on as it was written.
+//!
+//! Not the `serde_json` crate, which the tests hold this against: with its errors come the
+//! formatting of text and of floating-point numbers, together a third of the wasm. Numbers are
+//! read and written by [`Numerals`] for the same reason.
+
+use std::borrow::Cow;
+
+/// How numbers are read and written: every runtime brings that along, which the wasm need not do
+/// again.
+#[derive(Clone, Copy, Debug)]
+pub struct Numerals {
+    /// The number that a JSON number stands for.
+    pub read: fn(&str) -> f64,
+    /// A finite number as JSON: the shortest digits that are read as the same number.
+    pub write: fn(f64) -> String,
+}
+
+impl Numerals {
+    /// Those of Rust's standard library.
+    pub const STD: Numerals = Numerals {
+        read: |text| text.parse().unwrap_or(f64::NAN),
+        write: |number| number.to_string(),
+    };
+
+    /// The number that `json` is, if it is one and not beyond what a number holds.
+    pub fn number(&self, json: &str) -> Option<f64> {
+        if !is_number(json) {
+            return None;
+        }
+        Some((self.read)(json)).filter(|number| number.is_finite())
+    }
+}
+
+/// Whether the JSON value `json` is a number.
+pub fn is_number(json: &str) -> bool {
+    json.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+}
+
+/// The members of a JSON object, keys (with their quotes) and values as they were written;
+/// nothing if `json` is none.
+pub fn members(json: &str) -> Option<Vec<(&str, &str)>> {
+    items(json, b'{')
+}
+
+/// The elements of a JSON list as they were written; nothing if `json` is none.
+pub fn elements(json: &str) -> Option<Vec<&str>> {
+    Some(items(json, b'[')?.into_iter().map(|(_, value)| value).collect())
+}
+
+fn items(json: &str, open: u8) -> Option<Vec<(&str, &str)>> {
+    let mut scan = Scan { bytes: json.as_bytes(), at: 0 };
+    let mut items = Vec::new();
+    if scan.next() != Some(open) {
+        return None;
+    }
+    scan.at += 1;
+    let mut is_first = true;
+    while !scan.closes(open, is_first)? {
+        is_first = false;
+        let mut key = "";
+        if open == b'{' {
+            let start = scan.at;
+            key = &json[start..scan.key()?];
+        }
+        scan.next();
+        let start = scan.at;
+        scan.value()?;
+        items.push((key, &json[start..scan.at]));
+    }
+    (scan.next().is_none()).then_some(items)
+}
+
+/// A place in a JSON text.
+struct Scan<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Scan<'_> {
+    /// The next byte that is no white space.
+    fn next(&mut self) -> Option<u8> {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.bytes.get(self.at) {
+            self.at += 1;
+        }
+        self.bytes.get(self.at).copied()
+    }
+
+    /// Goes past the comma to the next item of what `open` opened, or past its end, and says
+    /// whether it was the end.
+    fn closes(&mut self, open: u8, is_first: bool) -> Option<bool> {
+        let next = self.next()?;
+        // In ASCII a brace or bracket closes two after it opens.
+        if next == open + 2 {
+            self.at += 1;
+            return Some(true);
+        }
+        if !is_first {
+            if next != b',' {
+                return None;
+            }
+            self.at += 1;
+            self.next();
+        }
+        Some(false)
+    }
+
+    /// Goes past a key and its colon; returns where the key ends.
+    fn key(&mut self) -> Option<usize> {
+        self.string()?;
+        let end = self.at;
+        if self.next()? != b':' {
+            return None;
+        }
+        self.at += 1;
+        Some(end)
+    }
+
+    /// Goes past a value. Without recursion: its depth is the caller's choice.
+    fn value(&mut self) -> Option<()> {
+        let mut open = Vec::new();
+        loop {
+            let mut is_first = false;
+            match self.next()? {
+                byte @ (b'{' | b'[') => {
+                    self.at += 1;
+                    open.push(byte);
+                    is_first = true;
+                }
+                b'"' => self.string()?,
+                b'-' | b'0'..=b'9' => self.number()?,
+                _ => self.word()?,
+            }
+            loop {
+                let Some(innermost) = open.last() else { return Some(()) };
+                if !self.closes(*innermost, is_first)? {
+                    break;
+                }
+                open.pop();
+                is_first = false;
+            }
+            if open.last() == Some(&b'{') {
+                self.key()?;
+            }
+        }
+    }
+
+    fn string(&mut self) -> Option<()> {
+        if self.bytes.get(self.at) != Some(&b'"') {
+            return None;
+        }
+        self.at += 1;
+        loop {
+            let byte = *self.bytes.get(self.at)?;
+            self.at += 1;
+            match byte {
+                b'"' => return Some(()),
+                b'\\' => {
+                    let escape = *self.bytes.get(self.at)?;
+                    self.at += 1;
+                    if escape == b'u' {
+                        let digits = self.bytes.get(self.at..self.at + 4)?;
+                        if !digits.iter().all(u8::is_ascii_hexdigit) {
+                            return None;
+                        }
+                        self.at += 4;
+                    } else if !b"\"\\/bfnrt".contains(&escape) {
+                        return None;
+                    }
+                }
+                0..b' ' => return None,
+                _ => {}
+            }
+        }
+    }
+
+    fn number(&mut self) -> Option<()> {
+        self.at += usize::from(self.bytes[self.at] == b'-');
+        let start = self.at;
+        self.digits()?;
+        if self.bytes[start] == b'0' && self.at > start + 1 {
+            return None;
+        }
+        if self.bytes.get(self.at) == Some(&b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.bytes.get(self.at) {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.bytes.get(self.at) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Some(())
+    }
+
+    fn digits(&mut self) -> Option<()> {
+        let start = self.at;
+        while self.bytes.get(self.at).is_some_and(u8::is_ascii_digit) {
+            self.at += 1;
+        }
+        (self.at > start).then_some(())
+    }
+
+    fn word(&mut self) -> Option<()> {
+        let rest = &self.bytes[self.at..];
+        let word = ["true", "false", "null"].into_iter().find(|it| rest.starts_with(it.as_bytes()));
+        self.at += word?.len();
+        Some(())
+    }
+}
+
+/// The text that a JSON string stands for; nothing if `json` is none. Half of a surrogate pair,
+/// which no text can hold, becomes U+FFFD.
+pub fn text(json: &str) -> Option<Cow<'_, str>> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    let Some(plain) = inner.find('\\') else { return Some(inner.into()) };
+    let mut text = String::with_capacity(inner.len());
+    text.push_str(&inner[..plain]);
+    let mut rest = &inner[plain..];
+    while let Some(at) = rest.find('\\') {
+        text.push_str(&rest[..at]);
+        let escape = *rest.as_bytes().get(at + 1)?;
+        rest = rest.get(at + 2..)?;
+        text.push(match escape {
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let mut code = unit(rest)?;
+                rest = &rest[4..];
+                if code >> 10 == 0xd800 >> 10
+                    && let Some(low) = rest.strip_prefix("\\u").and_then(unit)
+                    && low >> 10 == 0xdc00 >> 10
+                {
+                    code = 0x1_0000 + ((code & 0x3ff) << 10) + (low & 0x3ff);
+                    rest = &rest[6..];
+                }
+                char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
+            }
+            other => char::from(other),
+        });
+    }
+    text.push_str(rest);
+    Some(text.into())
+}
+
+/// The UTF-16 unit in the four hexadecimal digits that `text` starts with.
+fn unit(text: &str) -> Option<u32> {
+    let digits = text.as_bytes().get(..4)?;
+    digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
+}
+
+/// `text` as a JSON string.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    push_quoted(&mut out, text);
+    out
+}
+
+/// Writes `text` as a JSON string.
+fn push_quoted(out: &mut String, text: &str) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    out.push('"');
+    let mut copied = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if byte >= b' ' && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.push_str(&text[copied..at]);
+        copied = at + 1;
+        out.push('\\');
+        if byte >= b' ' {
+            out.push(char::from(byte));
+        } else {
+            out.push_str("u00");
+            out.push(char::from(HEX[usize::from(byte >> 4)]));
+            out.push(char::from(HEX[usize::from(byte & 15)]));
+        }
+    }
+    out.push_str(&text[copied..]);
+    out.push('"');
+}
+
+/// A JSON object being written: commas and braces in their places, values as they are.
+#[derive(Debug)]
+pub struct Object<'a> {
+    out: &'a mut String,
+    empty: bool,
+}
+
+impl<'a> Object<'a> {
+    /// Opens an object at the end of `out`.
+    pub fn open(out: &'a mut String) -> Object<'a> {
+        out.push('{');
+        Object { out, empty: true }
+    }
+
+    /// Adds a member whose key and value are JSON already.
+    pub fn member(&mut self, key: &str, value: &str) {
+        self.comma();
+        self.out.push_str(key);
+        self.out.push(':');
+        self.out.push_str(value);
+    }
+
+    /// Adds a member called `name` (plain letters) whose value the caller writes.
+    pub fn value(&mut self, name: &str) -> &mut String {
+        self.comma();
+        self.out.push('"');
+        self.out.push_str(name);
+        self.out.push_str("\":");
+        self.out
+    }
+
+    /// Adds a member called `name` (plain letters) whose value is any text.
+    pub fn text(&mut self, name: &str, text: &str) {
+        push_quoted(self.value(name), text);
+    }
+
+    /// Closes the object.
+    pub fn close(self) {
+        self.out.push('}');
+    }
+
+    fn comma(&mut self) {
+        if !self.empty {
+            self.out.push(',');
+        }
+        self.empty = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, from_str};
+
+    /// Texts that are JSON, and many more that are almost.
+    fn texts() -> impl Iterator<Item = String> {
+        let seeds = [
+            r#"{"a":1,"b":[true,false,null,{"c":"d"}],"":{},"e":[]}"#,
+            r#" { "a" : -0.5e+7 , "b" : [ 1 , 2.0E-3 , [ ] ] , "u" : "\u00e9\ud83d\ude00\n\/" } "#,
+            r#"{"x":"é☃","y":"\\\"","z":0}"#,
+            r#"[1,"two",{"three":3}]"#,
+        ];
+        let bytes = b"{}[]\",:\\u0-1.e tn\x01";
+        seeds.into_iter().flat_map(move |seed| {
+            let cuts = (0..=seed.len()).filter(|at| seed.is_char_boundary(*at));
+            cuts.flat_map(move |at| {
+                let cut = [seed[..at].to_owned(), seed[at..].to_owned()].into_iter();
+                let width = seed[at..].chars().next().map_or(0, char::len_utf8);
+                let changed = bytes.iter().flat_map(move |byte| {
+                    let byte = char::from(*byte);
+                    [0, width].map(|skip| format!("{}{byte}{}", &seed[..at], &seed[at + skip..]))
+                });
+                cut.chain(changed)
+            })
+        })
+    }
+
+    #[test]
+    fn what_is_json_and_what_its_members_are_is_as_serde_json_says() {
+        let (mut good, mut bad) = (0, 0);
+        for text in texts() {
+            let value = from_str::<Value>(&text);
+            let object = value.as_ref().ok().and_then(Value::as_object);
+            let Some(object) = object.filter(|_| text.contains('{')) else {
+                // Half a surrogate pair is JSON by its grammar (RFC 8259, section 8.2), and a
+                // number that overflows too; serde_json takes neither.
+                let lenient = text.contains("\\ud") || text.contains('e');
+                assert!(lenient || members(&text).is_none(), "{text}");
+                bad += 1;
+                continue;
+            };
+            let found = members(&text).unwrap_or_else(|| panic!("{text} is an object"));
+            let mut read = serde_json::Map::new();
+            for (key, value) in found {
+                read.insert(super::text(key).unwrap().into_owned(), from_str(value).unwrap());
+            }
+            assert_eq!(&read, object, "{text}");
+            good += 1;
+        }
+        assert!(good > 500 && bad > 500, "{good} {bad}");
+    }
+
+    #[test]
+    fn lists_are_read_as_objects_are() {
+        assert_eq!(elements(" [1, \"a,b\",[2,3] ] "), Some(vec!["1", "\"a,b\"", "[2,3]"]));
+        assert_eq!(elements("[]"), Some(vec![]));
+        for none in ["", "{}", "[1,]", "[,1]", "[1 2]", "[1]]", "[\"a\":1]", "7"] {
+            assert_eq!(elements(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn any_text_goes_there_and_back() {
+        for text in ["", "plain", "\"\\/\u{0}\u{8}\u{c}\n\r\t\u{1f}", "é☃😀\u{7f}\u{2028}"] {
+            let json = quoted(text);
+            assert_eq!(from_str::<String>(&json).unwrap(), text);
+            assert_eq!(super::text(&json).unwrap(), text);
+        }
+        assert_eq!(
+            text(r#""\b\f\n\r\t\"\\\/\u0041\ud83d\ude00""#).unwrap(),
+            "\u{8}\u{c}\n\r\t\"\\/A😀"
+        );
+        assert_eq!(text(r#""\ud83d-\ude00\ud83d\u0041""#).unwrap(), "\u{fffd}-\u{fffd}\u{fffd}A");
+        for none in ["", "\"", "7", "\"\\\"", "\"\\u12\"", "null"] {
+            assert_eq!(text(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn depth_costs_no_stack() {
+        let deep = ["{\"a\":".repeat(100_000), "1".into(), "}".repeat(100_000)].concat();
+        assert_eq!(members(&deep).unwrap()[0].1.len(), deep.len() - 6);
+    }
+}
