@@ -92,6 +92,7 @@ mkdir -p "$tree/bin" "$std" "$tree/lib/rustlib/$host/bin"
 find "$work/target/$wasm_target/release/deps" -name '*.rlib' ! -name 'libstd_only*' -exec cp {} "$std" \;
 has_std "$std" || fail "Building Rust's std left none behind ($cache/std.log): $by_hand"
 ln -s "$system/$host/lib" "$tree/lib/rustlib/$host/lib"
+ln -s "$system/src" "$tree/lib/rustlib/src" # build-wasm.sh builds std once more, for size
 # rustc looks here for this name by itself, so that nobody has to tell cargo of a linker.
 ln -s "$linker" "$tree/lib/rustlib/$host/bin/rust-lld"
 for program in rustc rustdoc; do
