@@ -11,6 +11,7 @@ pub mod outcome;
 pub mod policy;
 pub mod redact;
 pub mod registry;
+pub mod relay;
 pub mod retry;
 pub mod scopes;
 pub mod server;

@@ -29,6 +29,8 @@ pub struct Destination {
     pub server: String,
     /// The key, or the ticket.
     pub key: String,
+    /// Whether it is a ticket, and the server a relay.
+    pub is_ticket: bool,
     /// Headers of every request, as the members of a JSON object without its last brace:
     /// authorization, content type, the application's own.
     pub headers: String,
@@ -150,8 +152,8 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
         None | Some("false") => {}
         _ => log.push(Line::warn(&["`disabled` must be true or false: false is taken"])),
     }
-    let key = key(options, log)?;
-    let (server, foreign) = server(options, log)?;
+    let (key, is_ticket) = key(options, log)?;
+    let (server, foreign) = server(options, is_ticket, log)?;
     let mut headers = String::new();
     let mut object = Object::open(&mut headers);
     object.text("authorization", &["Bearer ", &key].concat());
@@ -176,11 +178,11 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
     let transport = options.number("transport").unwrap_or_default() as u32;
     let identity = [&*server, " ", &transport.to_string(), "\n", &headers].concat().into();
     let client_headers = !foreign;
-    Some(Destination { identity, server, key, headers, client_headers, transport })
+    Some(Destination { identity, server, key, is_ticket, headers, client_headers, transport })
 }
 
-/// The key or ticket to send.
-fn key(options: &Options<'_>, log: &mut Vec<Line>) -> Option<String> {
+/// The key or ticket to send, and whether it is a ticket.
+fn key(options: &Options<'_>, log: &mut Vec<Line>) -> Option<(String, bool)> {
     let ticket = text("ticket", options, log).map(|ticket| ("ticket", ticket));
     let own = || Some(("apiKey", options.text("apiKey").filter(|key| !key.trim().is_empty())?));
     let Some((name, given)) = ticket.or_else(own).or_else(|| options.variable(&KEY_VARIABLES))
@@ -196,15 +198,18 @@ fn key(options: &Options<'_>, log: &mut Vec<Line>) -> Option<String> {
     if key.len() != given.len() {
         log.push(Line::error(&[name, " has a stray line break or space around the key, which is left out here: set it to the key alone"]));
     }
-    Some(key.to_owned())
+    Some((key.to_owned(), name == "ticket"))
 }
 
 /// The server's address, and whether it is of another origin than the page.
-fn server(options: &Options<'_>, log: &mut Vec<Line>) -> Option<(String, bool)> {
-    let (name, given) = text("serverUrl", options, log)
-        .map(|url| ("serverUrl", url))
-        .or_else(|| options.variable(&SERVER_VARIABLES))
-        .unwrap_or_else(|| ("serverUrl", DEFAULT_SERVER.to_owned()));
+fn server(options: &Options<'_>, is_ticket: bool, log: &mut Vec<Line>) -> Option<(String, bool)> {
+    let given = text("serverUrl", options, log).map(|url| ("serverUrl", url));
+    let given = given.or_else(|| options.variable(&SERVER_VARIABLES));
+    if is_ticket && given.is_none() {
+        log.push(Line::error(&["a ticket is for your own relay, so nothing is sent: pass its address, as in initTracer({ serverUrl: \"/honeyhive\", ticket })"]));
+        return None;
+    }
+    let (name, given) = given.unwrap_or_else(|| ("serverUrl", DEFAULT_SERVER.to_owned()));
     let url = given.trim().trim_end_matches('/');
     let page = options.text("page");
     let own_origin = page.as_deref().map(|page| page.trim_end_matches('/'));
@@ -361,6 +366,18 @@ mod tests {
         let mut ticket = own;
         ticket["ticket"] = json!("tk");
         assert_eq!(headers(&resolve(&ticket).0)["authorization"], "Bearer tk");
+    }
+
+    #[test]
+    fn a_ticket_goes_to_a_relay_that_is_named() {
+        let (settings, log) = resolve(&json!({"ticket": "tk"}));
+        assert!(settings.destination.is_none());
+        assert!(said(&log).contains("error a ticket is for your own relay"), "{log:?}");
+        let page = json!({"ticket": "tk", "serverUrl": "/hh", "page": "https://shop.example"});
+        let (settings, log) = resolve(&page);
+        let destination = settings.destination.unwrap();
+        assert!(destination.is_ticket && log.is_empty(), "{log:?}");
+        assert_eq!(destination.server, "https://shop.example/hh");
     }
 
     #[test]

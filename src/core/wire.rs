@@ -97,7 +97,7 @@ pub enum Verdict {
 /// Why a request will never be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// 401 or 403.
+    /// 401 or 403, to a key.
     Key {
         /// The status.
         status: u16,
@@ -122,7 +122,7 @@ impl Refusal {
     /// Whether the fault may be in one of several merged enrichments, so that sending fewer at a
     /// time finds it.
     pub fn may_be_one_of_many(&self) -> bool {
-        matches!(self, Refusal::Request { status: 400 | 413 | 422, .. })
+        matches!(self, Refusal::Request { status: 400 | 403 | 413 | 422, .. })
     }
 
     /// What is wrong and what to do, for the log and for `Delivery.message`.
@@ -221,8 +221,15 @@ fn request(
     Request { method, url: [&destination.server, path].concat(), headers, body }
 }
 
-/// What `answer` means, for a start or an update sent to `routes`.
-pub fn judge(answer: &Answer, is_start: bool, routes: Routes, now: Now) -> Verdict {
+/// What `answer` means, for a start or an update sent to `routes`. With a ticket a relay may refuse
+/// one field and take another, and says itself what is wrong.
+pub fn judge(
+    answer: &Answer,
+    is_start: bool,
+    routes: Routes,
+    is_ticket: bool,
+    now: Now,
+) -> Verdict {
     let (status, retry_after, body) = match answer {
         Answer::None { why } => {
             return Verdict::Retry { after_ms: None, why: why.clone() };
@@ -235,7 +242,7 @@ pub fn judge(answer: &Answer, is_start: bool, routes: Routes, now: Now) -> Verdi
         }
         200..=299 => stored(is_start, body),
         0 | 300..=399 => Verdict::Refused(Refusal::Redirect),
-        401 | 403 => Verdict::Refused(Refusal::Key { status }),
+        401 | 403 if !is_ticket => Verdict::Refused(Refusal::Key { status }),
         404 | 405 => match routes {
             Routes::Unknown => Verdict::TryLegacy,
             // The server began to answer otherwise: a deployment was rolled back.
@@ -291,12 +298,15 @@ mod tests {
         let page = http(200, "  <!doctype html><title>hello");
         for is_start in [true, false] {
             assert!(matches!(
-                judge(&page, is_start, Routes::Unknown, NOW),
+                judge(&page, is_start, Routes::Unknown, false, NOW),
                 Verdict::Refused(Refusal::NoHoneyHive { .. })
             ));
-            assert_eq!(judge(&http(404, ""), is_start, Routes::Unknown, NOW), Verdict::TryLegacy);
+            assert_eq!(
+                judge(&http(404, ""), is_start, Routes::Unknown, false, NOW),
+                Verdict::TryLegacy
+            );
             assert!(matches!(
-                judge(&http(404, ""), is_start, Routes::TryLegacy, NOW),
+                judge(&http(404, ""), is_start, Routes::TryLegacy, false, NOW),
                 Verdict::Refused(Refusal::NoHoneyHive { .. })
             ));
         }
@@ -306,7 +316,7 @@ mod tests {
     fn an_unknown_session_is_no_unknown_route() {
         let answer = http(404, r#"{"message":"no such event","success":false}"#);
         assert_eq!(
-            judge(&answer, false, Routes::V1, NOW),
+            judge(&answer, false, Routes::V1, false, NOW),
             Verdict::Refused(Refusal::Request { status: 404, why: "no such event".into() })
         );
     }
@@ -316,12 +326,12 @@ mod tests {
         let id = "0a0a0a0a-0000-4000-8000-000000000000";
         let body = format!(r#"{{"event_id":"x","session_id":"{id}","inputs":{{"q":1}}}}"#);
         assert_eq!(
-            judge(&http(200, &body), true, Routes::Unknown, NOW),
+            judge(&http(200, &body), true, Routes::Unknown, false, NOW),
             Verdict::Stored { session_id: SessionId::new(id), inputs: Some("{\"q\":1}".into()) }
         );
         for body in ["", "ok", "{", "[1]", "{\"session_id\":7}"] {
             assert_eq!(
-                judge(&http(200, body), true, Routes::Unknown, NOW),
+                judge(&http(200, body), true, Routes::Unknown, false, NOW),
                 Verdict::Stored { session_id: None, inputs: None }
             );
         }
@@ -335,14 +345,25 @@ mod tests {
             body: String::new(),
         };
         assert!(matches!(
-            judge(&answer, false, Routes::V1, NOW),
+            judge(&answer, false, Routes::V1, false, NOW),
             Verdict::Retry { after_ms: Some(2_000), .. }
         ));
         for status in [400, 401, 403, 413, 422, 301, 0] {
             assert!(matches!(
-                judge(&http(status, ""), false, Routes::V1, NOW),
+                judge(&http(status, ""), false, Routes::V1, false, NOW),
                 Verdict::Refused(_)
             ));
+        }
+    }
+
+    #[test]
+    fn a_relay_says_itself_what_is_wrong_with_a_ticket() {
+        let body = r#"{"message":"the ticket does not allow `metadata`"}"#;
+        for status in [401, 403] {
+            let verdict = judge(&http(status, body), false, Routes::V1, true, NOW);
+            let Verdict::Refused(refusal) = verdict else { panic!("{verdict:?}") };
+            assert!(refusal.message("/relay").contains("does not allow `metadata`"));
+            assert_eq!(refusal.may_be_one_of_many(), status == 403);
         }
     }
 }

@@ -129,9 +129,10 @@ impl Registry {
         let Some(flight) = self.flights.remove(flight) else {
             return;
         };
-        let verdict = wire::judge(answer, flight.is_start, flight.routes, now);
-        let deadline_ms =
-            self.outboxes.get(flight.outbox).map_or(0, |outbox| outbox.settings.deadline_ms);
+        let outbox = self.outboxes.get(flight.outbox);
+        let is_ticket = outbox.is_some_and(|outbox| outbox.destination.is_ticket);
+        let deadline_ms = outbox.map_or(0, |outbox| outbox.settings.deadline_ms);
+        let verdict = wire::judge(answer, flight.is_start, flight.routes, is_ticket, now);
         if let Some(server) = self.servers.get_mut(flight.server) {
             match &verdict {
                 Verdict::Retry { after_ms, .. } => {

@@ -10,6 +10,7 @@ use crate::core::log::Line;
 use crate::core::options::Options;
 use crate::core::outbox::Kind;
 use crate::core::outcome::{Output, Reason, Refused, TracerInfo};
+use crate::core::relay::ticket::session_of;
 use crate::core::session::{Description, Origin, SessionId, Start};
 use crate::core::settings::{self, Settings};
 use crate::core::time::Now;
@@ -29,7 +30,19 @@ impl Registry {
             None => Rc::new(Settings::resolve(options, &mut log)),
         };
         let id_of = |text: String| SessionId::new(&text);
-        let named = settings::session_id(options, &mut log).and_then(id_of);
+        let mut named = settings::session_id(options, &mut log).and_then(id_of);
+        let is_ticket = settings.destination.as_ref().is_some_and(|it| it.is_ticket);
+        if is_ticket
+            && options.get("parent").is_none()
+            && let Some(of_ticket) = options.text("ticket").and_then(|it| session_of(it.trim()))
+        {
+            if named.as_ref().is_some_and(|named| *named != of_ticket) {
+                log.push(Line::warn(&[
+                    "`sessionId` is left out: the ticket is for another session",
+                ]));
+            }
+            named = Some(of_ticket);
+        }
         let origin = if named.is_some() { Origin::Named } else { Origin::New };
         let new_id = || options.text("newSessionId").and_then(id_of);
         let session_id =
@@ -71,7 +84,11 @@ impl Registry {
         info.tracer = tracer;
         log.into_iter().for_each(|line| self.log_at(level, line));
         if let Some(outbox) = outbox {
-            let start = Start { origin, description: Some(description) };
+            // What a session is called is not for the holder of a ticket to say.
+            let start = match is_ticket {
+                true => Start::touch(),
+                false => Start { origin, description: Some(description) },
+            };
             let fields = options.text("start").filter(|fields| !fields.is_empty());
             let fields = fields.unwrap_or_else(|| "{}".to_owned());
             self.start(tracer, outbox, start, fields, scope, now);

@@ -1,0 +1,289 @@
+//! What a request may say: the session of its ticket, the fields that this allows, in the shapes
+//! that the package sends. What is passed on is written anew from what was read and judged, so that
+//! no other reader can find in it what this one did not see.
+
+use super::fields::{Allowance, Allowed};
+use super::policy::MAX_DEPTH;
+use super::refusal::Refusal;
+use super::route::Route;
+use super::ticket::Ticket;
+use crate::core::json::{self, Object, is_number, members};
+
+/// The fields of one request, each once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fields<'a>(Vec<(Allowance, &'a str)>);
+
+/// The fields in `body`, sent to `route` with `ticket`, if all of it is allowed.
+pub fn judge<'a>(route: Route, ticket: &Ticket, body: &'a str) -> Result<Fields<'a>, Refusal> {
+    if is_deep(body) {
+        return Err(Refusal::Body("the body is nested deeper than 128 levels"));
+    }
+    let mut given = object(body)?;
+    if route == Route::LegacyStart {
+        let [("\"session\"", session)] = given[..] else {
+            return Err(Refusal::Body("the body must be an object with nothing but `session`"));
+        };
+        given = object(session)?;
+    }
+    let id_name = match route {
+        Route::Start | Route::LegacyStart => "session_id",
+        Route::LegacyUpdate => "event_id",
+        Route::Update => "",
+    };
+    let mut id_seen = id_name.is_empty();
+    let mut seen = Allowed::default();
+    let mut fields = Vec::with_capacity(given.len());
+    for (key, value) in given {
+        let name = json::text(key).unwrap_or_default();
+        if !id_name.is_empty() && name == id_name {
+            if id_seen {
+                return Err(TWICE);
+            }
+            if json::text(value).is_none_or(|id| *id != *ticket.session) {
+                return Err(Refusal::OtherSession);
+            }
+            id_seen = true;
+            continue;
+        }
+        let field = of_wire(&name).ok_or(Refusal::NoField)?;
+        if !is_taken(route, field) {
+            return Err(Refusal::Body(if route.is_start() {
+                "a start takes `inputs`, `metadata` and `user_properties`: send the rest in an update"
+            } else {
+                "an update ignores `inputs`: send them as `metadata.inputs`"
+            }));
+        }
+        if seen.has(field) {
+            return Err(TWICE);
+        }
+        seen = seen.with(field);
+        allow(field, value, ticket.allowed)?;
+        fields.push((field, value));
+    }
+    if !id_seen {
+        return Err(Refusal::Body("the session's id is missing"));
+    }
+    Ok(Fields(fields))
+}
+
+const TWICE: Refusal = Refusal::Body("the body says something twice");
+
+fn object(json: &str) -> Result<Vec<(&str, &str)>, Refusal> {
+    members(json).ok_or(Refusal::Body("the body must be an object in JSON"))
+}
+
+/// The field that the backend calls `name`.
+fn of_wire(name: &str) -> Option<Allowance> {
+    Allowance::ALL.into_iter().find(|field| *field != Allowance::Error && wire_name(*field) == name)
+}
+
+fn wire_name(field: Allowance) -> &'static str {
+    match field {
+        Allowance::UserProperties => "user_properties",
+        Allowance::EndTime => "end_time",
+        other => other.name(),
+    }
+}
+
+/// Whether the package sends `field` there.
+fn is_taken(route: Route, field: Allowance) -> bool {
+    let in_start = [Allowance::Metadata, Allowance::Inputs, Allowance::UserProperties];
+    if route.is_start() { in_start.contains(&field) } else { field != Allowance::Inputs }
+}
+
+fn allow(field: Allowance, value: &str, allowed: Allowed) -> Result<(), Refusal> {
+    let is_time = matches!(field, Allowance::Duration | Allowance::EndTime);
+    if is_time && !is_number(value) {
+        return Err(Refusal::Body("`duration` and `end_time` must be numbers"));
+    }
+    if !is_time && !value.starts_with('{') {
+        return Err(Refusal::Body("fields must be objects"));
+    }
+    if allowed.has(field) {
+        return Ok(());
+    }
+    if field != Allowance::Metadata {
+        return Err(Refusal::OtherField(field));
+    }
+    let keys = members(value).unwrap_or_default();
+    let covered = |(key, _): &(&str, &str)| {
+        allowed.has(Allowance::of_metadata_key(&json::text(key).unwrap_or_default()))
+    };
+    if keys.is_empty() || !keys.iter().all(covered) {
+        return Err(Refusal::OtherField(Allowance::Metadata));
+    }
+    Ok(())
+}
+
+/// Whether objects and lists are nested deeper in `json` than is good for whoever reads it.
+fn is_deep(json: &str) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth -= depth.min(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
+}
+
+impl<'a> Fields<'a> {
+    /// Writes them under the backend's names.
+    pub fn write(&self, object: &mut Object<'_>) {
+        for (field, value) in &self.0 {
+            object.value(wire_name(*field)).push_str(value);
+        }
+    }
+
+    /// The members of `inputs`, keys and values as they were written.
+    pub fn inputs(&self) -> Vec<(&'a str, &'a str)> {
+        let inputs = self.0.iter().find(|(field, _)| *field == Allowance::Inputs);
+        inputs.and_then(|(_, inputs)| members(inputs)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SESSION: &str = "3cd70a6e-7d5b-4f3a-9b39-0c9c6a1f2e4d";
+
+    fn ticket(fields: &[Allowance]) -> Ticket {
+        let allowed = fields.iter().fold(Allowed::default(), |all, field| all.with(*field));
+        Ticket { session: SESSION.into(), allowed, expires_at: 9 }
+    }
+
+    fn written(route: Route, fields: &[Allowance], body: &str) -> Result<String, Refusal> {
+        let fields = judge(route, &ticket(fields), body)?;
+        let mut json = String::new();
+        let mut object = Object::open(&mut json);
+        fields.write(&mut object);
+        object.close();
+        Ok(json)
+    }
+
+    fn update(fields: &[Allowance], body: &str) -> Result<String, Refusal> {
+        written(Route::Update, fields, body)
+    }
+
+    #[test]
+    fn what_is_allowed_passes_as_it_was_written() {
+        let body =
+            r#" {"feedback" : {"a":1.50, "b":"\ud83d"} ,"user_properties":{} , "duration":-1e3}"#;
+        let allowed = [Allowance::Feedback, Allowance::UserProperties, Allowance::Duration];
+        assert_eq!(
+            update(&allowed, body).unwrap(),
+            r#"{"feedback":{"a":1.50, "b":"\ud83d"},"user_properties":{},"duration":-1e3}"#
+        );
+        let start = format!(r#"{{"session_id":"{SESSION}","inputs":{{"q":1}}}}"#);
+        let start = written(Route::Start, &[Allowance::Inputs], &start);
+        assert_eq!(start.unwrap(), r#"{"inputs":{"q":1}}"#);
+        assert_eq!(update(&[], "{}").unwrap(), "{}");
+    }
+
+    #[test]
+    fn a_field_that_is_not_allowed_is_named() {
+        for (body, field) in [
+            (r#"{"metadata":{"a":1}}"#, Allowance::Metadata),
+            (r#"{"metadata":{}}"#, Allowance::Metadata),
+            (r#"{"m\u0065trics":{"a":1}}"#, Allowance::Metrics),
+            (r#"{"feedback":{},"end_time":1}"#, Allowance::EndTime),
+        ] {
+            assert_eq!(
+                update(&[Allowance::Feedback], body),
+                Err(Refusal::OtherField(field)),
+                "{body}"
+            );
+        }
+        for body in [
+            r#"{"userProperties":{}}"#,
+            r#"{"error":{}}"#,
+            r#"{"children_ids":[]}"#,
+            r#"{"event_id":"x"}"#,
+            r#"{"session_id":"x"}"#,
+            r#"{"session_name":"x"}"#,
+            r#"{"project":"x"}"#,
+            r#"{"":{}}"#,
+            r#"{"__proto__":{}}"#,
+            r#"{"\ud800":{}}"#,
+        ] {
+            assert_eq!(update(&Allowance::ALL, body), Err(Refusal::NoField), "{body}");
+        }
+    }
+
+    #[test]
+    fn inputs_and_an_error_may_go_where_updates_keep_them() {
+        let late = r#"{"metadata":{"inputs":{"q":1},"\u0065rror":"x"}}"#;
+        assert!(update(&[Allowance::Inputs, Allowance::Error], late).is_ok());
+        let refused = Err(Refusal::OtherField(Allowance::Metadata));
+        assert_eq!(update(&[Allowance::Error], late), refused);
+        let more = r#"{"metadata":{"error":"x","cost":0}}"#;
+        assert_eq!(update(&[Allowance::Error], more), refused);
+        let twice = r#"{"metadata":{"error":"x"},"metadata":{"cost":0}}"#;
+        assert!(matches!(update(&[Allowance::Error], twice), Err(Refusal::Body(_))));
+    }
+
+    #[test]
+    fn a_session_is_the_tickets_or_nobodys() {
+        for (route, body) in [
+            (Route::Start, format!(r#"{{"session_id":"{}"}}"#, SESSION.to_uppercase())),
+            (Route::Start, r#"{"session_id":7}"#.into()),
+            (Route::LegacyUpdate, r#"{"event_id":"0a0a0a0a-0000-4000-8000-000000000000"}"#.into()),
+            (Route::LegacyStart, r#"{"session":{"session_id":""}}"#.into()),
+        ] {
+            assert_eq!(
+                written(route, &Allowance::ALL, &body),
+                Err(Refusal::OtherSession),
+                "{body}"
+            );
+        }
+        for (route, body) in [
+            (Route::Start, "{}".to_owned()),
+            (Route::Start, format!(r#"{{"session_id":"{SESSION}","session_id":"{SESSION}"}}"#)),
+            (Route::LegacyStart, format!(r#"{{"session":{{"session_id":"{SESSION}"}},"x":1}}"#)),
+            (Route::LegacyStart, format!(r#"{{"session_id":"{SESSION}"}}"#)),
+            (Route::LegacyUpdate, r#"{"metadata":{}}"#.to_owned()),
+            (Route::Start, format!(r#"{{"session_id":"{SESSION}","config":{{}}}}"#)),
+            (Route::Update, r#"{"inputs":{}}"#.to_owned()),
+        ] {
+            let refused = written(route, &Allowance::ALL, &body);
+            assert!(matches!(refused, Err(Refusal::Body(_))), "{body}: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_as_the_package_writes_it_is_refused() {
+        let deep = ["{\"metadata\":{\"a\":", &"[".repeat(127), &"]".repeat(127), "}}"].concat();
+        for body in [
+            "",
+            " ",
+            "[]",
+            "null",
+            "7",
+            "{",
+            "{}{}",
+            "{'a':1}",
+            "\u{feff}{}",
+            "{\"metadata\":{\"a\":}}",
+            "{\"metadata\":3}",
+            "{\"metadata\":[]}",
+            "{\"metadata\":null}",
+            "{\"outputs\":[1]}",
+            "{\"duration\":\"1\"}",
+            "{\"end_time\":null}",
+            &deep,
+        ] {
+            let refused = update(&Allowance::ALL, body);
+            assert!(matches!(refused, Err(Refusal::Body(_))), "{body}: {refused:?}");
+        }
+        let brackets = ["{\"metadata\":{\"a\":\"\\\"", &"[".repeat(500), "\"}}"].concat();
+        assert!(update(&Allowance::ALL, &brackets).is_ok(), "in a text they are no depth");
+    }
+}

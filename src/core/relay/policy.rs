@@ -1,0 +1,40 @@
+//! The numbers behind the relay's behaviour, each with its reason. Those a user can set are
+//! defaults here.
+
+/// Seconds a ticket is good for (`expiresIn`): a visit.
+pub const TICKET_S: u64 = 3_600;
+
+/// Seconds a ticket may be good for: beyond a month nobody knows any more where it has been.
+pub const LONGEST_TICKET_S: u64 = 30 * 24 * 3_600;
+
+/// Characters of a ticket at most: all fields, and a bit.
+pub const LONGEST_TICKET: usize = 256;
+
+/// Characters of a secret that counts as one.
+pub const SHORTEST_SECRET: usize = 32;
+
+/// Requests that a ticket is good for in a window (`rate`): a tracer sends at most five a second.
+pub const RATE_REQUESTS: u64 = 300;
+
+/// Seconds of that window.
+pub const RATE_SECONDS: u64 = 60;
+
+/// Tickets whose rate is remembered: 24 bytes each.
+pub const REMEMBERED_TICKETS: usize = 8_192;
+
+/// Bytes of a request's body (`maxBodyBytes`): the backend asks for enrichments below 100 KB, and a
+/// message of Cloudflare's queues has 128 KB.
+pub const MAX_BODY_BYTES: u64 = 100 * 1024;
+
+/// Levels of objects and lists in a body: a tracer writes 102.
+pub const MAX_DEPTH: usize = 128;
+
+/// Requests in the middle of being relayed that are kept; one that a runtime broke off is never
+/// given back.
+pub const MAX_UNDER_WAY: usize = 4_096;
+
+/// Where the relay is (`path`).
+pub const PATH: &str = "/honeyhive";
+
+/// Seconds that a browser remembers the answer to a preflight: two hours, Chromium's limit.
+pub const PREFLIGHT_S: &str = "7200";

@@ -1,0 +1,189 @@
+//! Why a request is not relayed: its status, a code for programs and a sentence for people. None
+//! repeats what was sent, be it a ticket or a field.
+
+use super::fields::Allowance;
+use super::response::Response;
+use crate::core::json::Object;
+
+/// Why the relay does not do what it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No path or query that the package uses.
+    NoRoute,
+    /// The route is there for another method.
+    OtherMethod {
+        /// The one it is there for.
+        allow: &'static str,
+    },
+    /// A page of an origin that is neither the relay's own nor among `origins`.
+    ForeignOrigin,
+    /// No JSON by its `content-type`.
+    ContentType,
+    /// Compressed, or encoded otherwise.
+    ContentEncoding,
+    /// No `authorization: Bearer …`.
+    NoTicket,
+    /// Not the text of any ticket.
+    NoSuchTicket,
+    /// The ticket's signature is of none of the secrets.
+    Signature,
+    /// The ticket has ended.
+    Expired,
+    /// Used more often than its rate allows.
+    TooOften {
+        /// Seconds to wait.
+        wait_s: u64,
+    },
+    /// Names another session than the ticket.
+    OtherSession,
+    /// Writes a field that the ticket does not allow.
+    OtherField(Allowance),
+    /// Writes what no ticket can allow, as a session's name.
+    NoField,
+    /// The body, in full or as announced, is larger than `maxBodyBytes`.
+    TooLarge,
+    /// The body did not come in time.
+    TooSlow,
+    /// The body is not what the package sends there; why, in a sentence.
+    Body(&'static str),
+    /// The relay lacks something; what, in a sentence.
+    NotSetUp(&'static str),
+    /// The queue did not take the message.
+    Queue,
+    /// The backend could not be reached.
+    Unreachable,
+    /// The backend did not answer in time.
+    NoAnswer,
+    /// The backend refused the relay's key.
+    Key,
+    /// What answered is no HoneyHive.
+    NoHoneyHive,
+    /// Something broke inside the relay, or it is far too busy.
+    Internal,
+}
+
+impl Refusal {
+    /// The HTTP status.
+    pub fn status(self) -> u16 {
+        match self {
+            Refusal::Body(_) => 400,
+            Refusal::NoTicket | Refusal::NoSuchTicket | Refusal::Signature | Refusal::Expired => {
+                401
+            }
+            Refusal::ForeignOrigin
+            | Refusal::OtherSession
+            | Refusal::OtherField(_)
+            | Refusal::NoField => 403,
+            Refusal::NoRoute => 404,
+            Refusal::OtherMethod { .. } => 405,
+            Refusal::TooSlow => 408,
+            Refusal::TooLarge => 413,
+            Refusal::ContentType | Refusal::ContentEncoding => 415,
+            Refusal::TooOften { .. } => 429,
+            Refusal::NotSetUp(_) | Refusal::Internal => 500,
+            Refusal::Unreachable | Refusal::Key | Refusal::NoHoneyHive => 502,
+            Refusal::Queue => 503,
+            Refusal::NoAnswer => 504,
+        }
+    }
+
+    /// A stable code, `errorCode` in the answer.
+    pub fn code(self) -> &'static str {
+        match self {
+            Refusal::NoRoute => "ROUTE_NOT_FOUND",
+            Refusal::OtherMethod { .. } => "METHOD_NOT_ALLOWED",
+            Refusal::ForeignOrigin => "ORIGIN_NOT_ALLOWED",
+            Refusal::ContentType | Refusal::ContentEncoding => "UNSUPPORTED_MEDIA_TYPE",
+            Refusal::NoTicket => "TICKET_MISSING",
+            Refusal::NoSuchTicket | Refusal::Signature => "TICKET_INVALID",
+            Refusal::Expired => "TICKET_EXPIRED",
+            Refusal::TooOften { .. } => "TOO_MANY_REQUESTS",
+            Refusal::OtherSession => "SESSION_NOT_ALLOWED",
+            Refusal::OtherField(_) | Refusal::NoField => "FIELD_NOT_ALLOWED",
+            Refusal::TooLarge => "PAYLOAD_TOO_LARGE",
+            Refusal::TooSlow => "REQUEST_TIMEOUT",
+            Refusal::Body(_) => "BAD_REQUEST",
+            Refusal::NotSetUp(_) => "RELAY_NOT_SET_UP",
+            Refusal::Queue => "QUEUE_UNAVAILABLE",
+            Refusal::Unreachable | Refusal::NoAnswer => "BACKEND_UNREACHABLE",
+            Refusal::Key => "RELAY_KEY_REFUSED",
+            Refusal::NoHoneyHive => "NO_HONEYHIVE",
+            Refusal::Internal => "INTERNAL",
+        }
+    }
+
+    /// What is wrong and what to do.
+    pub fn sentence(self) -> String {
+        let plain = match self {
+            Refusal::OtherMethod { allow } => return ["this route is for ", allow].concat(),
+            Refusal::TooOften { wait_s } => {
+                return ["too many requests with this ticket: wait ", &wait_s.to_string(), " s"]
+                    .concat();
+            }
+            Refusal::OtherField(field) => {
+                return [
+                    "the ticket does not allow `",
+                    field.name(),
+                    "`: issue it with that field",
+                ]
+                .concat();
+            }
+            Refusal::NoRoute => {
+                "the relay has no such address: set `path` to where it is, and the tracer's serverUrl to the same"
+            }
+            Refusal::ForeignOrigin => {
+                "pages of this origin may not use the relay: name it in `origins`"
+            }
+            Refusal::ContentType => "content-type must be application/json",
+            Refusal::ContentEncoding => "content-encoding is not supported: send the JSON as it is",
+            Refusal::NoTicket => {
+                "there is no ticket: initTracer({ ticket }) sends it as authorization: Bearer"
+            }
+            Refusal::NoSuchTicket => "the ticket is none that issueTicket() gives",
+            Refusal::Signature => {
+                "the ticket's signature is not right: it was changed, or signed with another secret"
+            }
+            Refusal::Expired => "the ticket has expired: ask the server for a new one",
+            Refusal::OtherSession => "the ticket is for another session",
+            Refusal::NoField => {
+                "the request says something about the session that no ticket allows"
+            }
+            Refusal::TooLarge => "the body is larger than the relay takes (`maxBodyBytes`)",
+            Refusal::TooSlow => "the body did not come in time",
+            Refusal::Body(why) | Refusal::NotSetUp(why) => why,
+            Refusal::Queue => "the queue does not take it now: try again",
+            Refusal::Unreachable => "HoneyHive could not be reached: try again",
+            Refusal::NoAnswer => "HoneyHive did not answer in time: try again",
+            Refusal::Key => "HoneyHive refused the relay's own key",
+            Refusal::NoHoneyHive => "what answered the relay is no HoneyHive",
+            Refusal::Internal => "the relay failed: try again",
+        };
+        plain.to_owned()
+    }
+
+    /// The answer that says so.
+    pub fn response(self) -> Response {
+        let mut response = error(self.status(), self.code(), &self.sentence());
+        match self {
+            Refusal::OtherMethod { allow } => response.header("allow", allow),
+            Refusal::NoTicket | Refusal::NoSuchTicket | Refusal::Signature | Refusal::Expired => {
+                response.header("www-authenticate", "Bearer");
+            }
+            Refusal::TooOften { wait_s } => response.header("retry-after", &wait_s.to_string()),
+            _ => {}
+        }
+        response
+    }
+}
+
+/// An error in the backend's shape, which the tracer in the page reads.
+pub fn error(status: u16, code: &str, message: &str) -> Response {
+    let mut body = String::new();
+    let mut object = Object::open(&mut body);
+    object.value("statusCode").push_str(&status.to_string());
+    object.text("message", message);
+    object.value("success").push_str("false");
+    object.text("errorCode", code);
+    object.close();
+    Response::json(status, body)
+}

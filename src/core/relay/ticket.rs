@@ -1,0 +1,243 @@
+//! Tickets: what a page shows instead of a key. Here is what one says and how it is written and
+//! read; its signature is made and checked by the runtime's WebCrypto.
+//!
+//! ```text
+//! hht1.<session, a UUID>.<fields, with ~ between them>.<Unix seconds of its end>.<signature>
+//! ```
+//!
+//! All of it is readable: a ticket proves something, it hides nothing. The signature is the
+//! HMAC-SHA-256 (RFC 2104) of the text before its dot, in base64url without padding (RFC 4648,
+//! section 5). The characters are those that RFC 6750 allows after `Bearer`. Each ticket has
+//! exactly one text: what could be read but was written otherwise is none.
+
+use super::fields::{Allowance, Allowed};
+use super::policy::{LONGEST_TICKET, LONGEST_TICKET_S};
+use crate::core::session::SessionId;
+
+/// What every ticket of this version begins with. It is signed as well, so that a secret that is
+/// used elsewhere signs no ticket there.
+const PREFIX: &str = "hht1";
+
+/// Bytes of a signature.
+pub const SIGNATURE_BYTES: usize = 32;
+
+/// A signature: HMAC-SHA-256.
+pub type Signature = [u8; SIGNATURE_BYTES];
+
+/// What a ticket says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// The one session that may be enriched: a UUID, as it was given.
+    pub session: Box<str>,
+    /// The fields that may be written.
+    pub allowed: Allowed,
+    /// When it ends, Unix seconds.
+    pub expires_at: u64,
+}
+
+impl Ticket {
+    /// A ticket for `session` and `fields` that ends `expires_in` seconds from `now_ms`, or what is
+    /// wrong with one of these.
+    pub fn issue<'a>(
+        session: Option<&str>,
+        fields: Option<impl IntoIterator<Item = Option<&'a str>>>,
+        expires_in: f64,
+        now_ms: u64,
+    ) -> Result<Ticket, &'static str> {
+        let session = session
+            .map(str::trim)
+            .filter(|session| is_uuid(session))
+            .ok_or("`sessionId` must be a UUID: sessionIdFrom() makes one of a name of your own")?;
+        let mut allowed = Allowed::default();
+        for name in fields.ok_or("`fields` must be a list, as in [\"feedback\"]")? {
+            let field = name.and_then(Allowance::named).ok_or(
+                "`fields` takes the names of an enrichment's fields, as in [\"feedback\", \"userProperties\"]",
+            )?;
+            allowed = allowed.with(field);
+        }
+        if allowed.is_empty() {
+            return Err("`fields` is empty: a ticket that allows nothing is of no use");
+        }
+        // Also false for what is no number.
+        if !(expires_in >= 1.0 && expires_in <= LONGEST_TICKET_S as f64) {
+            return Err("`expiresIn` must be seconds, from 1 to 2592000 (30 days)");
+        }
+        let expires_at = now_ms / 1_000 + expires_in as u64;
+        Ok(Ticket { session: session.into(), allowed, expires_at })
+    }
+
+    /// What is signed: all of the ticket but its signature.
+    pub fn claims(&self) -> String {
+        let mut claims = [PREFIX, ".", &self.session, "."].concat();
+        for (place, field) in self.allowed.fields().enumerate() {
+            claims.push_str(if place > 0 { "~" } else { "" });
+            claims.push_str(field.name());
+        }
+        claims.push('.');
+        claims.push_str(&self.expires_at.to_string());
+        claims
+    }
+
+    /// Whether it has ended.
+    pub fn has_expired(&self, now_ms: u64) -> bool {
+        now_ms >= self.expires_at.saturating_mul(1_000)
+    }
+}
+
+/// The ticket of `claims` and their signature, as text.
+pub fn sealed(claims: &str, signature: &Signature) -> String {
+    [claims, ".", &base64url(signature)].concat()
+}
+
+/// A ticket as somebody shows it, with a signature that nobody has checked yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presented<'a> {
+    /// What it says, if its signature is right.
+    pub ticket: Ticket,
+    /// What has to be signed.
+    pub claims: &'a str,
+    /// What is to be its signature.
+    pub signature: Signature,
+}
+
+impl<'a> Presented<'a> {
+    /// Reads a ticket; nothing where `text` is none that was ever issued, whatever its signature.
+    pub fn read(text: &'a str) -> Option<Presented<'a>> {
+        if text.len() > LONGEST_TICKET {
+            return None;
+        }
+        let (claims, signature) = text.rsplit_once('.')?;
+        let signature = signature_of(signature)?;
+        let mut parts = claims.split('.');
+        let (prefix, session, fields, expires_at) =
+            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        if prefix != PREFIX || !is_uuid(session) {
+            return None;
+        }
+        let mut allowed = Allowed::default();
+        for field in fields.split('~') {
+            allowed = allowed.with(Allowance::named(field)?);
+        }
+        let ticket =
+            Ticket { session: session.into(), allowed, expires_at: expires_at.parse().ok()? };
+        // The one text of this ticket: no other order, no second time, no zero in front.
+        (ticket.claims() == claims).then_some(Presented { ticket, claims, signature })
+    }
+}
+
+/// The session that `ticket` speaks of, whoever signed it: what a page needs to know of it.
+pub fn session_of(ticket: &str) -> Option<SessionId> {
+    let session = ticket.strip_prefix(PREFIX)?.strip_prefix('.')?.split('.').next()?;
+    SessionId::new(session).filter(|_| is_uuid(session))
+}
+
+/// Whether `text` has the shape of a UUID (RFC 9562, section 4).
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(place, byte)| match place {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+fn base64url(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let bits = three.iter().fold(0, |bits, byte| bits << 8 | usize::from(*byte))
+            << (8 * (3 - three.len()));
+        for place in 0..=three.len() {
+            text.push(char::from(BASE64URL[bits >> (18 - 6 * place) & 63]));
+        }
+    }
+    text
+}
+
+/// The signature in `text`, if that is the one way of writing it.
+fn signature_of(text: &str) -> Option<Signature> {
+    let mut signature = [0; SIGNATURE_BYTES];
+    let (mut bits, mut held, mut place) = (0_usize, 0, 0);
+    for byte in text.bytes() {
+        bits = (bits << 6 | BASE64URL.iter().position(|letter| *letter == byte)?) & 0xffff;
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            *signature.get_mut(place)? = (bits >> held) as u8;
+            place += 1;
+        }
+    }
+    (base64url(&signature) == text).then_some(signature)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SESSION: &str = "3cd70a6e-7d5b-4f3a-9b39-0c9c6a1f2e4d";
+
+    fn issue(fields: &[&str], expires_in: f64) -> Result<Ticket, &'static str> {
+        Ticket::issue(Some(SESSION), Some(fields.iter().copied().map(Some)), expires_in, 5_999)
+    }
+
+    #[test]
+    fn a_ticket_says_what_it_was_issued_for() {
+        let ticket = issue(&["user_properties", "feedback", "feedback"], 60.9).unwrap();
+        assert_eq!(ticket.claims(), format!("hht1.{SESSION}.feedback~userProperties.65"));
+        assert!(!ticket.has_expired(64_999) && ticket.has_expired(65_000));
+        let text = sealed(&ticket.claims(), &[0xfb; SIGNATURE_BYTES]);
+        let presented = Presented::read(&text).unwrap();
+        assert_eq!(presented.ticket, ticket);
+        assert_eq!(presented.signature, [0xfb; SIGNATURE_BYTES]);
+        assert_eq!(session_of(&text), SessionId::new(SESSION));
+    }
+
+    #[test]
+    fn what_cannot_be_issued_is_said() {
+        for (session, fields, expires_in, about) in [
+            (None, Some(vec![Some("feedback")]), 60.0, "sessionId"),
+            (Some("conversation 7"), Some(vec![Some("feedback")]), 60.0, "sessionIdFrom"),
+            (Some(SESSION), None, 60.0, "fields"),
+            (Some(SESSION), Some(vec![]), 60.0, "empty"),
+            (Some(SESSION), Some(vec![None]), 60.0, "fields"),
+            (Some(SESSION), Some(vec![Some("password")]), 60.0, "fields"),
+            (Some(SESSION), Some(vec![Some("feedback")]), 0.0, "expiresIn"),
+            (Some(SESSION), Some(vec![Some("feedback")]), -1.0, "expiresIn"),
+            (Some(SESSION), Some(vec![Some("feedback")]), f64::NAN, "expiresIn"),
+            (Some(SESSION), Some(vec![Some("feedback")]), f64::INFINITY, "expiresIn"),
+            (Some(SESSION), Some(vec![Some("feedback")]), 2_592_001.0, "expiresIn"),
+        ] {
+            let why = Ticket::issue(session, fields, expires_in, 0).unwrap_err();
+            assert!(why.contains(about), "{why}");
+        }
+    }
+
+    #[test]
+    fn what_was_never_issued_is_no_ticket() {
+        let signature = "A".repeat(43);
+        let text = |claims: &str| format!("{claims}.{signature}");
+        assert!(Presented::read(&text(&format!("hht1.{SESSION}.feedback.65"))).is_some());
+        for claims in [
+            "hht1",
+            "hht1.x.feedback.65",
+            &format!("hht2.{SESSION}.feedback.65"),
+            &format!("hht1.{SESSION}..65"),
+            &format!("hht1.{SESSION}.feedback.065"),
+            &format!("hht1.{SESSION}.feedback.+65"),
+            &format!("hht1.{SESSION}.feedback.65.1"),
+            &format!("hht1.{SESSION}.feedback~feedback.65"),
+            &format!("hht1.{SESSION}.userProperties~feedback.65"),
+            &format!("hht1.{SESSION}.user_properties.65"),
+            &format!("hht1.{SESSION}.feedback.99999999999999999999"),
+        ] {
+            assert_eq!(Presented::read(&text(claims)), None, "{claims}");
+        }
+        let claims = format!("hht1.{SESSION}.feedback.65");
+        for signature in ["", "A", &"A".repeat(42), &"A".repeat(44), &"+".repeat(43)] {
+            assert_eq!(Presented::read(&format!("{claims}.{signature}")), None, "{signature}");
+        }
+        // The last letter has two bits more than the signature: only one way of writing counts.
+        let otherwise = format!("{claims}.{}B", "A".repeat(42));
+        assert_eq!(Presented::read(&otherwise), None);
+    }
+}

@@ -1,0 +1,117 @@
+//! A tracer with a ticket, which speaks to a relay: of one session, without a key.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+mod harness;
+
+use harness::{Bench, status};
+use honeyhive_edge::core::outcome::{Outcome, Reason};
+use honeyhive_edge::core::wire::{Answer, Request};
+use serde_json::{Value, json};
+
+const SESSION: &str = "3cd70a6e-7d5b-4f3a-9b39-0c9c6a1f2e4d";
+const TICKET: &str = concat!(
+    "hht1.3cd70a6e-7d5b-4f3a-9b39-0c9c6a1f2e4d.feedback.1700003600.",
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+);
+
+fn options() -> Value {
+    json!({"apiKey": null, "serverUrl": "/honeyhive", "page": "https://shop.example", "ticket": TICKET})
+}
+
+fn message_of(bench: &Bench, id: u64) -> &str {
+    match bench.end_of(id) {
+        Some(Outcome::Dropped { message, .. }) => message,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// As a relay answers, for a ticket that allows feedback.
+fn relay(request: &Request) -> Answer {
+    let body: Value = serde_json::from_str(&request.body).unwrap();
+    let allowed = ["session_id", "feedback"];
+    if body.as_object().unwrap().keys().any(|name| !allowed.contains(&name.as_str())) {
+        return status(403, r#"{"message":"the ticket does not allow `metadata`"}"#);
+    }
+    status(200, "{}")
+}
+
+#[test]
+fn the_session_is_the_tickets_and_its_start_says_nothing_else() {
+    let mut bench = Bench::new(relay);
+    let info = bench.init(options());
+    assert_eq!(info.session_id, SESSION);
+    let id = bench.enrich(info.tracer, None, json!({"feedback": {"rating": 5}}));
+    bench.run(1_000);
+    assert!(bench.is_delivered(id));
+    let sent: Vec<_> =
+        bench.requests.iter().map(|it| (it.url.as_str(), it.body.as_str())).collect();
+    let update = format!("https://shop.example/honeyhive/v1/events/{SESSION}");
+    assert_eq!(
+        sent,
+        [
+            (
+                "https://shop.example/honeyhive/v1/sessions",
+                format!(r#"{{"session_id":"{SESSION}"}}"#).as_str()
+            ),
+            (update.as_str(), r#"{"feedback":{"rating":5}}"#),
+        ]
+    );
+    for request in &bench.requests {
+        let headers: Value = serde_json::from_str(&request.headers).unwrap();
+        assert_eq!(headers["authorization"], format!("Bearer {TICKET}"));
+    }
+    assert_eq!(bench.lines, Vec::<String>::new());
+}
+
+#[test]
+fn an_id_beside_a_ticket_is_left_out() {
+    let mut bench = Bench::new(relay);
+    let mut given = options();
+    given["sessionId"] = json!(SESSION);
+    assert_eq!(bench.init(given.clone()).session_id, SESSION);
+    bench.run(100);
+    assert_eq!(bench.lines, Vec::<String>::new());
+    given["sessionId"] = json!("another");
+    assert_eq!(bench.init(given).session_id, SESSION);
+    bench.run(100);
+    assert!(bench.lines[0].contains("`sessionId` is left out"), "{:?}", bench.lines);
+}
+
+#[test]
+fn a_further_session_is_not_written_into_the_tickets() {
+    let mut bench = Bench::new(relay);
+    let parent = bench.init(options());
+    let mut child = options();
+    child["parent"] = json!(parent.tracer);
+    child["newSessionId"] = json!("0a0a0a0a-0000-4000-8000-000000000000");
+    assert_eq!(bench.init(child).session_id, "0a0a0a0a-0000-4000-8000-000000000000");
+}
+
+#[test]
+fn a_field_that_the_ticket_does_not_allow_costs_only_itself() {
+    let mut bench = Bench::new(relay);
+    let tracer = bench.init(options()).tracer;
+    let rating = bench.enrich(tracer, None, json!({"feedback": {"rating": 5}}));
+    let plan = bench.enrich(tracer, None, json!({"metadata": {"plan": "pro"}}));
+    let comment = bench.enrich(tracer, None, json!({"feedback": {"comment": "good"}}));
+    bench.run(2_000);
+    assert!(bench.is_delivered(rating) && bench.is_delivered(comment));
+    assert_eq!(bench.reason_of(plan), Some(Reason::Rejected));
+    assert!(message_of(&bench, plan).contains("does not allow `metadata`"));
+}
+
+#[test]
+fn what_the_relay_says_of_the_ticket_is_passed_on_without_it() {
+    let mut bench = Bench::new(|_| {
+        status(401, &json!({"message": format!("{TICKET} has expired")}).to_string())
+    });
+    let tracer = bench.init(options()).tracer;
+    let id = bench.enrich(tracer, None, json!({"feedback": {"rating": 5}}));
+    bench.run(2_000);
+    assert_eq!(bench.reason_of(id), Some(Reason::Rejected));
+    let message = message_of(&bench, id);
+    assert!(message.contains("401: [Redacted] has expired"), "{message}");
+    let said = format!("{:?} {:?}", bench.lines, bench.drops);
+    assert!(!said.contains("hht1"), "{said}");
+}
