@@ -36,10 +36,19 @@ export function redaction(redact, logLevel) {
   }
   return {
     redact: true,
-    redactKeys: Array.isArray(keys) ? attempt(() => keys.map(String), undefined) : undefined,
+    redactKeys: Array.isArray(keys) ? attempt(() => keys.flatMap(cases), undefined) : undefined,
     redactPatterns: !patterns,
     redactor: patterns && ((value) => maskMatches(value, patterns)),
   };
+}
+
+/**
+ * A key in upper and lower case where it has letters beyond ASCII: the core compares those as they are.
+ * @param {unknown} key
+ */
+function cases(key) {
+  const text = String(key);
+  return /\P{ASCII}/u.test(text) ? [text, text.toLowerCase(), text.toUpperCase()] : [text];
 }
 
 /**

@@ -165,6 +165,8 @@ impl Enrichment {
                     }
                 }
                 Some(Field::Inputs) if !value.starts_with('{') => lines.push(no_object(&name)),
+                // Without a key it says nothing, as any other field.
+                Some(Field::Inputs) if members(value).is_some_and(|it| it.is_empty()) => {}
                 Some(Field::Outputs) if !value.starts_with(['{', '[']) => {
                     lines.push(no_object(&name));
                 }
@@ -239,7 +241,10 @@ struct Candidate<'a> {
 ///
 /// Sorts a list instead of filling a map: a map of the standard library is 12 KB of wasm.
 fn latest(mut candidates: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
-    let order = |a: &Candidate<'_>, b: &Candidate<'_>| (a.field, a.key).cmp(&(b.field, b.key));
+    // By what a key says: it may be spelled in several ways.
+    let order = |a: &Candidate<'_>, b: &Candidate<'_>| {
+        a.field.cmp(&b.field).then_with(|| json::text(a.key).cmp(&json::text(b.key)))
+    };
     candidates.sort_by(order);
     let mut latest: Vec<Candidate<'_>> = Vec::with_capacity(candidates.len());
     for candidate in candidates {

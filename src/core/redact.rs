@@ -94,7 +94,7 @@ impl Redaction {
             } else {
                 at = (end + 1).min(bytes.len());
                 if self.patterns
-                    && let Some(text) = mask_patterns(text)
+                    && let Some(text) = mask_string(text)
                 {
                     masked.push_str(&json[copied..start]);
                     masked.push_str(&text);
@@ -178,6 +178,17 @@ fn value_end(bytes: &[u8], start: usize) -> usize {
 }
 
 /// `text`, the inside of a JSON string, with the secrets in it masked; nothing if it has none.
+fn mask_string(text: &str) -> Option<String> {
+    if !text.contains('\\') {
+        return mask_patterns(text);
+    }
+    // What is spelled with escapes is looked for in what it spells.
+    let quoted = ["\"", text, "\""].concat();
+    let masked = json::quoted(&mask_patterns(&json::text(&quoted)?)?);
+    Some(masked[1..masked.len() - 1].to_owned())
+}
+
+/// `text` with the secrets in it masked; nothing if it has none.
 fn mask_patterns(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let mut masked = String::new();
@@ -186,12 +197,6 @@ fn mask_patterns(text: &str) -> Option<String> {
     let mut word_starts = true;
     while at < bytes.len() {
         let byte = bytes[at];
-        if byte == b'\\' {
-            // An escape is no letter of a word: `\nBearer …` starts one.
-            at += if bytes.get(at + 1) == Some(&b'u') { 6 } else { 2 };
-            word_starts = true;
-            continue;
-        }
         if word_starts && let Some((from, to)) = secret_at(bytes, at) {
             masked.push_str(&text[copied..from]);
             masked.push_str(MASK);
@@ -337,16 +342,19 @@ mod tests {
     fn secrets_inside_strings_are_masked() {
         for (secret, masked) in [
             ("Authorization: Bearer abc.def-123", "Authorization: Bearer [Redacted]"),
-            ("\\nbearer  abcdefgh rest", "\\nbearer  [Redacted] rest"),
+            ("\\nbearer  abcdefgh rest", "\nbearer  [Redacted] rest"),
             ("key sk-proj-abcdefghij0123456789!", "key [Redacted]!"),
             ("hh_ingst_abcdefghijklmnop", "[Redacted]"),
             ("t=eyJhbGciOiJI.eyJzdWIi.c2lnbmF0dXJl", "t=[Redacted]"),
             ("card 4111 1111 1111 1111.", "card [Redacted]."),
-            ("\\u00e94111-1111-1111-1111", "\\u00e9[Redacted]"),
+            ("\\u00e94111-1111-1111-1111", "é[Redacted]"),
+            ("\\u0073k-proj\\u002dabcdefghij0123456789 \\\"", "[Redacted] \""),
+            ("\\ud800 sk-proj-abcdefghij0123456789", "\u{fffd} [Redacted]"),
             ("two: 378282246310005 and 5555555555554444", "two: [Redacted] and [Redacted]"),
         ] {
             let json = ["{\"a\":\"", secret, "\"}"].concat();
-            assert_eq!(redact(&json), ["{\"a\":\"", masked, "\"}"].concat());
+            let redacted: serde_json::Value = serde_json::from_str(&redact(&json)).unwrap();
+            assert_eq!(redacted["a"], masked);
         }
     }
 

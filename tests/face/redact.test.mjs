@@ -122,6 +122,7 @@ test("masking that can not be used leaves the default on", async () => {
     }
     assert.deepEqual(redaction({ keys: ["a"] }).redactKeys, ["a"]);
     assert.equal(redaction({ keys: "abc" }).redactKeys, undefined);
+    assert.deepEqual(redaction({ keys: ["Café"] }).redactKeys, ["Café", "café", "CAFÉ"]);
     assert.deepEqual(redaction(false), {
       redact: false,
       redactKeys: undefined,

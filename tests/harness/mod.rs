@@ -21,7 +21,8 @@ pub struct Bench {
     pub requests: Vec<Request>,
     on_the_way: Vec<(u64, u64, Answer)>,
     pub settled: Vec<(u64, Outcome)>,
-    pub drops: Vec<Value>,
+    /// What `onDrop` was told, as JSON.
+    pub drops: Vec<String>,
     pub lines: Vec<String>,
 }
 
@@ -70,9 +71,7 @@ impl Bench {
                     Output::Settled { ids, outcome } => {
                         self.settled.extend(ids.into_iter().map(|id| (id, outcome.clone())));
                     }
-                    Output::Dropped { json, .. } => {
-                        self.drops.push(serde_json::from_str(&json).unwrap());
-                    }
+                    Output::Dropped { json, .. } => self.drops.push(json),
                     Output::Log(line) => self.lines.push(line.message),
                     Output::Adopted { .. } | Output::Idle { .. } => {}
                 }
