@@ -9,7 +9,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .NOTPARALLEL:
 .DEFAULT_GOAL := build
 
-WASM := build/wasm/core_bg.wasm
+WASM := build/wasm/tracer/core_bg.wasm
 PKG := build/pkg.sums
 in_pkg = cd pkg && find . -type f | LC_ALL=C sort | xargs cksum
 

@@ -13,30 +13,86 @@ const template = path.join(root, "pkg-template");
 const wasmFolder = path.resolve(process.argv[2] ?? path.join(root, "build/wasm"));
 const pkg = path.resolve(process.argv[3] ?? path.join(root, "pkg"));
 
-/** @type {{ source: string, output: string, format: "esm" | "cjs" }[]} */
-const ENTRIES = [
-  { source: "index.js", output: "index.js", format: "esm" },
-  { source: "index.js", output: "index.cjs", format: "cjs" },
-  { source: "workerd.js", output: "workerd.js", format: "esm" },
-  { source: "edge-light.js", output: "edge-light.js", format: "esm" },
+/**
+ * The package's entry points, and the module of WebAssembly behind each: an artifact of build-wasm.sh.
+ * In the sources `#name` is the module's factory, `./name.wasm` the module, and `#name.wasm.base64` its
+ * text: deflated, unless it has to be there at once.
+ * @type {{ artifact: string, name: string, exports: string[], deflated: boolean, entries: Entry[] }[]}
+ */
+const MODULES = [
+  {
+    artifact: "tracer",
+    name: "core",
+    exports: [
+      "connect",
+      "initTracer",
+      "enrichSession",
+      "addMetrics",
+      "flush",
+      "close",
+      "release",
+      "tracers",
+    ],
+    deflated: true,
+    entries: runtimes("", "index"),
+  },
+  {
+    artifact: "otel",
+    name: "otel",
+    exports: ["spanAttributes"],
+    deflated: false,
+    entries: runtimes("otel/", "otel"),
+  },
 ];
-
-const wasm = await readFile(path.join(wasmFolder, "core_bg.wasm"));
-const glue = await readFile(path.join(wasmFolder, "core.js"), "utf8");
-const factory = coreFactory(glue);
 
 await rm(pkg, { recursive: true, force: true });
 await mkdir(pkg, { recursive: true });
-for (const { source, output, format } of ENTRIES) await bundle(source, output, format);
-await writeFile(path.join(pkg, "core.wasm"), wasm);
+for (const { artifact, name, exports, deflated, entries } of MODULES) {
+  const wasm = await readFile(path.join(wasmFolder, artifact, "core_bg.wasm"));
+  const glue = await readFile(path.join(wasmFolder, artifact, "core.js"), "utf8");
+  const virtual = {
+    [`#${name}`]: coreFactory(glue, exports),
+    [`#${name}.wasm.base64`]: textModule(deflated ? deflateSync(wasm, { level: 9 }) : wasm),
+  };
+  for (const entry of entries) await bundle(entry, virtual);
+  await writeFile(path.join(pkg, `${name}.wasm`), wasm);
+}
 await copyText();
 
+/** @typedef {{ source: string, output: string, format: "esm" | "cjs", main: string }} Entry */
+
 /**
- * @param {string} source
- * @param {string} output
- * @param {"esm" | "cjs"} format
+ * An entry for each way in which a runtime loads WebAssembly; package.json says which is whose.
+ * @param {string} folder of the sources
+ * @param {string} name of the outputs; the package's main entry has it out of their names
+ * @returns {Entry[]}
  */
-async function bundle(source, output, format) {
+function runtimes(folder, name) {
+  const of = (/** @type {string} */ runtime) =>
+    folder ? `${name}.${runtime}.js` : `${runtime}.js`;
+  return [
+    { source: `${folder}index.js`, output: `${name}.js`, format: "esm", main: "./index.js" },
+    { source: `${folder}index.js`, output: `${name}.cjs`, format: "cjs", main: "./index.cjs" },
+    { source: `${folder}workerd.js`, output: of("workerd"), format: "esm", main: "./workerd.js" },
+    {
+      source: `${folder}edge-light.js`,
+      output: of("edge-light"),
+      format: "esm",
+      main: "./edge-light.js",
+    },
+  ];
+}
+
+/** @param {Buffer} bytes */
+function textModule(bytes) {
+  return `export default ${JSON.stringify(bytes.toString("base64"))};`;
+}
+
+/**
+ * @param {Entry} entry
+ * @param {Record<string, string>} virtual sources by the name they are imported under
+ */
+async function bundle({ source, output, format, main }, virtual) {
   const result = await build({
     entryPoints: [path.join(template, "src", source)],
     outfile: path.join(pkg, output),
@@ -46,19 +102,16 @@ async function bundle(source, output, format) {
     target: "es2022",
     charset: "utf8",
     legalComments: "none",
-    external: ["cloudflare:workers", "*.wasm", "*.wasm?module"],
+    external: ["cloudflare:workers", "@opentelemetry/api", "*.wasm", "*.wasm?module"],
     plugins: [
       {
-        name: "core",
+        name: "package",
         setup(esbuild) {
-          esbuild.onResolve({ filter: /^#core/ }, (found) => ({
-            path: found.path,
-            namespace: "core",
-          }));
-          esbuild.onLoad({ filter: /^#core$/, namespace: "core" }, () => ({ contents: factory }));
-          esbuild.onLoad({ filter: /base64$/, namespace: "core" }, () => ({
-            contents: deflateSync(wasm, { level: 9 }).toString("base64"),
-            loader: "text",
+          // The file that the same runtime loads as the main entry: both share one module's state.
+          esbuild.onResolve({ filter: /^honeyhive-edge$/ }, () => ({ path: main, external: true }));
+          esbuild.onResolve({ filter: /^#/ }, (found) => ({ path: found.path, namespace: "core" }));
+          esbuild.onLoad({ filter: /.*/, namespace: "core" }, (found) => ({
+            contents: virtual[found.path],
           }));
         },
       },
@@ -77,10 +130,16 @@ async function copyText() {
     `pkg-template/package.json says ${manifest.version}, Cargo.toml ${version}`,
   );
 
-  for (const name of ["package.json", "README.md", "index.d.ts"]) {
+  for (const name of ["package.json", "README.md"]) {
     await cp(path.join(template, name), path.join(pkg, name));
   }
-  await cp(path.join(template, "index.d.ts"), path.join(pkg, "index.d.cts"));
+  for (const [{ output }] of MODULES.map(({ entries }) => entries)) {
+    const types = output.replace(/js$/, "d.ts");
+    const text = await readFile(path.join(template, types), "utf8");
+    await writeFile(path.join(pkg, types), text);
+    const cjs = text.replaceAll('from "./index.js"', 'from "./index.cjs"');
+    await writeFile(path.join(pkg, types.replace(/ts$/, "cts")), cjs);
+  }
   await cp(path.join(root, "LICENSE"), path.join(pkg, "LICENSE"));
   const uuid = path.dirname(fileURLToPath(import.meta.resolve("uuid/package.json")));
   const notice = await readFile(path.join(uuid, "LICENSE.md"), "utf8");

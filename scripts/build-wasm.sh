@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
-# src/ → build/wasm/core.js and core_bg.wasm: compile, generate the glue, make it small.
+# src/ → build/wasm/<artifact>/core.js and core_bg.wasm: compile, generate the glue, make it small.
+# An artifact is the crate with one of its features; what becomes of it in the package is said in
+# build-pkg.mjs.
 . "$(dirname "$0")/common.sh"
 cd "$root"
+artifacts=(tracer otel)
 cargo fetch --locked --quiet # before env.sh, which asks where the crates are
 . "$root/scripts/env.sh"
 
 target_dir=${CARGO_TARGET_DIR:-target}
-compile() { cargo build --release --lib --target $wasm_target "$@"; }
+compile() {
+  cargo build --release --lib --target $wasm_target --no-default-features --features "$artifact" "$@"
+}
 
 # Where the source of std is at hand, std is built along: for size, and so that a panic is a trap
 # without a message. It takes a quarter off. -Z asks for RUSTC_BOOTSTRAP on a stable compiler.
@@ -18,22 +23,24 @@ compile_small() {
 }
 
 source=$("${RUSTC:-rustc}" --print sysroot)/lib/rustlib/src/rust/library/std
-if [ -d "$source" ] && say "compiling the crate and std for $wasm_target" &&
-  CARGO_TARGET_DIR=$target_dir/small compile_small; then
-  target_dir+=/small
-else
-  say "compiling the crate for $wasm_target"
-  compile
-fi
-wasm=$target_dir/$wasm_target/release/honeyhive_edge.wasm
+built=build/wasm.new
+rm -rf build/wasm $built
+for artifact in "${artifacts[@]}"; do
+  if [ -d "$source" ] && say "compiling the crate and std for $wasm_target: $artifact" &&
+    CARGO_TARGET_DIR=$target_dir/small compile_small; then
+    compiled=$target_dir/small
+  else
+    say "compiling the crate for $wasm_target: $artifact"
+    compile
+    compiled=$target_dir
+  fi
 
-say "generating the glue with wasm-bindgen"
-rm -rf build/wasm build/wasm.new
-wasm-bindgen --target web --out-name core --out-dir build/wasm.new "$wasm"
+  wasm-bindgen --target web --out-name core --out-dir "$built/$artifact" \
+    "$compiled/$wasm_target/release/honeyhive_edge.wasm"
 
-say "making it small with wasm-opt"
-wasm-opt -Oz --converge --strip-debug --strip-producers --strip-target-features \
-  build/wasm.new/core_bg.wasm -o build/wasm.new/core_bg.wasm
+  wasm=$built/$artifact/core_bg.wasm
+  wasm-opt -Oz --converge --strip-debug --strip-producers --strip-target-features "$wasm" -o "$wasm"
+  say "$artifact: $(wc -c <"$wasm") bytes, $(gzip -9c "$wasm" | wc -c) gzipped"
+done
 # Renamed last, so that a build broken off half-way does not look finished.
-mv build/wasm.new build/wasm
-say "core_bg.wasm: $(wc -c <build/wasm/core_bg.wasm) bytes, $(gzip -9c build/wasm/core_bg.wasm | wc -c) gzipped"
+mv $built build/wasm

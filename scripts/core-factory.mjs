@@ -6,23 +6,12 @@
 // loading, needs a fresh instance when one has died, and may let no exception out. wasm-bindgen's version
 // is pinned, and every pattern that is rewritten here must be there: glue of another shape is an error.
 
-/** What the Rust core exports, as the face calls it. */
-const EXPORTS = [
-  "connect",
-  "initTracer",
-  "enrichSession",
-  "addMetrics",
-  "flush",
-  "close",
-  "release",
-  "tracers",
-];
-
 /**
  * @param {string} glue
+ * @param {string[]} exports what the instance is to have of the module's exports
  * @returns {string} the source of an ES module
  */
-export function coreFactory(glue) {
+export function coreFactory(glue, exports) {
   const loading = glue.search(/^async function __wbg_load\(/m);
   must(loading > 0, "no __wbg_load to cut at");
   must(
@@ -36,7 +25,7 @@ export function coreFactory(glue) {
   must(!/^import\b/m.test(body), "it imports something");
 
   const exported = [...body.matchAll(/^export function (\w+)/gm)].map((match) => match[1]);
-  for (const name of EXPORTS) must(exported.includes(name), `the core exports no ${name}`);
+  for (const name of exports) must(exported.includes(name), `the core exports no ${name}`);
   body = body.replace(/^export /gm, "");
 
   // A closure of the core's, called by the runtime.
@@ -77,7 +66,7 @@ ${body}
       }
       __wbg_finalize_init({ exports }, undefined);
       if (dead) throw new Error("the core did not start");
-      return { ${EXPORTS.map((name) => `${name}: guard(${name})`).join(", ")} };
+      return { ${exports.map((name) => `${name}: guard(${name})`).join(", ")} };
     },
   };
 }

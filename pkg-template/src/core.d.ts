@@ -68,7 +68,7 @@ export interface CoreOptions {
 }
 
 /** What wasm-bindgen's glue is turned into by scripts/build-pkg.mjs. */
-export type CreateCore = (onTrap: (error: unknown) => void) => {
+export type CreateCore<C = Core> = (onTrap: (error: unknown) => void) => {
   imports: WebAssembly.Imports;
-  start(instance: WebAssembly.Instance): Core;
+  start(instance: WebAssembly.Instance): C;
 };

@@ -5,10 +5,11 @@
 
 /**
  * Where the module is at hand, and loading has to be over at once.
- * @param {CreateCore} createCore
+ * @template C
+ * @param {CreateCore<C>} createCore
  * @param {WebAssembly.Module} module
  * @param {(error: unknown) => void} onTrap
- * @returns {Core}
+ * @returns {C}
  */
 export function openModule(createCore, module, onTrap) {
   const { imports, start } = createCore(onTrap);

@@ -4,7 +4,16 @@ declare module "#core" {
   export const createCore: import("./core.d.ts").CreateCore;
 }
 
+declare module "#otel" {
+  export const createCore: import("./core.d.ts").CreateCore<import("./otel/core.d.ts").SpanCore>;
+}
+
 declare module "#core.wasm.base64" {
+  const base64: string;
+  export default base64;
+}
+
+declare module "#otel.wasm.base64" {
   const base64: string;
   export default base64;
 }

@@ -11,7 +11,7 @@ use super::json::{self, Numerals, Object, is_number, members};
 use super::log::Line;
 
 /// The names of the tracer and of the session in the arguments: read by the face, no data.
-const TARGET_KEYS: [&str; 5] =
+pub const TARGET_KEYS: [&str; 5] =
     ["sessionId", "session_id", "tracer", "tracerInstance", "tracer_instance"];
 
 /// Where a value is stored in the backend's session.

@@ -18,6 +18,8 @@ pub mod server;
 pub mod session;
 pub mod settings;
 pub mod slab;
+#[cfg(feature = "otel")]
+pub mod spans;
 pub mod time;
 pub mod timers;
 pub mod tracer;

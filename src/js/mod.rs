@@ -6,11 +6,20 @@
 //! function can fail. Should a trap happen all the same, the JavaScript face throws the instance
 //! away and makes a fresh one.
 
+#[cfg(feature = "tracer")]
 pub mod exports;
+#[cfg(feature = "otel")]
+pub mod spans;
 
+#[cfg(feature = "tracer")]
 mod clock;
+#[cfg(feature = "tracer")]
 mod driver;
+#[cfg(feature = "tracer")]
 mod fetch;
+#[cfg(feature = "tracer")]
 mod host;
+#[cfg(feature = "tracer")]
 mod state;
+#[cfg(feature = "tracer")]
 mod timer;

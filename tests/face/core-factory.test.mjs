@@ -87,9 +87,11 @@ async function __wbg_load(module, imports) {
 export { initSync, __wbg_init as default };
 `;
 
+const EXPORTS = [...GLUE.matchAll(/^export function (\w+)/gm)].map(([, name]) => name);
+
 /** @returns {Promise<{ createCore: (onTrap: (error: unknown) => void) => any }>} */
 function load() {
-  return import(`data:text/javascript,${encodeURIComponent(coreFactory(GLUE))}`);
+  return import(`data:text/javascript,${encodeURIComponent(coreFactory(GLUE, EXPORTS))}`);
 }
 
 async function running() {
@@ -150,11 +152,11 @@ test("glue of another shape is an error", () => {
     ["return f(a, state.b, ...args);", /closures/],
     ["if (realloc === undefined)", /strings/],
   ])) {
-    assert.throws(() => coreFactory(GLUE.replace(pattern, "// ")), message);
+    assert.throws(() => coreFactory(GLUE.replace(pattern, "// "), EXPORTS), message);
   }
-  assert.throws(() => coreFactory(`import x from "y";\n${GLUE}`), /imports/);
+  assert.throws(() => coreFactory(`import x from "y";\n${GLUE}`, EXPORTS), /imports/);
   assert.throws(
-    () => coreFactory(GLUE.replace("let wasmModule", "fetch();\nlet wasmModule")),
+    () => coreFactory(GLUE.replace("let wasmModule", "fetch();\nlet wasmModule"), EXPORTS),
     /loads/,
   );
 });

@@ -33,26 +33,40 @@ describe("the tarball", () => {
       "index.d.cts",
       "index.d.ts",
       "index.js",
+      "otel.cjs",
+      "otel.d.cts",
+      "otel.d.ts",
+      "otel.edge-light.js",
+      "otel.js",
+      "otel.wasm",
+      "otel.workerd.js",
       "package.json",
       "workerd.js",
     ]);
   });
 
   it("brings no dependencies, scripts or side effects", () => {
-    for (const field of ["dependencies", "peerDependencies", "optionalDependencies", "scripts"]) {
+    for (const field of ["dependencies", "optionalDependencies", "scripts"]) {
       assert.deepEqual(Object.keys(manifest[field] ?? {}), [], field);
     }
+    assert.deepEqual(Object.keys(manifest.peerDependencies), ["@opentelemetry/api"]);
+    assert.deepEqual(manifest.peerDependenciesMeta, { "@opentelemetry/api": { optional: true } });
     assert.equal(manifest.sideEffects, false);
     assert.equal(manifest.name, "honeyhive-edge");
   });
 
   it("offers the conditions in the order in which they have to be tried", () => {
-    const entry = manifest.exports["."];
-    assert.deepEqual(Object.keys(entry), ["workerd", "edge-light", "require", "default"]);
-    for (const condition of Object.values(entry)) {
-      assert.deepEqual(Object.keys(condition), ["types", "default"]);
+    for (const [path, types] of [
+      [".", "./index.d.cts"],
+      ["./otel", "./otel.d.cts"],
+    ]) {
+      const entry = manifest.exports[path];
+      assert.deepEqual(Object.keys(entry), ["workerd", "edge-light", "require", "default"]);
+      for (const condition of Object.values(entry)) {
+        assert.deepEqual(Object.keys(condition), ["types", "default"]);
+      }
+      assert.equal(entry.require.types, types);
     }
-    assert.equal(entry.require.types, "./index.d.cts");
     assert.ok(manifest.main && manifest.module, "Parcel wants both");
   });
 
@@ -63,7 +77,7 @@ describe("the tarball", () => {
       manifest.module,
       manifest.types,
     ]);
-    for (const [, path] of named.matchAll(/"\.\/([^"]+)"/g)) {
+    for (const [, path] of named.matchAll(/"\.\/([^"]+)"(?!:)/g)) {
       assert.ok(packed.files.includes(path), path);
     }
   });

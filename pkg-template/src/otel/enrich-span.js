@@ -1,0 +1,73 @@
+// An enrichment of a span: which span is meant, how much it still takes, and the attributes that the core
+// makes of the fields. Never throws, whatever it is given, and whatever the span does.
+
+import { trace } from "@opentelemetry/api";
+import { attempt, messageOf, read } from "../guard.js";
+import { enrichmentFields } from "../names.js";
+import { redaction, redactJson } from "../redact.js";
+import { snapshot } from "../snapshot.js";
+
+/** @import { Span } from "@opentelemetry/api" */
+/** @import { Instance } from "./instance.js" */
+
+/** https://opentelemetry.io/docs/specs/otel/common/#attribute-limits */
+const ATTRIBUTE_LIMIT = 128;
+
+/** TraceFlags.SAMPLED */
+const SAMPLED = 1;
+
+/**
+ * @param {Instance} instance
+ * @param {any[]} given fields, or a span and fields
+ */
+export function enrichSpanWith(instance, given) {
+  try {
+    const names = given.length > 1 || isSpan(given[0]);
+    const span = names ? given[0] : trace.getActiveSpan();
+    const fields = names ? given[1] : given[0];
+    if (!isSpan(span)) {
+      const what = names ? "what was given as span is none" : "no span is active here";
+      return instance.say("warn", `enrichSpan: ${what}, and nothing was set`);
+    }
+    if (span.isRecording()) return enrich(instance, span, fields);
+    if (span.spanContext().traceFlags & SAMPLED) {
+      instance.say("warn", "enrichSpan: the span has ended, and takes no more attributes");
+    }
+  } catch (error) {
+    instance.say("warn", `enrichSpan: the span threw (${messageOf(error)})`);
+  }
+}
+
+/**
+ * @param {Instance} instance
+ * @param {Span} span
+ * @param {unknown} fields
+ */
+function enrich(instance, span, fields) {
+  const { core } = instance;
+  if (!core) return;
+  const { redact, redactKeys, redactPatterns, redactor } = redaction(undefined);
+  const json = snapshot(attempt(() => enrichmentFields(fields), fields) ?? {});
+  const present = Object.keys(read(span, "attributes") ?? {});
+  const limit = read(read(span, "_spanLimits"), "attributeCountLimit") ?? ATTRIBUTE_LIMIT;
+  const made = core.spanAttributes(
+    redactor ? redactJson(redactor, json) : json,
+    redact,
+    redactKeys,
+    redactPatterns,
+    JSON.stringify(present),
+    Math.max(limit - present.length, 0),
+  );
+  if (made === undefined) return;
+  const { attributes, warnings } = JSON.parse(made);
+  span.setAttributes(attributes);
+  for (const warning of warnings) instance.say("warn", `enrichSpan: ${warning}`);
+}
+
+/**
+ * @param {any} value
+ * @returns {value is Span}
+ */
+function isSpan(value) {
+  return typeof read(value, "spanContext") === "function";
+}

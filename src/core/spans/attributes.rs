@@ -1,0 +1,266 @@
+//! An enrichment as the attributes of a span, under the names the backend looks for: objects
+//! flattened by `.key`, lists by `.index`, the types of scalars kept, nulls left out.
+
+use crate::core::enrichment::TARGET_KEYS;
+use crate::core::json::{elements, members, quoted};
+
+/// Levels of nesting that are followed; the snapshot cuts off there as well.
+const DEEPEST: usize = 100;
+
+/// What the value of a field may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// An object.
+    Object,
+    /// An object or a list.
+    ObjectOrList,
+    /// Anything, as one attribute.
+    Scalar,
+}
+
+/// The fields of an enrichment, and their attributes. Every other key is metadata.
+const FIELDS: [(&str, &str, Kind); 15] = [
+    ("metadata", "honeyhive_metadata", Kind::Object),
+    ("inputs", "honeyhive_inputs", Kind::ObjectOrList),
+    ("outputs", "honeyhive_outputs", Kind::ObjectOrList),
+    ("config", "honeyhive_config", Kind::Object),
+    ("feedback", "honeyhive_feedback", Kind::Object),
+    ("metrics", "honeyhive_metrics", Kind::Object),
+    ("userProperties", "honeyhive_user_properties", Kind::Object),
+    ("user_properties", "honeyhive_user_properties", Kind::Object),
+    ("error", "honeyhive_error", Kind::Scalar),
+    ("eventType", "honeyhive_event_type", Kind::Scalar),
+    ("event_type", "honeyhive_event_type", Kind::Scalar),
+    ("eventName", "honeyhive_event_name", Kind::Scalar),
+    ("event_name", "honeyhive_event_name", Kind::Scalar),
+    ("eventId", "honeyhive_event_id", Kind::Scalar),
+    ("event_id", "honeyhive_event_id", Kind::Scalar),
+];
+
+/// The attributes that a span is to be given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    /// A JSON object: scalars by the attribute's name.
+    pub json: String,
+    /// What was left out, in words that hold no value.
+    pub warnings: Vec<String>,
+}
+
+/// The attributes of an enrichment, given as the JSON of its fields.
+///
+/// `present` is the JSON list of the names that the span has already, `room` how many more it
+/// takes: what does not fit is left out, the last first.
+pub fn flatten(fields: &str, present: &str, room: usize) -> Attributes {
+    let present = elements(present).unwrap_or_default();
+    let present = present.into_iter().map(unquoted).collect();
+    let mut found = Found { json: "{".into(), names: present, room, left: 0, first_left: None };
+    let mut warnings = Vec::new();
+    let fields = members(fields).unwrap_or_else(|| {
+        warnings.push("what was given is no object of fields, and nothing was set".into());
+        Vec::new()
+    });
+    for (key, value) in fields {
+        let key = unquoted(key);
+        if TARGET_KEYS.contains(&key) || value == "null" {
+            continue;
+        }
+        match FIELDS.iter().find(|(name, ..)| *name == key) {
+            None => found.add(&mut ["honeyhive_metadata.", key].concat(), value, DEEPEST),
+            Some((_, name, Kind::Scalar)) => found.scalar(name, value),
+            Some((_, name, kind)) => {
+                if value.starts_with('{') || value.starts_with('[') && *kind == Kind::ObjectOrList {
+                    found.add(&mut (*name).to_owned(), value, DEEPEST);
+                } else {
+                    warnings.push(["`", key, "` must be an object: it was left out"].concat());
+                }
+            }
+        }
+    }
+    found.json.push('}');
+    if let Some(first) = found.first_left {
+        warnings.push(
+            [
+                &found.left.to_string(),
+                " attributes were left out, the first of them ",
+                &first,
+                ": the span has as many as it takes",
+            ]
+            .concat(),
+        );
+    }
+    Attributes { json: found.json, warnings }
+}
+
+/// What stands between the quotes of a JSON string, escapes and all.
+fn unquoted(json: &str) -> &str {
+    json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(json)
+}
+
+/// The attributes found so far.
+struct Found<'a> {
+    json: String,
+    names: Vec<&'a str>,
+    room: usize,
+    left: usize,
+    first_left: Option<String>,
+}
+
+impl Found<'_> {
+    /// Adds `value` and all that is in it under `name`, which is left as it was.
+    fn add(&mut self, name: &mut String, value: &str, levels: usize) {
+        if levels == 0 {
+            return;
+        }
+        let length = name.len();
+        let mut part = |part: &str, value| {
+            name.push('.');
+            name.push_str(part);
+            self.add(name, value, levels - 1);
+            name.truncate(length);
+        };
+        if let Some(members) = members(value) {
+            members.into_iter().for_each(|(key, value)| part(unquoted(key), value));
+        } else if let Some(elements) = elements(value) {
+            for (index, value) in elements.into_iter().enumerate() {
+                part(&index.to_string(), value);
+            }
+        } else {
+            self.put(name, value);
+        }
+    }
+
+    /// Adds `value` as one attribute: of an error what it says, of anything else its JSON.
+    fn scalar(&mut self, name: &str, value: &str) {
+        if !value.starts_with(['{', '[']) {
+            return self.put(name, value);
+        }
+        let members = members(value).unwrap_or_default();
+        let part = |name| {
+            let value = members.iter().find(|(key, _)| *key == name)?.1;
+            value.starts_with('"').then(|| unquoted(value)).filter(|text| !text.is_empty())
+        };
+        match (part("\"name\""), part("\"message\"")) {
+            (Some(kind), Some(message)) => {
+                self.put(name, &["\"", kind, ": ", message, "\""].concat());
+            }
+            (None, Some(only)) | (Some(only), None) => self.put(name, &["\"", only, "\""].concat()),
+            (None, None) => self.put(name, &quoted(value)),
+        }
+    }
+
+    fn put(&mut self, name: &str, value: &str) {
+        if value == "null" {
+            return;
+        }
+        if !self.names.contains(&name) {
+            if self.room == 0 {
+                self.left += 1;
+                self.first_left.get_or_insert_with(|| name.to_owned());
+                return;
+            }
+            self.room -= 1;
+        }
+        if self.json.len() > 1 {
+            self.json.push(',');
+        }
+        for part in ["\"", name, "\":", value] {
+            self.json.push_str(part);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn attributes(fields: serde_json::Value) -> serde_json::Value {
+        let flat = flatten(&fields.to_string(), "[]", usize::MAX);
+        assert_eq!(flat.warnings, [""; 0]);
+        serde_json::from_str(&flat.json).unwrap()
+    }
+
+    #[test]
+    fn the_documented_example_is_flattened_as_documented() {
+        assert_eq!(
+            attributes(json!({"metadata": {"a": {"b": [1, {"c": null}, "s"]}}})),
+            json!({"honeyhive_metadata.a.b.0": 1, "honeyhive_metadata.a.b.2": "s"})
+        );
+    }
+
+    #[test]
+    fn every_field_has_its_attributes_and_scalars_keep_their_types() {
+        assert_eq!(
+            attributes(json!({
+                "metadata": {"quote\"\n": true, "empty": {}, "none": null}, "inputs": [{"q": "hi"}],
+                "outputs": {"answer": "4", "ok": false}, "config": {"temperature": 0.5},
+                "feedback": {"rating": 5}, "metrics": {"cost": -1e-9}, "userProperties": {"plan": "pro"},
+                "error": "boom", "eventType": "tool", "event_name": "search", "event_id": "e",
+                "stray": [1, [2]], "sessionId": "x", "tracer": {},
+            })),
+            json!({
+                "honeyhive_metadata.quote\"\n": true, "honeyhive_inputs.0.q": "hi",
+                "honeyhive_outputs.answer": "4", "honeyhive_outputs.ok": false,
+                "honeyhive_config.temperature": 0.5, "honeyhive_feedback.rating": 5,
+                "honeyhive_metrics.cost": -1e-9, "honeyhive_user_properties.plan": "pro",
+                "honeyhive_error": "boom", "honeyhive_event_type": "tool",
+                "honeyhive_event_name": "search", "honeyhive_event_id": "e",
+                "honeyhive_metadata.stray.0": 1, "honeyhive_metadata.stray.1.0": 2,
+            })
+        );
+    }
+
+    #[test]
+    fn an_error_is_one_attribute() {
+        let error = |error| attributes(json!({ "error": error }))["honeyhive_error"].clone();
+        assert_eq!(
+            error(json!({"name": "TypeError", "message": "\"x\"", "stack": "…"})),
+            "TypeError: \"x\""
+        );
+        assert_eq!(error(json!({"message": "m"})), "m");
+        assert_eq!(error(json!({"name": "AbortError", "message": ""})), "AbortError");
+        assert_eq!(error(json!({"code": 7})), r#"{"code":7}"#);
+        assert_eq!(error(json!([1])), "[1]");
+        assert_eq!(error(json!(404)), 404);
+        assert_eq!(attributes(json!({"error": null})), json!({}));
+    }
+
+    #[test]
+    fn what_is_no_object_is_left_out_with_a_warning_and_the_rest_stays() {
+        let flat =
+            flatten(r#"{"metadata":3,"outputs":"text","config":{"a":1},"feedback":null}"#, "[]", 9);
+        assert_eq!(flat.json, r#"{"honeyhive_config.a":1}"#);
+        assert_eq!(flat.warnings.len(), 2);
+        assert!(flat.warnings[0].contains("`metadata` must be an object"));
+        for nothing in ["", "3", "[]", "\"x\"", "{"] {
+            assert_eq!(flatten(nothing, "[]", 9).json, "{}", "{nothing}");
+        }
+        assert_eq!(flatten("3", "[]", 9).warnings.len(), 1);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out_and_named() {
+        let flat = flatten(
+            r#"{"metadata":{"a":1,"b":"secret","c":3,"d":4},"metrics":{"m":1}}"#,
+            r#"["http.url","honeyhive_metadata.c"]"#,
+            1,
+        );
+        assert_eq!(
+            flat.json, r#"{"honeyhive_metadata.a":1,"honeyhive_metadata.c":3}"#,
+            "an attribute that is there already takes no room"
+        );
+        assert_eq!(
+            flat.warnings,
+            [
+                "3 attributes were left out, the first of them honeyhive_metadata.b: the span has as many as it takes"
+            ]
+        );
+    }
+
+    #[test]
+    fn no_depth_is_too_deep() {
+        let deep = ["{\"metadata\":", &"{\"a\":".repeat(50_000), "1", &"}".repeat(50_001)].concat();
+        assert_eq!(flatten(&deep, "[]", 9).json, "{}");
+    }
+}

@@ -1,0 +1,3 @@
+//! Spans of a session: what OpenTelemetry's spans are told about it.
+
+pub mod attributes;
