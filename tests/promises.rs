@@ -452,3 +452,32 @@ fn a_session_that_an_open_tracer_has_is_reached_by_that_tracers_key() {
     bench.run(500);
     assert_eq!(key(&bench.requests[3]), "Bearer right");
 }
+
+#[test]
+fn a_legacy_session_is_made_sure_of_before_more_is_said() {
+    let mut exists = false;
+    let mut bench = Bench::new(move |request| {
+        let body: Value = serde_json::from_str(&request.body).unwrap();
+        match request.url.trim_start_matches(SERVER) {
+            "/session/start" => status(200, "{}"),
+            "/events" if exists || body.as_object().unwrap().len() == 1 => {
+                exists = true;
+                status(200, "{}")
+            }
+            _ => status(404, r#"{"message":"no such event"}"#),
+        }
+    });
+    let tracer = bench.init(json!({})).tracer;
+    bench.run(500);
+    let touch = bench.enrich(tracer, Some("another"), json!({}));
+    let fields = bench.enrich(tracer, Some("another"), json!({"metadata": {"a": 1}}));
+    bench.run(500);
+    assert!(bench.is_delivered(touch) && bench.is_delivered(fields));
+    let said: Vec<Value> = (bench.requests.len() - 2..)
+        .map_while(|n| bench.requests.get(n).map(|_| bench.body(n)))
+        .collect();
+    assert_eq!(
+        said,
+        [json!({"event_id": "another"}), json!({"event_id": "another", "metadata": {"a": 1}}),]
+    );
+}

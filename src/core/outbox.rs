@@ -364,7 +364,8 @@ impl Outbox {
             *last_stamp_ns
         });
         let id = self.adopted_id.as_ref().unwrap_or(&self.given_id);
-        // Without v1, making sure that a session exists is an update that says nothing.
+        // Without v1, making sure that a session exists is an update that says nothing: what else
+        // there is to say follows in another.
         let start = batch.start.as_ref().filter(|start| !(routes.are_legacy() && start.is_touch()));
         let request = match start {
             Some(start) => {
@@ -372,7 +373,10 @@ impl Outbox {
                 wire::start(&self.destination, routes, id, start, &merged, stamp_ns)
             }
             None => {
-                let merged = batch.merged(InputsGo::ToMetadata);
+                let merged = match batch.start {
+                    Some(_) => Merged::of([], InputsGo::ToMetadata),
+                    None => batch.merged(InputsGo::ToMetadata),
+                };
                 wire::update(&self.destination, routes, id, &merged, batch.started, stamp_ns)
             }
         };
@@ -410,12 +414,13 @@ impl Outbox {
         let Some(mut batch) = self.batches.pop_front() else {
             return Progress::Done(Vec::new());
         };
-        if let Some(start) = batch.start.take().filter(|_| was_start) {
+        if let Some(start) = batch.start.take() {
             let sent = batch.merged(InputsGo::ToStart);
             // To a new session a backend that does not say what it stored is believed.
             let is_told = start.origin != Origin::New || answer_inputs.is_some();
             let ignored = is_told && ignores_inputs(&sent, answer_inputs);
-            let started = Some(if ignored { Origin::Existing } else { start.origin });
+            let origin = if ignored { Origin::Existing } else { start.origin };
+            let started = was_start.then_some(origin);
             if wire::needs_update(&batch.merged(InputsGo::ToMetadata), started) {
                 batch.started = started;
                 batch.stamp_ns = None;
