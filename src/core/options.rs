@@ -50,6 +50,11 @@ impl<'a> Options<'a> {
         self.numerals.number(self.get(name)?)
     }
 
+    /// How its numbers are read.
+    pub fn numerals(&self) -> Numerals {
+        self.numerals
+    }
+
     /// Whether the option called `name` is true.
     pub fn is_true(&self, name: &str) -> bool {
         self.get(name) == Some("true")

@@ -102,6 +102,18 @@ pub struct Description {
     pub start_time: u64,
 }
 
+impl Description {
+    /// Writes the members that it comes to.
+    pub fn write(&self, legacy: bool, object: &mut Object<'_>) {
+        object.text("session_name", &self.name);
+        object.text("source", &self.source);
+        object.value("start_time").push_str(&self.start_time.to_string());
+        if legacy && let Some(project) = &self.project {
+            object.text("project", project);
+        }
+    }
+}
+
 impl Start {
     /// A start that changes nothing where the session exists.
     pub fn touch() -> Start {
@@ -126,12 +138,7 @@ impl Start {
         let mut object = Object::open(out);
         object.text("session_id", id.as_str());
         if let Some(description) = &self.description {
-            object.text("session_name", &description.name);
-            object.text("source", &description.source);
-            object.value("start_time").push_str(&description.start_time.to_string());
-            if legacy && let Some(project) = &description.project {
-                object.text("project", project);
-            }
+            description.write(legacy, &mut object);
         }
         for field in Field::ALL.into_iter().filter(|field| self.origin.start_stores(*field)) {
             merged.write(field, field.wire_name(), &mut object);

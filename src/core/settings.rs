@@ -187,7 +187,7 @@ fn key(options: &Options<'_>, log: &mut Vec<Line>) -> Option<(String, bool)> {
     let own = || Some(("apiKey", options.text("apiKey").filter(|key| !key.trim().is_empty())?));
     let Some((name, given)) = ticket.or_else(own).or_else(|| options.variable(&KEY_VARIABLES))
     else {
-        log.push(Line::error(&["there is no API key, so nothing is sent: set HH_API_KEY, or pass initTracer({ apiKey }); initTracer({ disabled: true }) if that is meant"]));
+        log.push(Line::error(&["there is no API key, so nothing is sent: set HH_API_KEY, or pass { apiKey }; pass { disabled: true } if that is meant"]));
         return None;
     };
     let key = given.trim();
@@ -280,7 +280,7 @@ fn is_true(value: &str) -> bool {
 }
 
 /// The option's text; nothing where it is absent or empty, or, with a warning, no text.
-fn text(name: &str, options: &Options<'_>, log: &mut Vec<Line>) -> Option<String> {
+pub(super) fn text(name: &str, options: &Options<'_>, log: &mut Vec<Line>) -> Option<String> {
     let text = text_of(options.get(name)?);
     if text.is_none() {
         log.push(Line::warn(&["`", name, "` must be a string: its default is taken"]));
@@ -289,7 +289,13 @@ fn text(name: &str, options: &Options<'_>, log: &mut Vec<Line>) -> Option<String
 }
 
 /// The option's number, at most `limit`; its default where it is absent or, with a warning, none.
-fn number(name: &str, options: &Options<'_>, default: u64, limit: u64, log: &mut Vec<Line>) -> u64 {
+pub(super) fn number(
+    name: &str,
+    options: &Options<'_>,
+    default: u64,
+    limit: u64,
+    log: &mut Vec<Line>,
+) -> u64 {
     if options.get(name).is_none() {
         return default;
     }

@@ -204,7 +204,8 @@ fn is_left(field: Field, already: Option<Origin>) -> bool {
     field != Field::Inputs && !already.is_some_and(|origin| origin.start_stores(field))
 }
 
-fn request(
+/// A request to `path` of the destination, stamped with when it was made.
+pub(super) fn request(
     destination: &Destination,
     method: &'static str,
     path: &str,
@@ -273,7 +274,7 @@ fn stored(is_start: bool, body: &str) -> Verdict {
 }
 
 /// The `message` of an error's JSON, or nothing.
-fn said(body: &str) -> String {
+pub(super) fn said(body: &str) -> String {
     let message = members(body)
         .unwrap_or_default()
         .into_iter()

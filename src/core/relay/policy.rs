@@ -38,3 +38,13 @@ pub const PATH: &str = "/honeyhive";
 
 /// Seconds that a browser remembers the answer to a preflight: two hours, Chromium's limit.
 pub const PREFLIGHT_S: &str = "7200";
+
+/// Seconds that a message may be told to wait: Cloudflare's queues take 12 hours.
+pub const LONGEST_WAIT_S: u64 = 12 * 3_600;
+
+/// Milliseconds that a consumer remembers what it delivered: an hour, by when what failed has come
+/// again or is among the dead letters.
+pub const REMEMBERED_MESSAGES_MS: u64 = 3_600_000;
+
+/// Bytes of what a consumer remembers: some ten thousand messages, in 128 MB that an isolate has.
+pub const REMEMBERED_MESSAGES_BYTES: usize = 4 * 1024 * 1024;

@@ -1,15 +1,11 @@
 //! A tracer with a ticket, which speaks to a relay: of one session, without a key.
 
-#![cfg(not(target_arch = "wasm32"))]
-
-mod harness;
-
-use harness::{Bench, status};
+use crate::SESSION;
+use crate::harness::{Bench, status};
 use honeyhive_edge::core::outcome::{Outcome, Reason};
 use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::{Value, json};
 
-const SESSION: &str = "3cd70a6e-7d5b-4f3a-9b39-0c9c6a1f2e4d";
 const TICKET: &str = concat!(
     "hht1.3cd70a6e-7d5b-4f3a-9b39-0c9c6a1f2e4d.feedback.1700003600.",
     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"

@@ -1,0 +1,80 @@
+//! A request as it waits in a queue: one line that says what it is, and its fields as JSON. Text, not
+//! an object: a queue would read and write its numbers anew, and not every number survives that.
+
+/// What a message begins with.
+const PREFIX: &str = "hhq1";
+
+/// A request that was allowed, on its way through a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The session.
+    pub session: Box<str>,
+    /// Whether it starts the session.
+    pub is_start: bool,
+    /// When it was made, nanoseconds since the Unix epoch.
+    pub stamp_ns: u64,
+    /// A JSON object under the backend's names.
+    pub fields: String,
+}
+
+impl Message {
+    /// As text.
+    pub fn write(&self) -> String {
+        let kind = if self.is_start { "start" } else { "update" };
+        let stamp = self.stamp_ns.to_string();
+        [PREFIX, " ", &self.session, " ", kind, " ", &stamp, "\n", &self.fields].concat()
+    }
+
+    /// The message that `text` is; nothing if it is none.
+    pub fn read(text: &str) -> Option<Message> {
+        let (line, fields) = text.split_once('\n')?;
+        let mut words = line.split(' ');
+        if words.next()? != PREFIX {
+            return None;
+        }
+        let session = words.next().filter(|session| !session.is_empty())?.into();
+        let is_start = match words.next()? {
+            "start" => true,
+            "update" => false,
+            _ => return None,
+        };
+        let stamp_ns = words.next()?.parse().ok()?;
+        words.next().is_none().then(|| Message {
+            session,
+            is_start,
+            stamp_ns,
+            fields: fields.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        for is_start in [true, false] {
+            let fields = "{\"feedback\":{\"a\":\"x\\ny\",\"n\":12345678901234567890}}".to_owned();
+            let message = Message { session: "s-1".into(), is_start, stamp_ns: u64::MAX, fields };
+            assert_eq!(Message::read(&message.write()), Some(message));
+        }
+    }
+
+    #[test]
+    fn what_others_put_there_is_none() {
+        for text in [
+            "",
+            "{}",
+            "hhq1",
+            "hhq1 s update 1",
+            "hhq2 s update 1\n{}",
+            "hhq1  update 1\n{}",
+            "hhq1 s end 1\n{}",
+            "hhq1 s update -1\n{}",
+            "hhq1 s update 1 2\n{}",
+        ] {
+            assert_eq!(Message::read(text), None, "{text}");
+        }
+    }
+}

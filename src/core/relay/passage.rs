@@ -1,0 +1,366 @@
+//! How a request passes the relay, step by step: [`admit`] looks at its head, the runtime checks the
+//! ticket's signature, [`Unverified::verified`] looks at the ticket, [`Passage::forward`] at the
+//! body, and [`Passage::answered`] at what came of it. Each step needs the one before, so nothing
+//! of a body is read before the ticket was found right, and nothing is sent before the body was.
+
+use std::rc::Rc;
+
+use super::body::{Fields, judge};
+use super::head::Head;
+use super::message::Message;
+use super::origin::{Asker, asker};
+use super::policy::PREFLIGHT_S;
+use super::rate::Rates;
+use super::refusal::{Refusal, error};
+use super::response::Response;
+use super::route::Route;
+use super::settings::RelaySettings;
+use super::ticket::{Presented, Signature, Ticket};
+use crate::core::json::{Object, members};
+use crate::core::log::{Level, Line};
+use crate::core::wire::{self, Answer, Request};
+
+/// What a request came to, and what is to be logged of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// What is answered.
+    pub response: Response,
+    /// Lines at the level that was asked for.
+    pub log: Vec<Line>,
+}
+
+/// A request whose ticket has not been checked.
+#[derive(Debug)]
+pub struct Unverified {
+    trip: Trip,
+    /// The session in the address, where it has one.
+    named: Option<String>,
+    signature: Signature,
+    claims: String,
+}
+
+/// A request whose ticket is right.
+#[derive(Debug)]
+pub struct Passage {
+    trip: Trip,
+    /// The inputs of a start, as the page wrote them: key and value.
+    inputs: Vec<(String, String)>,
+}
+
+/// What is known of a request all along.
+#[derive(Debug)]
+struct Trip {
+    settings: Rc<RelaySettings>,
+    asker: Asker,
+    route: Route,
+    ticket: Ticket,
+    stamp: Option<String>,
+}
+
+/// What to do with a request that is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Forward {
+    /// Send it to the backend, and say what that answered with [`Passage::answered`].
+    Send(Request),
+    /// Put this text into the queue, and say whether it took it with [`Passage::queued`].
+    Enqueue(String),
+}
+
+/// What became of reading a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body<'a> {
+    /// All of it.
+    Whole(&'a [u8]),
+    /// There is more than [`Passage::limit`].
+    TooLarge,
+    /// It did not come in time.
+    TooSlow,
+    /// It broke off.
+    Broken,
+}
+
+/// Looks at a request's head: `Err` answers it.
+pub fn admit(settings: &Rc<RelaySettings>, head: Head) -> Result<Unverified, End> {
+    let asker = asker(head.origin.as_deref(), &head.scheme, &head.host, &settings.origins);
+    let reader = asker.clone().unwrap_or(Asker::Own);
+    let refuse = |refusal| end(settings, &reader, refusal);
+    let below = head.path.strip_prefix(&settings.path).filter(|_| head.query.is_empty());
+    let Some((route, named)) = below.and_then(Route::at) else {
+        return Err(refuse(Refusal::NoRoute));
+    };
+    let Some(asker) = asker else { return Err(refuse(Refusal::ForeignOrigin)) };
+    if head.method == "OPTIONS" {
+        return Err(preflight(&head, route, &asker));
+    }
+    if head.method != route.method() {
+        return Err(refuse(Refusal::OtherMethod { allow: route.method() }));
+    }
+    if let Some(lacks) = settings.lacks() {
+        return Err(refuse(Refusal::NotSetUp(lacks)));
+    }
+    if !head.is_json() {
+        return Err(refuse(Refusal::ContentType));
+    }
+    if head.is_encoded() {
+        return Err(refuse(Refusal::ContentEncoding));
+    }
+    if head.announced().is_some_and(|bytes| bytes > settings.max_body_bytes) {
+        return Err(refuse(Refusal::TooLarge));
+    }
+    let Some(ticket) = head.bearer() else { return Err(refuse(Refusal::NoTicket)) };
+    let Some(Presented { ticket, claims, signature }) = Presented::read(ticket) else {
+        return Err(refuse(Refusal::NoSuchTicket));
+    };
+    let (claims, named) = (claims.to_owned(), named.map(str::to_owned));
+    let stamp = head.stamp;
+    let trip = Trip { settings: settings.clone(), asker, route, ticket, stamp };
+    Ok(Unverified { trip, named, signature, claims })
+}
+
+fn preflight(head: &Head, route: Route, asker: &Asker) -> End {
+    let mut response = Response::empty(204);
+    response.header("allow", route.method());
+    asker.may_read(&mut response);
+    if head.wanted_method.is_some() && matches!(asker, Asker::Allowed(_)) {
+        response.header("access-control-allow-methods", route.method());
+        response.header("access-control-allow-headers", "authorization, content-type");
+        response.header("access-control-max-age", PREFLIGHT_S);
+    }
+    End { response, log: Vec::new() }
+}
+
+fn end(settings: &RelaySettings, asker: &Asker, refusal: Refusal) -> End {
+    let mut response = refusal.response();
+    asker.may_read(&mut response);
+    let mut log = Vec::new();
+    if settings.tracer.log_level >= Level::Debug {
+        let status = refusal.status().to_string();
+        let message = ["the relay refused a request with ", &status, ": ", &refusal.sentence()];
+        log.push(Line { level: Level::Debug, message: message.concat() });
+    }
+    End { response, log }
+}
+
+impl Unverified {
+    /// What the signature has to be of.
+    pub fn claims(&self) -> &str {
+        &self.claims
+    }
+
+    /// The signature to check.
+    pub fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// The signature `is_right`, or not: looks at what the ticket says, and counts its use.
+    pub fn verified(self, is_right: bool, rates: &mut Rates, now_ms: u64) -> Result<Passage, End> {
+        let Unverified { trip, named, signature, .. } = self;
+        if !is_right {
+            return Err(trip.refused(Refusal::Signature));
+        }
+        if trip.ticket.has_expired(now_ms) {
+            return Err(trip.refused(Refusal::Expired));
+        }
+        if let Err(wait_s) = rates.count(&signature, trip.settings.rate, now_ms) {
+            return Err(trip.refused(Refusal::TooOften { wait_s }));
+        }
+        if named.is_some_and(|named| *named != *trip.ticket.session) {
+            return Err(trip.refused(Refusal::OtherSession));
+        }
+        Ok(Passage { trip, inputs: Vec::new() })
+    }
+}
+
+impl Trip {
+    fn refused(&self, refusal: Refusal) -> End {
+        end(&self.settings, &self.asker, refusal)
+    }
+
+    fn ended(&self, mut response: Response, log: Vec<Line>) -> End {
+        self.asker.may_read(&mut response);
+        End { response, log }
+    }
+
+    /// When the page made the request, nanoseconds since the Unix epoch: the backend orders by it. One
+    /// from the future could keep everybody else's later ones from counting.
+    fn stamp_ns(&self, now_ms: u64) -> u64 {
+        let now_ns = now_ms.saturating_mul(1_000_000);
+        let given = self.stamp.as_deref().filter(|it| it.bytes().all(|byte| byte.is_ascii_digit()));
+        let given = given.and_then(|stamp| stamp.parse().ok());
+        given.filter(|stamp| *stamp > 0 && *stamp <= now_ns).unwrap_or(now_ns)
+    }
+}
+
+impl Passage {
+    /// Bytes of the body to read at most.
+    pub fn limit(&self) -> u64 {
+        self.trip.settings.max_body_bytes
+    }
+
+    /// Milliseconds to wait at most: for the body, and for the backend's answer.
+    pub fn timeout_ms(&self) -> u64 {
+        self.trip.settings.tracer.timeout_ms
+    }
+
+    /// Looks at the body.
+    pub fn forward(&mut self, body: Body<'_>, now_ms: u64) -> Result<Forward, End> {
+        self.judged(body, now_ms).map_err(|refusal| self.trip.refused(refusal))
+    }
+
+    fn judged(&mut self, body: Body<'_>, now_ms: u64) -> Result<Forward, Refusal> {
+        let body = match body {
+            Body::Whole([]) => return Err(Refusal::Body("the body is missing")),
+            Body::Whole(bytes) if bytes.len() as u64 > self.limit() => {
+                return Err(Refusal::TooLarge);
+            }
+            Body::Whole(bytes) => std::str::from_utf8(bytes)
+                .map_err(|_| Refusal::Body("the body must be JSON in UTF-8"))?,
+            Body::TooLarge => return Err(Refusal::TooLarge),
+            Body::TooSlow => return Err(Refusal::TooSlow),
+            Body::Broken => return Err(Refusal::Body("the body broke off")),
+        };
+        let Trip { settings, route, ticket, .. } = &self.trip;
+        let fields = judge(*route, ticket, body)?;
+        let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+        self.inputs = fields.inputs().into_iter().map(owned).collect();
+        let stamp_ns = self.trip.stamp_ns(now_ms);
+        if settings.queues {
+            let session = ticket.session.clone();
+            let message =
+                Message { session, is_start: route.is_start(), stamp_ns, fields: json_of(&fields) };
+            return Ok(Forward::Enqueue(message.write()));
+        }
+        let destination = settings.destination().ok_or(Refusal::Internal)?;
+        let body = self.body(&fields, now_ms);
+        let path = route.path(&ticket.session);
+        Ok(Forward::Send(wire::request(destination, route.method(), &path, body, stamp_ns)))
+    }
+
+    /// The body that is sent: written anew, about the ticket's session.
+    fn body(&self, fields: &Fields<'_>, now_ms: u64) -> String {
+        let Trip { settings, route, ticket, .. } = &self.trip;
+        let mut body = String::new();
+        let out = match route {
+            Route::LegacyStart => {
+                body.push_str("{\"session\":");
+                &mut body
+            }
+            _ => &mut body,
+        };
+        let mut object = Object::open(out);
+        match route {
+            Route::Start | Route::LegacyStart => {
+                object.text("session_id", &ticket.session);
+                if let Some(description) = settings.description(now_ms) {
+                    description.write(*route == Route::LegacyStart, &mut object);
+                }
+            }
+            Route::LegacyUpdate => object.text("event_id", &ticket.session),
+            Route::Update => {}
+        }
+        fields.write(&mut object);
+        object.close();
+        if *route == Route::LegacyStart {
+            body.push('}');
+        }
+        body
+    }
+
+    /// What the page gets to hear of the backend's answer: never the session as it is stored, which
+    /// may say more than the page is to know.
+    pub fn answered(&self, answer: &Answer, timed_out: bool, now_ms: u64) -> End {
+        let Answer::Http { status, retry_after, body } = answer else {
+            let refusal = if timed_out { Refusal::NoAnswer } else { Refusal::Unreachable };
+            return self.trip.refused(refusal);
+        };
+        let body = body.trim_start();
+        match *status {
+            200..=299 if body.starts_with('<') => self.misdirected(Refusal::NoHoneyHive, *status),
+            200..=299 => self.stored(200, body),
+            0 | 300..=399 => self.misdirected(Refusal::NoHoneyHive, *status),
+            401 | 403 => self.misdirected(Refusal::Key, *status),
+            status => {
+                let destination = self.trip.settings.destination();
+                let said =
+                    destination.map_or(String::new(), |it| it.without_key(&wire::said(body)));
+                let status_text = status.to_string();
+                let message = match said.is_empty() {
+                    true => ["HoneyHive answered with ", &status_text].concat(),
+                    false => said,
+                };
+                let mut response = error(status, "BACKEND_REFUSED", &message);
+                if let Some(after) = retry_after {
+                    let now = crate::core::time::Now { mono_ms: now_ms, unix_ms: now_ms };
+                    let wait_s = after.wait_ms(now).div_ceil(1_000).to_string();
+                    response.header("retry-after", &wait_s);
+                }
+                self.trip.ended(response, Vec::new())
+            }
+        }
+    }
+
+    /// Something that the site has to change, and its log is to say.
+    fn misdirected(&self, refusal: Refusal, status: u16) -> End {
+        let mut end = self.trip.refused(refusal);
+        let settings = &self.trip.settings;
+        if let Some(destination) =
+            settings.destination().filter(|_| settings.tracer.log_level >= Level::Error)
+        {
+            let message = match refusal {
+                Refusal::Key => wire::Refusal::Key { status },
+                _ if status < 300 => {
+                    wire::Refusal::NoHoneyHive { why: "a web page came back".into() }
+                }
+                _ => wire::Refusal::Redirect,
+            };
+            end.log.push(Line::error(&["the relay: ", &message.message(&destination.server)]));
+        }
+        end
+    }
+
+    /// Whether the queue took the message.
+    pub fn queued(&self, was_taken: bool) -> End {
+        if !was_taken {
+            return self.trip.refused(Refusal::Queue);
+        }
+        let mut inputs = String::new();
+        let mut object = Object::open(&mut inputs);
+        for (key, value) in &self.inputs {
+            object.member(key, value);
+        }
+        object.close();
+        // As if they were stored already: that they are is the consumer's affair from now on.
+        self.stored(202, &["{\"inputs\":", &inputs, "}"].concat())
+    }
+
+    /// To a start the tracer in the page looks for its own inputs in the answer: whether they
+    /// became the session's, or those of an earlier start are.
+    fn stored(&self, status: u16, answer: &str) -> End {
+        let mut body = String::new();
+        let mut object = Object::open(&mut body);
+        object.value("success").push_str("true");
+        if self.trip.route.is_start() {
+            object.text("session_id", &self.trip.ticket.session);
+            let answer = members(answer).unwrap_or_default();
+            let stored = answer.iter().find(|(key, _)| *key == "\"inputs\"");
+            let stored = stored.and_then(|(_, inputs)| members(inputs)).unwrap_or_default();
+            let mut inputs = Object::open(object.value("inputs"));
+            for (key, value) in &self.inputs {
+                if stored.contains(&(key, value)) {
+                    inputs.member(key, value);
+                }
+            }
+            inputs.close();
+        }
+        object.close();
+        self.trip.ended(Response::json(status, body), Vec::new())
+    }
+}
+
+fn json_of(fields: &Fields<'_>) -> String {
+    let mut json = String::new();
+    let mut object = Object::open(&mut json);
+    fields.write(&mut object);
+    object.close();
+    json
+}

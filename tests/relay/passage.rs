@@ -1,0 +1,378 @@
+//! What passes the relay, and how it comes out at the other side.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use honeyhive_edge::core::relay::passage::{Body, End, Forward};
+use honeyhive_edge::core::relay::rate::Rates;
+use honeyhive_edge::core::retry::RetryAfter;
+use honeyhive_edge::core::wire::{Answer, Request};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use serde_json::{Value, json};
+
+use crate::backend::Backend;
+use crate::harness::{Bench, status};
+use crate::{NOW_MS, SESSION, cases, head, pass, relay, relayed, ticket};
+
+fn sent(outcome: Result<Forward, End>) -> Request {
+    match outcome.unwrap() {
+        Forward::Send(request) => request,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn headers(request: &Request) -> Value {
+    serde_json::from_str(&request.headers).unwrap()
+}
+
+fn code(outcome: Result<Forward, End>) -> (u16, String) {
+    let response = outcome.unwrap_err().response;
+    let body: Value = serde_json::from_str(&response.body).unwrap();
+    assert_eq!(body["statusCode"], response.status);
+    (response.status, body["errorCode"].as_str().unwrap().to_owned())
+}
+
+fn update_path() -> String {
+    ["/honeyhive/v1/events/", SESSION].concat()
+}
+
+#[test]
+fn the_key_takes_the_tickets_place() {
+    let settings = relay(json!({}));
+    let mut asked = head("PUT", &update_path(), &ticket(&["feedback"]));
+    asked.stamp = Some("1699999999000000007".into());
+    let request = sent(relayed(&settings, asked, r#"{"feedback":{"rating":5}}"#));
+    assert_eq!(request.method, "PUT");
+    assert_eq!(request.url, ["https://hive.example/v1/events/", SESSION].concat());
+    assert_eq!(request.body, r#"{"feedback":{"rating":5}}"#);
+    let headers = headers(&request);
+    assert_eq!(headers["authorization"], "Bearer sekret");
+    assert_eq!(headers["hh-client-timestamp"], "1699999999000000007");
+}
+
+#[test]
+fn a_timestamp_from_the_future_or_none_is_the_relays_own() {
+    let settings = relay(json!({}));
+    for stamp in ["1700000000000000001", "99999999999999999999", "-5", "+5", "", "0", "1e9", "soon"]
+    {
+        let mut asked = head("PUT", &update_path(), &ticket(&["feedback"]));
+        asked.stamp = Some(stamp.into());
+        let request = sent(relayed(&settings, asked, r#"{"feedback":{}}"#));
+        assert_eq!(headers(&request)["hh-client-timestamp"], "1700000000000000000", "{stamp}");
+    }
+}
+
+#[test]
+fn a_start_is_described_by_the_site_alone() {
+    let settings = relay(json!({"sessionName": "chat", "source": "web", "project": "p"}));
+    let start = json!({"session_id": SESSION, "inputs": {"q": 1}});
+    let asked = head("POST", "/honeyhive/v1/sessions", &ticket(&["inputs"]));
+    let request = sent(relayed(&settings, asked, &start.to_string()));
+    assert_eq!(
+        serde_json::from_str::<Value>(&request.body).unwrap(),
+        json!({"session_id": SESSION, "session_name": "chat", "source": "web",
+               "start_time": NOW_MS, "inputs": {"q": 1}})
+    );
+    let asked = head("POST", "/honeyhive/session/start", &ticket(&["inputs"]));
+    let request = sent(relayed(&settings, asked, &json!({"session": start}).to_string()));
+    let body: Value = serde_json::from_str(&request.body).unwrap();
+    assert_eq!(
+        (&body["session"]["project"], &body["session"]["session_id"]),
+        (&json!("p"), &json!(SESSION))
+    );
+    let asked = head("PUT", "/honeyhive/events", &ticket(&["inputs"]));
+    let request = sent(relayed(&settings, asked, &json!({"event_id": SESSION}).to_string()));
+    assert_eq!(request.url, "https://hive.example/events");
+    assert_eq!(request.body, json!({"event_id": SESSION}).to_string());
+}
+
+#[test]
+fn the_order_of_the_checks_gives_nothing_away() {
+    let settings = relay(json!({"rate": {"requests": 2, "seconds": 60}}));
+    let good = ticket(&["feedback"]);
+    let mut rates = Rates::default();
+    let other = "/honeyhive/v1/events/0a0a0a0a-0000-4000-8000-000000000000";
+    // What a ticket that is not right asks for is not looked at, and not counted.
+    let forged = [&good[..good.len() - 2], "AA"].concat();
+    for _ in 0..5 {
+        let end = pass(&settings, head("PUT", other, &forged), &mut rates).unwrap_err();
+        assert_eq!(end.response.status, 401);
+    }
+    // What a right one is refused counts.
+    for expected in [403, 403, 429] {
+        let end = pass(&settings, head("PUT", other, &good), &mut rates).unwrap_err();
+        assert_eq!(end.response.status, expected);
+    }
+    let end = pass(&settings, head("PUT", &update_path(), &good), &mut rates).unwrap_err();
+    assert!(end.response.headers.contains(&("retry-after", "30".into())), "{end:?}");
+}
+
+#[test]
+fn a_relay_that_lacks_something_says_what() {
+    for (options, missing) in [
+        (json!({"apiKey": null}), "HH_API_KEY"),
+        (json!({"disabled": true}), "told to send nothing"),
+        (json!({"hasSecret": false}), "HH_RELAY_SECRET"),
+    ] {
+        let end =
+            relayed(&relay(options), head("PUT", &update_path(), &ticket(&["feedback"])), "{}");
+        let end = end.unwrap_err();
+        assert_eq!(end.response.status, 500);
+        assert!(end.response.body.contains(missing), "{}", end.response.body);
+    }
+}
+
+#[test]
+fn pages_of_other_origins_may_ask_if_they_are_named() {
+    let settings = relay(json!({"origins": ["https://blog.example"]}));
+    let asked = |method: &str, origin: &str| {
+        let mut head = head(method, &update_path(), &ticket(&["feedback"]));
+        head.origin = Some(origin.into());
+        head.wanted_method = Some("PUT".into());
+        head
+    };
+    let has = |end: &End, name: &str, value: &str| {
+        end.response.headers.iter().any(|(it, is)| *it == name && is == value)
+    };
+    let preflight = relayed(&settings, asked("OPTIONS", "https://blog.example"), "").unwrap_err();
+    assert_eq!(preflight.response.status, 204);
+    assert!(has(&preflight, "access-control-allow-origin", "https://blog.example"));
+    assert!(has(&preflight, "access-control-allow-methods", "PUT"));
+    assert!(has(&preflight, "access-control-allow-headers", "authorization, content-type"));
+    // So that the page can read why, and when to come again.
+    let refused = relayed(&settings, asked("PUT", "https://blog.example"), "").unwrap_err();
+    assert!(has(&refused, "access-control-allow-origin", "https://blog.example"));
+    for method in ["OPTIONS", "PUT"] {
+        let refused = relayed(&settings, asked(method, "https://evil.example"), "{}").unwrap_err();
+        assert_eq!(refused.response.status, 403);
+        assert!(
+            !refused.response.headers.iter().any(|(name, _)| name.starts_with("access-control"))
+        );
+        assert!(has(&refused, "vary", "origin"));
+    }
+}
+
+#[test]
+fn a_body_that_did_not_come_whole_is_refused() {
+    let settings = relay(json!({"maxBodyBytes": 30}));
+    let refused = |body: Body<'_>| {
+        let asked = head("PUT", &update_path(), &ticket(&["feedback"]));
+        code(pass(&settings, asked, &mut Rates::default()).unwrap().forward(body, NOW_MS)).0
+    };
+    assert_eq!(refused(Body::Whole(b"")), 400);
+    assert_eq!(refused(Body::Whole(b"{\"feedback\":{\"a\":\"\xff\"}}")), 400);
+    assert_eq!(refused(Body::Whole(&[b' '; 31])), 413);
+    assert_eq!(refused(Body::TooLarge), 413);
+    assert_eq!(refused(Body::TooSlow), 408);
+    assert_eq!(refused(Body::Broken), 400);
+    let mut announced = head("PUT", &update_path(), &ticket(&["feedback"]));
+    announced.content_length = Some("31".into());
+    assert_eq!(code(relayed(&settings, announced, "{}")).0, 413);
+}
+
+#[test]
+fn the_page_hears_no_more_of_the_answer_than_it_has_to() {
+    let settings = relay(json!({}));
+    let answered = |method: &str, path: &str, body: &str, answer: Answer| {
+        let asked = head(method, path, &ticket(&["inputs", "feedback"]));
+        let mut passage = pass(&settings, asked, &mut Rates::default()).unwrap();
+        passage.forward(Body::Whole(body.as_bytes()), NOW_MS).unwrap();
+        let end = passage.answered(&answer, false, NOW_MS);
+        let said: Value = serde_json::from_str(&end.response.body).unwrap();
+        (end.response.status, said, end)
+    };
+    let start = json!({"session_id": SESSION, "inputs": {"q": 1, "own": true}}).to_string();
+    let session = json!({"session_id": SESSION, "inputs": {"q": 1, "own": false, "secret": 2}, "metadata": {"plan": "x"}});
+    let (code, said, _) =
+        answered("POST", "/honeyhive/v1/sessions", &start, status(200, &session.to_string()));
+    assert_eq!(code, 200);
+    assert_eq!(said, json!({"success": true, "session_id": SESSION, "inputs": {"q": 1}}));
+
+    let update = |answer| answered("PUT", &update_path(), r#"{"feedback":{}}"#, answer);
+    assert_eq!(update(status(200, &session.to_string())).1, json!({"success": true}));
+    // That the relay's own key is refused is not the page's fault, and no reason to give up.
+    for refused in [401, 403] {
+        let (code, said, end) = update(status(refused, r#"{"message":"bad key sekret"}"#));
+        assert_eq!((code, &said["errorCode"]), (502, &json!("RELAY_KEY_REFUSED")));
+        assert!(end.log[0].message.contains("refused the API key"), "{end:?}");
+        assert!(!format!("{end:?}").contains("sekret"));
+    }
+    let (code, said, _) = update(status(422, r#"{"message":"sekret: not a number"}"#));
+    assert_eq!((code, said["message"].as_str().unwrap()), (422, "[Redacted]: not a number"));
+    assert_eq!(update(status(404, "")).0, 404, "an older deployment: the page tries its routes");
+    assert_eq!(update(status(302, "")).0, 502);
+    assert_eq!(update(status(200, "<html>")).0, 502);
+    assert_eq!(update(Answer::None { why: "sekret".into() }).0, 502);
+    let retry_after = Some(RetryAfter::Seconds(7));
+    let (code, _, end) = update(Answer::Http { status: 503, retry_after, body: "sekret".into() });
+    assert_eq!(code, 503);
+    assert!(end.response.headers.contains(&("retry-after", "7".into())));
+    assert!(!end.response.body.contains("sekret"));
+}
+
+#[test]
+fn refusals_are_logged_where_everything_is_and_never_with_the_ticket() {
+    let loud = relay(json!({"logLevel": "debug"}));
+    let ticket = ticket(&["feedback"]);
+    let asked = || head("PUT", &update_path(), &ticket);
+    let end = relayed(&loud, asked(), r#"{"metrics":{"a":1}}"#).unwrap_err();
+    assert!(end.log[0].message.contains("403: the ticket does not allow `metrics`"), "{end:?}");
+    assert!(!format!("{end:?}").contains(&ticket));
+    let end = relayed(&relay(json!({})), asked(), r#"{"metrics":{"a":1}}"#).unwrap_err();
+    assert_eq!(end.log, []);
+}
+
+const FIELDS: [&str; 10] = [
+    "metadata",
+    "inputs",
+    "outputs",
+    "config",
+    "feedback",
+    "metrics",
+    "userProperties",
+    "duration",
+    "endTime",
+    "error",
+];
+
+fn enrichments() -> impl Strategy<Value = Value> {
+    let object = vec(("[a-c]", any::<i32>()), 1..4).prop_map(|members| {
+        Value::Object(members.into_iter().map(|(key, value)| (key, json!(value))).collect())
+    });
+    vec((select(FIELDS.to_vec()), object, any::<u32>()), 1..4).prop_map(|fields| {
+        let value = |name: &str, object, number| match name {
+            "duration" | "endTime" => json!(number),
+            _ => object,
+        };
+        let members = fields
+            .into_iter()
+            .map(|(name, object, number)| (name.to_owned(), value(name, object, number)));
+        Value::Object(members.collect())
+    })
+}
+
+proptest! {
+    #![proptest_config(cases(300))]
+
+    /// Whatever the tracer in the page sends of fields that its ticket allows passes the relay, and
+    /// the backend's session is what it would be without one. Whatever else it sends does not.
+    #[test]
+    fn the_tracer_in_a_page_writes_what_its_ticket_allows_and_nothing_else(
+        allowed in subsequence(FIELDS.to_vec(), 1..=FIELDS.len()),
+        enrichments in vec(enrichments(), 1..6),
+        is_legacy in any::<bool>(),
+        exists in any::<bool>(),
+        waits in vec(0..400_u64, 6),
+    ) {
+        let ticket = ticket(&allowed);
+        let allows = |name: &str| {
+            allowed.contains(&name) || (name == "error" && allowed.contains(&"metadata"))
+        };
+        // One that is allowed in part may be stored in part: a start goes before its update.
+        let of_one_kind = |mut enrichment: Value| {
+            let fields = enrichment.as_object_mut().unwrap();
+            let is_allowed = allows(fields.keys().next().unwrap());
+            fields.retain(|name, _| allows(name) == is_allowed);
+            enrichment
+        };
+        let enrichments: Vec<Value> = enrichments.into_iter().map(of_one_kind).collect();
+        let stored = Rc::new(RefCell::new(Backend { is_legacy, ..Backend::default() }));
+        if exists {
+            let start = json!({"session_id": SESSION, "inputs": {"a": 0, "z": 0}});
+            let start = if is_legacy { json!({"session": start}) } else { start };
+            let path = if is_legacy { "/session/start" } else { "/v1/sessions" };
+            stored.borrow_mut().take("POST", path, "sekret", 1, &start.to_string());
+        }
+        let settings = relay(json!({}));
+        let at_relay = stored.clone();
+        let rates = RefCell::new(Rates::default());
+        let mut bench = Bench::new(move |request| {
+            let path = request.url.trim_start_matches("https://shop.example");
+            let ticket = headers(request)["authorization"].as_str().unwrap()[7..].to_owned();
+            let mut passage =
+                match pass(&settings, head(request.method, path, &ticket), &mut rates.borrow_mut()) {
+                    Ok(passage) => passage,
+                    Err(end) => return status(end.response.status, &end.response.body),
+                };
+            let answer = match passage.forward(Body::Whole(request.body.as_bytes()), NOW_MS) {
+                Err(end) => return status(end.response.status, &end.response.body),
+                Ok(Forward::Send(request)) => {
+                    let path = request.url.trim_start_matches("https://hive.example");
+                    let (code, body) =
+                        at_relay.borrow_mut().take(request.method, path, "sekret", 1, &request.body);
+                    status(code, &body)
+                }
+                Ok(other) => panic!("{other:?}"),
+            };
+            let end = passage.answered(&answer, false, NOW_MS);
+            status(end.response.status, &end.response.body)
+        });
+        let options = json!({"apiKey": null, "serverUrl": "/honeyhive", "page": "https://shop.example", "ticket": ticket, "redact": false});
+        let tracer = bench.init(options).tracer;
+        let mut ids = Vec::new();
+        for (enrichment, wait) in enrichments.iter().zip(&waits) {
+            ids.push(bench.enrich(tracer, None, enrichment.clone()));
+            bench.run(*wait);
+        }
+        bench.run(20_000);
+
+        let mut expected = Backend { is_legacy: false, ..Backend::default() };
+        let start = json!({"session_id": SESSION, "inputs": if exists { json!({"a": 0, "z": 0}) } else { json!({}) }});
+        expected.take("POST", "/v1/sessions", "sekret", 1, &start.to_string());
+        for (id, enrichment) in ids.iter().zip(&enrichments) {
+            let names: Vec<&str> = enrichment.as_object().unwrap().keys().map(|it| &**it).collect();
+            // Inputs are the start's own, or part of the metadata: as it comes.
+            let may_be_either = names.contains(&"inputs")
+                && allowed.contains(&"metadata")
+                && !allowed.contains(&"inputs");
+            if !may_be_either || !names.iter().all(|name| *name == "inputs" || allows(name)) {
+                prop_assert_eq!(
+                    bench.is_delivered(*id), names.iter().all(|name| allows(name)),
+                    "{} {:?}", enrichment, bench.end_of(*id)
+                );
+            }
+        }
+        let fields = stored.borrow().sessions.values().next().unwrap().fields.clone();
+        for (id, enrichment) in ids.iter().zip(&enrichments) {
+            if bench.is_delivered(*id) {
+                write_one(&mut expected, enrichment);
+            }
+        }
+        let expected = &expected.sessions.values().next().unwrap().fields;
+        prop_assert_eq!(without_inputs(fields), without_inputs(expected.clone()));
+    }
+}
+
+/// Writes one enrichment as an update of its own. Where inputs go (the start's, or
+/// `metadata.inputs`) is the simulation's affair.
+fn write_one(backend: &mut Backend, enrichment: &Value) {
+    let mut update = json!({});
+    for (name, value) in enrichment.as_object().unwrap() {
+        match name.as_str() {
+            "inputs" => {}
+            "error" => update["metadata"]["error"] = value.clone(),
+            "metadata" => {
+                for (key, value) in value.as_object().unwrap() {
+                    update["metadata"][key] = value.clone();
+                }
+            }
+            "userProperties" => update["user_properties"] = value.clone(),
+            "endTime" => update["end_time"] = value.clone(),
+            name => update[name] = value.clone(),
+        }
+    }
+    backend.take("PUT", &["/v1/events/", SESSION].concat(), "sekret", 1, &update.to_string());
+}
+
+fn without_inputs(
+    mut fields: std::collections::BTreeMap<String, Value>,
+) -> std::collections::BTreeMap<String, Value> {
+    fields.remove("inputs");
+    if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("inputs");
+    }
+    fields.retain(|_, value| *value != json!({}));
+    fields
+}
