@@ -1,6 +1,6 @@
 //! The module's state, and the one way to it: borrowed for a moment, never across a call out.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 
 use crate::core::registry::Registry;
 
@@ -14,16 +14,23 @@ pub struct State {
     pub drivers: Drivers,
 }
 
+// One for each instance of the module, which has one thread.
 thread_local! {
-    static STATE: RefCell<Option<State>> = const { RefCell::new(None) };
+    static STATE: &'static RefCell<Option<State>> = Box::leak(Box::default());
 }
 
 /// Sets the state of a fresh instance.
 pub fn set(state: State) {
-    STATE.with(|cell| *cell.borrow_mut() = Some(state));
+    *borrowed() = Some(state);
 }
 
 /// Works on the state; nothing where `connect` was not called.
 pub fn with<T>(work: impl FnOnce(&mut State) -> T) -> Option<T> {
-    STATE.with(|cell| cell.borrow_mut().as_mut().map(work))
+    borrowed().as_mut().map(work)
+}
+
+/// Apart from [`with`], of which there is a copy for every use.
+#[inline(never)]
+fn borrowed() -> RefMut<'static, Option<State>> {
+    STATE.with(|state| state.borrow_mut())
 }

@@ -10,9 +10,10 @@ mod sending;
 mod settling;
 mod tracers;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
+use super::index::Index;
 use super::json::Numerals;
 use super::log::{Level, Line};
 use super::outbox::Outbox;
@@ -53,9 +54,9 @@ pub struct Registry {
     servers: Slab<Server>,
     flights: Slab<Flight>,
     /// Destinations by what makes them the same.
-    destination_ids: HashMap<Box<str>, u64>,
+    destination_ids: Index,
     /// Outboxes by destination and session; twice for a session with two names.
-    outbox_ids: HashMap<Box<str>, u64>,
+    outbox_ids: Index,
     /// Sessions that the backend has under another id than they are named by, and that id; by
     /// destination, for when the session is named again after all of its tracers are gone.
     renamed: VecDeque<(Box<str>, SessionId)>,
@@ -89,8 +90,8 @@ impl Registry {
             destinations: Slab::default(),
             servers: Slab::default(),
             flights: Slab::default(),
-            destination_ids: HashMap::new(),
-            outbox_ids: HashMap::new(),
+            destination_ids: Index::default(),
+            outbox_ids: Index::default(),
             renamed: VecDeque::new(),
             fresh: Vec::new(),
             busy: Vec::new(),

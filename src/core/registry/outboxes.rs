@@ -39,7 +39,7 @@ impl Registry {
         let destination_id = self.intern(destination);
         let name = outbox_name(destination_id, &session_id);
         if let Some(outbox) = self.outbox_ids.get(&name) {
-            return *outbox;
+            return outbox;
         }
         let interned = self.destinations.get_mut(destination_id);
         let server = interned.map_or(0, |interned| {
@@ -57,7 +57,7 @@ impl Registry {
 
     fn intern(&mut self, destination: &Rc<Destination>) -> u64 {
         if let Some(id) = self.destination_ids.get(&destination.identity) {
-            return *id;
+            return id;
         }
         let Destination { server: url, transport, .. } = &**destination;
         let is_it = |server: &Server| server.url == *url && server.transport == *transport;
@@ -155,7 +155,7 @@ impl Registry {
         }
         for name in [Some(outbox.given_id), outbox.adopted_id].into_iter().flatten() {
             let name = outbox_name(outbox.destination_id, &name);
-            if self.outbox_ids.get(&name) == Some(&id) {
+            if self.outbox_ids.get(&name) == Some(id) {
                 self.outbox_ids.remove(&name);
             }
         }

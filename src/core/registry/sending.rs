@@ -205,7 +205,10 @@ impl Registry {
         if outbox.id() == session_id {
             return;
         }
-        self.outbox_ids.entry(outbox_name(outbox.destination_id, session_id)).or_insert(id);
+        let name = outbox_name(outbox.destination_id, session_id);
+        if self.outbox_ids.get(&name).is_none() {
+            self.outbox_ids.insert(name, id);
+        }
         outbox.adopted_id = Some(session_id.clone());
         for (tracer, _) in self.tracers.iter().filter(|(_, tracer)| tracer.outbox == Some(id)) {
             let session_id = session_id.clone();

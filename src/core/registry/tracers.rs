@@ -172,7 +172,7 @@ impl Registry {
         }
         // Not all tracers are asked where no outbox has that name.
         let is_known = self.destinations.iter().any(|(destination, _)| {
-            self.outbox_ids.contains_key(&outbox_name(destination, session_id))
+            self.outbox_ids.get(&outbox_name(destination, session_id)).is_some()
         });
         let mut tracers = self.tracers.iter().filter(|_| is_known);
         tracers.find(|(_, tracer)| has_it(tracer)).map(|(id, _)| id)
