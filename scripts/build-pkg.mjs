@@ -43,6 +43,29 @@ const MODULES = [
     deflated: false,
     entries: runtimes("otel/", "otel"),
   },
+  {
+    artifact: "relay",
+    name: "relay",
+    exports: [
+      "check",
+      "secrets",
+      "claims",
+      "seal",
+      "admit",
+      "signature",
+      "verified",
+      "forward",
+      "answered",
+      "queued",
+      "leave",
+      "openBatch",
+      "nextRequest",
+      "batchAnswered",
+      "closeBatch",
+    ],
+    deflated: true,
+    entries: runtimes("relay/", "relay"),
+  },
 ];
 
 await rm(pkg, { recursive: true, force: true });

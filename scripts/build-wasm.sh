@@ -4,7 +4,7 @@
 # build-pkg.mjs.
 . "$(dirname "$0")/common.sh"
 cd "$root"
-artifacts=(tracer otel)
+artifacts=(tracer otel relay)
 cargo fetch --locked --quiet # before env.sh, which asks where the crates are
 . "$root/scripts/env.sh"
 

@@ -3,7 +3,7 @@
 import { attempt, read } from "./guard.js";
 
 // Asked for by name: Deno grants variables one by one, and listing all of Node's costs far more.
-const NAMES = [
+export const NAMES = [
   "HH_API_KEY",
   "HONEYHIVE_API_KEY",
   "HH_INGESTION_API_KEY",
@@ -20,12 +20,13 @@ const NAMES = [
 
 /**
  * @param {(name: string) => unknown} get
+ * @param {string[]} names
  * @returns {Record<string, string>}
  */
-export function environment(get) {
+export function environment(get, names = NAMES) {
   /** @type {Record<string, string>} */
   const env = {};
-  for (const name of NAMES) {
+  for (const name of names) {
     const value = attempt(() => get(name), undefined);
     if (typeof value === "string") env[name] = value;
   }

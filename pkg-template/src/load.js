@@ -1,7 +1,7 @@
 // How the WebAssembly module becomes a running core, by what a runtime allows: Workers compile nothing
 // and may not await what another request began; browsers and servers have the bytes inline.
 
-/** @import { Core, CreateCore } from "./core.d.ts" */
+/** @import { CreateCore } from "./core.d.ts" */
 
 /**
  * Where the module is at hand, and loading has to be over at once.
@@ -19,9 +19,10 @@ export function openModule(createCore, module, onTrap) {
 
 /**
  * Where the module is text in this very file: wasm, deflated, in base64.
- * @param {CreateCore} createCore
+ * @template C
+ * @param {CreateCore<C>} createCore
  * @param {string} base64
- * @returns {(onTrap: (error: unknown) => void) => Promise<Core>}
+ * @returns {(onTrap: (error: unknown) => void) => Promise<C>}
  */
 export function inlineOpener(createCore, base64) {
   /** @type {Promise<WebAssembly.Module> | undefined} */

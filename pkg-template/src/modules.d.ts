@@ -8,12 +8,21 @@ declare module "#otel" {
   export const createCore: import("./core.d.ts").CreateCore<import("./otel/core.d.ts").SpanCore>;
 }
 
+declare module "#relay" {
+  export const createCore: import("./core.d.ts").CreateCore<import("./relay/core.d.ts").RelayCore>;
+}
+
 declare module "#core.wasm.base64" {
   const base64: string;
   export default base64;
 }
 
 declare module "#otel.wasm.base64" {
+  const base64: string;
+  export default base64;
+}
+
+declare module "#relay.wasm.base64" {
   const base64: string;
   export default base64;
 }

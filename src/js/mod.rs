@@ -8,6 +8,8 @@
 
 #[cfg(feature = "tracer")]
 pub mod exports;
+#[cfg(feature = "relay")]
+pub mod relay;
 #[cfg(feature = "otel")]
 pub mod spans;
 

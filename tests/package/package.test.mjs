@@ -41,6 +41,13 @@ describe("the tarball", () => {
       "otel.wasm",
       "otel.workerd.js",
       "package.json",
+      "relay.cjs",
+      "relay.d.cts",
+      "relay.d.ts",
+      "relay.edge-light.js",
+      "relay.js",
+      "relay.wasm",
+      "relay.workerd.js",
       "workerd.js",
     ]);
   });
@@ -59,6 +66,7 @@ describe("the tarball", () => {
     for (const [path, types] of [
       [".", "./index.d.cts"],
       ["./otel", "./otel.d.cts"],
+      ["./relay", "./relay.d.cts"],
     ]) {
       const entry = manifest.exports[path];
       assert.deepEqual(Object.keys(entry), ["workerd", "edge-light", "require", "default"]);
@@ -92,7 +100,9 @@ describe("the tarball", () => {
   });
 
   it("vanishes from a bundle that does not use it", async () => {
-    const project = await consumer("unused", { "page.mjs": 'import "honeyhive-edge";' });
+    const project = await consumer("unused", {
+      "page.mjs": 'import "honeyhive-edge"; import "honeyhive-edge/relay";',
+    });
     const { outputFiles } = await build({
       entryPoints: [join(project, "page.mjs")],
       bundle: true,
@@ -177,6 +187,32 @@ describe("types", { concurrency: 2 }, () => {
     type TracerOptions = edge.TracerOptions;
     ${statements}
   `;
+  const relaying = `
+    import { createConsumer, createRelay, issueTicket } from "honeyhive-edge/relay";
+    import type { QueueBatch, RelayOptions } from "honeyhive-edge/relay";
+    export async function use(queue: RelayOptions["queue"], batch: QueueBatch): Promise<string> {
+      await createConsumer({ serverUrl: "https://hive.example" })(batch);
+      const secret = ["new", "old"];
+      const ticket: string = await issueTicket({ sessionId: "s", fields: ["feedback"], secret });
+      const relay = createRelay({ secret, origins: ["https://shop.example"], rate: { requests: 5 } });
+      createRelay({ queue: queue! });
+      // @ts-expect-error no such field
+      await issueTicket({ sessionId: "s", fields: ["feedbak"] });
+      // @ts-expect-error a ticket is for one session
+      await issueTicket({ fields: ["feedback"] });
+      // @ts-expect-error no such option
+      createRelay({ orgins: [] });
+      return \`\${ticket}\${typeof relay}\`;
+    }
+  `;
+  const asked = `${relaying}
+    export async function ask(): Promise<number> {
+      const response: Response = await createRelay()(new Request("http://localhost/honeyhive"));
+      // @ts-expect-error no request
+      await createRelay()("http://localhost/honeyhive");
+      return response.status;
+    }
+  `;
   const disposing = `
     import { initTracer } from "honeyhive-edge";
     export async function use(): Promise<string> {
@@ -217,6 +253,23 @@ describe("types", { concurrency: 2 }, () => {
           lib: ["es2022", "dom", "dom.iterable"],
           types: ["node"],
           typeRoots: [join(testsDir, "node_modules", "@types")],
+        },
+      },
+    ],
+    [
+      "relay, without the DOM",
+      { file: "a.mts", source: relaying, options: { module: "nodenext" } },
+    ],
+    ["relay, CommonJS", { file: "a.cts", source: relaying, options: { module: "nodenext" } }],
+    [
+      "relay, with the DOM",
+      {
+        file: "a.ts",
+        source: asked,
+        options: {
+          module: "esnext",
+          moduleResolution: "bundler",
+          lib: ["es2022", "dom", "dom.iterable"],
         },
       },
     ],

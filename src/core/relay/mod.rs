@@ -1,17 +1,30 @@
 //! The relay: what lets a page write to one session without a key. A server gives the page a
-//! [`ticket`]; the page's tracer shows it to the relay, which passes on what it allows.
+//! [`ticket`]; the page's tracer shows it to the relay, which passes on what it allows
+//! ([`passage`]), at once or through a queue ([`consumer`]).
 
-pub mod body;
-pub mod consumer;
 pub mod fields;
-pub mod head;
-pub mod message;
-pub mod origin;
-pub mod passage;
 pub mod policy;
-pub mod rate;
-pub mod refusal;
-pub mod response;
-pub mod route;
-pub mod settings;
 pub mod ticket;
+
+#[cfg(feature = "relay")]
+pub mod body;
+#[cfg(feature = "relay")]
+pub mod consumer;
+#[cfg(feature = "relay")]
+pub mod head;
+#[cfg(feature = "relay")]
+pub mod message;
+#[cfg(feature = "relay")]
+pub mod origin;
+#[cfg(feature = "relay")]
+pub mod passage;
+#[cfg(feature = "relay")]
+pub mod rate;
+#[cfg(feature = "relay")]
+pub mod refusal;
+#[cfg(feature = "relay")]
+pub mod response;
+#[cfg(feature = "relay")]
+pub mod route;
+#[cfg(feature = "relay")]
+pub mod settings;

@@ -37,9 +37,8 @@ impl Response {
         self.headers.push((name, value.to_owned()));
     }
 
-    /// As JSON: `{ status, headers, body }`.
-    pub fn write(&self, out: &mut String) {
-        let mut object = Object::open(out);
+    /// Writes its members: `status`, `headers`, `body`.
+    pub fn write(&self, object: &mut Object<'_>) {
         object.value("status").push_str(&self.status.to_string());
         let mut headers = Object::open(object.value("headers"));
         for (name, value) in &self.headers {
@@ -47,6 +46,5 @@ impl Response {
         }
         headers.close();
         object.text("body", &self.body);
-        object.close();
     }
 }

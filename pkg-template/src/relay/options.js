@@ -1,0 +1,91 @@
+// What a caller's options come to: JSON for the core, and what stays on this side. Options may be
+// anything; each is read once. What a wrong value means is for the core to say.
+
+import { NAMES, environment } from "../env.js";
+import { read } from "../guard.js";
+import { snakeCase } from "../names.js";
+
+const SCALARS = [
+  "apiKey",
+  "serverUrl",
+  "project",
+  "source",
+  "sessionName",
+  "disabled",
+  "path",
+  "maxBodyBytes",
+  "timeoutMs",
+  "logLevel",
+];
+
+const SECRET_NAMES = ["HH_RELAY_SECRET", "HH_RELAY_SECRET_PREVIOUS"];
+
+/**
+ * @param {unknown} options of a relay, or of the consumer of its queue
+ * @param {(name: string) => unknown} variable
+ * @param {object} more what is known beside them
+ * @returns {string} JSON
+ */
+export function settingsJson(options, variable, more) {
+  /** @type {Record<string, unknown>} */
+  const given = { env: environment(variable, NAMES), ...more };
+  for (const name of SCALARS) given[name] = plain(option(options, name));
+  const origins = option(options, "origins");
+  given.origins = Array.isArray(origins) ? origins.map(plain) : plain(origins);
+  const rate = option(options, "rate");
+  given.rate = isObject(rate)
+    ? { requests: plain(read(rate, "requests")), seconds: plain(read(rate, "seconds")) }
+    : plain(rate);
+  return JSON.stringify(given);
+}
+
+/**
+ * @param {unknown} options
+ * @param {(name: string) => unknown} variable
+ * @returns {string} JSON
+ */
+export function secretsJson(options, variable) {
+  const secret = option(options, "secret");
+  return JSON.stringify({
+    secret: Array.isArray(secret) ? secret.map(plain) : plain(secret),
+    env: environment(variable, SECRET_NAMES),
+    logLevel: plain(option(options, "logLevel")),
+  });
+}
+
+/**
+ * @param {unknown} options
+ * @returns {string} JSON
+ */
+export function ticketJson(options) {
+  const fields = option(options, "fields");
+  return JSON.stringify({
+    sessionId: plain(option(options, "sessionId")),
+    fields: Array.isArray(fields) ? fields.map(plain) : plain(fields),
+    expiresIn: plain(option(options, "expiresIn")),
+  });
+}
+
+/**
+ * An option under its own name or the Python SDK's way of writing it.
+ * @param {any} options
+ * @param {string} name
+ * @returns {any}
+ */
+export function option(options, name) {
+  return read(options, name) ?? read(options, snakeCase(name));
+}
+
+/**
+ * What of a value can be wrong in no worse way than by being of the wrong type.
+ * @param {unknown} value
+ */
+function plain(value) {
+  if (value === undefined || value === null) return undefined;
+  return ["string", "number", "boolean"].includes(typeof value) ? value : {};
+}
+
+/** @param {unknown} value */
+function isObject(value) {
+  return typeof value === "object" && value !== null;
+}

@@ -1,0 +1,131 @@
+// A request through the relay: what the core says is to be done with it, step by step.
+
+import { messageOf, read } from "../guard.js";
+import { readBody } from "./body.js";
+import { told } from "./instance.js";
+import { option, settingsJson } from "./options.js";
+import { isSignedBy, secretsOf } from "./secrets.js";
+import { send } from "./send.js";
+
+/** @import { End, RelayCore } from "./core.d.ts" */
+/** @import { Instance } from "./instance.js" */
+
+/** Where the core itself cannot say it. */
+const FAILED = JSON.stringify({
+  statusCode: 500,
+  message: "the relay failed: try again",
+  success: false,
+  errorCode: "INTERNAL",
+});
+
+export class Relay {
+  #instance;
+  #options;
+  /** Made at the first request: the environment may not be there before. @type {{ json: string, secrets: string[] } | undefined} */
+  #settings;
+
+  /**
+   * @param {Instance} instance
+   * @param {unknown} options
+   */
+  constructor(instance, options) {
+    this.#instance = instance;
+    this.#options = options;
+  }
+
+  /**
+   * @param {Request} request
+   * @returns {Promise<Response>} never rejects
+   */
+  async handle(request) {
+    try {
+      const core = await this.#instance.core();
+      const end = await this.#pass(core, request);
+      this.#instance.say(end.log);
+      // A response of 204 must not have a body, be it empty.
+      return new Response(end.body || null, { status: end.status, headers: end.headers });
+    } catch (error) {
+      this.#instance.complain(this.#options, `the relay failed: ${messageOf(error)}`);
+      const headers = { "content-type": "application/json", "cache-control": "no-store" };
+      return new Response(FAILED, { status: 500, headers });
+    }
+  }
+
+  /**
+   * @param {RelayCore} core
+   * @param {Request} request
+   * @returns {Promise<End>}
+   */
+  async #pass(core, request) {
+    const { json, secrets } = (this.#settings ??= this.#settingsOf(core));
+    const admitted = told(core.admit(json, JSON.stringify(headOf(request))));
+    if (admitted.end) return admitted.end;
+    let { passage } = admitted;
+    try {
+      const signature = core.signature(passage) ?? new Uint8Array();
+      const isRight = await isSignedBy(secrets, signature, admitted.claims);
+      const verified = told(core.verified(passage, isRight, Date.now()));
+      if (verified.end) return verified.end;
+      ({ passage } = verified);
+      const { bytes, fault } = await readBody(request, verified.limit, verified.timeoutMs);
+      const forward = told(core.forward(passage, bytes, fault, Date.now()));
+      if (forward.end) return forward.end;
+      if (forward.send) {
+        const fetch = option(this.#options, "fetch");
+        const answer = await send(fetch, forward.send, verified.timeoutMs);
+        const { status, retryAfter, body } = answer;
+        return told(core.answered(passage, status, retryAfter, body, Date.now())).end;
+      }
+      return told(core.queued(passage, await this.#enqueue(forward.enqueue))).end;
+    } finally {
+      core.leave(passage);
+    }
+  }
+
+  /**
+   * @param {string} text
+   * @returns {Promise<boolean>} whether it is stored
+   */
+  async #enqueue(text) {
+    try {
+      await option(this.#options, "queue").send(text, { contentType: "text" });
+      return true;
+    } catch (error) {
+      const message = `the queue did not take a message: ${messageOf(error)}`;
+      this.#instance.complain(this.#options, message);
+      return false;
+    }
+  }
+
+  /** @param {RelayCore} core */
+  #settingsOf(core) {
+    const instance = this.#instance;
+    const secrets = secretsOf(instance, core, this.#options);
+    const queue = typeof read(option(this.#options, "queue"), "send") === "function";
+    const more = { hasSecret: secrets.length > 0, queue };
+    const json = settingsJson(this.#options, (name) => instance.variable(name), more);
+    instance.say(told(core.check(json)).log);
+    return { json, secrets };
+  }
+}
+
+/** @param {Request} request */
+function headOf({ url, method, headers }) {
+  const { protocol, host, pathname, search } = new URL(url);
+  const header = (/** @type {string} */ name) => headers.get(name) ?? undefined;
+  return {
+    method,
+    scheme: protocol,
+    // Behind a server of its own the address may be another than the one that was asked for.
+    host: header("host") ?? host,
+    path: pathname,
+    query: search,
+    origin: header("origin"),
+    authorization: header("authorization"),
+    contentType: header("content-type"),
+    contentEncoding: header("content-encoding"),
+    contentLength: header("content-length"),
+    wantedMethod: header("access-control-request-method"),
+    stamp: header("hh-client-timestamp"),
+  };
+}

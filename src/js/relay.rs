@@ -1,0 +1,404 @@
+//! What JavaScript calls in the module of `honeyhive-edge/relay`: a request is led through
+//! [`passage`](crate::core::relay::passage) step by step, a queue's batch through
+//! [`consumer`](crate::core::relay::consumer), and tickets are written.
+//!
+//! Numbers stand for requests and batches under way. What is returned is JSON, as each function
+//! says; `{ end }` is the answer to the request: `{ status, headers, body, log }`, where the log is a
+//! list of `[level, message]`. Times are Unix milliseconds.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::*;
+
+use crate::core::json::{Numerals, Object, elements, quoted};
+use crate::core::log::Line;
+use crate::core::options::{Options, text_of};
+use crate::core::relay::consumer::{Consumer, Delivery, Fate};
+use crate::core::relay::head::Head;
+use crate::core::relay::passage::{Body, End, Forward, Passage, Unverified, admit as admitted};
+use crate::core::relay::policy::{MAX_UNDER_WAY, TICKET_S};
+use crate::core::relay::rate::Rates;
+use crate::core::relay::refusal::Refusal;
+use crate::core::relay::settings::{self, RelaySettings};
+use crate::core::relay::ticket::{Signature, Ticket, sealed};
+use crate::core::retry::RetryAfter;
+use crate::core::slab::Slab;
+use crate::core::wire::{Answer, Request};
+
+/// Sets of options whose settings are kept: an application has one or two.
+const KNOWN_OPTIONS: usize = 8;
+
+/// What there was instead of an answer.
+const TIMED_OUT: f64 = -2.0;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_name = Number)]
+    fn number(text: &str) -> f64;
+
+    #[wasm_bindgen(js_name = String)]
+    fn string(number: f64) -> String;
+}
+
+const NUMERALS: Numerals = Numerals { read: number, write: string };
+
+/// A request under way.
+#[derive(Debug)]
+enum Stage {
+    Unverified(Unverified),
+    Verified(Passage),
+}
+
+/// A relay's settings, by the text of its options, and what its consumer remembers.
+#[derive(Debug)]
+struct Known {
+    options: Box<str>,
+    settings: Rc<RelaySettings>,
+    consumer: Consumer,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    known: Vec<Known>,
+    rates: Rates,
+    under_way: Slab<Stage>,
+    /// Their numbers, the oldest first; some may be over.
+    order: Vec<u64>,
+    batches: Slab<(Box<str>, Delivery)>,
+}
+
+thread_local! {
+    static STATE: RefCell<State> = RefCell::default();
+}
+
+fn with<T>(work: impl FnOnce(&mut State) -> T) -> T {
+    STATE.with(|state| work(&mut state.borrow_mut()))
+}
+
+fn known<'a>(known: &'a mut Vec<Known>, options: &str) -> &'a mut Known {
+    let place = known.iter().position(|known| *known.options == *options).unwrap_or_else(|| {
+        let (settings, _) = settings::of_json(options, NUMERALS);
+        if known.len() >= KNOWN_OPTIONS {
+            known.remove(0);
+        }
+        known.push(Known { options: options.into(), settings, consumer: Consumer::default() });
+        known.len() - 1
+    });
+    &mut known[place]
+}
+
+impl State {
+    fn keep(&mut self, stage: Stage) -> u64 {
+        // A request that the runtime broke off never comes back.
+        self.order.retain(|number| self.under_way.get(*number).is_some());
+        if self.order.len() >= MAX_UNDER_WAY {
+            self.under_way.remove(self.order.remove(0));
+        }
+        let number = self.under_way.insert(stage);
+        self.order.push(number);
+        number
+    }
+}
+
+/// What is wrong with the options of a relay, or of the consumer of its queue: `{ log }`.
+///
+/// `options` is an object as [`RelaySettings`] reads it.
+#[wasm_bindgen]
+pub fn check(options: &str) -> String {
+    let mut json = String::new();
+    let mut object = Object::open(&mut json);
+    write_log(&mut object, &settings::of_json(options, NUMERALS).1);
+    object.close();
+    json
+}
+
+/// The secrets in `secret` and `env` of `options`: `{ secrets, log }`; the first one signs.
+#[wasm_bindgen]
+pub fn secrets(options: &str) -> String {
+    let mut log = Vec::new();
+    let options = Options::of(options, NUMERALS);
+    let secrets = settings::secrets(&options, &mut log);
+    if options.text("logLevel").as_deref() == Some("silent") {
+        log.clear();
+    }
+    let mut json = String::new();
+    let mut object = Object::open(&mut json);
+    list(object.value("secrets"), secrets.iter().map(|secret| quoted(secret)));
+    write_log(&mut object, &log);
+    object.close();
+    json
+}
+
+/// What a ticket says, for the runtime to sign: `{ claims }`, or `{ problem }`.
+///
+/// `asked` is `{ sessionId, fields, expiresIn }`.
+#[wasm_bindgen]
+pub fn claims(asked: &str, now_ms: f64) -> String {
+    let asked = Options::of(asked, NUMERALS);
+    let session = asked.text("sessionId");
+    let fields: Option<Vec<Option<String>>> =
+        asked.get("fields").and_then(elements).map(|it| it.into_iter().map(text_of).collect());
+    let expires_in = match asked.get("expiresIn") {
+        None => TICKET_S as f64,
+        Some(_) => asked.number("expiresIn").unwrap_or(f64::NAN),
+    };
+    let fields = fields.as_ref().map(|fields| fields.iter().map(Option::as_deref));
+    let mut json = String::new();
+    let mut object = Object::open(&mut json);
+    match Ticket::issue(session.as_deref(), fields, expires_in, now_ms as u64) {
+        Ok(ticket) => object.text("claims", &ticket.claims()),
+        Err(problem) => object.text("problem", problem),
+    }
+    object.close();
+    json
+}
+
+/// The ticket of `claims` and their signature; empty where that is none.
+#[wasm_bindgen]
+pub fn seal(claims: &str, signature: &[u8]) -> String {
+    Signature::try_from(signature).map_or(String::new(), |signature| sealed(claims, &signature))
+}
+
+/// Looks at a request's head, an object as [`Head`] describes it: `{ end }`, or `{ passage, claims }`
+/// where the ticket's signature is to be checked.
+#[wasm_bindgen]
+pub fn admit(options: &str, head: &str) -> String {
+    with(|state| {
+        let settings = known(&mut state.known, options).settings.clone();
+        let unverified = match admitted(&settings, Head::of(head)) {
+            Ok(unverified) => unverified,
+            Err(end) => return ended(&end),
+        };
+        let claims = unverified.claims().to_owned();
+        let number = state.keep(Stage::Unverified(unverified));
+        let mut json = String::new();
+        let mut object = Object::open(&mut json);
+        object.value("passage").push_str(&number.to_string());
+        object.text("claims", &claims);
+        object.close();
+        json
+    })
+}
+
+/// The signature to check.
+#[wasm_bindgen]
+pub fn signature(passage: f64) -> Vec<u8> {
+    with(|state| match state.under_way.get(passage as u64) {
+        Some(Stage::Unverified(unverified)) => unverified.signature().to_vec(),
+        _ => Vec::new(),
+    })
+}
+
+/// Whether the signature is right: `{ end }`, or `{ limit, timeoutMs }` for reading the body.
+#[wasm_bindgen]
+pub fn verified(passage: f64, is_right: bool, now_ms: f64) -> String {
+    with(|state| {
+        let Some(Stage::Unverified(unverified)) = state.under_way.remove(passage as u64) else {
+            return lost();
+        };
+        match unverified.verified(is_right, &mut state.rates, now_ms as u64) {
+            Err(end) => ended(&end),
+            Ok(verified) => {
+                let mut json = String::new();
+                let mut object = Object::open(&mut json);
+                object.value("limit").push_str(&verified.limit().to_string());
+                object.value("timeoutMs").push_str(&verified.timeout_ms().to_string());
+                let number = state.keep(Stage::Verified(verified));
+                object.value("passage").push_str(&number.to_string());
+                object.close();
+                json
+            }
+        }
+    })
+}
+
+/// What to do with the body: `{ end }`, `{ send }` with `{ method, url, headers, body }`, or
+/// `{ enqueue }` with a text. Where the body did not come, `fault` says why: "large", "slow" or "broken".
+#[wasm_bindgen]
+pub fn forward(passage: f64, body: &[u8], fault: Option<String>, now_ms: f64) -> String {
+    let body = match fault.as_deref() {
+        None => Body::Whole(body),
+        Some("large") => Body::TooLarge,
+        Some("slow") => Body::TooSlow,
+        Some(_) => Body::Broken,
+    };
+    with(|state| {
+        let Some(Stage::Verified(passage)) = state.under_way.get_mut(passage as u64) else {
+            return lost();
+        };
+        let forward = match passage.forward(body, now_ms as u64) {
+            Ok(forward) => forward,
+            Err(end) => return ended(&end),
+        };
+        let mut json = String::new();
+        let mut object = Object::open(&mut json);
+        match forward {
+            Forward::Send(request) => write_request(&request, object.value("send")),
+            Forward::Enqueue(text) => object.text("enqueue", &text),
+        }
+        object.close();
+        json
+    })
+}
+
+/// What the backend answered; `{ end }`. `status` is -1 where there was no answer, -2 where none came
+/// in time.
+#[wasm_bindgen]
+pub fn answered(
+    passage: f64,
+    status: f64,
+    retry_after: Option<String>,
+    body: String,
+    now_ms: f64,
+) -> String {
+    with(|state| match state.under_way.get(passage as u64) {
+        Some(Stage::Verified(passage)) => {
+            let answer = answer(status, retry_after, body);
+            ended(&passage.answered(&answer, status == TIMED_OUT, now_ms as u64))
+        }
+        _ => lost(),
+    })
+}
+
+/// Whether the queue took the message; `{ end }`.
+#[wasm_bindgen]
+pub fn queued(passage: f64, was_taken: bool) -> String {
+    with(|state| match state.under_way.get(passage as u64) {
+        Some(Stage::Verified(passage)) => ended(&passage.queued(was_taken)),
+        _ => lost(),
+    })
+}
+
+/// The request is over.
+#[wasm_bindgen]
+pub fn leave(passage: f64) {
+    with(|state| state.under_way.remove(passage as u64));
+}
+
+/// Takes a batch of a queue, the texts of its messages: `{ batch, sessions, timeoutMs }`, where
+/// `sessions` is how many it is about.
+#[wasm_bindgen(js_name = openBatch)]
+pub fn open_batch(options: &str, messages: Vec<String>) -> String {
+    with(|state| {
+        let Known { settings, consumer, .. } = known(&mut state.known, options);
+        let delivery = consumer.open(settings, messages);
+        let mut json = String::new();
+        let mut object = Object::open(&mut json);
+        object.value("sessions").push_str(&delivery.sessions().to_string());
+        object.value("timeoutMs").push_str(&settings.tracer.timeout_ms.to_string());
+        let batch = state.batches.insert((options.into(), delivery));
+        object.value("batch").push_str(&batch.to_string());
+        object.close();
+        json
+    })
+}
+
+/// The next request of a session of the batch, `{ method, url, headers, body }`; empty where it is over.
+#[wasm_bindgen(js_name = nextRequest)]
+pub fn next_request(batch: f64, session: f64, now_ms: f64) -> String {
+    with(|state| {
+        let Some((options, delivery)) = state.batches.get_mut(batch as u64) else {
+            return String::new();
+        };
+        let consumer = &mut known(&mut state.known, options).consumer;
+        let mut json = String::new();
+        if let Some(request) = consumer.next(delivery, session as usize, now_ms as u64) {
+            write_request(&request, &mut json);
+        }
+        json
+    })
+}
+
+/// What the backend answered to the last request of a session of the batch; see [`answered`].
+#[wasm_bindgen(js_name = batchAnswered)]
+pub fn batch_answered(
+    batch: f64,
+    session: f64,
+    status: f64,
+    retry_after: Option<String>,
+    body: String,
+    now_ms: f64,
+) {
+    with(|state| {
+        if let Some((options, delivery)) = state.batches.get_mut(batch as u64) {
+            let consumer = &mut known(&mut state.known, options).consumer;
+            let answer = answer(status, retry_after, body);
+            consumer.answered(delivery, session as usize, &answer, now_ms as u64);
+        }
+    });
+}
+
+/// The batch is over: `{ fates, log }`. A message's fate is true where it is stored, else the seconds
+/// after which it is to come again, or null where that is the queue's to say.
+#[wasm_bindgen(js_name = closeBatch)]
+pub fn close_batch(batch: f64, now_ms: f64) -> String {
+    with(|state| {
+        let Some((options, delivery)) = state.batches.remove(batch as u64) else {
+            return String::new();
+        };
+        let consumer = &mut known(&mut state.known, &options).consumer;
+        let (fates, log) = consumer.close(delivery, now_ms as u64);
+        let mut json = String::new();
+        let mut object = Object::open(&mut json);
+        let fate = |fate| match fate {
+            Fate::Stored => "true".to_owned(),
+            Fate::Again { after_s: None } => "null".to_owned(),
+            Fate::Again { after_s: Some(seconds) } => seconds.to_string(),
+        };
+        list(object.value("fates"), fates.into_iter().map(fate));
+        write_log(&mut object, &log);
+        object.close();
+        json
+    })
+}
+
+fn answer(status: f64, retry_after: Option<String>, body: String) -> Answer {
+    if status < 0.0 {
+        return Answer::None { why: String::new() };
+    }
+    let date = |date: &str| Some(js_sys::Date::parse(date));
+    let retry_after = retry_after.and_then(|header| RetryAfter::parse(&header, date));
+    Answer::Http { status: status as u16, retry_after, body }
+}
+
+fn ended(end: &End) -> String {
+    let mut json = String::new();
+    let mut object = Object::open(&mut json);
+    let mut inner = Object::open(object.value("end"));
+    end.response.write(&mut inner);
+    write_log(&mut inner, &end.log);
+    inner.close();
+    object.close();
+    json
+}
+
+/// The request is not known any more: so many came after it.
+fn lost() -> String {
+    ended(&End { response: Refusal::Internal.response(), log: Vec::new() })
+}
+
+fn write_request(request: &Request, out: &mut String) {
+    let mut object = Object::open(out);
+    object.text("method", request.method);
+    object.text("url", &request.url);
+    object.value("headers").push_str(&request.headers);
+    object.text("body", &request.body);
+    object.close();
+}
+
+fn write_log(object: &mut Object<'_>, log: &[Line]) {
+    let line =
+        |line: &Line| ["[", &quoted(line.level.name()), ",", &quoted(&line.message), "]"].concat();
+    list(object.value("log"), log.iter().map(line));
+}
+
+/// Writes a JSON list of what is JSON already.
+fn list(out: &mut String, elements: impl Iterator<Item = String>) {
+    out.push('[');
+    for (place, element) in elements.enumerate() {
+        out.push_str(if place > 0 { "," } else { "" });
+        out.push_str(&element);
+    }
+    out.push(']');
+}
