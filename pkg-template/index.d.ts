@@ -226,8 +226,11 @@ export interface Tracer extends AsyncDisposeMethod {
   /** Starts a further session with the same key, server and options. Does not make it the active one; see `run`. */
   startSession(options?: SessionOptions): Tracer;
 
-  /** Headers that carry the session to another service (W3C baggage), to be read by {@link sessionIdFromHeaders}. */
-  propagationHeaders(): Record<string, string>;
+  /**
+   * Headers that carry the session to another service (W3C baggage), to be read by {@link sessionIdFromHeaders}.
+   * Members that `headers` have already, such as an incoming request's, are kept: 8,192 bytes in all.
+   */
+  propagationHeaders(headers?: RequestHeaders): Record<string, string>;
 
   /** Sends what is queued now and waits for it, at most `timeoutMs` milliseconds (default 10000). */
   flush(options?: { timeoutMs?: number }): Promise<FlushReport>;
@@ -304,6 +307,8 @@ export function sessionIdFrom(name: string): string;
  * await initTracer({ sessionId: sessionIdFromHeaders(request.headers) });
  * ```
  */
-export function sessionIdFromHeaders(
-  headers: { get(name: string): string | null } | Record<string, string | string[] | undefined>,
-): string | undefined;
+export function sessionIdFromHeaders(headers: RequestHeaders): string | undefined;
+
+/** `Headers`, or a record such as Node's `request.headers`. */
+export type RequestHeaders =
+  { get(name: string): string | null } | Record<string, string | string[] | undefined>;

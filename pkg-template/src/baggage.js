@@ -6,15 +6,30 @@ import { wellFormed } from "./ids.js";
 /** In the order in which they count. */
 const SESSION_KEYS = ["session_id", "honeyhive_session_id", "honeyhive.session_id"];
 
+/** What a header may have at most. https://www.w3.org/TR/baggage/#limits */
+const MAX_BYTES = 8192;
+
 /**
- * @param {Record<string, string | undefined>} members
+ * @param {Record<string, string | undefined>} members the first matters most
+ * @param {any} [headers] whose other members are kept, as far as there is room
  * @returns {Record<string, string>}
  */
-export function baggageHeaders(members) {
-  const pairs = Object.entries(members)
-    .filter(([, value]) => value)
-    .map(([key, value]) => `${key}=${encodeURIComponent(wellFormed(String(value)))}`);
-  return { baggage: pairs.join(",") };
+export function baggageHeaders(members, headers) {
+  let baggage = "";
+  const keys = new Set(SESSION_KEYS);
+  const add = (/** @type {string} */ key, /** @type {string} */ member) => {
+    keys.add(key);
+    const longer = baggage ? `${baggage},${member}` : member;
+    if (longer.length <= MAX_BYTES) baggage = longer;
+  };
+  for (const [key, value] of Object.entries(members)) {
+    if (value) add(key, `${key}=${encodeURIComponent(wellFormed(value))}`);
+  }
+  for (const member of attempt(() => baggageOf(headers), "").split(",")) {
+    const [key = ""] = member.split(/[=;]/).map((part) => part.trim());
+    if (key && !keys.has(key)) add(key, member.trim());
+  }
+  return baggage ? { baggage } : {};
 }
 
 /**
@@ -23,7 +38,7 @@ export function baggageHeaders(members) {
  */
 export function sessionIdFromHeaders(headers) {
   return attempt(() => {
-    const members = parse(baggageOf(headers));
+    const members = baggageMembers(baggageOf(headers));
     for (const key of SESSION_KEYS) {
       const id = members.get(key);
       if (id) return id;
@@ -49,7 +64,7 @@ function baggageOf(headers) {
  * @param {string} baggage
  * @returns {Map<string, string>}
  */
-function parse(baggage) {
+export function baggageMembers(baggage) {
   /** @type {Map<string, string>} */
   const members = new Map();
   for (const member of baggage.split(",")) {

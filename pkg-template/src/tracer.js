@@ -67,9 +67,10 @@ class Tracer {
   /** @param {import("../index.d.ts").SessionOptions} [options] */
   startSession = (options) => this.#api.startSession(this.#session, options);
 
-  propagationHeaders = () => {
+  /** @param {any} [headers] */
+  propagationHeaders = (headers) => {
     const { sessionId, project, source } = this.#api.info(this.#session);
-    return baggageHeaders({ session_id: sessionId, project, source });
+    return baggageHeaders({ session_id: sessionId, project, source }, headers);
   };
 
   /** @param {{ timeoutMs?: number }} [options] */

@@ -48,6 +48,45 @@ test("any input gives a string, the same one each time", () => {
   }
 });
 
+test("members of others are kept, those of another session are not", () => {
+  const headers = (
+    /** @type {any} */ kept,
+    /** @type {string | undefined} */ project = undefined,
+  ) => baggageHeaders({ session_id: "id", project }, kept).baggage;
+  assert.equal(headers(undefined), "session_id=id");
+  for (const kept of [
+    { Baggage: " vendor=1;p=2 , session_id=other,honeyhive.session_id=other,b=%20" },
+    { baggage: ["vendor=1;p=2", "honeyhive_session_id=other,b=%20,b=again"] },
+    new Headers({ baggage: "vendor=1;p=2,b=%20,," }),
+  ]) {
+    assert.equal(headers(kept), "session_id=id,vendor=1;p=2,b=%20");
+  }
+  assert.equal(headers({ baggage: "project=theirs" }), "session_id=id,project=theirs");
+  assert.equal(headers({ baggage: "project=theirs" }, "ours"), "session_id=id,project=ours");
+  const hostile = {
+    get baggage() {
+      throw new Error("no");
+    },
+  };
+  for (const kept of [hostile, 3, null, "baggage"]) assert.equal(headers(kept), "session_id=id");
+});
+
+test("a header has 8,192 bytes at most, and never less than a whole member", () => {
+  const long = (/** @type {number} */ length) => "x".repeat(length);
+  const kept = { baggage: `big=${long(9000)},small=1,${long(100)}=2` };
+  assert.equal(
+    baggageHeaders({ session_id: "id", project: long(8000) }, kept).baggage,
+    `session_id=id,project=${long(8000)},small=1,${long(100)}=2`,
+  );
+  const fits = long(8192 - "session_id=".length);
+  assert.equal(baggageHeaders({ session_id: fits, source: "dev" }).baggage?.length, 8192);
+  // Without room for the session, another's must not take its place.
+  const stale = { baggage: "honeyhive_session_id=other" };
+  assert.deepEqual(baggageHeaders({ session_id: `${fits}x` }, stale), {});
+  // Bytes as they are sent: an emoji has twelve of them.
+  assert.deepEqual(baggageHeaders({ session_id: "😀".repeat(700) }), {});
+});
+
 test("what is sent in headers is found in them again", () => {
   fc.assert(
     fc.property(fc.string({ unit: "grapheme", minLength: 1 }), fc.string(), (id, project) => {
