@@ -1,4 +1,4 @@
-// A local HoneyHive: its session and event routes, really storing, plus routes under /_local with
+// A local HoneyHive: its routes for sessions, events and spans, really storing, plus routes under /_local with
 // which tests switch faults on and look at what came. Request in, Response out, no Node APIs: runs in
 // workerd as well. Cutting connections is left to whoever holds them (server.mjs).
 
@@ -10,6 +10,7 @@ import { htmlPage } from "./faults.js";
 import { localRoutes } from "./local-routes.js";
 import { DEFAULT_MODE, hasRoutes } from "./mode.js";
 import { observe } from "./observe.js";
+import { sessionOf, spansOf, tracesSchema } from "./otlp.js";
 import { pageOf } from "./query.js";
 import { newRun } from "./run.js";
 import {
@@ -127,6 +128,18 @@ export function createBackend({
     return c.json({ event_id: id, success: true });
   });
 
+  // Older deployments take spans as well.
+  app.post("/opentelemetry/v1/traces", requireRoutes("v1", "legacy"), (c) => {
+    const key = keyOf(c);
+    const spans = spansOf(check(tracesSchema, bodyOf(c)));
+    const refused = spans.flatMap((span) => storeSpan(c, key, span) ?? []);
+    if (refused.length < spans.length) c.get("exchange").stored = true;
+    if (refused.length === 0) return c.json({});
+    return c.json({
+      partialSuccess: { rejectedSpans: `${refused.length}`, errorMessage: refused[0] },
+    });
+  });
+
   app.get("/v1/sessions/:id", (c) => {
     const id = c.req.param("id");
     const row = store.read(keyOf(c), id);
@@ -156,6 +169,24 @@ export function createBackend({
   /**
    * @param {Context} c
    * @param {string} key
+   * @param {import("./otlp.js").StoredSpan} span
+   * @returns {string | undefined} why it is refused
+   */
+  function storeSpan(c, key, span) {
+    const session = sessionOf(span);
+    if (session && !isUuid(session.id)) return `session ${session.id}: must be a UUID`;
+    if (session && !store.read(key, session.id)) {
+      if (!session.mayBeMade) return `no session ${session.id}`;
+      const { name, source } = session;
+      write(c, key, startSession(session.id, { session_name: name, source }, Date.now()));
+    }
+    store.writeSpan(key, session?.id ?? null, span);
+    return undefined;
+  }
+
+  /**
+   * @param {Context} c
+   * @param {string} key
    * @param {import("./session.js").SessionEvent} event
    */
   function write(c, key, event) {
@@ -177,12 +208,13 @@ export function createBackend({
 }
 
 /**
- * @param {"v1" | "legacy"} family
+ * @param {...("v1" | "legacy")} families one of which has to be there
  * @returns {import("hono").MiddlewareHandler<import("./observe.js").Env>}
  */
-function requireRoutes(family) {
+function requireRoutes(...families) {
   return async (c, next) => {
-    if (!hasRoutes(c.get("run").mode, family)) return c.notFound();
+    const { mode } = c.get("run");
+    if (!families.some((family) => hasRoutes(mode, family))) return c.notFound();
     await next();
     return undefined;
   };

@@ -70,8 +70,16 @@ export function localRoutes({ store, currentRun, reset }) {
     const id = c.req.param("id");
     const found = store.find(id);
     if (found.length === 0) throw noEvent(id);
-    return c.json(found.map((row) => ({ ...row, timeline: store.timeline(row.key, id) })));
+    return c.json(
+      found.map((row) => ({
+        ...row,
+        timeline: store.timeline(row.key, id),
+        spans: store.spans(row.key, id),
+      })),
+    );
   });
+
+  routes.get("/spans", (c) => c.json(store.spans(c.req.query("key") ?? "", null)));
 
   return routes;
 }

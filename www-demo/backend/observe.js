@@ -26,6 +26,7 @@ const ROUTES = new Set([
   "/v1/events/:id",
   "/session/start",
   "/events",
+  "/opentelemetry/v1/traces",
 ]);
 
 /**

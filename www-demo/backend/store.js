@@ -5,6 +5,10 @@
 import { Fifo } from "./fifo.js";
 
 /** @typedef {import("./session.js").SessionEvent} SessionEvent */
+/** @typedef {import("./otlp.js").StoredSpan} StoredSpan */
+
+/** Spans kept of one session, and of none: the oldest go first. */
+const SPANS = 10_000;
 
 /**
  * One request that touched a session.
@@ -37,6 +41,8 @@ import { Fifo } from "./fifo.js";
  * @property {(key: string, id: string) => StoredSession | undefined} read
  * @property {(key: string, event: SessionEvent, change: Change) => void} write the new state and what led to it: both or neither
  * @property {(key: string, id: string) => Change[]} timeline oldest first
+ * @property {(key: string, id: string | null, span: StoredSpan) => void} writeSpan beside its session, which is there, or without one; the same span again takes the earlier one's place
+ * @property {(key: string, id: string | null) => StoredSpan[]} spans of a session, or without one; as they came
  * @property {(id: string) => StoredSession[]} find under every key, oldest first
  * @property {(query: {key?: string | undefined, limit: number, before?: number | undefined}) => SessionPage} list
  * @property {() => number} count
@@ -54,6 +60,10 @@ export function memoryStore({ sessions = Infinity } = {}) {
   let byId = new Map();
   /** @type {WeakMap<StoredSession, Change[]>} */
   const timelines = new WeakMap();
+  /** @type {WeakMap<StoredSession, Map<string, StoredSpan>>} */
+  const spans = new WeakMap();
+  /** @type {Map<string, Map<string, StoredSpan>>} those without a session, by key */
+  let stray = new Map();
   let created = 0;
 
   /**
@@ -102,6 +112,22 @@ export function memoryStore({ sessions = Infinity } = {}) {
       return (row && timelines.get(row)) ?? [];
     },
 
+    writeSpan(key, id, span) {
+      const row = id === null ? undefined : find(key, id);
+      /** @type {Map<string, StoredSpan>} */
+      const of = (row ? spans.get(row) : stray.get(key)) ?? new Map();
+      of.set(`${span.trace_id} ${span.span_id}`, span);
+      if (of.size > SPANS) of.delete(of.keys().next().value ?? "");
+      if (row) spans.set(row, of);
+      else stray.set(key, of);
+    },
+
+    spans(key, id) {
+      const row = id === null ? undefined : find(key, id);
+      const of = id === null ? stray.get(key) : row && spans.get(row);
+      return [...(of?.values() ?? [])];
+    },
+
     find: (id) => byId.get(id) ?? [],
 
     list({ key, limit, before = Infinity }) {
@@ -121,6 +147,7 @@ export function memoryStore({ sessions = Infinity } = {}) {
     clear() {
       rows = new Fifo();
       byId = new Map();
+      stray = new Map();
       created = 0;
     },
   };
