@@ -39,7 +39,7 @@ const MODULES = [
   {
     artifact: "otel",
     name: "otel",
-    exports: ["spanAttributes"],
+    exports: ["connectSpans", "spanAttributes", "openExporter", "exportSpans", "closeExporter"],
     deflated: false,
     entries: runtimes("otel/", "otel"),
   },

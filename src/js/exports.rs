@@ -7,30 +7,20 @@
 
 use wasm_bindgen::prelude::*;
 
-use crate::core::json::Numerals;
 use crate::core::registry::Registry;
 
 use super::clock::now;
 use super::driver::{self, Drivers};
 use super::host::Host;
+use super::numerals::NUMERALS;
 use super::state::{self, State};
 
 /// Connects a fresh instance with its surroundings. To be called first; `seed` is any random
 /// whole number, from which the waits between retries are drawn.
 #[wasm_bindgen]
 pub fn connect(host: Host, seed: f64) {
-    let numerals = Numerals { read: number, write: string };
-    let registry = Registry::new(seed as u64, numerals);
+    let registry = Registry::new(seed as u64, NUMERALS);
     state::set(State { registry, host, drivers: Drivers::default() });
-}
-
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(js_name = Number)]
-    fn number(text: &str) -> f64;
-
-    #[wasm_bindgen(js_name = String)]
-    fn string(number: f64) -> String;
 }
 
 /// Starts a session and makes a tracer for it. The network is not waited for.

@@ -13,15 +13,12 @@ pub mod relay;
 #[cfg(feature = "otel")]
 pub mod spans;
 
-#[cfg(feature = "tracer")]
 mod clock;
 #[cfg(feature = "tracer")]
 mod driver;
-#[cfg(feature = "tracer")]
 mod fetch;
-#[cfg(feature = "tracer")]
 mod host;
+mod numerals;
 #[cfg(feature = "tracer")]
 mod state;
-#[cfg(feature = "tracer")]
 mod timer;

@@ -50,9 +50,9 @@ export const EVERYTHING = [...new Set(["trap", ...Object.keys(checks), "witness"
 /**
  * @param {import("node:test").TestContext} t
  * @param {import("./runner.mjs").Report} report
- * @param {{names: string[], backends: Backends}} expected
+ * @param {{names: string[], backends: Backends, own?: typeof checks}} expected `own`: of scenarios that only some runs have
  */
-export async function checkReport(t, report, { names, backends }) {
+export async function checkReport(t, report, { names, backends, own }) {
   assert.deepEqual(Object.keys(report).sort(), [...names].sort());
   for (const name of names) {
     await t.test(name, async () => {
@@ -60,7 +60,7 @@ export async function checkReport(t, report, { names, backends }) {
       assert.equal(result.error, undefined, result.error);
       if (name === "witness") return checkWitness(result);
       assert.deepEqual(result.uncaught, []);
-      await { ...checks, ...particular }[name](result, backends);
+      await { ...checks, ...particular, ...own }[name](result, backends);
     });
   }
 }

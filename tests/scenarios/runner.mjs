@@ -20,17 +20,18 @@ const SCENARIO_LIMIT_MS = 60_000;
  */
 
 /**
- * @param {{api: typeof import("honeyhive-edge"), names: string[], params: Params}} what
+ * @param {{api: typeof import("honeyhive-edge"), names: string[], params: Params, own?: typeof scenarios}} what
+ *   `own`: scenarios that only some runs have
  * @returns {Promise<Report>}
  */
-export async function runScenarios({ api, names, params }) {
+export async function runScenarios({ api, names, params, own }) {
   /** @type {Report} */
   const report = {};
   const uncaught = watchUncaught();
   const console = watchConsole();
   try {
     for (const name of names) {
-      const run = scenarios[name];
+      const run = own?.[name] ?? scenarios[name];
       if (!run) throw new Error(`no scenario "${name}"`);
       const lines = console.begin();
       const escaped = uncaught.begin();

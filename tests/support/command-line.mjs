@@ -68,13 +68,13 @@ async function printed({ command, args: before, cwd }, args, env) {
 /**
  * @param {import("node:test").TestContext} t
  * @param {Program} program
- * @param {{entry: string, names: string[]}} what
+ * @param {{entry: string, names: string[], own?: Parameters<typeof checkReport>[2]["own"]}} what
  */
-export async function runsScenarios(t, program, { entry, names }) {
+export async function runsScenarios(t, program, { entry, names, own }) {
   const backends = await startBackends();
   t.after(() => backends.close());
   const what = JSON.stringify({ names, params: backends.params });
-  await checkReport(t, await printed(program, [entry, what]), { names, backends });
+  await checkReport(t, await printed(program, [entry, what]), { names, backends, own });
 }
 
 /**

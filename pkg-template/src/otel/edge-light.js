@@ -2,10 +2,19 @@
 
 import { createCore } from "#otel";
 import module from "./otel.wasm?module";
+import { alsContext, asyncLocalStorage } from "../context/als.js";
+import { pageContext } from "../context/page.js";
+import { processVariable } from "../env.js";
 import { openModule } from "../load.js";
 import { otelFunctions } from "./public.js";
 
-export const { enrichSpan } = /* @__PURE__ */ otelFunctions({
-  open: (onTrap) => openModule(createCore, module, onTrap),
-  hint: "The bundler has to hand over otel.wasm?module as a compiled module.",
-});
+export const { enrichSpan, SessionSpanProcessor, SessionPropagator, HoneyHiveSpanExporter } =
+  /* @__PURE__ */ otelFunctions({
+    open: (onTrap) => openModule(createCore, module, onTrap),
+    variable: processVariable,
+    newContext() {
+      const AsyncLocalStorage = asyncLocalStorage();
+      return AsyncLocalStorage ? alsContext(AsyncLocalStorage) : pageContext();
+    },
+    hint: "The bundler has to hand over otel.wasm?module as a compiled module.",
+  });

@@ -9,6 +9,7 @@ import { snapshot } from "../snapshot.js";
 
 /** @import { Span } from "@opentelemetry/api" */
 /** @import { Instance } from "./instance.js" */
+/** @import { Sessions } from "./sessions.js" */
 
 /** https://opentelemetry.io/docs/specs/otel/common/#attribute-limits */
 const ATTRIBUTE_LIMIT = 128;
@@ -18,9 +19,10 @@ const SAMPLED = 1;
 
 /**
  * @param {Instance} instance
+ * @param {Sessions} sessions
  * @param {any[]} given fields, or a span and fields
  */
-export function enrichSpanWith(instance, given) {
+export function enrichSpanWith(instance, sessions, given) {
   try {
     const names = given.length > 1 || isSpan(given[0]);
     const span = names ? given[0] : trace.getActiveSpan();
@@ -29,7 +31,9 @@ export function enrichSpanWith(instance, given) {
       const what = names ? "what was given as span is none" : "no span is active here";
       return instance.say("warn", `enrichSpan: ${what}, and nothing was set`);
     }
-    if (span.isRecording()) return enrich(instance, span, fields);
+    if (span.isRecording()) {
+      return enrich(instance, span, fields, sessions.of(span)?.redaction ?? redaction(undefined));
+    }
     if (span.spanContext().traceFlags & SAMPLED) {
       instance.say("warn", "enrichSpan: the span has ended, and takes no more attributes");
     }
@@ -42,11 +46,11 @@ export function enrichSpanWith(instance, given) {
  * @param {Instance} instance
  * @param {Span} span
  * @param {unknown} fields
+ * @param {ReturnType<typeof redaction>} masking
  */
-function enrich(instance, span, fields) {
+function enrich(instance, span, fields, { redact, redactKeys, redactPatterns, redactor }) {
   const { core } = instance;
   if (!core) return;
-  const { redact, redactKeys, redactPatterns, redactor } = redaction(undefined);
   const json = snapshot(attempt(() => enrichmentFields(fields), fields) ?? {});
   const present = Object.keys(read(span, "attributes") ?? {});
   const limit = read(read(span, "_spanLimits"), "attributeCountLimit") ?? ATTRIBUTE_LIMIT;

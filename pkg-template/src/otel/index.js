@@ -2,10 +2,19 @@
 
 import { createCore } from "#otel";
 import base64 from "#otel.wasm.base64";
+import { alsContext, asyncLocalStorage } from "../context/als.js";
+import { pageContext } from "../context/page.js";
+import { processVariable } from "../env.js";
 import { openBytes } from "./load.js";
 import { otelFunctions } from "./public.js";
 
-export const { enrichSpan } = /* @__PURE__ */ otelFunctions({
-  open: openBytes(createCore, base64),
-  hint: "A page with a Content-Security-Policy has to allow 'wasm-unsafe-eval' in script-src.",
-});
+export const { enrichSpan, SessionSpanProcessor, SessionPropagator, HoneyHiveSpanExporter } =
+  /* @__PURE__ */ otelFunctions({
+    open: openBytes(createCore, base64),
+    variable: processVariable,
+    newContext() {
+      const AsyncLocalStorage = asyncLocalStorage();
+      return AsyncLocalStorage ? alsContext(AsyncLocalStorage) : pageContext();
+    },
+    hint: "A page with a Content-Security-Policy has to allow 'wasm-unsafe-eval' in script-src.",
+  });

@@ -1,42 +1,63 @@
-// Keeps one instance of the spans' core: starts it when it is first needed, and a fresh one should it die.
+// Keeps one instance of the spans' core: starts it when it is first needed, does for it what only the
+// runtime can, and puts a fresh one in its place should it die. Knows no rule of spans; those are the core's.
 
-import { messageOf } from "../guard.js";
+import { context, createContextKey } from "@opentelemetry/api";
+import { attempt, messageOf, read } from "../guard.js";
 import { print } from "../log.js";
 
+/** @import { Core as Main, Host } from "../core.d.ts" */
 /** @import { SpanCore } from "./core.d.ts" */
 
 /**
  * What differs between runtimes.
  * @typedef {object} Platform
  * @property {(onTrap: (error: unknown) => void) => SpanCore} open a fresh instance of the core; throws where there can be none
+ * @property {(name: string) => unknown} variable an environment variable
+ * @property {() => import("../context/context.d.ts").Context} newContext tells requests apart and keeps them alive
  * @property {string} hint what to do where WebAssembly will not start
  */
 
+/** By this `@opentelemetry/core` knows that what happens inside is not to be traced. */
+const SUPPRESS_TRACING = createContextKey("OpenTelemetry SDK Context Key SUPPRESS_TRACING");
+
+/** Bytes that browsers send on after a page has gone, in all requests together. */
+const KEEPALIVE_BYTES = 60_000;
+
 export class Instance {
-  #platform;
+  platform;
   /** @type {SpanCore | undefined} */
   #core;
   /** What the log need not hear twice. @type {Set<string>} */
   #said = new Set();
+  /** Those who wait for the end of an export, by exporter and number. @type {Map<string, (why: string | undefined) => void>} */
+  #waiting = new Map();
+  /** Exporters' own ways to fetch. @type {Map<number, Function>} */
+  #transports = new Map();
+  #lastTransport = 0;
+  /** @type {import("../context/context.d.ts").Context | undefined} */
+  #context;
 
   /** @param {Platform} platform */
   constructor(platform) {
-    this.#platform = platform;
+    this.platform = platform;
+  }
+
+  /** Made at the first call: nothing happens at import. */
+  get context() {
+    return (this.#context ??= this.platform.newContext());
   }
 
   /** @returns {SpanCore | undefined} nothing where WebAssembly will not start */
   get core() {
     if (this.#core) return this.#core;
     try {
-      const core = this.#platform.open((error) => {
-        if (this.#core === core) this.#core = undefined;
-        this.say("error", `an internal error of honeyhive-edge/otel (${messageOf(error)})`);
-      });
+      const core = this.platform.open((error) => this.#trapped(core, error));
+      core.connectSpans(this.#host(core));
       this.#core = core;
     } catch (error) {
       this.say(
         "error",
-        `WebAssembly could not be started (${messageOf(error)}), so spans are not enriched. ${this.#platform.hint}`,
+        `WebAssembly could not be started (${messageOf(error)}), so spans are neither enriched nor exported. ${this.platform.hint}`,
       );
     }
     return this.#core;
@@ -52,4 +73,77 @@ export class Instance {
     this.#said.add(message);
     print(level, message);
   }
+
+  /**
+   * @param {Function} fetch an exporter's own
+   * @returns {number} by which the core names it
+   */
+  lend(fetch) {
+    this.#transports.set(++this.#lastTransport, fetch);
+    return this.#lastTransport;
+  }
+
+  /**
+   * @param {number} exporter
+   * @param {number} call
+   * @param {(why: string | undefined) => void} ended
+   */
+  wait(exporter, call, ended) {
+    this.#waiting.set(`${exporter} ${call}`, ended);
+  }
+
+  /**
+   * @param {SpanCore} core
+   * @param {unknown} error
+   */
+  #trapped(core, error) {
+    if (this.#core !== core) return;
+    this.#core = undefined;
+    const why = `an internal error of honeyhive-edge/otel (${messageOf(error)})`;
+    print("error", `${why}: what was not exported is lost, later spans are not`);
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const ended of waiting) ended(why);
+  }
+
+  /**
+   * @param {SpanCore} core
+   * @returns {Pick<Host, "settle" | "log" | "fetch" | "waitUntil">}
+   */
+  #host(core) {
+    return {
+      settle: ([call], json) => {
+        // What an instance that died still says does not count.
+        if (this.#core !== core) return;
+        const { exporter, why } = JSON.parse(json);
+        const key = `${exporter} ${call}`;
+        const ended = this.#waiting.get(key);
+        this.#waiting.delete(key);
+        ended?.(why);
+      },
+      log: print,
+      fetch: (transport, url, init) => this.#fetch(transport, url, init),
+      waitUntil: (scope, promise) => void this.context.waitUntil(scope, promise),
+    };
+  }
+
+  /**
+   * @param {number} transport
+   * @param {string} url
+   * @param {RequestInit} init
+   * @returns {Promise<Response>}
+   */
+  #fetch(transport, url, init) {
+    const fetch = this.#transports.get(transport) ?? globalThis.fetch;
+    if (isPageHidden() && String(init.body).length < KEEPALIVE_BYTES) init.keepalive = true;
+    // Instrumentations of fetch would make spans of it, for ever.
+    const untraced = context.active().setValue(SUPPRESS_TRACING, true);
+    return context.with(untraced, () => fetch(url, init));
+  }
+}
+
+/** A page that is being left has no time for an answer. */
+function isPageHidden() {
+  const { document } = /** @type {any} */ (globalThis);
+  return attempt(() => read(document, "visibilityState") === "hidden", false);
 }

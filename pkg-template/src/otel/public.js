@@ -1,15 +1,46 @@
 // The exports of `honeyhive-edge/otel`, made for one runtime.
 
+import { activeTracer } from "honeyhive-edge";
 import { enrichSpanWith } from "./enrich-span.js";
+import { HoneyHiveSpanExporter } from "./exporter.js";
 import { Instance } from "./instance.js";
+import { SessionSpanProcessor } from "./processor.js";
+import { SessionPropagator } from "./propagator.js";
+import { Sessions } from "./sessions.js";
+
+/** @typedef {typeof import("honeyhive-edge/otel")} Public */
 
 /**
  * @param {import("./instance.js").Platform} platform
  */
 export function otelFunctions(platform) {
   const instance = new Instance(platform);
+  const sessions = new Sessions(activeTracer);
   return {
-    /** @type {typeof import("../../otel.d.ts").enrichSpan} */
-    enrichSpan: (/** @type {[any?, any?]} */ ...given) => enrichSpanWith(instance, given),
+    /** @type {Public["enrichSpan"]} */
+    enrichSpan: (/** @type {[any?, any?]} */ ...given) => enrichSpanWith(instance, sessions, given),
+    SessionSpanProcessor: /** @type {Public["SessionSpanProcessor"]} */ (
+      class extends SessionSpanProcessor {
+        /** @param {unknown} options */
+        constructor(options) {
+          super(instance, sessions, options);
+        }
+      }
+    ),
+    SessionPropagator: /** @type {Public["SessionPropagator"]} */ (
+      class extends SessionPropagator {
+        constructor() {
+          super(instance, sessions);
+        }
+      }
+    ),
+    HoneyHiveSpanExporter: /** @type {Public["HoneyHiveSpanExporter"]} */ (
+      class extends HoneyHiveSpanExporter {
+        /** @param {unknown} options */
+        constructor(options) {
+          super(instance, options);
+        }
+      }
+    ),
   };
 }

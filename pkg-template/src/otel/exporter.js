@@ -1,0 +1,110 @@
+// Ended spans, to HoneyHive: what OpenTelemetry calls a SpanExporter. Delivery is the core's.
+
+import { environment, pageOrigin } from "../env.js";
+import { attempt, messageOf } from "../guard.js";
+import { tracerSettings } from "../settings.js";
+import { spanJson } from "./span-json.js";
+
+/** @import { SpanCore } from "./core.d.ts" */
+/** @import { Instance } from "./instance.js" */
+
+/** ExportResultCode of `@opentelemetry/core`. */
+const SUCCESS = 0;
+const FAILED = 1;
+
+const NO_CORE = "WebAssembly could not be started";
+const CLOSED = "closed: the exporter was shut down";
+
+/** @typedef {(result: { code: number, error?: Error }) => void} ResultCallback */
+
+export class HoneyHiveSpanExporter {
+  #instance;
+  /** @type {string} JSON */
+  #options;
+  /** Stands in for a session where its request is looked for. @type {any} */
+  #requests;
+  /** Where it is registered. @type {{ core: SpanCore, exporter: number } | undefined} */
+  #home;
+  #closed = false;
+  /** Exports that have not ended. @type {Set<{ scope: number, ended: Promise<void> }>} */
+  #pending = new Set();
+
+  /**
+   * @param {Instance} instance
+   * @param {unknown} options
+   */
+  constructor(instance, options) {
+    this.#instance = instance;
+    const { scalars, headers, fetch, waitUntil } = tracerSettings(options);
+    this.#requests = { settings: { waitUntil }, logLevel: scalars.logLevel };
+    const transport = fetch ? instance.lend(fetch) : 0;
+    const env = environment(instance.platform.variable);
+    const page = pageOrigin();
+    this.#options = JSON.stringify({ ...scalars, headers, transport, env, page });
+  }
+
+  /**
+   * @param {readonly any[]} spans
+   * @param {ResultCallback} resultCallback
+   */
+  export(spans, resultCallback) {
+    /** @type {(why: string | undefined) => void} */
+    let end = () => {};
+    const ended = new Promise((/** @type {(why: string | undefined) => void} */ resolve) => {
+      end = resolve;
+    });
+    const scope = attempt(() => this.#instance.context.scope(this.#requests), 0);
+    const pending = {
+      scope,
+      ended: ended.then((why) => {
+        this.#pending.delete(pending);
+        const result =
+          why === undefined ? { code: SUCCESS } : { code: FAILED, error: new Error(why) };
+        attempt(() => resultCallback(result), undefined);
+      }),
+    };
+    this.#pending.add(pending);
+    try {
+      this.#send(spans, scope, end);
+    } catch (error) {
+      end(`the spans could not be read (${messageOf(error)})`);
+    }
+  }
+
+  /**
+   * Resolves when what was exported in this request has ended; where requests are not told apart, all.
+   * @returns {Promise<void>}
+   */
+  async forceFlush() {
+    const scope = attempt(() => this.#instance.context.scope(this.#requests), 0);
+    const ends = [...this.#pending].filter((pending) => pending.scope === scope);
+    await Promise.all(ends.map(({ ended }) => ended));
+  }
+
+  /** @returns {Promise<void>} */
+  async shutdown() {
+    this.#closed = true;
+    await this.forceFlush();
+    this.#home?.core.closeExporter(this.#home.exporter);
+    this.#home = undefined;
+  }
+
+  /**
+   * @param {readonly any[]} spans
+   * @param {number} scope
+   * @param {(why: string | undefined) => void} end
+   */
+  #send(spans, scope, end) {
+    if (this.#closed) return end(CLOSED);
+    const { core } = this.#instance;
+    if (!core) return end(NO_CORE);
+    if (this.#home?.core !== core) {
+      const seed = Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
+      this.#home = { core, exporter: core.openExporter(this.#options, seed) ?? 0 };
+    }
+    const { exporter } = this.#home;
+    const call = core.exportSpans(exporter, spanJson(spans), scope);
+    if (!call) return end("an internal error of honeyhive-edge/otel");
+    this.#instance.wait(exporter, call, end);
+  }
+}

@@ -1,0 +1,76 @@
+// Tells each span that starts which session it belongs to, in the attributes that HoneyHive looks for.
+
+import { messageOf, read } from "../guard.js";
+import { redaction } from "../redact.js";
+
+/** @import { Context, Span } from "@opentelemetry/api" */
+/** @import { Instance } from "./instance.js" */
+/** @import { Sessions, SpanSession } from "./sessions.js" */
+
+const SESSION_ID = "honeyhive.session_id";
+
+export class SessionSpanProcessor {
+  #instance;
+  #sessions;
+  #redaction;
+
+  /**
+   * @param {Instance} instance
+   * @param {Sessions} sessions
+   * @param {unknown} options
+   */
+  constructor(instance, sessions, options) {
+    this.#instance = instance;
+    this.#sessions = sessions;
+    this.#redaction = redaction(read(options, "redact"));
+  }
+
+  /**
+   * @param {Span} span
+   * @param {Context} parentContext
+   */
+  onStart(span, parentContext) {
+    try {
+      const origin = this.#sessions.at(parentContext);
+      const own = read(read(span, "attributes"), SESSION_ID);
+      // The application's word counts, for the spans below as well.
+      if (typeof own === "string") origin.session = { sessionId: own };
+      else if (origin.session) span.setAttributes(attributesOf(origin.session));
+      this.#sessions.note(span, { ...origin, redaction: this.#redaction });
+    } catch (error) {
+      this.#instance.say("warn", `a span was not told its session (${messageOf(error)})`);
+    }
+  }
+
+  onEnd() {}
+
+  /** @returns {Promise<void>} */
+  forceFlush() {
+    return Promise.resolve();
+  }
+
+  /** @returns {Promise<void>} */
+  shutdown() {
+    return Promise.resolve();
+  }
+}
+
+/**
+ * @param {SpanSession} session
+ * @returns {import("@opentelemetry/api").Attributes}
+ */
+function attributesOf({ sessionId, sessionName, source, project }) {
+  /** @type {Record<string, string | boolean>} */
+  const attributes = { "honeyhive.session_auto_create": true };
+  for (const [name, value] of Object.entries({
+    session_id: sessionId,
+    session_name: sessionName,
+    source,
+    project,
+  })) {
+    if (value === undefined) continue;
+    attributes[`honeyhive.${name}`] = value;
+    attributes[`traceloop.association.properties.${name}`] = value;
+  }
+  return attributes;
+}

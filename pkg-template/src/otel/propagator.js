@@ -1,0 +1,89 @@
+// The session in W3C baggage, for those who let OpenTelemetry fill in and read their headers.
+// https://www.w3.org/TR/baggage/
+
+import { propagation } from "@opentelemetry/api";
+import { baggageHeaders, baggageMembers } from "../baggage.js";
+import { attempt, messageOf, read } from "../guard.js";
+import { sessionIdFromHeaders } from "honeyhive-edge";
+
+/** @import { Context, TextMapGetter, TextMapSetter } from "@opentelemetry/api" */
+/** @import { Instance } from "./instance.js" */
+/** @import { Sessions } from "./sessions.js" */
+
+const HEADER = "baggage";
+
+export class SessionPropagator {
+  #instance;
+  #sessions;
+
+  /**
+   * @param {Instance} instance
+   * @param {Sessions} sessions
+   */
+  constructor(instance, sessions) {
+    this.#instance = instance;
+    this.#sessions = sessions;
+  }
+
+  /**
+   * @param {Context} context
+   * @param {any} carrier
+   * @param {TextMapSetter} setter
+   */
+  inject(context, carrier, setter) {
+    try {
+      const { session } = this.#sessions.at(context);
+      if (!session) return;
+      const { sessionId, project, source } = session;
+      const kept = { baggage: [written(carrier), ...ofContext(context)].join(",") };
+      const { baggage } = baggageHeaders({ session_id: sessionId, project, source }, kept);
+      if (baggage) setter.set(carrier, HEADER, baggage);
+    } catch (error) {
+      this.#instance.say("warn", `the session was not put into headers (${messageOf(error)})`);
+    }
+  }
+
+  /**
+   * @param {Context} context
+   * @param {any} carrier
+   * @param {TextMapGetter} getter
+   * @returns {Context}
+   */
+  extract(context, carrier, getter) {
+    return attempt(() => {
+      const baggage = getter.get(carrier, HEADER);
+      const sessionId = sessionIdFromHeaders({ baggage });
+      if (!sessionId) return context;
+      const members = baggageMembers(String(baggage));
+      const session = { sessionId, project: members.get("project"), source: members.get("source") };
+      return this.#sessions.from(context, session);
+    }, context);
+  }
+
+  fields() {
+    return [HEADER];
+  }
+}
+
+/**
+ * What another propagator has written already. A setter can only write, so the carrier itself is asked:
+ * it is a record of headers, or Headers.
+ * @param {any} carrier
+ * @returns {string}
+ */
+function written(carrier) {
+  const get = read(carrier, "get");
+  const value = typeof get === "function" ? get.call(carrier, HEADER) : read(carrier, HEADER);
+  return Array.isArray(value) ? value.join(",") : String(value ?? "");
+}
+
+/**
+ * The members of OpenTelemetry's own baggage.
+ * @param {Context} context
+ */
+function ofContext(context) {
+  const entries = propagation.getBaggage(context)?.getAllEntries() ?? [];
+  return entries.map(([key, { value, metadata }]) =>
+    [`${key}=${encodeURIComponent(value)}`, metadata?.toString()].filter(Boolean).join(";"),
+  );
+}

@@ -1,0 +1,111 @@
+// Whose session a span belongs to: the one that code started there would enrich, or, where that is not
+// known or has not changed since, the session of its parent or of the caller in another service.
+
+import { createContextKey, trace } from "@opentelemetry/api";
+import { attempt, read } from "../guard.js";
+
+/** @import { Context } from "@opentelemetry/api" */
+/** @import { redaction } from "../redact.js" */
+
+/**
+ * What a span is told of its session.
+ * @typedef {{ sessionId: string, sessionName?: string | undefined, project?: string | undefined, source?: string | undefined }} SpanSession
+ */
+
+/**
+ * What was known where a span was started, or where a caller's session was read from its headers.
+ * @typedef {object} Origin
+ * @property {SpanSession | undefined} session
+ * @property {string | undefined} active id of the session that was active there
+ * @property {unknown} [span] of the context into which a caller's session was read
+ * @property {ReturnType<typeof redaction>} [redaction] of the processor that saw the span
+ */
+
+/** The same in each copy of this module. */
+const CALLER = createContextKey("honeyhive-edge.caller");
+
+/**
+ * What the copies of this module know in common: an application may well have several, as ES module and
+ * CommonJS, or in the bundles that Next.js makes of its instrumentation and of its routes.
+ * @typedef {object} Shared
+ * @property {Set<() => SpanSession | undefined>} active the session that is active, of each copy of the main module
+ * @property {WeakMap<object, Origin>} origins by span
+ */
+const SHARED = Symbol.for("honeyhive-edge.otel");
+
+export class Sessions {
+  /** @type {Shared} */
+  #shared;
+
+  /** @param {() => SpanSession | undefined} activeTracer */
+  constructor(activeTracer) {
+    const holder = /** @type {any} */ (globalThis);
+    this.#shared = holder[SHARED] ?? { active: new Set(), origins: new WeakMap() };
+    this.#shared.active.add(activeTracer);
+    attempt(() => Object.defineProperty(holder, SHARED, { value: this.#shared }), undefined);
+  }
+
+  /**
+   * Where a span started in this context belongs.
+   * @param {Context} context
+   * @returns {Origin}
+   */
+  at(context) {
+    const parent = trace.getSpan(context);
+    const caller = /** @type {Origin | undefined} */ (context.getValue(CALLER));
+    const started = parent && this.#shared.origins.get(parent);
+    // A caller's session that was read with this very span around it is newer than the span.
+    const origin = caller && (caller.span === parent || !started) ? caller : started;
+    const active = this.#active();
+    const isUnchanged = !active || active.sessionId === origin?.active;
+    return {
+      session: (isUnchanged && origin?.session) || active,
+      active: active?.sessionId,
+    };
+  }
+
+  /**
+   * @param {object} span
+   * @returns {Origin | undefined} what was noted of it
+   */
+  of(span) {
+    return this.#shared.origins.get(span);
+  }
+
+  /**
+   * @param {object} span
+   * @param {Origin} origin
+   */
+  note(span, origin) {
+    this.#shared.origins.set(span, origin);
+  }
+
+  /**
+   * A context in which the caller's session is meant, until another is entered.
+   * @param {Context} context
+   * @param {SpanSession} session
+   * @returns {Context}
+   */
+  from(context, session) {
+    /** @type {Origin} */
+    const caller = {
+      session,
+      active: this.#active()?.sessionId,
+      span: trace.getSpan(context),
+    };
+    return context.setValue(CALLER, caller);
+  }
+
+  /** @returns {SpanSession | undefined} none where two copies of the module know of different ones */
+  #active() {
+    let found;
+    for (const activeTracer of this.#shared.active) {
+      const tracer = attempt(activeTracer, undefined);
+      const sessionId = read(tracer, "sessionId");
+      if (typeof sessionId !== "string") continue;
+      if (found && found.sessionId !== sessionId) return undefined;
+      found = tracer;
+    }
+    return found;
+  }
+}

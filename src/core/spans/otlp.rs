@@ -1,0 +1,370 @@
+//! Ended spans as OTLP/HTTP in JSON: `ExportTraceServiceRequest` of OpenTelemetry's protocol, 1.x.
+//! <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>
+
+use std::rc::Rc;
+
+use crate::core::json::{Object, elements, is_number, members};
+
+/// Levels of nesting in an attribute that are followed; the snapshot cuts off there as well.
+const DEEPEST: usize = 100;
+
+/// Digits of a whole number up to which it is an `intValue`, which has 64 bits.
+const INT_DIGITS: usize = 18;
+
+/// What spans have in common: where they come from. JSON of OTLP's `Resource` and
+/// `InstrumentationScope`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Group {
+    resource: Rc<str>,
+    scope: Rc<str>,
+}
+
+/// One span, as the JSON of OTLP's `Span`.
+#[derive(Clone, Debug)]
+pub struct Span {
+    /// Where it comes from.
+    pub group: Rc<Group>,
+    /// The span itself.
+    pub json: Box<str>,
+}
+
+impl Span {
+    /// Bytes that it holds at most: its group may be others' as well.
+    pub fn bytes(&self) -> usize {
+        self.json.len() + self.group.resource.len() + self.group.scope.len()
+    }
+}
+
+/// The spans of an export: `json` is the object that the face makes of what OpenTelemetry's SDK
+/// gave it, `{ resources, scopes, spans }`, where a span has the places of its resource and scope
+/// in the two lists. Nothing where `json` is no such object.
+pub fn read(json: &str) -> Option<Vec<Span>> {
+    let all = Fields::of(json)?;
+    let list = |name| all.get(name).and_then(elements).unwrap_or_default();
+    let resources: Vec<Rc<str>> = list("resources").into_iter().map(resource).collect();
+    let scopes: Vec<Rc<str>> = list("scopes").into_iter().map(scope).collect();
+    let mut groups: Vec<Rc<Group>> = Vec::new();
+    let spans = list("spans").into_iter().filter_map(|json| {
+        let fields = Fields::of(json)?;
+        let place = |name| fields.get(name)?.parse::<usize>().ok();
+        let group = Group {
+            resource: resources.get(place("resource")?)?.clone(),
+            scope: scopes.get(place("scope")?)?.clone(),
+        };
+        let group = match groups.iter().find(|known| ***known == group) {
+            Some(known) => known.clone(),
+            None => {
+                groups.push(Rc::new(group));
+                groups.last()?.clone()
+            }
+        };
+        Some(Span { group, json: span(&fields).into() })
+    });
+    Some(spans.collect())
+}
+
+/// The body of a request with these spans.
+pub fn request<'a>(spans: impl Iterator<Item = &'a Span> + Clone) -> String {
+    let mut body = String::from("{\"resourceSpans\":[");
+    let resources = distinct(spans.clone().map(|span| &span.group.resource));
+    for (place, resource) in resources.into_iter().enumerate() {
+        body.push_str(if place > 0 { "," } else { "" });
+        let of_resource = spans.clone().filter(|span| span.group.resource == *resource);
+        let mut object = Object::open(&mut body);
+        object.value("resource").push_str(resource);
+        let out = object.value("scopeSpans");
+        out.push('[');
+        let scopes = distinct(of_resource.clone().map(|span| &span.group.scope));
+        for (place, scope) in scopes.into_iter().enumerate() {
+            out.push_str(if place > 0 { "," } else { "" });
+            let mut object = Object::open(out);
+            object.value("scope").push_str(scope);
+            let of_scope = of_resource.clone().filter(|span| span.group.scope == *scope);
+            list(object.value("spans"), of_scope, |out, span| out.push_str(&span.json));
+            object.close();
+        }
+        out.push(']');
+        object.close();
+    }
+    body.push_str("]}");
+    body
+}
+
+fn distinct<'a>(texts: impl Iterator<Item = &'a Rc<str>>) -> Vec<&'a Rc<str>> {
+    let mut distinct = Vec::new();
+    for text in texts {
+        if !distinct.contains(&text) {
+            distinct.push(text);
+        }
+    }
+    distinct
+}
+
+fn resource(json: &str) -> Rc<str> {
+    let mut out = String::new();
+    let mut object = Object::open(&mut out);
+    attributes(object.value("attributes"), Some(json));
+    object.close();
+    out.into()
+}
+
+fn scope(json: &str) -> Rc<str> {
+    let mut out = String::new();
+    let mut object = Object::open(&mut out);
+    if let Some(fields) = Fields::of(json) {
+        fields.copy(&["name", "version"], &mut object);
+    }
+    object.close();
+    out.into()
+}
+
+fn span(fields: &Fields<'_>) -> String {
+    let mut out = String::new();
+    let mut object = Object::open(&mut out);
+    fields.copy(&["traceId", "spanId", "traceState", "parentSpanId", "flags", "name"], &mut object);
+    // The SDK counts from INTERNAL = 0, the protocol from UNSPECIFIED = 0.
+    let kind = fields.get("kind").and_then(|kind| kind.parse::<u32>().ok()).unwrap_or_default();
+    object.value("kind").push_str(&(kind + 1).to_string());
+    for (name, from) in [("startTimeUnixNano", "startTime"), ("endTimeUnixNano", "endTime")] {
+        time(object.value(name), fields.get(from));
+    }
+    attributes(object.value("attributes"), fields.get("attributes"));
+    let of = |name| fields.get(name).and_then(elements).unwrap_or_default().into_iter();
+    list(object.value("events"), of("events").filter_map(Fields::of), |out, event| {
+        let mut object = Object::open(out);
+        time(object.value("timeUnixNano"), event.get("time"));
+        event.copy(&["name", "droppedAttributesCount"], &mut object);
+        attributes(object.value("attributes"), event.get("attributes"));
+        object.close();
+    });
+    list(object.value("links"), of("links").filter_map(Fields::of), |out, link| {
+        let mut object = Object::open(out);
+        link.copy(&["traceId", "spanId", "traceState", "droppedAttributesCount"], &mut object);
+        attributes(object.value("attributes"), link.get("attributes"));
+        object.close();
+    });
+    let mut status = Object::open(object.value("status"));
+    if let Some(given) = fields.get("status").and_then(Fields::of) {
+        given.copy(&["code", "message"], &mut status);
+    }
+    status.close();
+    fields
+        .copy(&["droppedAttributesCount", "droppedEventsCount", "droppedLinksCount"], &mut object);
+    object.close();
+    out
+}
+
+/// A time of OpenTelemetry's, `[seconds, nanoseconds]`, as nanoseconds since 1970.
+fn time(out: &mut String, json: Option<&str>) {
+    let parts = json.and_then(elements).unwrap_or_default();
+    let part = |place: usize| {
+        let digits = parts.get(place).and_then(|part| part.split('.').next());
+        digits.and_then(|digits| digits.parse::<u64>().ok()).unwrap_or_default()
+    };
+    let nanos = part(0).saturating_mul(1_000_000_000).saturating_add(part(1));
+    out.push('"');
+    out.push_str(&nanos.to_string());
+    out.push('"');
+}
+
+/// An object as OTLP's list of `KeyValue`, without what is null.
+fn attributes(out: &mut String, json: Option<&str>) {
+    key_values(out, json.and_then(members).unwrap_or_default(), DEEPEST);
+}
+
+fn key_values(out: &mut String, members: Vec<(&str, &str)>, levels: usize) {
+    let given = members.into_iter().filter(|(_, value)| *value != "null");
+    list(out, given, |out, (key, value)| {
+        let mut object = Object::open(out);
+        object.value("key").push_str(key);
+        any_value(object.value("value"), value, levels);
+        object.close();
+    });
+}
+
+/// OTLP's `AnyValue`.
+fn any_value(out: &mut String, json: &str, levels: usize) {
+    let mut object = Object::open(out);
+    let is_int = json.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
+    if json.starts_with('"') {
+        object.value("stringValue").push_str(json);
+    } else if is_number(json) {
+        let name = if is_int && json.len() <= INT_DIGITS { "intValue" } else { "doubleValue" };
+        object.value(name).push_str(json);
+    } else if levels == 0 || json == "null" {
+        // An empty value: a list keeps its other items' places.
+    } else if let Some(values) = elements(json) {
+        let mut inner = Object::open(object.value("arrayValue"));
+        list(inner.value("values"), values.into_iter(), |out, value| {
+            any_value(out, value, levels - 1);
+        });
+        inner.close();
+    } else if let Some(members) = members(json) {
+        let mut inner = Object::open(object.value("kvlistValue"));
+        key_values(inner.value("values"), members, levels - 1);
+        inner.close();
+    } else {
+        object.value("boolValue").push_str(json);
+    }
+    object.close();
+}
+
+/// A JSON list of what `write` makes of each of `items`.
+fn list<T>(out: &mut String, items: impl Iterator<Item = T>, write: impl Fn(&mut String, T)) {
+    out.push('[');
+    for (place, item) in items.enumerate() {
+        out.push_str(if place > 0 { "," } else { "" });
+        write(out, item);
+    }
+    out.push(']');
+}
+
+/// The members of an object, asked for by name.
+struct Fields<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Fields<'a> {
+    fn of(json: &'a str) -> Option<Fields<'a>> {
+        members(json).map(Fields)
+    }
+
+    fn get(&self, name: &str) -> Option<&'a str> {
+        let is_it = |key: &str| key.get(1..key.len() - 1) == Some(name);
+        self.0.iter().find(|(key, value)| is_it(key) && *value != "null").map(|(_, value)| *value)
+    }
+
+    /// Writes those of `names` that are there as they are.
+    fn copy(&self, names: &[&str], object: &mut Object<'_>) {
+        for name in names {
+            if let Some(value) = self.get(name) {
+                object.value(name).push_str(value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, from_str, json};
+
+    use super::*;
+
+    fn sent(export: Value) -> Value {
+        from_str(&request(read(&export.to_string()).unwrap().iter())).unwrap()
+    }
+
+    fn value(value: Value) -> Value {
+        let spans = json!([{"resource": 0, "scope": 0, "attributes": {"a": value}}]);
+        let body = sent(json!({"resources": [{}], "scopes": [{}], "spans": spans}));
+        body["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"][0]["value"].clone()
+    }
+
+    #[test]
+    fn a_span_is_written_as_the_protocol_has_it() {
+        let body = sent(json!({
+            "resources": [{"service.name": "chat"}],
+            "scopes": [{"name": "ai", "version": "1.2.3"}],
+            "spans": [{
+                "resource": 0, "scope": 0,
+                "traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331",
+                "parentSpanId": "00f067aa0ba902b7", "traceState": "a=b", "flags": 257,
+                "name": "step \"1\"", "kind": 2,
+                "startTime": [1_700_000_000_u64, 5], "endTime": [1_700_000_001_u64, 999_999_999],
+                "attributes": {"k": "v", "none": null},
+                "droppedAttributesCount": 1, "droppedEventsCount": 2, "droppedLinksCount": 3,
+                "events": [{"name": "e", "time": [1, 0], "attributes": {"n": 1}, "droppedAttributesCount": 4}],
+                "links": [{"traceId": "t", "spanId": "s", "attributes": {}}],
+                "status": {"code": 2, "message": "bad"},
+            }],
+        }));
+        assert_eq!(
+            body,
+            json!({"resourceSpans": [{
+                "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "chat"}}]},
+                "scopeSpans": [{
+                    "scope": {"name": "ai", "version": "1.2.3"},
+                    "spans": [{
+                        "traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331",
+                        "parentSpanId": "00f067aa0ba902b7", "traceState": "a=b", "flags": 257,
+                        "name": "step \"1\"", "kind": 3,
+                        "startTimeUnixNano": "1700000000000000005",
+                        "endTimeUnixNano": "1700000001999999999",
+                        "attributes": [{"key": "k", "value": {"stringValue": "v"}}],
+                        "droppedAttributesCount": 1, "droppedEventsCount": 2, "droppedLinksCount": 3,
+                        "events": [{
+                            "name": "e", "timeUnixNano": "1000000000", "droppedAttributesCount": 4,
+                            "attributes": [{"key": "n", "value": {"intValue": 1}}],
+                        }],
+                        "links": [{"traceId": "t", "spanId": "s", "attributes": []}],
+                        "status": {"code": 2, "message": "bad"},
+                    }],
+                }],
+            }]})
+        );
+    }
+
+    #[test]
+    fn values_keep_their_types() {
+        assert_eq!(value(json!(true)), json!({"boolValue": true}));
+        assert_eq!(value(json!(-12)), json!({"intValue": -12}));
+        assert_eq!(value(json!(0.5)), json!({"doubleValue": 0.5}));
+        assert_eq!(value(json!(1e300)), json!({"doubleValue": 1e300}));
+        assert_eq!(
+            value(json!(1_000_000_000_000_000_000_000_f64)),
+            json!({"doubleValue": 1e21}),
+            "beyond 64 bits"
+        );
+        assert_eq!(
+            value(json!(["a", null, [1], {"b": false, "c": null}])),
+            json!({"arrayValue": {"values": [
+                {"stringValue": "a"}, {}, {"arrayValue": {"values": [{"intValue": 1}]}},
+                {"kvlistValue": {"values": [{"key": "b", "value": {"boolValue": false}}]}},
+            ]}})
+        );
+    }
+
+    #[test]
+    fn spans_are_put_together_by_where_they_come_from() {
+        let span = |resource, scope, name: &str| json!({"resource": resource, "scope": scope, "name": name});
+        let export = json!({
+            "resources": [{"r": 0}, {"r": 1}, {"r": 0}], "scopes": [{"name": "a"}, {"name": "b"}],
+            "spans": [span(0, 0, "1"), span(1, 0, "2"), span(0, 1, "3"), span(2, 0, "4"), span(9, 0, "lost")],
+        });
+        let spans = read(&export.to_string()).unwrap();
+        let names = |json: &Value| -> Vec<Vec<Vec<String>>> {
+            let list = |json: &Value| json.as_array().unwrap().clone();
+            list(&json["resourceSpans"])
+                .iter()
+                .map(|of_resource| {
+                    list(&of_resource["scopeSpans"])
+                        .iter()
+                        .map(|it| {
+                            list(&it["spans"])
+                                .iter()
+                                .map(|it| it["name"].as_str().unwrap().into())
+                                .collect()
+                        })
+                        .collect()
+                })
+                .collect()
+        };
+        let body: Value = from_str(&request(spans.iter())).unwrap();
+        assert_eq!(names(&body), [vec![vec!["1", "4"], vec!["3"]], vec![vec!["2"]]]);
+        assert_eq!(request([].iter()), r#"{"resourceSpans":[]}"#);
+    }
+
+    #[test]
+    fn what_is_no_export_does_no_harm() {
+        for text in ["", "[]", "3", "{"] {
+            assert!(read(text).is_none(), "{text}");
+        }
+        assert!(read("{}").unwrap().is_empty());
+        assert!(read(r#"{"spans":[3,{}],"resources":[3],"scopes":[null]}"#).unwrap().is_empty());
+        let odd = r#"{"resources":[3],"scopes":[null],"spans":[{"resource":0,"scope":0,"startTime":"x","events":[1]}]}"#;
+        let body: Value = from_str(&request(read(odd).unwrap().iter())).unwrap();
+        let span = &body["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
+        assert_eq!(span["startTimeUnixNano"], "0");
+        let deep = ["[".repeat(5_000), "]".repeat(5_000)].concat();
+        let deep = [r#"{"resources":[{"a":"#, &deep, "}]}"].concat();
+        assert!(read(&deep).is_some());
+    }
+}

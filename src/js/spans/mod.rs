@@ -1,0 +1,78 @@
+//! What JavaScript calls in the module of `honeyhive-edge/otel`.
+
+use wasm_bindgen::prelude::*;
+
+use crate::core::json::quoted;
+use crate::core::redact::Redaction;
+use crate::core::spans::attributes::flatten;
+use crate::core::spans::exporter::Exporter;
+
+use super::clock::now;
+use super::host::Host;
+use super::numerals::NUMERALS;
+
+mod driver;
+mod state;
+
+/// An enrichment as the attributes of a span: see [`flatten`].
+///
+/// `fields` is the JSON of the enrichment. Unless `redact` is false, secrets in it are masked: the
+/// values of `redact_keys` (the default list if there are none), and, with `redact_patterns`, what
+/// looks like a secret inside strings. Returns the JSON of `{ attributes, warnings }`.
+#[wasm_bindgen(js_name = spanAttributes)]
+pub fn span_attributes(
+    fields: String,
+    redact: bool,
+    redact_keys: Option<Vec<String>>,
+    redact_patterns: bool,
+    present: &str,
+    room: f64,
+) -> String {
+    let fields = match redact {
+        true => Redaction::new(redact_keys.as_deref(), redact_patterns).apply(fields),
+        false => fields,
+    };
+    let flat = flatten(&fields, present, room as usize);
+    let mut json = ["{\"attributes\":", &flat.json, ",\"warnings\":["].concat();
+    for (place, warning) in flat.warnings.iter().enumerate() {
+        json.push_str(if place > 0 { "," } else { "" });
+        json.push_str(&quoted(warning));
+    }
+    json.push_str("]}");
+    json
+}
+
+/// Connects a fresh instance with its surroundings: what exporters ask of the runtime.
+#[wasm_bindgen(js_name = connectSpans)]
+pub fn connect(host: Host) {
+    state::set(host);
+}
+
+/// Makes an exporter of spans, and returns its number. `options` is the JSON of an object as
+/// [`Options`](crate::core::options::Options) describes it, `seed` any random whole number, from
+/// which the waits between retries are drawn.
+#[wasm_bindgen(js_name = openExporter)]
+pub fn open_exporter(options: &str, seed: f64) -> f64 {
+    state::add(Exporter::new(options, NUMERALS, seed as u64)) as f64
+}
+
+/// Exports ended spans: `json` is what [`read`](crate::core::spans::otlp::read) takes. Returns the
+/// number under which the end comes to `host.settle`, after the call has returned: 0, if there is no
+/// such exporter.
+#[wasm_bindgen(js_name = exportSpans)]
+pub fn export_spans(exporter: f64, json: &str, scope: f64) -> f64 {
+    let (exporter, scope) = (exporter as u64, scope as u64);
+    let Some((call, begins)) = state::with(exporter, |it| it.export(json, scope, now())) else {
+        return 0.0;
+    };
+    if begins {
+        driver::begin(exporter, scope);
+    }
+    call as f64
+}
+
+/// Nobody refers to the exporter any more: it is let go once all it was given has ended.
+#[wasm_bindgen(js_name = closeExporter)]
+pub fn close_exporter(exporter: f64) {
+    state::close(exporter as u64);
+}

@@ -1,0 +1,368 @@
+//! What the exporter of spans promises, without a runtime: its network is plain facts, its clock goes as
+//! far as it is told.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::collections::BTreeMap;
+
+use honeyhive_edge::core::json::Numerals;
+use honeyhive_edge::core::retry::RetryAfter;
+use honeyhive_edge::core::spans::exporter::{Exporter, Next};
+use honeyhive_edge::core::time::Now;
+use honeyhive_edge::core::wire::{Answer, Request};
+use serde_json::{Value, from_str, json};
+
+const SERVER: &str = "https://hive.example";
+
+/// An exporter with its shell: asks as the wasm side does, one request of a scope at a time.
+struct Bench {
+    exporter: Exporter,
+    now: Now,
+    answer: Box<dyn FnMut(&Request) -> Answer>,
+    requests: Vec<(u64, Request)>,
+    ended: BTreeMap<u64, Option<String>>,
+    lines: Vec<String>,
+}
+
+fn http(status: u16) -> Answer {
+    Answer::Http { status, retry_after: None, body: "{}".into() }
+}
+
+fn export(names: &[&str]) -> String {
+    let spans: Vec<Value> =
+        names.iter().map(|name| json!({"resource": 0, "scope": 0, "name": name})).collect();
+    json!({"resources": [{}], "scopes": [{}], "spans": spans}).to_string()
+}
+
+fn names(request: &Request) -> Vec<String> {
+    let body: Value = from_str(&request.body).unwrap();
+    let list = |value: &Value| value.as_array().unwrap().clone();
+    list(&body["resourceSpans"])
+        .iter()
+        .flat_map(|it| list(&it["scopeSpans"]))
+        .flat_map(|it| list(&it["spans"]))
+        .map(|it| it["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+impl Bench {
+    fn new(more: Value, answer: impl FnMut(&Request) -> Answer + 'static) -> Bench {
+        let mut options = json!({"apiKey": "sekret", "serverUrl": SERVER});
+        options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Bench {
+            exporter: Exporter::new(&options.to_string(), Numerals::STD, 7),
+            now: Now { mono_ms: 1_000, unix_ms: 1_700_000_000_000 },
+            answer: Box::new(answer),
+            requests: Vec::new(),
+            ended: BTreeMap::new(),
+            lines: Vec::new(),
+        }
+    }
+
+    fn export(&mut self, names: &[&str]) -> u64 {
+        self.exporter.export(&export(names), 0, self.now).0
+    }
+
+    fn wait(&mut self, ms: u64) {
+        self.now.mono_ms += ms;
+        self.now.unix_ms += ms;
+    }
+
+    /// Until `scope` rests: milliseconds that took.
+    fn run(&mut self, scope: u64) -> u64 {
+        let from = self.now.mono_ms;
+        loop {
+            match self.exporter.next(scope, self.now) {
+                Next::Rest => return self.now.mono_ms - from,
+                Next::Wait(ms) => self.wait(ms),
+                Next::Log(line) => self.lines.push(line.message),
+                Next::Ended { call, why } => {
+                    assert!(self.ended.insert(call, why).is_none(), "export {call} ended twice");
+                }
+                Next::Send { request, timeout_ms, .. } => {
+                    let answer = (self.answer)(&request);
+                    self.requests.push((self.now.mono_ms, request));
+                    self.wait(if matches!(answer, Answer::None { .. }) { timeout_ms } else { 20 });
+                    self.exporter.answered(scope, &answer, self.now);
+                }
+            }
+        }
+    }
+
+    fn why(&self, call: u64) -> &str {
+        self.ended[&call].as_deref().unwrap_or("stored")
+    }
+}
+
+#[test]
+fn what_comes_together_goes_together_to_the_backends_route_with_the_key() {
+    let mut bench = Bench::new(json!({}), |_| http(200));
+    let (a, b) = (bench.export(&["a", "b"]), bench.export(&["c"]));
+    let empty = bench.export(&[]);
+    bench.run(0);
+    let [(_, request)] = &bench.requests[..] else { panic!("{:?}", bench.requests) };
+    assert_eq!(names(request), ["a", "b", "c"]);
+    assert_eq!(
+        (request.method, &*request.url),
+        ("POST", "https://hive.example/opentelemetry/v1/traces")
+    );
+    let headers: Value = from_str(&request.headers).unwrap();
+    assert_eq!(headers["authorization"], "Bearer sekret");
+    assert_eq!(headers["content-type"], "application/json");
+    assert_eq!(bench.ended, BTreeMap::from([(a, None), (b, None), (empty, None)]));
+    assert!(bench.lines.is_empty(), "{:?}", bench.lines);
+}
+
+#[test]
+fn what_can_pass_is_tried_again_as_it_was_and_the_server_is_given_the_time_it_asks_for() {
+    let mut left = 2;
+    let mut bench = Bench::new(json!({}), move |_| {
+        left -= 1;
+        match left {
+            1 => Answer::Http {
+                status: 429,
+                retry_after: Some(RetryAfter::Seconds(7)),
+                body: "".into(),
+            },
+            _ => http(200),
+        }
+    });
+    let call = bench.export(&["a"]);
+    bench.run(0);
+    let [(first_at, first), (second_at, second)] = &bench.requests[..] else { panic!() };
+    assert!(second_at - first_at >= 7_000);
+    assert_eq!(first, second, "hh-client-timestamp included");
+    assert_eq!(bench.why(call), "stored");
+}
+
+#[test]
+fn what_keeps_failing_is_given_up_at_its_deadline_and_said_once_without_the_key() {
+    for answer in [http(503), Answer::None { why: "connect sekret failed".into() }] {
+        let mut bench = Bench::new(json!({"deadlineMs": 10_000}), move |_| answer.clone());
+        let calls = [bench.export(&["a"]), bench.export(&["b"])];
+        let took = bench.run(0);
+        assert!((9_900..=16_000).contains(&took), "{took}");
+        assert!(bench.requests.len() > 1);
+        for call in calls {
+            assert!(bench.why(call).starts_with("retries_exhausted: "), "{}", bench.why(call));
+        }
+        assert_eq!(bench.lines.len(), 1, "{:?}", bench.lines);
+        assert!(!format!("{:?}{:?}", bench.lines, bench.ended).contains("sekret"));
+    }
+}
+
+#[test]
+fn a_server_that_asks_for_more_time_than_there_is_costs_no_second_request() {
+    let mut bench = Bench::new(json!({}), |_| Answer::Http {
+        status: 503,
+        retry_after: Some(RetryAfter::Seconds(3_600)),
+        body: "".into(),
+    });
+    let first = bench.export(&["a"]);
+    assert_eq!(bench.run(0), 20, "it is given up at once");
+    assert!(bench.why(first).starts_with("retries_exhausted"));
+}
+
+#[test]
+fn bad_spans_cost_nobody_anything_but_themselves() {
+    let mut bench = Bench::new(json!({}), |request| {
+        let bad = names(request).iter().any(|name| name.starts_with("bad"));
+        http(if bad { 400 } else { 200 })
+    });
+    let good = bench.export(&["1", "2", "3"]);
+    let mixed = bench.export(&["4", "bad 5", "6"]);
+    let also_good = bench.export(&["7"]);
+    bench.run(0);
+    assert_eq!([bench.why(good), bench.why(also_good)], ["stored", "stored"]);
+    assert!(
+        bench
+            .why(mixed)
+            .starts_with("rejected: https://hive.example rejected the request with 400")
+    );
+    let stored: Vec<String> = bench
+        .requests
+        .iter()
+        .flat_map(|(_, request)| Some(names(request)).filter(|it| !it.contains(&"bad 5".into())))
+        .flatten()
+        .collect();
+    assert_eq!(stored, ["1", "2", "3", "4", "6", "7"]);
+}
+
+#[test]
+fn what_will_never_pass_is_not_tried_again_and_says_what_to_do() {
+    for (status, said) in [
+        (401, "refused the API key with 401"),
+        (403, "refused the API key with 403"),
+        (404, "rejected the request with 404"),
+        (405, "no route /opentelemetry/v1/traces"),
+        (302, "redirects elsewhere"),
+    ] {
+        let mut bench = Bench::new(json!({}), move |_| http(status));
+        let call = bench.export(&["a", "b"]);
+        bench.run(0);
+        assert_eq!(bench.requests.len(), 1, "{status}");
+        assert!(bench.why(call).contains(said), "{status}: {}", bench.why(call));
+        assert_eq!(bench.lines.len(), 1);
+    }
+}
+
+#[test]
+fn a_disabled_exporter_sends_nothing() {
+    for options in [json!({"disabled": true}), json!({"apiKey": "", "env": {}})] {
+        let mut bench = Bench::new(options, |_| http(200));
+        let call = bench.export(&["a"]);
+        bench.run(0);
+        assert!(bench.requests.is_empty());
+        assert!(bench.why(call).starts_with("disabled"));
+    }
+}
+
+#[test]
+fn what_is_held_is_bounded() {
+    let mut bench = Bench::new(json!({"maxQueueBytes": 2_000}), |_| http(200));
+    let long = "x".repeat(900);
+    let (fits, over) = (bench.export(&[&long]), bench.export(&[&long, &long]));
+    let huge = bench.export(&[&"y".repeat(5_000_000)]);
+    bench.run(0);
+    assert_eq!(bench.why(fits), "stored");
+    assert!(bench.why(over).starts_with("queue_full"));
+    assert!(bench.why(huge).starts_with("too_large"));
+    let again = bench.export(&[&long]);
+    bench.run(0);
+    assert_eq!(bench.why(again), "stored", "what ended takes no room");
+}
+
+#[test]
+fn a_long_line_goes_out_in_requests_of_a_bearable_size() {
+    let mut bench = Bench::new(json!({"maxQueueBytes": 9_000_000}), |_| http(200));
+    let long = "x".repeat(300_000);
+    let call = bench.export(&[&long[..]; 10]);
+    bench.run(0);
+    let counts: Vec<usize> =
+        bench.requests.iter().map(|(_, request)| names(request).len()).collect();
+    assert_eq!(counts, [3, 3, 3, 1]);
+    assert_eq!(bench.why(call), "stored");
+}
+
+#[test]
+fn requests_of_one_line_keep_their_distance() {
+    let mut bench = Bench::new(json!({}), |_| http(200));
+    bench.export(&["a"]);
+    bench.run(0);
+    bench.export(&["b"]);
+    bench.run(0);
+    // The line was forgotten in between: nothing in it, nothing to wait for.
+    assert!(bench.requests[1].0 - bench.requests[0].0 < 200);
+
+    let mut bench = Bench::new(json!({}), |_| http(200));
+    bench.export(&["a"]);
+    let Next::Send { .. } = bench.exporter.next(0, bench.now) else { panic!() };
+    bench.export(&["b"]);
+    bench.exporter.answered(0, &http(200), bench.now);
+    let Next::Ended { .. } = bench.exporter.next(0, bench.now) else { panic!() };
+    assert_eq!(bench.exporter.next(0, bench.now), Next::Wait(200));
+}
+
+#[test]
+fn partial_success_is_said() {
+    for rejected in ["2", "\"2\""] {
+        let body = format!(r#"{{"partialSuccess":{{"rejectedSpans":{rejected}}}}}"#);
+        let mut bench = Bench::new(json!({}), move |_| Answer::Http {
+            status: 200,
+            retry_after: None,
+            body: body.clone(),
+        });
+        bench.export(&["a", "b", "c"]);
+        bench.run(0);
+        assert_eq!(bench.lines, ["the backend left out 2 spans of a request"]);
+    }
+}
+
+#[test]
+fn a_scope_that_was_torn_down_leaves_nothing_behind_and_disturbs_nobody() {
+    let mut bench = Bench::new(json!({"maxQueueBytes": 1_500}), |_| http(200));
+    let long = "x".repeat(900);
+    let (gone, begins) = bench.exporter.export(&export(&[&long]), 5, bench.now);
+    assert!(begins);
+    assert!(matches!(bench.exporter.next(5, bench.now), Next::Send { .. }));
+    bench.wait(60_000);
+    let (early, _) = bench.exporter.export(&export(&[&long]), 6, bench.now);
+    bench.run(6);
+    // Told in the scope that lives.
+    assert!(bench.why(gone).starts_with("retries_exhausted"));
+    assert_eq!(bench.why(early), "stored", "the room was given back");
+    bench.exporter.answered(5, &http(200), bench.now);
+    assert_eq!(bench.exporter.next(5, bench.now), Next::Rest);
+}
+
+#[test]
+fn where_there_is_no_timer_what_waits_is_given_up() {
+    let mut bench = Bench::new(json!({}), |_| http(503));
+    let call = bench.export(&["a"]);
+    let Next::Send { .. } = bench.exporter.next(0, bench.now) else { panic!() };
+    bench.exporter.answered(0, &http(503), bench.now);
+    let Next::Wait(_) = bench.exporter.next(0, bench.now) else { panic!() };
+    bench.exporter.no_timer(0, bench.now);
+    assert_eq!(bench.run(0), 0);
+    assert!(bench.why(call).starts_with("retries_exhausted"));
+}
+
+/// Many lives with a broken network: each export ends once, what is told as stored is stored, and once
+/// all has ended nothing is held.
+#[test]
+fn whatever_the_network_does_each_export_ends_once_and_truly() {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    for seed in 0..500 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut network = fastrand::Rng::with_seed(seed ^ 0xabcd);
+        let stored: Rc<RefCell<Vec<String>>> = Rc::default();
+        let kept = stored.clone();
+        let mut bench = Bench::new(json!({"deadlineMs": 8_000}), move |request| {
+            let fate = network.u32(0..100);
+            let bad = names(request).iter().any(|name| name.starts_with("bad"));
+            if bad || fate < 40 {
+                return if bad { http(422) } else { http([500, 429, 408][fate as usize % 3]) };
+            }
+            kept.borrow_mut().extend(names(request));
+            // Stored, and the answer lost, now and then.
+            if fate < 50 { Answer::None { why: "reset".into() } } else { http(200) }
+        });
+        let mut calls = Vec::new();
+        for round in 0..12 {
+            for scope in 0..3 {
+                let names: Vec<String> = (0..random.usize(0..5))
+                    .map(|at| {
+                        let kind = if random.u32(0..10) == 0 { "bad" } else { "good" };
+                        format!("{kind} {round} {scope} {at}")
+                    })
+                    .collect();
+                let given: Vec<&str> = names.iter().map(String::as_str).collect();
+                let (call, _) = bench.exporter.export(&export(&given), scope, bench.now);
+                calls.push((call, names.clone()));
+            }
+            for scope in 0..3 {
+                bench.run(scope);
+            }
+        }
+        assert_eq!(bench.ended.len(), calls.len(), "seed {seed}");
+        let stored = stored.borrow();
+        for (call, names) in calls {
+            let all_good = names.iter().all(|name| name.starts_with("good"));
+            if bench.why(call) == "stored" {
+                assert!(names.iter().all(|name| stored.contains(name)), "seed {seed}, {call}");
+            } else {
+                assert!(
+                    !all_good || bench.why(call).starts_with("retries_exhausted"),
+                    "seed {seed}"
+                );
+            }
+            assert!(all_good || bench.why(call) != "stored", "seed {seed}, {call}");
+        }
+        assert!(!stored.iter().any(|name| name.starts_with("bad")));
+        let left = bench.exporter.next(0, bench.now);
+        assert_eq!(left, Next::Rest);
+        assert_eq!(bench.exporter.held_bytes(), 0, "seed {seed}");
+    }
+}
