@@ -13,12 +13,16 @@ pub mod relay;
 #[cfg(feature = "otel")]
 pub mod spans;
 
+#[cfg(any(feature = "tracer", feature = "otel"))]
 mod clock;
 #[cfg(feature = "tracer")]
 mod driver;
+#[cfg(any(feature = "tracer", feature = "otel"))]
 mod fetch;
+#[cfg(any(feature = "tracer", feature = "otel"))]
 mod host;
 mod numerals;
 #[cfg(feature = "tracer")]
 mod state;
+#[cfg(any(feature = "tracer", feature = "otel"))]
 mod timer;

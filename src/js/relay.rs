@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
 
-use crate::core::json::{Numerals, Object, elements, quoted};
+use crate::core::json::{Object, elements, quoted};
 use crate::core::log::Line;
 use crate::core::options::{Options, text_of};
 use crate::core::relay::consumer::{Consumer, Delivery, Fate};
@@ -26,22 +26,13 @@ use crate::core::retry::RetryAfter;
 use crate::core::slab::Slab;
 use crate::core::wire::{Answer, Request};
 
+use super::numerals::NUMERALS;
+
 /// Sets of options whose settings are kept: an application has one or two.
 const KNOWN_OPTIONS: usize = 8;
 
 /// What there was instead of an answer.
 const TIMED_OUT: f64 = -2.0;
-
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(js_name = Number)]
-    fn number(text: &str) -> f64;
-
-    #[wasm_bindgen(js_name = String)]
-    fn string(number: f64) -> String;
-}
-
-const NUMERALS: Numerals = Numerals { read: number, write: string };
 
 /// A request under way.
 #[derive(Debug)]
