@@ -28,6 +28,8 @@ export interface Core {
 export interface Host {
   /** `json` is a `Delivery` or a `FlushReport`. */
   settle(ids: Float64Array | number[], json: string): void;
+  /** The request that gave these was torn down: nobody in it can be told any more. They still end. */
+  gone(ids: Float64Array | number[]): void;
   dropped(tracer: number, json: string): void;
   log(level: "error" | "warn" | "info" | "debug", message: string): void;
   adopted(tracer: number, sessionId: string): void;

@@ -55,7 +55,11 @@ export class Engine {
    * @type {Map<number, Session>}
    */
   #busy = new Map();
-  /** Only where there is no FinalizationRegistry, and then bounded. @type {Map<number, Session>} */
+  /**
+   * Where idle sessions are registered: only where there is no FinalizationRegistry, and then bounded. The
+   * sessions themselves, and the callbacks they came with, are not held.
+   * @type {Map<number, NonNullable<Session["home"]>>}
+   */
   #idle = new Map();
   /** @type {Map<number, { fetch: Function, sessions: Set<Session> }>} */
   #transports = new Map();
@@ -258,7 +262,7 @@ export class Engine {
     const { session, resolve, report } = owed;
     let tracer = 0;
     if (session) {
-      if (session.closed && session.home?.core !== core) {
+      if (session.closed && !isAt(session, core)) {
         return report
           ? this.#lose(owed)
           : resolve(this.drop(session, "closed", "the tracer was closed"));
@@ -284,7 +288,7 @@ export class Engine {
    * @returns {number | undefined} the tracer
    */
   #register(core, session, scope) {
-    if (session.home?.core === core) return session.home.tracer;
+    if (session.home && isAt(session, core)) return session.home.tracer;
     const parent = session.parent && this.#register(core, session.parent, scope);
     const options = this.#options(session);
     if (!options.newSessionId) return undefined;
@@ -297,7 +301,7 @@ export class Engine {
     const info = JSON.parse(json);
     session.info = info;
     if (session.home) this.#forgotten?.unregister(session.home);
-    const home = { core, tracer: info.tracer, before: { ...session.counts } };
+    const home = { core, tracer: info.tracer, before: { ...session.counts }, released: false };
     session.home = home;
     this.#forgotten?.register(session, home, home);
     this.#hold(info.tracer, session);
@@ -365,14 +369,13 @@ export class Engine {
    * @param {Session} session
    */
   #bound(tracer, session) {
-    this.#idle.set(tracer, session);
+    if (session.home) this.#idle.set(tracer, session.home);
     if (this.#idle.size <= MAX_IDLE) return;
-    const [[oldest, dormant]] = /** @type {[[number, Session]]} */ (
-      [...this.#idle.entries()].slice(0, 1)
-    );
-    this.#idle.delete(oldest);
-    dormant.home?.core.release(oldest);
-    dormant.home = undefined;
+    const [oldest] = this.#idle.values();
+    if (!oldest) return;
+    this.#idle.delete(oldest.tracer);
+    oldest.core.release(oldest.tracer);
+    oldest.released = true;
   }
 
   /** @returns {Host} */
@@ -386,6 +389,9 @@ export class Engine {
         if (!current()) return;
         const outcome = JSON.parse(json);
         for (const id of ids) engine.#settle(id, outcome);
+      },
+      gone(ids) {
+        if (current()) for (const id of ids) engine.#forgetWho(id);
       },
       dropped(tracer, json) {
         if (current()) engine.#busy.get(tracer)?.tellDropped(() => JSON.parse(json));
@@ -433,6 +439,15 @@ export class Engine {
   }
 
   /**
+   * Whoever waits for it was torn down with its request: its promise is not to be touched any more.
+   * @param {number} id
+   */
+  #forgetWho(id) {
+    const owed = this.#owed.get(id);
+    if (owed) owed.resolve = () => {};
+  }
+
+  /**
    * Always a promise: a caller's fetch may throw, or return something else.
    * @param {number} transport
    * @param {string} url
@@ -450,4 +465,13 @@ export class Engine {
       return Promise.reject(error);
     }
   }
+}
+
+/**
+ * @param {Session} session
+ * @param {Core} core
+ * @returns {boolean} whether the session is registered there
+ */
+function isAt({ home }, core) {
+  return home?.core === core && !home.released;
 }

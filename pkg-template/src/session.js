@@ -12,8 +12,8 @@ export class Session {
   /** @type {import("./core.d.ts").TracerInfo | undefined} what the core said at the first registration */
   info;
   /**
-   * Where it is registered, and the outcomes that instance knows nothing of.
-   * @type {{ core: import("./core.d.ts").Core, tracer: number, before: Tally } | undefined}
+   * Where it is registered, the outcomes that instance knows nothing of, and whether it let go of it.
+   * @type {{ core: import("./core.d.ts").Core, tracer: number, before: Tally, released: boolean } | undefined}
    */
   home;
   /** @type {Tally} */

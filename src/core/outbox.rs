@@ -141,7 +141,9 @@ pub struct Outbox {
     pub holders: u32,
     /// The request on its way.
     pub flight: Option<u64>,
-    /// Whether the session stands in its server's line.
+    /// Whether it may send, as far as it is concerned.
+    pub is_ready: bool,
+    /// Whether it stands in its server's line.
     pub in_line: bool,
     /// The timer set for it, on the forward clock.
     pub timer: Option<u64>,
@@ -182,6 +184,7 @@ impl Outbox {
             adopted_id: None,
             holders: 0,
             flight: None,
+            is_ready: false,
             in_line: false,
             timer: None,
             busy_place: None,
@@ -324,9 +327,28 @@ impl Outbox {
         self.retry_at = 0;
     }
 
-    /// Whether something in it was given in `scope`, or outside of any.
+    /// Whether something that waits in it was given in `scope`.
     pub fn concerns(&self, scope: u64) -> bool {
-        self.waiting().any(|part| part.scope == scope || part.scope == 0)
+        self.waiting().any(|part| part.scope == scope)
+    }
+
+    /// The scopes in which what waits in it was given, one after the other.
+    pub fn scopes(&self) -> Vec<u64> {
+        let mut scopes: Vec<u64> = self.waiting().map(|part| part.scope).collect();
+        scopes.dedup();
+        scopes
+    }
+
+    /// What was given in `scope` counts as given outside of any. The numbers of that.
+    pub fn outlive(&mut self, scope: u64) -> Vec<u64> {
+        let batched = self.batches.iter_mut().flat_map(|batch| &mut batch.parts);
+        let of_it = batched.chain(&mut self.queue).filter(|part| part.scope == scope);
+        of_it
+            .map(|part| {
+                part.scope = 0;
+                part.id
+            })
+            .collect()
     }
 
     /// The earliest deadline of what waits. A start has one only where it is left alone.

@@ -128,6 +128,14 @@ pub enum Output {
         /// What became of them.
         outcome: Outcome,
     },
+    /// The runtime has torn a request down. Its loop is over, and who waits in it for these can
+    /// be told no more; their end is told in scope 0.
+    Gone {
+        /// The request's scope.
+        scope: u64,
+        /// The numbers that were given in it.
+        ids: Vec<u64>,
+    },
     /// Tell the tracer's `onDrop`.
     Dropped {
         /// The tracer.

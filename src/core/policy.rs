@@ -24,8 +24,21 @@ pub const MAX_TIMER_MS: u64 = 2_147_483_647;
 /// its request may have been torn down by the runtime together with the timer that watched it.
 pub const LEASE_GRACE_MS: u64 = 1_000;
 
-/// Requests in flight to one server: what a browser opens to one host, and a Worker at once.
+/// Requests in flight to one server: what a browser opens to one host, and what one request of a
+/// Worker may at once. So each request scope has its own six.
+/// <https://developers.cloudflare.com/workers/platform/limits/#simultaneous-open-connections>
 pub const MAX_IN_FLIGHT: usize = 6;
+
+/// Milliseconds at least between two looks of a request at what another one does on its behalf: no
+/// promise can tell across requests.
+pub const LOOK_ACROSS_MS: u64 = 20;
+
+/// Milliseconds at most between two such looks, however many requests there are.
+pub const LOOK_ACROSS_MAX_MS: u64 = 2_000;
+
+/// Milliseconds in which a request that has something to wait for comes to look at least once. One
+/// that does not, twice in a row, counts as torn down.
+pub const SCOPE_SILENCE_MS: u64 = 2 * LOOK_ACROSS_MAX_MS;
 
 /// Failures in a row after which a server counts as failing and is only probed. One alone is
 /// chance; where a third of all requests fail, two in a row still are in nine cases of ten.

@@ -1,66 +1,210 @@
 //! Request scopes: what was given in each and has not ended, and what is to be told in it.
 //!
-//! On Workers nothing of one request may be continued in another, so the outcome of an
-//! enrichment is told in the request that gave it, whichever request sent it. Scope 0 is
-//! outside of any request; everywhere but on Workers it is the only one.
+//! On Workers nothing of one request may be continued in another, so a request sends what it
+//! queued itself, and is told the outcome itself, whichever request sent it. Scope 0 is outside
+//! of any request: what is queued there goes out with whoever looks first. Everywhere but on
+//! Workers and Vercel it is the only one.
+//!
+//! A runtime may tear a request down at any time, and tells nobody. A scope in which something
+//! goes on comes to look every now and then; one that does not counts as gone, and what is left
+//! of it as given in scope 0.
 
 use std::collections::VecDeque;
 
 use super::outcome::Output;
+use super::policy::{LOOK_ACROSS_MAX_MS, LOOK_ACROSS_MS, MAX_IN_FLIGHT, SCOPE_SILENCE_MS};
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Scope {
-    number: u64,
     unsettled: u64,
     told: VecDeque<Output>,
+    /// Those that something of it was put into; of some it may have left again.
+    outboxes: Vec<u64>,
+    /// The servers that its requests are on their way to, once for each request.
+    flights: Vec<u64>,
+    /// When it is asked for next whether it came.
+    ask_at: u64,
+    came: bool,
+    /// It did not come once already. The first time the whole isolate may have been busy.
+    was_silent: bool,
 }
 
-/// The scopes in which anything goes on: one, or as many as a Worker serves requests at a time.
+/// What became of a scope.
+#[derive(Debug)]
+pub enum Found {
+    /// It ended, or is asked for at another time.
+    Nothing,
+    /// It came, or gets a second chance. It is asked for again then.
+    AskAgain(u64),
+    /// It is gone. What was to be told in it, and the outboxes that may hold something of it.
+    Gone {
+        /// Told in scope 0 now.
+        told: VecDeque<Output>,
+        /// To be searched for what it left.
+        outboxes: Vec<u64>,
+    },
+}
+
+/// The scopes in which anything goes on, by number: one, or as many as a Worker serves requests
+/// at a time. A sorted list, as numbers mostly go up.
 #[derive(Debug, Default)]
-pub struct Scopes(Vec<Scope>);
+pub struct Scopes(Vec<(u64, Scope)>);
 
 impl Scopes {
-    /// Something was given in `scope` that will end.
-    pub fn enter(&mut self, scope: u64) {
-        self.scope(scope).unsettled += 1;
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Something goes on in `scope`. Says when to ask whether it came, where nothing went on in it
+    /// before.
+    pub fn enter(&mut self, scope: u64, now_ms: u64) -> Option<u64> {
+        let place = self.place(scope).err()?;
+        let ask_at = now_ms.saturating_add(SCOPE_SILENCE_MS);
+        self.0.insert(place, (scope, Scope { ask_at, ..Scope::default() }));
+        (scope != 0).then_some(ask_at)
+    }
+
+    /// Something was given in `scope` that will end; `outbox` is where it was put, if anywhere.
+    pub fn give(&mut self, scope: u64, outbox: Option<u64>) {
+        let Some(scope) = self.find_mut(scope) else { return };
+        scope.unsettled += 1;
+        if let Some(outbox) = outbox.filter(|outbox| !scope.outboxes.contains(outbox)) {
+            scope.outboxes.push(outbox);
+        }
     }
 
     /// Something that was given in `scope` has ended.
     pub fn leave(&mut self, scope: u64) {
-        let scope = self.scope(scope);
-        scope.unsettled = scope.unsettled.saturating_sub(1);
-        self.let_go();
+        if let Some(scope) = self.find_mut(scope) {
+            scope.unsettled = scope.unsettled.saturating_sub(1);
+        }
     }
 
     /// `output` is to be told in `scope`.
     pub fn tell(&mut self, scope: u64, output: Output) {
-        self.scope(scope).told.push_back(output);
+        if let Some(scope) = self.find_mut(scope) {
+            scope.told.push_back(output);
+        }
     }
 
-    /// What is to be told in `scope` next, or outside of any.
-    pub fn next_told(&mut self, scope: u64) -> Option<Output> {
-        let concerned = |of: &&mut Scope| of.number == scope || of.number == 0;
-        let told = self.0.iter_mut().filter(concerned).find_map(|scope| scope.told.pop_front());
-        if told.is_some() {
-            self.let_go();
+    /// A request to `server` is on its way in `scope`.
+    pub fn sent(&mut self, scope: u64, server: u64) {
+        if let Some(scope) = self.find_mut(scope) {
+            scope.flights.push(server);
         }
-        told
+    }
+
+    /// A request to `server` is on its way in `scope` no more.
+    pub fn landed(&mut self, scope: u64, server: u64) {
+        let Some(scope) = self.find_mut(scope) else { return };
+        if let Some(place) = scope.flights.iter().position(|to| *to == server) {
+            scope.flights.swap_remove(place);
+        }
+    }
+
+    /// Whether `scope` may send one more request to `server`.
+    pub fn has_room(&self, scope: u64, server: u64) -> bool {
+        let in_flight = |scope: &Scope| scope.flights.iter().filter(|to| **to == server).count();
+        self.find(scope).is_none_or(|scope| in_flight(scope) < MAX_IN_FLIGHT)
+    }
+
+    /// Whether `scope` waits for an answer, which will wake it.
+    pub fn has_flights(&self, scope: u64) -> bool {
+        self.find(scope).is_some_and(|scope| !scope.flights.is_empty())
+    }
+
+    /// `scope` came to look.
+    pub fn came(&mut self, scope: u64) {
+        if let Some(scope) = self.find_mut(scope) {
+            scope.came = true;
+        }
+    }
+
+    /// What is to be told in `scope` next, or outside of any. With nothing more to tell, a scope
+    /// in which nothing goes on is let go.
+    pub fn next_told(&mut self, scope: u64) -> Option<Output> {
+        for number in [scope, 0] {
+            let Ok(place) = self.place(number) else { continue };
+            let of = &mut self.0[place].1;
+            if let Some(told) = of.told.pop_front() {
+                return Some(told);
+            }
+            if of.unsettled == 0 && of.flights.is_empty() {
+                self.0.remove(place);
+            }
+        }
+        None
     }
 
     /// Whether anything given in `scope` has not ended, or its end was not told yet.
     pub fn is_busy(&self, scope: u64) -> bool {
-        self.0.iter().any(|of| of.number == scope)
+        self.find(scope).is_some_and(|scope| {
+            scope.unsettled > 0 || !scope.told.is_empty() || !scope.flights.is_empty()
+        })
     }
 
-    fn scope(&mut self, number: u64) -> &mut Scope {
-        let place = self.0.iter().position(|scope| scope.number == number).unwrap_or_else(|| {
-            self.0.push(Scope { number, unsettled: 0, told: VecDeque::new() });
-            self.0.len() - 1
-        });
-        &mut self.0[place]
+    /// The outboxes that may hold something of `scope`.
+    pub fn outboxes(&self, scope: u64) -> &[u64] {
+        self.find(scope).map_or(&[], |scope| &scope.outboxes)
     }
 
-    fn let_go(&mut self) {
-        self.0.retain(|scope| scope.unsettled > 0 || !scope.told.is_empty());
+    /// The outbox at `place` of `scope` had its turn, and goes behind the others.
+    pub fn had_its_turn(&mut self, scope: u64, place: usize) {
+        if let Some(scope) = self.find_mut(scope) {
+            scope.outboxes[place..].rotate_left(1);
+        }
+    }
+
+    /// The outbox at `place` of `scope` holds nothing of it any more.
+    pub fn forget_outbox(&mut self, scope: u64, place: usize) {
+        if let Some(scope) = self.find_mut(scope) {
+            scope.outboxes.remove(place);
+        }
+    }
+
+    /// Milliseconds until a request looks again at what another one does on its behalf. The more
+    /// there are, the less often each looks.
+    pub fn look_across_ms(&self) -> u64 {
+        (self.0.len() as u64).clamp(LOOK_ACROSS_MS, LOOK_ACROSS_MAX_MS)
+    }
+
+    /// Asks for `scope`.
+    pub fn ask_for(&mut self, scope: u64, now_ms: u64) -> Found {
+        let Ok(place) = self.place(scope) else {
+            return Found::Nothing;
+        };
+        let of = &mut self.0[place].1;
+        if of.ask_at > now_ms {
+            return Found::Nothing;
+        }
+        if of.came || !of.was_silent {
+            of.was_silent = !std::mem::take(&mut of.came);
+            of.ask_at = now_ms.saturating_add(SCOPE_SILENCE_MS);
+            return Found::AskAgain(of.ask_at);
+        }
+        let Scope { unsettled, told, outboxes, .. } = self.0.remove(place).1;
+        self.enter(0, now_ms);
+        if let Some(scope) = self.find_mut(0) {
+            scope.unsettled += unsettled;
+        }
+        Found::Gone { told, outboxes }
+    }
+
+    fn place(&self, number: u64) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&number, |(number, _)| *number)
+    }
+
+    fn find(&self, number: u64) -> Option<&Scope> {
+        self.place(number).ok().map(|place| &self.0[place].1)
+    }
+
+    fn find_mut(&mut self, number: u64) -> Option<&mut Scope> {
+        self.place(number).ok().map(|place| &mut self.0[place].1)
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use super::policy::{FAILING_AFTER, MAX_IN_FLIGHT};
+use super::policy::FAILING_AFTER;
 use super::retry::backoff_ms;
 use super::time::Now;
 use super::wire::Routes;
@@ -21,7 +21,8 @@ pub struct Server {
     pub routes: Routes,
     /// Destinations that name it.
     pub destinations: u32,
-    /// Sessions that have something to send, in the order in which they may.
+    /// Sessions that have something to send which was given outside of any request, in the order
+    /// in which they may. A request knows its own.
     pub ready: VecDeque<u64>,
     in_flight: usize,
     /// Failures since the last success.
@@ -48,11 +49,7 @@ impl Server {
 
     /// Whether a request may be sent now.
     pub fn has_room(&self, now: Now) -> bool {
-        if self.is_failing() {
-            self.in_flight == 0 && self.probe_at <= now.mono_ms
-        } else {
-            self.in_flight < MAX_IN_FLIGHT
-        }
+        !self.is_failing() || (self.in_flight == 0 && self.probe_at <= now.mono_ms)
     }
 
     /// A request is on its way.
@@ -67,6 +64,11 @@ impl Server {
         self.in_flight -= 1;
         self.failures = 0;
         was_failing
+    }
+
+    /// A request was torn down by its sender's runtime: that says nothing of the server.
+    pub fn lost(&mut self) {
+        self.in_flight -= 1;
     }
 
     /// A request failed in a way that may pass; the server asks to be left alone for `after_ms`.
@@ -90,14 +92,15 @@ mod tests {
     fn a_failing_server_gets_one_probe_at_a_time_and_heals_at_once() {
         let mut random = fastrand::Rng::with_seed(1);
         let mut server = Server::new("https://x".into(), 0);
-        for _ in 0..MAX_IN_FLIGHT {
+        for _ in 0..100 {
             assert!(server.has_room(at(0)));
             server.sent();
         }
-        assert!(!server.has_room(at(0)), "six are in flight");
-        for _ in 0..MAX_IN_FLIGHT {
+        for _ in 0..99 {
             server.failed(at(10), Some(1_000), &mut random);
         }
+        assert!(!server.has_room(at(5_000)), "one is still on its way");
+        server.lost();
         assert!(server.is_failing());
         assert!(!server.has_room(at(1_009)), "it asked for a second");
         assert!(server.has_room(at(1_010)));

@@ -14,6 +14,8 @@ pub enum Timer {
     Probe(u64),
     /// A flush or close gives up waiting.
     Wait(u64),
+    /// A request scope is asked for.
+    Scope(u64),
 }
 
 /// All that is to happen. A timer is never taken back: who set it asks, when it fires, whether

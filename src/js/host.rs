@@ -9,6 +9,8 @@ const HOST: &str = r#"
 export interface Host {
   /** `ids` have ended: `json` is a `Delivery`, or a `FlushReport` for a flush or close. */
   settle(ids: Float64Array, json: string): void;
+  /** The request that gave `ids` was torn down: nobody in it can be told any more. They still end. */
+  gone(ids: Float64Array): void;
   /** An enrichment of `tracer` was given up; `json` is the `Dropped` object. */
   dropped(tracer: number, json: string): void;
   /** A line for the log. */
@@ -33,6 +35,9 @@ extern "C" {
 
     #[wasm_bindgen(method, catch)]
     pub fn settle(this: &Host, ids: Vec<f64>, json: &str) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn gone(this: &Host, ids: Vec<f64>) -> Result<(), JsValue>;
 
     #[wasm_bindgen(method, catch)]
     pub fn dropped(this: &Host, tracer: f64, json: &str) -> Result<(), JsValue>;

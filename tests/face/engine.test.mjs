@@ -262,3 +262,20 @@ test("a session that the backend renamed is known by its new name, also after a 
     assert.equal(it.core.options.get(1)?.sessionId, "theirs");
   });
 });
+
+test("nobody is told in a request that was torn down, and what it gave is counted all the same", async () => {
+  const it = face({ behaviour: () => ({ hold: true }) });
+  const tracer = await it.initTracer();
+  let told = false;
+  void tracer.enrichSession({}).then(() => (told = true));
+  const other = tracer.enrichSession({});
+  const [gone, alive] = it.core.of("enrichSession").map(({ id }) => id);
+  assert.ok(gone && alive);
+  it.core.host.gone([gone]);
+  it.core.settle(gone);
+  it.core.settle(alive);
+  assert.equal((await other).status, "delivered");
+  assert.equal(told, false);
+  await logged(() => it.core.trap(new Error("unreachable")));
+  assert.equal((await it.flush()).delivered, 2);
+});

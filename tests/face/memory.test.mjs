@@ -104,7 +104,9 @@ test("where nothing tells what is collected, idle tracers are bounded and come b
     it = face({ newContext: () => context });
     const first = await it.initTracer({ sessionId: "first", sessionName: "s" });
     await first.enrichSession({});
-    for (let i = 0; i < 300; i++) {
+    const closed = await it.initTracer();
+    await closed.close();
+    for (let i = 0; i < 299; i++) {
       const tracer = await it.initTracer();
       await tracer.enrichSession({});
     }
@@ -114,6 +116,8 @@ test("where nothing tells what is collected, idle tracers are bounded and come b
     const again = it.core.options.get(302);
     assert.deepEqual([again?.sessionId, again?.sessionName], ["first", "s"]);
     assert.equal((await first.flush()).pending, 0);
+    const late = await closed.enrichSession({});
+    assert.equal(late.status === "dropped" && late.reason, "closed");
   } finally {
     globalThis.FinalizationRegistry = original;
   }

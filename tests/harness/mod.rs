@@ -73,11 +73,15 @@ impl Bench {
                     }
                     Output::Dropped { json, .. } => self.drops.push(json),
                     Output::Log(line) => self.lines.push(line.message),
-                    Output::Adopted { .. } | Output::Idle { .. } => {}
+                    Output::Adopted { .. } | Output::Idle { .. } | Output::Gone { .. } => {}
                 }
             }
-            let next =
-                self.on_the_way.iter().map(|(at, ..)| *at).chain(self.registry.wake_at()).min();
+            let next = self
+                .on_the_way
+                .iter()
+                .map(|(at, ..)| *at)
+                .chain(self.registry.wake_at(0, self.now))
+                .min();
             let Some(next) = next.filter(|next| *next <= end) else { break };
             self.wait(next.saturating_sub(self.now.mono_ms));
             while let Some(place) =

@@ -39,6 +39,7 @@ struct Tracer {
 
 struct OnTheWay {
     flight: u64,
+    scope: u64,
     session: (String, String),
     answer_at: u64,
     answer: Answer,
@@ -54,7 +55,13 @@ pub struct World {
     pub said: BTreeMap<u64, Said>,
     flushes: BTreeSet<u64>,
     on_the_way: Vec<OnTheWay>,
-    scopes: u64,
+    /// The request scopes that live; 0 alone where there are none.
+    scopes: Vec<u64>,
+    last_scope: u64,
+    /// Whether scopes are torn down now and then, and others come.
+    scopes_die: bool,
+    /// When the loop of a scope runs next.
+    wakes: BTreeMap<u64, u64>,
     /// Of a hundred requests, so many go wrong.
     fault_rate: u32,
     is_healed: bool,
@@ -70,6 +77,7 @@ impl World {
     pub fn new(seed: u64, bug: Option<Bug>) -> World {
         let mut random = fastrand::Rng::with_seed(seed);
         let backend = Backend { is_legacy: random.u8(..5) == 0, ..Backend::default() };
+        let scopes = if random.bool() { vec![0] } else { vec![1, 2, 3, 4] };
         World {
             registry: Registry::new(random.u64(..), Numerals::STD),
             backend,
@@ -78,7 +86,10 @@ impl World {
             said: BTreeMap::new(),
             flushes: BTreeSet::new(),
             on_the_way: Vec::new(),
-            scopes: if random.bool() { 1 } else { 4 },
+            last_scope: scopes.len() as u64,
+            scopes_die: scopes.len() > 1 && random.bool(),
+            scopes,
+            wakes: BTreeMap::new(),
             fault_rate: [0, 10, 30, 60, 90][random.usize(..5)],
             is_healed: false,
             bug,
@@ -98,15 +109,20 @@ impl World {
         self.is_healed = true;
         self.fault_rate = 0;
         let mut patience = 0;
-        while self.is_busy() {
+        while self.registry.scopes() > 0 || !self.on_the_way.is_empty() {
             self.pump()?;
             let next = self.on_the_way.iter().map(|sent| sent.answer_at).min();
-            let next = next.into_iter().chain(self.registry.wake_at()).min();
-            let Some(next) = next else {
-                if self.is_busy() {
-                    return Err("it is busy, but waits for nothing".into());
+            let next = next.into_iter().chain(self.wakes.values().copied()).min();
+            let next = match next {
+                Some(next) => next,
+                None if self.registry.scopes() == 0 => break,
+                // What torn down scopes left waits for the next request that comes.
+                None if self.scopes_die => {
+                    self.replace_scope(0);
+                    self.wakes.insert(self.last_scope, 0);
+                    self.now.mono_ms + 1_000
                 }
-                break;
+                None => return Err("it is busy, but waits for nothing".into()),
             };
             self.now.mono_ms = self.now.mono_ms.max(next);
             patience += 1;
@@ -117,11 +133,11 @@ impl World {
         self.check()
     }
 
-    fn is_busy(&self) -> bool {
-        (0..=self.scopes).any(|scope| self.registry.is_busy(scope)) || !self.on_the_way.is_empty()
-    }
-
     fn step(&mut self) -> Result<(), String> {
+        if self.scopes_die && self.random.u8(..20) == 0 {
+            let place = self.random.usize(..self.scopes.len());
+            self.replace_scope(place);
+        }
         match self.random.u8(..100) {
             0..4 => self.open(),
             4..60 => self.enrich(),
@@ -155,8 +171,19 @@ impl World {
         self.now.unix_ms += ms;
     }
 
+    /// Where a call comes from; the loop of that scope is to run.
     fn scope(&mut self) -> u64 {
-        if self.scopes == 1 { 0 } else { self.random.u64(1..=self.scopes) }
+        let scope = self.scopes[self.random.usize(..self.scopes.len())];
+        self.wakes.insert(scope, 0);
+        scope
+    }
+
+    /// One request is torn down, together with all it waits for, and another one comes.
+    fn replace_scope(&mut self, place: usize) {
+        self.last_scope += 1;
+        let dead = std::mem::replace(&mut self.scopes[place], self.last_scope);
+        self.wakes.remove(&dead);
+        self.on_the_way.retain(|sent| sent.scope != dead);
     }
 
     fn some_tracer(&mut self) -> Option<usize> {
@@ -281,32 +308,42 @@ impl World {
         }
     }
 
-    /// Lets the core do what it wants, and the network what it does.
+    /// Lets the core do what it wants in the scopes that have a reason to look, and the network
+    /// what it does.
     fn pump(&mut self) -> Result<(), String> {
         loop {
-            let mut acted = false;
             let has_arrived = |sent: &OnTheWay| sent.answer_at <= self.now.mono_ms;
             while let Some(place) = self.on_the_way.iter().position(has_arrived) {
                 let sent = self.on_the_way.remove(place);
                 self.registry.answered(sent.flight, &sent.answer, self.now);
-                acted = true;
+                self.wakes.insert(sent.scope, 0);
             }
-            for scope in 0..=self.scopes {
-                while let Some(output) = self.registry.poll(scope, self.now) {
-                    self.carry_out(output)?;
-                    acted = true;
-                }
-            }
-            if !acted {
+            let is_due = |(_, at): &(&u64, &u64)| **at <= self.now.mono_ms;
+            let Some(scope) = self.wakes.iter().find(is_due).map(|(scope, _)| *scope) else {
                 return Ok(());
+            };
+            while let Some(output) = self.registry.poll(scope, self.now) {
+                self.carry_out(output, scope)?;
+            }
+            self.wakes.remove(&scope);
+            if self.registry.is_busy(scope)
+                && let Some(at) = self.registry.wake_at(scope, self.now)
+            {
+                if at <= self.now.mono_ms {
+                    return Err(format!("{scope} looks again and again"));
+                }
+                self.wakes.insert(scope, at);
             }
         }
     }
 
-    fn carry_out(&mut self, output: Output) -> Result<(), String> {
+    fn carry_out(&mut self, output: Output, scope: u64) -> Result<(), String> {
         match output {
             Output::Send { flight, timeout_ms, request, .. } => {
-                self.send(flight, timeout_ms, request)
+                self.send((flight, scope), timeout_ms, request)
+            }
+            Output::Gone { scope, .. } if self.scopes.contains(&scope) => {
+                Err(format!("{scope} is alive, and counts as gone"))
             }
             Output::Settled { ids, outcome } => {
                 ids.into_iter().try_for_each(|id| self.settle(id, &outcome))
@@ -314,7 +351,9 @@ impl World {
             Output::Dropped { json, .. } => {
                 serde_json::from_str::<Value>(&json).map(|_| ()).map_err(|error| error.to_string())
             }
-            Output::Adopted { .. } | Output::Idle { .. } | Output::Log(_) => Ok(()),
+            Output::Adopted { .. } | Output::Idle { .. } | Output::Gone { .. } | Output::Log(_) => {
+                Ok(())
+            }
         }
     }
 
@@ -345,7 +384,12 @@ impl World {
         Ok(())
     }
 
-    fn send(&mut self, flight: u64, timeout_ms: u64, request: Request) -> Result<(), String> {
+    fn send(
+        &mut self,
+        flight: (u64, u64),
+        timeout_ms: u64,
+        request: Request,
+    ) -> Result<(), String> {
         self.requests += 1;
         if self.requests > MOST_REQUESTS {
             return Err("it sends without end".into());
@@ -421,9 +465,15 @@ impl World {
         Ok(())
     }
 
-    fn answer_later(&mut self, flight: u64, session: (String, String), delay: u64, answer: Answer) {
+    fn answer_later(
+        &mut self,
+        (flight, scope): (u64, u64),
+        session: (String, String),
+        delay: u64,
+        answer: Answer,
+    ) {
         let answer_at = self.now.mono_ms + delay;
-        self.on_the_way.push(OnTheWay { flight, session, answer_at, answer });
+        self.on_the_way.push(OnTheWay { flight, scope, session, answer_at, answer });
     }
 
     fn merge_outputs(&mut self, session: &(String, String), body: String) -> String {

@@ -265,22 +265,23 @@ impl Registry {
             }
             outbox.accept(part);
         });
-        self.given(call);
+        self.given(call, Some(outbox));
         Ok(())
     }
 
-    /// Something was given that will end.
-    fn given(&mut self, call: Call) {
+    /// Something was given that will end, and put into `outbox`.
+    fn given(&mut self, call: Call, outbox: Option<u64>) {
         if let Some(tracer) = self.tracers.get_mut(call.tracer) {
             tracer.counts.pending += 1;
         }
         self.counts.pending += 1;
-        self.scopes.enter(call.scope);
+        self.enter(call.scope, call.now);
+        self.scopes.give(call.scope, outbox);
     }
 
     /// Tells of an enrichment that was not accepted.
     fn refuse(&mut self, call: Call, refused: Refused) {
-        self.given(call);
+        self.given(call, None);
         let session_id = refused.session_id.as_ref().map(|id| id.as_str().into());
         let part = self.part(call, Kind::Enrichment, refused.enrichment);
         self.give_up(vec![part], session_id, refused.reason, &refused.message, call.now);

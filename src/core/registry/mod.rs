@@ -9,6 +9,7 @@ mod outboxes;
 mod sending;
 mod settling;
 mod tracers;
+mod waking;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -113,6 +114,11 @@ impl Registry {
     /// How many sessions' outboxes are held.
     pub fn outboxes(&self) -> usize {
         self.outboxes.len()
+    }
+
+    /// How many request scopes are held.
+    pub fn scopes(&self) -> usize {
+        self.scopes.len()
     }
 
     /// Bytes of unsent enrichments held.

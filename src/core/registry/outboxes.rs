@@ -84,6 +84,7 @@ impl Registry {
             return;
         };
         outbox.timer = None;
+        outbox.is_ready = false;
         if outbox.flight.is_some() {
             return;
         }
@@ -115,7 +116,8 @@ impl Registry {
         let timer = if due > now.mono_ms {
             Some(due)
         } else {
-            if !outbox.in_line {
+            outbox.is_ready = true;
+            if !outbox.in_line && outbox.concerns(0) {
                 outbox.in_line = true;
                 server.ready.push_back(id);
             }

@@ -17,6 +17,8 @@ use crate::core::wire::{self, Answer, Refusal, Routes, Verdict};
 /// A request on its way.
 #[derive(Debug)]
 pub(super) struct Flight {
+    /// The request scope that sent it.
+    pub(super) scope: u64,
     outbox: u64,
     server: u64,
     is_start: bool,
@@ -27,6 +29,7 @@ pub(super) struct Flight {
 impl Registry {
     /// What is to be done next, in `scope`; nothing where all is done for now.
     pub fn poll(&mut self, scope: u64, now: Now) -> Option<Output> {
+        self.scopes.came(scope);
         for outbox in std::mem::take(&mut self.fresh) {
             self.change(outbox, now, |outbox| outbox.let_start_wait(now));
         }
@@ -37,38 +40,27 @@ impl Registry {
         self.scopes.next_told(scope).or_else(|| self.send(scope, now))
     }
 
-    /// When to poll again at the latest, on the forward clock; nothing where only an answer or a
-    /// new enrichment can change anything.
-    pub fn wake_at(&self) -> Option<u64> {
-        self.timers.next_at()
-    }
-
-    /// Whether anything given in `scope` has not ended, or its end was not told yet.
-    pub fn is_busy(&self, scope: u64) -> bool {
-        self.scopes.is_busy(scope)
-    }
-
     fn fire_timers(&mut self, now: Now) {
         while let Some((at, timer)) = self.timers.take_due(now.mono_ms) {
             match timer {
                 Timer::Outbox(id) => self.outbox_is_due(id, at, now),
-                Timer::Lease(flight) => {
-                    self.answered(flight, &Answer::None { why: "no answer in time".into() }, now);
-                }
+                Timer::Lease(flight) => self.lost(flight, now),
                 Timer::Probe(_) => {}
                 Timer::Wait(id) => self.end_waits(|wait| wait.id == id, now),
+                Timer::Scope(scope) => self.ask_for_scope(scope, now),
             }
         }
     }
 
     fn outbox_is_due(&mut self, id: u64, at: u64, now: Now) {
-        let Some(outbox) = self.outboxes.get_mut(id).filter(|outbox| outbox.timer == Some(at))
-        else {
+        let Some(outbox) = self.outboxes.get(id).filter(|outbox| outbox.timer == Some(at)) else {
             return;
         };
+        let scopes = outbox.scopes();
         // Where there is room it goes now: a program that was busy past the deadline has its try.
-        let has_room = self.servers.get(outbox.server).is_some_and(|server| server.has_room(now));
-        if outbox.in_line && !has_room {
+        let has_room = self.servers.get(outbox.server).is_some_and(|server| server.has_room(now))
+            && scopes.iter().any(|scope| self.scopes.has_room(*scope, outbox.server));
+        if outbox.is_ready && !has_room {
             let session_id = outbox.id().clone();
             let expired = self.change(id, now, |outbox| outbox.expire(now));
             self.exhausted(expired, &session_id, "the server is failing or busy", now);
@@ -78,37 +70,14 @@ impl Registry {
     }
 
     fn send(&mut self, scope: u64, now: Now) -> Option<Output> {
-        let mut found = None;
-        for (server_id, server) in self.servers.iter_mut() {
-            if !server.has_room(now) {
-                continue;
-            }
-            let outboxes = &mut self.outboxes;
-            let mut place = 0;
-            while found.is_none()
-                && let Some(&id) = server.ready.get(place)
-            {
-                match outboxes.get_mut(id) {
-                    Some(outbox) if outbox.concerns(scope) => found = Some((server_id, id)),
-                    Some(outbox) if outbox.has_work() => {
-                        place += 1;
-                        continue;
-                    }
-                    // What waited in it was given up meanwhile.
-                    Some(outbox) => outbox.in_line = false,
-                    None => {}
-                }
-                server.ready.remove(place);
-            }
-            if found.is_some() {
-                break;
-            }
-        }
-        let (server_id, id) = found?;
-        let server = self.servers.get_mut(server_id)?;
+        let id = self.next_of(scope, now).or_else(|| self.next_in_line(scope, now))?;
+        self.enter(scope, now);
         let outbox = self.outboxes.get_mut(id)?;
+        let server_id = outbox.server;
+        let server = self.servers.get_mut(server_id)?;
         server.sent();
-        outbox.in_line = false;
+        self.scopes.sent(scope, server_id);
+        outbox.is_ready = false;
         outbox.timer = None;
         let before = outbox.held();
         let (request, is_start) = outbox.next_request(server.routes, &mut self.last_stamp_ns, now);
@@ -117,18 +86,80 @@ impl Registry {
         let transport = outbox.destination.transport;
         let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);
         let routes = server.routes;
-        let flight = Flight { outbox: id, server: server_id, is_start, routes };
+        let flight = Flight { scope, outbox: id, server: server_id, is_start, routes };
         let flight = self.flights.insert(flight);
         outbox.flight = Some(flight);
         self.timers.set(lease_until, Timer::Lease(flight));
         Some(Output::Send { flight, transport, timeout_ms, request })
     }
 
-    /// What came of a request. An answer to one that counts as lost already changes nothing.
-    pub fn answered(&mut self, flight: u64, answer: &Answer, now: Now) {
-        let Some(flight) = self.flights.remove(flight) else {
+    /// The next outbox that may send what was given in the request `scope`.
+    fn next_of(&mut self, scope: u64, now: Now) -> Option<u64> {
+        let mut place = 0;
+        while scope != 0
+            && let Some(&id) = self.scopes.outboxes(scope).get(place)
+        {
+            match self.outboxes.get(id).filter(|outbox| outbox.concerns(scope)) {
+                None => self.scopes.forget_outbox(scope, place),
+                Some(outbox) if outbox.is_ready && self.may_send(scope, outbox.server, now) => {
+                    self.scopes.had_its_turn(scope, place);
+                    return Some(id);
+                }
+                Some(_) => place += 1,
+            }
+        }
+        None
+    }
+
+    /// The next outbox in line that may send what was given outside of any request.
+    fn next_in_line(&mut self, scope: u64, now: Now) -> Option<u64> {
+        let servers: Vec<u64> = self.servers.iter().map(|(id, _)| id).collect();
+        for server in servers {
+            if !self.may_send(scope, server, now) {
+                continue;
+            }
+            while let Some(id) = self.servers.get_mut(server)?.ready.pop_front() {
+                // What waited in it may have been sent by a request, or given up.
+                if let Some(outbox) = self.outboxes.get_mut(id) {
+                    outbox.in_line = false;
+                    if outbox.is_ready && outbox.concerns(0) {
+                        return Some(id);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn may_send(&self, scope: u64, server: u64, now: Now) -> bool {
+        self.scopes.has_room(scope, server)
+            && self.servers.get(server).is_some_and(|server| server.has_room(now))
+    }
+
+    /// A request that nobody told the end of: the runtime has torn down the one that sent it.
+    fn lost(&mut self, flight: u64, now: Now) {
+        let Some(flight) = self.landed(flight) else {
             return;
         };
+        if let Some(server) = self.servers.get_mut(flight.server) {
+            server.lost();
+        }
+        let why = "the request that sent it was torn down".into();
+        self.act_on(&flight, Verdict::Retry { after_ms: Some(0), why }, now);
+    }
+
+    fn landed(&mut self, flight: u64) -> Option<Flight> {
+        let flight = self.flights.remove(flight)?;
+        self.scopes.landed(flight.scope, flight.server);
+        Some(flight)
+    }
+
+    /// What came of a request. An answer to one that counts as lost already changes nothing.
+    pub fn answered(&mut self, flight: u64, answer: &Answer, now: Now) {
+        let Some(flight) = self.landed(flight) else {
+            return;
+        };
+        self.scopes.came(flight.scope);
         let outbox = self.outboxes.get(flight.outbox);
         let is_ticket = outbox.is_some_and(|outbox| outbox.destination.is_ticket);
         let deadline_ms = outbox.map_or(0, |outbox| outbox.settings.deadline_ms);
@@ -149,6 +180,10 @@ impl Registry {
                 }
             }
         }
+        self.act_on(&flight, verdict, now);
+    }
+
+    fn act_on(&mut self, flight: &Flight, verdict: Verdict, now: Now) {
         let Some(outbox) = self.outboxes.get_mut(flight.outbox) else {
             return;
         };
@@ -156,7 +191,7 @@ impl Registry {
         let id = outbox.id().clone();
         match verdict {
             Verdict::Stored { session_id, inputs } => {
-                self.learn_routes(&flight);
+                self.learn_routes(flight);
                 let id = session_id.filter(|_| flight.is_start).unwrap_or(id);
                 self.adopt(flight.outbox, &id);
                 let done = self.change(flight.outbox, now, |outbox| {
@@ -184,7 +219,7 @@ impl Registry {
                     self.change(flight.outbox, now, |outbox| outbox.failed(now, retry_at));
                 self.exhausted(expired, &id, &why, now);
             }
-            Verdict::Refused(refusal) => self.refused(&flight, &refusal, now),
+            Verdict::Refused(refusal) => self.refused(flight, &refusal, now),
         }
     }
 

@@ -15,7 +15,9 @@ use crate::core::tracer::{Counts, Tracer};
 #[derive(Debug)]
 pub(super) struct Wait {
     pub(super) id: u64,
-    scope: u64,
+    pub(super) scope: u64,
+    /// When it is over at the latest, on the forward clock.
+    pub(super) until: u64,
     tracer: Option<u64>,
     /// What was given before it and has not ended.
     left: u64,
@@ -138,8 +140,9 @@ impl Registry {
         };
         let until = now.mono_ms.saturating_add(timeout_ms);
         self.timers.set(until, Timer::Wait(id));
-        self.waits.push(Wait { id, scope, tracer, left, closes });
-        self.scopes.enter(scope);
+        self.waits.push(Wait { id, scope, until, tracer, left, closes });
+        self.enter(scope, now);
+        self.scopes.give(scope, None);
         for outbox in self.busy.clone() {
             self.change(outbox, now, Outbox::hurry);
         }

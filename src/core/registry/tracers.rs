@@ -126,7 +126,8 @@ impl Registry {
         if let Some(tracer) = self.tracers.get_mut(tracer) {
             tracer.starting += 1;
         }
-        self.scopes.enter(scope);
+        self.enter(scope, now);
+        self.scopes.give(scope, Some(outbox));
     }
 
     /// Nobody refers to the tracer any more. What it was given goes on its way.

@@ -1,0 +1,83 @@
+//! When each request scope is to look again, and what becomes of one that looks no more.
+
+use super::Registry;
+use crate::core::outcome::Output;
+use crate::core::policy::LOOK_ACROSS_MAX_MS;
+use crate::core::scopes::Found;
+use crate::core::server::Server;
+use crate::core::time::Now;
+use crate::core::timers::Timer;
+
+impl Registry {
+    /// When to poll again in `scope` at the latest, on the forward clock; nothing where only an
+    /// answer or a new enrichment can change anything.
+    pub fn wake_at(&self, scope: u64, now: Now) -> Option<u64> {
+        if scope == 0 {
+            return self.timers.next_at();
+        }
+        let soon = now.mono_ms.saturating_add(self.scopes.look_across_ms());
+        // At the latest then: a scope that does not come to look counts as gone.
+        let mut at = now.mono_ms.saturating_add(LOOK_ACROSS_MAX_MS);
+        for id in self.scopes.outboxes(scope) {
+            let Some(outbox) = self.outboxes.get(*id).filter(|outbox| outbox.concerns(scope))
+            else {
+                continue;
+            };
+            let flight = outbox.flight.and_then(|flight| self.flights.get(flight));
+            if flight.is_some_and(|flight| flight.scope != scope) {
+                at = at.min(soon);
+            }
+            if outbox.is_ready {
+                let server = self.servers.get(outbox.server);
+                at = at.min(server.and_then(Server::probe_at).unwrap_or(0).max(soon));
+            }
+            at = at.min(outbox.timer.unwrap_or(u64::MAX));
+        }
+        for wait in self.waits.iter().filter(|wait| wait.scope == scope) {
+            at = at.min(wait.until);
+            // What it waits for may be another scope's doing; an answer of its own wakes it.
+            if !self.scopes.has_flights(scope) {
+                at = at.min(soon);
+            }
+        }
+        Some(at)
+    }
+
+    /// Whether anything given in `scope` has not ended, or its end was not told yet, or a request
+    /// is on its way in it.
+    pub fn is_busy(&self, scope: u64) -> bool {
+        self.scopes.is_busy(scope)
+    }
+
+    /// Something goes on in `scope`.
+    pub(super) fn enter(&mut self, scope: u64, now: Now) {
+        if let Some(ask_at) = self.scopes.enter(scope, now.mono_ms) {
+            self.timers.set(ask_at, Timer::Scope(scope));
+        }
+    }
+
+    /// Asks whether `scope` still comes to look. What a request left behind that was torn down,
+    /// others carry on.
+    pub(super) fn ask_for_scope(&mut self, scope: u64, now: Now) {
+        let (told, outboxes) = match self.scopes.ask_for(scope, now.mono_ms) {
+            Found::Nothing => return,
+            Found::AskAgain(at) => return self.timers.set(at, Timer::Scope(scope)),
+            Found::Gone { told, outboxes } => (told, outboxes),
+        };
+        let mut ids = Vec::new();
+        for outbox in outboxes {
+            ids.append(&mut self.change(outbox, now, |outbox| outbox.outlive(scope)));
+        }
+        for wait in self.waits.iter_mut().filter(|wait| wait.scope == scope) {
+            wait.scope = 0;
+            ids.push(wait.id);
+        }
+        for output in &told {
+            if let Output::Settled { ids: settled, .. } = output {
+                ids.extend(settled);
+            }
+        }
+        self.outputs.push_back(Output::Gone { scope, ids });
+        self.outputs.extend(told);
+    }
+}
