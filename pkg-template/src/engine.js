@@ -45,8 +45,9 @@ export class Engine {
   #failed = false;
   /** What the log need not hear twice: the face has few things to say, and says them at every call. @type {Set<string>} */
   #said = new Set();
-  /** Calls made before the core was there, in order. @type {((core: Core) => void)[]} */
+  /** Calls on their way to the core, in order; those before `#head` are made. @type {((core: Core) => void)[]} */
   #queue = [];
+  #head = 0;
   /** @type {Map<number, Owed>} */
   #owed = new Map();
   /**
@@ -125,9 +126,12 @@ export class Engine {
    */
   deliver(session, scope, call) {
     return new Promise((resolve) => {
-      this.#whenRunning((core) =>
+      const wasEmpty = this.#isEmpty();
+      this.#queue.push((core) =>
         this.#send(core, { resolve, session, report: false }, scope, call),
       );
+      // Soon, not now: the caller has waited for the snapshot, the rest of the work is not on its time.
+      if (wasEmpty) queueMicrotask(() => this.#drain());
     });
   }
 
@@ -175,9 +179,28 @@ export class Engine {
 
   /** @param {(core: Core) => void} task */
   #whenRunning(task) {
-    if (this.#core && this.#queue.length === 0) return task(this.#core);
+    if (this.#core && this.#isEmpty()) return task(this.#core);
     this.#queue.push(task);
     if (this.#core === undefined && !this.#opening) this.#open();
+  }
+
+  #isEmpty() {
+    return this.#head === this.#queue.length;
+  }
+
+  /** Makes the calls that wait, or sees to it that there is a core that they can be made to. */
+  #drain() {
+    // A task may itself call in here, and may be the instance's end.
+    while (this.#core && !this.#isEmpty()) {
+      const task = /** @type {(core: Core) => void} */ (this.#queue[this.#head++]);
+      task(this.#core);
+    }
+    if (this.#isEmpty()) {
+      this.#queue = [];
+      this.#head = 0;
+    } else if (!this.#opening) {
+      this.#open();
+    }
   }
 
   #open() {
@@ -204,13 +227,7 @@ export class Engine {
     this.#opening = false;
     this.#host = this.#newHost();
     core.connect(this.#host, Math.floor(Math.random() * Number.MAX_SAFE_INTEGER));
-    // A task may itself call in here, and may be the instance's end.
-    while (this.#core === core && this.#queue.length > 0) {
-      const task = /** @type {(core: Core) => void} */ (this.#queue[0]);
-      task(core);
-      this.#queue.shift();
-    }
-    if (this.#core === undefined && this.#queue.length > 0 && !this.#opening) this.#open();
+    this.#drain();
   }
 
   /** @param {unknown} error */

@@ -32,18 +32,36 @@ test("calls made before the core is there keep their order and the values they h
   assert.equal(it.attempts, 1);
 });
 
-test("once the core is there a call reaches it at once", async () => {
-  const it = face();
-  const tracer = await it.initTracer();
-  void tracer.enrichSession({ metadata: { a: 1 } });
-  assert.equal(it.core.of("enrichSession").length, 1);
-});
+for (const loading of /** @type {const} */ (["sync", "async"])) {
+  test(`a call reaches the core soon, in order, and not on its caller's time (${loading})`, async () => {
+    const it = face({ loading });
+    const tracer = await it.initTracer();
+    void tracer.enrichSession({ metadata: { a: 1 } });
+    void tracer.addMetrics({ b: 1 });
+    void tracer.flush();
+    assert.deepEqual(it.core.calls, []);
+    await Promise.resolve();
+    assert.deepEqual(
+      it.core.calls.map(({ method }) => method),
+      ["enrichSession", "addMetrics", "flush"],
+    );
+  });
+}
 
-test("where loading is synchronous so is everything", () => {
+test("where loading is synchronous a session is open at once", () => {
   const it = face({ loading: "sync" });
   void it.initTracer();
-  void it.enrichSession({});
-  assert.equal(it.core.of("enrichSession").length, 1);
+  assert.equal(it.core.options.size, 1);
+});
+
+test("a call that has not reached the core yet is not lost with it", async () => {
+  const it = face();
+  await logged(async () => {
+    const tracer = await it.initTracer();
+    const unsent = tracer.enrichSession({});
+    it.core.trap(new Error("in a timer"));
+    assert.equal((await unsent).status, "delivered");
+  });
 });
 
 for (const loading of /** @type {const} */ (["sync", "async"])) {
@@ -128,6 +146,7 @@ test("a trap between calls is noticed as well", async () => {
   await logged(async () => {
     const tracer = await it.initTracer();
     const unsent = tracer.enrichSession({});
+    await Promise.resolve();
     it.core.trap(new Error("in a timer"));
     const outcome = await unsent;
     assert.equal(outcome.status === "dropped" && outcome.reason, "internal");
