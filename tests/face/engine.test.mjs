@@ -217,6 +217,7 @@ test("onDrop is called apart from the core, and what it throws is swallowed", as
     const rejects = await it.initTracer({ onDrop: () => Promise.reject(new Error("no")) });
     void fails.enrichSession({});
     void rejects.enrichSession({});
+    await Promise.resolve();
     it.core.host.dropped(1, '{"reason":"rejected","message":"m","enrichment":{}}');
     it.core.host.dropped(2, "no JSON at all");
     assert.equal(dropped.length, 0);
