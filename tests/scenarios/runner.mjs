@@ -119,6 +119,11 @@ function watchUncaught() {
   };
   const onRejection = (/** @type {any} */ event) => {
     event.preventDefault?.();
+    // workerd's own: a plain fetch, every promise of it caught, leaves one where its signal is
+    // aborted just as the answer comes.
+    const isWorkerd = globalThis.navigator?.userAgent === "Cloudflare-Workers";
+    if (isWorkerd && String(event.reason).startsWith("AbortError: The operation was aborted"))
+      return;
     note(event.reason);
   };
   if (byProcess) {
