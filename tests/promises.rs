@@ -336,6 +336,39 @@ fn a_failed_start_does_not_leave_its_session_unstarted() {
 }
 
 #[test]
+fn a_start_that_is_tried_again_never_overtakes_what_was_said_after_it() {
+    let mut requests = 0;
+    let mut bench = Bench::new(move |request| {
+        requests += 1;
+        // The start alone, after all of it was refused, is refused for another reason.
+        let poisoned = if request.body.contains("poison") { 422 } else { 200 };
+        status(if requests == 2 { 403 } else { poisoned }, "{}")
+    });
+    let tracer = bench.init(json!({"start": r#"{"config":{"k":"old"}}"#})).tracer;
+    let new = bench.enrich(tracer, None, json!({"config": {"k": "new"}}));
+    bench.enrich(tracer, None, json!({"metadata": {"a": "poison"}}));
+    bench.run(5_000);
+    bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    bench.run(5_000);
+    assert!(bench.is_delivered(new));
+    let said =
+        |value: &str| bench.requests.iter().rposition(|request| request.body.contains(value));
+    assert!(said("new") >= said("old"), "{:#?}", bench.requests);
+}
+
+#[test]
+fn a_start_that_is_refused_alone_again_and_again_is_given_up() {
+    let mut bench =
+        Bench::new(|request| status(if request.body.contains("poison") { 422 } else { 403 }, "{}"));
+    let tracer = bench.init(json!({"start": r#"{"config":{"k":1}}"#})).tracer;
+    let ids: Vec<u64> =
+        (0..4).map(|n| bench.enrich(tracer, None, json!({"metadata": {"poison": n}}))).collect();
+    bench.run(60_000);
+    assert!(ids.iter().all(|id| bench.reason_of(*id) == Some(Reason::Rejected)));
+    assert!(bench.requests.len() < 20, "{}", bench.requests.len());
+}
+
+#[test]
 fn while_a_server_is_down_one_session_probes_and_all_go_on_when_it_is_back() {
     let mut bench = Bench::new(|_| status(503, ""));
     let ids: Vec<u64> = (0..200)
@@ -368,6 +401,28 @@ fn what_nobody_holds_is_let_go() {
     assert_eq!(bench.registry.tracers(), 0);
     assert_eq!(bench.registry.outboxes(), 0);
     assert_eq!(bench.registry.held(), 0);
+}
+
+#[test]
+fn what_is_closed_between_the_halves_of_a_refused_batch_is_let_go() {
+    let mut bench =
+        Bench::new(|request| status(if request.body.contains("poison") { 422 } else { 200 }, "{}"));
+    let tracer = bench.init(json!({})).tracer;
+    bench.run(300);
+    for value in ["good", "good", "poison", "good"] {
+        bench.enrich(
+            tracer,
+            None,
+            json!({"metadata": {"a": 1}, "outputs": {"b": value}, "config": {value: 1}}),
+        );
+    }
+    // Refused after 5 ms; then the first half is on its way.
+    bench.run(7);
+    bench.registry.close(tracer, 0, 0, bench.now);
+    bench.registry.release(tracer, bench.now);
+    bench.run(60_000);
+    assert_eq!(bench.settled.len(), 5);
+    assert_eq!(bench.registry.outboxes(), 0);
 }
 
 #[test]

@@ -514,17 +514,18 @@ impl Outbox {
                 batch.stamp_ns = None;
             }
         }
-        if self.flight.is_none() {
-            self.forget_empty_batches();
-        }
+        self.forget_empty_batches();
         taken
     }
 
-    /// What was to be started by a batch without parts is to be started by the next one.
+    /// What was to be started by a batch without parts is to be started by the next one. What is
+    /// on its way stays, for its answer to find.
     fn forget_empty_batches(&mut self) {
+        let on_its_way = self.flight.and_then(|_| self.batches.pop_front());
         let starts = self.batches.iter_mut().filter(|batch| batch.parts.is_empty());
         let start = starts.filter_map(|batch| batch.start.take()).next();
         self.batches.retain(|batch| !batch.parts.is_empty());
+        on_its_way.into_iter().for_each(|batch| self.batches.push_front(batch));
         start.into_iter().for_each(|start| self.want_start_again(start));
     }
 
@@ -534,29 +535,39 @@ impl Outbox {
     }
 
     /// The batch was refused for good, and is returned. A start among it is put back, unless it
-    /// is `to_blame` itself.
+    /// is `to_blame` itself, or was put back before and is now refused alone: else it would be
+    /// refused again with each half of a batch, and those halved again, without end.
     pub fn refused(&mut self, to_blame: bool) -> Vec<Part> {
         self.failures = 0;
         self.retry_at = 0;
         let Some(batch) = self.batches.pop_front() else { return Vec::new() };
         batch.start.into_iter().for_each(|start| self.want_start_again(start));
         let parts = batch.parts;
-        if to_blame {
+        if to_blame || parts.iter().all(|part| part.kind == Kind::WaitingStart) {
             self.recount();
             return parts;
         }
         self.put_starts_back(parts)
     }
 
-    /// Puts the starts among `parts` back into the queue, and returns `parts` without what the
-    /// starts say.
+    /// Puts the starts among `parts` back before what was said after them, and returns `parts`
+    /// without what the starts say.
     fn put_starts_back(&mut self, mut parts: Vec<Part>) -> Vec<Part> {
-        let starts = parts.iter_mut().filter(|part| part.kind != Kind::Enrichment).map(|part| {
+        for part in parts.iter_mut().filter(|part| part.kind != Kind::Enrichment) {
             let enrichment = std::mem::take(&mut part.enrichment);
-            Part { kind: Kind::WaitingStart, enrichment, ..part.clone() }
-        });
-        let starts: Vec<Part> = starts.collect();
-        self.queue.splice(0..0, starts);
+            let start = Part { kind: Kind::WaitingStart, enrichment, ..part.clone() };
+            let is_later = |other: &Part| other.id > start.id;
+            let batch = self.batches.iter_mut().find(|batch| batch.parts.iter().any(is_later));
+            let line = match batch {
+                Some(batch) => {
+                    batch.stamp_ns = None;
+                    &mut batch.parts
+                }
+                None => &mut self.queue,
+            };
+            let place = line.iter().position(is_later).unwrap_or(line.len());
+            line.insert(place, start);
+        }
         self.recount();
         parts
     }

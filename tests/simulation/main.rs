@@ -2,20 +2,28 @@
 //! was merged, retried or delayed, the backend ends with what sending each enrichment by itself,
 //! in order, would have made.
 //!
-//! `SIMULATION_SEEDS=1000000 cargo test --release --test simulation` runs more of them;
-//! `SIMULATION_SEED=17 cargo test --test simulation one_by_one` replays one.
+//! `make simulation` lives a million lives; a seed that fails is printed, and replayed with
+//! `SIMULATION_SEED=17 cargo test --test simulation one_by_one`.
 
 #![cfg(not(target_arch = "wasm32"))]
 
 mod backend;
 mod bugs;
+mod checks;
+mod network;
 mod world;
+
+use std::collections::BTreeMap;
+use std::thread;
 
 use bugs::Bug;
 use world::World;
 
 /// Seeds in an ordinary run.
 const SEEDS: u64 = 10_000;
+
+/// How an enrichment ends in some of so many lives.
+const ENDS: [&str; 5] = ["closed", "delivered", "queue_full", "rejected", "retries_exhausted"];
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
@@ -35,20 +43,50 @@ fn live(seed: u64, bug: Option<Bug>) -> Result<World, String> {
     world.live(steps(seed)).map(|()| world)
 }
 
+/// What came of many lives.
+#[derive(Default)]
+struct Sum {
+    requests: usize,
+    /// Enrichments, by how they ended.
+    ends: BTreeMap<&'static str, usize>,
+}
+
+fn live_all(seeds: impl Iterator<Item = u64>) -> Sum {
+    let mut sum = Sum::default();
+    for seed in seeds {
+        let world = live(seed, None).unwrap_or_else(|why| panic!("SIMULATION_SEED={seed}: {why}"));
+        sum.requests += world.requests;
+        for end in world.said.values().filter_map(|said| said.end.as_ref()) {
+            *sum.ends
+                .entry(end.as_ref().map_or_else(|reason| reason.code(), |_| "delivered"))
+                .or_default() += 1;
+        }
+    }
+    sum
+}
+
 #[test]
 fn as_if_one_by_one_in_order_on_a_perfect_network() {
     if let Some(seed) = number("SIMULATION_SEED") {
-        live(seed, None).unwrap_or_else(|why| panic!("SIMULATION_SEED={seed}: {why}"));
+        live_all([seed].into_iter());
         return;
     }
-    let (mut said, mut requests) = (0, 0);
-    for seed in 0..number("SIMULATION_SEEDS").unwrap_or(SEEDS) {
-        let world = live(seed, None).unwrap_or_else(|why| panic!("SIMULATION_SEED={seed}: {why}"));
-        said += world.said.len();
-        requests += world.requests;
+    let seeds = number("SIMULATION_SEEDS").unwrap_or(SEEDS);
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let sums: Vec<Sum> = thread::scope(|scope| {
+        let lives = |from| scope.spawn(move || live_all((from as u64..seeds).step_by(threads)));
+        let running: Vec<_> = (0..threads).map(lives).collect();
+        running.into_iter().map(|lives| lives.join().expect("a seed failed")).collect()
+    });
+    let mut sum = Sum::default();
+    for Sum { requests, ends } in sums {
+        sum.requests += requests;
+        ends.into_iter().for_each(|(end, count)| *sum.ends.entry(end).or_default() += count);
     }
-    println!("{said} enrichments in {requests} requests");
-    assert!(said > requests, "merging saves requests even on a bad network");
+    println!("{seeds} lives, {} requests, enrichments {:?}", sum.requests, sum.ends);
+    assert!(sum.ends.keys().copied().eq(ENDS), "each end comes: {:?}", sum.ends);
+    let said: usize = sum.ends.values().sum();
+    assert!(said > sum.requests, "merging saves requests even on a bad network");
 }
 
 #[test]

@@ -291,7 +291,7 @@ impl Registry {
         let parts = self.change(flight.outbox, now, |outbox| outbox.refused(to_blame));
         // With an enrichment in it, its drop says the same.
         let is_alone = parts.iter().all(|part| part.kind != Kind::Enrichment);
-        for part in parts.iter().filter(|part| is_alone && part.kind == Kind::Start) {
+        for part in parts.iter().filter(|_| is_alone) {
             let what = "the session could not be started";
             self.log_because(part.tracer, Level::Error, what, &message);
         }
