@@ -259,32 +259,48 @@ fn dotted(rest: &[u8], dot: usize) -> Option<usize> {
 }
 
 /// A payment card number: the lengths and first digits that are issued, with its check digit
-/// right (ISO/IEC 7812-1), in groups or not.
+/// right (ISO/IEC 7812-1), in groups or not. What comes after it may well be digits again: the
+/// date it ends, another card.
 fn card_number(rest: &[u8]) -> Option<usize> {
     let mut digits = [0_u8; 19];
-    let mut count = 0;
-    let mut end = 0;
+    let (mut count, mut group, mut longest) = (0, 0, 0);
+    let mut found = None;
     for (at, byte) in rest.iter().enumerate() {
         match byte {
             b'0'..=b'9' => {
-                *digits.get_mut(count)? = byte - b'0';
+                let Some(digit) = digits.get_mut(count) else { break };
+                *digit = byte - b'0';
                 count += 1;
-                end = at + 1;
+                group += 1;
             }
-            b' ' | b'-' if end == at => {}
+            b' ' | b'-' if group > 0 => {
+                longest = longest.max(group);
+                group = 0;
+            }
             _ => break,
         }
+        let ends = |next: &u8| !next.is_ascii_alphanumeric() && *next != b'_';
+        // No card is written in longer groups than six; other numbers are.
+        let in_groups = group == count || longest.max(group) <= 6;
+        if group > 0 && in_groups && rest.get(at + 1).is_none_or(ends) && is_card(&digits[..count])
+        {
+            found = Some(at + 1);
+        }
     }
-    let runs_on = rest.get(end).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-    let issued = match (digits[0], digits[1]) {
-        (4, _) => matches!(count, 13 | 16 | 19),
-        (5, 1..=5) | (2, 2..=7) => count == 16,
-        (3, 4 | 7) => count == 15,
-        (3, 0 | 6 | 8) => count == 14,
-        (6, 0 | 2 | 4 | 5) => matches!(count, 16..=19),
+    found
+}
+
+fn is_card(digits: &[u8]) -> bool {
+    let count = digits.len();
+    let issued = match *digits {
+        [4, ..] => matches!(count, 13 | 16 | 19),
+        [5, 1..=5, ..] | [2, 2..=7, ..] => count == 16,
+        [3, 4 | 7, ..] => count == 15,
+        [3, 0 | 6 | 8, ..] => count == 14,
+        [6, 0 | 2 | 4 | 5, ..] => matches!(count, 16..=19),
         _ => false,
     };
-    (issued && !runs_on && luhn(&digits[..count])).then_some(end)
+    issued && luhn(digits)
 }
 
 fn luhn(digits: &[u8]) -> bool {
@@ -347,6 +363,8 @@ mod tests {
             ("hh_ingst_abcdefghijklmnop", "[Redacted]"),
             ("t=eyJhbGciOiJI.eyJzdWIi.c2lnbmF0dXJl", "t=[Redacted]"),
             ("card 4111 1111 1111 1111.", "card [Redacted]."),
+            ("4111111111111111 12/27", "[Redacted] 12/27"),
+            ("4111-1111-1111-1111 5555 5555 5555 4444", "[Redacted] [Redacted]"),
             ("\\u00e94111-1111-1111-1111", "é[Redacted]"),
             ("\\u0073k-proj\\u002dabcdefghij0123456789 \\\"", "[Redacted] \""),
             ("\\ud800 sk-proj-abcdefghij0123456789", "\u{fffd} [Redacted]"),
@@ -373,6 +391,8 @@ mod tests {
             "4111111111111111x",
             "1700000000000",
             "12345678-1234-1234-1234-123456789012",
+            "41111111-1111-1111-8111-aaaaaaaaaaaa",
+            "4111111111111111_",
             "eyJ.no",
             "",
         ] {

@@ -58,9 +58,12 @@ fn secret_text() -> impl Strategy<Value = String> {
     // What comes before ends a word, and what comes after belongs to no secret.
     let before =
         prop::sample::select(vec!["", "key: ", "(", "=", "\n", "é", "\u{1f41d}", "\"", "\\"]);
-    let after = prop::sample::select(vec!["", " and more", ")", "\n", "\"", "é", "!"]);
-    (before, secret, after, any::<u64>()).prop_map(|(before, secret, after, escapes)| {
-        let text = [before, &secret, after].concat();
+    let after = vec!["", " and more", ")", "\n", "\"", "é", "!", " 12/27", ", 7"];
+    let piece = (before, secret, prop::sample::select(after));
+    (vec(piece, 1..3), any::<u64>()).prop_map(|(pieces, escapes)| {
+        let pieces = pieces.into_iter();
+        let pieces = pieces.map(|(before, secret, after)| [before, &secret, after].concat());
+        let text = pieces.collect::<Vec<_>>().join(" ");
         let spelled = text.chars().enumerate();
         let spelled = spelled.map(|(place, c)| in_string(c, escapes >> (place % 61) & 7 == 7));
         format!("\"{}\"", spelled.collect::<String>())
