@@ -24,7 +24,7 @@ help: ## This list
 
 # ---- what people call -----------------------------------------------------------------
 
-.PHONY: build demo test test-core test-wasm test-js lint fmt bench clean distclean
+.PHONY: build demo test test-core test-wasm test-js lint fmt simulation fuzz bench clean distclean
 build: $(PKG) ## pkg/, exactly what `npm publish` would send
 
 demo: build www-demo/node_modules/.package-lock.json ## The chat demo; ONCE=1 leaves after the first conversation
@@ -46,8 +46,15 @@ lint: ## Formatting, lints and types of both languages
 	@scripts/test.sh lint
 
 fmt: node_modules/.package-lock.json ## Format everything
-	cargo fmt
+	cargo fmt --all
 	npm run --silent format
+
+simulation: setup-base ## A million simulated lives of the core, in some ten minutes; SIMULATION_SEEDS=1000 for less
+	SIMULATION_SEEDS=$(or $(SIMULATION_SEEDS),1000000) cargo test --locked --profile thorough --test simulation -- --nocapture
+
+fuzz: setup-base tests/node_modules/.package-lock.json ## Each parser fuzzed for five minutes; FUZZ_SECONDS=5 for less
+	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),300)
+	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),300) node --test tests/face/headers.fuzz.test.mjs
 
 bench: build www-demo/node_modules/.package-lock.json ## What a call costs its caller
 	@node benches/caller.mjs

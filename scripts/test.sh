@@ -73,7 +73,7 @@ finish() {
 
 lint() {
   stage step "set up lint" "make setup-lint" || return
-  stage check "cargo fmt" "cargo fmt --check"
+  stage check "cargo fmt" "cargo fmt --check --all"
   stage check "cargo clippy" "cargo clippy --locked --all-targets -- -D warnings"
   stage check "cargo clippy wasm32" "scripts/clippy-wasm.sh"
   stage check "oxlint" "npm run --silent lint"
@@ -84,6 +84,8 @@ lint() {
 core() {
   stage step "set up core" "make setup-base" || return
   stage tests "cargo test" "cargo test --locked --no-fail-fast"
+  # Long enough to see that it finds its way; `make fuzz` looks for longer.
+  stage check "fuzzing" "scripts/fuzz.sh 5"
 }
 
 wasm() {
