@@ -8,6 +8,7 @@ import { after, before, describe, it } from "node:test";
 import { checkReport } from "../scenarios/check.mjs";
 import { startBackends } from "../support/backends.mjs";
 import { node } from "../support/binaries.mjs";
+import { bundlers, viteDev } from "../support/bundlers.mjs";
 import { chromium } from "../support/browsers.mjs";
 import { entries, runsScenarios } from "../support/command-line.mjs";
 import { consumer } from "../support/package.mjs";
@@ -21,69 +22,6 @@ before(async () => {
   browser = await chromium();
 });
 after(() => browser?.quit());
-
-/** Each builds page.mjs of a project into dist/, where index.html wants page.js. */
-const bundlers = {
-  async esbuild(/** @type {string} */ project) {
-    const { build } = await import("esbuild");
-    const { warnings } = await build({
-      entryPoints: [join(project, "page.mjs")],
-      bundle: true,
-      format: "esm",
-      outfile: join(project, "dist", "page.js"),
-      logLevel: "silent",
-    });
-    assert.deepEqual(warnings, []);
-  },
-
-  async Rollup(/** @type {string} */ project) {
-    const { rollup } = await import("rollup");
-    const { nodeResolve } = await import("@rollup/plugin-node-resolve");
-    /** @type {string[]} */
-    const warnings = [];
-    const bundle = await rollup({
-      input: join(project, "page.mjs"),
-      plugins: [nodeResolve({ browser: true })],
-      onwarn: (warning) => void warnings.push(warning.message),
-    });
-    await bundle.write({ file: join(project, "dist", "page.js"), format: "es" });
-    await bundle.close();
-    assert.deepEqual(warnings, []);
-  },
-
-  async "webpack 5"(/** @type {string} */ project) {
-    const { default: webpack } = await import("webpack");
-    const compiler = webpack({
-      mode: "production",
-      context: project,
-      entry: "./page.mjs",
-      output: { path: join(project, "dist"), filename: "page.js" },
-      performance: false, // the scenarios' own weight is not the package's
-    });
-    const stats = await new Promise((resolve, reject) => {
-      compiler.run((error, result) => (error ? reject(error) : resolve(result)));
-    });
-    await new Promise((resolve) => compiler.close(resolve));
-    const { errors, warnings } = stats.toJson({ errors: true, warnings: true });
-    assert.deepEqual([errors, warnings], [[], []]);
-  },
-
-  async "Vite build"(/** @type {string} */ project) {
-    const { build, createLogger } = await import("vite");
-    const logger = createLogger("warn");
-    /** @type {string[]} */
-    const warnings = [];
-    logger.warn = (message) => void warnings.push(message);
-    await build({
-      root: project,
-      configFile: false,
-      logLevel: "warn",
-      customLogger: logger,
-      build: { outDir: "dist", emptyOutDir: false },
-    });
-    assert.deepEqual(warnings, []);
-  },
-};
 
 describe("bundled for a page", { concurrency: 1 }, () => {
   for (const [bundler, build] of Object.entries(bundlers)) {
@@ -108,21 +46,8 @@ describe("bundled for a page", { concurrency: 1 }, () => {
     });
     const site = await serveSite(project);
     t.after(() => site.close());
-    const { createServer } = await import("vite");
-    const server = await createServer({
-      root: project,
-      configFile: false,
-      logLevel: "error",
-      server: {
-        host: "127.0.0.1",
-        port: 0,
-        hmr: false,
-      },
-    });
-    await server.listen();
-    t.after(() => server.close());
-    const url = server.resolvedUrls?.local[0];
-    assert.ok(url);
+    const { url, close } = await viteDev(project);
+    t.after(close);
     await runsInPage(t, site, () => browser.visit(`${url}?site=${site.url}`));
   });
 });

@@ -17,21 +17,25 @@ const entries = {
     import { context } from "@opentelemetry/api";
     import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
     import * as api from "honeyhive-edge";
-    import * as own from "./spans.mjs";
+    import { NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
     import { runScenarios } from "./scenarios/runner.mjs";
+    import { spanScenarios } from "./spans.mjs";
 
     context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+    const own = spanScenarios(NodeTracerProvider);
     const report = await runScenarios({ api, own, ...JSON.parse(process.argv[2]) });
     process.stdout.write(JSON.stringify(report));
   `,
   "require.cjs": `
     const { context } = require("@opentelemetry/api");
     const { AsyncLocalStorageContextManager } = require("@opentelemetry/context-async-hooks");
+    const { NodeTracerProvider } = require("@opentelemetry/sdk-trace-node");
     const api = require("honeyhive-edge");
-    const own = require("./spans.cjs");
+    const { spanScenarios } = require("./spans.cjs");
 
     context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
     import("./scenarios/runner.mjs").then(async ({ runScenarios }) => {
+      const own = spanScenarios(NodeTracerProvider);
       const report = await runScenarios({ api, own, ...JSON.parse(process.argv[2]) });
       process.stdout.write(JSON.stringify(report));
     });

@@ -2,14 +2,11 @@
 // outside of the runtime and hands the module in; so does this.
 
 import assert from "node:assert/strict";
-import { copyFile } from "node:fs/promises";
-import { join } from "node:path";
 import { before, describe, it } from "node:test";
-import { build } from "esbuild";
 import { checkReport, EVERYTHING } from "../scenarios/check.mjs";
 import { startBackends } from "../support/backends.mjs";
-import { start } from "../support/child.mjs";
-import { consumer, testsDir } from "../support/package.mjs";
+import { bundleEdge, runEdge } from "../support/edge.mjs";
+import { consumer } from "../support/package.mjs";
 
 const edgeFunction = `
   import * as api from "honeyhive-edge";
@@ -25,36 +22,9 @@ const edgeFunction = `
 /** @type {string} */
 let folder;
 before(async () => {
-  const project = await consumer("edge-light", { "edge.mjs": edgeFunction });
-  folder = join(project, "out");
-  /** @type {string[]} */
-  const modules = [];
-  const { warnings } = await build({
-    entryPoints: [join(project, "edge.mjs")],
-    bundle: true,
-    outfile: join(folder, "edge.js"),
-    format: "iife",
-    conditions: ["edge-light"],
-    logLevel: "silent",
-    plugins: [
-      {
-        name: "wasm-modules",
-        setup({ onResolve, onLoad }) {
-          onResolve({ filter: /\.wasm\?module$/ }, ({ path, resolveDir }) => ({
-            path: join(resolveDir, path.replace(/\?module$/, "")),
-            namespace: "wasm",
-          }));
-          onLoad({ filter: /.*/, namespace: "wasm" }, ({ path }) => {
-            const name = `wasm_${modules.push(path) - 1}`;
-            return { contents: `export default globalThis.${name};` };
-          });
-        },
-      },
-    ],
-  });
-  assert.deepEqual(warnings, []);
-  assert.equal(modules.length, 1, "the package brings one module of WebAssembly");
-  await copyFile(modules[0], join(folder, "wasm_0.wasm"));
+  const edge = await bundleEdge(await consumer("edge-light", { "edge.mjs": edgeFunction }));
+  assert.equal(edge.modules, 1, "the package brings one module of WebAssembly");
+  folder = edge.folder;
 });
 
 describe("edge-light", { concurrency: 2 }, () => {
@@ -87,14 +57,7 @@ describe("edge-light", { concurrency: 2 }, () => {
 async function dispatched(t, names) {
   const backends = await startBackends();
   t.after(() => backends.close());
-  const host = start(process.execPath, [join(testsDir, "support", "edge-host.mjs"), folder], {
-    stdio: ["pipe", "pipe", "pipe"],
-  });
-  t.after(() => host.stop());
-  host.child.stdin?.end(JSON.stringify({ names, params: backends.params }));
-  const { code, stdout, stderr } = await host.ended;
-  assert.equal(code, 0, `${stdout}\n${stderr}`);
-  const { answer, ...rest } = JSON.parse(stdout);
+  const { answer, ...rest } = await runEdge(t, folder, { names, params: backends.params });
   assert.equal(answer.status, 200, answer.text);
   return { ...rest, backends, report: JSON.parse(answer.text) };
 }

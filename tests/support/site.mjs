@@ -18,9 +18,13 @@ const types = /** @type {Record<string, string>} */ ({
  * For a page: runs what the site says, and reports. Where somebody else serves the page, its query
  * names the site.
  */
-export const pageScript = (/** @type {string} */ specifier) => `
+export const pageScript = (
+  /** @type {string} */ specifier,
+  /** @type {string} statements that make `own`, scenarios of the page's own */ own = "let own;",
+) => `
   import * as api from ${JSON.stringify(specifier)};
   import { runScenarios } from "./scenarios/runner.mjs";
+  ${own}
 
   const site = new URLSearchParams(location.search).get("site") ?? "";
   const tell = (report) => fetch(site + "/__report", { method: "POST", body: JSON.stringify(report) });
@@ -28,7 +32,7 @@ export const pageScript = (/** @type {string} */ specifier) => `
   export async function main() {
     try {
       const what = await (await fetch(site + "/__what")).json();
-      await tell(await runScenarios({ api, ...what }));
+      await tell(await runScenarios({ api, own, ...what }));
     } catch (error) {
       await tell({ failed: String(error.stack) });
     }

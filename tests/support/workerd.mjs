@@ -10,11 +10,13 @@ import { testsDir } from "./package.mjs";
 /**
  * What `wrangler deploy` would upload.
  * @param {string} project a consumer project with worker.mjs in it
+ * @param {string[]} [compatibility_flags]
  */
-export async function bundleWorker(project) {
+export async function bundleWorker(project, compatibility_flags = []) {
+  const compatibility_date = "2025-01-01";
   await writeFile(
     join(project, "wrangler.json"),
-    JSON.stringify({ name: "worker", main: "worker.mjs", compatibility_date: "2025-01-01" }),
+    JSON.stringify({ name: "worker", main: "worker.mjs", compatibility_date, compatibility_flags }),
   );
   const wrangler = join(testsDir, "node_modules", "wrangler", "bin", "wrangler.js");
   const { code, stdout, stderr } = await runToEnd(

@@ -3,11 +3,7 @@
 // What has to have come of it is in ../spans.check.mjs.
 
 import { ROOT_CONTEXT, SpanKind, context, trace } from "@opentelemetry/api";
-import {
-  BasicTracerProvider,
-  BatchSpanProcessor,
-  SimpleSpanProcessor,
-} from "@opentelemetry/sdk-trace-base";
+import { BatchSpanProcessor, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import {
   HoneyHiveSpanExporter,
   SessionPropagator,
@@ -15,18 +11,33 @@ import {
   enrichSpan,
 } from "honeyhive-edge/otel";
 
-/** @typedef {import("../../scenarios/runner.mjs").Context} Context */
+/** @typedef {import("../../scenarios/runner.mjs").Context & { Provider: Provider }} Context */
+/** @typedef {typeof import("@opentelemetry/sdk-trace-base").BasicTracerProvider} Provider */
 /** @typedef {{ name: string, sessionId: string }} Session */
 
 const NAMES = ["first", "second"];
 
 /**
+ * The scenarios with the SDK of the runtime: of the base, for servers or for pages.
+ * @param {Provider} Provider
+ * @returns {Record<string, (given: import("../../scenarios/runner.mjs").Context) => Promise<any>>}
+ */
+export function spanScenarios(Provider) {
+  return Object.fromEntries(
+    Object.entries({ explicit, implicit, propagated }).map(([name, run]) => [
+      name,
+      (given) => run({ ...given, Provider }),
+    ]),
+  );
+}
+
+/**
  * @param {Context} given
  * @param {(exporter: HoneyHiveSpanExporter) => any} processor
  */
-function providerOf({ servers, keys }, processor) {
+function providerOf({ servers, keys, Provider }, processor) {
   const exporter = new HoneyHiveSpanExporter({ apiKey: keys.main, serverUrl: servers.v1 });
-  return new BasicTracerProvider({
+  return new Provider({
     spanProcessors: [new SessionSpanProcessor(), processor(exporter)],
   });
 }
@@ -41,7 +52,7 @@ const PROCESSORS = {
  * Parents are handed on by hand, as it has to be where no context follows the code.
  * @param {Context} given
  */
-export async function explicit(given) {
+async function explicit(given) {
   const { api, servers, keys } = given;
   const options = { apiKey: keys.main, serverUrl: servers.v1 };
   /** @type {Record<string, { sessions: Session[] }>} */
@@ -79,7 +90,7 @@ export async function explicit(given) {
  * Where OpenTelemetry's context manager follows the code, nothing is handed on.
  * @param {Context} given
  */
-export async function implicit(given) {
+async function implicit(given) {
   const { api, servers, keys } = given;
   const options = { apiKey: keys.main, serverUrl: servers.v1 };
   const provider = providerOf(given, (exporter) => new BatchSpanProcessor(exporter));
@@ -117,7 +128,7 @@ export async function implicit(given) {
  * A caller's session arrives in headers and goes on in others, by OpenTelemetry's propagation alone.
  * @param {Context} given
  */
-export async function propagated(given) {
+async function propagated(given) {
   const { api, servers, keys } = given;
   const provider = providerOf(given, PROCESSORS.simple);
   const tracer = provider.getTracer("service");
