@@ -34,7 +34,7 @@ const member = fc.record({
 });
 
 /** @param {any} each */
-function written({ key, value, properties, spaces: [a, b, c, d] }) {
+function spelled({ key, value, properties, spaces: [a, b, c, d] }) {
   const more = properties.map(
     (/** @type {[string, string | null]} */ [name, of]) =>
       `${c};${d}${name}${of === null ? "" : `=${of}`}`,
@@ -45,7 +45,7 @@ function written({ key, value, properties, spaces: [a, b, c, d] }) {
 test("the session is found in any header that follows the grammar", () => {
   fc.assert(
     fc.property(fc.array(member, { maxLength: 6 }), fc.boolean(), (members, asRecord) => {
-      const lines = members.map(written);
+      const lines = members.map(spelled);
       const headers = asRecord ? { Baggage: lines } : new Headers({ baggage: lines.join(",") });
       const meant = NAMES.map((name) => members.findLast(({ key }) => key === name)?.value.meant);
       assert.equal(
@@ -84,7 +84,7 @@ test("any other header is no harm", () => {
 test("what one service sends another finds, through any member in between", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary", minLength: 1 }), fc.array(member), (id, others) => {
-      const before = others.filter(({ key }) => !NAMES.includes(key)).map(written);
+      const before = others.filter(({ key }) => !NAMES.includes(key)).map(spelled);
       const { baggage } = baggageHeaders({ session_id: id, source: "prod" });
       const passedOn = new Headers({ baggage: [...before, baggage].join(",") });
       assert.equal(sessionIdFromHeaders(passedOn), id.toWellFormed());
