@@ -26,8 +26,8 @@ const member = fc.record({
   // Each value as it is written and as it is meant.
   value: fc.oneof(
     text.map((meant) => ({ written: encodeURIComponent(meant), meant })),
-    octets.map((written) => ({ written, meant: written })),
-    fc.constantFrom("%", "%zz", "%e0%a4", "a%").map((written) => ({ written, meant: written })),
+    octets.map((octet) => ({ written: octet, meant: octet })),
+    fc.constantFrom("%", "%zz", "%e0%a4", "a%").map((odd) => ({ written: odd, meant: odd })),
   ),
   properties: fc.array(fc.tuple(token, fc.option(octets)), { maxLength: 2 }),
   spaces: fc.array(space, { minLength: 4, maxLength: 4 }),
