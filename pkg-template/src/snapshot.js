@@ -6,7 +6,7 @@
 
 import { attempt, messageOf } from "./guard.js";
 
-/** Levels of nesting below a field; serde_json in the core stops at 128. */
+/** Levels of nesting below a field: what the walk says of deeper ones is better than what a backend would. */
 const MAX_DEPTH = 100;
 
 /** Values looked at before plain data is taken for something that only grows: shared references can double at each level. */
