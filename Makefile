@@ -56,8 +56,9 @@ fuzz: setup-base tests/node_modules/.package-lock.json ## Each parser fuzzed for
 	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),300)
 	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),300) node --test tests/face/headers.fuzz.test.mjs
 
-bench: build www-demo/node_modules/.package-lock.json ## What a call costs its caller
+bench: build www-demo/node_modules/.package-lock.json ## What a call costs its caller, and how few requests it takes
 	@node benches/caller.mjs
+	@node benches/requests.mjs
 
 clean: ## Remove what was built, keep what was set up
 	rm -rf build pkg target
