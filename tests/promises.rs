@@ -426,6 +426,28 @@ fn what_is_closed_between_the_halves_of_a_refused_batch_is_let_go() {
 }
 
 #[test]
+fn a_tracer_is_idle_after_a_flush_and_after_a_close() {
+    let mut bench = Bench::new(stores);
+    let tracer = bench.init(json!({})).tracer;
+    bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    bench.run(500);
+    assert_eq!(bench.idle, [tracer]);
+    // Whoever flushes or closes is held until it is told that nothing is left to wait for.
+    bench.registry.flush(tracer, 1_000, 0, bench.now);
+    bench.run(500);
+    assert_eq!(bench.idle.len(), 2);
+    bench.enrich(tracer, None, json!({"metadata": {"a": 2}}));
+    bench.registry.close(tracer, 1_000, 0, bench.now);
+    bench.run(500);
+    assert!(bench.idle.len() > 2);
+    let before = bench.idle.len();
+    let late = bench.enrich(tracer, None, json!({"metadata": {"a": 3}}));
+    bench.run(500);
+    assert_eq!(bench.reason_of(late), Some(Reason::Closed));
+    assert!(bench.idle.len() > before);
+}
+
+#[test]
 fn a_flush_waits_for_what_came_before_it_and_for_nothing_else() {
     let mut bench = Bench::new(stores);
     let tracer = bench.init(json!({"mergeWindowMs": 60_000})).tracer;

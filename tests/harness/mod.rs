@@ -24,6 +24,8 @@ pub struct Bench {
     /// What `onDrop` was told, as JSON.
     pub drops: Vec<String>,
     pub lines: Vec<String>,
+    /// Tracers that were said to be idle, each time.
+    pub idle: Vec<u64>,
 }
 
 /// An answer that says so much.
@@ -42,6 +44,7 @@ impl Bench {
             settled: Vec::new(),
             drops: Vec::new(),
             lines: Vec::new(),
+            idle: Vec::new(),
         }
     }
 
@@ -73,7 +76,8 @@ impl Bench {
                     }
                     Output::Dropped { json, .. } => self.drops.push(json),
                     Output::Log(line) => self.lines.push(line.message),
-                    Output::Adopted { .. } | Output::Idle { .. } | Output::Gone { .. } => {}
+                    Output::Idle { tracer } => self.idle.push(tracer),
+                    Output::Adopted { .. } | Output::Gone { .. } => {}
                 }
             }
             let next = self

@@ -101,10 +101,8 @@ impl Registry {
         }
         self.end_waits(|wait| wait.left == 0, now);
         for tracer in tracers {
-            if self.tracers.get(tracer).is_some_and(|tracer| tracer.unsettled() == 0) {
-                self.outputs.push_back(Output::Idle { tracer });
-                self.let_go_of_tracer(tracer, now);
-            }
+            self.tell_if_idle(tracer);
+            self.let_go_of_tracer(tracer, now);
         }
     }
 
@@ -169,9 +167,18 @@ impl Registry {
                 wait.scope,
                 Output::Settled { ids: vec![wait.id], outcome: Outcome::Flushed(counts) },
             );
-            if let (true, Some(tracer)) = (wait.closes, wait.tracer) {
+            let Some(tracer) = wait.tracer else { continue };
+            if wait.closes {
                 self.remove_tracer(tracer, now);
             }
+            self.tell_if_idle(tracer);
+        }
+    }
+
+    /// Tells that nothing of the tracer's is left to wait for. Of one that is closed nothing is.
+    fn tell_if_idle(&mut self, tracer: u64) {
+        if self.tracers.get(tracer).is_none_or(|tracer| tracer.unsettled() == 0) {
+            self.outputs.push_back(Output::Idle { tracer });
         }
     }
 
