@@ -19,9 +19,9 @@ use crate::{NOW_MS, SESSION, cases, head, pass, relay, ticket};
 const OTHER: &str = "0a0a0a0a-0000-4000-8000-000000000000";
 
 /// A message: its session, milliseconds after [`NOW_MS`], and its fields.
-fn message(session: &str, at_ms: u64, is_start: bool, fields: &Value) -> String {
+fn message(session: &str, at_ms: u64, fields: &Value) -> String {
     let stamp_ns = (NOW_MS + at_ms) * 1_000_000;
-    Message { session: session.into(), is_start, stamp_ns, fields: fields.to_string() }.write()
+    Message { session: session.into(), stamp_ns, fields: fields.to_string() }.write()
 }
 
 /// Delivers a batch; `answer` is the backend. What became of each message, and the log.
@@ -67,10 +67,10 @@ fn messages_of_one_session_are_one_request_in_the_order_they_were_made() {
     let mut backend = Backend::default();
     let mut requests = 0;
     let batch = [
-        message(SESSION, 30, false, &json!({"feedback": {"rating": 3}})),
-        message(SESSION, 10, true, &json!({"metadata": {"page": 1}})),
-        message(OTHER, 20, true, &json!({"inputs": {"q": "hi"}})),
-        message(SESSION, 20, false, &json!({"feedback": {"rating": 2, "by": "b"}})),
+        message(SESSION, 30, &json!({"feedback": {"rating": 3}})),
+        message(SESSION, 10, &json!({"metadata": {"page": 1}})),
+        message(OTHER, 20, &json!({"inputs": {"q": "hi"}})),
+        message(SESSION, 20, &json!({"feedback": {"rating": 2, "by": "b"}})),
     ];
     let (fates, log) = deliver(&mut Consumer::default(), &settings, &batch, &mut |request| {
         requests += 1;
@@ -89,17 +89,18 @@ fn messages_of_one_session_are_one_request_in_the_order_they_were_made() {
 fn what_fails_comes_again_when_the_backend_says() {
     let settings = relay(json!({}));
     let batch = [
-        message(SESSION, 10, false, &json!({"feedback": {"a": 1}})),
-        message(OTHER, 10, false, &json!({"feedback": {"a": 1}})),
+        message(SESSION, 10, &json!({"feedback": {"a": 1}})),
+        message(OTHER, 10, &json!({"feedback": {"a": 1}})),
     ];
-    let mut fails = |request: &Request| match request.url.ends_with(OTHER) {
-        true => status(200, "{}"),
-        false => Answer::Http {
-            status: 429,
-            retry_after: Some(RetryAfter::Seconds(9)),
-            body: String::new(),
-        },
-    };
+    let mut fails =
+        |request: &Request| match [&*request.url, &request.body].concat().contains(OTHER) {
+            true => status(200, "{}"),
+            false => Answer::Http {
+                status: 429,
+                retry_after: Some(RetryAfter::Seconds(9)),
+                body: String::new(),
+            },
+        };
     let (fates, _) = deliver(&mut Consumer::default(), &settings, &batch, &mut fails);
     assert_eq!(fates, [Fate::Again { after_s: Some(9) }, Fate::Stored]);
     let mut silent = |_: &Request| Answer::None { why: "lost".into() };
@@ -111,11 +112,11 @@ fn what_fails_comes_again_when_the_backend_says() {
 fn one_that_is_refused_costs_no_other() {
     let settings = relay(json!({}));
     let mut backend = Backend::default();
-    let mut batch = vec![message(SESSION, 0, true, &json!({}))];
+    let mut batch = vec![message(SESSION, 0, &json!({}))];
     for number in 0..9 {
         let name = number.to_string();
         let value = if number == 4 { json!("poison") } else { json!(number) };
-        batch.push(message(SESSION, number, false, &json!({"metrics": {name: value}})));
+        batch.push(message(SESSION, number, &json!({"metrics": {name: value}})));
     }
     let (fates, log) = deliver(&mut Consumer::default(), &settings, &batch, &mut |request| {
         store(&mut backend, request)
@@ -132,8 +133,8 @@ fn a_message_that_is_none_of_ours_goes_to_the_dead_letters() {
     let settings = relay(json!({}));
     let batch = [
         "hello".to_owned(),
-        message(SESSION, 1, false, &json!([1])),
-        message(SESSION, 1, false, &json!({"feedback": {"a": 1}})),
+        message(SESSION, 1, &json!([1])),
+        message(SESSION, 1, &json!({"feedback": {"a": 1}})),
     ];
     let (fates, log) =
         deliver(&mut Consumer::default(), &settings, &batch, &mut |_| status(200, "{}"));
@@ -144,7 +145,7 @@ fn a_message_that_is_none_of_ours_goes_to_the_dead_letters() {
 #[test]
 fn a_key_that_is_refused_is_said_and_nothing_is_lost() {
     let settings = relay(json!({}));
-    let batch = ["a", "b"].map(|key| message(SESSION, 1, false, &json!({"feedback": {key: 1}})));
+    let batch = ["a", "b"].map(|key| message(SESSION, 1, &json!({"feedback": {key: 1}})));
     let mut requests = 0;
     let (fates, log) = deliver(&mut Consumer::default(), &settings, &batch, &mut |_| {
         requests += 1;
@@ -166,7 +167,7 @@ fn an_older_deployment_is_found_once() {
     let mut consumer = Consumer::default();
     let mut requests = Vec::new();
     for at_ms in [1, 2] {
-        let batch = [message(SESSION, at_ms, at_ms == 1, &json!({"feedback": {"at": at_ms}}))];
+        let batch = [message(SESSION, at_ms, &json!({"feedback": {"at": at_ms}}))];
         let (fates, _) = deliver(&mut consumer, &settings, &batch, &mut |request| {
             requests.push(request.url.trim_start_matches("https://hive.example").to_owned());
             store(&mut backend, request)
@@ -183,8 +184,8 @@ fn what_comes_again_does_not_undo_what_came_later() {
     let mut backend = Backend::default();
     backend.take("POST", "/v1/sessions", "sekret", 1, &json!({"session_id": SESSION}).to_string());
     let mut consumer = Consumer::default();
-    let early = message(SESSION, 1, false, &json!({"feedback": {"a": "early", "b": "early"}}));
-    let late = message(SESSION, 2, false, &json!({"feedback": {"a": "late"}, "outputs": {"x": 1}}));
+    let early = message(SESSION, 1, &json!({"feedback": {"a": "early", "b": "early"}}));
+    let late = message(SESSION, 2, &json!({"feedback": {"a": "late"}, "outputs": {"x": 1}}));
     let (fates, _) =
         deliver(&mut consumer, &settings, std::slice::from_ref(&early), &mut |_| status(503, ""));
     assert_eq!(fates, [AGAIN]);
@@ -208,7 +209,7 @@ fn the_page_hears_that_its_inputs_are_on_their_way() {
     let forward = passage.forward(Body::Whole(body.as_bytes()), NOW_MS).unwrap();
     let Forward::Enqueue(text) = forward else { panic!("{forward:?}") };
     assert!(!text.contains("sekret") && !text.contains("hht1"), "{text}");
-    assert_eq!(text, message(SESSION, 0, true, &json!({"inputs": {"q": 1}})));
+    assert_eq!(text, message(SESSION, 0, &json!({"inputs": {"q": 1}})));
     let taken = passage.queued(true).response;
     assert_eq!(taken.status, 202);
     let said: Value = serde_json::from_str(&taken.body).unwrap();
@@ -255,7 +256,7 @@ proptest! {
             }
             let path = ["/v1/events/", session].concat();
             expected.take("PUT", &path, "sekret", 1, &fields.to_string());
-            waiting.push(message(session, at_ms as u64, false, &fields));
+            waiting.push(message(session, at_ms as u64, &fields));
         }
         let mut consumer = Consumer::default();
         let all = [(usize::MAX, 0, usize::MAX)];

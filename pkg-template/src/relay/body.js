@@ -2,6 +2,12 @@
 
 /** @import { BodyFault } from "./core.d.ts" */
 
+/**
+ * Read beyond the limit and thrown away: Node leaves a connection hanging, and with it its next
+ * request, whose body was read in part.
+ */
+const DRAINED_BYTES = 1_000_000;
+
 /** Of a request without a body. */
 const ENDED = /** @type {const} */ ({ done: true, value: undefined });
 
@@ -29,9 +35,10 @@ export async function readBody(request, limit, timeoutMs) {
       const read = await Promise.race([reader?.read() ?? ENDED, late]);
       if (read === "slow") fault = read;
       else if (read.done) break;
-      else if ((length += read.value.byteLength) > limit) fault = "large";
-      else chunks.push(read.value);
+      else if ((length += read.value.byteLength) > limit + DRAINED_BYTES) fault = "large";
+      else if (length <= limit) chunks.push(read.value);
     }
+    if (length > limit) fault ??= "large";
     // Nobody waits for what comes of it.
     if (fault) reader?.cancel().catch(() => {});
   } catch {

@@ -82,6 +82,8 @@ export function option(options, name) {
  */
 function plain(value) {
   if (value === undefined || value === null) return undefined;
+  // JSON makes null of these, which would be as if they had not been given.
+  if (typeof value === "number" && !Number.isFinite(value)) return {};
   return ["string", "number", "boolean"].includes(typeof value) ? value : {};
 }
 

@@ -111,7 +111,7 @@ export class Relay {
 
 /** @param {Request} request */
 function headOf({ url, method, headers }) {
-  const { protocol, host, pathname, search } = new URL(url);
+  const { protocol, host, pathname } = new URL(url);
   const header = (/** @type {string} */ name) => headers.get(name) ?? undefined;
   return {
     method,
@@ -119,7 +119,6 @@ function headOf({ url, method, headers }) {
     // Behind a server of its own the address may be another than the one that was asked for.
     host: header("host") ?? host,
     path: pathname,
-    query: search,
     origin: header("origin"),
     authorization: header("authorization"),
     contentType: header("content-type"),

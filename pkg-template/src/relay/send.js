@@ -3,6 +3,8 @@
 
 /** @import { Outgoing } from "./core.d.ts" */
 
+const LATE = Symbol("late");
+
 /**
  * @typedef {object} Answer
  * @property {number} status -1 where there was none, -2 where none came in time
@@ -20,10 +22,10 @@ export async function send(fetch, { method, url, headers, body }, timeoutMs) {
   const abort = new AbortController();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
-  /** @type {Promise<undefined>} */
+  /** @type {Promise<typeof LATE>} */
   const late = new Promise((resolve) => {
     timer = setTimeout(() => {
-      resolve(undefined);
+      resolve(LATE);
       abort.abort();
     }, timeoutMs);
   });
@@ -35,11 +37,11 @@ export async function send(fetch, { method, url, headers, body }, timeoutMs) {
         ? fetch(url, init)
         : globalThis.fetch(url, /** @type {RequestInit} */ (init));
     const answer = await Promise.race([answering, late]);
-    if (answer === undefined) return { status: -2, body: "" };
+    if (answer === LATE) return { status: -2, body: "" };
     const retryAfter = answer.headers.get("retry-after") ?? undefined;
     // The status has said what became of the request: a body that breaks off changes nothing.
-    const text = await Promise.race([answer.text(), late]).catch(() => undefined);
-    return { status: answer.status, retryAfter, body: text ?? "" };
+    const text = await Promise.race([answer.text(), late]).catch(() => LATE);
+    return { status: answer.status, retryAfter, body: text === LATE ? "" : text };
   } catch {
     return { status: -1, body: "" };
   } finally {

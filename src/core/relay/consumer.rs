@@ -97,26 +97,27 @@ impl Consumer {
             let read = Message::read(&text).and_then(|message| {
                 let session = SessionId::new(&message.session)?;
                 let (enrichment, _) = Enrichment::parse(message.fields).ok()?;
-                Some((session, message.is_start, message.stamp_ns, enrichment))
+                Some((session, message.stamp_ns, enrichment))
             });
-            let Some((session, is_start, stamp_ns, enrichment)) = read else {
+            let Some((session, stamp_ns, enrichment)) = read else {
                 delivery.log.push(Line::error(&[
                     "the queue has a message that is none of the relay's: it goes to the dead letters",
                 ]));
                 continue;
             };
-            let delivery = delivery.of(&session, settings, destination);
-            if is_start {
-                let description = settings.description(stamp_ns / 1_000_000);
-                delivery.outbox.start_with(Start { description, ..Start::touch() });
-            }
-            delivery.said.push((place as u64, stamp_ns, enrichment));
+            let said = &mut delivery.of(&session, settings, destination).said;
+            said.push((place as u64, stamp_ns, enrichment));
         }
         for session in &mut delivery.sessions {
             let first = session.said.iter().map(|(_, stamp_ns, _)| *stamp_ns).min();
             let before = match self.place_of(&session.outbox.given_id) {
                 Ok(place) => self.delivered[place].said.as_slice(),
-                Err(_) => &[],
+                Err(_) => {
+                    // The message that starts it may come later, or never.
+                    let description = settings.description(first.unwrap_or_default() / 1_000_000);
+                    session.outbox.start_with(Start { description, ..Start::touch() });
+                    &[]
+                }
             };
             let later = before.iter().filter(|(stamp_ns, _)| Some(*stamp_ns) > first);
             let again = later.map(|(stamp_ns, it)| (NO_MESSAGE, *stamp_ns, it.clone()));

@@ -11,10 +11,8 @@ pub struct Head {
     pub scheme: String,
     /// The `host` header, or the address's host and port.
     pub host: String,
-    /// Of the address.
+    /// Of the address, without its query: frameworks add to that, and nothing of it is passed on.
     pub path: String,
-    /// Of the address, with its question mark; empty where there is none.
-    pub query: String,
     /// The header of this name, as all that follow.
     pub origin: Option<String>,
     /// `authorization`
@@ -42,7 +40,6 @@ impl Head {
                 "\"scheme\"" => head.scheme = value,
                 "\"host\"" => head.host = value,
                 "\"path\"" => head.path = value,
-                "\"query\"" => head.query = value,
                 "\"origin\"" => head.origin = Some(value),
                 "\"authorization\"" => head.authorization = Some(value),
                 "\"contentType\"" => head.content_type = Some(value),

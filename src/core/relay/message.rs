@@ -9,8 +9,6 @@ const PREFIX: &str = "hhq1";
 pub struct Message {
     /// The session.
     pub session: Box<str>,
-    /// Whether it starts the session.
-    pub is_start: bool,
     /// When it was made, nanoseconds since the Unix epoch.
     pub stamp_ns: u64,
     /// A JSON object under the backend's names.
@@ -20,9 +18,8 @@ pub struct Message {
 impl Message {
     /// As text.
     pub fn write(&self) -> String {
-        let kind = if self.is_start { "start" } else { "update" };
         let stamp = self.stamp_ns.to_string();
-        [PREFIX, " ", &self.session, " ", kind, " ", &stamp, "\n", &self.fields].concat()
+        [PREFIX, " ", &self.session, " ", &stamp, "\n", &self.fields].concat()
     }
 
     /// The message that `text` is; nothing if it is none.
@@ -33,18 +30,8 @@ impl Message {
             return None;
         }
         let session = words.next().filter(|session| !session.is_empty())?.into();
-        let is_start = match words.next()? {
-            "start" => true,
-            "update" => false,
-            _ => return None,
-        };
         let stamp_ns = words.next()?.parse().ok()?;
-        words.next().is_none().then(|| Message {
-            session,
-            is_start,
-            stamp_ns,
-            fields: fields.to_owned(),
-        })
+        words.next().is_none().then(|| Message { session, stamp_ns, fields: fields.to_owned() })
     }
 }
 
@@ -54,11 +41,9 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        for is_start in [true, false] {
-            let fields = "{\"feedback\":{\"a\":\"x\\ny\",\"n\":12345678901234567890}}".to_owned();
-            let message = Message { session: "s-1".into(), is_start, stamp_ns: u64::MAX, fields };
-            assert_eq!(Message::read(&message.write()), Some(message));
-        }
+        let fields = "{\"feedback\":{\"a\":\"x\\ny\",\"n\":12345678901234567890}}".to_owned();
+        let message = Message { session: "s-1".into(), stamp_ns: u64::MAX, fields };
+        assert_eq!(Message::read(&message.write()), Some(message));
     }
 
     #[test]
@@ -67,12 +52,11 @@ mod tests {
             "",
             "{}",
             "hhq1",
-            "hhq1 s update 1",
-            "hhq2 s update 1\n{}",
-            "hhq1  update 1\n{}",
-            "hhq1 s end 1\n{}",
-            "hhq1 s update -1\n{}",
-            "hhq1 s update 1 2\n{}",
+            "hhq1 s 1",
+            "hhq2 s 1\n{}",
+            "hhq1  1\n{}",
+            "hhq1 s -1\n{}",
+            "hhq1 s 1 2\n{}",
         ] {
             assert_eq!(Message::read(text), None, "{text}");
         }

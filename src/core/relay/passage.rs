@@ -84,8 +84,7 @@ pub fn admit(settings: &Rc<RelaySettings>, head: Head) -> Result<Unverified, End
     let asker = asker(head.origin.as_deref(), &head.scheme, &head.host, &settings.origins);
     let reader = asker.clone().unwrap_or(Asker::Own);
     let refuse = |refusal| end(settings, &reader, refusal);
-    let below = head.path.strip_prefix(&settings.path).filter(|_| head.query.is_empty());
-    let Some((route, named)) = below.and_then(Route::at) else {
+    let Some((route, named)) = head.path.strip_prefix(&settings.path).and_then(Route::at) else {
         return Err(refuse(Refusal::NoRoute));
     };
     let Some(asker) = asker else { return Err(refuse(Refusal::ForeignOrigin)) };
@@ -226,8 +225,7 @@ impl Passage {
         let stamp_ns = self.trip.stamp_ns(now_ms);
         if settings.queues {
             let session = ticket.session.clone();
-            let message =
-                Message { session, is_start: route.is_start(), stamp_ns, fields: json_of(&fields) };
+            let message = Message { session, stamp_ns, fields: json_of(&fields) };
             return Ok(Forward::Enqueue(message.write()));
         }
         let destination = settings.destination().ok_or(Refusal::Internal)?;

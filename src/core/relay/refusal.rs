@@ -8,7 +8,7 @@ use crate::core::json::Object;
 /// Why the relay does not do what it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// No path or query that the package uses.
+    /// No path that the package uses.
     NoRoute,
     /// The route is there for another method.
     OtherMethod {

@@ -50,15 +50,22 @@ impl RelaySettings {
         let max_body_bytes = number("maxBodyBytes", policy::MAX_BODY_BYTES, 5_000_000).max(1);
         let describes = ["sessionName", "source"].iter().any(|name| options.get(name).is_some())
             || options.variable(&["HH_SESSION_NAME", "HH_SOURCE"]).is_some();
+        let mut of_backend = Vec::new();
+        let tracer = Rc::new(Settings::resolve(options, &mut of_backend));
+        let queues = options.is_true("queue");
+        // The backend is then the consumer's affair, which may be elsewhere.
+        if !queues {
+            log.append(&mut of_backend);
+        }
         RelaySettings {
             path,
             origins: origins(options, log),
             rate: rate(options, log),
             max_body_bytes,
-            queues: options.is_true("queue"),
+            queues,
             has_secret: options.is_true("hasSecret"),
             describes,
-            tracer: Rc::new(Settings::resolve(options, log)),
+            tracer,
         }
     }
 
@@ -73,8 +80,10 @@ impl RelaySettings {
             return Some(NO_SECRET);
         }
         match self.destination() {
-            None => Some("the relay has no API key, or was told to send nothing: set HH_API_KEY"),
-            Some(_) => None,
+            None if !self.queues => {
+                Some("the relay has no API key, or was told to send nothing: set HH_API_KEY")
+            }
+            _ => None,
         }
     }
 
@@ -200,6 +209,8 @@ mod tests {
         assert!(settings.lacks().unwrap().contains("API key"));
         let (settings, _) = resolve(json!({"apiKey": "k"}));
         assert!(settings.lacks().unwrap().contains("HH_RELAY_SECRET"));
+        let (settings, said) = resolve(json!({"hasSecret": true, "queue": true}));
+        assert_eq!((settings.lacks(), said.as_str()), (None, ""), "the key is the consumer's");
     }
 
     #[test]
