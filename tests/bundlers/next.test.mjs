@@ -4,8 +4,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { ask } from "../relay/ask.mjs";
+import { ATTACKS, good } from "../relay/attacks.mjs";
+import { SECRETS } from "../relay/forge.mjs";
 import { checkReport } from "../scenarios/check.mjs";
-import { startBackends } from "../support/backends.mjs";
+import { KEYS, startBackends } from "../support/backends.mjs";
 import { chromium } from "../support/browsers.mjs";
 import { runToEnd, start, until } from "../support/child.mjs";
 import { consumer, testsDir } from "../support/package.mjs";
@@ -22,6 +25,20 @@ const route = (/** @type {string} */ runtime) => `
   export async function POST(request) {
     return Response.json(await runScenarios({ api, ...(await request.json()) }));
   }
+`;
+
+/** A relay as its documentation says, and told by the environment under names of the test's own. */
+const relay = (/** @type {string} */ runtime, /** @type {string} */ path) => `
+  import { createRelay } from "honeyhive-edge/relay";
+
+  export const runtime = ${JSON.stringify(runtime)};
+  const relay = createRelay({
+    path: ${JSON.stringify(path)},
+    apiKey: process.env.RELAY_KEY,
+    secret: process.env.RELAY_SECRET,
+    serverUrl: process.env.RELAY_BACKEND,
+  });
+  export { relay as POST, relay as PUT, relay as OPTIONS };
 `;
 
 const app = {
@@ -65,6 +82,8 @@ const app = {
   `,
   "app/node/route.js": route("nodejs"),
   "app/edge/route.js": route("edge"),
+  "app/honeyhive/[...path]/route.js": relay("nodejs", "/honeyhive"),
+  "app/hive-at-the-edge/[...path]/route.js": relay("edge", "/hive-at-the-edge"),
 };
 
 describe("Next.js", { concurrency: 1 }, () => {
@@ -80,10 +99,17 @@ describe("Next.js", { concurrency: 1 }, () => {
       assert.equal(built.code, 0, `${built.stdout}\n${built.stderr}`);
       assert.doesNotMatch(`${built.stdout}${built.stderr}`, /warn/i);
 
+      const behind = await startBackends();
+      t.after(() => behind.close());
+      const relayed = {
+        RELAY_KEY: KEYS.main,
+        RELAY_SECRET: SECRETS.current,
+        RELAY_BACKEND: behind.v1.url,
+      };
       const server = start(
         process.execPath,
         [next, "start", "--hostname", "127.0.0.1", "--port", "0"],
-        { cwd: project, env },
+        { cwd: project, env: { ...env, ...relayed } },
       );
       t.after(() => server.stop());
       const url = await until(
@@ -111,6 +137,25 @@ describe("Next.js", { concurrency: 1 }, () => {
             return response.json();
           }),
         );
+      }
+      for (const path of ["/honeyhive", "/hive-at-the-edge"]) {
+        await t.test(`relay at ${path}`, async () => {
+          const from = good(url, path);
+          for (const asked of [from.start, from.update]) {
+            const { status, text } = await ask(url, asked);
+            assert.equal(status, 200, `${text}\n${server.output.stderr}`);
+          }
+          assert.deepEqual((await behind.v1.session(from.session)).feedback, { rating: 5 });
+          await behind.v1.reset();
+          for (const { name, attack, status, code } of ATTACKS) {
+            const answer = await ask(url, attack(good(url, path)));
+            // Next.js answers itself for addresses and methods that have no handler.
+            const isNexts = [404, 405].includes(status) && answer.json === undefined;
+            if (isNexts) assert.ok(answer.status >= 300, name);
+            else assert.deepEqual([answer.status, answer.json.errorCode], [status, code], name);
+          }
+          assert.deepEqual(await behind.v1.requests(), []);
+        });
       }
       await t.test(
         "server component",

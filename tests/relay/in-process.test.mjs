@@ -1,0 +1,294 @@
+// The relay in this process, with the runtime's own WebCrypto: tickets, whatever is done to them; and
+// that nothing throws, whatever the caller, `fetch`, the queue or the core does.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { before, describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
+import fc from "fast-check";
+import { relayFunctions } from "../../pkg-template/src/relay/public.js";
+import { logged } from "../face/face.mjs";
+import { packageDir } from "../support/package.mjs";
+import { API_KEY, SECRETS, forge } from "./forge.mjs";
+
+const packaged = pathToFileURL(join(packageDir, "relay.js")).href;
+let copies = 0;
+
+/** @type {typeof import("honeyhive-edge/relay")} */
+let edge;
+before(async () => {
+  edge = await import(packaged);
+});
+
+const FIELDS = /** @type {const} */ ([
+  "metadata",
+  "outputs",
+  "config",
+  "feedback",
+  "metrics",
+  "userProperties",
+]);
+
+/** A relay, and what it has sent. @param {object} [options] */
+function relay(options) {
+  /** @type {{ url: string, init: RequestInit }[]} */
+  const sent = [];
+  const handle = edge.createRelay({
+    apiKey: API_KEY,
+    serverUrl: "https://hive.example",
+    secret: SECRETS.current,
+    fetch: async (url, init) => {
+      sent.push({ url: String(url), init: /** @type {RequestInit} */ (init) });
+      return Response.json({ success: true });
+    },
+    ...options,
+  });
+  return { handle, sent };
+}
+
+/**
+ * @param {string} session
+ * @param {string} ticket
+ * @param {object} [fields]
+ */
+function update(session, ticket, fields = { feedback: { rating: 5 } }) {
+  return new Request(`https://shop.example/honeyhive/v1/events/${session}`, {
+    method: "PUT",
+    headers: { authorization: `Bearer ${ticket}`, "content-type": "application/json" },
+    body: JSON.stringify(fields),
+  });
+}
+
+describe("tickets", () => {
+  it("allow the fields they name, for the session they name, and nothing else", async () => {
+    const { handle, sent } = relay({ rate: { requests: 1e6 } });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uuid(),
+        fc.uuid(),
+        fc.subarray([...FIELDS], { minLength: 1 }),
+        fc.constantFrom(...FIELDS),
+        async (session, other, fields, field) => {
+          const secret = SECRETS.current;
+          const ticket = await edge.issueTicket({ sessionId: session, fields, secret });
+          const name = field === "userProperties" ? "user_properties" : field;
+          sent.length = 0;
+          const answer = await handle(update(session, ticket, { [name]: { a: 1 } }));
+          assert.equal(answer.status, fields.includes(field) ? 200 : 403);
+          assert.equal(sent.length, fields.includes(field) ? 1 : 0);
+          if (other === session) return;
+          sent.length = 0;
+          assert.equal((await handle(update(other, ticket))).status, 403);
+          assert.equal(sent.length, 0);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it("are refused once anything of them is changed", async () => {
+    const { handle, sent } = relay();
+    const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
+    const change = fc.record({
+      at: fc.nat(),
+      cut: fc.nat(3),
+      put: fc.string({ unit: fc.constantFrom(...letters), maxLength: 3 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uuid(),
+        fc.subarray([...FIELDS], { minLength: 1 }),
+        fc.array(change, { minLength: 1, maxLength: 3 }),
+        async (session, fields, changes) => {
+          const ticket = forge({ session, fields: fields.join("~") });
+          let other = ticket;
+          for (const { at, cut, put } of changes) {
+            const place = at % (other.length + 1);
+            other = other.slice(0, place) + put + other.slice(place + cut);
+          }
+          fc.pre(other !== ticket);
+          assert.equal((await handle(update(session, other))).status, 401, other);
+        },
+      ),
+      { numRuns: 1000 },
+    );
+    assert.deepEqual(sent, []);
+  });
+
+  it("end when they say", async () => {
+    const { handle } = relay();
+    const session = crypto.randomUUID();
+    const secret = SECRETS.current;
+    const fields = /** @type {const} */ (["feedback"]);
+    const ticket = await edge.issueTicket({ sessionId: session, fields, expiresIn: 1, secret });
+    assert.equal((await handle(update(session, ticket))).status, 200);
+    const [, , , end] = ticket.split(".");
+    while (Date.now() < Number(end) * 1000) await new Promise((done) => setTimeout(done, 50));
+    const late = await handle(update(session, ticket));
+    assert.equal(late.status, 401);
+    assert.equal((await late.json()).errorCode, "TICKET_EXPIRED");
+  });
+
+  it("that cannot be issued are empty, and the log says why", async () => {
+    const good = { sessionId: crypto.randomUUID(), fields: ["feedback"], secret: SECRETS.current };
+    const bad = [
+      [undefined, /HH_RELAY_SECRET/],
+      [{ ...good, secret: "short" }, /HH_RELAY_SECRET/],
+      [{ ...good, sessionId: "conversation 7" }, /sessionIdFrom/],
+      [{ ...good, sessionId: 7 }, /`sessionId` must be a UUID/],
+      [{ ...good, fields: "feedback" }, /`fields` must be a list/],
+      [{ ...good, fields: [] }, /empty/],
+      [{ ...good, fields: ["password"] }, /names of an enrichment's fields/],
+      [{ ...good, fields: [Symbol("feedback")] }, /names of an enrichment's fields/],
+      [{ ...good, expiresIn: "1h" }, /`expiresIn` must be seconds/],
+      [{ ...good, expiresIn: Infinity }, /`expiresIn` must be seconds/],
+      [{ ...good, expiresIn: 1e9 }, /30 days/],
+    ];
+    for (const [options, why] of bad) {
+      const { issueTicket } = await freshly();
+      const lines = await logged(async () => {
+        assert.equal(await issueTicket(/** @type {any} */ (options)), "");
+      });
+      assert.match(lines.map(({ line }) => line).join("\n"), /** @type {RegExp} */ (why));
+      assert.doesNotMatch(JSON.stringify(lines), new RegExp(SECRETS.current));
+    }
+    const trap = new Proxy({}, { get: () => assert.fail("read") });
+    assert.equal(await edge.issueTicket(/** @type {any} */ (trap)), "");
+  });
+});
+
+describe("the relay, whatever happens around it", () => {
+  it("answers in time, whatever fetch does", async () => {
+    /** @type {[string, (url: any, init: any) => any, number][]} */
+    const cases = [
+      [
+        "throws",
+        () => {
+          throw new Error(API_KEY);
+        },
+        502,
+      ],
+      ["rejects with a string", () => Promise.reject(API_KEY), 502],
+      ["gives nothing", () => undefined, 502],
+      ["gives something else", async () => ({}), 502],
+      ["never answers", () => new Promise(() => {}), 504],
+      [
+        "breaks off in the body",
+        async () =>
+          new Response(
+            new ReadableStream({ pull: (stream) => stream.error(new Error("broke off")) }),
+          ),
+        200,
+      ],
+      ["redirects", async () => new Response(null, { status: 302 }), 502],
+      ["answers a web page", async () => new Response("<!doctype html>"), 502],
+      ["refuses the key", async () => Response.json({ message: API_KEY }, { status: 401 }), 502],
+      ["is too busy", async () => new Response(API_KEY, { status: 503 }), 503],
+      ["says what is wrong", async () => Response.json({ message: "no" }, { status: 422 }), 422],
+    ];
+    for (const [name, fetch, status] of cases) {
+      const { handle } = relay({ fetch, timeoutMs: 100 });
+      const session = crypto.randomUUID();
+      const lines = await logged(async () => {
+        const answer = await handle(update(session, forge({ session })));
+        const text = await answer.text();
+        assert.equal(answer.status, status, `${name}: ${text}`);
+        assert.ok(!text.includes(API_KEY), name);
+      });
+      assert.ok(!JSON.stringify(lines).includes(API_KEY), name);
+    }
+  });
+
+  it("tells the page to come again where the queue takes nothing", async () => {
+    const queue = { send: () => Promise.reject(new Error("overloaded")) };
+    const { handle, sent } = relay({ queue });
+    const session = crypto.randomUUID();
+    const lines = await logged(async () => {
+      const answer = await handle(update(session, forge({ session })));
+      assert.equal(answer.status, 503);
+      assert.equal((await answer.json()).errorCode, "QUEUE_UNAVAILABLE");
+    });
+    assert.match(lines[0].line, /did not take a message: overloaded/);
+    assert.deepEqual(sent, []);
+  });
+
+  it("works for whoever gives it something else than options or requests", async () => {
+    const hostile = new Proxy({}, { get: () => assert.fail("read"), ownKeys: () => assert.fail() });
+    await logged(async () => {
+      for (const options of [null, 7, "x", hostile, { path: Symbol("x"), origins: 7, rate: [] }]) {
+        const handle = edge.createRelay(/** @type {any} */ (options));
+        const answer = await handle(new Request("https://shop.example/honeyhive/v1/sessions"));
+        assert.ok(answer.status >= 400);
+      }
+      const { handle } = relay();
+      for (const request of [undefined, {}, { url: "nowhere" }]) {
+        assert.equal((await handle(/** @type {any} */ (request))).status, 500);
+      }
+    });
+  });
+
+  it("says each trouble once, at its level", async () => {
+    const session = crypto.randomUUID();
+    const many = (/** @type {object} */ options) =>
+      logged(async () => {
+        const { createRelay } = await freshly();
+        const handle = createRelay({ apiKey: API_KEY, ...options });
+        for (let n = 0; n < 3; n++) await handle(update(session, forge({ session })));
+      });
+    assert.deepEqual(
+      (await many({})).map(({ level }) => level),
+      ["error"],
+    );
+    assert.deepEqual(await many({ logLevel: "silent" }), []);
+  });
+
+  it("goes on with a fresh core where one died", async () => {
+    let opened = 0;
+    const { createRelay } = relayFunctions({
+      hint: "",
+      variable: () => undefined,
+      open: (onTrap) => {
+        opened++;
+        const dies = () => void onTrap(new Error("unreachable"));
+        const empty = JSON.stringify({ secrets: [], log: [] });
+        const end = JSON.stringify({ end: { status: 404, headers: {}, body: "", log: [] } });
+        const admit = opened === 1 ? dies : () => end;
+        return /** @type {any} */ ({ secrets: () => empty, check: () => empty, admit });
+      },
+    });
+    const handle = createRelay();
+    const request = new Request("https://shop.example/honeyhive/v1/sessions");
+    const lines = await logged(async () => {
+      assert.deepEqual(
+        [(await handle(request)).status, (await handle(request)).status, opened],
+        [500, 404, 2],
+      );
+    });
+    assert.match(JSON.stringify(lines), /internal error of honeyhive-edge\/relay \(unreachable\)/);
+  });
+
+  it("says so where WebAssembly will not start", async () => {
+    const { createConsumer, createRelay, issueTicket } = relayFunctions({
+      hint: "A hint.",
+      variable: () => undefined,
+      open: () => Promise.reject(new Error("forbidden")),
+    });
+    const lines = await logged(async () => {
+      const request = new Request("https://shop.example/honeyhive/v1/sessions");
+      assert.equal((await createRelay()(request)).status, 500);
+      assert.equal(await issueTicket({ sessionId: crypto.randomUUID(), fields: ["feedback"] }), "");
+      /** @type {unknown[]} */
+      const told = [];
+      const message = { body: "", ack: () => told.push("ack"), retry: () => told.push("retry") };
+      await createConsumer()({ messages: [message] });
+      assert.deepEqual(told, ["retry"]);
+    });
+    assert.match(lines[0].line, /could not be started \(forbidden\).* A hint\.$/);
+  });
+});
+
+/** The package's functions as if just imported: with nothing said yet. */
+function freshly() {
+  copies++;
+  return /** @type {Promise<typeof edge>} */ (import(`${packaged}?copy=${copies}`));
+}
