@@ -294,6 +294,18 @@ impl Outbox {
         Some(&mut self.totals[place].1)
     }
 
+    /// Starts that were given up once and are alone again wait for company, with nothing on its
+    /// way: nobody waits for them, so nobody would send them.
+    pub fn let_starts_wait(&mut self) {
+        if self.waiting().any(|part| part.kind != Kind::WaitingStart) {
+            return;
+        }
+        for batch in std::mem::take(&mut self.batches).into_iter().rev() {
+            batch.start.into_iter().for_each(|start| self.want_start_again(start));
+            self.queue.splice(0..0, batch.parts);
+        }
+    }
+
     /// Whether there is anything to send.
     pub fn has_work(&self) -> bool {
         !self.batches.is_empty() || self.queue.iter().any(|part| part.kind != Kind::WaitingStart)

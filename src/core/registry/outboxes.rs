@@ -88,6 +88,7 @@ impl Registry {
         if outbox.flight.is_some() {
             return;
         }
+        outbox.let_starts_wait();
         if outbox.has_work() {
             if outbox.busy_place.is_none() {
                 outbox.busy_place = Some(self.busy.len());
