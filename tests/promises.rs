@@ -426,6 +426,25 @@ fn what_is_closed_between_the_halves_of_a_refused_batch_is_let_go() {
 }
 
 #[test]
+fn what_is_kept_grows_with_sessions_and_not_with_their_square() {
+    let mut bench = Bench::new(stores);
+    let mut kept = |sessions: usize| {
+        for _ in 0..sessions {
+            let tracer = bench.init(json!({})).tracer;
+            bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+            bench.registry.close(tracer, 10_000, 0, bench.now);
+        }
+        bench.run(1_000);
+        // Timers that are over are kept until their time.
+        let kept = format!("{:?}", bench.registry).len();
+        bench.run(100_000);
+        kept / sessions
+    };
+    let (few, many) = (kept(50), kept(1_000));
+    assert!(many < 2 * few, "{few} for each of a few, {many} for each of many");
+}
+
+#[test]
 fn a_tracer_is_idle_after_a_flush_and_after_a_close() {
     let mut bench = Bench::new(stores);
     let tracer = bench.init(json!({})).tracer;

@@ -83,7 +83,7 @@ impl Registry {
         let Some(outbox) = self.outboxes.get_mut(id) else {
             return;
         };
-        outbox.timer = None;
+        let was_set = outbox.timer.take();
         outbox.is_ready = false;
         if outbox.flight.is_some() {
             return;
@@ -129,7 +129,10 @@ impl Registry {
         let timer = timer.filter(|at| *at < u64::MAX);
         if let Some(at) = timer {
             outbox.timer = Some(at);
-            self.timers.set(at, Timer::Outbox(id));
+            // Deadlines stay where they are however often they are looked at.
+            if was_set != Some(at) {
+                self.timers.set(at, Timer::Outbox(id));
+            }
         }
     }
 
