@@ -141,6 +141,8 @@ pub struct Outbox {
     pub holders: u32,
     /// The request on its way.
     pub flight: Option<u64>,
+    /// Whether a scope that does not come any more left something in it.
+    pub is_left: bool,
     /// Whether it may send, as far as it is concerned.
     pub is_ready: bool,
     /// Whether it stands in its server's line.
@@ -184,6 +186,7 @@ impl Outbox {
             adopted_id: None,
             holders: 0,
             flight: None,
+            is_left: false,
             is_ready: false,
             in_line: false,
             timer: None,
@@ -351,16 +354,10 @@ impl Outbox {
         scopes
     }
 
-    /// What was given in `scope` counts as given outside of any. The numbers of that.
-    pub fn outlive(&mut self, scope: u64) -> Vec<u64> {
-        let batched = self.batches.iter_mut().flat_map(|batch| &mut batch.parts);
-        let of_it = batched.chain(&mut self.queue).filter(|part| part.scope == scope);
-        of_it
-            .map(|part| {
-                part.scope = 0;
-                part.id
-            })
-            .collect()
+    /// Whether any scope may send it: something in it was given outside of any, or in one that
+    /// does not come to look any more.
+    pub fn is_for_anyone(&self) -> bool {
+        self.is_left || self.concerns(0)
     }
 
     /// The earliest deadline of what waits. A start has one only where it is left alone.
@@ -567,7 +564,8 @@ impl Outbox {
     fn put_starts_back(&mut self, mut parts: Vec<Part>) -> Vec<Part> {
         for part in parts.iter_mut().filter(|part| part.kind != Kind::Enrichment) {
             let enrichment = std::mem::take(&mut part.enrichment);
-            let start = Part { kind: Kind::WaitingStart, enrichment, ..part.clone() };
+            // Its end is told in its scope; what is said once more, whoever comes may say.
+            let start = Part { kind: Kind::WaitingStart, scope: 0, enrichment, ..part.clone() };
             let is_later = |other: &Part| other.id > start.id;
             let batch = self.batches.iter_mut().find(|batch| batch.parts.iter().any(is_later));
             let line = match batch {

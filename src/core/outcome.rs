@@ -128,12 +128,12 @@ pub enum Output {
         /// What became of them.
         outcome: Outcome,
     },
-    /// The runtime has torn a request down. Its loop is over, and who waits in it for these can
-    /// be told no more; their end is told in scope 0.
+    /// The runtime has torn a request down. Its loop is over, and nobody in it can be told of
+    /// the end of these any more, which is told next.
     Gone {
         /// The request's scope.
         scope: u64,
-        /// The numbers that were given in it.
+        /// Numbers that were given in it.
         ids: Vec<u64>,
     },
     /// Tell the tracer's `onDrop`.

@@ -36,9 +36,16 @@ pub const LOOK_ACROSS_MS: u64 = 20;
 /// Milliseconds at most between two such looks, however many requests there are.
 pub const LOOK_ACROSS_MAX_MS: u64 = 2_000;
 
-/// Milliseconds in which a request that has something to wait for comes to look at least once. One
-/// that does not, twice in a row, counts as torn down.
+/// Milliseconds in which a request that has something to wait for comes to look at least once.
 pub const SCOPE_SILENCE_MS: u64 = 2 * LOOK_ACROSS_MAX_MS;
+
+/// Such times in a row without a look after which others may send what a request left unsent. Not
+/// the first: the whole isolate may have been busy.
+pub const SCOPE_ABSENT_AFTER: u32 = 2;
+
+/// Such times in a row without a look after which a request counts as torn down: more than what
+/// Workers grant it after its answer (30 s).
+pub const SCOPE_GONE_AFTER: u32 = 12;
 
 /// Failures in a row after which a server counts as failing and is only probed. One alone is
 /// chance; where a third of all requests fail, two in a row still are in nine cases of ten.

@@ -6,13 +6,17 @@
 //! Workers and Vercel it is the only one.
 //!
 //! A runtime may tear a request down at any time, and tells nobody. A scope in which something
-//! goes on comes to look every now and then; one that does not counts as gone, and what is left
-//! of it as given in scope 0.
+//! goes on comes to look every now and then. What one that does not has left unsent, others may
+//! send. It may yet come, where a busy machine made it late; when nothing of it is unsettled any
+//! more and it was silent for long, it is gone for good.
 
 use std::collections::VecDeque;
 
 use super::outcome::Output;
-use super::policy::{LOOK_ACROSS_MAX_MS, LOOK_ACROSS_MS, MAX_IN_FLIGHT, SCOPE_SILENCE_MS};
+use super::policy::{
+    LOOK_ACROSS_MAX_MS, LOOK_ACROSS_MS, MAX_IN_FLIGHT, SCOPE_ABSENT_AFTER, SCOPE_GONE_AFTER,
+    SCOPE_SILENCE_MS,
+};
 
 #[derive(Debug, Default)]
 struct Scope {
@@ -25,24 +29,21 @@ struct Scope {
     /// When it is asked for next whether it came.
     ask_at: u64,
     came: bool,
-    /// It did not come once already. The first time the whole isolate may have been busy.
-    was_silent: bool,
+    /// How often in a row it had not come when it was asked for.
+    silences: u32,
 }
 
-/// What became of a scope.
+/// What became of a scope that was asked for.
 #[derive(Debug)]
 pub enum Found {
     /// It ended, or is asked for at another time.
     Nothing,
-    /// It came, or gets a second chance. It is asked for again then.
+    /// It is asked for again then.
     AskAgain(u64),
-    /// It is gone. What was to be told in it, and the outboxes that may hold something of it.
-    Gone {
-        /// Told in scope 0 now.
-        told: VecDeque<Output>,
-        /// To be searched for what it left.
-        outboxes: Vec<u64>,
-    },
+    /// As above; and what it left in these outboxes, others may send.
+    Absent(u64, Vec<u64>),
+    /// It is gone, with what was to be told in it.
+    Gone(VecDeque<Output>),
 }
 
 /// The scopes in which anything goes on, by number: one, or as many as a Worker serves requests
@@ -64,7 +65,13 @@ impl Scopes {
     /// Something goes on in `scope`. Says when to ask whether it came, where nothing went on in it
     /// before.
     pub fn enter(&mut self, scope: u64, now_ms: u64) -> Option<u64> {
-        let place = self.place(scope).err()?;
+        let place = match self.place(scope) {
+            Ok(place) => {
+                self.0[place].1.came = true;
+                return None;
+            }
+            Err(place) => place,
+        };
         let ask_at = now_ms.saturating_add(SCOPE_SILENCE_MS);
         self.0.insert(place, (scope, Scope { ask_at, ..Scope::default() }));
         (scope != 0).then_some(ask_at)
@@ -183,17 +190,15 @@ impl Scopes {
         if of.ask_at > now_ms {
             return Found::Nothing;
         }
-        if of.came || !of.was_silent {
-            of.was_silent = !std::mem::take(&mut of.came);
-            of.ask_at = now_ms.saturating_add(SCOPE_SILENCE_MS);
-            return Found::AskAgain(of.ask_at);
+        of.silences = if std::mem::take(&mut of.came) { 0 } else { of.silences + 1 };
+        if of.silences >= SCOPE_GONE_AFTER && of.unsettled == 0 {
+            return Found::Gone(self.0.remove(place).1.told);
         }
-        let Scope { unsettled, told, outboxes, .. } = self.0.remove(place).1;
-        self.enter(0, now_ms);
-        if let Some(scope) = self.find_mut(0) {
-            scope.unsettled += unsettled;
+        of.ask_at = now_ms.saturating_add(SCOPE_SILENCE_MS);
+        if of.silences == SCOPE_ABSENT_AFTER {
+            return Found::Absent(of.ask_at, of.outboxes.clone());
         }
-        Found::Gone { told, outboxes }
+        Found::AskAgain(of.ask_at)
     }
 
     fn place(&self, number: u64) -> Result<usize, usize> {

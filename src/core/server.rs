@@ -21,8 +21,8 @@ pub struct Server {
     pub routes: Routes,
     /// Destinations that name it.
     pub destinations: u32,
-    /// Sessions that have something to send which was given outside of any request, in the order
-    /// in which they may. A request knows its own.
+    /// Sessions that have something to send which any scope may send, in the order in which they
+    /// may. A request knows its own.
     pub ready: VecDeque<u64>,
     in_flight: usize,
     /// Failures since the last success.

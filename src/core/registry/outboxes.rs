@@ -95,6 +95,7 @@ impl Registry {
                 self.busy.push(id);
             }
         } else {
+            outbox.is_left = false;
             let busy_place = outbox.busy_place.take();
             let quiet_from = outbox.window_until();
             if outbox.holders == 0 {
@@ -118,7 +119,7 @@ impl Registry {
             Some(due)
         } else {
             outbox.is_ready = true;
-            if !outbox.in_line && outbox.concerns(0) {
+            if !outbox.in_line && outbox.is_for_anyone() {
                 outbox.in_line = true;
                 server.ready.push_back(id);
             }

@@ -111,7 +111,7 @@ impl Registry {
         None
     }
 
-    /// The next outbox in line that may send what was given outside of any request.
+    /// The next outbox in line that any scope may send.
     fn next_in_line(&mut self, scope: u64, now: Now) -> Option<u64> {
         let servers: Vec<u64> = self.servers.iter().map(|(id, _)| id).collect();
         for server in servers {
@@ -122,7 +122,7 @@ impl Registry {
                 // What waited in it may have been sent by a request, or given up.
                 if let Some(outbox) = self.outboxes.get_mut(id) {
                     outbox.in_line = false;
-                    if outbox.is_ready && outbox.concerns(0) {
+                    if outbox.is_ready && outbox.is_for_anyone() {
                         return Some(id);
                     }
                 }

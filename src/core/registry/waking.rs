@@ -59,25 +59,24 @@ impl Registry {
     /// Asks whether `scope` still comes to look. What a request left behind that was torn down,
     /// others carry on.
     pub(super) fn ask_for_scope(&mut self, scope: u64, now: Now) {
-        let (told, outboxes) = match self.scopes.ask_for(scope, now.mono_ms) {
-            Found::Nothing => return,
-            Found::AskAgain(at) => return self.timers.set(at, Timer::Scope(scope)),
-            Found::Gone { told, outboxes } => (told, outboxes),
-        };
-        let mut ids = Vec::new();
-        for outbox in outboxes {
-            ids.append(&mut self.change(outbox, now, |outbox| outbox.outlive(scope)));
-        }
-        for wait in self.waits.iter_mut().filter(|wait| wait.scope == scope) {
-            wait.scope = 0;
-            ids.push(wait.id);
-        }
-        for output in &told {
-            if let Output::Settled { ids: settled, .. } = output {
-                ids.extend(settled);
+        match self.scopes.ask_for(scope, now.mono_ms) {
+            Found::Nothing => {}
+            Found::AskAgain(at) => self.timers.set(at, Timer::Scope(scope)),
+            Found::Absent(at, outboxes) => {
+                self.timers.set(at, Timer::Scope(scope));
+                for outbox in outboxes {
+                    self.change(outbox, now, |outbox| outbox.is_left |= outbox.concerns(scope));
+                }
+            }
+            Found::Gone(told) => {
+                let settled = told.iter().filter_map(|output| match output {
+                    Output::Settled { ids, .. } => Some(ids),
+                    _ => None,
+                });
+                let ids = settled.flatten().copied().collect();
+                self.outputs.push_back(Output::Gone { scope, ids });
+                self.outputs.extend(told);
             }
         }
-        self.outputs.push_back(Output::Gone { scope, ids });
-        self.outputs.extend(told);
     }
 }
