@@ -97,6 +97,10 @@ function reader(url) {
     async sessions() {
       return (await (await fetch(`${url}/_local/sessions?limit=1000`)).json()).sessions;
     },
+    /** @param {object[]} rules */
+    faults: (rules) => put(`${url}/_local/faults`, rules),
+    /** How many requests came, and what was noticed of who sent them. */
+    stats: async () => (await fetch(`${url}/_local/stats`)).json(),
     reset: () => fetch(`${url}/_local`, { method: "DELETE" }),
   };
 }

@@ -30,5 +30,4 @@ export const deno = () => binary(`@deno/${platform}-${arch}-glibc/deno`);
 // Where npm runs install scripts, bun's moves its binary.
 export const bun = () =>
   binary(`@oven/bun-${platform}-${arch === "arm64" ? "aarch64" : arch}/bin/bun`, "bun/bin/bun.exe");
-export const workerd = () =>
-  binary(`@cloudflare/workerd-${platform}-${arch === "x64" ? "64" : arch}/bin/workerd`);
+export const workerd = () => binary(`workerd-${platform}-${arch}/bin/workerd`);

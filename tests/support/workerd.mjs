@@ -29,38 +29,73 @@ export async function bundleWorker(project, compatibility_flags = []) {
 }
 
 /**
- * @param {string} bundle
- * @param {{compatibilityDate: string, flags?: string[], bindings?: Record<string, string>}} options
+ * @typedef {object} WorkerOptions
+ * @property {string} compatibilityDate
+ * @property {string[]} [flags]
+ * @property {Record<string, string>} [bindings]
+ * @property {string[]} [durableObjects] their classes; each is bound under its name
+ * @property {string[]} [v8Flags]
  */
-export async function startWorker(bundle, { compatibilityDate, flags = [], bindings = {} }) {
-  const names = await readdir(bundle);
-  const modules = ["worker.js", ...names.filter((name) => name.endsWith(".wasm"))].map((name) => {
-    const kind = name.endsWith(".wasm") ? "wasm" : "esModule";
-    return `(name = ${quoted(name)}, ${kind} = embed ${quoted(name)})`;
-  });
-  const texts = Object.entries(bindings).map(
-    ([name, value]) => `(name = ${quoted(name)}, text = ${quoted(value)})`,
+
+/**
+ * Beside the Worker's own paths there are /cdn-cgi/scheduled and, with messages as its body,
+ * /cdn-cgi/queue, which call the Worker's other handlers.
+ * @param {string} bundle
+ * @param {WorkerOptions} options
+ */
+export async function startWorker(bundle, options) {
+  const { compatibilityDate, flags = [], v8Flags = [], durableObjects = [] } = options;
+  const modules = (await readdir(bundle))
+    .filter((name) => /\.(js|wasm)$/.test(name))
+    // The first one is the Worker.
+    .sort((a, b) => Number(b === "worker.js") - Number(a === "worker.js"))
+    .map((name) => {
+      const kind = name.endsWith(".wasm") ? "wasm" : "esModule";
+      return `(name = ${quoted(name)}, ${kind} = embed ${quoted(name)})`;
+    });
+  const bindings = [
+    ...Object.entries(options.bindings ?? {}).map(
+      ([name, value]) => `(name = ${quoted(name)}, text = ${quoted(value)})`,
+    ),
+    ...durableObjects.map(
+      (name) => `(name = ${quoted(name)}, durableObjectNamespace = ${quoted(name)})`,
+    ),
+  ];
+  const namespaces = durableObjects.map(
+    (name) => `(className = ${quoted(name)}, uniqueKey = ${quoted(name)})`,
   );
   const config = `using Workerd = import "/workerd/workerd.capnp";
     const config :Workerd.Config = (
+      v8Flags = [${v8Flags.map(quoted).join(", ")}],
       services = [
         (name = "worker", worker = .worker),
+        (name = "events", worker = .events),
         (name = "loopback", network = (allow = ["private"])),
       ],
-      sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "worker")],
+      sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "events")],
     );
     const worker :Workerd.Worker = (
       modules = [${modules.join(", ")}],
-      bindings = [${texts.join(", ")}],
+      bindings = [${bindings.join(", ")}],
+      durableObjectNamespaces = [${namespaces.join(", ")}],
+      durableObjectStorage = (inMemory = void),
       compatibilityDate = ${quoted(compatibilityDate)},
       compatibilityFlags = [${flags.map(quoted).join(", ")}],
       globalOutbound = "loopback",
+    );
+    const events :Workerd.Worker = (
+      modules = [(name = "events.js", esModule = ${quoted(EVENTS)})],
+      bindings = [(name = "WORKER", service = "worker")],
+      compatibilityDate = "2025-01-01",
+      compatibilityFlags = ["service_binding_extra_handlers"],
     );`;
   const file = `config-${Math.random().toString(36).slice(2)}.capnp`;
   await writeFile(join(bundle, file), config);
 
   // Verbose: only so does it tell of exceptions that nobody caught.
-  const child = start(workerd(), ["serve", file, "--control-fd=3", "--verbose"], {
+  // Experimental: only so may one Worker call another's handler for a schedule or a queue.
+  const args = ["serve", file, "--control-fd=3", "--verbose", "--experimental"];
+  const child = start(workerd(), args, {
     cwd: bundle,
     stdio: ["ignore", "pipe", "pipe", "pipe"],
   });
@@ -75,7 +110,42 @@ export async function startWorker(bundle, { compatibilityDate, flags = [], bindi
     },
     { what: "workerd to listen" },
   );
-  return { url: `http://127.0.0.1:${port}`, output: child.output, stop: () => child.stop() };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    pid: /** @type {number} */ (child.child.pid),
+    output: child.output,
+    stop: () => child.stop(),
+  };
+}
+
+/** In front of the Worker: what Cloudflare itself does where a schedule or a queue has something. */
+const EVENTS = `
+  export default {
+    async fetch(request, { WORKER }) {
+      const { pathname } = new URL(request.url);
+      if (pathname === "/cdn-cgi/scheduled") {
+        return Response.json(await WORKER.scheduled({ cron: "* * * * *", scheduledTime: new Date() }));
+      }
+      if (pathname === "/cdn-cgi/queue") {
+        const messages = (await request.json()).map((body, n) => {
+          return { id: String(n), timestamp: new Date(), body, attempts: 1 };
+        });
+        return Response.json(await WORKER.queue("queue", messages));
+      }
+      return WORKER.fetch(request);
+    },
+  };
+`;
+
+/**
+ * What workerd says of exceptions that went uncaught and of requests that meddle with another's.
+ * @param {{stderr: string, stdout: string}} output
+ */
+export function assertQuiet({ stderr, stdout }) {
+  assert.doesNotMatch(
+    stdout + stderr,
+    /uncaught exception|different request|will never generate|hung/i,
+  );
 }
 
 const quoted = (/** @type {string} */ text) => JSON.stringify(text);
