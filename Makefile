@@ -56,9 +56,10 @@ fuzz: setup-base tests/node_modules/.package-lock.json ## Each parser fuzzed for
 	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),300)
 	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),300) node --test tests/face/headers.fuzz.test.mjs
 
-bench: build www-demo/node_modules/.package-lock.json ## What a call costs its caller, and how few requests it takes
+bench: build www-demo/node_modules/.package-lock.json ## What a call costs its caller, how few requests it takes, what the relay adds
 	@node benches/caller.mjs
 	@node benches/requests.mjs
+	@node benches/relay.mjs
 
 clean: ## Remove what was built, keep what was set up
 	rm -rf build pkg target
