@@ -31,6 +31,7 @@ export class Conversation extends DurableObject {
   async rings(/** @type {any} */ { marker }) {
     await this.ctx.storage.put("marker", marker);
     await this.ctx.storage.setAlarm(Date.now() + 50);
+    return {};
   }
 
   async alarm() {
