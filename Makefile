@@ -24,7 +24,7 @@ help: ## This list
 
 # ---- what people call -----------------------------------------------------------------
 
-.PHONY: build demo test test-core test-wasm test-js lint fmt simulation fuzz bench clean distclean
+.PHONY: build demo test test-core test-wasm test-js lint fmt simulation fuzz bench memory clean distclean
 build: $(PKG) ## pkg/, exactly what `npm publish` would send
 
 demo: build www-demo/node_modules/.package-lock.json ## The chat demo; ONCE=1 leaves after the first conversation
@@ -60,6 +60,9 @@ bench: build www-demo/node_modules/.package-lock.json ## What a call costs its c
 	@node benches/caller.mjs
 	@node benches/requests.mjs
 	@node benches/relay.mjs
+
+memory: build ## What a million sessions leave in memory, and what open ones cost; SESSIONS=50000 for less
+	@node benches/memory.mjs
 
 clean: ## Remove what was built, keep what was set up
 	rm -rf build pkg target
