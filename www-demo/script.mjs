@@ -50,6 +50,7 @@ export async function playConversation(origin, say) {
 
   /** @type {Awaited<ReturnType<typeof openFeedback>> | undefined} */
   let feedback;
+  let ticket = "";
   for (const { question, rating } of SCRIPT) {
     say("visitor", question);
     /** @type {Turn} */
@@ -62,6 +63,7 @@ export async function playConversation(origin, say) {
     })) {
       if (event.type === "session") {
         played.sessionId = event.sessionId;
+        ticket = event.ticket;
         played.variant = event.variant;
       } else if (event.type === "text") turn.answer += event.text;
       else if (event.type === "counted") turn.used.push(event.metrics);
@@ -76,7 +78,7 @@ export async function playConversation(origin, say) {
     say("answer", turn.answer);
     played.turns.push(turn);
 
-    feedback ??= await openFeedback(played.sessionId, { serverUrl: `${origin}/honeyhive` });
+    feedback ??= await openFeedback(ticket, { serverUrl: `${origin}/honeyhive` });
     say("visitor", `thumbs ${rating.thumb}: “${rating.comment}”`);
     const number = played.turns.length;
     // The way a visitor does it: the thumb first, the comment a moment later.

@@ -1,6 +1,7 @@
 // Everything the demo runs, started and stopped as one: the local backend, the model's stand-in
 // where there is no key, the page's files, and the Worker in workerd. Prints nothing.
 
+import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -52,6 +53,7 @@ export async function startDemo({ port = 0, openai, onDeath = () => {} } = {}) {
       env: {
         HH_API_KEY: LOCAL_KEY,
         HH_API_URL: backend.url,
+        HH_RELAY_SECRET: randomBytes(32).toString("base64"),
         OPENAI_API_KEY: openai?.apiKey ?? "none",
         OPENAI_BASE_URL: responder?.baseUrl ?? openai?.baseUrl ?? OPENAI_URL,
         OPENAI_MODEL: model,

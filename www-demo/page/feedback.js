@@ -2,25 +2,18 @@
 // where the demo uses honeyhive-edge in the browser. No DOM: script.mjs uses it in Node.
 
 import { initTracer } from "honeyhive-edge";
-import { SESSION } from "../session.js";
 
 /** @typedef {import("honeyhive-edge").Delivery} Delivery */
 /** @typedef {{ thumb?: "up" | "down", comment?: string }} Rating */
 /** @typedef {(fields: Record<string, unknown>, delivery: Promise<Delivery>) => void} OnEnriched */
 
 /**
- * @param {string} sessionId
+ * @param {string} ticket for the conversation's session
  * @param {{ serverUrl?: string, onEnriched?: OnEnriched }} [options]
  */
-export async function openFeedback(sessionId, { serverUrl = "/honeyhive", onEnriched } = {}) {
-  const tracer = await initTracer({
-    ...SESSION,
-    sessionId,
-    serverUrl,
-    // No key reaches the page, and there is no relay yet that hands out tickets: the Worker's
-    // forwarder puts its own key in the place of this word.
-    ticket: "page",
-  });
+export async function openFeedback(ticket, { serverUrl = "/honeyhive", onEnriched } = {}) {
+  // No key reaches the page: the Worker's relay puts its own in the ticket's place.
+  const tracer = await initTracer({ ticket, serverUrl });
   /** @type {Record<string, Rating>} */
   const answers = {};
 

@@ -18,7 +18,7 @@ const farewell = find(document, "#farewell", HTMLFormElement);
 const farewellOutcome = find(farewell, ".outcome", HTMLElement);
 const panel = sessionPanel();
 
-/** @typedef {{ id: string, feedback?: Promise<Feedback> }} Conversation */
+/** @typedef {{ id: string, ticket: string, feedback?: Promise<Feedback> }} Conversation */
 
 /** @type {Conversation | undefined} */
 let conversation;
@@ -47,7 +47,7 @@ function setBusy(busy) {
 
 /** Opened with the first rating. @param {Conversation} rated */
 function feedbackOf(rated) {
-  rated.feedback ??= openFeedback(rated.id, {
+  rated.feedback ??= openFeedback(rated.ticket, {
     onEnriched(fields, delivery) {
       const mark = panel.add("This page", fields);
       void delivery.then((result) =>
@@ -85,7 +85,7 @@ async function follow(answer, message) {
     switch (event.type) {
       case "session":
         panel.begin(event);
-        conversation ??= { id: event.sessionId };
+        conversation ??= { id: event.sessionId, ticket: event.ticket };
         break;
       case "enriched":
         marks.push(panel.add("Worker", event.fields));

@@ -5,6 +5,8 @@ import type { Conversation } from "./conversation.js";
 export interface Env {
   readonly HH_API_KEY: string;
   readonly HH_API_URL: string;
+  /** Signs the tickets of pages. */
+  readonly HH_RELAY_SECRET: string;
   readonly OPENAI_API_KEY: string;
   readonly OPENAI_BASE_URL: string;
   readonly OPENAI_MODEL: string;

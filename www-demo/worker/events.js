@@ -2,7 +2,7 @@
 // The page's reader is page/chat.js.
 
 /**
- * @typedef {{ type: "session", sessionId: string, variant: string, model: string }
+ * @typedef {{ type: "session", sessionId: string, ticket: string, variant: string, model: string }
  *   | { type: "enriched", fields: Record<string, unknown> }
  *   | { type: "counted", metrics: Record<string, number> }
  *   | { type: "text", text: string }

@@ -1,13 +1,17 @@
-// The Worker behind the chat page: which request goes where. Answering is in turn.js, the page's
-// way to the backend in forward.js.
+// The Worker behind the chat page: which request goes where. Answering is in turn.js; the page's way
+// to the backend is the package's relay, which takes the tickets that turn.js issues.
 
-import { forward, PREFIX } from "./forward.js";
+import { createRelay } from "honeyhive-edge/relay";
+import { SESSION } from "../session.js";
 import { answerTurn, endConversation } from "./turn.js";
 
 export { Conversation } from "./conversation.js";
 
 /** @typedef {import("./env.js").Env} Env */
 /** @typedef {import("./env.js").ExecutionContext} ExecutionContext */
+
+/** Finds key, secret and server in the Worker's environment. */
+const relay = createRelay(SESSION);
 
 const LONGEST_MESSAGE = 4000;
 const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i;
@@ -21,7 +25,7 @@ export default {
   /** @param {Request} request @param {Env} env @param {ExecutionContext} ctx @returns {Promise<Response>} */
   async fetch(request, env, ctx) {
     const { pathname } = new URL(request.url);
-    if (pathname.startsWith(`${PREFIX}/`)) return forward(request, env);
+    if (pathname.startsWith("/honeyhive/")) return relay(request);
     if (pathname === "/api/chat") return chat(request, env, ctx);
     if (pathname === "/api/end") return end(request, env);
 

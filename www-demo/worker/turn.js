@@ -2,6 +2,7 @@
 // as it happens. Here is where the demo uses honeyhive-edge on the server.
 
 import { initTracer } from "honeyhive-edge";
+import { issueTicket } from "honeyhive-edge/relay";
 import { SESSION } from "../session.js";
 import { eventStream } from "./events.js";
 import { connectModel } from "./model.js";
@@ -51,8 +52,11 @@ export async function answerTurn({ message, conversation: known, visitor }, env,
     sessionId: id,
   });
 
+  // With it the page rates this one conversation, and writes nothing else of its session.
+  const ticket = await issueTicket({ sessionId: id, fields: ["feedback"], expiresIn: 3600 });
+
   const { body, send, end } = eventStream();
-  send({ type: "session", sessionId: id, variant, model });
+  send({ type: "session", sessionId: id, ticket, variant, model });
   if (!before) send({ type: "enriched", fields: start });
   ctx.waitUntil(run().finally(end));
   return new Response(body, {
