@@ -51,8 +51,16 @@ export class Instance {
   get core() {
     if (this.#core) return this.#core;
     try {
-      const core = this.platform.open((error) => this.#trapped(core, error));
+      /** @type {SpanCore | undefined} */
+      let core;
+      /** @type {unknown[]} */
+      const traps = [];
+      core = this.platform.open((error) => {
+        traps.push(error);
+        this.#trapped(core, error);
+      });
       core.connectSpans(this.#host(core));
+      if (traps.length > 0) throw traps[0];
       this.#core = core;
     } catch (error) {
       this.say(
@@ -93,11 +101,11 @@ export class Instance {
   }
 
   /**
-   * @param {SpanCore} core
+   * @param {SpanCore | undefined} core
    * @param {unknown} error
    */
   #trapped(core, error) {
-    if (this.#core !== core) return;
+    if (!core || this.#core !== core) return;
     this.#core = undefined;
     const why = `an internal error of honeyhive-edge/otel (${messageOf(error)})`;
     print("error", `${why}: what was not exported is lost, later spans are not`);

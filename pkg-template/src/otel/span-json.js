@@ -4,7 +4,7 @@
 import { attempt, read } from "../guard.js";
 import { snapshot } from "../snapshot.js";
 
-/** OTLP's SPAN_FLAGS: it is known whether the parent is remote, and it is. */
+/** OTLP's SpanFlags: it is known whether the other span is remote, and it is. */
 const KNOWN = 0x100;
 const REMOTE = 0x200;
 
@@ -25,10 +25,14 @@ export function spanJson(spans) {
     plain.push({ resource, scope, ...copied });
   }
   return snapshot({
-    resources: resources.all.map((resource) => read(resource, "attributes") ?? {}),
+    resources: resources.all.map((resource) => ({
+      attributes: read(resource, "attributes"),
+      schemaUrl: read(resource, "schemaUrl"),
+    })),
     scopes: scopes.all.map((scope) => ({
       name: read(scope, "name"),
       version: read(scope, "version"),
+      schemaUrl: read(scope, "schemaUrl"),
     })),
     spans: plain,
   });
@@ -43,7 +47,7 @@ function copy(span) {
     spanId,
     traceState: traceState?.serialize(),
     parentSpanId: parentSpanContext?.spanId ?? span.parentSpanId,
-    flags: (traceFlags & 0xff) | KNOWN | (parentSpanContext?.isRemote ? REMOTE : 0),
+    flags: flags(traceFlags, parentSpanContext?.isRemote),
     name: span.name,
     kind: span.kind,
     startTime: span.startTime,
@@ -61,12 +65,21 @@ function copy(span) {
       traceId: link.context.traceId,
       spanId: link.context.spanId,
       traceState: link.context.traceState?.serialize(),
+      flags: flags(link.context.traceFlags, link.context.isRemote),
       attributes: link.attributes,
       droppedAttributesCount: link.droppedAttributesCount,
     })),
     droppedLinksCount: span.droppedLinksCount,
     status: { code: span.status.code, message: span.status.message },
   };
+}
+
+/**
+ * @param {number} traceFlags
+ * @param {boolean | undefined} isRemote
+ */
+function flags(traceFlags, isRemote) {
+  return (traceFlags & 0xff) | KNOWN | (isRemote ? REMOTE : 0);
 }
 
 /** Objects, each once, and the place of each. */

@@ -4,10 +4,8 @@
 //! Spans wait in a line for each request scope, and a line has one request in flight. What comes
 //! meanwhile goes out together in the next.
 
-use std::collections::VecDeque;
-use std::mem::take;
-
-use super::otlp::{self, Span};
+use super::line::{Batch, Item, Line};
+use super::otlp;
 use crate::core::json::{Numerals, members};
 use crate::core::log::Line as LogLine;
 use crate::core::options::Options;
@@ -21,8 +19,8 @@ use crate::core::wire::{Answer, Refusal, Request, Routes, Verdict, judge, reques
 /// Where the backend takes spans.
 const PATH: &str = "/opentelemetry/v1/traces";
 
-/// Bytes from which on a request takes no further span: what a retry repeats stays small.
-const FULL_REQUEST_BYTES: usize = 1_000_000;
+/// Milliseconds between two tries at least: with less time left there is none.
+const LAST_TRY_MS: u64 = 100;
 
 /// Milliseconds past the time at which the shell should have asked again after which its request counts
 /// as torn down by the runtime, timers and all.
@@ -72,40 +70,11 @@ pub enum Next {
 }
 
 #[derive(Debug)]
-struct Line {
-    scope: u64,
-    ended: VecDeque<Next>,
-    queued: Vec<Item>,
-    /// What is sent before, each as it is: it failed before, or is a part of what was refused.
-    again: VecDeque<Batch>,
-    flight: Option<Batch>,
-    failures: u32,
-    /// When the next request may go.
-    ready_at: u64,
-    /// When the shell has to have asked again, or its request is gone, and all that was in it.
-    due_at: u64,
-}
-
-#[derive(Debug)]
 struct Call {
     id: u64,
     /// Spans that have not ended.
     left: usize,
     why: Option<String>,
-}
-
-#[derive(Debug)]
-struct Item {
-    call: u64,
-    deadline: u64,
-    span: Span,
-}
-
-#[derive(Debug)]
-struct Batch {
-    items: Vec<Item>,
-    /// The same in each try: the backend orders a client's requests by it.
-    stamp_ns: u64,
 }
 
 impl Exporter {
@@ -129,16 +98,7 @@ impl Exporter {
         self.calls.push(Call { id: call, left, why: None });
         let begins = !self.lines.iter().any(|line| line.scope == scope);
         if begins {
-            self.lines.push(Line {
-                scope,
-                ended: VecDeque::new(),
-                queued: Vec::new(),
-                again: VecDeque::new(),
-                flight: None,
-                failures: 0,
-                ready_at: 0,
-                due_at: now.mono_ms,
-            });
+            self.lines.push(Line { scope, due_at: now.mono_ms, ..Line::default() });
         }
         self.forget_the_gone(scope, now);
         let place = self.lines.iter().position(|line| line.scope == scope).unwrap_or_default();
@@ -175,12 +135,16 @@ impl Exporter {
         let Some(place) = self.lines.iter().position(|line| line.scope == scope) else {
             return Next::Rest;
         };
-        self.expire(place, now.mono_ms);
+        let late = self.lines[place].take_late(now.mono_ms);
+        if !late.is_empty() {
+            let why = self.lines[place].why.clone();
+            self.give_up_late(place, late, &why);
+        }
         let line = &mut self.lines[place];
         if let Some(ended) = line.ended.pop_front() {
             return ended;
         }
-        if line.queued.is_empty() && line.again.is_empty() {
+        if line.is_empty() {
             self.lines.remove(place);
             return Next::Rest;
         }
@@ -206,16 +170,7 @@ impl Exporter {
         let Some(destination) = &self.settings.destination else { return Next::Rest };
         let timeout_ms = self.settings.timeout_ms;
         let line = &mut self.lines[place];
-        let batch = line.again.pop_front().unwrap_or_else(|| {
-            let mut bytes = 0;
-            let fits = line.queued.iter().take_while(|item| {
-                bytes += item.span.bytes();
-                bytes <= FULL_REQUEST_BYTES
-            });
-            let count = fits.count().max(1);
-            let stamp_ns = now.unix_ms.saturating_mul(1_000_000);
-            Batch { items: line.queued.drain(..count).collect(), stamp_ns }
-        });
+        let batch = line.next_batch(now.unix_ms.saturating_mul(1_000_000));
         let body = otlp::request(batch.items.iter().map(|item| &item.span));
         let request = request(destination, "POST", PATH, body, batch.stamp_ns);
         line.flight = Some(batch);
@@ -245,20 +200,19 @@ impl Exporter {
             }
             Verdict::Retry { after_ms, why } => {
                 line.failures = line.failures.saturating_add(1);
-                // The last try is just before the deadline, wherever chance would have had it.
                 let deadline = batch.items.iter().map(|item| item.deadline).max();
                 let left = deadline.unwrap_or_default().saturating_sub(now.mono_ms);
-                let backoff =
-                    backoff_ms(line.failures, &mut self.random).min(left.saturating_sub(1));
-                let wait = after_ms.unwrap_or(backoff).max(1);
+                // Chance must not waste the time that is left, nor be spent on a flurry at its end.
+                let backoff = backoff_ms(line.failures, &mut self.random).min(left / 4 * 3);
+                let wait = after_ms.unwrap_or(backoff).max(LAST_TRY_MS);
                 line.ready_at = now.mono_ms.saturating_add(wait);
+                line.why.clone_from(&why);
                 let (late, again): (Vec<_>, _) =
                     batch.items.into_iter().partition(|item| item.deadline <= line.ready_at);
                 if !again.is_empty() {
                     line.again.push_front(Batch { items: again, ..batch });
                 }
-                let message = ["it kept failing until deadlineMs was over: ", &why].concat();
-                self.refund_and_give_up(place, late, Reason::RetriesExhausted, &message);
+                self.give_up_late(place, late, &why);
             }
             Verdict::Refused(refusal) if refusal.may_be_one_of_many() && batch.items.len() > 1 => {
                 line.ready_at = now.mono_ms;
@@ -282,12 +236,12 @@ impl Exporter {
         }
     }
 
-    /// The runtime allows the shell no timer in `scope`: what it has there is given up.
-    pub fn no_timer(&mut self, scope: u64, now: Now) {
-        if let Some(line) = self.lines.iter_mut().find(|line| line.scope == scope) {
-            line.items_mut().for_each(|item| item.deadline = now.mono_ms);
-            line.ready_at = now.mono_ms.saturating_add(1);
-        }
+    /// The runtime allows the shell no timer in `scope`: what waits there is given up.
+    pub fn no_timer(&mut self, scope: u64) {
+        let Some(place) = self.lines.iter().position(|line| line.scope == scope) else { return };
+        let late = self.lines[place].take_late(u64::MAX);
+        let message = "the runtime allows no timer here";
+        self.refund_and_give_up(place, late, Reason::RetriesExhausted, message);
     }
 
     /// Gives up the lines of which the shell never spoke again; `scope`, which lives, is told.
@@ -300,29 +254,15 @@ impl Exporter {
             let mut line = self.lines.remove(gone);
             let place = self.lines.iter().position(|line| line.scope == scope).unwrap_or_default();
             self.lines[place].ended.append(&mut line.ended);
-            let batches = line.again.into_iter().chain(line.flight);
-            let items = batches.flat_map(|batch| batch.items).chain(line.queued).collect();
             let message = "the runtime ended the request they came from";
+            let items = line.into_items();
             self.refund_and_give_up(place, items, Reason::RetriesExhausted, message);
         }
     }
 
-    fn expire(&mut self, place: usize, mono_ms: u64) {
-        let line = &mut self.lines[place];
-        if line.items().all(|item| item.deadline > mono_ms) {
-            return;
-        }
-        let mut late = Vec::new();
-        let mut keep = |items: &mut Vec<Item>| {
-            let (kept, ended) = take(items).into_iter().partition(|item| item.deadline > mono_ms);
-            *items = kept;
-            late.extend::<Vec<Item>>(ended);
-        };
-        keep(&mut line.queued);
-        line.again.iter_mut().for_each(|batch| keep(&mut batch.items));
-        line.again.retain(|batch| !batch.items.is_empty());
-        let message = "deadlineMs was over before it could be sent";
-        self.refund_and_give_up(place, late, Reason::RetriesExhausted, message);
+    fn give_up_late(&mut self, place: usize, items: Vec<Item>, why: &str) {
+        let message = ["it kept failing until deadlineMs was over: ", why].concat();
+        self.refund_and_give_up(place, items, Reason::RetriesExhausted, &message);
     }
 
     fn refund_and_give_up(
@@ -390,24 +330,5 @@ impl Exporter {
         }
         self.said.push(line.message.clone());
         self.log.push(line);
-    }
-}
-
-impl Item {
-    fn bytes(&self) -> u64 {
-        self.span.bytes() as u64
-    }
-}
-
-impl Line {
-    /// All that waits or is in flight.
-    fn items(&self) -> impl Iterator<Item = &Item> {
-        let batches = self.again.iter().chain(&self.flight);
-        self.queued.iter().chain(batches.flat_map(|batch| &batch.items))
-    }
-
-    /// All that waits.
-    fn items_mut(&mut self) -> impl Iterator<Item = &mut Item> {
-        self.queued.iter_mut().chain(self.again.iter_mut().flat_map(|batch| &mut batch.items))
     }
 }

@@ -2,4 +2,5 @@
 
 pub mod attributes;
 pub mod exporter;
+mod line;
 pub mod otlp;

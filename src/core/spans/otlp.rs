@@ -11,8 +11,8 @@ const DEEPEST: usize = 100;
 /// Digits of a whole number up to which it is an `intValue`, which has 64 bits.
 const INT_DIGITS: usize = 18;
 
-/// What spans have in common: where they come from. JSON of OTLP's `Resource` and
-/// `InstrumentationScope`.
+/// What spans have in common: where they come from. Members of OTLP's `ResourceSpans` and
+/// `ScopeSpans`, as JSON without the braces.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Group {
     resource: Rc<str>,
@@ -37,7 +37,7 @@ impl Span {
 
 /// The spans of an export: `json` is the object that the face makes of what OpenTelemetry's SDK
 /// gave it, `{ resources, scopes, spans }`, where a span has the places of its resource and scope
-/// in the two lists. Nothing where `json` is no such object.
+/// in the two lists, and everything else has the SDK's names. Nothing where `json` is no such object.
 pub fn read(json: &str) -> Option<Vec<Span>> {
     let all = Fields::of(json)?;
     let list = |name| all.get(name).and_then(elements).unwrap_or_default();
@@ -70,21 +70,19 @@ pub fn request<'a>(spans: impl Iterator<Item = &'a Span> + Clone) -> String {
     for (place, resource) in resources.into_iter().enumerate() {
         body.push_str(if place > 0 { "," } else { "" });
         let of_resource = spans.clone().filter(|span| span.group.resource == *resource);
-        let mut object = Object::open(&mut body);
-        object.value("resource").push_str(resource);
-        let out = object.value("scopeSpans");
-        out.push('[');
+        for part in ["{", resource, ",\"scopeSpans\":["] {
+            body.push_str(part);
+        }
         let scopes = distinct(of_resource.clone().map(|span| &span.group.scope));
         for (place, scope) in scopes.into_iter().enumerate() {
-            out.push_str(if place > 0 { "," } else { "" });
-            let mut object = Object::open(out);
-            object.value("scope").push_str(scope);
+            for part in [if place > 0 { ",{" } else { "{" }, scope, ",\"spans\":"] {
+                body.push_str(part);
+            }
             let of_scope = of_resource.clone().filter(|span| span.group.scope == *scope);
-            list(object.value("spans"), of_scope, |out, span| out.push_str(&span.json));
-            object.close();
+            list(&mut body, of_scope, |out, span| out.push_str(&span.json));
+            body.push('}');
         }
-        out.push(']');
-        object.close();
+        body.push_str("]}");
     }
     body.push_str("]}");
     body
@@ -101,21 +99,25 @@ fn distinct<'a>(texts: impl Iterator<Item = &'a Rc<str>>) -> Vec<&'a Rc<str>> {
 }
 
 fn resource(json: &str) -> Rc<str> {
-    let mut out = String::new();
-    let mut object = Object::open(&mut out);
-    attributes(object.value("attributes"), Some(json));
-    object.close();
-    out.into()
+    origin("resource", json, |fields, object| {
+        attributes(object.value("attributes"), fields.get("attributes"));
+    })
 }
 
 fn scope(json: &str) -> Rc<str> {
+    origin("scope", json, |fields, object| fields.copy(&["name", "version"], object))
+}
+
+/// The members of an object that say where spans come from, as the member `name` and its schema.
+fn origin(name: &str, json: &str, write: fn(&Fields<'_>, &mut Object<'_>)) -> Rc<str> {
+    let fields = Fields::of(json).unwrap_or(Fields(Vec::new()));
     let mut out = String::new();
     let mut object = Object::open(&mut out);
-    if let Some(fields) = Fields::of(json) {
-        fields.copy(&["name", "version"], &mut object);
-    }
-    object.close();
-    out.into()
+    let mut inner = Object::open(object.value(name));
+    write(&fields, &mut inner);
+    inner.close();
+    fields.copy(&["schemaUrl"], &mut object);
+    out[1..].into()
 }
 
 fn span(fields: &Fields<'_>) -> String {
@@ -139,7 +141,10 @@ fn span(fields: &Fields<'_>) -> String {
     });
     list(object.value("links"), of("links").filter_map(Fields::of), |out, link| {
         let mut object = Object::open(out);
-        link.copy(&["traceId", "spanId", "traceState", "droppedAttributesCount"], &mut object);
+        link.copy(
+            &["traceId", "spanId", "traceState", "droppedAttributesCount", "flags"],
+            &mut object,
+        );
         attributes(object.value("attributes"), link.get("attributes"));
         object.close();
     });
@@ -261,8 +266,8 @@ mod tests {
     #[test]
     fn a_span_is_written_as_the_protocol_has_it() {
         let body = sent(json!({
-            "resources": [{"service.name": "chat"}],
-            "scopes": [{"name": "ai", "version": "1.2.3"}],
+            "resources": [{"attributes": {"service.name": "chat"}, "schemaUrl": "https://r"}],
+            "scopes": [{"name": "ai", "version": "1.2.3", "schemaUrl": "https://s"}],
             "spans": [{
                 "resource": 0, "scope": 0,
                 "traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331",
@@ -280,8 +285,10 @@ mod tests {
             body,
             json!({"resourceSpans": [{
                 "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "chat"}}]},
+                "schemaUrl": "https://r",
                 "scopeSpans": [{
                     "scope": {"name": "ai", "version": "1.2.3"},
+                    "schemaUrl": "https://s",
                     "spans": [{
                         "traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331",
                         "parentSpanId": "00f067aa0ba902b7", "traceState": "a=b", "flags": 257,
@@ -326,7 +333,7 @@ mod tests {
     fn spans_are_put_together_by_where_they_come_from() {
         let span = |resource, scope, name: &str| json!({"resource": resource, "scope": scope, "name": name});
         let export = json!({
-            "resources": [{"r": 0}, {"r": 1}, {"r": 0}], "scopes": [{"name": "a"}, {"name": "b"}],
+            "resources": [{"attributes": {"r": 0}}, {"attributes": {"r": 1}}, {"attributes": {"r": 0}}], "scopes": [{"name": "a"}, {"name": "b"}],
             "spans": [span(0, 0, "1"), span(1, 0, "2"), span(0, 1, "3"), span(2, 0, "4"), span(9, 0, "lost")],
         });
         let spans = read(&export.to_string()).unwrap();
@@ -364,7 +371,7 @@ mod tests {
         let span = &body["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
         assert_eq!(span["startTimeUnixNano"], "0");
         let deep = ["[".repeat(5_000), "]".repeat(5_000)].concat();
-        let deep = [r#"{"resources":[{"a":"#, &deep, "}]}"].concat();
+        let deep = [r#"{"resources":[{"attributes":{"a":"#, &deep, "}}]}"].concat();
         assert!(read(&deep).is_some());
     }
 }

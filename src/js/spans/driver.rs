@@ -38,7 +38,7 @@ async fn drive(exporter: u64, scope: u64) {
             Next::Wait(ms) => {
                 match Sleep::start(ms) {
                     Some(sleep) => sleep.await,
-                    None => drop(state::with(exporter, |it| it.no_timer(scope, now()))),
+                    None => drop(state::with(exporter, |it| it.no_timer(scope))),
                 }
                 Ok(())
             }

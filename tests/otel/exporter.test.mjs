@@ -1,0 +1,480 @@
+// HoneyHiveSpanExporter in this process: what it sends, held against OpenTelemetry's own serializer, and
+// what becomes of an export whatever the network and the application do.
+
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import {
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  TraceFlags,
+  context,
+  trace,
+} from "@opentelemetry/api";
+import { TraceState, isTracingSuppressed } from "@opentelemetry/core";
+import { JsonTraceSerializer } from "@opentelemetry/otlp-transformer";
+import { resourceFromAttributes } from "@opentelemetry/resources";
+import {
+  BasicTracerProvider,
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+} from "@opentelemetry/sdk-trace-base";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import fc from "fast-check";
+import { KEYS, startBackends } from "../support/backends.mjs";
+import { packageDir } from "../support/package.mjs";
+
+/** @type {typeof import("honeyhive-edge/otel")} */
+let otel;
+/** @type {Awaited<ReturnType<typeof startBackends>>} */
+let backends;
+
+/** @type {string[]} */
+const lines = [];
+const { warn, error } = console;
+
+before(async () => {
+  otel = await import(pathToFileURL(join(packageDir, "otel.js")).href);
+  backends = await startBackends();
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  const note = (/** @type {unknown[]} */ ...parts) => void lines.push(parts.join(" "));
+  Object.assign(console, { warn: note, error: note });
+});
+after(async () => {
+  Object.assign(console, { warn, error });
+  context.disable();
+  await backends.close();
+});
+beforeEach(async () => {
+  lines.length = 0;
+  await backends.v1.reset();
+  await fetch(`${backends.v1.url}/_local/mode`, {
+    method: "PUT",
+    body: JSON.stringify({ keys: [KEYS.main] }),
+  });
+});
+
+const finished = new InMemorySpanExporter();
+const provider = new BasicTracerProvider({
+  resource: resourceFromAttributes({ "service.name": "chat", "host.count": 2 }),
+  spanProcessors: [new SimpleSpanProcessor(finished)],
+});
+
+/**
+ * @param {(tracer: import("@opentelemetry/api").Tracer) => void} fn starts and ends spans
+ */
+function spansOf(fn) {
+  finished.reset();
+  fn(provider.getTracer("shop", "1.2.3", { schemaUrl: "https://schema.example" }));
+  return [...finished.getFinishedSpans()];
+}
+
+const oneSpan = () => spansOf((tracer) => tracer.startSpan("span").end());
+
+/** @param {object} [more] */
+const exporterWith = (more) =>
+  new otel.HoneyHiveSpanExporter({
+    apiKey: KEYS.main,
+    serverUrl: backends.v1.url,
+    timeoutMs: 1000,
+    deadlineMs: 4000,
+    mergeWindowMs: 0,
+    ...more,
+  });
+
+/**
+ * @param {import("honeyhive-edge/otel").HoneyHiveSpanExporter} exporter
+ * @param {any[]} spans
+ * @returns {Promise<{ code: number, error?: Error }>}
+ */
+const exported = (exporter, spans) => new Promise((resolve) => exporter.export(spans, resolve));
+
+/** A server that takes everything. */
+function taking() {
+  /** @type {any[]} */
+  const bodies = [];
+  return {
+    bodies,
+    fetch: (/** @type {unknown} */ _url, /** @type {any} */ init) => {
+      bodies.push(JSON.parse(init.body));
+      return Promise.resolve(new Response("{}"));
+    },
+  };
+}
+
+/** @param {unknown} rules */
+const faults = (rules) =>
+  fetch(`${backends.v1.url}/_local/faults`, { method: "PUT", body: JSON.stringify(rules) });
+
+const sent = async () =>
+  (await backends.v1.requests()).filter(
+    (/** @type {any} */ it) => it.path === "/opentelemetry/v1/traces",
+  );
+
+/** What OpenTelemetry's own exporter would send, without what JSON leaves out of it. */
+const official = (/** @type {any[]} */ spans) =>
+  JSON.parse(new TextDecoder().decode(JsonTraceSerializer.serializeRequest(spans)));
+
+/**
+ * The same request without what says nothing: counts of zero, and whether a whole number is an `intValue`
+ * (OpenTelemetry's own says so of some that 64 bits cannot hold).
+ * @param {any} request
+ */
+function normal(request) {
+  const text = JSON.stringify(request, (key, value) =>
+    key === "droppedAttributesCount" && value === 0 ? undefined : value,
+  );
+  return JSON.parse(text.replaceAll('"intValue"', '"doubleValue"'));
+}
+
+describe("what is sent", () => {
+  it("is what OpenTelemetry's own exporter sends", async () => {
+    const spans = spansOf((tracer) => {
+      const root = tracer.startSpan("root", { kind: SpanKind.SERVER });
+      root.setStatus({ code: SpanStatusCode.ERROR, message: 'bad "luck"' });
+      root.recordException(new TypeError("boom"));
+      root.addEvent("event", { list: ["a", "b"], none: [] });
+      const remote = trace.setSpanContext(ROOT_CONTEXT, {
+        traceId: "0af7651916cd43dd8448eb211c80319c",
+        spanId: "b7ad6b7169203331",
+        traceFlags: TraceFlags.SAMPLED,
+        isRemote: true,
+        traceState: new TraceState("a=1,b=2"),
+      });
+      const child = tracer.startSpan(
+        "child ☃\n",
+        {
+          links: [{ context: root.spanContext(), attributes: { why: "because" } }],
+          attributes: { text: "t", yes: true, int: 12, half: 0.5, mixed: [1, 2.5], huge: 1e300 },
+        },
+        remote,
+      );
+      child.end();
+      root.end();
+    });
+    const { fetch, bodies } = taking();
+    assert.deepEqual(await exported(exporterWith({ fetch }), spans), { code: 0 });
+    assert.deepEqual(normal(bodies[0]), normal(official(spans)));
+  });
+
+  it("is the same whatever the attributes are", async () => {
+    const { fetch, bodies } = taking();
+    const exporter = exporterWith({ fetch });
+    const scalar = fc.oneof(
+      fc.string({ unit: "grapheme" }),
+      fc.boolean(),
+      fc.integer(),
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+    );
+    const value = fc.oneof(scalar, fc.array(scalar, { maxLength: 4 }));
+    await fc.assert(
+      fc.asyncProperty(fc.dictionary(fc.string({ minLength: 1 }), value), async (attributes) => {
+        const spans = spansOf((tracer) =>
+          tracer.startSpan("span", { attributes: /** @type {any} */ (attributes) }).end(),
+        );
+        bodies.length = 0;
+        assert.equal((await exported(exporter, spans)).code, 0);
+        assert.deepEqual(normal(bodies[0]), normal(official(spans)));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("goes to the backend with the key, and is stored there", async () => {
+    assert.deepEqual(await exported(exporterWith(), oneSpan()), { code: 0 });
+    const [request, ...more] = await sent();
+    assert.equal(more.length, 0);
+    assert.equal(request.headers.authorization, `Bearer ${KEYS.main}`);
+    assert.match(request.headers["hh-client-timestamp"], /^\d{16,19}$/);
+    const [span] = await (await fetch(`${backends.v1.url}/_local/spans?key=${KEYS.main}`)).json();
+    assert.deepEqual(span.resource, { "service.name": "chat", "host.count": 2 });
+  });
+
+  it("is one request for what is exported at once", async () => {
+    const exporter = exporterWith();
+    const results = await Promise.all(
+      Array.from({ length: 30 }, () => exported(exporter, oneSpan())),
+    );
+    assert.ok(results.every(({ code }) => code === 0));
+    assert.equal((await sent()).length, 1);
+  });
+
+  it("spans of SDK 1.x are taken as well", async () => {
+    const [span] = /** @type {any[]} */ (oneSpan());
+    const older = {
+      name: "older",
+      kind: 0,
+      spanContext: () => span.spanContext(),
+      parentSpanId: "b7ad6b7169203331",
+      startTime: span.startTime,
+      endTime: span.endTime,
+      status: { code: 0 },
+      attributes: { a: 1 },
+      links: [],
+      events: [],
+      duration: [0, 1],
+      ended: true,
+      resource: { attributes: { "service.name": "older" } },
+      instrumentationLibrary: { name: "library", version: "1" },
+      droppedAttributesCount: 0,
+      droppedEventsCount: 0,
+      droppedLinksCount: 0,
+    };
+    assert.equal((await exported(exporterWith(), [older])).code, 0);
+    const [stored] = await (await fetch(`${backends.v1.url}/_local/spans?key=${KEYS.main}`)).json();
+    assert.equal(stored.parent_id, "b7ad6b7169203331");
+    assert.equal(stored.scope, "library");
+    assert.deepEqual(stored.resource, { "service.name": "older" });
+  });
+
+  it("is not traced itself, and outlives a page that is being left", async () => {
+    /** @type {any} */
+    const seen = {};
+    const document = { visibilityState: "hidden" };
+    Object.assign(globalThis, { document });
+    try {
+      const fetch = (/** @type {unknown} */ _url, /** @type {any} */ init) => {
+        seen.suppressed = isTracingSuppressed(context.active());
+        seen.keepalive = init.keepalive;
+        return Promise.resolve(new Response("{}"));
+      };
+      assert.equal((await exported(exporterWith({ fetch }), oneSpan())).code, 0);
+      assert.deepEqual(seen, { suppressed: true, keepalive: true });
+      document.visibilityState = "visible";
+      assert.equal((await exported(exporterWith({ fetch }), oneSpan())).code, 0);
+      assert.deepEqual(seen, { suppressed: true, keepalive: undefined });
+    } finally {
+      delete (/** @type {any} */ (globalThis).document);
+    }
+    assert.equal(isTracingSuppressed(context.active()), false);
+  });
+});
+
+describe("what becomes of it", { concurrency: 1 }, () => {
+  it("what can pass is tried again, after as long as the server asks", async () => {
+    await faults([
+      { times: 1, status: 503 },
+      { times: 1, cut: "before" },
+      { times: 1, retryAfter: 1 },
+    ]);
+    const exporter = exporterWith();
+    const from = Date.now();
+    assert.deepEqual(await exported(exporter, oneSpan()), { code: 0 });
+    assert.ok(Date.now() - from >= 1000);
+    const requests = await sent();
+    assert.ok(requests.length >= 4);
+    const stamps = requests.map((/** @type {any} */ it) => it.headers["hh-client-timestamp"]);
+    assert.equal(new Set(stamps).size, 1);
+    assert.deepEqual(lines, []);
+  });
+
+  it("what does not pass within the deadline fails, is said once, and names no key", async () => {
+    await faults([{ status: 503, body: KEYS.main }]);
+    const exporter = exporterWith({ deadlineMs: 600 });
+    const results = await Promise.all([1, 2].map(() => exported(exporter, oneSpan())));
+    for (const { code, error: why } of results) {
+      assert.equal(code, 1);
+      assert.match(String(why), /retries_exhausted: .*503/);
+    }
+    assert.equal(lines.length, 1, lines.join("\n"));
+    assert.match(lines[0], /spans were dropped/);
+    assert.doesNotMatch(`${lines}${results.map((it) => it.error)}`, new RegExp(KEYS.main));
+  });
+
+  it("a key that is refused is said, without the key", async () => {
+    const exporter = exporterWith({ apiKey: KEYS.other });
+    const { code, error: why } = await exported(exporter, oneSpan());
+    assert.equal(code, 1);
+    assert.match(`${why}\n${lines}`, /refused the API key with 401/);
+    assert.doesNotMatch(`${why}${lines}`, new RegExp(KEYS.other));
+    assert.equal((await sent()).length, 1);
+  });
+
+  it("without a key, or disabled, nothing is sent", async () => {
+    for (const more of [{ apiKey: "" }, { disabled: true }]) {
+      const { code, error: why } = await exported(exporterWith(more), oneSpan());
+      assert.equal(code, 1);
+      assert.match(String(why), /disabled/);
+    }
+    assert.equal((await sent()).length, 0);
+    assert.match(lines.join("\n"), /no API key/);
+  });
+
+  it("whatever fetch does, the export ends", async () => {
+    const boom = new Error("boom");
+    /** @type {[string, any][]} */
+    const hostile = [
+      [
+        "throws",
+        () => {
+          throw boom;
+        },
+      ],
+      ["rejects", () => Promise.reject(boom)],
+      ["rejects with a string", () => Promise.reject("boom")],
+      ["rejects with nothing", () => Promise.reject()],
+      ["gives nothing", () => undefined],
+      ["gives something else", () => ({ status: "fine" })],
+      ["never settles", () => new Promise(() => {})],
+      [
+        "a body that never ends",
+        () =>
+          Promise.resolve({
+            status: 500,
+            headers: new Headers(),
+            text: () => new Promise(() => {}),
+          }),
+      ],
+      [
+        "headers that throw",
+        () =>
+          Promise.resolve({
+            status: 500,
+            get headers() {
+              throw boom;
+            },
+            text: () => "x",
+          }),
+      ],
+    ];
+    await Promise.all(
+      hostile.map(async ([name, fetch]) => {
+        const exporter = exporterWith({
+          fetch,
+          timeoutMs: 100,
+          deadlineMs: 300,
+          logLevel: "silent",
+        });
+        const { code, error: why } = await exported(exporter, oneSpan());
+        assert.equal(code, 1, name);
+        assert.ok(why instanceof Error, name);
+      }),
+    );
+    assert.deepEqual(lines, []);
+  });
+
+  it("never throws, whatever it is given", async () => {
+    const hostile = new Proxy(
+      {},
+      {
+        get() {
+          throw new Error("hostile");
+        },
+      },
+    );
+    const exporter = exporterWith();
+    for (const spans of [undefined, null, 3, [hostile], [undefined], [{}], { length: 1 }]) {
+      const result = await exported(exporter, /** @type {any} */ (spans));
+      assert.ok([0, 1].includes(result.code));
+    }
+    exporter.export(oneSpan(), () => {
+      throw new Error("a callback that throws");
+    });
+    exporter.export(oneSpan(), /** @type {any} */ (undefined));
+    await exporter.forceFlush();
+    const [good] = oneSpan();
+    assert.equal((await exported(exporter, [hostile, good])).code, 0);
+    const kept = await (await fetch(`${backends.v1.url}/_local/spans?key=${KEYS.main}`)).json();
+    assert.equal(kept.length, 3, "what can be read is sent");
+    for (const options of [hostile, 3, null]) {
+      const { code } = await exported(
+        new otel.HoneyHiveSpanExporter(/** @type {any} */ (options)),
+        [],
+      );
+      assert.equal(code, 0);
+    }
+  });
+
+  it("forceFlush waits for what was exported, shutdown too, and then nothing is taken", async () => {
+    await faults([{ delayMs: 300 }]);
+    const exporter = exporterWith();
+    /** @type {number[]} */
+    const codes = [];
+    exporter.export(oneSpan(), ({ code }) => void codes.push(code));
+    await exporter.forceFlush();
+    assert.deepEqual(codes, [0]);
+    exporter.export(oneSpan(), ({ code }) => void codes.push(code));
+    await exporter.shutdown();
+    assert.deepEqual(codes, [0, 0]);
+    const { code, error: why } = await exported(exporter, oneSpan());
+    assert.equal(code, 1);
+    assert.match(String(why), /closed/);
+    await Promise.all([exporter.forceFlush(), exporter.shutdown()]);
+    assert.equal((await sent()).length, 2);
+  });
+});
+
+describe("a trap inside", () => {
+  it("ends what is under way, and the next call works on a fresh instance", async () => {
+    const traps = trapping();
+    try {
+      const url = pathToFileURL(join(packageDir, "otel.js")).href;
+      /** @type {typeof import("honeyhive-edge/otel")} */
+      const own = await import(`${url}?trap`);
+      const options = { apiKey: KEYS.main, serverUrl: backends.v1.url, mergeWindowMs: 0 };
+      const exporter = new own.HoneyHiveSpanExporter(options);
+      assert.equal((await exported(exporter, oneSpan())).code, 0);
+
+      await faults([{ times: 1, delayMs: 500 }]);
+      const underWay = exported(exporter, oneSpan());
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      // The later ones are called on a fresh instance only.
+      for (const names of [
+        ["exportSpans"],
+        ["spanAttributes"],
+        ["exportSpans", "connectSpans"],
+        ["exportSpans", "openExporter"],
+        ["exportSpans", "__wbindgen_start"],
+      ]) {
+        const what = names.join(", then ");
+        traps.next = [...names];
+        for (const name of names) {
+          const span = provider.getTracer("trap").startSpan("span");
+          own.enrichSpan(span, { metadata: { a: 1 } });
+          const { code } = await exported(exporter, oneSpan());
+          if (name === "exportSpans") assert.equal(code, 1, what);
+        }
+        assert.deepEqual(traps.next, [], `all were sprung: ${what}`);
+        const span = provider.getTracer("trap").startSpan("span");
+        own.enrichSpan(span, { metadata: { a: 2 } });
+        const { attributes } = /** @type {any} */ (span);
+        assert.equal(attributes["honeyhive_metadata.a"], 2, `after ${what}`);
+        assert.equal((await exported(exporter, oneSpan())).code, 0, `after ${what}`);
+      }
+      const lost = await underWay;
+      assert.equal(lost.code, 1);
+      assert.match(String(lost.error), /internal error/);
+    } finally {
+      traps.restore();
+    }
+  });
+});
+
+/** Instances of WebAssembly that are made from now on trap in the exports `next`, one after another. */
+function trapping() {
+  const { Instance } = WebAssembly;
+  const traps = { next: [""], restore: () => void (WebAssembly.Instance = Instance) };
+  WebAssembly.Instance = /** @type {any} */ (
+    class {
+      /** @type {Record<string, any>} */
+      exports = {};
+
+      /** @param {[any, any]} given */
+      constructor(...given) {
+        for (const [name, value] of Object.entries(new Instance(...given).exports)) {
+          this.exports[name] =
+            typeof value !== "function"
+              ? value
+              : (/** @type {unknown[]} */ ...args) => {
+                  if (name !== traps.next[0]) return value(...args);
+                  traps.next.shift();
+                  throw new WebAssembly.RuntimeError("unreachable");
+                };
+        }
+      }
+    }
+  );
+  return traps;
+}
