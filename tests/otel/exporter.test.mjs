@@ -110,7 +110,7 @@ const faults = (rules) =>
 
 const sent = async () =>
   (await backends.v1.requests()).filter(
-    (/** @type {any} */ it) => it.path === "/opentelemetry/v1/traces",
+    (/** @type {any} */ each) => each.path === "/opentelemetry/v1/traces",
   );
 
 /** What OpenTelemetry's own exporter would send, without what JSON leaves out of it. */
@@ -265,7 +265,7 @@ describe("what becomes of it", { concurrency: 1 }, () => {
     assert.ok(Date.now() - from >= 1000);
     const requests = await sent();
     assert.ok(requests.length >= 4);
-    const stamps = requests.map((/** @type {any} */ it) => it.headers["hh-client-timestamp"]);
+    const stamps = requests.map((/** @type {any} */ each) => each.headers["hh-client-timestamp"]);
     assert.equal(new Set(stamps).size, 1);
     assert.deepEqual(lines, []);
   });
@@ -280,7 +280,7 @@ describe("what becomes of it", { concurrency: 1 }, () => {
     }
     assert.equal(lines.length, 1, lines.join("\n"));
     assert.match(lines[0], /spans were dropped/);
-    assert.doesNotMatch(`${lines}${results.map((it) => it.error)}`, new RegExp(KEYS.main));
+    assert.doesNotMatch(`${lines}${results.map((result) => result.error)}`, new RegExp(KEYS.main));
   });
 
   it("a key that is refused is said, without the key", async () => {
