@@ -60,7 +60,8 @@ describe("without @opentelemetry/api", () => {
         path.includes("honeyhive-edge/"),
       );
       assert.equal(inputs.length, 1, `${conditions}: ${inputs}`);
-      assert.doesNotMatch(outputFiles[0].text, /opentelemetry|otel|traceloop/i);
+      // Nothing shorter: the text of the wasm has any few letters in it.
+      assert.doesNotMatch(outputFiles[0].text, /opentelemetry|traceloop|enrichSpan/i);
     }
   });
 
