@@ -289,6 +289,7 @@ test("nobody is told in a request that was torn down, and what it gave is counte
   let told = false;
   void tracer.enrichSession({}).then(() => (told = true));
   const other = tracer.enrichSession({});
+  await Promise.resolve();
   const [gone, alive] = it.core.of("enrichSession").map(({ id }) => id);
   assert.ok(gone && alive);
   it.core.host.gone([gone]);
