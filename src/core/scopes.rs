@@ -78,11 +78,12 @@ impl Scopes {
     }
 
     /// Something was given in `scope` that will end; `outbox` is where it was put, if anywhere.
+    /// Outside of requests that is not remembered: all outboxes are looked at there.
     pub fn give(&mut self, scope: u64, outbox: Option<u64>) {
-        let Some(scope) = self.find_mut(scope) else { return };
-        scope.unsettled += 1;
-        if let Some(outbox) = outbox.filter(|outbox| !scope.outboxes.contains(outbox)) {
-            scope.outboxes.push(outbox);
+        let Some(of) = self.find_mut(scope) else { return };
+        of.unsettled += 1;
+        if let Some(outbox) = outbox.filter(|id| scope != 0 && !of.outboxes.contains(id)) {
+            of.outboxes.push(outbox);
         }
     }
 
@@ -211,5 +212,23 @@ impl Scopes {
 
     fn find_mut(&mut self, number: u64) -> Option<&mut Scope> {
         self.place(number).ok().map(|place| &mut self.0[place].1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outside_of_requests_no_session_is_remembered() {
+        let mut scopes = Scopes::default();
+        for scope in [0, 1] {
+            scopes.enter(scope, 0);
+            for outbox in 1..=100 {
+                scopes.give(scope, Some(outbox));
+            }
+        }
+        assert!(scopes.outboxes(0).is_empty(), "nobody asks for them, and nobody would forget them");
+        assert_eq!(scopes.outboxes(1).len(), 100);
     }
 }
