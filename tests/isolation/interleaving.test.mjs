@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { before, describe, it } from "node:test";
 import { KEYS, startBackends } from "../support/backends.mjs";
-import { bun, deno, node, NODE_VERSIONS } from "../support/binaries.mjs";
+import { DENO_RUN, NODE_VERSIONS, bun, deno, node } from "../support/binaries.mjs";
 import { start, until } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
 import { assertQuiet } from "../support/workerd.mjs";
@@ -150,7 +150,7 @@ describe("a server", { concurrency: 2 }, () => {
           ["node.mjs"],
         ]),
     ),
-    ["in Deno", deno, ["run", "--no-lock", "--allow-all", "deno.mjs"]],
+    ["in Deno", deno, [...DENO_RUN, "--allow-all", "deno.mjs"]],
     ["in Bun", bun, ["bun.mjs"]],
   ];
   for (const [name, command, args] of programs) {

@@ -1,6 +1,6 @@
 // Twenty requests to a Worker, each with a session of its own or all with one, that wait for their
 // delivery or do not: all twenty arrive, once, each where it belongs, and no request meddles with
-// another's. The numbers that peers reach are in benches/README.md.
+// another's.
 
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";

@@ -1,7 +1,7 @@
 // Spans with OpenTelemetry's own SDK in Node, Deno and Bun: each in its own session, at a real endpoint.
 
 import { before, describe, it } from "node:test";
-import { bun, deno, node } from "../support/binaries.mjs";
+import { DENO_RUN, bun, deno, node } from "../support/binaries.mjs";
 import { runsScenarios } from "../support/command-line.mjs";
 import { EVERY, spanProject } from "./project.mjs";
 import { spanChecks as own } from "./spans.check.mjs";
@@ -13,25 +13,11 @@ before(async () => {
 });
 
 describe("spans", { concurrency: 2 }, () => {
-  // Deno takes another build of the same length for the one whose code it has kept.
-  const denoFlags = [
-    "--no-code-cache",
-    "--node-modules-dir=manual",
-    "--no-lock",
-    "--cached-only",
-    "--quiet",
-  ];
-  const allowed = [
-    "--no-prompt",
-    "--allow-net=127.0.0.1",
-    "--allow-env",
-    "--allow-read",
-    "--allow-sys",
-  ];
+  const allowed = ["--allow-net=127.0.0.1", "--allow-env", "--allow-read", "--allow-sys"];
   for (const [name, command, args] of /** @type {[string, () => string, string[]][]} */ ([
     ["Node 20", () => node("20"), []],
     ["Node 26", () => node("26"), []],
-    ["Deno", deno, ["run", ...denoFlags, ...allowed]],
+    ["Deno", deno, [...DENO_RUN, ...allowed]],
     ["Bun", bun, ["run", "--no-install"]],
   ])) {
     for (const entry of ["import.mjs", "require.cjs"]) {

@@ -2,42 +2,13 @@
 // where it cannot get them.
 
 import assert from "node:assert/strict";
-import { after, before, beforeEach, describe, it } from "node:test";
-import { pathToFileURL } from "node:url";
-import { join } from "node:path";
+import { describe, it } from "node:test";
 import { INVALID_SPAN_CONTEXT, ROOT_CONTEXT, context, trace } from "@opentelemetry/api";
-import {
-  AlwaysOffSampler,
-  InMemorySpanExporter,
-  SimpleSpanProcessor,
-} from "@opentelemetry/sdk-trace-base";
+import { AlwaysOffSampler } from "@opentelemetry/sdk-trace-base";
 import { NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
-import { packageDir } from "../support/package.mjs";
+import { otel, registered } from "./in-process.mjs";
 
-/** @type {typeof import("honeyhive-edge/otel")} */
-let edge;
-const exporter = new InMemorySpanExporter();
-const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
-const tracer = provider.getTracer("test");
-
-/** @type {string[]} */
-const lines = [];
-const { warn, error } = console;
-
-before(async () => {
-  edge = await import(pathToFileURL(join(packageDir, "otel.js")).href);
-  provider.register();
-  const note = (/** @type {unknown[]} */ ...parts) => void lines.push(parts.join(" "));
-  Object.assign(console, { warn: note, error: note });
-});
-after(async () => {
-  Object.assign(console, { warn, error });
-  await provider.shutdown();
-});
-beforeEach(() => {
-  lines.length = 0;
-  exporter.reset();
-});
+const { tracer, exporter, lines } = registered();
 
 /**
  * @param {(span: import("@opentelemetry/api").Span) => void} fn
@@ -56,11 +27,11 @@ describe("enrichSpan", () => {
     const metadata = { a: { b: [1, { c: null }, "s"] } };
     const expected = { "honeyhive_metadata.a.b.0": 1, "honeyhive_metadata.a.b.2": "s" };
     assert.deepEqual(
-      attributesAfter(() => edge.enrichSpan({ metadata })),
+      attributesAfter(() => otel.enrichSpan({ metadata })),
       expected,
     );
     const given = attributesAfter((span) =>
-      context.with(ROOT_CONTEXT, () => edge.enrichSpan(span, { metadata })),
+      context.with(ROOT_CONTEXT, () => otel.enrichSpan(span, { metadata })),
     );
     assert.deepEqual(given, expected);
     assert.deepEqual(lines, []);
@@ -68,7 +39,7 @@ describe("enrichSpan", () => {
 
   it("takes every field, in both spellings, and any value in them", () => {
     const attributes = attributesAfter(() =>
-      edge.enrichSpan(
+      otel.enrichSpan(
         /** @type {any} */ ({
           inputs: { when: new Date(0), big: 12n },
           outputs: [{ text: "hi" }],
@@ -101,7 +72,7 @@ describe("enrichSpan", () => {
 
   it("masks what a session masks", () => {
     const attributes = attributesAfter(() =>
-      edge.enrichSpan({
+      otel.enrichSpan({
         metadata: { password: "hunter2", note: "Bearer abcdefghijkl" },
         inputs: { cards: ["4111 1111 1111 1111"] },
       }),
@@ -117,8 +88,8 @@ describe("enrichSpan", () => {
     const many = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`k${i}`, i]));
     const attributes = attributesAfter((span) => {
       span.setAttribute("http.method", "GET");
-      edge.enrichSpan({ metadata: many });
-      edge.enrichSpan({ metadata: { k0: "again", late: "no room" } });
+      otel.enrichSpan({ metadata: many });
+      otel.enrichSpan({ metadata: { k0: "again", late: "no room" } });
     });
     assert.equal(Object.keys(attributes).length, 128);
     assert.equal(attributes["honeyhive_metadata.k0"], "again");
@@ -145,7 +116,7 @@ describe("enrichSpan", () => {
         throw new Error("broken span");
       },
     });
-    const enrichSpan = /** @type {any} */ (edge.enrichSpan);
+    const enrichSpan = /** @type {any} */ (otel.enrichSpan);
     for (const given of [
       [],
       [undefined],
@@ -176,14 +147,14 @@ describe("enrichSpan", () => {
   it("says it when the span has ended, and nothing when it is not sampled", () => {
     const span = tracer.startSpan("ended");
     span.end();
-    edge.enrichSpan(span, { metadata: { late: true } });
+    otel.enrichSpan(span, { metadata: { late: true } });
     assert.match(lines.join("\n"), /has ended/);
     assert.deepEqual(exporter.getFinishedSpans().at(-1)?.attributes, {});
 
     lines.length = 0;
     const off = new NodeTracerProvider({ sampler: new AlwaysOffSampler() });
-    edge.enrichSpan(off.getTracer("off").startSpan("unsampled"), { metadata: { a: 1 } });
-    edge.enrichSpan(trace.wrapSpanContext(INVALID_SPAN_CONTEXT), { metadata: { a: 1 } });
+    otel.enrichSpan(off.getTracer("off").startSpan("unsampled"), { metadata: { a: 1 } });
+    otel.enrichSpan(trace.wrapSpanContext(INVALID_SPAN_CONTEXT), { metadata: { a: 1 } });
     assert.deepEqual(lines, []);
   });
 });

@@ -1,50 +1,15 @@
 // Whose session a span is told, with OpenTelemetry's SDK for Node in this process.
 
 import assert from "node:assert/strict";
-import { after, before, beforeEach, describe, it } from "node:test";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { describe, it } from "node:test";
 import { ROOT_CONTEXT, TraceFlags, context, propagation, trace } from "@opentelemetry/api";
-import { InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import { NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
-import { packageDir } from "../support/package.mjs";
+import { main, otel, registered } from "./in-process.mjs";
 
-/** @type {typeof import("honeyhive-edge")} */
-let main;
-/** @type {typeof import("honeyhive-edge/otel")} */
-let otel;
-/** @type {NodeTracerProvider} */
-let provider;
-/** @type {import("@opentelemetry/api").Tracer} */
-let tracer;
-const exporter = new InMemorySpanExporter();
-
-/** @type {string[]} */
-const lines = [];
-const { warn, error } = console;
+const { tracer, exporter, lines } = registered(new otel.SessionSpanProcessor());
 
 // Nothing is sent: what is looked at here are spans.
 const options = { disabled: true };
-
-before(async () => {
-  const load = (/** @type {string} */ name) => import(pathToFileURL(join(packageDir, name)).href);
-  [main, otel] = await Promise.all([load("index.js"), load("otel.js")]);
-  provider = new NodeTracerProvider({
-    spanProcessors: [new otel.SessionSpanProcessor(), new SimpleSpanProcessor(exporter)],
-  });
-  provider.register();
-  tracer = provider.getTracer("test");
-  const note = (/** @type {unknown[]} */ ...parts) => void lines.push(parts.join(" "));
-  Object.assign(console, { warn: note, error: note });
-});
-after(async () => {
-  Object.assign(console, { warn, error });
-  await provider.shutdown();
-});
-beforeEach(() => {
-  lines.length = 0;
-  exporter.reset();
-});
 
 /** @param {import("@opentelemetry/api").Span} span */
 const attributesOf = (span) => ({ .../** @type {any} */ (span).attributes });

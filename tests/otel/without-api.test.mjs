@@ -65,6 +65,17 @@ describe("without @opentelemetry/api", () => {
     }
   });
 
+  it("the main entry's WebAssembly has nothing of it either", async () => {
+    const { project: installed } = await packedPackage();
+    const wasm = (/** @type {string} */ name) =>
+      readFile(join(installed, "node_modules", "honeyhive-edge", name));
+    const [main, otel] = await Promise.all([wasm("core.wasm"), wasm("otel.wasm")]);
+    for (const text of ["/opentelemetry/v1/traces", "honeyhive_metadata", "resourceSpans"]) {
+      assert.ok(otel.includes(text), `otel.wasm has ${text}, or this test sees nothing`);
+      assert.ok(!main.includes(text), `core.wasm has ${text}`);
+    }
+  });
+
   it("honeyhive-edge/otel says what is missing", async () => {
     for (const [name, source] of [
       ["missing.mjs", 'import "honeyhive-edge/otel";'],

@@ -4,9 +4,9 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { checkReport } from "../scenarios/check.mjs";
-import { KEYS, startBackends } from "../support/backends.mjs";
+import { KEYS } from "../support/backends.mjs";
 import { until } from "../support/child.mjs";
-import { bundleWorker, startWorker } from "../support/workerd.mjs";
+import { assertQuiet, bundleWorker, served } from "../support/workerd.mjs";
 import { EVERY, EXPLICIT, spanProject } from "./project.mjs";
 import { sessionWithSpans, spanChecks as own } from "./spans.check.mjs";
 
@@ -58,7 +58,7 @@ const als = `
 const REQUESTS = 20;
 
 /** How long the backend takes to answer: an answer that comes sooner has not waited for it. */
-const BACKEND_MS = 1500;
+const BACKEND_MS = 3000;
 
 /** @type {Record<"plain" | "als", string>} */
 const bundles = { plain: "", als: "" };
@@ -121,7 +121,7 @@ describe("spans in workerd", { concurrency: 2 }, () => {
             const found = await sessionWithSpans(backends, sessionId).catch(() => undefined);
             return found && found.spans.length >= 3 ? found : undefined;
           },
-          { what: `the spans of session ${sessionId}`, timeoutMs: 8 * BACKEND_MS },
+          { what: `the spans of session ${sessionId}`, timeoutMs: 6 * BACKEND_MS },
         );
         assert.deepEqual(spans.map(({ name }) => name).sort(), ["model", "tool", "turn"]);
         for (const { name, attributes } of spans) {
@@ -134,41 +134,3 @@ describe("spans in workerd", { concurrency: 2 }, () => {
     });
   }
 });
-
-/**
- * What workerd says of exceptions that went uncaught and of requests that meddle with another's.
- * @param {{stderr: string}} output
- */
-function assertQuiet({ stderr }) {
-  assert.doesNotMatch(stderr, /uncaught exception|different request|will never generate|hung/i);
-}
-
-/**
- * @param {import("node:test").TestContext} t
- * @param {string} bundle
- * @param {Parameters<typeof startWorker>[1]} options
- */
-async function served(t, bundle, options) {
-  const backends = await startBackends();
-  t.after(() => backends.close());
-  const { url, output, stop } = await startWorker(bundle, options);
-  t.after(stop);
-  return {
-    backends,
-    output,
-    /**
-     * @param {string} path
-     * @param {unknown} body
-     */
-    async post(path, body) {
-      const response = await fetch(url + path, {
-        method: "POST",
-        body: JSON.stringify(body),
-        signal: AbortSignal.timeout(60_000),
-      });
-      const text = await response.text();
-      assert.equal(response.status, 200, `${text}\n${output.stdout}\n${output.stderr}`);
-      return JSON.parse(text);
-    },
-  };
-}

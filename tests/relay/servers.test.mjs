@@ -2,7 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { before, describe } from "node:test";
-import { bun, deno, node } from "../support/binaries.mjs";
+import { DENO_RUN, bun, deno, node } from "../support/binaries.mjs";
 import { start, until } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
 import { environment, holds, serving } from "./holds.mjs";
@@ -30,18 +30,7 @@ const FILES = {
 const SERVERS = [
   ["Node 20", () => node("20"), ["node.mjs"]],
   ["Node 26", () => node("26"), ["node.mjs"]],
-  [
-    "Deno",
-    deno,
-    [
-      "run",
-      "--node-modules-dir=manual",
-      "--no-lock",
-      "--cached-only",
-      "--quiet",
-      "--no-prompt",
-    ].concat(["--allow-net=127.0.0.1", "--allow-env", "deno.mjs"]),
-  ],
+  ["Deno", deno, [...DENO_RUN, "--allow-net=127.0.0.1", "--allow-env", "deno.mjs"]],
   ["Bun", bun, ["bun.mjs"]],
 ];
 

@@ -3,7 +3,7 @@
 
 import { before, describe, it } from "node:test";
 import { EVERYTHING } from "../scenarios/check.mjs";
-import { deno } from "../support/binaries.mjs";
+import { DENO_RUN, deno } from "../support/binaries.mjs";
 import {
   entries,
   importsQuietly,
@@ -19,17 +19,9 @@ before(async () => {
 });
 
 describe("Deno", { concurrency: 2 }, () => {
-  const flags = [
-    "run",
-    "--node-modules-dir=manual",
-    "--no-lock",
-    "--cached-only",
-    "--quiet",
-    "--no-prompt",
-  ];
   const program = (/** @type {string[]} */ ...permissions) => ({
     command: deno(),
-    args: [...flags, ...permissions],
+    args: [...DENO_RUN, ...permissions],
     cwd,
   });
   const allowed = ["--allow-net=127.0.0.1", "--allow-env"];

@@ -9,7 +9,7 @@ import { assertSession } from "../guide/check.mjs";
 import { KEYS, startBackends } from "../support/backends.mjs";
 import { until } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
-import { assertQuiet, bundleWorker, startWorker } from "../support/workerd.mjs";
+import { assertQuiet, bundleWorker, served } from "../support/workerd.mjs";
 
 const worker = `
   import * as api from "honeyhive-edge";
@@ -61,7 +61,7 @@ before(async () => {
 describe("workerd", { concurrency: 2 }, () => {
   for (const compatibilityDate of ["2025-01-01", "2026-11-01"]) {
     it(`${compatibilityDate}, scenarios`, async (t) => {
-      const { backends, post, output } = await served(t, { compatibilityDate });
+      const { backends, post, output } = await served(t, bundle, { compatibilityDate });
       const names = EVERYTHING.filter((name) => name !== "trap" && name !== "witness");
       const report = await post("/scenarios", { names, params: backends.params });
       assertQuiet(output);
@@ -69,14 +69,14 @@ describe("workerd", { concurrency: 2 }, () => {
     });
 
     it(`${compatibilityDate}, a trap inside`, async (t) => {
-      const { backends, post } = await served(t, { compatibilityDate });
+      const { backends, post } = await served(t, bundle, { compatibilityDate });
       const names = ["trap"];
       const report = await post("/scenarios", { names, params: backends.params });
       await checkReport(t, report, { names, backends });
     });
 
     it(`${compatibilityDate}, uncaught exceptions are seen`, async (t) => {
-      const { backends, post, output } = await served(t, { compatibilityDate });
+      const { backends, post, output } = await served(t, bundle, { compatibilityDate });
       const names = ["witness"];
       const { witness } = await post("/scenarios", { names, params: backends.params });
       assert.match(witness.uncaught.join("\n"), /witness rejection/);
@@ -86,7 +86,7 @@ describe("workerd", { concurrency: 2 }, () => {
 
     for (const handler of ["forget", "passedIn", "within"]) {
       it(`${compatibilityDate}, what a request leaves behind is delivered: ${handler}`, async (t) => {
-        const { backends, post, output } = await served(t, { compatibilityDate });
+        const { backends, post, output } = await served(t, bundle, { compatibilityDate });
         await fetch(`${backends.v1.url}/_local/faults`, {
           method: "PUT",
           body: JSON.stringify([{ delayMs: BACKEND_MS }]),
@@ -123,7 +123,7 @@ describe("workerd", { concurrency: 2 }, () => {
       t.after(() => backends.close());
       for (const [name, { env, check }] of Object.entries(environments(backends))) {
         await t.test(name, async (part) => {
-          const { post } = await served(part, { compatibilityDate, bindings: env });
+          const { post } = await served(part, bundle, { compatibilityDate, bindings: env });
           const what = { names: ["environment"], params: backends.params };
           const { environment } = await post("/scenarios", what);
           assert.equal(environment.error, undefined, environment.error);
@@ -134,32 +134,3 @@ describe("workerd", { concurrency: 2 }, () => {
     });
   }
 });
-
-/**
- * @param {import("node:test").TestContext} t
- * @param {Parameters<typeof startWorker>[1]} options
- */
-async function served(t, options) {
-  const backends = await startBackends();
-  t.after(() => backends.close());
-  const { url, output, stop } = await startWorker(bundle, options);
-  t.after(stop);
-  return {
-    backends,
-    output,
-    /**
-     * @param {string} path
-     * @param {unknown} body
-     */
-    async post(path, body) {
-      const response = await fetch(url + path, {
-        method: "POST",
-        body: JSON.stringify(body),
-        signal: AbortSignal.timeout(60_000),
-      });
-      const text = await response.text();
-      assert.equal(response.status, 200, `${text}\n${output.stdout}\n${output.stderr}`);
-      return JSON.parse(text);
-    },
-  };
-}

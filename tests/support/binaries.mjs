@@ -27,6 +27,21 @@ export const NODE_VERSIONS = ["20", "22", "24", "26"];
 export const node = (/** @type {string} */ major) =>
   binary(`node${major}-${platform}-${arch}/bin/node`);
 export const deno = () => binary(`@deno/${platform}-${arch}-glibc/deno`);
+
+/**
+ * For Deno, in front of permissions and the program: nothing is looked up, installed or asked, and no code is
+ * kept, since Deno takes another build of the same length for the one whose code it has kept.
+ */
+export const DENO_RUN = [
+  "run",
+  "--no-code-cache",
+  "--node-modules-dir=manual",
+  "--no-lock",
+  "--cached-only",
+  "--quiet",
+  "--no-prompt",
+];
+
 // Where npm runs install scripts, bun's moves its binary.
 export const bun = () =>
   binary(`@oven/bun-${platform}-${arch === "arm64" ? "aarch64" : arch}/bin/bun`, "bun/bin/bun.exe");

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { startBackends } from "./backends.mjs";
 import { workerd } from "./binaries.mjs";
 import { runToEnd, start, until } from "./child.mjs";
 import { testsDir } from "./package.mjs";
@@ -115,6 +116,38 @@ export async function startWorker(bundle, options) {
     pid: /** @type {number} */ (child.child.pid),
     output: child.output,
     stop: () => child.stop(),
+  };
+}
+
+/**
+ * A Worker that takes JSON and answers with it, and backends for it.
+ * @param {import("node:test").TestContext} t
+ * @param {string} bundle
+ * @param {WorkerOptions} options
+ */
+export async function served(t, bundle, options) {
+  const backends = await startBackends();
+  t.after(() => backends.close());
+  const { url, output, stop } = await startWorker(bundle, options);
+  t.after(stop);
+  return {
+    url,
+    backends,
+    output,
+    /**
+     * @param {string} path
+     * @param {unknown} body
+     */
+    async post(path, body) {
+      const response = await fetch(url + path, {
+        method: "POST",
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(60_000),
+      });
+      const text = await response.text();
+      assert.equal(response.status, 200, `${text}\n${output.stdout}\n${output.stderr}`);
+      return JSON.parse(text);
+    },
   };
 }
 
