@@ -24,7 +24,7 @@ help: ## This list
 
 # ---- what people call -----------------------------------------------------------------
 
-.PHONY: build demo test test-core test-wasm test-js lint fmt simulation fuzz bench memory clean distclean
+.PHONY: build demo test test-core test-wasm test-js lint fmt docs simulation fuzz bench memory clean distclean
 build: $(PKG) ## pkg/, exactly what `npm publish` would send
 
 demo: build www-demo/node_modules/.package-lock.json ## The chat demo; ONCE=1 leaves after the first conversation
@@ -61,6 +61,10 @@ bench: build www-demo/node_modules/.package-lock.json ## What a call costs its c
 	@node benches/requests.mjs
 	@node benches/relay.mjs
 
+docs: setup-base docs/reference/node_modules/.package-lock.json ## The reference: of the package in build/reference/, of the core in target/doc/; no warning passes
+	@cd docs/reference && npm run --silent build
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+
 memory: build ## What a million sessions leave in memory, and what open ones cost; SESSIONS=50000 for less
 	@node benches/memory.mjs
 
@@ -68,7 +72,7 @@ clean: ## Remove what was built, keep what was set up
 	rm -rf build pkg target
 
 distclean: clean ## Remove what was set up as well
-	rm -rf .cache node_modules www-demo/node_modules tests/node_modules
+	rm -rf .cache node_modules www-demo/node_modules tests/node_modules docs/reference/node_modules
 
 # ---- set-up: each step looks first, and is over in a moment when there is nothing to do --
 
@@ -99,6 +103,9 @@ www-demo/node_modules/.package-lock.json: www-demo/package.json www-demo/package
 
 tests/node_modules/.package-lock.json: tests/package.json tests/package-lock.json | setup-base
 	@scripts/setup-npm.sh tests
+
+docs/reference/node_modules/.package-lock.json: docs/reference/package.json docs/reference/package-lock.json | setup-base
+	@scripts/setup-npm.sh docs/reference
 
 # ---- the build ------------------------------------------------------------------------
 

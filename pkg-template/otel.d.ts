@@ -114,7 +114,9 @@ export interface EndedSpan {
  * session, as long as no other is entered.
  */
 export class SessionPropagator implements TextMapPropagator {
+  /** Writes the session of `context` into `carrier`, beside the members that are there. */
   inject(context: Context, carrier: unknown, setter: TextMapSetter): void;
+  /** A context with the session that `carrier` names, or `context` itself. */
   extract(context: Context, carrier: unknown, getter: TextMapGetter): Context;
   fields(): string[];
 }

@@ -228,7 +228,10 @@ mod tests {
                 scopes.give(scope, Some(outbox));
             }
         }
-        assert!(scopes.outboxes(0).is_empty(), "nobody asks for them, and nobody would forget them");
+        assert!(
+            scopes.outboxes(0).is_empty(),
+            "nobody asks for them, and nobody would forget them"
+        );
         assert_eq!(scopes.outboxes(1).len(), 100);
     }
 }
