@@ -233,7 +233,6 @@ class Walk {
    */
   #list(list, depth) {
     // A proxy may say anything of its length.
-    // A proxy may say anything of its length.
     const length = Math.min(Math.max(Math.trunc(Number(list.length)) || 0, 0), MAX_LENGTH);
     if (length > SPARSE_LENGTH && isSparse(list, length)) {
       // What is there, by its index, instead of nulls without end.

@@ -164,10 +164,10 @@ impl Enrichment {
                         None => lines.push(no_object(&name)),
                     }
                 }
-                Some(Field::Inputs) if !value.starts_with('{') => lines.push(no_object(&name)),
+                Some(Field::Inputs) if !value.starts_with("{") => lines.push(no_object(&name)),
                 // Without a key it says nothing, as any other field.
                 Some(Field::Inputs) if members(value).is_some_and(|it| it.is_empty()) => {}
-                Some(Field::Outputs) if !value.starts_with(['{', '[']) => {
+                Some(Field::Outputs) if !value.starts_with("{") && !value.starts_with("[") => {
                     lines.push(no_object(&name));
                 }
                 Some(field @ (Field::Duration | Field::EndTime)) if !is_number(value) => {
@@ -315,7 +315,7 @@ impl<'a> Merged<'a> {
         let mut values = self.of_field(field).peekable();
         let Some(&(_, first)) = values.peek() else { return };
         match field {
-            Field::Outputs if first.starts_with('[') => {
+            Field::Outputs if first.starts_with("[") => {
                 let mut list = Object::open(object.value(name));
                 list.member("\"value\"", first);
                 list.close();

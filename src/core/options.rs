@@ -65,7 +65,7 @@ impl<'a> Options<'a> {
     pub fn variable(&self, variables: &[&'static str]) -> Option<(&'static str, String)> {
         variables.iter().find_map(|name| {
             let value = find(&self.env, name).and_then(text_of)?;
-            (!value.trim().is_empty()).then_some((*name, value))
+            (!value.trim_ascii().is_empty()).then_some((*name, value))
         })
     }
 }

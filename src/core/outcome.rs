@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::enrichment::Enrichment;
-use super::json::Object;
+use super::json::{Object, decimal};
 use super::log::{Level, Line};
 use super::session::SessionId;
 use super::tracer::Counts;
@@ -98,7 +98,7 @@ impl Outcome {
                 for (name, count) in
                     [("delivered", delivered), ("dropped", dropped), ("pending", pending)]
                 {
-                    object.value(name).push_str(&count.to_string());
+                    object.value(name).push_str(&decimal(*count));
                 }
             }
         }
@@ -181,7 +181,7 @@ impl TracerInfo {
     pub fn to_json(&self) -> String {
         let mut json = String::new();
         let mut object = Object::open(&mut json);
-        object.value("tracer").push_str(&self.tracer.to_string());
+        object.value("tracer").push_str(&decimal(self.tracer));
         object.text("sessionId", &self.session_id);
         object.text("sessionName", &self.session_name);
         if let Some(project) = &self.project {

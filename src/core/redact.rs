@@ -110,7 +110,7 @@ impl Redaction {
     }
 
     fn is_secret_key(&self, key: &str) -> bool {
-        let key: Cow<'_, str> = if key.contains('\\') {
+        let key: Cow<'_, str> = if json::place_of(b'\\', key).is_some() {
             json::text(&["\"", key, "\""].concat())
                 .map_or(key.into(), |key| key.into_owned().into())
         } else {
@@ -179,7 +179,7 @@ fn value_end(bytes: &[u8], start: usize) -> usize {
 
 /// `text`, the inside of a JSON string, with the secrets in it masked; nothing if it has none.
 fn mask_string(text: &str) -> Option<String> {
-    if !text.contains('\\') {
+    if json::place_of(b'\\', text).is_none() {
         return mask_patterns(text);
     }
     // What is spelled with escapes is looked for in what it spells.

@@ -29,7 +29,7 @@ impl RetryAfter {
     /// Reads a header. `date` is asked for the Unix milliseconds of what is no number: every
     /// runtime has a parser of dates, which the core does not bring along again.
     pub fn parse(header: &str, date: impl FnOnce(&str) -> Option<f64>) -> Option<RetryAfter> {
-        let header = header.trim();
+        let header = header.trim_ascii();
         if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {
             return Some(RetryAfter::Seconds(header.parse().unwrap_or(u64::MAX)));
         }

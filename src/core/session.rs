@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::enrichment::{Field, Merged};
-use super::json::Object;
+use super::json::{Object, decimal};
 
 /// The id of a session, never empty. Mostly a UUID; a name of the application's own is let
 /// through, and the backend then answers with an id of its own.
@@ -14,7 +14,7 @@ impl SessionId {
     /// The id in `text`, which may have space around it; nothing where nothing else is there.
     /// `.` and `..` are no ids: no URL can name them, however they are written.
     pub fn new(text: &str) -> Option<SessionId> {
-        let text = text.trim();
+        let text = text.trim_ascii();
         (!matches!(text, "" | "." | "..")).then(|| SessionId(text.into()))
     }
 
@@ -107,7 +107,7 @@ impl Description {
     pub fn write(&self, legacy: bool, object: &mut Object<'_>) {
         object.text("session_name", &self.name);
         object.text("source", &self.source);
-        object.value("start_time").push_str(&self.start_time.to_string());
+        object.value("start_time").push_str(&decimal(self.start_time));
         if legacy && let Some(project) = &self.project {
             object.text("project", project);
         }

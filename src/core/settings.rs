@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::json::{self, Object, elements, members};
+use super::json::{self, Object, decimal, elements, members};
 use super::log::{Level, Line};
 use super::options::{Options, text_of};
 use super::policy;
@@ -106,7 +106,7 @@ impl Settings {
         let mut name = |name, variable| {
             text(name, options, log).or_else(|| {
                 let (_, value) = options.variable(&[variable])?;
-                Some(value.trim().to_owned())
+                Some(value.trim_ascii().to_owned())
             })
         };
         Settings {
@@ -176,7 +176,7 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
         log.push(Line::warn(&["the header `", &name, "` is left out: ", why]));
     }
     let transport = options.number("transport").unwrap_or_default() as u32;
-    let identity = [&*server, " ", &transport.to_string(), "\n", &headers].concat().into();
+    let identity = [&*server, " ", &decimal(transport.into()), "\n", &headers].concat().into();
     let client_headers = !foreign;
     Some(Destination { identity, server, key, is_ticket, headers, client_headers, transport })
 }
@@ -184,13 +184,14 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
 /// The key or ticket to send, and whether it is a ticket.
 fn key(options: &Options<'_>, log: &mut Vec<Line>) -> Option<(String, bool)> {
     let ticket = text("ticket", options, log).map(|ticket| ("ticket", ticket));
-    let own = || Some(("apiKey", options.text("apiKey").filter(|key| !key.trim().is_empty())?));
+    let own =
+        || Some(("apiKey", options.text("apiKey").filter(|key| !key.trim_ascii().is_empty())?));
     let Some((name, given)) = ticket.or_else(own).or_else(|| options.variable(&KEY_VARIABLES))
     else {
         log.push(Line::error(&["there is no API key, so nothing is sent: set HH_API_KEY, or pass { apiKey }; pass { disabled: true } if that is meant"]));
         return None;
     };
-    let key = given.trim();
+    let key = given.trim_ascii();
     if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         log.push(Line::error(&[name, " has a line break, a space or another character inside that no key has, so nothing is sent: set it to the key alone"]));
         return None;
@@ -210,12 +211,12 @@ fn server(options: &Options<'_>, is_ticket: bool, log: &mut Vec<Line>) -> Option
         return None;
     }
     let (name, given) = given.unwrap_or_else(|| ("serverUrl", DEFAULT_SERVER.to_owned()));
-    let url = given.trim().trim_end_matches('/');
+    let url = without_slash(given.trim_ascii());
     let page = options.text("page");
-    let own_origin = page.as_deref().map(|page| page.trim_end_matches('/'));
+    let own_origin = page.as_deref().map(without_slash);
     if let Some(origin) = own_origin
-        && given.trim().starts_with('/')
-        && !given.trim().starts_with("//")
+        && given.trim_ascii().starts_with("/")
+        && !given.trim_ascii().starts_with("//")
     {
         return Some(([origin, url].concat(), false));
     }
@@ -238,9 +239,14 @@ fn server(options: &Options<'_>, is_ticket: bool, log: &mut Vec<Line>) -> Option
         ]));
     }
     let foreign = own_origin.is_some_and(|origin| {
-        url.strip_prefix(origin).is_none_or(|rest| !rest.is_empty() && !rest.starts_with('/'))
+        url.strip_prefix(origin).is_none_or(|rest| !rest.is_empty() && !rest.starts_with("/"))
     });
     Some((url.to_owned(), foreign))
+}
+
+/// `url` without the slashes it ends in.
+fn without_slash(url: &str) -> &str {
+    url.strip_suffix("/").map_or(url, without_slash)
 }
 
 /// Scheme and host of an `http` or `https` URL that has neither user, query nor fragment.
@@ -249,14 +255,17 @@ fn scheme_and_host(url: &str) -> Option<(&str, &str)> {
         Some(rest) => ("https", rest),
         None => ("http", url.strip_prefix("http://")?),
     };
-    let authority = rest.split('/').next()?;
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+    let authority = &rest[..json::place_of(b'/', rest).unwrap_or(rest.len())];
+    let host = match authority.bytes().rposition(|byte| byte == b':') {
+        Some(colon) if authority[colon + 1..].bytes().all(|byte| byte.is_ascii_digit()) => {
+            &authority[..colon]
+        }
         _ => authority,
     };
     let well_formed = !host.is_empty()
-        && !url.contains(['?', '#', '@', '\\', ' '])
-        && url.bytes().all(|byte| !byte.is_ascii_control());
+        && url.bytes().all(|byte| {
+            !byte.is_ascii_control() && !matches!(byte, b'?' | b'#' | b'@' | b'\\' | b' ')
+        });
     well_formed.then_some((scheme, host))
 }
 
@@ -276,7 +285,7 @@ fn is_header(name: &str, value: &str) -> bool {
 }
 
 fn is_true(value: &str) -> bool {
-    matches!(value.trim().to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "on")
+    matches!(value.trim_ascii().to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "on")
 }
 
 /// The option's text; nothing where it is absent or empty, or, with a warning, no text.
@@ -285,7 +294,7 @@ pub(super) fn text(name: &str, options: &Options<'_>, log: &mut Vec<Line>) -> Op
     if text.is_none() {
         log.push(Line::warn(&["`", name, "` must be a string: its default is taken"]));
     }
-    text.filter(|text| !text.trim().is_empty())
+    text.filter(|text| !text.trim_ascii().is_empty())
 }
 
 /// The option's number, at most `limit`; its default where it is absent or, with a warning, none.
@@ -302,7 +311,7 @@ pub(super) fn number(
     if let Some(number) = options.number(name).filter(|number| *number >= 0.0) {
         return (number as u64).min(limit);
     }
-    let default_text = default.to_string();
+    let default_text = decimal(default);
     log.push(Line::warn(&[
         "`",
         name,

@@ -2,7 +2,7 @@
 //! deployments. Facts from its OpenAPI document (Data Plane API 1.1.0).
 
 use super::enrichment::{Field, Merged};
-use super::json::{self, Object, members};
+use super::json::{self, Object, decimal, members};
 use super::retry::{RetryAfter, may_pass};
 use super::session::{Origin, SessionId, Start};
 use super::settings::Destination;
@@ -129,7 +129,7 @@ impl Refusal {
     pub fn message(&self, server: &str) -> String {
         match self {
             Refusal::Key { status } => [
-                server, " refused the API key with ", &status.to_string(),
+                server, " refused the API key with ", &decimal((*status).into()),
                 ": set HH_API_KEY to a key of this server that may write sessions",
             ].concat(),
             Refusal::NoHoneyHive { why } => [
@@ -140,7 +140,7 @@ impl Refusal {
                 server, " redirects elsewhere, where the key is not sent: set HH_API_URL to the final address",
             ].concat(),
             Refusal::Request { status, why } => [
-                server, " rejected the request with ", &status.to_string(),
+                server, " rejected the request with ", &decimal((*status).into()),
                 if why.is_empty() { "" } else { ": " }, why,
             ].concat(),
         }
@@ -215,7 +215,7 @@ pub(super) fn request(
     let mut headers = destination.headers.clone();
     if destination.client_headers {
         headers.push_str(CLIENT_HEADERS);
-        headers.push_str(&stamp_ns.to_string());
+        headers.push_str(&decimal(stamp_ns));
         headers.push('"');
     }
     headers.push('}');
@@ -235,10 +235,12 @@ pub fn judge(
         Answer::None { why } => {
             return Verdict::Retry { after_ms: None, why: why.clone() };
         }
-        Answer::Http { status, retry_after, body } => (*status, *retry_after, body.trim_start()),
+        Answer::Http { status, retry_after, body } => {
+            (*status, *retry_after, body.trim_ascii_start())
+        }
     };
     match status {
-        200..=299 if body.starts_with('<') => {
+        200..=299 if body.starts_with("<") => {
             Verdict::Refused(Refusal::NoHoneyHive { why: "a web page came back".into() })
         }
         200..=299 => stored(is_start, body),
@@ -249,13 +251,13 @@ pub fn judge(
             // The server began to answer otherwise: a deployment was rolled back.
             Routes::V1 if is_start || status == 405 => Verdict::TryLegacy,
             Routes::TryLegacy => Verdict::Refused(Refusal::NoHoneyHive {
-                why: [&status.to_string(), " on its old and new routes"].concat(),
+                why: [&decimal(status.into()), " on its old and new routes"].concat(),
             }),
             _ => Verdict::Refused(Refusal::Request { status, why: said(body) }),
         },
         _ if may_pass(status) => Verdict::Retry {
             after_ms: retry_after.map(|header| header.wait_ms(now)),
-            why: ["status ", &status.to_string()].concat(),
+            why: ["status ", &decimal(status.into())].concat(),
         },
         _ => Verdict::Refused(Refusal::Request { status, why: said(body) }),
     }

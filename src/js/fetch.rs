@@ -13,6 +13,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::AbortController;
 
+use crate::core::json::decimal;
 use crate::core::retry::RetryAfter;
 use crate::core::wire::{Answer, Request};
 
@@ -53,7 +54,7 @@ pub async fn send(host: &Host, transport: u32, timeout_ms: u64, request: Request
         Some(Err(error)) => return Answer::None { why: reason(&error) },
         None => {
             abort.iter().for_each(AbortController::abort);
-            let why = ["no answer within ", &timeout_ms.to_string(), " ms"].concat();
+            let why = ["no answer within ", &decimal(timeout_ms), " ms"].concat();
             return Answer::None { why };
         }
     };

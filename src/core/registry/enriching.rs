@@ -2,7 +2,7 @@
 
 use super::Registry;
 use crate::core::enrichment::{Enrichment, Invalid};
-use crate::core::json::{Object, members};
+use crate::core::json::{Object, decimal, members};
 use crate::core::log::Line;
 use crate::core::outbox::{Kind, Part, held_by};
 use crate::core::outcome::{Reason, Refused};
@@ -159,7 +159,7 @@ impl Registry {
         if bytes > MAX_REQUEST_BYTES - 2 * REQUEST_OVERHEAD_BYTES {
             let message = [
                 "an enrichment of ",
-                &bytes.to_string(),
+                &decimal(bytes as u64),
                 " bytes is more than the backend takes in one request (5 MB): send less, or store it elsewhere and enrich with its address",
             ];
             return Err(Refused { enrichment, ..Refused::new(Reason::TooLarge, &message) });
@@ -228,7 +228,7 @@ impl Registry {
         if self.held + held_by(enrichment) > limit {
             let message = [
                 "more than maxQueueBytes (",
-                &limit.to_string(),
+                &decimal(limit),
                 ") is waiting to be sent: the backend is not keeping up, or enrichments are too large",
             ];
             return Err(Refused::new(Reason::QueueFull, &message));

@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use super::{Interned, Registry};
+use crate::core::json::decimal;
 use crate::core::outbox::Outbox;
 use crate::core::policy::{REMEMBERED_NAMES, REMEMBERED_SERVERS};
 use crate::core::server::Server;
@@ -187,5 +188,5 @@ fn global_name(outbox: &Outbox) -> Box<str> {
 
 /// What makes two sessions the same: their destination and their id.
 pub(super) fn outbox_name(destination_id: u64, session_id: &SessionId) -> Box<str> {
-    [&destination_id.to_string(), " ", session_id.as_str()].concat().into()
+    [&decimal(destination_id), " ", session_id.as_str()].concat().into()
 }

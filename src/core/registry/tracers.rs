@@ -34,7 +34,8 @@ impl Registry {
         let is_ticket = settings.destination.as_ref().is_some_and(|it| it.is_ticket);
         if is_ticket
             && options.get("parent").is_none()
-            && let Some(of_ticket) = options.text("ticket").and_then(|it| session_of(it.trim()))
+            && let Some(of_ticket) =
+                options.text("ticket").and_then(|it| session_of(it.trim_ascii()))
         {
             if named.as_ref().is_some_and(|named| *named != of_ticket) {
                 log.push(Line::warn(&[
@@ -59,9 +60,9 @@ impl Registry {
         let mut info = TracerInfo {
             tracer: 0,
             session_id: session_id.as_str().to_owned(),
-            session_name: session_name.to_string(),
-            project: settings.project.as_ref().map(ToString::to_string),
-            source: settings.source.to_string(),
+            session_name: String::from(&*session_name),
+            project: settings.project.as_deref().map(String::from),
+            source: String::from(&*settings.source),
             enabled: outbox.is_some(),
         };
         let description = Description {

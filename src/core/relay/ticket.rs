@@ -127,13 +127,17 @@ impl<'a> Presented<'a> {
 
 /// The session that `ticket` speaks of, whoever signed it: what a page needs to know of it.
 pub fn session_of(ticket: &str) -> Option<SessionId> {
-    let session = ticket.strip_prefix(PREFIX)?.strip_prefix('.')?.split('.').next()?;
-    SessionId::new(session).filter(|_| is_uuid(session))
+    let claims = ticket.strip_prefix(PREFIX)?.strip_prefix(".")?;
+    let (session, rest) = claims.split_at_checked(UUID_LENGTH)?;
+    SessionId::new(session).filter(|_| is_uuid(session) && rest.starts_with("."))
 }
+
+/// Characters of a UUID.
+const UUID_LENGTH: usize = 36;
 
 /// Whether `text` has the shape of a UUID (RFC 9562, section 4).
 fn is_uuid(text: &str) -> bool {
-    text.len() == 36
+    text.len() == UUID_LENGTH
         && text.bytes().enumerate().all(|(place, byte)| match place {
             8 | 13 | 18 | 23 => byte == b'-',
             _ => byte.is_ascii_hexdigit(),
