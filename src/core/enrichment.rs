@@ -52,7 +52,7 @@ impl Field {
     ];
 
     /// The field that the arguments call `name`, in JavaScript's or Python's spelling.
-    fn named(name: &str) -> Option<Field> {
+    pub fn named(name: &str) -> Option<Field> {
         Some(match name {
             "metadata" => Field::Metadata,
             "inputs" => Field::Inputs,

@@ -129,7 +129,7 @@ describe("the relay with a queue", { concurrency: 2 }, () => {
   it("the package's tracer does not notice", async (t) => {
     const { url, backend, edge } = await served(t);
     const session = crypto.randomUUID();
-    const ticket = forge({ session, fields: "metadata~inputs~outputs~feedback" });
+    const ticket = forge({ session, fields: "inputs~metadata~feedback~outputs" });
     const tracer = await edge.initTracer({
       ticket,
       serverUrl: `${url}/honeyhive`,

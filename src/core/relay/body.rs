@@ -7,11 +7,12 @@ use super::policy::MAX_DEPTH;
 use super::refusal::Refusal;
 use super::route::Route;
 use super::ticket::Ticket;
+use crate::core::enrichment::Field;
 use crate::core::json::{self, Object, is_number, members};
 
 /// The fields of one request, each once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fields<'a>(Vec<(Allowance, &'a str)>);
+pub struct Fields<'a>(Vec<(Field, &'a str)>);
 
 /// The fields in `body`, sent to `route` with `ticket`, if all of it is allowed.
 pub fn judge<'a>(route: Route, ticket: &Ticket, body: &'a str) -> Result<Fields<'a>, Refusal> {
@@ -31,7 +32,6 @@ pub fn judge<'a>(route: Route, ticket: &Ticket, body: &'a str) -> Result<Fields<
         Route::Update => "",
     };
     let mut id_seen = id_name.is_empty();
-    let mut seen = Allowed::default();
     let mut fields = Vec::with_capacity(given.len());
     for (key, value) in given {
         let name = json::text(key).unwrap_or_default();
@@ -45,7 +45,10 @@ pub fn judge<'a>(route: Route, ticket: &Ticket, body: &'a str) -> Result<Fields<
             id_seen = true;
             continue;
         }
-        let field = of_wire(&name).ok_or(Refusal::NoField)?;
+        let field = Field::ALL
+            .into_iter()
+            .find(|field| field.wire_name() == name)
+            .ok_or(Refusal::NoField)?;
         if !is_taken(route, field) {
             return Err(Refusal::Body(if route.is_start() {
                 "a start takes `inputs`, `metadata` and `user_properties`: send the rest in an update"
@@ -53,10 +56,9 @@ pub fn judge<'a>(route: Route, ticket: &Ticket, body: &'a str) -> Result<Fields<
                 "an update ignores `inputs`: send them as `metadata.inputs`"
             }));
         }
-        if seen.has(field) {
+        if fields.iter().any(|(seen, _)| *seen == field) {
             return Err(TWICE);
         }
-        seen = seen.with(field);
         allow(field, value, ticket.allowed)?;
         fields.push((field, value));
     }
@@ -72,37 +74,24 @@ fn object(json: &str) -> Result<Vec<(&str, &str)>, Refusal> {
     members(json).ok_or(Refusal::Body("the body must be an object in JSON"))
 }
 
-/// The field that the backend calls `name`.
-fn of_wire(name: &str) -> Option<Allowance> {
-    Allowance::ALL.into_iter().find(|field| *field != Allowance::Error && wire_name(*field) == name)
-}
-
-fn wire_name(field: Allowance) -> &'static str {
-    match field {
-        Allowance::UserProperties => "user_properties",
-        Allowance::EndTime => "end_time",
-        other => other.name(),
-    }
-}
-
 /// Whether the package sends `field` there.
-fn is_taken(route: Route, field: Allowance) -> bool {
-    let in_start = [Allowance::Metadata, Allowance::Inputs, Allowance::UserProperties];
-    if route.is_start() { in_start.contains(&field) } else { field != Allowance::Inputs }
+fn is_taken(route: Route, field: Field) -> bool {
+    let in_start = [Field::Metadata, Field::Inputs, Field::UserProperties];
+    if route.is_start() { in_start.contains(&field) } else { field != Field::Inputs }
 }
 
-fn allow(field: Allowance, value: &str, allowed: Allowed) -> Result<(), Refusal> {
-    let is_time = matches!(field, Allowance::Duration | Allowance::EndTime);
+fn allow(field: Field, value: &str, allowed: Allowed) -> Result<(), Refusal> {
+    let is_time = matches!(field, Field::Duration | Field::EndTime);
     if is_time && !is_number(value) {
         return Err(Refusal::Body("`duration` and `end_time` must be numbers"));
     }
     if !is_time && !value.starts_with('{') {
         return Err(Refusal::Body("fields must be objects"));
     }
-    if allowed.has(field) {
+    if allowed.has(Allowance::Of(field)) {
         return Ok(());
     }
-    if field != Allowance::Metadata {
+    if field != Field::Metadata {
         return Err(Refusal::OtherField(field));
     }
     let keys = members(value).unwrap_or_default();
@@ -110,7 +99,7 @@ fn allow(field: Allowance, value: &str, allowed: Allowed) -> Result<(), Refusal>
         allowed.has(Allowance::of_metadata_key(&json::text(key).unwrap_or_default()))
     };
     if keys.is_empty() || !keys.iter().all(covered) {
-        return Err(Refusal::OtherField(Allowance::Metadata));
+        return Err(Refusal::OtherField(Field::Metadata));
     }
     Ok(())
 }
@@ -138,13 +127,13 @@ impl<'a> Fields<'a> {
     /// Writes them under the backend's names.
     pub fn write(&self, object: &mut Object<'_>) {
         for (field, value) in &self.0 {
-            object.value(wire_name(*field)).push_str(value);
+            object.value(field.wire_name()).push_str(value);
         }
     }
 
     /// The members of `inputs`, keys and values as they were written.
     pub fn inputs(&self) -> Vec<(&'a str, &'a str)> {
-        let inputs = self.0.iter().find(|(field, _)| *field == Allowance::Inputs);
+        let inputs = self.0.iter().find(|(field, _)| *field == Field::Inputs);
         inputs.and_then(|(_, inputs)| members(inputs)).unwrap_or_default()
     }
 }
@@ -177,13 +166,17 @@ mod tests {
     fn what_is_allowed_passes_as_it_was_written() {
         let body =
             r#" {"feedback" : {"a":1.50, "b":"\ud83d"} ,"user_properties":{} , "duration":-1e3}"#;
-        let allowed = [Allowance::Feedback, Allowance::UserProperties, Allowance::Duration];
+        let allowed = [
+            Allowance::Of(Field::Feedback),
+            Allowance::Of(Field::UserProperties),
+            Allowance::Of(Field::Duration),
+        ];
         assert_eq!(
             update(&allowed, body).unwrap(),
             r#"{"feedback":{"a":1.50, "b":"\ud83d"},"user_properties":{},"duration":-1e3}"#
         );
         let start = format!(r#"{{"session_id":"{SESSION}","inputs":{{"q":1}}}}"#);
-        let start = written(Route::Start, &[Allowance::Inputs], &start);
+        let start = written(Route::Start, &[Allowance::Of(Field::Inputs)], &start);
         assert_eq!(start.unwrap(), r#"{"inputs":{"q":1}}"#);
         assert_eq!(update(&[], "{}").unwrap(), "{}");
     }
@@ -191,13 +184,13 @@ mod tests {
     #[test]
     fn a_field_that_is_not_allowed_is_named() {
         for (body, field) in [
-            (r#"{"metadata":{"a":1}}"#, Allowance::Metadata),
-            (r#"{"metadata":{}}"#, Allowance::Metadata),
-            (r#"{"m\u0065trics":{"a":1}}"#, Allowance::Metrics),
-            (r#"{"feedback":{},"end_time":1}"#, Allowance::EndTime),
+            (r#"{"metadata":{"a":1}}"#, Field::Metadata),
+            (r#"{"metadata":{}}"#, Field::Metadata),
+            (r#"{"m\u0065trics":{"a":1}}"#, Field::Metrics),
+            (r#"{"feedback":{},"end_time":1}"#, Field::EndTime),
         ] {
             assert_eq!(
-                update(&[Allowance::Feedback], body),
+                update(&[Allowance::Of(Field::Feedback)], body),
                 Err(Refusal::OtherField(field)),
                 "{body}"
             );
@@ -221,8 +214,8 @@ mod tests {
     #[test]
     fn inputs_and_an_error_may_go_where_updates_keep_them() {
         let late = r#"{"metadata":{"inputs":{"q":1},"\u0065rror":"x"}}"#;
-        assert!(update(&[Allowance::Inputs, Allowance::Error], late).is_ok());
-        let refused = Err(Refusal::OtherField(Allowance::Metadata));
+        assert!(update(&[Allowance::Of(Field::Inputs), Allowance::Error], late).is_ok());
+        let refused = Err(Refusal::OtherField(Field::Metadata));
         assert_eq!(update(&[Allowance::Error], late), refused);
         let more = r#"{"metadata":{"error":"x","cost":0}}"#;
         assert_eq!(update(&[Allowance::Error], more), refused);

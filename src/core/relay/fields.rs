@@ -1,68 +1,50 @@
 //! What a ticket may allow: the fields of an enrichment, by the names that `enrichSession` has for
 //! them, and what of a request each one covers.
 
-/// A field of an enrichment, as a ticket names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+use crate::core::enrichment::Field;
+
+/// What a ticket can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Allowance {
-    /// All of `metadata`, and every key that is no field.
-    Metadata,
-    /// A start's `inputs`; later `metadata.inputs`.
-    Inputs,
-    /// `outputs`.
-    Outputs,
-    /// `config`.
-    Config,
-    /// `feedback`.
-    Feedback,
-    /// `metrics`.
-    Metrics,
-    /// `user_properties`.
-    UserProperties,
-    /// `duration`.
-    Duration,
-    /// `end_time`.
-    EndTime,
+    /// A field. `metadata` covers every key that is no field as well, and `inputs` those of a start
+    /// and `metadata.inputs` afterwards.
+    Of(Field),
     /// `metadata.error`.
     Error,
 }
 
 impl Allowance {
     /// Every one, in the order in which tickets name them.
-    pub const ALL: [Allowance; 10] = [
-        Allowance::Metadata,
-        Allowance::Inputs,
-        Allowance::Outputs,
-        Allowance::Config,
-        Allowance::Feedback,
-        Allowance::Metrics,
-        Allowance::UserProperties,
-        Allowance::Duration,
-        Allowance::EndTime,
-        Allowance::Error,
-    ];
+    pub const ALL: [Allowance; Field::ALL.len() + 1] = {
+        let mut all = [Allowance::Error; Field::ALL.len() + 1];
+        let mut place = 0;
+        while place < Field::ALL.len() {
+            all[place] = Allowance::Of(Field::ALL[place]);
+            place += 1;
+        }
+        all
+    };
 
     /// The name in JavaScript, which a ticket carries.
     pub fn name(self) -> &'static str {
         match self {
-            Allowance::Metadata => "metadata",
-            Allowance::Inputs => "inputs",
-            Allowance::Outputs => "outputs",
-            Allowance::Config => "config",
-            Allowance::Feedback => "feedback",
-            Allowance::Metrics => "metrics",
-            Allowance::UserProperties => "userProperties",
-            Allowance::Duration => "duration",
-            Allowance::EndTime => "endTime",
+            Allowance::Of(field) => field.name(),
             Allowance::Error => "error",
         }
     }
 
-    /// The field called `name`, in JavaScript's or Python's spelling, which is the backend's.
+    /// What is called `name`, in JavaScript's or Python's spelling, which is the backend's.
     pub fn named(name: &str) -> Option<Allowance> {
-        match name {
-            "user_properties" => Some(Allowance::UserProperties),
-            "end_time" => Some(Allowance::EndTime),
-            _ => Allowance::ALL.into_iter().find(|field| field.name() == name),
+        if name == "error" {
+            return Some(Allowance::Error);
+        }
+        Field::named(name).map(Allowance::Of)
+    }
+
+    fn place(self) -> u16 {
+        match self {
+            Allowance::Of(field) => field as u16,
+            Allowance::Error => Field::ALL.len() as u16,
         }
     }
 
@@ -70,14 +52,14 @@ impl Allowance {
     /// carry under its own name is stored there.
     pub fn of_metadata_key(key: &str) -> Allowance {
         match key {
-            "inputs" => Allowance::Inputs,
+            "inputs" => Allowance::Of(Field::Inputs),
             "error" => Allowance::Error,
-            _ => Allowance::Metadata,
+            _ => Allowance::Of(Field::Metadata),
         }
     }
 }
 
-/// A set of fields.
+/// A set of what a ticket can name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Allowed(u16);
 
@@ -85,12 +67,12 @@ impl Allowed {
     /// This set and `field`.
     #[must_use]
     pub fn with(self, field: Allowance) -> Allowed {
-        Allowed(self.0 | 1 << field as u16)
+        Allowed(self.0 | 1 << field.place())
     }
 
     /// Whether `field` is in it.
     pub fn has(self, field: Allowance) -> bool {
-        self.0 & 1 << field as u16 != 0
+        self.0 & 1 << field.place() != 0
     }
 
     /// Whether nothing is in it.

@@ -1,8 +1,8 @@
 //! Why a request is not relayed: its status, a code for programs and a sentence for people. None
 //! repeats what was sent, be it a ticket or a field.
 
-use super::fields::Allowance;
 use super::response::Response;
+use crate::core::enrichment::Field;
 use crate::core::json::Object;
 
 /// Why the relay does not do what it is asked for.
@@ -37,7 +37,7 @@ pub enum Refusal {
     /// Names another session than the ticket.
     OtherSession,
     /// Writes a field that the ticket does not allow.
-    OtherField(Allowance),
+    OtherField(Field),
     /// Writes what no ticket can allow, as a session's name.
     NoField,
     /// The body, in full or as announced, is larger than `maxBodyBytes`.

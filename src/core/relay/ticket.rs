@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn a_ticket_says_what_it_was_issued_for() {
         let ticket = issue(&["user_properties", "feedback", "feedback"], 60.9).unwrap();
-        assert_eq!(ticket.claims(), format!("hht1.{SESSION}.feedback~userProperties.65"));
+        assert_eq!(ticket.claims(), format!("hht1.{SESSION}.userProperties~feedback.65"));
         assert!(!ticket.has_expired(64_999) && ticket.has_expired(65_000));
         let text = sealed(&ticket.claims(), &[0xfb; SIGNATURE_BYTES]);
         let presented = Presented::read(&text).unwrap();
@@ -230,7 +230,7 @@ mod tests {
             &format!("hht1.{SESSION}.feedback.+65"),
             &format!("hht1.{SESSION}.feedback.65.1"),
             &format!("hht1.{SESSION}.feedback~feedback.65"),
-            &format!("hht1.{SESSION}.userProperties~feedback.65"),
+            &format!("hht1.{SESSION}.feedback~userProperties.65"),
             &format!("hht1.{SESSION}.user_properties.65"),
             &format!("hht1.{SESSION}.feedback.99999999999999999999"),
         ] {
