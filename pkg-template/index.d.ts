@@ -153,7 +153,11 @@ export interface TracerOptions extends SessionOptions {
    * throws, the whole field is masked. `false` masks nothing.
    */
   redact?: RedactOptions | ((value: unknown, path: readonly string[]) => unknown) | false;
-  /** Reserved for keeping unsent enrichments across page loads. Accepted; nothing is kept yet. */
+  /**
+   * In a browser: whether what is unsent is kept in IndexedDB until it is delivered, so that it goes out with
+   * the next page load where this page could not send it. Default true where there is IndexedDB. Elsewhere it
+   * changes nothing.
+   */
   persist?: boolean;
   /** Further request headers. */
   headers?: Record<string, string>;

@@ -21,6 +21,12 @@ export interface Core {
   close(tracer: number, timeoutMs: number, scope: number): number;
   /** Nobody refers to the tracer any more. */
   release(tracer: number): void;
+  /** There is a store that outlives the page; a JSON list of what earlier pages left there. */
+  restore(entries: string): void;
+  /** The page was away; only these of what it kept are still its own to send. */
+  onlyKept(ids: Float64Array): void;
+  /** What happens to the page, see src/js/exports.rs. */
+  turn(what: 0 | 1 | 2 | 3 | 4): void;
   tracers(): number;
 }
 
@@ -35,6 +41,10 @@ export interface Host {
   adopted(tracer: number, sessionId: string): void;
   fetch(transport: number, url: string, init: RequestInit): Promise<Response>;
   waitUntil(scope: number, promise: Promise<void>): void;
+  /** Keeps `json` until it is forgotten, in a store that outlives the page. */
+  keep(id: number, json: string): void;
+  /** Below zero they count what `restore` was given: -1 is the first. */
+  forget(ids: Float64Array | number[]): void;
   /** Nothing of the tracer's is unsent or in flight any more, its session start included. */
   idle(tracer: number): void;
 }

@@ -44,6 +44,9 @@ export function disabledCore(message) {
     flush: report,
     close: report,
     release() {},
+    restore() {},
+    onlyKept() {},
+    turn() {},
     tracers: () => 0,
   };
 }

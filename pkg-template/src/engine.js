@@ -17,6 +17,7 @@ import { print, printAt } from "./log.js";
  * @typedef {object} Platform
  * @property {(onTrap: (error: unknown) => void) => Core | Promise<Core>} open a fresh instance of the core
  * @property {(name: string) => unknown} variable an environment variable
+ * @property {() => import("./page/page.js").Page | undefined} [newPage] the browser's page around, if there is one
  * @property {string} hint what to do where WebAssembly will not start
  */
 
@@ -36,6 +37,9 @@ const MAX_IDLE = 256;
 export class Engine {
   #platform;
   #context;
+  /** @type {import("./page/page.js").Page | undefined} */
+  #page;
+  #hasLooked = false;
   /** @type {Core | undefined} */
   #core;
   /** Whose `this` the running core calls. An instance that died keeps calling its own. @type {Host | undefined} */
@@ -92,6 +96,10 @@ export class Engine {
   open(session, scope) {
     // What kept it from starting may have passed.
     if (this.#failed && this.#owed.size === 0) this.#close();
+    if (!this.#hasLooked) this.#page = this.#platform.newPage?.();
+    this.#hasLooked = true;
+    const { persist, logLevel } = session.settings.scalars;
+    if (persist !== false) this.#page?.persist(logLevel);
     return new Promise((resolve) => {
       this.#whenRunning((core) => {
         this.#register(core, session, scope);
@@ -212,7 +220,8 @@ export class Engine {
     try {
       const opening = this.#platform.open(onTrap);
       if (opening instanceof Promise) {
-        opening.then((core) => this.#run((opened = core))).catch(fail);
+        const both = Promise.all([opening, this.#page?.claimed]);
+        both.then(([core]) => this.#run((opened = core))).catch(fail);
       } else {
         this.#run((opened = opening));
       }
@@ -227,6 +236,7 @@ export class Engine {
     this.#opening = false;
     this.#host = this.#newHost();
     core.connect(this.#host, Math.floor(Math.random() * Number.MAX_SAFE_INTEGER));
+    this.#page?.run(core);
     this.#drain();
   }
 
@@ -258,6 +268,7 @@ export class Engine {
     if (core === undefined || core !== this.#core) return;
     const owed = [...this.#owed.values()];
     this.#owed.clear();
+    this.#page?.lose();
     this.#close();
     print("error", `${TRAPPED} (${messageOf(error)})`);
     for (const one of owed) this.#lose(one);
@@ -423,6 +434,12 @@ export class Engine {
       },
       waitUntil(scope, promise) {
         engine.#context().waitUntil(scope, promise);
+      },
+      keep(id, json) {
+        if (current()) engine.#page?.keep(id, json);
+      },
+      forget(ids) {
+        if (current()) engine.#page?.forget(ids);
       },
       idle(tracer) {
         if (current()) engine.#letGo(tracer);

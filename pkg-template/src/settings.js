@@ -22,6 +22,7 @@ const TRACER_SCALARS = [
   "mergeWindowMs",
   "maxQueueBytes",
   "logLevel",
+  "persist",
 ];
 
 const START_FIELDS = ["inputs", "metadata", "config", "userProperties"];

@@ -315,6 +315,11 @@ impl<'a> Object<'a> {
         Object { out, empty: true }
     }
 
+    /// Goes on with an object that has members, and was not closed.
+    pub fn go_on(out: &'a mut String) -> Object<'a> {
+        Object { out, empty: false }
+    }
+
     /// Adds a member whose key and value are JSON already.
     pub fn member(&mut self, key: &str, value: &str) {
         self.comma();

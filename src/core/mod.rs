@@ -5,6 +5,7 @@
 pub mod enrichment;
 pub mod index;
 pub mod json;
+pub mod kept;
 pub mod log;
 pub mod options;
 pub mod outbox;

@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::enrichment::{Enrichment, InputsGo, Merged};
+use super::enrichment::{Enrichment, Field, InputsGo, Merged};
 use super::json::{Numerals, members};
 use super::policy::{
     MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REMEMBERED_METRICS, REQUEST_OVERHEAD_BYTES,
@@ -49,6 +49,8 @@ pub struct Part {
     pub given_unix_ms: u64,
     /// When to give up retrying it, on the forward clock, milliseconds.
     pub deadline: u64,
+    /// Whether the browser keeps it until it has ended.
+    pub is_kept: bool,
     /// What it says.
     pub enrichment: Enrichment,
 }
@@ -156,6 +158,8 @@ pub struct Outbox {
     window_until: u64,
     retry_at: u64,
     hurried: bool,
+    /// Whether the request on its way leaves out a start.
+    left_out_start: bool,
     /// When a start goes at the latest.
     start_at: u64,
     /// What the session is still to be started with.
@@ -195,6 +199,7 @@ impl Outbox {
             window_until: 0,
             retry_at: 0,
             hurried: false,
+            left_out_start: false,
             start_at: 0,
             start: None,
             queue: Vec::new(),
@@ -232,7 +237,8 @@ impl Outbox {
         self.start_at = now.mono_ms + START_WAITS_MS;
     }
 
-    fn want_start(&mut self, start: Start) {
+    /// The session is to be started with its next request, unless more is known of its start.
+    pub fn want_start(&mut self, start: Start) {
         if self.start.as_ref().is_none_or(Start::is_touch) {
             self.start = Some(start);
         }
@@ -248,6 +254,14 @@ impl Outbox {
     pub fn accept(&mut self, part: Part) {
         self.held += part.bytes();
         self.queue.push(part);
+    }
+
+    /// Takes in what an earlier page left, before what was given since then.
+    pub fn accept_in_time(&mut self, part: Part) {
+        self.held += part.bytes();
+        let is_later = |other: &Part| other.given_unix_ms > part.given_unix_ms;
+        let place = self.queue.iter().position(is_later).unwrap_or(self.queue.len());
+        self.queue.insert(place, part);
     }
 
     /// What the running totals come to with `increments` (keys as JSON) added. Nothing where more
@@ -342,6 +356,12 @@ impl Outbox {
         self.retry_at = 0;
     }
 
+    /// What waits in it is given up at `at` on the forward clock, and not before.
+    pub fn set_deadlines(&mut self, at: u64) {
+        let batched = self.batches.iter_mut().flat_map(|batch| &mut batch.parts);
+        batched.chain(&mut self.queue).for_each(|part| part.deadline = at);
+    }
+
     /// Whether something that waits in it was given in `scope`.
     pub fn concerns(&self, scope: u64) -> bool {
         self.waiting().any(|part| part.scope == scope)
@@ -375,9 +395,13 @@ impl Outbox {
     ///
     /// Timestamps only go up, whatever the wall clock does: the backend orders a client's requests
     /// by them. `last_stamp_ns` is the last one given by this client, and is carried on.
+    ///
+    /// Where the page is left there may be no second request: one that only makes sure that the
+    /// session exists is left out if there is `no_second`, see [`Outbox::start_after_all`].
     pub fn next_request(
         &mut self,
         routes: Routes,
+        no_second: bool,
         last_stamp_ns: &mut u64,
         now: Now,
     ) -> (Request, bool) {
@@ -388,6 +412,14 @@ impl Outbox {
         };
         if batch.stamp_ns.is_none() && batch.started.is_none() && batch.start.is_none() {
             batch.start = self.start.take();
+        }
+        if no_second
+            && batch.start.as_ref().is_some_and(Start::is_touch)
+            && wire::needs_update(&batch.merged(InputsGo::ToMetadata), None)
+        {
+            batch.start = None;
+            batch.stamp_ns = None;
+            self.left_out_start = true;
         }
         let stamp_ns = *batch.stamp_ns.get_or_insert_with(|| {
             let given_ms = batch.parts.last().map_or(0, |part| part.given_unix_ms);
@@ -416,6 +448,35 @@ impl Outbox {
         (request, is_start)
     }
 
+    /// Where the request on its way only makes sure that the session exists, what is waiting for
+    /// that waits no longer: the page is left. Gives the number of that request, whose answer
+    /// changes nothing any more.
+    pub fn leave_start_behind(&mut self) -> Option<u64> {
+        let batch = self.batches.front()?;
+        let merged = batch.merged(InputsGo::ToStart);
+        let says_something = Field::ALL.into_iter().any(|field| {
+            // An earlier value on its way could arrive after a later one.
+            Origin::Named.start_stores(field) && merged.has(field)
+        });
+        let is_touch = batch.start.as_ref().is_some_and(Start::is_touch) && !says_something;
+        let flight = self.flight.take_if(|_| is_touch)?;
+        let batch = self.batches.pop_front()?;
+        self.queue.splice(0..0, batch.parts);
+        batch.start.into_iter().for_each(|start| self.want_start(start));
+        Some(flight)
+    }
+
+    /// Whether the request on its way was sent without making sure that the session exists. Then,
+    /// as it was not stored, that is done now.
+    pub fn start_after_all(&mut self) -> bool {
+        let left_out = std::mem::take(&mut self.left_out_start);
+        if left_out && let Some(batch) = self.batches.front_mut() {
+            batch.start = Some(Start::touch());
+            batch.stamp_ns = None;
+        }
+        left_out
+    }
+
     fn freeze(&mut self) -> Batch {
         let limit = (MAX_REQUEST_BYTES - REQUEST_OVERHEAD_BYTES) as u64;
         let mut bytes = self.start.as_ref().map_or(0, Start::bytes);
@@ -442,6 +503,7 @@ impl Outbox {
     pub fn stored(&mut self, was_start: bool, answer_inputs: Option<&str>) -> Progress {
         self.failures = 0;
         self.retry_at = 0;
+        self.left_out_start = false;
         let Some(mut batch) = self.batches.pop_front() else {
             return Progress::Done(Vec::new());
         };
@@ -486,21 +548,26 @@ impl Outbox {
     /// [`Kind::WaitingStart`].
     pub fn expire(&mut self, now: Now) -> Vec<Part> {
         let expired =
-            self.take_out(|part| part.kind != Kind::WaitingStart && part.deadline <= now.mono_ms);
+            self.take_out(&|part| part.kind != Kind::WaitingStart && part.deadline <= now.mono_ms);
         self.put_starts_back(expired)
     }
 
     /// Takes out all that `tracer` was given, on its way or not.
     pub fn take_all_of(&mut self, tracer: u64) -> Vec<Part> {
-        let taken = self.take_out(|part| part.tracer == tracer);
+        self.take_those(&|part| part.tracer == tracer)
+    }
+
+    /// Takes out all that `goes`, on its way or not.
+    pub fn take_those(&mut self, goes: &dyn Fn(&Part) -> bool) -> Vec<Part> {
+        let taken = self.take_out(goes);
         self.recount();
         taken
     }
 
     /// Takes out the parts that go. From a batch a start goes only with the last enrichment.
-    fn take_out(&mut self, goes: impl Fn(&Part) -> bool) -> Vec<Part> {
+    fn take_out(&mut self, goes: &dyn Fn(&Part) -> bool) -> Vec<Part> {
         let (mut taken, left): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.queue).into_iter().partition(&goes);
+            std::mem::take(&mut self.queue).into_iter().partition(goes);
         self.queue = left;
         let mut on_its_way = self.flight.is_some();
         for batch in &mut self.batches {

@@ -118,6 +118,8 @@ pub enum Output {
         transport: u32,
         /// When to abort it.
         timeout_ms: u64,
+        /// Whether it is to outlive the page.
+        keepalive: bool,
         /// What to send.
         request: Request,
     },
@@ -149,6 +151,18 @@ pub enum Output {
         tracer: u64,
         /// The session's id from now on.
         session_id: SessionId,
+    },
+    /// Keep something unsent until it is forgotten.
+    Keep {
+        /// Its number.
+        id: u64,
+        /// What to keep.
+        json: String,
+    },
+    /// Keep these no longer.
+    Forget {
+        /// Numbers of what was kept; below zero, of what earlier pages left.
+        ids: Vec<i64>,
     },
     /// Nothing of the tracer's is unsent or on its way any more.
     Idle {

@@ -69,6 +69,18 @@ pub const REQUEST_OVERHEAD_BYTES: usize = 1_024;
 /// Bytes counted for an enrichment beside its text: what the outbox notes about it.
 pub const PART_OVERHEAD_BYTES: usize = 128;
 
+/// Bytes of requests in flight that may outlive their page: browsers allow 64 KiB for all of a page's,
+/// or a process', headers included.
+/// <https://fetch.spec.whatwg.org/#http-network-or-cache-fetch>
+pub const KEEPALIVE_BYTES: u64 = 60_000;
+
+/// Requests in flight that may outlive their page: Chromium refuses more than some per process.
+pub const KEEPALIVE_REQUESTS: usize = 9;
+
+/// Milliseconds that an unsent enrichment is kept across page loads: a visitor who comes back
+/// within a week is heard; later nobody reads that session any more.
+pub const KEPT_MS: u64 = 7 * 24 * 3_600_000;
+
 /// Different log lines remembered so that a warning is said once and not once a request.
 pub const REMEMBERED_LINES: usize = 64;
 

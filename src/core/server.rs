@@ -52,6 +52,11 @@ impl Server {
         !self.is_failing() || (self.in_flight == 0 && self.probe_at <= now.mono_ms)
     }
 
+    /// A probe may go now: there is reason to think that it works again.
+    pub fn may_be_asked(&mut self) {
+        self.probe_at = 0;
+    }
+
     /// A request is on its way.
     pub fn sent(&mut self) {
         self.in_flight += 1;

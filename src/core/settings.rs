@@ -41,6 +41,19 @@ pub struct Destination {
 }
 
 impl Destination {
+    /// The same with `ticket` for its own; nothing where that is none that can be sent.
+    pub fn with_ticket(&self, ticket: &str) -> Option<Destination> {
+        let rest = self.headers.strip_prefix(&authorization(&self.key))?;
+        let headers = [&authorization(ticket), rest].concat();
+        Some(Destination {
+            identity: identity(&self.server, self.transport, &headers),
+            key: ticket.to_owned(),
+            headers,
+            ..self.clone()
+        })
+        .filter(|_| is_key(ticket))
+    }
+
     /// `text` without the key, should it have found its way there: what a `fetch` rejects with
     /// or a server answers is not ours to trust.
     pub fn without_key(&self, text: &str) -> String {
@@ -80,6 +93,8 @@ pub struct Settings {
     pub max_queue_bytes: u64,
     /// What is masked.
     pub redaction: Option<Redaction>,
+    /// Whether what is unsent is kept across page loads, where it can be.
+    pub persist: bool,
     /// Whether somebody wants to hear of what is dropped.
     pub on_drop: bool,
     /// How much is logged.
@@ -119,6 +134,7 @@ impl Settings {
             session_name: name("sessionName", "HH_SESSION_NAME")
                 .map_or_else(|| "session".into(), Into::into),
             redaction: redaction(options),
+            persist: options.get("persist") != Some("false"),
             on_drop: options.is_true("onDrop"),
             log_level,
             destination: destination(options, log).map(Rc::new),
@@ -154,9 +170,8 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
     }
     let (key, is_ticket) = key(options, log)?;
     let (server, foreign) = server(options, is_ticket, log)?;
-    let mut headers = String::new();
-    let mut object = Object::open(&mut headers);
-    object.text("authorization", &["Bearer ", &key].concat());
+    let mut headers = authorization(&key);
+    let mut object = Object::go_on(&mut headers);
     object.text("content-type", "application/json");
     let mut taken = vec!["authorization".to_owned(), "content-type".to_owned()];
     for (name, value) in options.get("headers").and_then(members).unwrap_or_default() {
@@ -176,9 +191,24 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
         log.push(Line::warn(&["the header `", &name, "` is left out: ", why]));
     }
     let transport = options.number("transport").unwrap_or_default() as u32;
-    let identity = [&*server, " ", &decimal(transport.into()), "\n", &headers].concat().into();
+    let identity = identity(&server, transport, &headers);
     let client_headers = !foreign;
     Some(Destination { identity, server, key, is_ticket, headers, client_headers, transport })
+}
+
+/// The headers' beginning.
+fn authorization(key: &str) -> String {
+    let mut headers = String::new();
+    Object::open(&mut headers).text("authorization", &["Bearer ", key].concat());
+    headers
+}
+
+fn identity(server: &str, transport: u32, headers: &str) -> Box<str> {
+    [server, " ", &decimal(transport.into()), "\n", headers].concat().into()
+}
+
+fn is_key(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// The key or ticket to send, and whether it is a ticket.
@@ -192,7 +222,7 @@ fn key(options: &Options<'_>, log: &mut Vec<Line>) -> Option<(String, bool)> {
         return None;
     };
     let key = given.trim_ascii();
-    if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if !is_key(key) {
         log.push(Line::error(&[name, " has a line break, a space or another character inside that no key has, so nothing is sent: set it to the key alone"]));
         return None;
     }

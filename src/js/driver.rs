@@ -112,9 +112,11 @@ fn run(scope: u64) {
     land(&mut waits, &mut context);
     while let Some(output) = state::with(|state| state.registry.poll(scope, now())).flatten() {
         match output {
-            Output::Send { flight, transport, timeout_ms, request } => {
+            Output::Send { flight, transport, timeout_ms, keepalive, request } => {
                 let host = host.clone();
-                let fetch = async move { fetch::send(&host, transport, timeout_ms, request).await };
+                let fetch = async move {
+                    fetch::send(&host, transport, timeout_ms, keepalive, request).await
+                };
                 waits.fetches.push((flight, Box::pin(fetch)));
                 land(&mut waits, &mut context);
             }
@@ -188,6 +190,8 @@ fn tell(output: Output, host: &Host) {
         Output::Dropped { tracer, json } => host.dropped(tracer as f64, &json),
         Output::Adopted { tracer, session_id } => host.adopted(tracer as f64, session_id.as_str()),
         Output::Idle { tracer } => host.idle(tracer as f64),
+        Output::Keep { id, json } => host.keep(id as f64, &json),
+        Output::Forget { ids } => host.forget(ids.into_iter().map(|id| id as f64).collect()),
         Output::Log(line) => host.log(line.level.name(), &line.message),
         Output::Send { .. } | Output::Gone { .. } => Ok(()),
     };

@@ -7,7 +7,7 @@
 
 use wasm_bindgen::prelude::*;
 
-use crate::core::registry::Registry;
+use crate::core::registry::{Registry, Turn};
 
 use super::clock::now;
 use super::driver::{self, Drivers};
@@ -74,6 +74,36 @@ pub fn close(tracer: f64, timeout_ms: f64, scope: f64) -> f64 {
 #[wasm_bindgen]
 pub fn release(tracer: f64) {
     state::with(|state| state.registry.release(tracer as u64, now()));
+}
+
+/// There is a store that outlives the page; `entries`, a JSON list of what was kept there, is what
+/// earlier pages left. From now on `host.keep` and `host.forget` are called.
+#[wasm_bindgen]
+pub fn restore(entries: &str) {
+    state::with(|state| state.registry.restore(entries, 0, now()));
+    driver::wake(0);
+}
+
+/// The page was away, and of what it kept only `ids` are still its own to send.
+#[wasm_bindgen(js_name = onlyKept)]
+pub fn only_kept(ids: Vec<f64>) {
+    let ids: Vec<u64> = ids.into_iter().map(|id| id as u64).collect();
+    state::with(|state| state.registry.only_kept(&ids, now()));
+    driver::wake(0);
+}
+
+/// What happens to the page: 0, it (a worker) goes on; 1, it (a document) goes on; 2, it is
+/// hidden or left; 3, there is no network; 4, it rests in the browser's cache.
+#[wasm_bindgen]
+pub fn turn(what: f64) {
+    let turn = match what as u8 {
+        2 => Turn::Leaves,
+        3 => Turn::Offline,
+        4 => Turn::Rests,
+        document => Turn::GoesOn { in_document: document == 1 },
+    };
+    state::with(|state| state.registry.turn(turn, now()));
+    driver::wake(0);
 }
 
 /// How many tracers the module holds.

@@ -40,12 +40,18 @@ extern "C" {
     fn get(this: &Headers, name: &str) -> Result<JsValue, JsValue>;
 }
 
-/// Sends `request` and waits for the answer, at most `timeout_ms`.
-pub async fn send(host: &Host, transport: u32, timeout_ms: u64, request: Request) -> Answer {
+/// Sends `request` and waits for the answer, at most `timeout_ms`. With `keepalive` it outlives the page.
+pub async fn send(
+    host: &Host,
+    transport: u32,
+    timeout_ms: u64,
+    keepalive: bool,
+    request: Request,
+) -> Answer {
     let abort = AbortController::new().ok();
     let mut late = pin!(Sleep::start(timeout_ms));
     let attempt = async {
-        let init = init(&request, abort.as_ref())?;
+        let init = init(&request, keepalive, abort.as_ref())?;
         let promise = host.fetch(transport, &request.url, &init).and_then(|it| resolved(&it))?;
         JsFuture::from(promise).await
     };
@@ -80,10 +86,22 @@ pub async fn send(host: &Host, transport: u32, timeout_ms: u64, request: Request
     }
 }
 
-fn init(request: &Request, abort: Option<&AbortController>) -> Result<JsValue, JsValue> {
+fn init(
+    request: &Request,
+    keepalive: bool,
+    abort: Option<&AbortController>,
+) -> Result<JsValue, JsValue> {
     let Request { method, headers, .. } = request;
     // The key is for this server alone, and a redirected POST can come out as a GET.
-    let json = [r#"{"method":""#, method, r#"","redirect":"manual","headers":"#, headers, "}"];
+    let json = [
+        r#"{"method":""#,
+        method,
+        r#"","redirect":"manual","#,
+        if keepalive { r#""keepalive":true,"# } else { "" },
+        r#""headers":"#,
+        headers,
+        "}",
+    ];
     let init = JSON::parse(&json.concat())?;
     Reflect::set(&init, &"body".into(), &request.body.as_str().into())?;
     if let Some(abort) = abort {

@@ -17,6 +17,10 @@ export interface Host {
   log(level: "error" | "warn" | "info" | "debug", message: string): void;
   /** The backend gave the tracer's session an id of its own. */
   adopted(tracer: number, sessionId: string): void;
+  /** `json` is to be kept under `id` until it is forgotten, in a store that outlives the page. */
+  keep(id: number, json: string): void;
+  /** What was kept under `ids` is over. Below zero they count what `restore` was given: -1 is the first. */
+  forget(ids: Float64Array): void;
   /** Nothing of the tracer's is unsent or on its way any more. */
   idle(tracer: number): void;
   /** `fetch` number `transport`; 0 is the runtime's own. */
@@ -47,6 +51,12 @@ extern "C" {
 
     #[wasm_bindgen(method, catch)]
     pub fn adopted(this: &Host, tracer: f64, session_id: &str) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn keep(this: &Host, id: f64, json: &str) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn forget(this: &Host, ids: Vec<f64>) -> Result<(), JsValue>;
 
     #[wasm_bindgen(method, catch)]
     pub fn idle(this: &Host, tracer: f64) -> Result<(), JsValue>;

@@ -227,6 +227,7 @@ test("options reach the core as plain values only", async () => {
     start: "{}",
     transport: 0,
     onDrop: false,
+    persist: true,
     env: { HH_API_KEY: "from-env" },
     ambient: true,
     scope: 0,

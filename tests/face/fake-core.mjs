@@ -56,6 +56,9 @@ export class FakeCore {
         this.#call({ method: "close", tracer, json: String(timeoutMs), scope }),
       release: (tracer) => void this.released.push(tracer),
       tracers: () => this.options.size,
+      restore: () => {},
+      onlyKept: () => {},
+      turn: () => {},
     };
   }
 

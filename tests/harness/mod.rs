@@ -8,6 +8,7 @@ use honeyhive_edge::core::registry::Registry;
 use honeyhive_edge::core::time::Now;
 use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The server that its tracers are given.
 pub const SERVER: &str = "https://hive.example";
@@ -26,6 +27,10 @@ pub struct Bench {
     pub lines: Vec<String>,
     /// Tracers that were said to be idle, each time.
     pub idle: Vec<u64>,
+    /// What a browser's store holds, under the numbers of one page; and what earlier pages left.
+    pub store: BTreeMap<i64, String>,
+    /// Whether each request was to outlive the page.
+    pub keepalive: Vec<bool>,
 }
 
 /// An answer that says so much.
@@ -45,6 +50,8 @@ impl Bench {
             drops: Vec::new(),
             lines: Vec::new(),
             idle: Vec::new(),
+            store: BTreeMap::new(),
+            keepalive: Vec::new(),
         }
     }
 
@@ -66,7 +73,8 @@ impl Bench {
         loop {
             while let Some(output) = self.registry.poll(0, self.now) {
                 match output {
-                    Output::Send { flight, request, .. } => {
+                    Output::Send { flight, request, keepalive, .. } => {
+                        self.keepalive.push(keepalive);
                         let answer = (self.answer)(&request);
                         self.on_the_way.push((self.now.mono_ms + 5, flight, answer));
                         self.requests.push(request);
@@ -75,6 +83,14 @@ impl Bench {
                         self.settled.extend(ids.into_iter().map(|id| (id, outcome.clone())));
                     }
                     Output::Dropped { json, .. } => self.drops.push(json),
+                    Output::Keep { id, json } => {
+                        self.store.insert(id as i64, json);
+                    }
+                    Output::Forget { ids } => {
+                        for id in ids {
+                            assert!(self.store.remove(&id).is_some(), "{id} is forgotten twice");
+                        }
+                    }
                     Output::Log(line) => self.lines.push(line.message),
                     Output::Idle { tracer } => self.idle.push(tracer),
                     Output::Adopted { .. } | Output::Gone { .. } => {}

@@ -11,9 +11,10 @@ import { consumer } from "../support/package.mjs";
 
 /**
  * Bytes after gzip that a bundle may have. A change that needs more has to say here what for.
+ * 5,500 of them are there for pages: what is kept when one is left, and goes out with the next.
  * The wasm is a third larger where the compiler came without the source of its std.
  */
-const BUDGET = 70_000;
+const BUDGET = 73_500;
 const BUDGET_WITH_STD_AS_IT_COMES = 94_000;
 /** Bytes of the wasm between those two ways of building it. */
 const STD_AS_IT_COMES = 145_000;

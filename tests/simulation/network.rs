@@ -57,6 +57,7 @@ impl World {
             Output::Dropped { json, .. } => {
                 serde_json::from_str::<Value>(&json).map(|_| ()).map_err(|error| error.to_string())
             }
+            Output::Keep { .. } | Output::Forget { .. } => Err("nobody has a store here".into()),
             Output::Adopted { .. } | Output::Idle { .. } | Output::Gone { .. } | Output::Log(_) => {
                 Ok(())
             }

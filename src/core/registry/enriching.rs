@@ -217,7 +217,11 @@ impl Registry {
             tracer,
             scope,
             given_unix_ms: now.unix_ms,
-            deadline: now.mono_ms.saturating_add(deadline_ms),
+            deadline: match self.page.is_offline {
+                true => u64::MAX,
+                false => now.mono_ms.saturating_add(deadline_ms),
+            },
+            is_kept: false,
             enrichment,
         }
     }
@@ -250,6 +254,7 @@ impl Registry {
             return Err(Refused { session_id, enrichment, ..refused });
         }
         let part = self.part(call, Kind::Enrichment, enrichment);
+        let part = self.keep(outbox, part, None);
         let settings = self.tracers.get(call.tracer).map(|tracer| tracer.settings.clone());
         let numerals = self.numerals;
         self.change(outbox, call.now, |outbox| {
@@ -270,7 +275,7 @@ impl Registry {
     }
 
     /// Something was given that will end, and put into `outbox`.
-    fn given(&mut self, call: Call, outbox: Option<u64>) {
+    pub(super) fn given(&mut self, call: Call, outbox: Option<u64>) {
         if let Some(tracer) = self.tracers.get_mut(call.tracer) {
             tracer.counts.pending += 1;
         }
@@ -280,7 +285,7 @@ impl Registry {
     }
 
     /// Tells of an enrichment that was not accepted.
-    fn refuse(&mut self, call: Call, refused: Refused) {
+    pub(super) fn refuse(&mut self, call: Call, refused: Refused) {
         self.given(call, None);
         let session_id = refused.session_id.as_ref().map(|id| id.as_str().into());
         let part = self.part(call, Kind::Enrichment, refused.enrichment);

@@ -5,7 +5,9 @@
 //! to do; [`Registry::wake_at`] says when to ask again.
 
 mod enriching;
+mod keeping;
 mod outboxes;
+mod page;
 mod sending;
 mod settling;
 mod tracers;
@@ -28,6 +30,9 @@ use super::slab::Slab;
 use super::timers::Timers;
 use super::tracer::{Counts, Tracer};
 
+use keeping::Leftover;
+use page::Page;
+pub use page::Turn;
 use sending::Flight;
 use settling::Wait;
 
@@ -75,6 +80,12 @@ pub struct Registry {
     counts: Counts,
     /// Log lines that were said, so that they are said once.
     said: Vec<String>,
+    page: Page,
+    /// Whether there is a store to keep enrichments in.
+    keeps: bool,
+    /// What earlier pages left there that no tracer has taken over yet, the earliest first.
+    leftovers: Vec<Leftover>,
+    last_leftover: i64,
 }
 
 impl Registry {
@@ -103,6 +114,10 @@ impl Registry {
             held: 0,
             counts: Counts::default(),
             said: Vec::new(),
+            page: Page::default(),
+            keeps: false,
+            leftovers: Vec::new(),
+            last_leftover: 0,
         }
     }
 

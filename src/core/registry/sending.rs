@@ -7,23 +7,28 @@ use super::outboxes::outbox_name;
 use crate::core::log::Level;
 use crate::core::outbox::{Kind, Outbox, Part, Progress};
 use crate::core::outcome::{Output, Reason};
-use crate::core::policy::LEASE_GRACE_MS;
+use crate::core::policy::{LEASE_GRACE_MS, REQUEST_OVERHEAD_BYTES};
 use crate::core::retry::backoff_ms;
 use crate::core::session::SessionId;
 use crate::core::time::Now;
 use crate::core::timers::Timer;
 use crate::core::wire::{self, Answer, Refusal, Routes, Verdict};
 
+/// What the answer to a request changes that nobody waits for.
+pub(super) const NO_OUTBOX: u64 = 0;
+
 /// A request on its way.
 #[derive(Debug)]
 pub(super) struct Flight {
     /// The request scope that sent it.
     pub(super) scope: u64,
-    outbox: u64,
+    pub(super) outbox: u64,
     server: u64,
     is_start: bool,
     /// The routes that the server was taken to have.
     routes: Routes,
+    /// Its bytes, where it may outlive the page.
+    keepalive: Option<u64>,
 }
 
 impl Registry {
@@ -70,7 +75,14 @@ impl Registry {
     }
 
     fn send(&mut self, scope: u64, now: Now) -> Option<Output> {
-        let id = self.next_of(scope, now).or_else(|| self.next_in_line(scope, now))?;
+        if self.page.is_resting {
+            return None;
+        }
+        let leaving = self.next_leaving();
+        let id = match leaving {
+            Some(id) => id,
+            None => self.next_of(scope, now).or_else(|| self.next_in_line(scope, now))?,
+        };
         self.enter(scope, now);
         let outbox = self.outboxes.get_mut(id)?;
         let server_id = outbox.server;
@@ -80,17 +92,22 @@ impl Registry {
         outbox.is_ready = false;
         outbox.timer = None;
         let before = outbox.held();
-        let (request, is_start) = outbox.next_request(server.routes, &mut self.last_stamp_ns, now);
+        let (request, is_start) =
+            outbox.next_request(server.routes, leaving.is_some(), &mut self.last_stamp_ns, now);
         self.held = self.held - before + outbox.held();
         let timeout_ms = outbox.settings.timeout_ms;
         let transport = outbox.destination.transport;
         let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);
         let routes = server.routes;
-        let flight = Flight { scope, outbox: id, server: server_id, is_start, routes };
+        let bytes = (request.body.len() + REQUEST_OVERHEAD_BYTES) as u64;
+        let keepalive = self.page.has_room_for(bytes).then_some(bytes);
+        keepalive.into_iter().for_each(|bytes| self.page.sent(bytes));
+        let flight = Flight { scope, outbox: id, server: server_id, is_start, routes, keepalive };
         let flight = self.flights.insert(flight);
         outbox.flight = Some(flight);
         self.timers.set(lease_until, Timer::Lease(flight));
-        Some(Output::Send { flight, transport, timeout_ms, request })
+        let keepalive = keepalive.is_some();
+        Some(Output::Send { flight, transport, timeout_ms, keepalive, request })
     }
 
     /// The next outbox that may send what was given in the request `scope`.
@@ -151,6 +168,7 @@ impl Registry {
     fn landed(&mut self, flight: u64) -> Option<Flight> {
         let flight = self.flights.remove(flight)?;
         self.scopes.landed(flight.scope, flight.server);
+        flight.keepalive.into_iter().for_each(|bytes| self.page.landed(bytes));
         Some(flight)
     }
 
@@ -189,6 +207,12 @@ impl Registry {
         };
         outbox.flight = None;
         let id = outbox.id().clone();
+        let verdict = match verdict {
+            Verdict::Stored { .. } => verdict,
+            _ if !outbox.start_after_all() => verdict,
+            Verdict::Retry { .. } => verdict,
+            _ => Verdict::Retry { after_ms: Some(0), why: "the session was not there".into() },
+        };
         match verdict {
             Verdict::Stored { session_id, inputs } => {
                 self.learn_routes(flight);

@@ -62,6 +62,7 @@ impl Registry {
 
     fn settle(&mut self, parts: Vec<Part>, outcome: &Outcome, now: Now) {
         let delivered = matches!(outcome, Outcome::Delivered { .. });
+        self.forget(&parts);
         let mut by_scope: Vec<(u64, Vec<u64>)> = Vec::new();
         let mut tracers = Vec::new();
         for part in &parts {

@@ -90,6 +90,7 @@ impl Registry {
                 true => Start::touch(),
                 false => Start { origin, description: Some(description) },
             };
+            self.take_leftovers(tracer, scope, now);
             let fields = options.text("start").filter(|fields| !fields.is_empty());
             let fields = fields.unwrap_or_else(|| "{}".to_owned());
             self.start(tracer, outbox, start, fields, scope, now);
@@ -119,6 +120,11 @@ impl Registry {
         });
         let call = Call { id: self.number(), tracer, scope, now, names_tracer: true };
         let part = self.part(call, Kind::Start, enrichment);
+        // Who comes back with the ticket makes sure again that the session exists.
+        let part = match (&start.description, part.enrichment.is_empty()) {
+            (None, true) => part,
+            (description, _) => self.keep(outbox, part, description.as_ref()),
+        };
         self.change(outbox, now, |outbox| {
             outbox.start_with(start);
             outbox.accept(part);

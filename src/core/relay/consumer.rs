@@ -132,6 +132,7 @@ impl Consumer {
                     scope: 0,
                     given_unix_ms: stamp_ns / 1_000_000,
                     deadline: u64::MAX,
+                    is_kept: false,
                     enrichment,
                 });
             }
@@ -152,7 +153,7 @@ impl Consumer {
         }
         let now = Now { mono_ms: now_ms, unix_ms: now_ms };
         let (request, is_start) =
-            session.outbox.next_request(self.routes, &mut self.last_stamp_ns, now);
+            session.outbox.next_request(self.routes, false, &mut self.last_stamp_ns, now);
         session.flight = Some((is_start, self.routes));
         Some(request)
     }

@@ -12,6 +12,7 @@
 
 use super::fields::{Allowance, Allowed};
 use super::policy::{LONGEST_TICKET, LONGEST_TICKET_S};
+use crate::core::json::place_of;
 use crate::core::session::SessionId;
 
 /// What every ticket of this version begins with. It is signed as well, so that a secret that is
@@ -130,6 +131,13 @@ pub fn session_of(ticket: &str) -> Option<SessionId> {
     let claims = ticket.strip_prefix(PREFIX)?.strip_prefix(".")?;
     let (session, rest) = claims.split_at_checked(UUID_LENGTH)?;
     SessionId::new(session).filter(|_| is_uuid(session) && rest.starts_with("."))
+}
+
+/// When `ticket` ends (Unix seconds, as text), whoever signed it.
+pub fn end_of(ticket: &str) -> Option<&str> {
+    let fields = ticket.get(PREFIX.len() + UUID_LENGTH + 2..)?;
+    let end = &fields[place_of(b'.', fields)? + 1..];
+    Some(&end[..place_of(b'.', end)?])
 }
 
 /// Characters of a UUID.

@@ -29,7 +29,7 @@ async fn drive(exporter: u64, scope: u64) {
         // A host that throws has nobody else to tell; the exporter goes on.
         let _ = match next {
             Next::Send { transport, timeout_ms, request } => {
-                let answer = fetch::send(&host, transport, timeout_ms, request).await;
+                let answer = fetch::send(&host, transport, timeout_ms, false, request).await;
                 state::with(exporter, |it| it.answered(scope, &answer, now()));
                 Ok(())
             }

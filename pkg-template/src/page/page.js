@@ -1,0 +1,155 @@
+// A browser's page, or worker, around the core: tells it when the page is left and comes back and when the
+// network does, and keeps what is unsent for it. What follows from that is the core's to say.
+
+import { messageOf } from "../guard.js";
+import { printAt } from "../log.js";
+import { Store } from "./store.js";
+
+/** @import { Core } from "../core.d.ts" */
+
+const WORKER_GOES_ON = 0;
+const DOCUMENT_GOES_ON = 1;
+const LEAVES = 2;
+const OFFLINE = 3;
+const RESTS = 4;
+
+/** Milliseconds that the first session waits for what earlier pages left: `indexedDB.open` was known to hang. */
+const PATIENCE_MS = 1000;
+
+/** @returns {Page | undefined} nothing where there is no browser around */
+export function browserPage() {
+  const { addEventListener, location, navigator } = /** @type {any} */ (globalThis);
+  return typeof addEventListener === "function" && location && navigator ? new Page() : undefined;
+}
+
+export class Page {
+  /** @type {Core | undefined} */
+  #core;
+  /** @type {Store | undefined} */
+  #store;
+  /** What the core is still to be told of; nothing until the store is open. @type {string[] | undefined} */
+  #left;
+  /** @type {Promise<unknown> | undefined} */
+  #claimed;
+  /** @type {unknown} */
+  #logLevel;
+  #isWhole = true;
+  #isResting = false;
+  #document = globalThis.document;
+
+  constructor() {
+    const document = this.#document;
+    addEventListener("online", () => this.#goOn());
+    addEventListener("offline", () => this.#core?.turn(OFFLINE));
+    if (!document) return;
+    const leave = () => this.#core?.turn(LEAVES);
+    const goOn = () => this.#goOn();
+    addEventListener("pagehide", () => {
+      leave();
+      // After what goes out because of that.
+      queueMicrotask(() => this.#rest());
+    });
+    addEventListener("pageshow", () => void this.#comeBack());
+    document.addEventListener("visibilitychange", () => (document.hidden ? leave : goOn)());
+    document.addEventListener("freeze", leave);
+    document.addEventListener("resume", goOn);
+  }
+
+  /**
+   * What is unsent is kept from now on.
+   * @param {unknown} logLevel
+   */
+  persist(logLevel) {
+    if (this.#store) return;
+    this.#logLevel = logLevel;
+    this.#store = new Store((error) => this.#refused(error));
+    const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
+    this.#claimed = Promise.race([this.#claim(), late]);
+  }
+
+  /** Settles when it is known what earlier pages left, or that it cannot be known. */
+  get claimed() {
+    return this.#claimed;
+  }
+
+  /** @param {Core} core that has just begun */
+  run(core) {
+    this.#core = core;
+    this.#restore();
+    this.#turn();
+  }
+
+  /** The core died, and what it had was told to be lost. */
+  lose() {
+    this.#core = undefined;
+    this.#store?.forgetAll();
+  }
+
+  /**
+   * @param {number} id
+   * @param {string} json
+   */
+  keep(id, json) {
+    this.#store?.keep(id, json);
+  }
+
+  /** @param {Iterable<number>} ids */
+  forget(ids) {
+    this.#store?.forget(ids);
+  }
+
+  #turn() {
+    this.#core?.turn(this.#document ? DOCUMENT_GOES_ON : WORKER_GOES_ON);
+    if (navigator.onLine === false) this.#core?.turn(OFFLINE);
+  }
+
+  #goOn() {
+    if (this.#isResting) return;
+    this.#turn();
+    // A page that died meanwhile may have left something.
+    if (this.#left) void this.#claim();
+  }
+
+  #rest() {
+    this.#isResting = true;
+    this.#core?.turn(RESTS);
+    this.#store?.leave();
+  }
+
+  async #comeBack() {
+    if (!this.#isResting) return;
+    try {
+      const still = this.#isWhole && this.#left && (await this.#store?.back());
+      if (still) this.#core?.onlyKept(new Float64Array(still));
+    } catch (error) {
+      this.#refused(error);
+    }
+    this.#isResting = false;
+    this.#goOn();
+  }
+
+  /** @returns {Promise<void>} */
+  async #claim() {
+    try {
+      const left = await this.#store?.claim();
+      this.#left = [...(this.#left ?? []), ...(left ?? [])];
+      this.#restore();
+    } catch (error) {
+      this.#refused(error);
+    }
+  }
+
+  #restore() {
+    if (!this.#core || !this.#left) return;
+    this.#core.restore(JSON.stringify(this.#left));
+    this.#left = [];
+  }
+
+  /** @param {unknown} error */
+  #refused(error) {
+    if (!this.#isWhole) return;
+    this.#isWhole = false;
+    const what = "unsent enrichments are not kept across page loads, the browser refuses IndexedDB";
+    printAt(this.#logLevel, "debug", `${what} (${messageOf(error)})`);
+  }
+}

@@ -1,0 +1,280 @@
+//! Enrichments that a browser keeps until they are delivered: how one is written, and which of
+//! those that an earlier page left behind a tracer may send.
+//!
+//! What is kept can be read and changed by every script of the site, so none of it is believed. It
+//! never says where a request goes: that is the server of a tracer that this page was given. No
+//! API key is kept, only a number made of it, by which the same key is known again. A ticket is:
+//! it speaks of one session, expires, and was in the page already; without it nothing could be
+//! said of that session any more once the next page has another.
+
+use std::rc::Rc;
+
+use super::enrichment::Enrichment;
+use super::json::{Numerals, Object, decimal, members};
+use super::options::Options;
+use super::policy::KEPT_MS;
+use super::relay::ticket::{end_of, session_of};
+use super::session::{Description, SessionId};
+use super::settings::Destination;
+
+/// The version of what is written.
+const VERSION: &str = "1";
+
+/// An enrichment as it was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The session that it is about.
+    pub session: SessionId,
+    /// When it was given, Unix milliseconds.
+    pub at: u64,
+    /// The arguments of `enrichSession`, masked, as JSON.
+    pub fields: String,
+    /// What the session starts with, where that is what was kept.
+    pub description: Option<Description>,
+    server: String,
+    sender: Sender,
+}
+
+/// Whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Sender {
+    Key(String),
+    /// And when it ends, Unix milliseconds.
+    Ticket(String, u64),
+}
+
+/// What a tracer is to do with something kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Send it there.
+    Send(Rc<Destination>),
+    /// Leave it to another tracer.
+    Leave,
+    /// Nobody can send it any more, for this reason.
+    Expired(&'static str),
+}
+
+/// `enrichment` of `session`, given at `at` (Unix milliseconds), as it is kept.
+pub fn written(
+    destination: &Destination,
+    session: &SessionId,
+    at: u64,
+    enrichment: &Enrichment,
+    description: Option<&Description>,
+) -> String {
+    let mut json = String::new();
+    let mut object = Object::open(&mut json);
+    object.value("v").push_str(VERSION);
+    object.text("server", &destination.server);
+    if destination.is_ticket {
+        object.text("ticket", &destination.key);
+    } else {
+        object.text("key", &fingerprint(destination));
+    }
+    object.text("session", session.as_str());
+    object.value("at").push_str(&decimal(at));
+    if let Some(description) = description {
+        object.text("name", &description.name);
+        object.text("source", &description.source);
+        object.value("began").push_str(&decimal(description.start_time));
+    }
+    object.value("fields").push_str(&enrichment.to_json());
+    object.close();
+    json
+}
+
+impl Kept {
+    /// Reads what was kept; nothing where it is of another version, or was never written here.
+    pub fn read(json: &str, numerals: Numerals) -> Option<Kept> {
+        let kept = Options::of(json, numerals);
+        let time = |name| kept.number(name).filter(|ms| *ms >= 0.0).map(|ms| ms as u64);
+        let session = SessionId::new(&kept.text("session")?)?;
+        let sender = match kept.text("ticket") {
+            Some(ticket) if session_of(&ticket)? == session => {
+                let ends = numerals.number(end_of(&ticket)?)? * 1_000.0;
+                Sender::Ticket(ticket, ends as u64)
+            }
+            Some(_) => return None,
+            None => Sender::Key(kept.text("key")?),
+        };
+        let fields = kept.get("fields")?;
+        members(fields)?;
+        if kept.get("v") != Some(VERSION) {
+            return None;
+        }
+        let description = kept.text("name").and_then(|name| {
+            Some(Description {
+                name: name.into(),
+                source: kept.text("source")?.into(),
+                project: None,
+                start_time: time("began")?,
+            })
+        });
+        let at = time("at")?;
+        Some(Kept {
+            session,
+            at,
+            fields: fields.to_owned(),
+            description,
+            server: kept.text("server")?,
+            sender,
+        })
+    }
+
+    /// What a tracer of `destination` is to do with it.
+    pub fn fate(&self, destination: &Rc<Destination>, now_unix_ms: u64) -> Fate {
+        if self.server != destination.server {
+            return Fate::Leave;
+        }
+        let send_to = match &self.sender {
+            Sender::Key(key) if destination.is_ticket || *key != fingerprint(destination) => {
+                return Fate::Leave;
+            }
+            Sender::Ticket(..) if !destination.is_ticket => return Fate::Leave,
+            // Never by two tickets at a time: nothing would keep their requests in order.
+            Sender::Ticket(..) if session_of(&destination.key).as_ref() != Some(&self.session) => {
+                None
+            }
+            _ => Some(destination.clone()),
+        };
+        if self.at.saturating_add(KEPT_MS) < now_unix_ms {
+            return Fate::Expired("it was kept for a week, and could not be sent before");
+        }
+        match (send_to, &self.sender) {
+            (Some(destination), _) => Fate::Send(destination),
+            (None, Sender::Ticket(ticket, ends)) if *ends > now_unix_ms => {
+                destination.with_ticket(ticket).map_or(Fate::Leave, |it| Fate::Send(Rc::new(it)))
+            }
+            _ => Fate::Expired("it was kept, and its ticket expired before it could be sent"),
+        }
+    }
+}
+
+/// A number that stands for a key and what is sent along with it (FNV-1a, 64 bits): nobody gets
+/// from there to the key.
+fn fingerprint(destination: &Destination) -> String {
+    let fold = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = destination.headers.bytes().fold(0xcbf2_9ce4_8422_2325, fold);
+    decimal(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::settings::Settings;
+    use serde_json::{Value, json};
+
+    const DAY_MS: u64 = 86_400_000;
+    const SESSION: &str = "0a0a0a0a-0000-4000-8000-000000000000";
+
+    fn ticket(session: &str, ends_s: u64) -> String {
+        ["hht1.", session, ".feedback.", &ends_s.to_string(), ".c2ln"].concat()
+    }
+
+    fn destination(options: Value) -> Rc<Destination> {
+        let options = options.to_string();
+        let options = Options::of(&options, Numerals::STD);
+        Settings::resolve(&options, &mut Vec::new()).destination.unwrap()
+    }
+
+    fn of_key(key: &str) -> Rc<Destination> {
+        destination(json!({"apiKey": key, "serverUrl": "https://hive.example"}))
+    }
+
+    fn of_ticket(ticket: &str) -> Rc<Destination> {
+        destination(json!({"ticket": ticket, "serverUrl": "https://shop.example/hh"}))
+    }
+
+    fn kept(destination: &Destination) -> String {
+        let session = SessionId::new(SESSION).unwrap();
+        let fields = json!({"feedback": {"rating": 5}}).to_string();
+        written(destination, &session, DAY_MS, &Enrichment::parse(fields).unwrap().0, None)
+    }
+
+    fn read(json: &str) -> Option<Kept> {
+        Kept::read(json, Numerals::STD)
+    }
+
+    #[test]
+    fn a_key_is_not_kept_and_known_again() {
+        let own = of_key("hh_secret_of_the_site");
+        let json = kept(&own);
+        assert!(!json.contains("secret_of"), "{json}");
+        let kept = read(&json).unwrap();
+        assert_eq!((kept.at, &*kept.fields), (DAY_MS, r#"{"feedback":{"rating":5}}"#));
+        assert_eq!(kept.fate(&own, 2 * DAY_MS), Fate::Send(own.clone()));
+        assert_eq!(kept.fate(&of_key("another"), 2 * DAY_MS), Fate::Leave);
+        assert_eq!(kept.fate(&of_ticket(&ticket(SESSION, 1 << 40)), DAY_MS), Fate::Leave);
+        assert!(matches!(kept.fate(&own, 9 * DAY_MS), Fate::Expired(_)));
+    }
+
+    #[test]
+    fn a_ticket_goes_to_the_server_of_this_page_alone_and_not_when_it_has_expired() {
+        let ends_s = 3 * DAY_MS / 1_000;
+        let kept = read(&kept(&of_ticket(&ticket(SESSION, ends_s)))).unwrap();
+        let of_other_session = of_ticket(&ticket("1b0a0a0a-0000-4000-8000-000000000000", 1 << 40));
+        let Fate::Send(with) = kept.fate(&of_other_session, DAY_MS) else { panic!() };
+        assert_eq!(
+            *with,
+            *of_ticket(&ticket(SESSION, ends_s)),
+            "as if it was made for that ticket"
+        );
+        assert!(matches!(kept.fate(&of_other_session, 4 * DAY_MS), Fate::Expired(_)));
+        // The session's new ticket is as good.
+        let of_session = of_ticket(&ticket(SESSION, 1 << 40));
+        assert_eq!(kept.fate(&of_session, 4 * DAY_MS), Fate::Send(of_session.clone()));
+        let elsewhere = destination(json!({"ticket": "t", "serverUrl": "https://evil.example/hh"}));
+        assert_eq!(kept.fate(&elsewhere, DAY_MS), Fate::Leave);
+        assert_eq!(kept.fate(&of_key("k"), DAY_MS), Fate::Leave);
+    }
+
+    #[test]
+    fn what_was_not_written_here_is_not_read() {
+        let good: Value =
+            serde_json::from_str(&kept(&of_ticket(&ticket(SESSION, 1 << 40)))).unwrap();
+        assert!(read(&good.to_string()).is_some());
+        for (name, value) in [
+            ("v", json!(2)),
+            ("v", Value::Null),
+            ("server", json!(7)),
+            ("session", json!("1b0a0a0a-0000-4000-8000-000000000000")),
+            ("session", json!("..")),
+            ("ticket", json!("hht1.x.feedback.1.s")),
+            ("ticket", json!("no ticket\r\nx: y")),
+            ("at", json!(-1)),
+            ("at", json!("soon")),
+            ("fields", json!([])),
+            ("fields", Value::Null),
+        ] {
+            let mut changed = good.clone();
+            changed[name] = value.clone();
+            assert_eq!(read(&changed.to_string()), None, "{name} {value}");
+        }
+        for json in ["", "{", "[]", "null", "7"] {
+            assert_eq!(read(json), None, "{json}");
+        }
+        // A ticket that begins well and goes on with what no header may hold is never sent.
+        let evil = json!([ticket(SESSION, 1 << 40), "\r\nx: y".into()].concat());
+        let mut changed = good;
+        changed["ticket"] = evil;
+        let other = of_ticket(&ticket("1b0a0a0a-0000-4000-8000-000000000000", 1 << 40));
+        let fate = read(&changed.to_string()).map_or(Fate::Leave, |it| it.fate(&other, DAY_MS));
+        assert_eq!(fate, Fate::Leave);
+    }
+
+    #[test]
+    fn a_session_s_start_is_kept_with_its_name() {
+        let description = Description {
+            name: "a \"chat\"".into(),
+            source: "prod".into(),
+            project: None,
+            start_time: 7,
+        };
+        let session = SessionId::new(SESSION).unwrap();
+        let empty = Enrichment::default();
+        let json = written(&of_key("k"), &session, 9, &empty, Some(&description));
+        let kept = read(&json).unwrap();
+        assert_eq!(kept.description, Some(description));
+        assert_eq!(kept.fields, "{}");
+    }
+}

@@ -1,0 +1,142 @@
+//! What a browser keeps of unsent enrichments, so that they outlive the page: told to the shell when
+//! one is given and when it has ended, and taken back from what earlier pages left.
+
+use super::Registry;
+use super::enriching::Call;
+use crate::core::json::{elements, text};
+use crate::core::kept::{Fate, Kept, written};
+use crate::core::outbox::{Kind, Part};
+use crate::core::outcome::{Output, Reason, Refused};
+use crate::core::session::{Description, Origin, Start};
+use crate::core::time::Now;
+
+/// Something that an earlier page left, under the number by which the shell knows it.
+#[derive(Debug)]
+pub(super) struct Leftover {
+    id: i64,
+    kept: Kept,
+}
+
+impl Registry {
+    /// There is a store to keep enrichments in. `entries`, a JSON list of texts, are what earlier
+    /// pages left there; the shell counts them -1, -2 … over all calls. Each goes out with the first
+    /// tracer that may send it.
+    pub fn restore(&mut self, entries: &str, scope: u64, now: Now) {
+        self.keeps = true;
+        for entry in elements(entries).unwrap_or_default() {
+            self.last_leftover -= 1;
+            let id = self.last_leftover;
+            match text(entry).and_then(|json| Kept::read(&json, self.numerals)) {
+                Some(kept) => {
+                    // Those of one page come in order; those of several go by their clocks.
+                    let is_later = |it: &Leftover| it.kept.at > kept.at;
+                    let place = self.leftovers.iter().position(is_later);
+                    let place = place.unwrap_or(self.leftovers.len());
+                    self.leftovers.insert(place, Leftover { id, kept });
+                }
+                None => self.outputs.push_back(Output::Forget { ids: vec![id] }),
+            }
+        }
+        let tracers: Vec<u64> = self.tracers.iter().map(|(id, _)| id).collect();
+        for tracer in tracers {
+            self.take_leftovers(tracer, scope, now);
+        }
+    }
+
+    /// Gives the tracer what was left that it may send.
+    pub(super) fn take_leftovers(&mut self, tracer: u64, scope: u64, now: Now) {
+        let settings = self.tracers.get(tracer).filter(|tracer| !tracer.is_closing);
+        let Some(settings) = settings.map(|tracer| tracer.settings.clone()) else { return };
+        let Some(destination) = settings.destination.as_ref().filter(|_| settings.persist) else {
+            return;
+        };
+        for Leftover { id, kept } in std::mem::take(&mut self.leftovers) {
+            let fate = kept.fate(destination, now.unix_ms);
+            if fate == Fate::Leave {
+                self.leftovers.push(Leftover { id, kept });
+                continue;
+            }
+            self.outputs.push_back(Output::Forget { ids: vec![id] });
+            let given = Now { unix_ms: kept.at.min(now.unix_ms), ..now };
+            let call = Call { id: self.number(), tracer, scope, now: given, names_tracer: true };
+            if let Err(refused) = self.take_over(call, kept, &fate) {
+                self.refuse(call, refused);
+            }
+        }
+    }
+
+    fn take_over(&mut self, call: Call, kept: Kept, fate: &Fate) -> Result<(), Refused> {
+        let Kept { session, fields, description, .. } = kept;
+        let enrichment = self.read(call.tracer, fields)?;
+        let of_session = |refused| Refused { session_id: Some(session.clone()), ..refused };
+        let destination = match fate {
+            Fate::Send(destination) => destination,
+            Fate::Leave => return Ok(()),
+            Fate::Expired(why) => {
+                let refused = Refused::new(Reason::RetriesExhausted, &[why]);
+                return Err(Refused { enrichment, ..of_session(refused) });
+            }
+        };
+        if let Err(refused) = self.has_room_for(&enrichment, call.tracer) {
+            return Err(Refused { enrichment, ..of_session(refused) });
+        }
+        let Some(settings) = self.tracers.get(call.tracer).map(|it| it.settings.clone()) else {
+            return Ok(());
+        };
+        let outbox = self.open_outbox(destination, &settings, session.clone());
+        let part = self.part(call, Kind::Enrichment, enrichment);
+        let part = self.keep(outbox, part, description.as_ref());
+        let numerals = self.numerals;
+        self.change(outbox, call.now, |outbox| {
+            // It may have been the session's beginning that did not get through.
+            outbox.want_start(Start { origin: Origin::Named, description });
+            outbox.remember_metrics(&part.enrichment, numerals);
+            outbox.accept_in_time(part);
+        });
+        self.given(call, Some(outbox));
+        Ok(())
+    }
+
+    /// `part`, kept in the store until it has ended, if its tracer wants that.
+    pub(super) fn keep(
+        &mut self,
+        outbox: u64,
+        part: Part,
+        description: Option<&Description>,
+    ) -> Part {
+        let persists = |tracer: u64| self.tracers.get(tracer).is_some_and(|it| it.settings.persist);
+        let Some(outbox) =
+            self.outboxes.get(outbox).filter(|_| self.keeps && persists(part.tracer))
+        else {
+            return part;
+        };
+        let Part { given_unix_ms, enrichment, .. } = &part;
+        let json =
+            written(&outbox.destination, outbox.id(), *given_unix_ms, enrichment, description);
+        self.outputs.push_back(Output::Keep { id: part.id, json });
+        Part { is_kept: true, ..part }
+    }
+
+    /// Lets go of what was kept of `parts`, which have ended.
+    pub(super) fn forget(&mut self, parts: &[Part]) {
+        let kept = parts.iter().filter(|part| part.is_kept && part.kind != Kind::WaitingStart);
+        let ids: Vec<i64> = kept.map(|part| part.id as i64).collect();
+        if !ids.is_empty() {
+            self.outputs.push_back(Output::Forget { ids });
+        }
+    }
+
+    /// The page was away, and others may have taken over what it kept: `still` is what they left. The
+    /// rest is theirs to deliver.
+    pub fn only_kept(&mut self, still: &[u64], now: Now) {
+        for id in self.busy.clone() {
+            let mut taken = self.change(id, now, |outbox| {
+                outbox.take_those(&|part| part.is_kept && !still.contains(&part.id))
+            });
+            let Some(outbox) = self.outboxes.get(id) else { continue };
+            let session_id = outbox.id().clone();
+            taken.iter_mut().for_each(|part| part.is_kept = false);
+            self.deliver(taken, &session_id, now);
+        }
+    }
+}
