@@ -1,12 +1,7 @@
 // Chromium, Firefox and WebKit as Debian ships them, each behind the same two calls: open a page,
 // and quit. What a page says on its console is kept, for when it says nothing else.
 
-import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { start, until } from "./child.mjs";
+import { FLAGS, LIMIT_MS, executables, webkitSession } from "./programs.mjs";
 
 /**
  * @typedef {object} Browser
@@ -15,26 +10,14 @@ import { start, until } from "./child.mjs";
  * @property {() => Promise<void>} quit
  */
 
-const LIMIT_MS = 30_000;
-
 /** @returns {Promise<Browser>} */
 export async function chromium() {
   const playwright = await import("playwright-core");
   const browser = await playwright.chromium.launch({
-    executablePath: installed("Chromium", "chromium", [
-      "/usr/bin/chromium",
-      "/usr/bin/google-chrome",
-    ]),
+    executablePath: executables.chrome(),
     headless: true,
     timeout: LIMIT_MS,
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      "--no-first-run",
-    ],
+    args: FLAGS,
   });
   const said = transcript();
   return {
@@ -54,10 +37,7 @@ export async function firefox() {
   const { default: puppeteer } = await import("puppeteer-core");
   const browser = await puppeteer.launch({
     browser: "firefox", // by WebDriver BiDi
-    executablePath: installed("Firefox", "firefox-esr", [
-      "/usr/bin/firefox-esr",
-      "/usr/bin/firefox",
-    ]),
+    executablePath: executables.firefox(),
     headless: true,
     timeout: LIMIT_MS,
     extraPrefsFirefox: {
@@ -80,83 +60,16 @@ export async function firefox() {
 
 /** WebKitGTK's browser on a display of its own, by plain WebDriver. @returns {Promise<Browser>} */
 export async function webkit() {
-  const driverPath = installed("WebKitWebDriver", "webkit2gtk-driver", [
-    "/usr/bin/WebKitWebDriver",
-  ]);
-  const xvfbPath = installed("Xvfb", "xvfb", ["/usr/bin/Xvfb"]);
-  const home = await mkdtemp(join(tmpdir(), "webkit-"));
-
-  const xvfb = start(xvfbPath, [
-    "-displayfd",
-    "1",
-    "-screen",
-    "0",
-    "800x600x24",
-    "-nolisten",
-    "tcp",
-  ]);
-  const display = await until(() => /\d+/.exec(xvfb.output.stdout)?.[0], { what: "Xvfb" });
-  const port = await freePort();
-  const driver = start(driverPath, [`--port=${port}`, "--host=127.0.0.1"], {
-    env: { DISPLAY: `:${display}`, HOME: home, XDG_RUNTIME_DIR: home, GDK_BACKEND: "x11" },
-  });
-  const stop = async () => {
-    await driver.stop();
-    await xvfb.stop();
-    await rm(home, { recursive: true, force: true });
+  const { command, output, stop } = await webkitSession();
+  return {
+    async visit(url) {
+      const { handle } = await command("POST", "/window/new", { type: "tab" });
+      await command("POST", "/window", { handle });
+      await command("POST", "/url", { url });
+    },
+    console: () => `${output.stdout}${output.stderr}`,
+    quit: stop,
   };
-
-  /**
-   * @param {string} method
-   * @param {string} path
-   * @param {object} [body]
-   */
-  const command = async (method, path, body) => {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
-      method,
-      ...(body ? { body: JSON.stringify(body) } : {}),
-      signal: AbortSignal.timeout(LIMIT_MS),
-    });
-    const { value } = await response.json();
-    if (value?.error) throw new Error(`WebDriver ${path}: ${value.error}: ${value.message}`);
-    return value;
-  };
-  try {
-    await until(() => command("GET", "/status").catch(() => undefined), {
-      what: "WebKitWebDriver",
-    });
-    const { sessionId } = await command("POST", "/session", {
-      capabilities: { alwaysMatch: { pageLoadStrategy: "normal" } },
-    });
-    return {
-      async visit(url) {
-        const { handle } = await command("POST", `/session/${sessionId}/window/new`, {
-          type: "tab",
-        });
-        await command("POST", `/session/${sessionId}/window`, { handle });
-        await command("POST", `/session/${sessionId}/url`, { url });
-      },
-      console: () => `${driver.output.stdout}${driver.output.stderr}`,
-      async quit() {
-        await command("DELETE", `/session/${sessionId}`).catch(() => {});
-        await stop();
-      },
-    };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-}
-
-/**
- * @param {string} what
- * @param {string} debianPackage
- * @param {string[]} places
- */
-function installed(what, debianPackage, places) {
-  const found = places.find((place) => existsSync(place));
-  if (!found) throw new Error(`${what} is missing: install Debian's ${debianPackage}.`);
-  return found;
 }
 
 function transcript() {
@@ -166,14 +79,4 @@ function transcript() {
     note: (/** @type {string} */ line) => void lines.push(line),
     text: () => lines.join("\n"),
   };
-}
-
-/** @returns {Promise<number>} */
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-      server.close(() => resolve(port));
-    });
-  });
 }

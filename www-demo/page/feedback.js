@@ -9,17 +9,13 @@ import { initTracer } from "honeyhive-edge";
 
 /**
  * @param {string} ticket for the conversation's session
- * @param {{ serverUrl?: string, answers?: Record<string, Rating>, onEnriched?: OnEnriched }} [options]
- *   `answers`: as they are rated already, by `answer_<number>`.
+ * @param {{ serverUrl?: string, onEnriched?: OnEnriched }} [options]
  */
-export async function openFeedback(
-  ticket,
-  { serverUrl = "/honeyhive", answers: before = {}, onEnriched } = {},
-) {
+export async function openFeedback(ticket, { serverUrl = "/honeyhive", onEnriched } = {}) {
   // No key reaches the page: the Worker's relay puts its own in the ticket's place.
   const tracer = await initTracer({ ticket, serverUrl });
   /** @type {Record<string, Rating>} */
-  const answers = { ...before };
+  const answers = {};
 
   /** @param {Record<string, unknown>} feedback */
   function write(feedback) {

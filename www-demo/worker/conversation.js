@@ -5,8 +5,7 @@ import * as workers from "cloudflare:workers";
 
 /** @typedef {import("./model.js").Message} Message */
 /** @typedef {import("./model.js").Used} Used */
-/** @typedef {Used & { enrichments: number }} Totals */
-/** @typedef {{ startedAt: number, visitorId: string, messages: Message[], totals: Partial<Totals>, ended?: boolean }} State */
+/** @typedef {{ startedAt: number, visitorId: string, messages: Message[], totals: Partial<Used> }} State */
 /** @typedef {{ get(key: string): Promise<any>, put(key: string, value: unknown): Promise<void> }} Storage */
 
 const DurableObject = /** @type {new (...given: any[]) => { ctx: { storage: Storage } }} */ (
@@ -30,20 +29,15 @@ export class Conversation extends DurableObject {
     if (state) await this.#save({ ...state, messages: [...state.messages, ...messages] });
   }
 
-  /** @param {Partial<Totals>} used */
+  /** @param {Used} used */
   async addUsed(used) {
     const state = await this.load();
     if (!state) return;
     const totals = { ...state.totals };
-    for (const key of /** @type {(keyof Totals)[]} */ (Object.keys(used))) {
-      totals[key] = (totals[key] ?? 0) + (used[key] ?? 0);
+    for (const key of /** @type {(keyof Used)[]} */ (Object.keys(used))) {
+      totals[key] = (totals[key] ?? 0) + used[key];
     }
     await this.#save({ ...state, totals });
-  }
-
-  async end() {
-    const state = await this.load();
-    if (state) await this.#save({ ...state, ended: true });
   }
 
   /** @param {State} state */

@@ -1,0 +1,390 @@
+// What a visitor said is not lost, whatever becomes of the page: in real browsers, through the relay in
+// real workerd, under a strict content security policy.
+
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { build } from "esbuild";
+import { join } from "node:path";
+import * as browsers from "../support/driven.mjs";
+import { until } from "../support/child.mjs";
+import { consumer } from "../support/package.mjs";
+import { serve } from "./served.mjs";
+
+/** How long the network is away; `OFFLINE_SECONDS=30` takes its time. */
+const OFFLINE_MS = Number(process.env["OFFLINE_SECONDS"] ?? 3) * 1000;
+
+const page = `
+  import { initTracer } from "./node_modules/honeyhive-edge/index.js";
+
+  const seen = { deliveries: {}, refused: [], initTracer };
+  globalThis.seen = seen;
+  addEventListener("securitypolicyviolation", ({ violatedDirective }) => seen.refused.push(violatedDirective));
+  seen.start = async (options) => void (seen.tracer = await initTracer(options));
+  seen.say = (feedback) => {
+    const [name] = Object.keys(feedback);
+    seen.tracer.enrichSession({ feedback }).then(({ status }) => (seen.deliveries[name] = status));
+  };
+  // A visitor with much to say, who goes on after a reload where they were.
+  seen.goOn = async () => {
+    for (;;) {
+      const n = Number(localStorage.n ?? 0);
+      if (n === 50) return;
+      localStorage.n = n + 1;
+      seen.say({ ["n" + n]: n, last: n });
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+  // For the workers of a page: what one of them reports.
+  seen.answer = (port) => new Promise((resolve) => port.addEventListener("message", ({ data }) => resolve(data)));
+`;
+
+const worker = `
+  import { initTracer } from "honeyhive-edge";
+
+  const isService = "clients" in self;
+  async function work({ data, source }, waitUntil) {
+    const tracer = await initTracer({ ...data, ...(waitUntil && { waitUntil }) });
+    const delivery = await tracer.enrichSession({ feedback: { from: isService ? "service worker" : "worker" } });
+    (source ?? self).postMessage(delivery);
+  }
+  self.addEventListener("message", (event) => {
+    const waitUntil = event.waitUntil && ((promise) => event.waitUntil(promise));
+    const done = work(event, waitUntil);
+    waitUntil?.(done);
+  });
+  self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+`;
+
+/** @type {Awaited<ReturnType<typeof serve>>} */
+let site;
+before(async () => {
+  const project = await consumer("pages", {
+    "index.html": `<!doctype html><title>page</title><script type="module" src="./page.mjs"></script>`,
+    "page.mjs": page,
+    "worker.src.mjs": worker,
+  });
+  await build({
+    entryPoints: [join(project, "worker.src.mjs")],
+    outfile: join(project, "worker.js"),
+    bundle: true,
+    format: "iife",
+  });
+  site = await serve(project);
+});
+after(() => site?.close());
+
+for (const [name, start] of Object.entries(browsers)) {
+  describe(name, () => {
+    /** @type {browsers.Driven} */
+    let browser;
+    before(async () => {
+      browser = await start();
+    });
+    after(() => browser?.quit());
+    beforeEach(async () => {
+      browser.said.length = 0;
+      site.down(false);
+    });
+
+    /** @param {object} [options] */
+    async function visit(options) {
+      const visitor = site.visitor();
+      const tab = await browser.open(`${site.url}/`);
+      await until(() => tab.run("!!globalThis.seen"), { what: "the page" });
+      const given = JSON.stringify({ ...visitor.options, ...options });
+      return { ...visitor, tab, given, begin: () => tab.run(`seen.start(${given})`) };
+    }
+
+    /** @param {string} session @param {object} feedback */
+    const stored = (session, feedback) =>
+      until(
+        async () => {
+          try {
+            assert.deepEqual(await site.feedback(session), feedback);
+            return true;
+          } catch {
+            return false;
+          }
+        },
+        { what: JSON.stringify(feedback), timeoutMs: 20_000 },
+      ).catch(async (error) => {
+        const got = JSON.stringify(await site.feedback(session));
+        assert.fail(`${error.message}, but ${got}\n${browser.said.join("\n")}`);
+      });
+
+    /** No line of the package's at warn or above, and nothing that went uncaught. @param {browsers.Tab} [tab] */
+    async function quiet(tab) {
+      const loud = browser.said.filter((line) =>
+        /^(?!debug|log|info).*\[honeyhive|^uncaught/.test(line),
+      );
+      assert.deepEqual(loud, []);
+      if (tab) assert.deepEqual(await tab.run("seen.refused"), []);
+    }
+
+    /** Each value reached the backend once. @param {string} session */
+    async function once(session) {
+      const values = (await site.told(session)).flatMap((feedback) => Object.keys(feedback));
+      const again = values.filter(
+        (value, place) => values.indexOf(value) !== place && value !== "last",
+      );
+      assert.deepEqual(again, []);
+    }
+
+    it("feedback is given, and the tab closed at once", async () => {
+      const { session, tab, begin } = await visit();
+      await begin();
+      await tab.run("seen.say({ rating: 5 })");
+      await tab.close();
+      await stored(session, { rating: 5 });
+      await once(session);
+      await quiet();
+    });
+
+    it("the first feedback opens the tracer, and the tab is closed at once", async () => {
+      const { session, tab, given } = await visit();
+      await tab.run(`void seen.start(${given}).then(() => seen.say({ rating: 4 }))`);
+      await until(() => tab.run("!!seen.tracer"), { what: "the tracer" });
+      await tab.close();
+      await (await visit()).begin();
+      await stored(session, { rating: 4 });
+      await quiet();
+    });
+
+    it("feedback waits for the merge window when the tab is closed", async () => {
+      const { session, tab, given } = await visit({ mergeWindowMs: 60_000 });
+      // Together: the window begins with the session's first request.
+      await tab.run(`seen.start(${given}).then(() => seen.say({ first: 1 }))`);
+      await until(() => tab.run("seen.deliveries.first"), { what: "the first" });
+      await tab.run("seen.say({ second: 2 })");
+      await tab.close();
+      await stored(session, { first: 1, second: 2 });
+      await once(session);
+      await quiet();
+    });
+
+    it("the page is reloaded in the middle of fifty enrichments", async () => {
+      const { session, tab, given, begin } = await visit();
+      await tab.run("void (localStorage.n = 0)");
+      await begin();
+      await tab.run("void seen.goOn()");
+      await until(() => tab.run("localStorage.n > 20"), { what: "twenty" });
+      await tab.reload();
+      await until(() => tab.run("!!globalThis.seen"), { what: "the page" });
+      assert.ok((await tab.run("Number(localStorage.n)")) < 50, "it was over before");
+      await tab.run(`seen.start(${given})`);
+      await tab.run("seen.goOn()");
+      const all = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`n${n}`, n]));
+      await stored(session, { ...all, last: 49 });
+      const last = (await site.told(session)).map((feedback) => feedback.last);
+      assert.deepEqual(
+        last,
+        last.toSorted((a, b) => a - b),
+        "in order",
+      );
+      await quiet(tab);
+      await tab.close();
+    });
+
+    it(`the network is away for ${OFFLINE_MS / 1000} s`, async () => {
+      const { session, tab, begin } = await visit();
+      await begin();
+      await tab.run("seen.say({ before: 0 })");
+      await until(() => tab.run("seen.deliveries.before"), { what: "what was said before" });
+      await tab.offline?.(true);
+      site.down(true);
+      for (const n of [1, 2, 3]) await tab.run(`seen.say({ ["away" + ${n}]: ${n}, last: ${n} })`);
+      await new Promise((resolve) => setTimeout(resolve, OFFLINE_MS));
+      assert.deepEqual(await site.feedback(session), { before: 0 });
+      site.down(false);
+      await tab.offline?.(false);
+      await stored(session, { before: 0, away1: 1, away2: 2, away3: 3, last: 3 });
+      await until(() => tab.run("seen.deliveries.away3 === 'delivered'"), { what: "the promise" });
+      await once(session);
+      await quiet(tab);
+      await tab.close();
+    });
+
+    it("the tab is closed while the network is away, and another one opened later", async () => {
+      const { session, tab, begin } = await visit();
+      await begin();
+      site.down(true);
+      for (const n of [1, 2, 3]) await tab.run(`seen.say({ ["away" + ${n}]: ${n}, last: ${n} })`);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await tab.close();
+      site.down(false);
+      assert.equal((await site.told(session)).length, 0);
+      const next = await visit();
+      await next.begin();
+      await stored(session, { away1: 1, away2: 2, away3: 3, last: 3 });
+      await once(session);
+      await quiet(next.tab);
+    });
+
+    it("two tabs have one session, and one of them is closed while the network is away", async () => {
+      const { session, tab, given, begin } = await visit();
+      await begin();
+      const other = (await visit()).tab;
+      await other.run(`seen.start(${given})`);
+      await tab.run("seen.say({ a1: 1 })");
+      await other.run("seen.say({ b1: 1 })");
+      await stored(session, { a1: 1, b1: 1 });
+      site.down(true);
+      await tab.run("seen.say({ a2: 2 })");
+      await other.run("seen.say({ b2: 2 })");
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await tab.close();
+      const third = (await visit()).tab;
+      site.down(false);
+      await third.run(`seen.start(${given})`);
+      await stored(session, { a1: 1, b1: 1, a2: 2, b2: 2 });
+      assert.equal(await until(() => other.run("seen.deliveries.b2"), { what: "b2" }), "delivered");
+      await once(session);
+      await quiet(third);
+    });
+
+    it("the page rests in the browser's cache, and another page delivers for it", async () => {
+      const { session, tab, given, begin } = await visit();
+      await begin();
+      site.down(true);
+      await tab.run("seen.say({ taken: 1 })");
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const passes = (/** @type {string} */ type) =>
+        tab.run(`void dispatchEvent(new PageTransitionEvent("${type}", { persisted: true }))`);
+      await passes("pagehide");
+      site.down(false);
+      const next = (await visit()).tab;
+      await next.run(`seen.start(${given})`);
+      await stored(session, { taken: 1 });
+      await passes("pageshow");
+      assert.equal(
+        await until(() => tab.run("seen.deliveries.taken"), { what: "it" }),
+        "delivered",
+      );
+      await tab.run("seen.say({ back: 2 })");
+      await stored(session, { taken: 1, back: 2 });
+      await once(session);
+      await quiet(tab);
+    });
+
+    it("the page is frozen", async () => {
+      const { session, tab, given } = await visit({ mergeWindowMs: 60_000 });
+      // Together: the window begins with the session's first request.
+      await tab.run(`seen.start(${given}).then(() => seen.say({ first: 1 }))`);
+      await until(() => tab.run("seen.deliveries.first"), { what: "the first" });
+      await tab.run("seen.say({ second: 2 })");
+      const freeze = "void document.dispatchEvent(new Event('freeze'))";
+      await (tab.lifecycle ? tab.lifecycle("frozen") : tab.run(freeze));
+      await stored(session, { first: 1, second: 2 });
+      await tab.lifecycle?.("active");
+      await until(() => tab.run("seen.deliveries.second"), { what: "the second" });
+      await once(session);
+      await quiet(tab);
+    });
+
+    it("the browser refuses IndexedDB, and it goes without", async () => {
+      const { session, tab, given } = await visit();
+      const refuse = `Object.defineProperty(globalThis, "indexedDB", {
+        get() { throw new DOMException("The operation is insecure.", "SecurityError"); } })`;
+      await tab.run(`void ${refuse}`);
+      await tab.run(`seen.start({ ...${given}, logLevel: "debug" })`);
+      await tab.run("seen.say({ rating: 3 })");
+      await stored(session, { rating: 3 });
+      await until(() => tab.run("seen.deliveries.rating === 'delivered'"), { what: "the promise" });
+      await quiet(tab);
+      const lines = browser.said.filter((line) =>
+        line.includes("refuses IndexedDB (The operation"),
+      );
+      // WebDriver does not tell what a page says.
+      if (name !== "webkit") assert.equal(lines.length, 1, browser.said.join("\n"));
+    });
+
+    it("what is unsent is kept, but for persist: false, and only until it is delivered", async () => {
+      const kept = `new Promise((resolve) => {
+        indexedDB.open("honeyhive-edge").onsuccess = ({ target: { result: db } }) => {
+          const all = db.transaction("unsent").objectStore("unsent").getAll();
+          all.onsuccess = () => (db.close(), resolve(all.result.map(({ json }) => json)));
+        };
+      })`;
+      const { session, tab, given, begin } = await visit();
+      await begin();
+      site.down(true);
+      await tab.run("seen.say({ rating: 5 })");
+      const found = await until(async () => (await tab.run(kept)).at(0), { what: "what is kept" });
+      assert.deepEqual(JSON.parse(found).fields, { feedback: { rating: 5 } });
+      await tab.run(`seen.start({ ...${given}, persist: false })`);
+      await tab.run("seen.say({ other: 1 })");
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      assert.deepEqual(await tab.run(kept), [found]);
+      site.down(false);
+      await stored(session, { rating: 5, other: 1 });
+      await until(async () => (await tab.run(kept)).length === 0, { what: "it to be forgotten" });
+    });
+
+    it("a web worker and a service worker", async () => {
+      const { tab } = await visit();
+      const inWorker = site.visitor();
+      const said = await tab.run(`(() => {
+        const worker = new Worker("/worker.js");
+        const answer = seen.answer(worker);
+        worker.postMessage(${JSON.stringify(inWorker.options)});
+        return answer;
+      })()`);
+      assert.equal(said.status, "delivered", said.message);
+      assert.deepEqual(await site.feedback(inWorker.session), { from: "worker" });
+      const inService = site.visitor();
+      const answered = await tab.run(`(async () => {
+        await navigator.serviceWorker.register("/worker.js");
+        const { active } = await navigator.serviceWorker.ready;
+        const answer = seen.answer(navigator.serviceWorker);
+        navigator.serviceWorker.startMessages();
+        active.postMessage(${JSON.stringify(inService.options)});
+        return answer;
+      })()`);
+      assert.equal(answered.status, "delivered", answered.message);
+      assert.deepEqual(await site.feedback(inService.session), { from: "service worker" });
+      await quiet(tab);
+    });
+
+    // WebKitWebDriver gives each browser a profile of its own.
+    if (name === "webkit") return;
+    const restarted = () => /** @type {() => Promise<browsers.Driven>} */ (browser.restart)();
+
+    it("the browser is killed and started again on the same profile", async () => {
+      const { session, tab, begin } = await visit();
+      await begin();
+      await tab.run("seen.say({ before: 0 })");
+      await until(() => tab.run("seen.deliveries.before"), { what: "what was said before" });
+      site.down(true);
+      for (const n of [1, 2, 3]) await tab.run(`seen.say({ ["killed" + ${n}]: ${n}, last: ${n} })`);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      browser = await restarted();
+      site.down(false);
+      const next = await visit();
+      await next.begin();
+      await stored(session, { before: 0, killed1: 1, killed2: 2, killed3: 3, last: 3 });
+      await once(session);
+      await quiet(next.tab);
+    });
+
+    it("the browser is killed when all was stored and no answer had come: nothing is undone", async () => {
+      const { session, tab, given, begin } = await visit();
+      await begin();
+      await tab.run("seen.say({ before: 0 })");
+      await until(() => tab.run("seen.deliveries.before"), { what: "what was said before" });
+      await site.backend.faults([{ match: { session }, stored: true, hang: true }]);
+      await tab.run("seen.say({ rating: 1 })");
+      await stored(session, { before: 0, rating: 1 });
+      browser = await restarted();
+      await site.backend.faults([]);
+      const next = await visit();
+      await next.tab.run(`seen.start(${given})`);
+      await next.tab.run("seen.say({ rating: 2 })");
+      await stored(session, { before: 0, rating: 2 });
+      await until(() => next.tab.run("seen.deliveries.rating"), { what: "the promise" });
+      await stored(session, { before: 0, rating: 2 });
+      const ratings = (await site.told(session)).map(({ rating }) => rating).filter(Boolean);
+      assert.deepEqual(ratings, ratings.toSorted(), "in order");
+      await quiet(next.tab);
+    });
+  });
+}

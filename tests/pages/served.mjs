@@ -1,0 +1,97 @@
+// A page and its relay on one origin, as visitors meet them: the relay in real workerd, the local backend
+// behind it, and in front of both a server whose network can go away.
+
+import { readFile } from "node:fs/promises";
+import { createServer, request } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { API_KEY, forge } from "../relay/forge.mjs";
+import { environment } from "../relay/holds.mjs";
+import { worker } from "../relay/worker.mjs";
+import { startBackends } from "../support/backends.mjs";
+import { consumer } from "../support/package.mjs";
+import { bundleWorker, startWorker } from "../support/workerd.mjs";
+
+/** Nothing more than what the documentation asks for. */
+const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
+
+const types = /** @type {Record<string, string>} */ ({
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+});
+
+/** @param {string} folder of the page */
+export async function serve(folder) {
+  const app = await readFile(new URL("../relay/app.mjs", import.meta.url), "utf8");
+  const project = await consumer(`pages-relay-${process.pid}`, {
+    "worker.mjs": worker,
+    "app.mjs": app,
+  });
+  const backends = await startBackends();
+  const backend = backends.v1;
+  const mode = JSON.stringify({ routes: "v1", keys: [API_KEY] });
+  await fetch(`${backend.url}/_local/mode`, { method: "PUT", body: mode });
+  const bindings = environment(backend.url);
+  const bundle = await bundleWorker(project);
+  const relay = await startWorker(bundle, { compatibilityDate: "2026-10-01", bindings });
+
+  const state = { isDown: false };
+  const server = createServer(async (asked, answer) => {
+    const path = new URL(asked.url ?? "/", "http://page").pathname;
+    if (path.startsWith("/honeyhive")) {
+      if (state.isDown) return void asked.socket.destroy();
+      const { method, headers } = asked;
+      const passed = request(relay.url + asked.url, { method, headers }, (got) => {
+        answer.writeHead(got.statusCode ?? 502, got.headers);
+        got.pipe(answer);
+      });
+      passed.on("error", () => answer.destroy());
+      return void asked.pipe(passed);
+    }
+    const file = normalize(path).replace(/\/$/, "/index.html");
+    try {
+      const content = await readFile(join(folder, file));
+      const type = types[extname(file)] ?? "application/octet-stream";
+      answer.writeHead(200, { "content-type": type, "content-security-policy": POLICY });
+      answer.end(content);
+    } catch {
+      answer.writeHead(404).end();
+    }
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+
+  return {
+    url: `http://127.0.0.1:${port}`,
+    backend,
+    /** Whether the network is away. @param {boolean} isDown */
+    down(isDown) {
+      state.isDown = isDown;
+      if (isDown) server.closeIdleConnections();
+    },
+    /** A session, and what a page has to be given for it. */
+    visitor() {
+      const session = crypto.randomUUID();
+      return { session, options: { serverUrl: "/honeyhive", ticket: forge({ session }) } };
+    },
+    /** What the backend has of a session's feedback; nothing if it has no such session. @param {string} session */
+    async feedback(session) {
+      const all = await backend.sessions();
+      const found = all.find((/** @type {any} */ it) => it.event.session_id === session);
+      return found?.event.feedback;
+    },
+    /** The feedback in each request that was stored, in order. @param {string} session @returns {Promise<any[]>} */
+    async told(session) {
+      const all = await backend.requests(session);
+      return all
+        .filter((/** @type {any} */ it) => it.stored && it.body.feedback)
+        .map((/** @type {any} */ it) => it.body.feedback);
+    },
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await relay.stop();
+      await backends.close();
+    },
+  };
+}

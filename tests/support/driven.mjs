@@ -1,0 +1,118 @@
+// Browsers that a test drives as a visitor does: tabs that are opened, reloaded and closed, a network
+// that goes away, a profile that outlives the browser, and a browser that is killed.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { FLAGS, LIMIT_MS, executables, webkitSession } from "./programs.mjs";
+
+/**
+ * @typedef {object} Tab
+ * @property {(code: string) => Promise<any>} run the value of an expression in the page, awaited
+ * @property {() => Promise<unknown>} reload
+ * @property {() => Promise<unknown>} close
+ * @property {(isOffline: boolean) => Promise<unknown>} [offline] not to be had everywhere
+ * @property {(state: "frozen" | "active") => Promise<unknown>} [lifecycle]
+ *
+ * @typedef {object} Driven
+ * @property {(url: string) => Promise<Tab>} open a tab
+ * @property {string[]} said lines of pages' consoles with their levels, and errors that went uncaught
+ * @property {() => Promise<Driven>} [restart] kills it, and starts it again with the same profile
+ * @property {() => Promise<void>} quit
+ */
+
+/** @param {"chrome" | "firefox"} name @returns {Promise<Driven>} */
+async function driven(name) {
+  const profile = await mkdtemp(join(tmpdir(), `${name}-`));
+  /** @type {string[]} */
+  const said = [];
+  const { default: puppeteer } = await import("puppeteer-core");
+  const launch = () =>
+    puppeteer.launch({
+      browser: name,
+      executablePath: executables[name](),
+      userDataDir: profile,
+      headless: true,
+      timeout: LIMIT_MS,
+      ...(name === "chrome" ? { args: FLAGS } : {}),
+      extraPrefsFirefox: {
+        "app.update.enabled": false,
+        "datareporting.policy.dataSubmissionEnabled": false,
+      },
+    });
+
+  /** @param {Awaited<ReturnType<typeof launch>>} browser @returns {Driven} */
+  const around = (browser) => ({
+    said,
+    async open(url) {
+      const page = await browser.newPage();
+      page.on("console", (line) => void said.push(`${line.type()} ${line.text()}`));
+      page.on("pageerror", (error) => void said.push(`uncaught ${error}`));
+      await page.goto(url, { timeout: LIMIT_MS });
+      const lifecycle = async (/** @type {string} */ state) => {
+        const session = await page.createCDPSession();
+        await session.send("Page.setWebLifecycleState", { state: /** @type {any} */ (state) });
+      };
+      return {
+        run: (code) => page.evaluate(code),
+        reload: () => page.reload({ timeout: LIMIT_MS }),
+        close: () => page.close(),
+        offline: (isOffline) => page.setOfflineMode(isOffline),
+        ...(name === "chrome" ? { lifecycle } : {}),
+      };
+    },
+    async restart() {
+      const child = browser.process();
+      const ended = new Promise((resolve) => child?.once("exit", resolve));
+      child?.kill("SIGKILL");
+      await ended;
+      // Its own children end when they find it gone.
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return around(await launch());
+    },
+    async quit() {
+      await browser.close();
+      await rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    },
+  });
+  return around(await launch());
+}
+
+export const chromium = () => driven("chrome");
+export const firefox = () => driven("firefox");
+
+/** By plain WebDriver: no network that goes away, and a new profile each time. @returns {Promise<Driven>} */
+export async function webkit() {
+  const { command, stop } = await webkitSession();
+  const said = /** @type {string[]} */ ([]);
+  const home = await command("GET", "/window");
+  return {
+    said,
+    async open(url) {
+      const { handle } = await command("POST", "/window/new", { type: "tab" });
+      const go = () => command("POST", "/window", { handle });
+      await go();
+      await command("POST", "/url", { url });
+      return {
+        async run(code) {
+          await go();
+          const script = `const [done] = arguments;
+            Promise.resolve().then(() => (${code})).then(
+              (value) => done({ value }),
+              (error) => done({ error: String(error) }),
+            );`;
+          const { value, error } = await command("POST", "/execute/async", { script, args: [] });
+          if (error) throw new Error(error);
+          return value;
+        },
+        reload: () => go().then(() => command("POST", "/refresh", {})),
+        async close() {
+          await go();
+          await command("DELETE", "/window");
+          await command("POST", "/window", { handle: home });
+        },
+      };
+    },
+    quit: stop,
+  };
+}
