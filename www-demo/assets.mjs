@@ -1,25 +1,34 @@
-// Serves the page's few files to the Worker's ASSETS binding, as Cloudflare's static assets do once
-// deployed. Known names only; everything else is 404.
+// Serves a folder of built files to a Worker's ASSETS binding, as Cloudflare's static assets do once
+// deployed. Only what is in the folder when it starts; everything else is 404.
 
 import { createServer } from "node:http";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
+import { extname } from "node:path";
 
-const FILES = new Map([
-  ["/", { file: "index.html", type: "text/html; charset=utf-8" }],
-  ["/page.js", { file: "page.js", type: "text/javascript; charset=utf-8" }],
-  ["/page.css", { file: "page.css", type: "text/css; charset=utf-8" }],
-  ["/icon.svg", { file: "icon.svg", type: "image/svg+xml" }],
+const TYPES = new Map([
+  [".html", "text/html; charset=utf-8"],
+  [".js", "text/javascript; charset=utf-8"],
+  [".css", "text/css; charset=utf-8"],
+  [".svg", "image/svg+xml"],
 ]);
 
-/** @param {string} folder @returns {Promise<{ address: string, close(): Promise<void> }>} */
-export async function startAssets(folder) {
-  const loaded = new Map();
-  for (const [path, { file, type }] of FILES) {
-    loaded.set(path, { type, content: await readFile(`${folder}/${file}`) });
+/**
+ * @param {string} folder
+ * @param {string} [below] the path its files are served under
+ * @returns {Promise<{ address: string, close(): Promise<void> }>}
+ */
+export async function startAssets(folder, below = "/") {
+  /** @type {Map<string, { type: string, content: Buffer }>} */
+  const files = new Map();
+  for (const name of await readdir(folder)) {
+    const type = TYPES.get(extname(name));
+    if (!type) continue;
+    const file = { type, content: await readFile(`${folder}/${name}`) };
+    files.set(below + (name === "index.html" ? "" : name), file);
   }
   const server = createServer((request, response) => {
-    const found = loaded.get(new URL(request.url ?? "/", "http://assets").pathname);
+    const found = files.get(new URL(request.url ?? "/", "http://assets").pathname);
     if (!found) return response.writeHead(404, { "content-type": "text/plain" }).end("Not found\n");
     response.writeHead(200, { "content-type": found.type, "cache-control": "no-cache" });
     response.end(request.method === "HEAD" ? undefined : found.content);

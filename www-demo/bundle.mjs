@@ -25,48 +25,52 @@ export async function linkPackage() {
   }
 }
 
+const SHARED = /** @type {const} */ ({
+  absWorkingDir: here,
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  logLevel: "warning",
+});
+
 /**
  * @param {string} outdir
- * @returns {Promise<{ workerModules: string[], pageDir: string }>} the Worker's files in `outdir`,
- *   the first one being its main module; and the folder to serve the page from.
+ * @returns {Promise<string[]>} the Worker's files in `outdir`, the first one being its main module
  */
-export async function bundle(outdir) {
-  await linkPackage();
-  const shared = /** @type {const} */ ({
-    absWorkingDir: here,
-    bundle: true,
-    format: "esm",
-    target: "es2022",
-    logLevel: "warning",
+export async function bundleWorker(outdir) {
+  const { metafile } = await build({
+    ...SHARED,
+    entryPoints: { worker: "worker/index.js" },
+    outdir,
     metafile: true,
+    conditions: ["workerd", "worker", "browser"],
+    external: ["cloudflare:*"],
+    loader: { ".wasm": "copy" },
+    assetNames: "[name]",
+    // A failed turn is stored under the name of its error's class.
+    keepNames: true,
   });
-  const pageDir = `${outdir}/page`;
-  const [worker] = await Promise.all([
-    build({
-      ...shared,
-      entryPoints: { worker: "worker/index.js" },
-      outdir,
-      conditions: ["workerd", "worker", "browser"],
-      external: ["cloudflare:*"],
-      loader: { ".wasm": "copy" },
-      assetNames: "[name]",
-      // A failed turn is stored under the name of its error's class.
-      keepNames: true,
-    }),
-    build({
-      ...shared,
-      entryPoints: { page: "page/page.js" },
-      outdir: pageDir,
-      platform: "browser",
-      minify: true,
-    }),
-    ...["index.html", "page.css", "icon.svg"].map((name) =>
-      cp(`${here}page/${name}`, `${pageDir}/${name}`),
-    ),
-  ]);
-  const written = Object.keys(worker.metafile.outputs).map(
-    (path) => path.split("/").at(-1) ?? path,
-  );
-  written.sort((a, b) => Number(b === "worker.js") - Number(a === "worker.js"));
-  return { workerModules: written, pageDir };
+  const written = Object.keys(metafile.outputs).map((path) => path.split("/").at(-1) ?? path);
+  return written.sort((a, b) => Number(b === "worker.js") - Number(a === "worker.js"));
+}
+
+/**
+ * A page's script, bundled, and the files beside it.
+ *
+ * @param {"page" | "viewer"} name
+ * @param {string} outdir
+ */
+export async function bundlePage(name, outdir) {
+  await build({
+    ...SHARED,
+    entryPoints: { [name]: `${name}/${name}.js` },
+    outdir,
+    platform: "browser",
+    minify: true,
+  });
+  await cp(`${here}${name}/index.html`, `${outdir}/index.html`);
+  await cp(`${here}${name}/${name}.css`, `${outdir}/${name}.css`);
+  for (const shared of ["icon.svg", "colours.css"]) {
+    await cp(`${here}page/${shared}`, `${outdir}/${shared}`);
+  }
 }

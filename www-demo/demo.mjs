@@ -1,13 +1,13 @@
 // `make demo`: starts everything, plays one conversation through it, prints what was stored, and
-// serves the chat until Ctrl-C. Environment: PORT, ONCE=1, OPENAI_API_KEY, OPENAI_BASE_URL,
-// OPENAI_MODEL; see README.md.
+// serves the chat until Ctrl-C. Environment: PORT, VIEWER_PORT, ONCE=1, SAMPLES, HH_API_KEY, HH_API_URL,
+// OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_MODEL; see README.md.
 
-import { linkPackage } from "./bundle.mjs";
 import { missingFrom } from "./check-session.mjs";
 import { printSession, wrap } from "./print-session.mjs";
 import { LOCAL_KEY, startDemo } from "./serve.mjs";
 
-const DEFAULT_PORT = 8790;
+const CHAT_PORT = 8790;
+const VIEWER_PORT = 8791;
 const { env } = process;
 
 const stop = new AbortController();
@@ -16,42 +16,62 @@ for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
   process.once(signal, () => stop.abort());
 }
 
-function wantedPort() {
-  const port = Number(env.PORT || DEFAULT_PORT);
+/** @param {string} name @param {number} otherwise */
+function wantedPort(name, otherwise) {
+  const port = Number(env[name] || otherwise);
   if (Number.isInteger(port) && port >= 0 && port < 65536) return port;
-  throw new Error(`PORT is no port number: ${env.PORT}`);
+  throw new Error(`${name} is no port number: ${env[name]}`);
+}
+
+function wantedSamples() {
+  const samples = Number(env.SAMPLES || 0);
+  if (Number.isInteger(samples) && samples >= 0) return samples;
+  throw new Error(`SAMPLES is no number of sessions: ${env.SAMPLES}`);
 }
 
 async function main() {
-  const port = wantedPort();
+  const port = wantedPort("PORT", CHAT_PORT);
+  const viewerPort = wantedPort("VIEWER_PORT", VIEWER_PORT);
+  const samples = wantedSamples();
   const openai = env.OPENAI_API_KEY
     ? {
         apiKey: env.OPENAI_API_KEY,
-        baseUrl: env.OPENAI_BASE_URL || undefined,
-        model: env.OPENAI_MODEL || undefined,
+        ...(env.OPENAI_BASE_URL ? { baseUrl: env.OPENAI_BASE_URL } : {}),
+        ...(env.OPENAI_MODEL ? { model: env.OPENAI_MODEL } : {}),
       }
     : undefined;
-  await linkPackage();
+  const honeyhive = env.HH_API_KEY
+    ? { apiKey: env.HH_API_KEY, ...(env.HH_API_URL ? { serverUrl: env.HH_API_URL } : {}) }
+    : undefined;
   /** @type {string | undefined} */
   let death;
   const demo = await startDemo({
     port,
-    openai,
+    viewerPort,
+    ...(openai ? { openai } : {}),
+    ...(honeyhive ? { honeyhive } : {}),
     onDeath(reason) {
       death = reason;
       stop.abort();
     },
   });
   try {
-    const usedPort = Number(new URL(demo.url).port);
-    if (port !== 0 && usedPort !== port) console.log(`Port ${port} is taken; using ${usedPort}.`);
+    sayIfTaken(port, demo.url);
+    if (demo.viewerUrl) sayIfTaken(viewerPort, demo.viewerUrl);
     console.log(
       `Playing one conversation through the Worker at ${demo.url}\n` +
-        `(answers by ${openai ? demo.model : "the built-in responder; set OPENAI_API_KEY for a real model"})\n`,
+        `(answers by ${openai ? "your model" : "the built-in model; set OPENAI_API_KEY for a real one"})\n`,
     );
     const played = await Promise.race([playAndPrint(demo), aborted()]);
-    if (played && env.ONCE !== "1") {
-      console.log(`Open ${demo.url} and chat. Ctrl-C ends the demo.`);
+    if (played && samples > 0 && demo.backendUrl) {
+      // Only now, as below: it imports honeyhive-edge, which startDemo() made resolvable.
+      const { fill } = await import("./samples/fill.mjs");
+      await Promise.race([fill(demo.backendUrl, samples), aborted()]);
+    }
+    if (played && env.ONCE !== "1" && !stop.signal.aborted) {
+      console.log(`Chat:     ${demo.url}`);
+      if (demo.viewerUrl) console.log(`Sessions: ${demo.viewerUrl}`);
+      console.log("Open them and chat. Ctrl-C ends the demo.");
       await aborted();
     }
   } finally {
@@ -60,14 +80,28 @@ async function main() {
   if (death) throw new Error(death);
 }
 
+/** @param {number} wanted @param {string} url */
+function sayIfTaken(wanted, url) {
+  const { port } = new URL(url);
+  if (wanted !== 0 && port !== String(wanted)) {
+    console.log(`Port ${wanted} is taken; using ${port}.`);
+  }
+}
+
 /**
- * @param {{ url: string, backendUrl: string }} demo
+ * @param {{ url: string, backendUrl: string | undefined }} demo
  * @returns {Promise<true>} Throws a sentence if anything said in the conversation is not stored.
  */
 async function playAndPrint({ url, backendUrl }) {
-  // Only now: the script imports honeyhive-edge, which linkPackage() made resolvable.
   const { playConversation } = await import("./script.mjs");
   const played = await playConversation(url, say);
+  if (backendUrl === undefined) {
+    if (played.problems.length > 0) {
+      throw new Error(`Not everything was stored.\n${played.problems.join("\n")}`);
+    }
+    console.log(`\nAll of it is stored in HoneyHive, as session ${played.sessionId}.\n`);
+    return true;
+  }
   const answer = await fetch(`${backendUrl}/v1/sessions/${played.sessionId}`, {
     headers: { authorization: `Bearer ${LOCAL_KEY}` },
   });

@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { startBackend } from "./backend/server.mjs";
 import { startResponder } from "./responder.mjs";
 
 const DEMO = fileURLToPath(new URL("demo.mjs", import.meta.url));
@@ -24,9 +25,9 @@ after(() => rm(temporary, { recursive: true, force: true }));
 
 /** @param {NodeJS.ProcessEnv} env */
 function startProcess(env) {
-  const { OPENAI_API_KEY: _, ...rest } = process.env;
+  const { OPENAI_API_KEY: _, HH_API_KEY: __, HH_API_URL: ___, ...rest } = process.env;
   const child = spawn(process.execPath, [DEMO], {
-    env: { ...rest, TMPDIR: temporary, PORT: "0", ...env },
+    env: { ...rest, TMPDIR: temporary, PORT: "0", VIEWER_PORT: "0", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let printed = "";
@@ -109,10 +110,10 @@ test("ONCE=1 plays, prints the session with the model's own numbers, and exits 0
   }
 });
 
-test("ONCE=1 without a key is answered by the built-in responder", async () => {
+test("ONCE=1 without a key is answered by the built-in model", async () => {
   const { code, printed } = await startProcess({ ONCE: "1" }).ended;
   assert.equal(code, 0, printed);
-  assert.match(printed, /built-in responder/);
+  assert.match(printed, /built-in model/);
   assert.match(value(printed, "total_tokens"), /^[1-9]\d+$/);
 });
 
@@ -132,10 +133,12 @@ test("a port that is taken is passed over; Ctrl-C ends everything with exit code
   const { port } = /** @type {import("node:net").AddressInfo} */ (squatter.address());
   const demo = startProcess({ PORT: String(port) });
   try {
-    const [, url] = await demo.saw(/Open (http:\S+) and chat/);
+    const [, url] = await demo.saw(/Chat: +(http:\S+)/);
     assert.match(demo.printed(), new RegExp(`Port ${port} is taken`));
     assert.notEqual(new URL(url).port, String(port));
     assert.match(await (await fetch(url)).text(), /<title>Honey shop chat/);
+    const [, viewer] = await demo.saw(/Sessions: +(http:\S+)/);
+    assert.match(await (await fetch(viewer)).text(), /<title>Sessions/);
 
     demo.child.kill("SIGINT");
     const { code, printed } = await demo.ended;
@@ -146,6 +149,47 @@ test("a port that is taken is passed over; Ctrl-C ends everything with exit code
     squatter.close();
     demo.child.kill("SIGKILL");
   }
+});
+
+test("with HH_API_KEY the sessions go to HoneyHive, and nowhere else", async (t) => {
+  const key = "hh_key_of_the_visitor";
+  const honeyhive = await startBackend();
+  t.after(() => honeyhive.close());
+  await fetch(`${honeyhive.url}/_local/mode`, {
+    method: "PUT",
+    body: JSON.stringify({ keys: [key], routes: "v1" }),
+  });
+  const { code, printed } = await startProcess({
+    ONCE: "1",
+    HH_API_KEY: key,
+    HH_API_URL: honeyhive.url,
+  }).ended;
+  assert.equal(code, 0, printed);
+  const id = /stored in HoneyHive, as session (\S+)\./.exec(printed)?.[1];
+  const answer = await fetch(`${honeyhive.url}/v1/sessions/${id}`, {
+    headers: { authorization: `Bearer ${key}` },
+  });
+  const session = await answer.json();
+  assert.equal(session.metadata.status, "completed");
+  assert.deepEqual(session.feedback.answer_1, { thumb: "up", comment: "Saved my breakfast." });
+  assert.equal(session.feedback.rating, 4);
+  const requests = await (await fetch(`${honeyhive.url}/_local/requests`)).json();
+  assert.ok(requests.some((/** @type {any} */ { path }) => path === "/opentelemetry/v1/traces"));
+  assert.doesNotMatch(printed, new RegExp(key));
+});
+
+test("a key that HoneyHive refuses is said with a sentence", async (t) => {
+  const honeyhive = await startBackend();
+  t.after(() => honeyhive.close());
+  const mode = JSON.stringify({ keys: ["another"] });
+  await fetch(`${honeyhive.url}/_local/mode`, { method: "PUT", body: mode });
+  const { code, printed } = await startProcess({
+    ONCE: "1",
+    HH_API_KEY: "hh_wrong",
+    HH_API_URL: honeyhive.url,
+  }).ended;
+  assert.equal(code, 1, printed);
+  assert.match(printed, /The demo failed: Not everything was stored\./);
 });
 
 test("a PORT that is none is refused with a sentence", async () => {

@@ -2,15 +2,10 @@
 // by mouse and by keyboard, and the backend holds what was said on either side.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { launchBrowser } from "./browser.mjs";
 import { LOCAL_KEY, startDemo } from "./serve.mjs";
-
-const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const PHONE = { viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true };
-const DESKTOP = { viewport: { width: 1280, height: 800 } };
+import { assertAccessible, assertNoOverflow, DESKTOP, PHONE, visitPage } from "./test-page.mjs";
 
 /** @typedef {import("./backend/session.js").SessionEvent} SessionEvent */
 /** @typedef {import("playwright-core").Page} Page */
@@ -34,24 +29,7 @@ after(async () => {
  * @param {import("playwright-core").BrowserContextOptions} options
  * @param {(page: Page) => Promise<void>} visit
  */
-async function withPage(options, visit) {
-  const context = await browser.newContext(options);
-  /** @type {string[]} */
-  const complaints = [];
-  const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
-  page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
-  });
-  page.on("pageerror", (error) => complaints.push(error.message));
-  await page.goto(demo.url);
-  try {
-    await visit(page);
-  } finally {
-    await context.close();
-  }
-  assert.deepEqual(complaints, [], "the console is silent");
-}
+const withPage = (options, visit) => visitPage(browser, demo.url, options, visit);
 
 /** @param {Page} page @param {string} question @param {number} number Which answer it will be. */
 async function ask(page, question, number) {
@@ -79,18 +57,6 @@ async function readSession(id) {
   });
   assert.equal(answer.status, 200);
   return answer.json();
-}
-
-/** @param {Page} page */
-async function assertAccessible(page) {
-  // As text, by the debugger: the page's own policy lets no foreign script in, as it should.
-  await page.evaluate(AXE);
-  const { violations } = await page.evaluate(() => /** @type {any} */ (window).axe.run());
-  const found = violations.map(
-    (/** @type {{ id: string, nodes: { html: string }[] }} */ { id, nodes }) =>
-      `${id}: ${nodes.map(({ html }) => html).join(" ")}`,
-  );
-  assert.deepEqual(found, []);
 }
 
 test("a visitor chats, rates and comments; the backend holds both sides", async () => {
@@ -144,6 +110,49 @@ test("a visitor chats, rates and comments; the backend holds both sides", async 
     assert.equal(next.metadata.variant, ended.metadata.variant, "a visitor keeps the variant");
     assert.equal(next.metrics.model_calls, 2);
     assert.deepEqual(next.feedback, {});
+  });
+});
+
+test("a page that is loaded anew goes on with its conversation", async () => {
+  await withPage(DESKTOP, async (page) => {
+    await ask(page, "My honey has crystallised. Is it spoiled?", 1);
+    await ratingOf(page, 1).getByRole("button", { name: "Helpful", exact: true }).click();
+    await page.getByText("Thank you, stored.").waitFor();
+    const rated = await storedSession(page);
+
+    await page.reload();
+    const thumb = ratingOf(page, 1).getByRole("button", { name: "Helpful", exact: true });
+    await thumb.waitFor();
+    assert.equal(await thumb.getAttribute("aria-pressed"), "true");
+    assert.equal(await page.locator("#session-id").textContent(), rated.session_id);
+    assert.equal(
+      await page.locator("#session-tokens").textContent(),
+      String(rated.metrics.total_tokens),
+    );
+    await ask(page, "Which honey is mild?", 2);
+    await ratingOf(page, 2).getByRole("button", { name: "Not helpful" }).click();
+    await page.getByText("Thank you, stored.").waitFor();
+    const twice = await storedSession(page);
+    assert.equal(twice.outputs.turns, 2);
+    assert.equal(twice.feedback.thumbs_up, 1, "what was rated before the reload still counts");
+    assert.equal(twice.feedback.thumbs_down, 1);
+
+    await page.getByRole("button", { name: "End conversation" }).click();
+    await page.getByText("The conversation has ended").waitFor();
+    await page.reload();
+    await page.getByText("The conversation has ended").waitFor();
+    assert.equal(await page.locator(".answer").count(), 2);
+  });
+});
+
+test("each answer says which variant it was served by", async () => {
+  await withPage(DESKTOP, async (page) => {
+    await ask(page, "Which honey is mild?", 1);
+    const { metadata } = await storedSession(page);
+    assert.match(
+      (await page.locator(".used").textContent()) ?? "",
+      new RegExp(`^Variant ${metadata.variant} · \\d+ tokens · \\$0\\.0`),
+    );
   });
 });
 
@@ -222,10 +231,7 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
       await page.locator("summary").tap();
       assert.equal((await storedSession(page)).user_properties.device, "phone");
       await assertAccessible(page);
-      const overflow = await page.evaluate(
-        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-      );
-      assert.equal(overflow, 0);
+      await assertNoOverflow(page);
       await page.getByRole("button", { name: "End", exact: true }).tap();
       await page.getByText("The conversation has ended").waitFor();
       await assertAccessible(page);
@@ -257,6 +263,26 @@ test("a visitor who leaves in the middle of an answer still has it stored", asyn
   }
   assert.match(String(session.outputs.answer), /least sweet of the three/);
   assert.equal(session.metrics.model_calls, 2);
+});
+
+test("a turn's spans belong to its session, with what each model call took and cost", async () => {
+  await withPage(DESKTOP, async (page) => {
+    await ask(page, "Which honey is mild?", 1);
+    const { session_id: id, metrics } = await storedSession(page);
+    /** @type {import("./backend/otlp.js").StoredSpan[]} */
+    let spans = [];
+    for (const until = Date.now() + 10_000; spans.length < 3 && Date.now() < until;) {
+      [{ spans }] = await (await fetch(`${demo.backendUrl}/_local/sessions/${id}`)).json();
+    }
+    const [turn, ...calls] = ["turn 1", "understand", "answer"].map((name) => {
+      const found = spans.find((span) => span.name === name);
+      assert.ok(found, `${name} is stored`);
+      return found;
+    });
+    for (const call of calls) assert.equal(call?.parent_id, turn?.span_id);
+    const tokens = calls.map((call) => Number(call?.attributes["honeyhive_metrics.total_tokens"]));
+    assert.equal(tokens[0] + tokens[1], metrics.total_tokens);
+  });
 });
 
 test("no key reaches the page, and the relay passes nothing without a ticket", async () => {

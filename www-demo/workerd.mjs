@@ -1,8 +1,8 @@
-// Runs the bundled Worker in workerd, the runtime of Cloudflare Workers, on a port of 127.0.0.1.
+// Runs a bundled Worker in workerd, the runtime of Cloudflare Workers, on a port of 127.0.0.1.
 // Knows how to start and stop the process; what the Worker does is its own affair.
 
 import { spawn } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
@@ -18,44 +18,70 @@ const STOP_LIMIT_MS = 3_000;
  * @typedef {object} WorkerdOptions
  * @property {string} folder Where the modules are; the configuration is written there.
  * @property {string[]} modules File names, the main module first.
- * @property {number} port 0 takes a free one.
- * @property {string} assets host:port of the page's files.
- * @property {boolean} internet Whether the Worker may leave this machine.
- * @property {Record<string, string>} env Handed over in the process's environment, so that no key is written to disk.
- * @property {(reason: string) => void} onDeath Called if the process ends by itself.
+ * @property {number} [port] Of 127.0.0.1; 0, which is what it is unless given, takes a free one.
+ * @property {"none" | "local" | "all"} [reach] Whether the Worker may talk to nobody (unless otherwise said), this machine, or all.
+ * @property {Record<string, string>} [env] Handed over in the process's environment, so that no key is written to disk.
+ * @property {Record<string, string>} [services] host:port by binding.
+ * @property {Record<string, string>} [objects] Durable Objects' classes by binding; kept in SQLite, in `folder`.
+ * @property {string[]} [flags] Compatibility flags.
+ * @property {(reason: string) => void} [onDeath] Called if the process ends by itself.
  */
 
-/** @param {WorkerdOptions} options */
-function configuration({ modules, port, assets, internet, env }) {
+const REACH = { none: [], local: ["local"], all: ["public", "private", "local"] };
+
+/** @param {string[]} items */
+const list = (items) => `[\n    ${items.join(",\n    ")}\n  ]`;
+
+/** @param {WorkerdOptions} options @param {string} storage A folder. */
+function configuration(options, storage) {
+  const {
+    modules,
+    port = 0,
+    reach = "none",
+    env = {},
+    services = {},
+    objects = {},
+    flags = [],
+  } = options;
   const embedded = modules.map((name) => {
     const kind = name.endsWith(".wasm") ? "wasm" : "esModule";
     return `(name = "${name}", ${kind} = embed "${name}")`;
   });
-  const bindings = Object.keys(env).map(
-    (name) => `(name = "${name}", fromEnvironment = "${name}")`,
+  const externals = Object.entries(services).map(
+    ([name, address]) => `(name = "${name}", external = (address = "${address}", http = ()))`,
   );
-  const reach = internet ? `["public", "private", "local"]` : `["local"]`;
+  const bindings = [
+    ...Object.keys(env).map((name) => `(name = "${name}", fromEnvironment = "${name}")`),
+    ...Object.keys(services).map((name) => `(name = "${name}", service = "${name}")`),
+    ...Object.entries(objects).map(
+      ([name, kind]) => `(name = "${name}", durableObjectNamespace = "${kind}")`,
+    ),
+  ];
+  // What an object holds in memory is not to go with it when it rests.
+  const namespaces = Object.values(objects).map(
+    (kind) =>
+      `(className = "${kind}", uniqueKey = "honeyhive-edge-demo-${kind}", enableSql = true, preventEviction = true)`,
+  );
   return `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
-  services = [
-    (name = "chat", worker = .chat),
-    (name = "assets", external = (address = "${assets}", http = ())),
-    (name = "internet", network = (allow = ${reach}, tlsOptions = (trustBrowserCas = true))),
-  ],
-  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "chat")],
+  services = ${list([
+    `(name = "main", worker = .main)`,
+    ...externals,
+    // SQLite is on disk here, or not at all.
+    `(name = "storage", disk = (path = ${JSON.stringify(storage)}, writable = true))`,
+    `(name = "internet", network = (allow = ${JSON.stringify(REACH[reach])}, tlsOptions = (trustBrowserCas = true)))`,
+  ])},
+  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
 );
 
-const chat :Workerd.Worker = (
-  modules = [${embedded.join(", ")}],
+const main :Workerd.Worker = (
+  modules = ${list(embedded)},
   compatibilityDate = "${COMPATIBILITY_DATE}",
-  bindings = [
-    ${bindings.join(",\n    ")},
-    (name = "ASSETS", service = "assets"),
-    (name = "CONVERSATIONS", durableObjectNamespace = "Conversation"),
-  ],
-  durableObjectNamespaces = [(className = "Conversation", uniqueKey = "honeyhive-edge-demo-conversation")],
-  durableObjectStorage = (inMemory = void),
+  compatibilityFlags = ${JSON.stringify(flags)},
+  bindings = ${list(bindings)},
+  durableObjectNamespaces = ${list(namespaces)},
+  durableObjectStorage = (localDisk = "storage"),
 );
 `;
 }
@@ -65,7 +91,9 @@ const chat :Workerd.Worker = (
  * @returns {Promise<{ url: string, close(): Promise<void> }>}
  */
 export async function startWorkerd(options) {
-  await writeFile(`${options.folder}/config.capnp`, configuration(options));
+  const storage = `${options.folder}/storage`;
+  await mkdir(storage);
+  await writeFile(`${options.folder}/config.capnp`, configuration(options, storage));
   const child = spawn(WORKERD, ["serve", "config.capnp", "--control-fd=3"], {
     cwd: options.folder,
     env: { ...options.env, PATH: process.env.PATH },
@@ -106,7 +134,7 @@ export async function startWorkerd(options) {
       });
       void ended.then((reason) => reject(new Error(reason)));
     });
-    void ended.then((reason) => closing || options.onDeath(reason));
+    void ended.then((reason) => closing || options.onDeath?.(reason));
     return { url: `http://127.0.0.1:${port}`, close };
   } catch (error) {
     await close();

@@ -36,6 +36,7 @@ export async function bundleWorker(project, compatibility_flags = []) {
  * @property {Record<string, string>} [bindings]
  * @property {string[]} [durableObjects] their classes; each is bound under its name
  * @property {string[]} [v8Flags]
+ * @property {boolean} [inspected] with V8's inspector, at the `inspector` that is returned
  */
 
 /**
@@ -96,6 +97,7 @@ export async function startWorker(bundle, options) {
   // Verbose: only so does it tell of exceptions that nobody caught.
   // Experimental: only so may one Worker call another's handler for a schedule or a queue.
   const args = ["serve", file, "--control-fd=3", "--verbose", "--experimental"];
+  if (options.inspected) args.push("--inspector-addr=127.0.0.1:0");
   const child = start(workerd(), args, {
     cwd: bundle,
     stdio: ["ignore", "pipe", "pipe", "pipe"],
@@ -104,15 +106,21 @@ export async function startWorker(bundle, options) {
   /** @type {any} */ (child.child.stdio[3]).on("data", (/** @type {Buffer} */ data) => {
     control += data;
   });
-  const port = await until(
-    () => {
-      assert.equal(child.child.exitCode, null, child.output.stderr);
-      return /"port":(\d+)/.exec(control)?.[1];
-    },
-    { what: "workerd to listen" },
-  );
+  const address = async (/** @type {RegExp} */ event) => {
+    const port = await until(
+      () => {
+        assert.equal(child.child.exitCode, null, child.output.stderr);
+        return event.exec(control)?.[1];
+      },
+      { what: "workerd to listen" },
+    );
+    return `127.0.0.1:${port}`;
+  };
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://${await address(/"socket":"http","port":(\d+)/)}`,
+    inspector: options.inspected
+      ? await address(/"event":"listen-inspector","port":(\d+)/)
+      : undefined,
     pid: /** @type {number} */ (child.child.pid),
     output: child.output,
     stop: () => child.stop(),

@@ -34,6 +34,8 @@ import { memoryStore } from "./store.js";
  *   "5 MB": the smaller of the two readings, so that who passes here passes there
  * @property {number} [logRecords] requests kept in the log; 50,000
  * @property {number} [logBytes] characters of their bodies kept; 64 Mi
+ * @property {Hono} [views] further routes, under /_local/view
+ * @property {(exchange: import("./request-log.js").Exchange) => void} [onRequest] told of each that is over
  */
 
 /**
@@ -51,6 +53,8 @@ export function createBackend({
   maxBodyBytes = 5_000_000,
   logRecords = 50_000,
   logBytes = 64 * 1024 * 1024,
+  views,
+  onRequest = () => {},
 } = {}) {
   let run = newRun({ logRecords, logBytes });
   const currentRun = () => run;
@@ -78,9 +82,10 @@ export function createBackend({
     return refusal(c, missing, "ROUTE_NOT_FOUND", `Cannot ${c.req.method} ${c.req.path}`);
   });
 
+  if (views) app.route("/_local/view", views);
   app.route("/_local", localRoutes({ store, currentRun, reset }));
 
-  const observed = observe(currentRun, maxBodyBytes);
+  const observed = observe(currentRun, { maxBodyBytes, onRequest });
   app.use("*", (c, next) => (/^\/_local(?:\/|$)/.test(c.req.path) ? next() : observed(c, next)));
 
   // As browsers hold a client to it: an older deployment or a proxy may not allow more than these.

@@ -32,12 +32,14 @@ export async function held(ms, signals) {
 
 /**
  * @param {Connection} [connection]
- * @returns {Response} for where there is no connection to cut: one that breaks off at once
+ * @returns {Response} for where there is no connection to cut: one that breaks off at once, and
+ *   that nobody takes for success who reads its status only
  */
 export function cut(connection) {
   connection?.cut("reset");
   return new Response(
     new ReadableStream({ start: (controller) => controller.error(new Error("connection cut")) }),
+    { status: 502 },
   );
 }
 

@@ -31,10 +31,10 @@ const ROUTES = new Set([
 
 /**
  * @param {() => Run} currentRun
- * @param {number} maxBodyBytes
+ * @param {{maxBodyBytes: number, onRequest: (exchange: Exchange) => void}} options onRequest: told of each that is over
  * @returns {(c: Context, next: Next) => Promise<void>}
  */
-export function observe(currentRun, maxBodyBytes) {
+export function observe(currentRun, { maxBodyBytes, onRequest }) {
   return async (c, next) => {
     const run = currentRun();
     const exchange = opened(c, run);
@@ -55,6 +55,7 @@ export function observe(currentRun, maxBodyBytes) {
       count(run.counts.byRoute, routeOf(exchange));
       count(run.counts.byFate, exchange.fate);
       if (exchange.status !== null) count(run.counts.byStatus, `${exchange.status}`);
+      onRequest(exchange);
     }
   };
 }

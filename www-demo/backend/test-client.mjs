@@ -1,7 +1,12 @@
 // What the backend's tests share: a backend for one test, and a plain way to call it. Not a client
-// of HoneyHive: it sends just what it is told.
+// of HoneyHive: it sends just what it is told. With BACKEND=workerd the backend is the Worker with SQLite,
+// else the server that keeps all in memory: the same tests hold for both.
 
+import { after } from "node:test";
 import { startBackend } from "./server.mjs";
+import { startBackendInWorkerd } from "./workerd.mjs";
+
+const IN_WORKERD = process.env.BACKEND === "workerd";
 
 /** @typedef {{[key: string]: any}} Json */
 
@@ -13,13 +18,36 @@ import { startBackend } from "./server.mjs";
  * @property {any} json undefined where the text is none
  */
 
+/** @typedef {{ maxBodyBytes?: number, logRecords?: number, logBytes?: number }} Limits */
+
+/** @type {ReturnType<typeof startBackendInWorkerd> | undefined} for all tests of a file that set no limits */
+let shared;
+if (IN_WORKERD) after(async () => (await shared)?.close());
+
 /**
  * @param {import("node:test").TestContext} t closes the backend at its end
- * @param {Parameters<typeof startBackend>[0]} [options]
+ * @param {Limits} [limits]
+ * @returns {Promise<string>} its address
  */
-export async function backendFor(t, options) {
-  const { url, close } = await startBackend(options);
+async function start(t, limits) {
+  if (IN_WORKERD && !limits) {
+    const { url } = await (shared ??= startBackendInWorkerd());
+    await fetch(`${url}/_local`, { method: "DELETE" });
+    return url;
+  }
+  const { url, close } = IN_WORKERD
+    ? await startBackendInWorkerd({ limits: limits ?? {} })
+    : await startBackend(limits);
   t.after(close);
+  return url;
+}
+
+/**
+ * @param {import("node:test").TestContext} t
+ * @param {Limits} [limits]
+ */
+export async function backendFor(t, limits) {
+  const url = await start(t, limits);
 
   /**
    * @param {string} method

@@ -32,6 +32,26 @@ export async function endConversation(origin, conversation) {
   return (await post(`${origin}/api/end`, { conversation })).json();
 }
 
+/**
+ * @typedef {object} Resumed
+ * @property {string} sessionId
+ * @property {string} ticket
+ * @property {string} variant
+ * @property {string} model
+ * @property {import("../worker/model.js").Message[]} messages
+ * @property {Record<string, number>} totals
+ * @property {boolean} ended
+ */
+
+/**
+ * @param {string} origin
+ * @param {string} conversation
+ * @returns {Promise<Resumed>} Rejects if there is no such conversation.
+ */
+export async function resumeConversation(origin, conversation) {
+  return (await post(`${origin}/api/conversation`, { conversation })).json();
+}
+
 /** @param {string} url @param {object} body */
 async function post(url, body) {
   const answer = await fetch(url, {

@@ -9,13 +9,17 @@ import { initTracer } from "honeyhive-edge";
 
 /**
  * @param {string} ticket for the conversation's session
- * @param {{ serverUrl?: string, onEnriched?: OnEnriched }} [options]
+ * @param {{ serverUrl?: string, answers?: Record<string, Rating>, onEnriched?: OnEnriched }} [options]
+ *   `answers`: as they are rated already, by `answer_<number>`.
  */
-export async function openFeedback(ticket, { serverUrl = "/honeyhive", onEnriched } = {}) {
+export async function openFeedback(
+  ticket,
+  { serverUrl = "/honeyhive", answers: before = {}, onEnriched } = {},
+) {
   // No key reaches the page: the Worker's relay puts its own in the ticket's place.
   const tracer = await initTracer({ ticket, serverUrl });
   /** @type {Record<string, Rating>} */
-  const answers = {};
+  const answers = { ...before };
 
   /** @param {Record<string, unknown>} feedback */
   function write(feedback) {

@@ -62,16 +62,24 @@ export function addAnswer(log, onRate) {
       if (atEnd) log.scrollTop = log.scrollHeight;
     },
 
-    /** @param {{ number: number, tokens: number, costUsd: number }} done */
-    finish({ number, tokens, costUsd }) {
+    /**
+     * @param {{ number: number, variant: string, tokens?: number, costUsd?: number }} done
+     * @param {Rating} [rated] As it is rated already.
+     */
+    finish({ number, variant, tokens, costUsd }, rated = {}) {
       answer.classList.remove("growing");
       rating.ariaLabel = `Rate answer ${number}`;
       const label = find(comment, "label", HTMLLabelElement);
       label.htmlFor = commentField.id = `comment-${number}`;
       label.textContent = `Comment on answer ${number}`;
-      find(rating, ".used", HTMLElement).textContent =
-        `${formatValue("tokens", tokens)} tokens · ${formatCost(costUsd)}`;
+      find(rating, ".used", HTMLElement).textContent = [
+        `Variant ${variant}`,
+        ...(tokens === undefined ? [] : [`${formatValue("tokens", tokens)} tokens`]),
+        ...(costUsd === undefined ? [] : [formatCost(costUsd)]),
+      ].join(" · ");
+      commentField.value = rated.comment ?? "";
       for (const thumb of thumbs) {
+        thumb.ariaPressed = String(thumb.getAttribute("data-thumb") === rated.thumb);
         thumb.addEventListener("click", () => {
           for (const other of thumbs) other.ariaPressed = String(other === thumb);
           void rate(number, { thumb: thumb.getAttribute("data-thumb") === "up" ? "up" : "down" });

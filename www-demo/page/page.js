@@ -1,7 +1,8 @@
 // The chat page: ties the composer, the log, the session panel and the visitor's feedback together.
 
-import { endConversation, sendMessage } from "./chat.js";
+import { endConversation, resumeConversation, sendMessage } from "./chat.js";
 import { openFeedback } from "./feedback.js";
+import { forgetConversation, keepConversation, keepRating, keptConversation } from "./kept.js";
 import { addAnswer, addQuestion, find, outcomeOf } from "./messages.js";
 import { sessionPanel } from "./session-panel.js";
 
@@ -48,6 +49,7 @@ function setBusy(busy) {
 /** Opened with the first rating. @param {Conversation} rated */
 function feedbackOf(rated) {
   rated.feedback ??= openFeedback(rated.ticket, {
+    answers: keptConversation()?.answers ?? {},
     onEnriched(fields, delivery) {
       const mark = panel.add("This page", fields);
       void delivery.then((result) =>
@@ -66,14 +68,21 @@ async function ask(message) {
   const answer = addAnswer(log, async (number, rating) => {
     // Not before the Worker is done: a session that the page started would have no inputs.
     await turn;
-    if (!conversation) throw new Error("An answer is rated before its conversation began.");
-    return (await feedbackOf(conversation)).rateAnswer(number, rating);
+    return rate(number, rating);
   });
   const turn = follow(answer, message).catch((error) => {
     answer.fail(sentence(error));
     setBusy(false);
   });
   await turn;
+}
+
+/** @param {number} number @param {import("./feedback.js").Rating} rating */
+async function rate(number, rating) {
+  if (!conversation) throw new Error("An answer is rated before its conversation began.");
+  const delivery = (await feedbackOf(conversation)).rateAnswer(number, rating);
+  keepRating(number, rating);
+  return delivery;
 }
 
 /** Shows what the Worker says until it has said all. @param {ReturnType<typeof addAnswer>} answer @param {string} message */
@@ -86,6 +95,7 @@ async function follow(answer, message) {
       case "session":
         panel.begin(event);
         conversation ??= { id: event.sessionId, ticket: event.ticket };
+        keepConversation(event.sessionId);
         break;
       case "enriched":
         marks.push(panel.add("Worker", event.fields));
@@ -154,15 +164,20 @@ end.addEventListener("click", async () => {
     const mark = panel.add("Worker", fields);
     if (delivery.status === "delivered") mark.stored();
     else mark.lost(delivery.message);
-    composer.hidden = true;
-    farewell.hidden = false;
-    log.scrollTop = log.scrollHeight;
+    sayFarewell();
     find(farewell, "input", HTMLInputElement).focus();
   } catch (error) {
     addAnswer(log, () => Promise.reject(error)).fail(sentence(error));
     setBusy(false);
   }
 });
+
+function sayFarewell() {
+  composer.hidden = true;
+  farewell.hidden = false;
+  end.disabled = true;
+  log.scrollTop = log.scrollHeight;
+}
 
 farewell.addEventListener("change", async () => {
   const rating = Number(new FormData(farewell).get("rating"));
@@ -176,6 +191,7 @@ farewell.addEventListener("change", async () => {
 find(farewell, "#again", HTMLButtonElement).addEventListener("click", () => {
   void conversation?.feedback?.then((feedback) => feedback.close());
   conversation = undefined;
+  forgetConversation();
   farewell.reset();
   farewellOutcome.textContent = "";
   farewell.hidden = true;
@@ -186,3 +202,36 @@ find(farewell, "#again", HTMLButtonElement).addEventListener("click", () => {
   setBusy(false);
   field.focus();
 });
+
+/** Takes the conversation up again that this tab was in before it was loaded anew. */
+async function resume() {
+  const kept = keptConversation();
+  if (!kept) return;
+  setBusy(true);
+  try {
+    const resumed = await resumeConversation("", kept.id);
+    const { sessionId: id, ticket, variant, totals, messages } = resumed;
+    conversation = { id, ticket };
+    welcome.hidden = true;
+    panel.begin(resumed);
+    panel.count(totals);
+    let number = 0;
+    for (const { role, content } of messages) {
+      if (role === "user") addQuestion(log, content);
+      else {
+        number += 1;
+        const answer = addAnswer(log, rate);
+        answer.grow(content);
+        answer.finish({ number, variant }, kept.answers[`answer_${number}`]);
+      }
+    }
+    if (resumed.ended) sayFarewell();
+  } catch {
+    // The Worker knows of no such conversation any more: a new one begins.
+    forgetConversation();
+  }
+  setBusy(false);
+  if (!farewell.hidden) end.disabled = true;
+}
+
+void resume();

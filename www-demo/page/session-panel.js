@@ -47,6 +47,7 @@ export function sessionPanel() {
     count(metrics) {
       tokens += metrics.total_tokens ?? 0;
       cost += metrics.cost_usd ?? 0;
+      summarise();
     },
 
     /** @param {Author} author @param {Record<string, unknown>} fields @param {string} [sign] Put before each value. @returns {Mark} */

@@ -5,7 +5,8 @@ import * as workers from "cloudflare:workers";
 
 /** @typedef {import("./model.js").Message} Message */
 /** @typedef {import("./model.js").Used} Used */
-/** @typedef {{ startedAt: number, visitorId: string, messages: Message[], totals: Partial<Used> }} State */
+/** @typedef {Used & { enrichments: number }} Totals */
+/** @typedef {{ startedAt: number, visitorId: string, messages: Message[], totals: Partial<Totals>, ended?: boolean }} State */
 /** @typedef {{ get(key: string): Promise<any>, put(key: string, value: unknown): Promise<void> }} Storage */
 
 const DurableObject = /** @type {new (...given: any[]) => { ctx: { storage: Storage } }} */ (
@@ -29,15 +30,20 @@ export class Conversation extends DurableObject {
     if (state) await this.#save({ ...state, messages: [...state.messages, ...messages] });
   }
 
-  /** @param {Used} used */
+  /** @param {Partial<Totals>} used */
   async addUsed(used) {
     const state = await this.load();
     if (!state) return;
     const totals = { ...state.totals };
-    for (const key of /** @type {(keyof Used)[]} */ (Object.keys(used))) {
-      totals[key] = (totals[key] ?? 0) + used[key];
+    for (const key of /** @type {(keyof Totals)[]} */ (Object.keys(used))) {
+      totals[key] = (totals[key] ?? 0) + (used[key] ?? 0);
     }
     await this.#save({ ...state, totals });
+  }
+
+  async end() {
+    const state = await this.load();
+    if (state) await this.#save({ ...state, ended: true });
   }
 
   /** @param {State} state */

@@ -6,7 +6,7 @@
  *   | { type: "enriched", fields: Record<string, unknown> }
  *   | { type: "counted", metrics: Record<string, number> }
  *   | { type: "text", text: string }
- *   | { type: "answer", number: number, tokens: number, costUsd: number }
+ *   | { type: "answer", number: number, tokens: number, costUsd: number, variant: string }
  *   | { type: "failed", message: string }
  *   | { type: "stored", delivered: number, dropped: number, pending: number }} ChatEvent
  */

@@ -1,17 +1,23 @@
 // The Worker behind the chat page: which request goes where. Answering is in turn.js; the page's way
-// to the backend is the package's relay, which takes the tickets that turn.js issues.
+// to the backend is the package's relay, which takes the tickets that conversations.js issues.
 
-import { createRelay } from "honeyhive-edge/relay";
+import * as workers from "cloudflare:workers";
+import { createConsumer, createRelay } from "honeyhive-edge/relay";
 import { SESSION } from "../session.js";
-import { answerTurn, endConversation } from "./turn.js";
+import { endConversation, resumeConversation } from "./conversations.js";
+import { answerTurn } from "./turn.js";
 
 export { Conversation } from "./conversation.js";
 
 /** @typedef {import("./env.js").Env} Env */
 /** @typedef {import("./env.js").ExecutionContext} ExecutionContext */
 
-/** Finds key, secret and server in the Worker's environment. */
-const relay = createRelay(SESSION);
+/** @type {Env["ENRICHMENTS"]} */
+const queue = /** @type {any} */ (workers).env.ENRICHMENTS;
+
+/** Both find key, secret and server in the Worker's environment. */
+const relay = createRelay({ ...SESSION, ...(queue ? { queue } : {}) });
+const deliver = createConsumer(SESSION);
 
 const LONGEST_MESSAGE = 4000;
 const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i;
@@ -27,7 +33,8 @@ export default {
     const { pathname } = new URL(request.url);
     if (pathname.startsWith("/honeyhive/")) return relay(request);
     if (pathname === "/api/chat") return chat(request, env, ctx);
-    if (pathname === "/api/end") return end(request, env);
+    if (pathname === "/api/conversation") return known(request, env, resumeConversation);
+    if (pathname === "/api/end") return known(request, env, endConversation);
 
     const asset = await env.ASSETS.fetch(request);
     const page = new Response(asset.body, asset);
@@ -35,6 +42,9 @@ export default {
     page.headers.set("x-content-type-options", "nosniff");
     return page;
   },
+
+  /** What the relay has stored in the queue, where there is one. @param {import("honeyhive-edge/relay").QueueBatch} batch */
+  queue: (batch) => deliver(batch),
 };
 
 /** @param {Request} request @param {Env} env @param {ExecutionContext} ctx */
@@ -56,11 +66,15 @@ async function chat(request, env, ctx) {
   return (await answerTurn(turn, env, ctx)) ?? unknownConversation();
 }
 
-/** @param {Request} request @param {Env} env */
-async function end(request, env) {
+/**
+ * @param {Request} request
+ * @param {Env} env
+ * @param {(id: string, env: Env) => Promise<Response | undefined>} then
+ */
+async function known(request, env, then) {
   const conversation = (await readBody(request))?.conversation;
   if (typeof conversation !== "string" || !UUID.test(conversation)) return unknownConversation();
-  return (await endConversation(conversation, env)) ?? unknownConversation();
+  return (await then(conversation, env)) ?? unknownConversation();
 }
 
 /** @param {Request} request @returns {Promise<Record<string, unknown> | undefined>} */

@@ -2,6 +2,10 @@
 // what each of them used. Knows nothing of sessions.
 
 import OpenAI from "openai";
+import { respond } from "./responder.js";
+
+/** Answers where the environment names none. */
+export const DEFAULT_MODEL = "gpt-4o-mini";
 
 /** US dollars for a million tokens, in and out; a model that is not listed counts as free. */
 const PRICES = /** @type {Record<string, { input: number, output: number }>} */ ({
@@ -16,15 +20,22 @@ const TOPIC_PROMPT = `${DESK} Name the topic of the question in one word: storag
 /** @typedef {{ role: "user" | "assistant", content: string }} Message */
 /** @typedef {{ model_calls: number, prompt_tokens: number, completion_tokens: number, total_tokens: number, cost_usd: number }} Used */
 
+/** Where the built-in model seems to be: nothing is sent there. */
+const NOWHERE = "http://model.invalid/v1";
+
+/** @type {typeof fetch} */
+const builtIn = (input, init) => respond(new Request(input, init));
+
 /**
- * @param {{ OPENAI_API_KEY: string, OPENAI_BASE_URL: string }} env
+ * @param {{ OPENAI_API_KEY?: string, OPENAI_BASE_URL?: string }} env Without a key the built-in model answers.
  * @param {string} model
  */
-export function connectModel(env, model) {
-  // One retry only: a visitor who waits would rather read that it failed.
+export function connectModel({ OPENAI_API_KEY: apiKey, OPENAI_BASE_URL: baseURL }, model) {
   const client = new OpenAI({
-    apiKey: env.OPENAI_API_KEY,
-    baseURL: env.OPENAI_BASE_URL,
+    ...(apiKey
+      ? { apiKey, ...(baseURL ? { baseURL } : {}) }
+      : { apiKey: "none", baseURL: NOWHERE, fetch: builtIn }),
+    // One retry only: a visitor who waits would rather read that it failed.
     maxRetries: 1,
   });
 

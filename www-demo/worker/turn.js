@@ -2,10 +2,11 @@
 // as it happens. Here is where the demo uses honeyhive-edge on the server.
 
 import { initTracer } from "honeyhive-edge";
-import { issueTicket } from "honeyhive-edge/relay";
 import { SESSION } from "../session.js";
+import { conversationOf, server, ticketFor } from "./conversations.js";
 import { eventStream } from "./events.js";
-import { connectModel } from "./model.js";
+import { connectModel, DEFAULT_MODEL } from "./model.js";
+import { startTurn } from "./spans.js";
 import { EXPERIMENT, variantFor } from "./variants.js";
 
 /** @typedef {import("./env.js").Env} Env */
@@ -17,11 +18,8 @@ import { EXPERIMENT, variantFor } from "./variants.js";
 const FAIL = "/fail";
 const NO_MODEL = "no-such-model";
 
-/** @param {Env} env @param {string} id */
-const conversationOf = (env, id) => env.CONVERSATIONS.get(env.CONVERSATIONS.idFromName(id));
-
-/** @param {Env} env */
-const server = (env) => ({ apiKey: env.HH_API_KEY, serverUrl: env.HH_API_URL });
+/** How long the page waits to hear that all is stored: longer than the package tries. */
+const STORE_LIMIT_MS = 35_000;
 
 /**
  * @param {{ message: string, conversation?: string, visitor: Visitor }} turn Without `conversation` a new one begins.
@@ -38,7 +36,7 @@ export async function answerTurn({ message, conversation: known, visitor }, env,
   if (!before) await conversation.begin(visitor.id, Date.now());
 
   const { variant, prompt, temperature } = variantFor(before?.visitorId ?? visitor.id);
-  const model = env.OPENAI_MODEL;
+  const model = env.OPENAI_MODEL || DEFAULT_MODEL;
   const start = {
     inputs: { question: message },
     metadata: { status: "started", experiment: EXPERIMENT, variant },
@@ -52,11 +50,8 @@ export async function answerTurn({ message, conversation: known, visitor }, env,
     sessionId: id,
   });
 
-  // With it the page rates this one conversation, and writes nothing else of its session.
-  const ticket = await issueTicket({ sessionId: id, fields: ["feedback"], expiresIn: 3600 });
-
   const { body, send, end } = eventStream();
-  send({ type: "session", sessionId: id, ticket, variant, model });
+  send({ type: "session", sessionId: id, ticket: await ticketFor(id), variant, model });
   if (!before) send({ type: "enriched", fields: start });
   ctx.waitUntil(run().finally(end));
   return new Response(body, {
@@ -70,39 +65,56 @@ export async function answerTurn({ message, conversation: known, visitor }, env,
     ];
     const number = asked.filter(({ role }) => role === "user").length;
 
+    // Each enrichment counts itself, which tells how many went out in one request.
+    let said = 0;
     /** @param {Enrichment} fields */
     const enrich = (fields) => {
+      said += 1;
       void tracer.enrichSession(fields);
+      void tracer.addMetrics({ enrichments: 1 });
       send({ type: "enriched", fields: /** @type {Record<string, unknown>} */ (fields) });
     };
     /** @param {import("./model.js").Used} used */
     const count = async (used) => {
-      void tracer.addMetrics(used);
+      said += 1;
+      void tracer.addMetrics({ ...used, enrichments: 1 });
       send({ type: "counted", metrics: used });
       await conversation.addUsed(used);
     };
 
+    const turn = startTurn(server(env), `turn ${number}`);
     try {
       // Each request has a tracer of its own, so this one is told where the totals stand.
-      if (before?.totals.model_calls) void tracer.enrichSession({ metrics: before.totals });
+      if (before) void tracer.enrichSession({ metrics: before.totals });
       const desk = connectModel(env, message.startsWith(FAIL) ? NO_MODEL : model);
 
       enrich({ metadata: { status: "in_progress", workflow_step: "understand", turn: number } });
-      const understood = await desk.topicOf(message);
+      const understood = await turn.call(
+        "understand",
+        { config: { model }, inputs: { question: message } },
+        () => desk.topicOf(message),
+        ({ topic }) => ({ outputs: { topic } }),
+      );
       await count(understood.used);
 
       enrich({ metadata: { workflow_step: "answer", topic: understood.topic } });
       const startedAt = Date.now();
       let firstWordAt = 0;
-      const { answer, used } = await desk.answer({
-        messages: asked,
-        prompt,
-        temperature,
-        onText(text) {
-          firstWordAt ||= Date.now();
-          send({ type: "text", text });
-        },
-      });
+      const { answer, used } = await turn.call(
+        "answer",
+        { config: { model, temperature, variant }, inputs: { messages: asked.length } },
+        () =>
+          desk.answer({
+            messages: asked,
+            prompt,
+            temperature,
+            onText(text) {
+              firstWordAt ||= Date.now();
+              send({ type: "text", text });
+            },
+          }),
+        (result) => ({ outputs: { answer: result.answer } }),
+      );
       await count(used);
 
       enrich({
@@ -122,33 +134,18 @@ export async function answerTurn({ message, conversation: known, visitor }, env,
         number,
         tokens: understood.used.total_tokens + used.total_tokens,
         costUsd: understood.used.cost_usd + used.cost_usd,
+        variant,
       });
+      turn.end();
     } catch (error) {
       enrich({ metadata: { status: "failed" }, error: describe(error) });
       send({ type: "failed", message: "The model did not answer. Please try again." });
+      turn.end(error);
     }
-    send({ type: "stored", ...(await tracer.close()) });
+    await conversation.addUsed({ enrichments: said });
+    send({ type: "stored", ...(await tracer.close({ timeoutMs: STORE_LIMIT_MS })) });
+    turn.export();
   }
-}
-
-/**
- * @param {string} id
- * @param {Env} env
- * @returns {Promise<Response | undefined>} undefined if there is no such conversation.
- */
-export async function endConversation(id, env) {
-  const state = await conversationOf(env, id).load();
-  if (!state) return undefined;
-  const tracer = await initTracer({ ...server(env), ...SESSION, sessionId: id });
-  const endTime = Date.now();
-  const fields = {
-    metadata: { status: "completed", workflow_step: "done" },
-    endTime,
-    duration: endTime - state.startedAt,
-  };
-  const delivery = await tracer.enrichSession(fields);
-  await tracer.close();
-  return Response.json({ fields, delivery });
 }
 
 /** @param {unknown} error */

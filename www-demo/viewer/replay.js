@@ -1,0 +1,91 @@
+// A session's history, played again: the state after each change, and what that change did to it. The
+// rules of merging are the backend's own (backend/session.js).
+
+import { restartSession, startSession, updateSession } from "../backend/session.js";
+
+/** @typedef {import("../backend/session.js").SessionEvent} SessionEvent */
+/** @typedef {import("../backend/store.js").Change} Change */
+
+export const GROUPS = /** @type {const} */ ([
+  "inputs",
+  "outputs",
+  "metadata",
+  "metrics",
+  "feedback",
+  "user_properties",
+  "config",
+]);
+const SCALARS = /** @type {const} */ (["end_time", "duration"]);
+
+/** @typedef {{group: string, key: string, before: unknown, after: unknown}} Difference key "" for a field without keys */
+
+/**
+ * @typedef {object} Step
+ * @property {Change} change
+ * @property {SessionEvent} state after it
+ * @property {Difference[]} differences what it set, changed or took away
+ * @property {number} said enrichments merged into it, as far as the client counts them
+ */
+
+/**
+ * @param {string} id
+ * @param {Change[]} timeline oldest first
+ * @returns {Step[]}
+ */
+export function replay(id, timeline) {
+  /** @type {Step[]} */
+  const steps = [];
+  /** @type {SessionEvent | undefined} */
+  let before;
+  for (const change of timeline) {
+    const state = after(id, before, change);
+    const said = count(state) - count(before);
+    steps.push({ change, state, differences: differences(before, state), said });
+    before = state;
+  }
+  return steps;
+}
+
+/**
+ * @param {string} id
+ * @param {SessionEvent | undefined} before
+ * @param {Change} change
+ * @returns {SessionEvent}
+ */
+function after(id, before, { method, path, body, at }) {
+  const said = /** @type {any} */ (body) ?? {};
+  const start = path === "/session/start" ? said.session : said;
+  if (method === "PUT" && before) return updateSession(before, said);
+  if (before) return restartSession(before, start);
+  return startSession(id, method === "PUT" ? {} : start, at);
+}
+
+/** @param {SessionEvent | undefined} state */
+const count = (state) => Number(state?.metrics["enrichments"] ?? 0);
+
+/**
+ * @param {SessionEvent | undefined} before
+ * @param {SessionEvent} state
+ * @returns {Difference[]}
+ */
+function differences(before, state) {
+  /** @type {Difference[]} */
+  const found = [];
+  for (const group of GROUPS) {
+    const was = before?.[group] ?? {};
+    const is = state[group];
+    for (const key of new Set([...Object.keys(was), ...Object.keys(is)])) {
+      if (isSame(was[key], is[key])) continue;
+      found.push({ group, key, before: was[key], after: is[key] });
+    }
+  }
+  for (const group of SCALARS) {
+    const was = before?.[group] ?? undefined;
+    const is = state[group] ?? undefined;
+    if (was !== is) found.push({ group, key: "", before: was, after: is });
+  }
+  return found;
+}
+
+/** @param {unknown} a @param {unknown} b */
+const isSame = (a, b) => JSON.stringify(a) === JSON.stringify(b);
