@@ -15,8 +15,8 @@ const memories = [];
 const { instantiate } = WebAssembly;
 /** @type {any} */ (WebAssembly).instantiate = async (/** @type {any[]} */ ...given) => {
   const made = await /** @type {any} */ (instantiate)(...given);
-  const { exports } = made.instance ?? made;
-  if (exports.memory instanceof WebAssembly.Memory) memories.push(exports.memory);
+  const exported = Object.values((made.instance ?? made).exports);
+  memories.push(...exported.filter((it) => it instanceof WebAssembly.Memory));
   return made;
 };
 

@@ -62,12 +62,23 @@ const server = `
 
 /** Starts a server, which is given these variables. @typedef {(env: Record<string, string>) => Promise<Served>} Serve */
 
+/** What runs inside, which is told the short names that the build gave the module's exports. */
+async function unclosed() {
+  const own = await readFile(new URL("unclosed.mjs", import.meta.url), "utf8");
+  const names = await readFile(
+    new URL("../../build/wasm/tracer/names.json", import.meta.url),
+    "utf8",
+  );
+  const exports = JSON.stringify(Object.fromEntries(JSON.parse(names).exports));
+  return `globalThis.EXPORTS = ${exports};\n${own}`;
+}
+
 /**
  * @param {import("../support/workerd.mjs").WorkerOptions} options
  * @returns {Serve}
  */
 const inWorkerd = (options) => async (bindings) => {
-  const own = await readFile(new URL("unclosed.mjs", import.meta.url), "utf8");
+  const own = await unclosed();
   const name = `unclosed-${options.compatibilityDate}-${options.flags?.length ?? 0}`;
   const project = await consumer(name, { "worker.mjs": worker, "unclosed.mjs": own });
   const measured = { bindings, v8Flags: ["--expose-gc"], inspected: true };
@@ -79,7 +90,7 @@ const inWorkerd = (options) => async (bindings) => {
  * @returns {Serve}
  */
 const inNode = (version) => async (env) => {
-  const own = await readFile(new URL("unclosed.mjs", import.meta.url), "utf8");
+  const own = await unclosed();
   const cwd = await consumer(`unclosed-node-${version}`, {
     "server.mjs": server,
     "unclosed.mjs": own,

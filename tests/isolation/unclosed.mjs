@@ -2,13 +2,16 @@
 // enrichment, nothing awaited and nothing closed), and what all of them have left in memory. To be
 // imported before the package, whose memory nobody else gets to see; needs V8's --expose-gc.
 
+/** The short names that the build gave the module's exports. @type {Record<"memory" | "tracers", string>} */
+const NAMES = /** @type {any} */ (globalThis).EXPORTS;
+
 /** @type {any[]} what each instance of the package's module exports */
 const instances = [];
 
 /** @param {any} made */
 const note = (made) => {
   const { exports } = made.instance ?? made;
-  if (typeof exports.tracers === "function") instances.push(exports);
+  if (exports[NAMES.tracers]) instances.push(exports);
   return made;
 };
 
@@ -44,8 +47,8 @@ export async function held() {
   const sum = (/** @type {(exports: any) => number} */ of) =>
     instances.reduce((all, exports) => all + of(exports), 0);
   return {
-    wasm: sum(({ memory }) => memory.buffer.byteLength),
-    tracers: sum(({ tracers }) => tracers()),
+    wasm: sum((exports) => exports[NAMES.memory].buffer.byteLength),
+    tracers: sum((exports) => exports[NAMES.tracers]()),
     heap: process?.memoryUsage?.().heapUsed,
   };
 }
