@@ -81,11 +81,16 @@ async function view(page, shoot) {
   await page.goto(`${demo.viewerUrl}#figures`);
   await page.locator("figure svg").first().waitFor();
   await shoot("viewer-figures");
-  await page.getByRole("switch", { name: "Faults" }).click();
   await page.goto(`${demo.viewerUrl}#wire`);
-  await page.getByRole("table").waitFor();
   await page.getByRole("switch", { name: "Faults" }).click();
+  await page.locator(".switch[aria-checked=true]").waitFor();
+  const other = await page.context().newPage();
+  await other.goto(demo.url);
+  for (const number of [1, 2]) await ask(other, "Which honey is mild?", number);
+  await other.close();
+  await page.getByText("Nothing is lost").first().waitFor();
   await shoot("viewer-wire");
+  await page.getByRole("switch", { name: "Faults" }).click();
   await page.goto(`${demo.viewerUrl}#list`);
   const id = await page.locator(".row").first().getAttribute("href");
   await page.goto(`${demo.viewerUrl}${id}`);
