@@ -372,7 +372,7 @@ export const nestedEnrichment = () => ({
 });
 
 /** @type {Scene["model"]} */
-async function cannedModel(messages) {
+export async function cannedModel(messages) {
   await new Promise((resolve) => setTimeout(resolve, 5));
   const asked = messages.map((message) => message.content).join(" ");
   const text = `You said: ${messages[messages.length - 1]?.content}`;

@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { before, describe, it } from "node:test";
 import { stored } from "../isolation/stored.mjs";
 import { KEYS, startBackends } from "../support/backends.mjs";
-import { bun, deno, node } from "../support/binaries.mjs";
+import { DENO_RUN, bun, deno, node } from "../support/binaries.mjs";
 import { runToEnd, start, until } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
 import * as programs from "./programs.mjs";
@@ -43,7 +43,7 @@ it("each example of docs/lifetime.md is run here", () => {
 const RUNTIMES = [
   ["Node 20", () => node("20"), []],
   ["Node 26", () => node("26"), []],
-  ["Deno", deno, ["run", "--no-lock", "--quiet", "--allow-all"]],
+  ["Deno", deno, [...DENO_RUN, "--allow-all"]],
   ["Bun", bun, ["run", "--no-install"]],
 ];
 

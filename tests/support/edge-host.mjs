@@ -1,11 +1,8 @@
-// A process that runs one edge function in Vercel's edge runtime, with code generation forbidden as
-// in production, and prints what it answered and what nobody caught. Usage: edge-host.mjs <folder>
-// with edge.js and wasm_<n>.wasm in it, the request's body on standard input.
+// A process that has one edge function answer one request, and prints what it answered and what nobody
+// caught. Usage: edge-host.mjs <folder>, the request's body on standard input.
 
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { EdgeRuntime } from "edge-runtime";
+import { edgeRuntime } from "./edge-runtime.mjs";
 
 const [, , folder = "."] = process.argv;
 /** @type {string[]} */
@@ -14,19 +11,7 @@ const note = (/** @type {unknown} */ reason) => void uncaught.push(String(reason
 process.on("uncaughtException", note);
 process.on("unhandledRejection", note);
 
-/** @type {Record<string, WebAssembly.Module>} */
-const modules = {};
-for (const name of await readdir(folder)) {
-  if (!name.endsWith(".wasm")) continue;
-  modules[name.replace(".wasm", "")] = await WebAssembly.compile(
-    await readFile(join(folder, name)),
-  );
-}
-const runtime = new EdgeRuntime({
-  initialCode: await readFile(join(folder, "edge.js"), "utf8"),
-  codeGeneration: { strings: false, wasm: false },
-  extend: (context) => Object.assign(context, modules),
-});
+const runtime = await edgeRuntime(folder);
 
 const forbidden = Object.fromEntries(
   ["eval('1')", "new WebAssembly.Module(new Uint8Array([0,97,115,109,1,0,0,0]))"].map((code) => {
