@@ -75,9 +75,11 @@ const MODULES = [
 await rm(pkg, { recursive: true, force: true });
 await mkdir(pkg, { recursive: true });
 for (const { artifact, name, exports, deflated, entries } of MODULES) {
-  const { wasm, glue } = withPlainNames(
-    await readFile(path.join(wasmFolder, artifact, "core_bg.wasm")),
-    await readFile(path.join(wasmFolder, artifact, "core.js"), "utf8"),
+  const folder = path.join(wasmFolder, artifact);
+  const wasm = await readFile(path.join(folder, "core_bg.wasm"));
+  const glue = withShortNames(
+    await readFile(path.join(folder, "core.js"), "utf8"),
+    JSON.parse(await readFile(path.join(folder, "names.json"), "utf8")),
   );
   const virtual = {
     [`#${name}`]: coreFactory(glue, exports),
@@ -113,22 +115,23 @@ function runtimes(folder, name) {
 }
 
 /**
- * wasm-bindgen ends the names of imports with 16 digits of a hash, on both sides, which no compression
- * takes away: with numbers of as many digits in their place a bundle is 1 KB smaller.
- * @param {Buffer} wasm
+ * The glue with the short names that the module has for what it imports and exports: as they were, with
+ * hashes in them, they took 2 KB of a compressed bundle.
  * @param {string} glue
+ * @param {{ imports: [module: string, name: string, short: string][], exports: [name: string, short: string][] }} names
  */
-function withPlainNames(wasm, glue) {
-  let bytes = wasm.toString("latin1");
-  const hashed = new Set(glue.match(/\b__wbg_\w+_[0-9a-f]{16}\b/g));
-  for (const [place, name] of [...hashed].entries()) {
-    const plain = name.slice(0, -16) + String(place).padStart(16, "0");
-    const parts = bytes.split(name);
-    must(parts.length <= 2, `${name} is in the module ${parts.length - 1} times`);
-    bytes = parts.join(plain);
-    glue = glue.replaceAll(name, plain);
-  }
-  return { wasm: Buffer.from(bytes, "latin1"), glue };
+function withShortNames(glue, { imports, exports }) {
+  // What was left out of the module, as nothing called it, keeps its name.
+  const imported = new Map(imports.map(([, name, short]) => [name, short]));
+  const exported = new Map(exports);
+  return glue
+    .replace('"./core_bg.js": import0', "a: import0")
+    .replace(/\b__wb\w+(?=: function)/g, (name) => imported.get(name) ?? name)
+    .replace(/(?<=\bwasm\.)\w+/g, (name) => {
+      const short = exported.get(name);
+      must(short !== undefined, `the module exports no ${name}`);
+      return /** @type {string} */ (short);
+    });
 }
 
 /**

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# src/ → build/wasm/<artifact>/core.js and core_bg.wasm: compile, generate the glue, make it small.
+# src/ → build/wasm/<artifact>/core.js and core_bg.wasm: compile, generate the glue, make it small. The
+# names under which the two know each other become letters; names.json says which, for build-pkg.mjs.
 # An artifact is the crate with one of its features; what becomes of it in the package is said in
 # build-pkg.mjs.
 . "$(dirname "$0")/common.sh"
@@ -44,7 +45,10 @@ for artifact in "${artifacts[@]}"; do
   # Inlining what has one caller makes it smaller, and gzip's result larger. The stack lies lowest
   # in memory, so nothing is read at addresses below 1,024.
   wasm-opt -Oz --converge --one-caller-inline-max-function-size=10 --low-memory-unused \
-    --strip-debug --strip-producers --strip-target-features "$wasm" -o "$wasm"
+    --strip-debug --strip-producers "$wasm" -o "$wasm"
+  # By itself: --converge would do it again and again.
+  wasm-opt --minify-imports-and-exports-and-modules --strip-target-features \
+    "$wasm" -o "$wasm" >"$built/$artifact/names.json"
   say "$artifact: $(wc -c <"$wasm") bytes, $(gzip -9c "$wasm" | wc -c) gzipped"
 done
 # Renamed last, so that a build broken off half-way does not look finished.
