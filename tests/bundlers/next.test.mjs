@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { blocksRunBy } from "../docs/documents.mjs";
 import { ask } from "../relay/ask.mjs";
 import { ATTACKS, good } from "../relay/attacks.mjs";
 import { SECRETS } from "../relay/forge.mjs";
@@ -27,19 +28,11 @@ const route = (/** @type {string} */ runtime) => `
   }
 `;
 
-/** A relay as its documentation says, and told by the environment under names of the test's own. */
-const relay = (/** @type {string} */ runtime, /** @type {string} */ path) => `
-  import { createRelay } from "honeyhive-edge/relay";
-
-  export const runtime = ${JSON.stringify(runtime)};
-  const relay = createRelay({
-    path: ${JSON.stringify(path)},
-    apiKey: process.env.RELAY_KEY,
-    secret: process.env.RELAY_SECRET,
-    serverUrl: process.env.RELAY_BACKEND,
-  });
-  export { relay as POST, relay as PUT, relay as OPTIONS };
-`;
+/** The relay as docs/relay.md has it, and the same for the edge runtime. */
+const [relay] = await blocksRunBy("tests/bundlers/next.test.mjs");
+const edgeRelay = `${relay.text}
+  export const runtime = "edge";
+`.replace("createRelay()", 'createRelay({ path: "/hive-at-the-edge" })');
 
 const app = {
   // Next and React are in tests/node_modules, above the project.
@@ -82,8 +75,8 @@ const app = {
   `,
   "app/node/route.js": route("nodejs"),
   "app/edge/route.js": route("edge"),
-  "app/honeyhive/[...path]/route.js": relay("nodejs", "/honeyhive"),
-  "app/hive-at-the-edge/[...path]/route.js": relay("edge", "/hive-at-the-edge"),
+  "app/honeyhive/[...path]/route.js": relay.text,
+  "app/hive-at-the-edge/[...path]/route.js": edgeRelay,
 };
 
 describe("Next.js", { concurrency: 1 }, () => {
@@ -102,9 +95,9 @@ describe("Next.js", { concurrency: 1 }, () => {
       const behind = await startBackends();
       t.after(() => behind.close());
       const relayed = {
-        RELAY_KEY: KEYS.main,
-        RELAY_SECRET: SECRETS.current,
-        RELAY_BACKEND: behind.v1.url,
+        HH_API_KEY: KEYS.main,
+        HH_RELAY_SECRET: SECRETS.current,
+        HH_API_URL: behind.v1.url,
       };
       const server = start(
         process.execPath,

@@ -1,8 +1,9 @@
 // The first example of docs/opentelemetry.md, as it stands there.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
 import { it } from "node:test";
+import { blocksRunBy } from "../docs/documents.mjs";
+import { node } from "../support/binaries.mjs";
 import { KEYS, startBackends } from "../support/backends.mjs";
 import { runToEnd } from "../support/child.mjs";
 import { spanProject } from "./project.mjs";
@@ -11,10 +12,9 @@ import { sessionWithSpans } from "./spans.check.mjs";
 it("the first example works when it is pasted", async (t) => {
   const backends = await startBackends();
   t.after(() => backends.close());
-  const docs = await readFile(new URL("../../docs/opentelemetry.md", import.meta.url), "utf8");
-  const [, example] = /```js\n([^]*?)```/.exec(docs) ?? assert.fail("no example");
-  const { code, stdout, stderr } = await runToEnd(process.execPath, ["example.mjs"], {
-    cwd: await spanProject("docs", { "example.mjs": example }),
+  const [example] = await blocksRunBy("tests/otel/docs.test.mjs");
+  const { code, stdout, stderr } = await runToEnd(node("26"), ["example.mts"], {
+    cwd: await spanProject("docs", { "example.mts": example.text }),
     env: { HH_API_KEY: KEYS.main, HH_API_URL: backends.v1.url },
   });
   assert.equal(`${stdout}${stderr}`, "");

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { it } from "node:test";
+import { blocksRunBy } from "../docs/documents.mjs";
 import { KEYS, startBackends } from "../support/backends.mjs";
 import { runToEnd, start, until } from "../support/child.mjs";
 import { testsDir } from "../support/package.mjs";
@@ -13,6 +14,9 @@ import { spanProject } from "./project.mjs";
 import { sessionWithSpans } from "./spans.check.mjs";
 
 const next = join(testsDir, "node_modules", "next", "dist", "bin", "next");
+
+/** As docs/opentelemetry.md has it. */
+const [instrumentation] = await blocksRunBy("tests/otel/next.test.mjs");
 
 const route = (/** @type {string} */ runtime, /** @type {boolean} */ enrichSpan) => `
   import { trace } from "@opentelemetry/api";
@@ -50,19 +54,7 @@ const app = {
       outputFileTracingRoot: ${JSON.stringify(testsDir)},
     };
   `,
-  "instrumentation.js": `
-    import { registerOTel } from "@vercel/otel";
-    import { HoneyHiveSpanExporter, SessionPropagator, SessionSpanProcessor } from "honeyhive-edge/otel";
-
-    export function register() {
-      registerOTel({
-        serviceName: "shop",
-        spanProcessors: [new SessionSpanProcessor(), "auto"],
-        traceExporter: new HoneyHiveSpanExporter(),
-        propagators: ["auto", new SessionPropagator()],
-      });
-    }
-  `,
+  "instrumentation.js": instrumentation.text,
   "app/layout.js": `
     export default function Layout({ children }) {
       return <html lang="en"><body>{children}</body></html>;

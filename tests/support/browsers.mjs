@@ -10,7 +10,7 @@ import { FLAGS, LIMIT_MS, executables, webkitSession } from "./programs.mjs";
  * @property {() => Promise<void>} quit
  */
 
-/** @returns {Promise<Browser>} */
+/** @returns {Promise<Browser & { press: (selector: string) => Promise<void> }>} `press` clicks in the page visited last */
 export async function chromium() {
   const playwright = await import("playwright-core");
   const browser = await playwright.chromium.launch({
@@ -20,13 +20,16 @@ export async function chromium() {
     args: FLAGS,
   });
   const said = transcript();
+  /** @type {import("playwright-core").Page} */
+  let page;
   return {
     async visit(url) {
-      const page = await browser.newPage();
+      page = await browser.newPage();
       page.on("console", (message) => said.note(message.text()));
       page.on("pageerror", (error) => said.note(`${error}`));
       await page.goto(url, { timeout: LIMIT_MS });
     },
+    press: (selector) => page.click(selector, { timeout: LIMIT_MS }),
     console: said.text,
     quit: () => browser.close(),
   };

@@ -10,14 +10,15 @@ import { testsDir } from "./package.mjs";
 
 /**
  * What `wrangler deploy` would upload.
- * @param {string} project a consumer project with worker.mjs in it
+ * @param {string} project a consumer project with the Worker in it
  * @param {string[]} [compatibility_flags]
+ * @param {string} [main] the Worker's file
  */
-export async function bundleWorker(project, compatibility_flags = []) {
+export async function bundleWorker(project, compatibility_flags = [], main = "worker.mjs") {
   const compatibility_date = "2025-01-01";
   await writeFile(
     join(project, "wrangler.json"),
-    JSON.stringify({ name: "worker", main: "worker.mjs", compatibility_date, compatibility_flags }),
+    JSON.stringify({ name: "worker", main, compatibility_date, compatibility_flags }),
   );
   const wrangler = join(testsDir, "node_modules", "wrangler", "bin", "wrangler.js");
   const { code, stdout, stderr } = await runToEnd(
@@ -50,7 +51,7 @@ export async function startWorker(bundle, options) {
   const modules = (await readdir(bundle))
     .filter((name) => /\.(js|wasm)$/.test(name))
     // The first one is the Worker.
-    .sort((a, b) => Number(b === "worker.js") - Number(a === "worker.js"))
+    .sort((a, b) => Number(isWorker(b)) - Number(isWorker(a)))
     .map((name) => {
       const kind = name.endsWith(".wasm") ? "wasm" : "esModule";
       return `(name = ${quoted(name)}, ${kind} = embed ${quoted(name)})`;
@@ -189,4 +190,6 @@ export function assertQuiet({ stderr, stdout }) {
   );
 }
 
+/** wrangler names it as its source. @param {string} name */
+const isWorker = (name) => ["worker.js", "index.js"].includes(name);
 const quoted = (/** @type {string} */ text) => JSON.stringify(text);
