@@ -86,7 +86,7 @@ it("each block says what it is", () => {
     if (language === "ts") return !CHECKS[kind] || (ELSEWHERE.includes(kind) && !comment["run"]);
     if (language === "json") return !isJson(text);
     if (language === "js")
-      return !/^(tests|benches|www-demo|docs.(design|building))/.test(document);
+      return !comment["run"] && !/^(tests|benches|www-demo|docs.(design|building))/.test(document);
     return !["sh", "text", "html", "jsonc", "yaml", "css", "rust", "python", "toml"].includes(
       language,
     );
