@@ -24,7 +24,7 @@ help: ## This list
 
 # ---- what people call -----------------------------------------------------------------
 
-.PHONY: build demo test test-core test-wasm test-js lint fmt docs simulation fuzz bench memory unclosed clean distclean
+.PHONY: build demo test test-core test-wasm test-js lint fmt docs simulation fuzz bench bench-peers memory unclosed clean distclean
 build: $(PKG) ## pkg/, exactly what `npm publish` would send
 
 demo: build www-demo/node_modules/.package-lock.json ## The chat demo; ONCE=1 leaves after the first conversation
@@ -56,10 +56,12 @@ fuzz: setup-base tests/node_modules/.package-lock.json ## Each parser fuzzed for
 	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),300)
 	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),300) node --test tests/face/headers.fuzz.test.mjs
 
-bench: build www-demo/node_modules/.package-lock.json ## What a call costs its caller, how few requests it takes, what the relay adds
-	@node benches/caller.mjs
+bench: bench-peers build www-demo/node_modules/.package-lock.json ## The package beside its peers; PEERS, RUNTIMES, JOBS for a part: benches/README.md
 	@node benches/requests.mjs
 	@node benches/relay.mjs
+
+bench-peers: build setup-test-js benches/peers/node_modules/.package-lock.json
+	@node benches/peers/compare.mjs
 
 docs: setup-base docs/reference/node_modules/.package-lock.json ## The reference: of the package in build/reference/, of the core in target/doc/; no warning passes
 	@cd docs/reference && npm run --silent build
@@ -75,7 +77,7 @@ clean: ## Remove what was built, keep what was set up
 	rm -rf build pkg target
 
 distclean: clean ## Remove what was set up as well
-	rm -rf .cache node_modules www-demo/node_modules tests/node_modules docs/reference/node_modules
+	rm -rf .cache node_modules www-demo/node_modules tests/node_modules docs/reference/node_modules benches/peers/node_modules
 
 # ---- set-up: each step looks first, and is over in a moment when there is nothing to do --
 
@@ -109,6 +111,9 @@ tests/node_modules/.package-lock.json: tests/package.json tests/package-lock.jso
 
 docs/reference/node_modules/.package-lock.json: docs/reference/package.json docs/reference/package-lock.json | setup-base
 	@scripts/setup-npm.sh docs/reference
+
+benches/peers/node_modules/.package-lock.json: benches/peers/package.json benches/peers/package-lock.json | setup-base
+	@scripts/setup-npm.sh benches/peers
 
 # ---- the build ------------------------------------------------------------------------
 

@@ -5,20 +5,10 @@
 import { pathToFileURL } from "node:url";
 import v8 from "node:v8";
 import vm from "node:vm";
+import { wasmMemory } from "./support/wasm-memory.mjs";
 
 v8.setFlagsFromString("--expose-gc");
 const gc = vm.runInNewContext("gc");
-
-/** Every WebAssembly memory that is made from here on: the package shows its own to nobody. */
-/** @type {WebAssembly.Memory[]} */
-const memories = [];
-const { instantiate } = WebAssembly;
-/** @type {any} */ (WebAssembly).instantiate = async (/** @type {any[]} */ ...given) => {
-  const made = await /** @type {any} */ (instantiate)(...given);
-  const exported = Object.values((made.instance ?? made).exports);
-  memories.push(...exported.filter((it) => it instanceof WebAssembly.Memory));
-  return made;
-};
 
 /**
  * @typedef {object} Held in bytes
@@ -33,9 +23,8 @@ async function held() {
     gc();
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  const wasm = memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
   const { heapUsed, rss } = process.memoryUsage();
-  return { wasm, heap: heapUsed, rss };
+  return { wasm: wasmMemory(), heap: heapUsed, rss };
 }
 
 const fetch = async () => new Response("{}");

@@ -1,7 +1,8 @@
 // Chromium, Firefox and WebKit as Debian ships them, each behind the same two calls: open a page,
 // and quit. What a page says on its console is kept, for when it says nothing else.
 
-import { FLAGS, LIMIT_MS, executables, webkitSession } from "./programs.mjs";
+import { launchChromium } from "./chromium.mjs";
+import { LIMIT_MS, executables, webkitSession } from "./programs.mjs";
 
 /**
  * @typedef {object} Browser
@@ -12,13 +13,7 @@ import { FLAGS, LIMIT_MS, executables, webkitSession } from "./programs.mjs";
 
 /** @returns {Promise<Browser & { press: (selector: string) => Promise<void> }>} `press` clicks in the page visited last */
 export async function chromium() {
-  const playwright = await import("playwright-core");
-  const browser = await playwright.chromium.launch({
-    executablePath: executables.chrome(),
-    headless: true,
-    timeout: LIMIT_MS,
-    args: FLAGS,
-  });
+  const browser = await launchChromium();
   const said = transcript();
   /** @type {import("playwright-core").Page} */
   let page;

@@ -88,15 +88,15 @@ export function start(command, args, { cwd, env, stdio = ["ignore", "pipe", "pip
  * Waits until `look` finds what it looks for.
  * @template T
  * @param {() => T | Promise<T>} look
- * @param {{timeoutMs?: number, what: string}} options
+ * @param {{timeoutMs?: number, everyMs?: number, what: string}} options
  * @returns {Promise<NonNullable<T>>}
  */
-export async function until(look, { timeoutMs = 30_000, what }) {
+export async function until(look, { timeoutMs = 30_000, everyMs = 50, what }) {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const found = await look();
     if (found) return found;
     if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }

@@ -1,0 +1,7 @@
+import * as Sentry from "@sentry/bun";
+import { adapterOf, dsn } from "./sentry.mjs";
+
+export function setup({ url }) {
+  Sentry.init({ dsn: dsn(url) });
+  return adapterOf(Sentry);
+}
