@@ -88,7 +88,7 @@ async function view(page, shoot) {
   await other.goto(demo.url);
   for (const number of [1, 2]) await ask(other, "Which honey is mild?", number);
   await other.close();
-  await page.getByText("Nothing is lost").first().waitFor();
+  await page.locator(".verdict", { hasText: "Nothing is lost" }).waitFor();
   await shoot("viewer-wire");
   await page.getByRole("switch", { name: "Faults" }).click();
   await page.goto(`${demo.viewerUrl}#list`);

@@ -1,53 +1,49 @@
-// The store in memory against a list that is searched from end to end.
+// The store in memory, and the store in SQLite inside a Durable Object, against the same model.
 
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 import fc from "fast-check";
+import { startWorkerd } from "../workerd.mjs";
 import { startSession } from "./session.js";
+import { agreesWithModel, change, IDS, writes } from "./store-model.js";
 import { memoryStore } from "./store.js";
 
-const IDS = Array.from({ length: 6 }, (_, i) => `11111111-2222-4333-8444-55555555555${i}`);
-
-/** @param {number} seq */
-const change = (seq) => ({
-  seq,
-  at: seq,
-  method: "PUT",
-  path: "/",
-  timestamp: null,
-  body: { seq },
-});
-
-const writes = fc.array(fc.tuple(fc.constantFrom("k1", "k2"), fc.constantFrom(...IDS)), {
-  maxLength: 60,
-});
-
-/**
- * @param {[key: string, id: string][]} made
- * @param {number} sessions
- */
-function modelOf(made, sessions) {
-  /** @type {{key: string, id: string, number: number, seqs: number[]}[]} */
-  let rows = [];
-  let number = 0;
-  made.forEach(([key, id], seq) => {
-    const row = rows.find((each) => each.key === key && each.id === id);
-    if (row) row.seqs.push(seq);
-    else rows.push({ key, id, number: (number += 1), seqs: [seq] });
-    rows = rows.slice(-sessions);
-  });
-  return rows;
-}
-
-test("reads, finds and lists what was written, by key, page by page", () => {
+test("in memory: reads, finds and lists what was written, by key, page by page", () => {
   fc.assert(
     fc.property(
       writes,
       fc.integer({ min: 1, max: 9 }),
       fc.integer({ min: 1, max: 14 }),
-      agreesWithModel,
+      (made, limit, sessions) => agreesWithModel(memoryStore({ sessions }), made, limit, sessions),
     ),
   );
+});
+
+test("in SQLite: the same, and texts of any length", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "sqlite-store-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  await build({
+    entryPoints: [fileURLToPath(new URL("sqlite-check.js", import.meta.url))],
+    outfile: join(folder, "check.js"),
+    bundle: true,
+    format: "esm",
+    external: ["cloudflare:*", "node:*"],
+  });
+  const { url, close } = await startWorkerd({
+    folder,
+    modules: ["check.js"],
+    objects: { CHECK: "Check" },
+    flags: ["nodejs_compat"],
+  });
+  t.after(close);
+  for (const what of ["model", "texts"]) {
+    assert.equal(await (await fetch(`${url}/${what}`)).text(), "holds");
+  }
 });
 
 test("clear forgets everything and counts from 1 again", () => {
@@ -61,62 +57,3 @@ test("clear forgets everything and counts from 1 again", () => {
   store.write("k", startSession(id, {}, 0), change(1));
   assert.equal(store.read("k", id)?.number, 1);
 });
-
-/**
- * @param {import("./store.js").Store} store
- * @param {string | undefined} key
- * @param {number} limit
- */
-function pagesOf(store, key, limit) {
-  const pages = [];
-  /** @type {number | undefined} */
-  let before;
-  do {
-    const page = store.list({ key, limit, before });
-    pages.push(page.sessions);
-    before = page.before ?? undefined;
-  } while (before !== undefined);
-  return pages;
-}
-
-/**
- * @param {[key: string, id: string][]} made
- * @param {number} limit
- * @param {number} sessions
- */
-function agreesWithModel(made, limit, sessions) {
-  const store = memoryStore({ sessions });
-  made.forEach(([key, id], seq) => {
-    store.write(key, startSession(id, { metadata: { seq } }, seq), change(seq));
-  });
-  const rows = modelOf(made, sessions);
-
-  assert.equal(store.count(), rows.length);
-  for (const key of ["k1", "k2"]) {
-    for (const id of IDS) {
-      const row = rows.find((each) => each.key === key && each.id === id);
-      assert.equal(store.read(key, id)?.changes, row?.seqs.length);
-      assert.deepEqual(store.read(key, id)?.event.metadata, row && { seq: row.seqs.at(-1) });
-      assert.deepEqual(
-        store.timeline(key, id).map((each) => each.seq),
-        row?.seqs ?? [],
-      );
-    }
-  }
-  for (const id of IDS) {
-    assert.deepEqual(
-      store.find(id).map((row) => row.key),
-      rows.filter((row) => row.id === id).map((row) => row.key),
-    );
-  }
-  for (const key of [undefined, "k1", "k2", "k3"]) {
-    const wanted = rows.filter((row) => key === undefined || row.key === key).toReversed();
-    const pages = pagesOf(store, key, limit);
-    assert.deepEqual(
-      pages.flat().map((row) => row.number),
-      wanted.map((row) => row.number),
-    );
-    for (const page of pages.slice(0, -1)) assert.equal(page.length, limit);
-    assert.ok(pages.length === 1 || (pages.at(-1)?.length ?? 0) > 0, "no empty last page");
-  }
-}

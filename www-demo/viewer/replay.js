@@ -75,8 +75,8 @@ function differences(before, state) {
     const was = before?.[group] ?? {};
     const is = state[group];
     for (const key of new Set([...Object.keys(was), ...Object.keys(is)])) {
-      if (isSame(was[key], is[key])) continue;
-      found.push({ group, key, before: was[key], after: is[key] });
+      const each = { group, key, before: own(was, key), after: own(is, key) };
+      if (!isSame(each.before, each.after)) found.push(each);
     }
   }
   for (const group of SCALARS) {
@@ -86,6 +86,9 @@ function differences(before, state) {
   }
   return found;
 }
+
+/** A key named "__proto__" is data too. @param {Record<string, unknown>} fields @param {string} key */
+const own = (fields, key) => (Object.hasOwn(fields, key) ? fields[key] : undefined);
 
 /** @param {unknown} a @param {unknown} b */
 const isSame = (a, b) => JSON.stringify(a) === JSON.stringify(b);

@@ -40,7 +40,7 @@ export function wireView({ sums, requests, hasFaults }) {
         ? html`<dl class="sums">
             ${sum(sums.said, "calls made")} ${sum(sums.requests, "requests")}
             ${sum(sums.failed, "failed")} ${sum(sums.retries, "tries again")}
-            ${sum(sums.open, "not stored yet")}
+            ${sum(sums.open, "not stored")}
           </dl>`
         : nothing
     }
@@ -76,7 +76,8 @@ const sum = (value, name) =>
 /** @param {WireRequest} request */
 function requestRow({ at, method, path, session, status, fate, try: number, ms, bytes }) {
   const kind = status === null || status >= 400 ? "bad" : "good";
-  const name = session === null ? path : path.replace(session, "…");
+  const name =
+    session === null ? path.replace(/^\/opentelemetry/, "…") : path.replace(session, "…");
   return html`<tr>
     <td>${time(at)}</td>
     <td>

@@ -61,6 +61,7 @@ export function live(describe) {
 
     /** What holds for all of it changed: a switch, or everything was forgotten. */
     everything() {
+      if (viewers.size === 0) return;
       isReset = true;
       soon();
     },

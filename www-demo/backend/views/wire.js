@@ -76,7 +76,7 @@ export function wire(sql) {
         )
         .one();
       const isPassing = !stored && PASSING(status);
-      const isRefused = !isPassing && (status ?? 0) >= 400;
+      const isRefused = !stored && !isPassing;
       const row = [at, ...write, method, status, fate, fault, ms ?? 0, bytes, stored ? 1 : 0];
       /** @type {WireRequest} */
       const kept = sql
