@@ -9,9 +9,9 @@ import { enrichmentFields } from "./names.js";
 import { Session } from "./session.js";
 import { sessionSettings, tracerSettings } from "./settings.js";
 import { snapshot } from "./snapshot.js";
-import { makeTracer } from "./tracer.js";
+import { Tracer } from "./tracer.js";
 
-/** @import { Delivery, FlushReport, Tracer } from "../index.d.ts" */
+/** @import { Delivery, FlushReport, Tracer as PublicTracer } from "../index.d.ts" */
 
 /** @typedef {import("./engine.js").Platform & { newContext: () => import("./context/context.d.ts").Context }} Runtime */
 
@@ -29,8 +29,6 @@ export class Api {
   #newContext;
   /** @type {import("./context/context.d.ts").Context | undefined} */
   #madeContext;
-  /** @type {WeakMap<object, Session>} */
-  #sessions = new WeakMap();
 
   /** @param {Runtime} runtime */
   constructor(runtime) {
@@ -54,7 +52,7 @@ export class Api {
   /**
    * @template T
    * @param {unknown} options
-   * @param {(tracer: Tracer) => T | Promise<T>} fn
+   * @param {(tracer: PublicTracer) => T | Promise<T>} fn
    * @returns {Promise<T>}
    */
   async withSession(options, fn) {
@@ -70,7 +68,7 @@ export class Api {
     }
   }
 
-  /** @returns {Tracer | undefined} */
+  /** @returns {PublicTracer | undefined} */
   activeTracer() {
     const session = this.#context.here();
     return session && !session.closed ? this.#tracer(session) : undefined;
@@ -92,7 +90,7 @@ export class Api {
       : firstGiven(params, "tracer", "tracerInstance", "tracer_instance");
     const sessionId = first && positional ? first : firstGiven(params, "sessionId", "session_id");
     const target =
-      tracer === undefined ? (session ?? this.#context.here()) : this.#sessions.get(tracer);
+      tracer === undefined ? (session ?? this.#context.here()) : Tracer.session(this, tracer);
     if (tracer !== undefined && !target) return this.#elsewhere(tracer, sessionId, params);
     if (sessionId !== undefined && typeof sessionId !== "string") {
       return this.#refuse(target, "invalid", NO_ID);
@@ -191,11 +189,7 @@ export class Api {
 
   /** @param {Session} session */
   #tracer(session) {
-    if (!session.tracer) {
-      session.tracer = makeTracer(this, session);
-      this.#sessions.set(session.tracer, session);
-    }
-    return session.tracer;
+    return (session.tracer ??= /** @type {any} */ (new Tracer(this, session)));
   }
 
   /**

@@ -178,8 +178,8 @@ export class Engine {
       printAt(session?.logLevel, "warn", `an enrichment was dropped (${reason}): ${message}`);
     }
     if (session) {
-      session.counts.dropped++;
-      if (session.home) session.home.before.dropped++;
+      session.dropped++;
+      if (session.home) session.home.dropped++;
       session.tellDropped(() => ({ ...where, reason, message, enrichment: {} }));
     }
     return { status: "dropped", ...where, reason, message };
@@ -276,7 +276,8 @@ export class Engine {
 
   /** @param {Owed} owed */
   #lose({ resolve, session, report }) {
-    if (report) resolve({ ...(session?.counts ?? this.#counts), pending: 0 });
+    const { delivered, dropped } = session ?? this.#counts;
+    if (report) resolve({ delivered, dropped, pending: 0 });
     else resolve(this.drop(session, "internal", TRAPPED));
   }
 
@@ -328,10 +329,12 @@ export class Engine {
     /** @type {import("./core.d.ts").TracerInfo} */
     const info = JSON.parse(json);
     session.info = info;
-    if (session.home) this.#forgotten?.unregister(session.home);
-    const home = { core, tracer: info.tracer, before: { ...session.counts }, released: false };
-    session.home = home;
-    this.#forgotten?.register(session, home, home);
+    // One text for both, and not two.
+    session.newSessionId = info.sessionId;
+    const { delivered, dropped } = session;
+    session.home = { core, tracer: info.tracer, delivered, dropped, released: false };
+    // Of an instance that died, nothing has to be released, and the call does nothing.
+    this.#forgotten?.register(session, session.home);
     this.#hold(info.tracer, session);
     return info.tracer;
   }
@@ -458,7 +461,7 @@ export class Engine {
     this.#owed.delete(id);
     const { session, report, resolve } = owed;
     if (report) {
-      const { delivered, dropped } = session?.home?.before ?? this.#before;
+      const { delivered, dropped } = session?.home ?? this.#before;
       resolve({
         delivered: outcome.delivered + delivered,
         dropped: outcome.dropped + dropped,
@@ -468,7 +471,7 @@ export class Engine {
     }
     const counted = outcome.status === "delivered" ? "delivered" : "dropped";
     this.#counts[counted]++;
-    if (session) session.counts[counted]++;
+    if (session) session[counted]++;
     resolve(outcome);
   }
 

@@ -6,6 +6,8 @@ import { messageOf } from "./guard.js";
 import { printAt } from "./log.js";
 import { redactJson } from "./redact.js";
 
+/** The callers' own fetches, by number: tracers that have the same one share what is known of its server. @type {WeakMap<Function, number>} */
+const transports = new WeakMap();
 let lastTransport = 0;
 
 export class Session {
@@ -13,16 +15,18 @@ export class Session {
   info;
   /**
    * Where it is registered, the outcomes that instance knows nothing of, and whether it let go of it.
-   * @type {{ core: import("./core.d.ts").Core, tracer: number, before: Tally, released: boolean } | undefined}
+   * @type {{ core: import("./core.d.ts").Core, tracer: number, delivered: number, dropped: number, released: boolean } | undefined}
    */
   home;
-  /** @type {Tally} */
-  counts = { delivered: 0, dropped: 0 };
+  delivered = 0;
+  dropped = 0;
   closed = false;
   /** What its users hold, and what a redaction or onDrop of theirs may hold. @type {import("../index.d.ts").Tracer | undefined} */
   tracer;
   /** Made of its own `waitUntil`, where it has one. @type {import("./context/scopes.js").Scope | undefined} */
   scope;
+  /** Among those that a bare call may mean. @type {WeakRef<Session> | undefined} */
+  weak;
 
   /**
    * @param {import("./settings.js").Settings} settings
@@ -33,9 +37,17 @@ export class Session {
     this.settings = settings;
     this.ambient = ambient;
     this.parent = parent;
-    this.transport = transportOf(settings, parent);
-    /** @type {string | undefined} made at the first registration where randomness is not to be had yet */
+    /** The id it gets if it has none; made at the first registration where randomness is not to be had yet. @type {string | undefined} */
     this.newSessionId = undefined;
+  }
+
+  /** The number of its fetch: 0 for the global one. */
+  get transport() {
+    const { fetch } = this.settings;
+    if (!fetch) return 0;
+    const transport = transports.get(fetch) ?? ++lastTransport;
+    transports.set(fetch, transport);
+    return transport;
   }
 
   get logLevel() {
@@ -63,15 +75,3 @@ export class Session {
       .catch((error) => printAt(this.logLevel, "debug", `onDrop threw: ${messageOf(error)}`));
   }
 }
-
-/**
- * @param {import("./settings.js").Settings} settings
- * @param {Session | undefined} parent
- * @returns {number} 0 for the global fetch
- */
-function transportOf(settings, parent) {
-  if (parent) return parent.transport;
-  return settings.fetch ? ++lastTransport : 0;
-}
-
-/** @typedef {{ delivered: number, dropped: number }} Tally */

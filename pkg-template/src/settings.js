@@ -45,7 +45,7 @@ const START_FIELDS = ["inputs", "metadata", "config", "userProperties"];
 export function tracerSettings(options) {
   const plain = scalars(options, TRACER_SCALARS);
   const masking = redaction(option(options, "redact"), plain.logLevel);
-  return {
+  return shared({
     scalars: plain,
     headers: headerRecord(option(options, "headers")),
     redaction: masking,
@@ -53,7 +53,34 @@ export function tracerSettings(options) {
     fetch: callable(option(options, "fetch")),
     waitUntil: callable(option(options, "waitUntil")),
     onDrop: callable(option(options, "onDrop")),
-  };
+  });
+}
+
+/** Those of the last tracer. @type {WeakRef<Settings> | undefined} */
+let last;
+
+/**
+ * The last tracer's settings, where it was made alike: a hundred thousand copies are many megabytes.
+ * @param {Settings} settings
+ * @returns {Settings}
+ */
+function shared(settings) {
+  const known = last?.deref();
+  if (known && isDeepEqual(known, settings)) return known;
+  if (typeof WeakRef === "function") last = new WeakRef(settings);
+  return settings;
+}
+
+/**
+ * Whether two values of the same few kinds of plain ones are the same, functions included.
+ * @param {any} a
+ * @param {any} b
+ * @returns {boolean}
+ */
+function isDeepEqual(a, b) {
+  if (typeof a !== "object" || typeof b !== "object") return a === b;
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => isDeepEqual(a[key], b[key]));
 }
 
 /**
@@ -65,11 +92,12 @@ export function tracerSettings(options) {
 export function sessionSettings(options, parent) {
   // All of the parent's, not its name in the core alone: by then that may have let go of the parent.
   const { sessionId: _, ...inherited } = parent.scalars;
-  return {
+  const settings = {
     ...parent,
     scalars: { ...inherited, ...scalars(options, SESSION_SCALARS) },
     start: start(options, parent.redaction.redactor),
   };
+  return isDeepEqual(settings, parent) ? parent : settings;
 }
 
 /**

@@ -1,24 +1,12 @@
-// What users hold of a session. Its methods are fields, so that they work when taken off the object.
+// What users hold of a session. Its methods work when taken off the object, and are made as they are
+// taken: held by each tracer, they would be most of what an open session costs.
 
 import { baggageHeaders } from "./baggage.js";
 
 /** @import { Session } from "./session.js" */
 /** @import { Api } from "./api.js" */
 
-/**
- * @param {Api} api
- * @param {Session} session
- * @returns {import("../index.d.ts").Tracer}
- */
-export function makeTracer(api, session) {
-  const tracer = /** @type {any} */ (new Tracer(api, session));
-  // Where the runtime has no such symbol, compilers for `await using` look under this one.
-  const asyncDispose = Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose");
-  Object.defineProperty(tracer, asyncDispose, { value: () => tracer.close().then(() => {}) });
-  return tracer;
-}
-
-class Tracer {
+export class Tracer {
   #api;
   #session;
 
@@ -29,6 +17,25 @@ class Tracer {
   constructor(api, session) {
     this.#api = api;
     this.#session = session;
+    // Where the runtime has no such symbol, compilers for `await using` look under this one. Not at
+    // import: a polyfill may come later.
+    const asyncDispose = Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose");
+    /** @type {any} */ (Tracer.prototype)[asyncDispose] ??= dispose;
+  }
+
+  /**
+   * @param {Api} api
+   * @param {any} tracer
+   * @returns {Session | undefined} the session of one of `api`'s tracers
+   */
+  static session(api, tracer) {
+    const is = typeof tracer === "object" && tracer !== null && #session in tracer;
+    return is && tracer.#api === api ? tracer.#session : undefined;
+  }
+
+  /** Else Vue would put a proxy around it, which nothing private can be read through. */
+  get [Symbol.toStringTag]() {
+    return "Tracer";
   }
 
   get sessionId() {
@@ -51,37 +58,51 @@ class Tracer {
     return this.#api.info(this.#session).enabled;
   }
 
-  /** @type {(first?: any, second?: any) => Promise<import("../index.d.ts").Delivery>} */
-  enrichSession = (first, second) => this.#api.enrich(this.#session, first, second);
+  get enrichSession() {
+    return (/** @type {any} */ first, /** @type {any} */ second) =>
+      this.#api.enrich(this.#session, first, second);
+  }
 
-  /** @param {Record<string, number>} increments */
-  addMetrics = (increments) => this.#api.addMetrics(this.#session, increments);
+  get addMetrics() {
+    return (/** @type {Record<string, number>} */ increments) =>
+      this.#api.addMetrics(this.#session, increments);
+  }
 
-  /**
-   * @template T
-   * @param {() => T} fn
-   * @returns {T}
-   */
-  run = (fn) => this.#api.run(this.#session, fn);
+  get run() {
+    /** @type {<T>(fn: () => T) => T} */
+    return (fn) => this.#api.run(this.#session, fn);
+  }
 
-  /** @param {import("../index.d.ts").SessionOptions} [options] */
-  startSession = (options) => this.#api.startSession(this.#session, options);
+  get startSession() {
+    return (/** @type {import("../index.d.ts").SessionOptions} */ options) =>
+      this.#api.startSession(this.#session, options);
+  }
 
-  /** @param {any} [headers] */
-  propagationHeaders = (headers) => {
-    const { sessionId, project, source } = this.#api.info(this.#session);
-    return baggageHeaders({ session_id: sessionId, project, source }, headers);
-  };
+  get propagationHeaders() {
+    return (/** @type {any} */ headers) => {
+      const { sessionId, project, source } = this.#api.info(this.#session);
+      return baggageHeaders({ session_id: sessionId, project, source }, headers);
+    };
+  }
 
-  /** @param {{ timeoutMs?: number }} [options] */
-  flush = (options) => this.#api.flush(this.#session, options);
+  get flush() {
+    return (/** @type {{ timeoutMs?: number }} */ options) =>
+      this.#api.flush(this.#session, options);
+  }
 
-  /** @param {{ timeoutMs?: number }} [options] */
-  close = (options) => this.#api.close(this.#session, options);
+  get close() {
+    /** @type {(options?: { timeoutMs?: number }) => Promise<import("../index.d.ts").FlushReport>} */
+    return (options) => this.#api.close(this.#session, options);
+  }
 
   /** A tracer inside what is logged or sent says which it is, and none of its secrets. */
   toJSON() {
     const { sessionId, sessionName, project, source, enabled } = this.#api.info(this.#session);
     return { sessionId, sessionName, project, source, enabled };
   }
+}
+
+/** @this {Tracer} */
+async function dispose() {
+  await this.close();
 }

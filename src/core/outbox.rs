@@ -162,8 +162,8 @@ pub struct Outbox {
     left_out_start: bool,
     /// When a start goes at the latest.
     start_at: u64,
-    /// What the session is still to be started with.
-    start: Option<Start>,
+    /// What the session is still to be started with. Apart, as most of its life there is nothing.
+    start: Option<Box<Start>>,
     queue: Vec<Part>,
     /// Frozen, the first one next; more than one only after halving.
     batches: VecDeque<Batch>,
@@ -239,14 +239,14 @@ impl Outbox {
 
     /// The session is to be started with its next request, unless more is known of its start.
     pub fn want_start(&mut self, start: Start) {
-        if self.start.as_ref().is_none_or(Start::is_touch) {
-            self.start = Some(start);
+        if self.start.as_ref().is_none_or(|start| start.is_touch()) {
+            self.start = Some(Box::new(start));
         }
     }
 
     /// Makes sure with the next request that the session exists.
     pub fn touch(&mut self) {
-        self.start.get_or_insert_with(Start::touch);
+        self.start.get_or_insert_with(|| Box::new(Start::touch()));
     }
 
     /// Takes `part` into the queue. What it replaces there stays until it is stored: should the
@@ -321,6 +321,12 @@ impl Outbox {
             batch.start.into_iter().for_each(|start| self.want_start_again(start));
             self.queue.splice(0..0, batch.parts);
         }
+    }
+
+    /// There is nothing to do for a while: what was made room for is given back.
+    pub fn rest(&mut self) {
+        self.batches.shrink_to_fit();
+        self.queue.shrink_to_fit();
     }
 
     /// Whether there is anything to send.
@@ -411,7 +417,7 @@ impl Outbox {
             None => self.freeze(),
         };
         if batch.stamp_ns.is_none() && batch.started.is_none() && batch.start.is_none() {
-            batch.start = self.start.take();
+            batch.start = self.start.take().map(|start| *start);
         }
         if no_second
             && batch.start.as_ref().is_some_and(Start::is_touch)
@@ -479,7 +485,7 @@ impl Outbox {
 
     fn freeze(&mut self) -> Batch {
         let limit = (MAX_REQUEST_BYTES - REQUEST_OVERHEAD_BYTES) as u64;
-        let mut bytes = self.start.as_ref().map_or(0, Start::bytes);
+        let mut bytes = self.start.as_ref().map_or(0, |start| start.bytes());
         let fits = |part: &&Part| {
             bytes += part.enrichment.bytes() as u64;
             bytes <= limit

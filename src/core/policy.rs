@@ -90,5 +90,9 @@ pub const REMEMBERED_NAMES: usize = 256;
 /// Servers without any tracer that are remembered as knowing only the legacy routes.
 pub const REMEMBERED_SERVERS: usize = 32;
 
+/// Different settings remembered, as long as a tracer has them, so that tracers which work alike
+/// share them: an application mostly makes all of its tracers in one place.
+pub const REMEMBERED_SETTINGS: usize = 16;
+
 /// Metrics whose last value is remembered for a session, so that `addMetrics` can add to them.
 pub const REMEMBERED_METRICS: usize = 256;

@@ -49,7 +49,8 @@ const SHORTEST_BEARER: usize = 8;
 /// What is masked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redaction {
-    keys: Vec<String>,
+    /// None for the default list.
+    keys: Option<Vec<String>>,
     /// A bit for each letter that a key starts with; bit 26 for anything else.
     first_letters: u32,
     patterns: bool,
@@ -59,13 +60,18 @@ impl Redaction {
     /// Masks the values of `keys` (the default list if there are none), and, with `patterns`,
     /// what looks like a secret inside strings.
     pub fn new(keys: Option<&[String]>, patterns: bool) -> Redaction {
-        let keys: Vec<String> = match keys {
-            Some(keys) => keys.iter().map(|key| normal(key).collect()).collect(),
-            None => SECRET_KEYS.iter().map(|key| (*key).to_owned()).collect(),
-        };
-        let first_letters =
-            keys.iter().filter_map(|key| key.chars().next()).fold(0, |all, first| all | bit(first));
-        Redaction { keys, first_letters, patterns }
+        let keys: Option<Vec<String>> =
+            keys.map(|keys| keys.iter().map(|key| normal(key).collect()).collect());
+        let mut redaction = Redaction { keys, first_letters: 0, patterns };
+        let first_letters = redaction.keys().filter_map(|key| key.chars().next());
+        redaction.first_letters = first_letters.fold(0, |all, first| all | bit(first));
+        redaction
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        let own = self.keys.iter().flatten().map(|key| &**key);
+        let default = if self.keys.is_none() { &SECRET_KEYS[..] } else { &[] };
+        own.chain(default.iter().copied())
     }
 
     /// `json` with its secrets masked. The text must be JSON; anything else comes back harmless
@@ -121,8 +127,7 @@ impl Redaction {
         };
         self.first_letters & bit(first) != 0
             && self
-                .keys
-                .iter()
+                .keys()
                 .any(|secret| key.len() >= secret.len() && normal(&key).eq(secret.chars()))
     }
 }

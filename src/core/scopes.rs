@@ -182,6 +182,11 @@ impl Scopes {
         (self.0.len() as u64).clamp(LOOK_ACROSS_MS, LOOK_ACROSS_MAX_MS)
     }
 
+    /// When `scope` is asked for next.
+    pub fn asks_at(&self, scope: u64) -> Option<u64> {
+        self.find(scope).map(|scope| scope.ask_at)
+    }
+
     /// Asks for `scope`.
     pub fn ask_for(&mut self, scope: u64, now_ms: u64) -> Found {
         let Ok(place) = self.place(scope) else {

@@ -72,8 +72,8 @@ impl Destination {
     }
 }
 
-/// How a tracer works; shared by the sessions started from it.
-#[derive(Clone, Debug)]
+/// How a tracer works; shared by the sessions started from it, and with tracers that work alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Where enrichments go; nothing where the tracer is disabled.
     pub destination: Option<Rc<Destination>>,

@@ -13,7 +13,8 @@ const GENERATIONS: u32 = 1 << 20;
 #[derive(Debug)]
 struct Entry<T> {
     generation: u32,
-    thing: Option<T>,
+    /// Apart, so that a place costs little, and what was taken out gives its memory back.
+    thing: Option<Box<T>>,
 }
 
 /// Things under numbers from 1 up.
@@ -37,20 +38,20 @@ impl<T> Slab<T> {
             self.entries.len() as u32 - 1
         });
         let entry = &mut self.entries[place as usize];
-        entry.thing = Some(thing);
+        entry.thing = Some(Box::new(thing));
         number(place, entry.generation)
     }
 
     /// The thing under `number`.
     pub fn get(&self, number: u64) -> Option<&T> {
         let entry = self.entries.get(place(number)?)?;
-        entry.thing.as_ref().filter(|_| entry.generation == generation(number))
+        entry.thing.as_deref().filter(|_| entry.generation == generation(number))
     }
 
     /// The thing under `number`.
     pub fn get_mut(&mut self, number: u64) -> Option<&mut T> {
         let entry = self.entries.get_mut(place(number)?)?;
-        entry.thing.as_mut().filter(|_| entry.generation == generation(number))
+        entry.thing.as_deref_mut().filter(|_| entry.generation == generation(number))
     }
 
     /// Takes out the thing under `number`.
@@ -63,13 +64,13 @@ impl<T> Slab<T> {
         let thing = entry.thing.take()?;
         entry.generation = (entry.generation + 1) % GENERATIONS;
         self.free.push(place as u32);
-        Some(thing)
+        Some(*thing)
     }
 
     /// All things with their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> + Clone {
         self.entries.iter().enumerate().filter_map(|(place, entry)| {
-            let thing = entry.thing.as_ref()?;
+            let thing = entry.thing.as_deref()?;
             Some((number(place as u32, entry.generation), thing))
         })
     }
@@ -77,14 +78,14 @@ impl<T> Slab<T> {
     /// All things with their numbers.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (u64, &mut T)> {
         self.entries.iter_mut().enumerate().filter_map(|(place, entry)| {
-            let thing = entry.thing.as_mut()?;
+            let thing = entry.thing.as_deref_mut()?;
             Some((number(place as u32, entry.generation), thing))
         })
     }
 
     /// Does `work` to each.
     pub fn values_mut(&mut self, work: impl Fn(&mut T)) {
-        self.entries.iter_mut().filter_map(|entry| entry.thing.as_mut()).for_each(work);
+        self.entries.iter_mut().filter_map(|entry| entry.thing.as_deref_mut()).for_each(work);
     }
 
     /// How many there are.

@@ -7,13 +7,10 @@ export class Ambient {
   #open = 0;
   /** @type {Session | undefined} held as long as it is the only one */
   #only;
-  /** The open ones that still exist, to find the one that is left when others are closed. @type {Set<WeakRef<Session>>} */
+  /** The open ones, to find the one that is left when others are closed. @type {Set<WeakRef<Session>>} */
   #others = new Set();
-
-  #collected =
-    typeof FinalizationRegistry === "function"
-      ? new FinalizationRegistry((/** @type {WeakRef<Session>} */ ref) => this.#others.delete(ref))
-      : undefined;
+  /** How many there may be before those that were collected are taken out. */
+  #limit = 64;
 
   /** @param {Session} session */
   opened(session) {
@@ -21,23 +18,21 @@ export class Ambient {
     this.#open++;
     this.#only = this.#open === 1 ? session : undefined;
     if (typeof WeakRef !== "function") return;
-    const ref = new WeakRef(session);
-    this.#others.add(ref);
-    this.#collected?.register(session, ref, session);
+    session.weak = new WeakRef(session);
+    this.#others.add(session.weak);
+    if (this.#others.size <= this.#limit) return;
+    for (const ref of this.#others) if (!ref.deref()) this.#others.delete(ref);
+    this.#limit = 2 * this.#others.size + 64;
   }
 
   /** @param {Session} session closed for the first time */
   closed(session) {
     if (!session.ambient) return;
     this.#open--;
-    this.#collected?.unregister(session);
-    const left = [];
-    for (const ref of this.#others) {
-      const other = ref.deref();
-      if (other === session) this.#others.delete(ref);
-      else if (other) left.push(other);
-    }
-    this.#only = this.#open === 1 ? left[0] : undefined;
+    if (session.weak) this.#others.delete(session.weak);
+    this.#only = undefined;
+    if (this.#open !== 1) return;
+    for (const ref of this.#others) this.#only ??= ref.deref();
   }
 
   /** @returns {Session | undefined} */

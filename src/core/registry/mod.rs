@@ -14,7 +14,7 @@ mod tracers;
 mod waking;
 
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use super::index::Index;
 use super::json::Numerals;
@@ -25,7 +25,7 @@ use super::policy::REMEMBERED_LINES;
 use super::scopes::Scopes;
 use super::server::Server;
 use super::session::SessionId;
-use super::settings::Destination;
+use super::settings::{Destination, Settings};
 use super::slab::Slab;
 use super::timers::Timers;
 use super::tracer::{Counts, Tracer};
@@ -66,6 +66,8 @@ pub struct Registry {
     /// Sessions that the backend has under another id than they are named by, and that id; by
     /// destination, for when the session is named again after all of its tracers are gone.
     renamed: VecDeque<(Box<str>, SessionId)>,
+    /// Settings of tracers, the latest last.
+    settings: VecDeque<Weak<Settings>>,
     /// Outboxes with a start that was not looked at yet.
     fresh: Vec<u64>,
     /// Outboxes with something to send or on its way.
@@ -105,6 +107,7 @@ impl Registry {
             destination_ids: Index::default(),
             outbox_ids: Index::default(),
             renamed: VecDeque::new(),
+            settings: VecDeque::new(),
             fresh: Vec::new(),
             busy: Vec::new(),
             timers: Timers::default(),

@@ -39,7 +39,7 @@ impl Registry {
     ) -> u64 {
         let destination_id = self.intern(destination);
         let name = outbox_name(destination_id, &session_id);
-        if let Some(outbox) = self.outbox_ids.get(&name) {
+        if let Some(outbox) = self.outbox_called(destination_id, &session_id) {
             return outbox;
         }
         let interned = self.destinations.get_mut(destination_id);
@@ -52,16 +52,34 @@ impl Registry {
         let renamed = self.renamed.iter().find(|(name, _)| *name == global_name(&outbox));
         outbox.adopted_id = renamed.map(|(_, id)| id.clone());
         let id = self.outboxes.insert(outbox);
-        self.outbox_ids.insert(name, id);
+        self.outbox_ids.insert(&name, id);
         id
     }
 
+    /// The outbox that is found under this name of its session's.
+    pub(super) fn outbox_called(&self, destination: u64, session_id: &SessionId) -> Option<u64> {
+        let is_it = |id| {
+            let outbox = self.outboxes.get(id).filter(|it| it.destination_id == destination);
+            outbox.is_some_and(|outbox| outbox.is_called(session_id))
+        };
+        self.outbox_ids.get(&outbox_name(destination, session_id), is_it)
+    }
+
+    /// The number of the destination, where an outbox sends to it.
+    pub(super) fn interned(&self, destination: &Destination) -> Option<u64> {
+        let is_it = |id| {
+            let interned = self.destinations.get(id);
+            interned.is_some_and(|it| it.destination.identity == destination.identity)
+        };
+        self.destination_ids.get(&destination.identity, is_it)
+    }
+
     fn intern(&mut self, destination: &Rc<Destination>) -> u64 {
-        if let Some(id) = self.destination_ids.get(&destination.identity) {
+        if let Some(id) = self.interned(destination) {
             return id;
         }
         let Destination { server: url, transport, .. } = &**destination;
-        let is_it = |server: &Server| server.url == *url && server.transport == *transport;
+        let is_it = |server: &Server| server.transport == *transport && server.url == *url;
         let known = self.servers.iter().find(|(_, server)| is_it(server)).map(|(id, _)| id);
         let server = known.unwrap_or_else(|| {
             let idle = self.servers.iter().find(|(_, server)| server.destinations == 0);
@@ -75,7 +93,7 @@ impl Registry {
         }
         let interned = Interned { destination: destination.clone(), server, holders: 0 };
         let id = self.destinations.insert(interned);
-        self.destination_ids.insert(destination.identity.clone(), id);
+        self.destination_ids.insert(&destination.identity, id);
         id
     }
 
@@ -97,6 +115,7 @@ impl Registry {
             }
         } else {
             outbox.is_left = false;
+            outbox.rest();
             let busy_place = outbox.busy_place.take();
             let quiet_from = outbox.window_until();
             if outbox.holders == 0 {
@@ -162,10 +181,7 @@ impl Registry {
             }
         }
         for name in [Some(outbox.given_id), outbox.adopted_id].into_iter().flatten() {
-            let name = outbox_name(outbox.destination_id, &name);
-            if self.outbox_ids.get(&name) == Some(id) {
-                self.outbox_ids.remove(&name);
-            }
+            self.outbox_ids.remove(&outbox_name(outbox.destination_id, &name), id);
         }
         let Some(interned) = self.destinations.get_mut(outbox.destination_id) else {
             return;
@@ -175,7 +191,7 @@ impl Registry {
             if let Some(server) = self.servers.get_mut(interned.server) {
                 server.destinations -= 1;
             }
-            self.destination_ids.remove(&interned.destination.identity);
+            self.destination_ids.remove(&interned.destination.identity, outbox.destination_id);
             self.destinations.remove(outbox.destination_id);
         }
     }
@@ -187,6 +203,6 @@ fn global_name(outbox: &Outbox) -> Box<str> {
 }
 
 /// What makes two sessions the same: their destination and their id.
-pub(super) fn outbox_name(destination_id: u64, session_id: &SessionId) -> Box<str> {
-    [&decimal(destination_id), " ", session_id.as_str()].concat().into()
+pub(super) fn outbox_name(destination_id: u64, session_id: &SessionId) -> String {
+    [&decimal(destination_id), " ", session_id.as_str()].concat()
 }

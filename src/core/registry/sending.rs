@@ -9,6 +9,7 @@ use crate::core::outbox::{Kind, Outbox, Part, Progress};
 use crate::core::outcome::{Output, Reason};
 use crate::core::policy::{LEASE_GRACE_MS, REQUEST_OVERHEAD_BYTES};
 use crate::core::retry::backoff_ms;
+use crate::core::server::Server;
 use crate::core::session::SessionId;
 use crate::core::time::Now;
 use crate::core::timers::Timer;
@@ -39,6 +40,9 @@ impl Registry {
             self.change(outbox, now, |outbox| outbox.let_start_wait(now));
         }
         self.fire_timers(now);
+        if self.timers.are_many() {
+            self.forget_old_timers();
+        }
         if let Some(output) = self.outputs.pop_front() {
             return Some(output);
         }
@@ -130,22 +134,20 @@ impl Registry {
 
     /// The next outbox in line that any scope may send.
     fn next_in_line(&mut self, scope: u64, now: Now) -> Option<u64> {
-        let servers: Vec<u64> = self.servers.iter().map(|(id, _)| id).collect();
-        for server in servers {
-            if !self.may_send(scope, server, now) {
-                continue;
-            }
-            while let Some(id) = self.servers.get_mut(server)?.ready.pop_front() {
-                // What waited in it may have been sent by a request, or given up.
-                if let Some(outbox) = self.outboxes.get_mut(id) {
-                    outbox.in_line = false;
-                    if outbox.is_ready && outbox.is_for_anyone() {
-                        return Some(id);
-                    }
+        // In most there is no line: an application may have a `fetch`, and so a server, a request.
+        let has_line = |server: &Server| !server.ready.is_empty();
+        loop {
+            let lines = || self.servers.iter().filter(|(_, server)| has_line(server));
+            let (server, _) = lines().find(|(id, _)| self.may_send(scope, *id, now))?;
+            let id = self.servers.get_mut(server)?.ready.pop_front()?;
+            // What waited in it may have been sent by a request, or given up.
+            if let Some(outbox) = self.outboxes.get_mut(id) {
+                outbox.in_line = false;
+                if outbox.is_ready && outbox.is_for_anyone() {
+                    return Some(id);
                 }
             }
         }
-        None
     }
 
     fn may_send(&self, scope: u64, server: u64, now: Now) -> bool {
@@ -264,11 +266,16 @@ impl Registry {
         if outbox.id() == session_id {
             return;
         }
-        let name = outbox_name(outbox.destination_id, session_id);
-        if self.outbox_ids.get(&name).is_none() {
-            self.outbox_ids.insert(name, id);
+        let destination = outbox.destination_id;
+        let is_free = self.outbox_called(destination, session_id).is_none();
+        if is_free {
+            self.outbox_ids.insert(&outbox_name(destination, session_id), id);
         }
-        outbox.adopted_id = Some(session_id.clone());
+        if let Some(outbox) = self.outboxes.get_mut(id)
+            && let Some(old) = outbox.adopted_id.replace(session_id.clone())
+        {
+            self.outbox_ids.remove(&outbox_name(destination, &old), id);
+        }
         for (tracer, _) in self.tracers.iter().filter(|(_, tracer)| tracer.outbox == Some(id)) {
             let session_id = session_id.clone();
             self.outputs.push_back(Output::Adopted { tracer, session_id });

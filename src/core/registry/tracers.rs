@@ -1,15 +1,15 @@
 //! Tracers: made, meant, and let go.
 
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use super::Registry;
 use super::enriching::Call;
-use super::outboxes::outbox_name;
 use crate::core::enrichment::Enrichment;
 use crate::core::log::Line;
 use crate::core::options::Options;
 use crate::core::outbox::Kind;
 use crate::core::outcome::{Output, Reason, Refused, TracerInfo};
+use crate::core::policy::REMEMBERED_SETTINGS;
 use crate::core::relay::ticket::session_of;
 use crate::core::session::{Description, Origin, SessionId, Start};
 use crate::core::settings::{self, Settings};
@@ -27,7 +27,7 @@ impl Registry {
         let parent = self.tracers.get(options.number("parent").unwrap_or_default() as u64);
         let settings = match parent {
             Some(parent) => parent.settings.clone(),
-            None => Rc::new(Settings::resolve(options, &mut log)),
+            None => self.shared(Settings::resolve(options, &mut log)),
         };
         let id_of = |text: String| SessionId::new(&text);
         let mut named = settings::session_id(options, &mut log).and_then(id_of);
@@ -98,6 +98,27 @@ impl Registry {
             self.outputs.push_back(Output::Idle { tracer });
         }
         info
+    }
+
+    /// `settings`, or the same ones of another tracer: a hundred thousand copies are many megabytes.
+    fn shared(&mut self, mut settings: Settings) -> Rc<Settings> {
+        if let Some(destination) = &mut settings.destination
+            && let Some(id) = self.interned(destination)
+            && let Some(interned) = self.destinations.get(id)
+        {
+            *destination = interned.destination.clone();
+        }
+        self.settings.retain(|known| known.strong_count() > 0);
+        let mut known = self.settings.iter().filter_map(Weak::upgrade);
+        if let Some(known) = known.find(|known| **known == settings) {
+            return known;
+        }
+        let settings = Rc::new(settings);
+        if self.settings.len() == REMEMBERED_SETTINGS {
+            self.settings.pop_front();
+        }
+        self.settings.push_back(Rc::downgrade(&settings));
+        settings
     }
 
     fn start(
@@ -179,9 +200,10 @@ impl Registry {
             return Some(preferred);
         }
         // Not all tracers are asked where no outbox has that name.
-        let is_known = self.destinations.iter().any(|(destination, _)| {
-            self.outbox_ids.get(&outbox_name(destination, session_id)).is_some()
-        });
+        let is_known = self
+            .destinations
+            .iter()
+            .any(|(destination, _)| self.outbox_called(destination, session_id).is_some());
         let mut tracers = self.tracers.iter().filter(|_| is_known);
         tracers.find(|(_, tracer)| has_it(tracer)).map(|(id, _)| id)
     }

@@ -43,6 +43,20 @@ impl Registry {
         Some(at)
     }
 
+    /// Lets go of the timers that nobody waits for any more: else a session's deadline would be held
+    /// long after the session.
+    pub(super) fn forget_old_timers(&mut self) {
+        let Registry { timers, outboxes, flights, servers, waits, scopes, .. } = self;
+        timers.keep(|at, timer| match timer {
+            Timer::Outbox(id) => outboxes.get(id).is_some_and(|outbox| outbox.timer == Some(at)),
+            Timer::Lease(flight) => flights.get(flight).is_some(),
+            Timer::Probe(server) => servers.get(server).and_then(Server::probe_at) == Some(at),
+            // In the order in which they began.
+            Timer::Wait(id) => waits.binary_search_by_key(&id, |wait| wait.id).is_ok(),
+            Timer::Scope(scope) => scopes.asks_at(scope) == Some(at),
+        });
+    }
+
     /// Whether anything given in `scope` has not ended, or its end was not told yet, or a request
     /// is on its way in it.
     pub fn is_busy(&self, scope: u64) -> bool {
