@@ -6,6 +6,7 @@ mod harness;
 
 use harness::{Bench, SERVER, status, stores};
 use honeyhive_edge::core::outcome::{Outcome, Reason};
+use honeyhive_edge::core::retry::RetryAfter;
 use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::{Value, json};
 
@@ -319,6 +320,86 @@ fn a_session_named_by_no_uuid_is_reached_by_either_name() {
     assert_eq!(bench.body(1), json!({"metadata": {"a": 4}}));
 }
 
+/// A server that has `chat 7` as `its-own-id`.
+fn renames(_: &Request) -> Answer {
+    status(200, r#"{"session_id":"its-own-id"}"#)
+}
+
+#[test]
+fn a_session_known_by_both_names_before_they_are_one_has_one_request_on_its_way_after() {
+    let mut bench = Bench::new(renames);
+    let tracer = bench.init(json!({"sessionId": "chat 7"})).tracer;
+    let other = bench.init(json!({"sessionId": "its-own-id"})).tracer;
+    let first = bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    bench.enrich(other, None, json!({"metadata": {"b": 1}}));
+    bench.run(50);
+    assert!(bench.is_delivered(first));
+    assert_eq!(bench.requests.len(), 2, "until the answer they are two sessions");
+    assert_eq!(bench.registry.outboxes(), 1, "and then one");
+    let later = [
+        bench.enrich(tracer, None, json!({"metadata": {"c": 1}})),
+        bench.enrich(other, None, json!({"metadata": {"c": 2}})),
+        bench.enrich(tracer, Some("its-own-id"), json!({"metadata": {"c": 3}})),
+        bench.enrich(other, Some("chat 7"), json!({"metadata": {"c": 4}})),
+        bench.registry.add_metrics(tracer, r#"{"m":2}"#, 0, bench.now),
+        bench.registry.add_metrics(other, r#"{"m":1}"#, 0, bench.now),
+    ];
+    bench.run(500);
+    let reached = Outcome::Delivered { session_id: "its-own-id".into() };
+    assert!(later.iter().all(|id| bench.end_of(*id) == Some(&reached)));
+    assert_eq!(bench.requests.len(), 3);
+    assert_eq!(bench.body(2), json!({"metadata": {"c": 4}, "metrics": {"m": 3}}));
+    for tracer in [tracer, other] {
+        bench.registry.close(tracer, 1_000, 0, bench.now);
+    }
+    bench.run(1_000);
+    assert_eq!((bench.registry.outboxes(), bench.registry.held()), (0, 0));
+}
+
+#[test]
+fn what_waits_under_two_names_goes_on_in_the_order_in_which_it_was_said() {
+    let mut bench = Bench::new(|request: &Request| match request.body.contains("\"b\"") {
+        true => status(503, ""),
+        false => renames(request),
+    });
+    let tracer = bench.init(json!({"sessionId": "chat 7"})).tracer;
+    let other = bench.init(json!({"sessionId": "its-own-id"})).tracer;
+    bench.run(300);
+    let said: Vec<u64> = [(tracer, "a"), (other, "b"), (tracer, "c"), (other, "c")]
+        .into_iter()
+        .enumerate()
+        .map(|(n, (tracer, key))| bench.enrich(tracer, None, json!({"metadata": {key: n}})))
+        .collect();
+    bench.run(2_000);
+    assert_eq!(bench.registry.outboxes(), 1);
+    bench.answer = Box::new(renames);
+    bench.run(20_000);
+    assert!(said.iter().all(|id| bench.is_delivered(*id)));
+    assert_eq!(bench.body(bench.requests.len() - 1)["metadata"]["c"], 3);
+}
+
+#[test]
+fn a_session_that_comes_back_by_its_old_name_is_the_same_one_as_by_its_id() {
+    for by_name_first in [true, false] {
+        let mut bench = Bench::new(renames);
+        let tracer = bench.init(json!({"sessionId": "chat 7"})).tracer;
+        bench.registry.close(tracer, 1_000, 0, bench.now);
+        bench.run(1_000);
+        assert_eq!(bench.registry.outboxes(), 0);
+        let mut names = ["chat 7", "its-own-id"];
+        if !by_name_first {
+            names.reverse();
+        }
+        for name in names {
+            bench.init(json!({"sessionId": name}));
+        }
+        assert_eq!(bench.registry.outboxes(), 1, "{names:?}");
+        let bare = bench.enrich(0, Some("chat 7"), json!({"metadata": {"a": 1}}));
+        bench.run(1_000);
+        assert!(bench.is_delivered(bare));
+    }
+}
+
 #[test]
 fn a_failed_start_does_not_leave_its_session_unstarted() {
     let mut bench = Bench::new(|request| {
@@ -500,6 +581,58 @@ fn every_enrichment_ends_by_its_deadline_however_long_the_line_is() {
         .collect();
     bench.run(700);
     assert!(ids.iter().all(|id| bench.reason_of(*id) == Some(Reason::RetriesExhausted)));
+}
+
+#[test]
+fn a_deadline_is_told_in_time_while_its_batch_waits_for_longer_ones() {
+    let mut bench = Bench::new(|_| {
+        let retry_after = Some(RetryAfter::Seconds(20));
+        Answer::Http { status: 503, retry_after, body: "".into() }
+    });
+    let id = "11111111-1111-4111-8111-111111111111";
+    let [short, long] = [1_000, 60_000].map(|deadline_ms| {
+        let tracer = bench.init(json!({"deadlineMs": deadline_ms, "sessionId": id})).tracer;
+        bench.enrich(tracer, None, json!({"metadata": {"a": deadline_ms}}))
+    });
+    bench.run(1_100);
+    assert_eq!(bench.reason_of(short), Some(Reason::RetriesExhausted));
+    assert_eq!(bench.end_of(long), None);
+    bench.answer = Box::new(stores);
+    bench.run(25_000);
+    assert!(bench.is_delivered(long), "and the wait that was asked for is kept");
+    assert_eq!(bench.requests.len(), 2);
+    assert_eq!(bench.body(1)["metadata"], json!({"a": 60_000}));
+}
+
+#[test]
+fn a_deadline_is_told_in_time_where_the_server_wants_to_be_left_alone_for_longer() {
+    let mut bench = Bench::new(|_| {
+        let retry_after = Some(RetryAfter::Seconds(3_600));
+        Answer::Http { status: 429, retry_after, body: "".into() }
+    });
+    let mut ids = Vec::new();
+    for _ in 0..20 {
+        let tracer = bench.init(json!({"deadlineMs": 3_000})).tracer;
+        ids.push(bench.enrich(tracer, None, json!({"metadata": {"a": 1}})));
+        bench.run(100);
+    }
+    bench.run(3_000);
+    let told = ids.iter().filter(|id| bench.reason_of(**id) == Some(Reason::RetriesExhausted));
+    assert_eq!(told.count(), 20);
+}
+
+#[test]
+fn an_increment_told_as_dropped_is_in_the_next_total_that_is_delivered() {
+    let mut bench = Bench::new(|_| status(503, ""));
+    let tracer = bench.init(json!({"deadlineMs": 1_000})).tracer;
+    let dropped = bench.registry.add_metrics(tracer, r#"{"tokens":5}"#, 0, bench.now);
+    bench.run(5_000);
+    assert_eq!(bench.reason_of(dropped), Some(Reason::RetriesExhausted));
+    bench.answer = Box::new(stores);
+    let next = bench.registry.add_metrics(tracer, r#"{"tokens":2}"#, 0, bench.now);
+    bench.run(5_000);
+    assert!(bench.is_delivered(next));
+    assert_eq!(bench.body(bench.requests.len() - 1)["metrics"], json!({"tokens": 7}));
 }
 
 #[test]

@@ -323,10 +323,39 @@ impl Outbox {
         }
     }
 
+    /// `other`, which turned out to be of the same session, is to be left empty, and what waits in
+    /// it to go on in this one. It is not on its way to the backend.
+    pub fn take_over(&mut self, other: &mut Outbox) {
+        self.holders += std::mem::take(&mut other.holders);
+        self.adopted_id = Some(std::mem::replace(&mut self.given_id, other.given_id.clone()));
+        self.batches.append(&mut other.batches);
+        self.queue.append(&mut other.queue);
+        self.queue.sort_by_key(|part| part.id);
+        self.is_left |= other.is_left;
+        self.hurried |= other.hurried;
+        if let Some(start) = other.start.take() {
+            self.want_start(*start);
+            self.start_at = self.start_at.max(other.start_at);
+        }
+        for (key, total) in std::mem::take(&mut other.totals) {
+            if !self.totals.iter().any(|(known, _)| *known == key) {
+                self.totals.push((key, total));
+            }
+        }
+        other.window_until = 0;
+        other.recount();
+        self.recount();
+    }
+
     /// There is nothing to do for a while: what was made room for is given back.
     pub fn rest(&mut self) {
         self.batches.shrink_to_fit();
         self.queue.shrink_to_fit();
+    }
+
+    /// Whether something failed that is to be tried again, and other than at once.
+    pub fn is_to_wait(&self, now: Now) -> bool {
+        !self.batches.is_empty() && self.retry_at > now.mono_ms
     }
 
     /// Whether there is anything to send.
@@ -390,6 +419,11 @@ impl Outbox {
     pub fn first_deadline(&self) -> Option<u64> {
         let of = |kind| self.waiting().filter(move |part| part.kind == kind).map(|it| it.deadline);
         of(Kind::Enrichment).min().or_else(|| of(Kind::Start).max())
+    }
+
+    /// That deadline, where it is still to come.
+    pub fn deadline_after(&self, now: Now) -> Option<u64> {
+        self.first_deadline().filter(|deadline| *deadline > now.mono_ms)
     }
 
     fn waiting(&self) -> impl Iterator<Item = &Part> {

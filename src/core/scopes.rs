@@ -80,9 +80,19 @@ impl Scopes {
     /// Something was given in `scope` that will end; `outbox` is where it was put, if anywhere.
     /// Outside of requests that is not remembered: all outboxes are looked at there.
     pub fn give(&mut self, scope: u64, outbox: Option<u64>) {
-        let Some(of) = self.find_mut(scope) else { return };
-        of.unsettled += 1;
-        if let Some(outbox) = outbox.filter(|id| scope != 0 && !of.outboxes.contains(id)) {
+        if let Some(of) = self.find_mut(scope) {
+            of.unsettled += 1;
+        }
+        if let Some(outbox) = outbox {
+            self.put(scope, outbox);
+        }
+    }
+
+    /// Something that was given in `scope` is in `outbox` now.
+    pub fn put(&mut self, scope: u64, outbox: u64) {
+        if let Some(of) = self.find_mut(scope).filter(|_| scope != 0)
+            && !of.outboxes.contains(&outbox)
+        {
             of.outboxes.push(outbox);
         }
     }

@@ -261,5 +261,10 @@ fn session_of(request: &Request, path: &str, backend: &Backend) -> String {
         .into_iter()
         .find_map(Value::as_str)
         .unwrap_or_else(|| path.trim_start_matches("/v1/events/"));
-    backend.renamed.get(id).cloned().unwrap_or_else(|| id.to_owned())
+    own_name(backend, id).to_owned()
+}
+
+/// The id by which the backend has the session that is called `name`.
+pub fn own_name<'a>(backend: &'a Backend, name: &'a str) -> &'a str {
+    backend.renamed.get(name).map_or(name, |id| id)
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::backend::Backend;
 use super::bugs::Bug;
+use super::network::own_name;
 
 /// Bytes that the simulated tracers may hold together.
 const BUDGET: u64 = 100_000;
@@ -48,6 +49,8 @@ pub struct OnTheWay {
 /// The simulated world.
 pub struct World {
     pub random: fastrand::Rng,
+    /// Decides who names a session by the backend's id for it. By itself, so that older seeds live on.
+    aliases: fastrand::Rng,
     pub registry: Registry,
     pub backend: Backend,
     pub now: Now,
@@ -103,6 +106,7 @@ impl World {
             last_bodies: BTreeMap::new(),
             set_aside: BTreeMap::new(),
             requests: 0,
+            aliases: fastrand::Rng::with_seed(!seed),
             random,
         }
     }
@@ -225,6 +229,7 @@ impl World {
             "deadlineMs": if self.random.u8(..10) == 0 { 5_000 } else { 100_000_000 },
             "mergeWindowMs": self.random.u64(..400),
         });
+        let named = named.map(|named| self.alias(key, named));
         if let Some(named) = &named {
             options["sessionId"] = json!(named);
         }
@@ -249,6 +254,16 @@ impl World {
             is_open: true,
             totals: BTreeMap::new(),
         });
+    }
+
+    /// The session's name, or the id that the backend has it by and a delivery has told.
+    fn alias(&mut self, key: &str, session: String) -> String {
+        let told = self.said.values().filter(|said| said.key == key && said.session == session);
+        let mut ids = told.filter_map(|said| said.end.as_ref()?.as_ref().ok());
+        match ids.find(|id| **id != session).filter(|_| self.aliases.bool()) {
+            Some(id) => id.clone(),
+            None => session,
+        }
     }
 
     fn close(&mut self) {
@@ -287,6 +302,8 @@ impl World {
             self.tracers.iter().filter(of_same_key).map(|other| other.session.clone()).collect();
         let named =
             (self.random.u8(..5) == 0).then(|| others[self.random.usize(..others.len())].clone());
+        let key_of = self.tracers[tracer].key.clone();
+        let named = named.map(|named| self.alias(&key_of, named));
         let scope = self.scope();
         let Tracer { number, key, session, .. } = &self.tracers[tracer];
         let session = named.clone().unwrap_or_else(|| session.clone());
@@ -312,8 +329,9 @@ impl World {
     fn add_metrics(&mut self) {
         let Some(place) = self.some_tracer() else { return };
         // Totals belong to a session: with two tracers of one session neither knows the sum.
-        let session = &self.tracers[place].session;
-        if self.tracers.iter().filter(|other| other.session == *session).count() > 1 {
+        let own = |tracer: &Tracer| own_name(&self.backend, &tracer.session).to_owned();
+        let session = own(&self.tracers[place]);
+        if self.tracers.iter().filter(|other| own(other) == session).count() > 1 {
             return;
         }
         let scope = self.scope();

@@ -38,9 +38,21 @@ impl Registry {
         session_id: SessionId,
     ) -> u64 {
         let destination_id = self.intern(destination);
-        let name = outbox_name(destination_id, &session_id);
         if let Some(outbox) = self.outbox_called(destination_id, &session_id) {
             return outbox;
+        }
+        let global_name = global_name(destination, &session_id);
+        let renamed = self.renamed.iter().find(|(name, _)| *name == global_name);
+        let adopted_id = renamed.map(|(_, id)| id.clone());
+        let called = adopted_id.as_ref().and_then(|id| self.outbox_called(destination_id, id));
+        if let Some(id) = called
+            && let Some(outbox) = self.outboxes.get_mut(id)
+        {
+            if outbox.adopted_id.is_none() {
+                self.outbox_ids.insert(&outbox_name(destination_id, &session_id), id);
+                outbox.adopted_id = Some(std::mem::replace(&mut outbox.given_id, session_id));
+            }
+            return id;
         }
         let interned = self.destinations.get_mut(destination_id);
         let server = interned.map_or(0, |interned| {
@@ -49,11 +61,42 @@ impl Registry {
         });
         let mut outbox =
             Outbox::new(destination.clone(), settings.clone(), destination_id, server, session_id);
-        let renamed = self.renamed.iter().find(|(name, _)| *name == global_name(&outbox));
-        outbox.adopted_id = renamed.map(|(_, id)| id.clone());
+        outbox.adopted_id = adopted_id;
+        let names = [Some(outbox.given_id.clone()), outbox.adopted_id.clone()];
         let id = self.outboxes.insert(outbox);
-        self.outbox_ids.insert(&name, id);
+        for name in names.iter().flatten() {
+            self.outbox_ids.insert(&outbox_name(destination_id, name), id);
+        }
         id
+    }
+
+    /// The backend has the session of the outbox `id`, which is not on its way, by the name of another
+    /// outbox: both are of one session, and what waits in either goes on in the other one.
+    pub(super) fn unite(&mut self, id: u64, other: u64, now: Now) {
+        let has_room = |outbox: &Outbox| outbox.adopted_id.is_none();
+        if !self.outboxes.get(other).is_some_and(has_room) {
+            return;
+        }
+        let Some(mut outbox) = self.outboxes.remove(id) else {
+            return;
+        };
+        if let Some(place) = outbox.busy_place {
+            self.not_busy(place);
+        }
+        for scope in outbox.scopes() {
+            self.scopes.put(scope, other);
+        }
+        for (_, tracer) in self.tracers.iter_mut().filter(|(_, it)| it.outbox == Some(id)) {
+            tracer.outbox = Some(other);
+        }
+        let name = outbox_name(outbox.destination_id, &outbox.given_id);
+        self.outbox_ids.remove(&name, id);
+        self.outbox_ids.insert(&name, other);
+        self.held -= outbox.held();
+        self.change(other, now, |other| other.take_over(&mut outbox));
+        // A start that nobody has looked at yet may have come along.
+        self.fresh.push(other);
+        self.closed(id, outbox);
     }
 
     /// The outbox that is found under this name of its session's.
@@ -135,7 +178,10 @@ impl Registry {
             return;
         };
         let due = outbox.due();
-        let timer = if due > now.mono_ms {
+        let timer = if outbox.is_to_wait(now) {
+            // Others in the batch may have more time, and the server may want to be left alone.
+            outbox.deadline_after(now).into_iter().chain([due]).min()
+        } else if due > now.mono_ms {
             Some(due)
         } else {
             outbox.is_ready = true;
@@ -144,7 +190,7 @@ impl Registry {
                 server.ready.push_back(id);
             }
             // Whoever waits for its turn waits no longer than to its deadline.
-            outbox.first_deadline().filter(|deadline| *deadline > now.mono_ms)
+            outbox.deadline_after(now)
         };
         // A start that nobody has looked at yet has no time.
         let timer = timer.filter(|at| *at < u64::MAX);
@@ -168,12 +214,15 @@ impl Registry {
     }
 
     fn close_outbox(&mut self, id: u64) {
-        let Some(outbox) = self.outboxes.remove(id) else {
-            return;
-        };
-        self.held -= outbox.held();
+        if let Some(outbox) = self.outboxes.remove(id) {
+            self.held -= outbox.held();
+            self.closed(id, outbox);
+        }
+    }
+
+    fn closed(&mut self, id: u64, outbox: Outbox) {
         if let Some(adopted) = &outbox.adopted_id {
-            let name = global_name(&outbox);
+            let name = global_name(&outbox.destination, &outbox.given_id);
             self.renamed.retain(|(known, _)| *known != name);
             self.renamed.push_back((name, adopted.clone()));
             if self.renamed.len() > REMEMBERED_NAMES {
@@ -198,8 +247,8 @@ impl Registry {
 }
 
 /// What makes two sessions the same, also when nothing of them is held meanwhile.
-fn global_name(outbox: &Outbox) -> Box<str> {
-    [&outbox.destination.identity, "\n\n", outbox.given_id.as_str()].concat().into()
+fn global_name(destination: &Destination, session_id: &SessionId) -> Box<str> {
+    [&destination.identity, "\n\n", session_id.as_str()].concat().into()
 }
 
 /// What makes two sessions the same: their destination and their id.

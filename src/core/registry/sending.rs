@@ -65,16 +65,15 @@ impl Registry {
         let Some(outbox) = self.outboxes.get(id).filter(|outbox| outbox.timer == Some(at)) else {
             return;
         };
-        let scopes = outbox.scopes();
+        let (session_id, server, scopes) = (outbox.id().clone(), outbox.server, outbox.scopes());
+        self.schedule(id, now);
         // Where there is room it goes now: a program that was busy past the deadline has its try.
-        let has_room = self.servers.get(outbox.server).is_some_and(|server| server.has_room(now))
-            && scopes.iter().any(|scope| self.scopes.has_room(*scope, outbox.server));
-        if outbox.is_ready && !has_room {
-            let session_id = outbox.id().clone();
+        let has_room = self.servers.get(server).is_some_and(|server| server.has_room(now))
+            && scopes.iter().any(|scope| self.scopes.has_room(*scope, server));
+        let goes_now = |outbox: &Outbox| has_room && !outbox.is_to_wait(now);
+        if !self.outboxes.get(id).is_none_or(goes_now) {
             let expired = self.change(id, now, |outbox| outbox.expire(now));
             self.exhausted(expired, &session_id, "the server is failing or busy", now);
-        } else {
-            self.schedule(id, now);
         }
     }
 
@@ -219,13 +218,16 @@ impl Registry {
             Verdict::Stored { session_id, inputs } => {
                 self.learn_routes(flight);
                 let id = session_id.filter(|_| flight.is_start).unwrap_or(id);
-                self.adopt(flight.outbox, &id);
+                let other = self.adopt(flight.outbox, &id);
                 let done = self.change(flight.outbox, now, |outbox| {
                     match outbox.stored(flight.is_start, inputs.as_deref()) {
                         Progress::GoesOn => Vec::new(),
                         Progress::Done(parts) => parts,
                     }
                 });
+                if let Some(other) = other {
+                    self.unite(flight.outbox, other, now);
+                }
                 self.deliver(done, &id, now);
             }
             Verdict::TryLegacy => {
@@ -259,16 +261,12 @@ impl Registry {
     }
 
     /// The backend has the session under an id of its own: both names reach it from now on.
-    fn adopt(&mut self, id: u64, session_id: &SessionId) {
-        let Some(outbox) = self.outboxes.get_mut(id) else {
-            return;
-        };
-        if outbox.id() == session_id {
-            return;
-        }
+    /// Returns another outbox that has this name already.
+    fn adopt(&mut self, id: u64, session_id: &SessionId) -> Option<u64> {
+        let outbox = self.outboxes.get(id).filter(|outbox| outbox.id() != session_id)?;
         let destination = outbox.destination_id;
-        let is_free = self.outbox_called(destination, session_id).is_none();
-        if is_free {
+        let other = self.outbox_called(destination, session_id);
+        if other.is_none() {
             self.outbox_ids.insert(&outbox_name(destination, session_id), id);
         }
         if let Some(outbox) = self.outboxes.get_mut(id)
@@ -280,6 +278,7 @@ impl Registry {
             let session_id = session_id.clone();
             self.outputs.push_back(Output::Adopted { tracer, session_id });
         }
+        other
     }
 
     /// A server works again: all who waited for it go on.
