@@ -50,7 +50,7 @@ fmt: node_modules/.package-lock.json ## Format everything
 	npm run --silent format
 
 simulation: setup-base ## A million simulated lives of the core, in some ten minutes; SIMULATION_SEEDS=1000 for less
-	SIMULATION_SEEDS=$(or $(SIMULATION_SEEDS),1000000) cargo test --locked --profile thorough --test simulation -- --nocapture
+	SIMULATION_FROM=$(or $(SIMULATION_FROM),0) SIMULATION_SEEDS=$(or $(SIMULATION_SEEDS),1000000) cargo test --locked --profile thorough --test simulation -- --nocapture
 
 fuzz: setup-base tests/node_modules/.package-lock.json ## Each parser fuzzed for five minutes; FUZZ_SECONDS=5 for less
 	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),300)

@@ -2,7 +2,8 @@
 // other, which is to leave nothing; and many open at once. The backend is a fetch that answers at
 // once, so that nothing but the package is measured. `make memory`; SESSIONS=50000 for less.
 
-import { pathToFileURL } from "node:url";
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import v8 from "node:v8";
 import vm from "node:vm";
 import { wasmMemory } from "./support/wasm-memory.mjs";
@@ -34,22 +35,23 @@ const options = { apiKey: "bench", serverUrl: "http://127.0.0.1:1", fetch };
  * So many sessions opened, enriched and closed, a hundred at a time.
  * @param {typeof import("honeyhive-edge")} api
  * @param {number} sessions
- * @returns {Promise<{early: Held, late: Held, delivered: number}>} after a tenth of them and after all
+ * @returns {Promise<{tenths: Held[], delivered: number}>} what was held after each tenth of them
  */
 export async function oneAfterTheOther({ initTracer }, sessions) {
   let delivered = 0;
-  let early;
-  for (let done = 0; done < sessions; done += 100) {
-    const rest = Array.from({ length: 100 }, async (_, n) => {
+  const tenths = [];
+  for (let done = 0; done < sessions;) {
+    const some = Array.from({ length: 100 }, async (_, n) => {
       const tracer = await initTracer(options);
       tracer.enrichSession({ metadata: { n }, outputs: { text: "x".repeat(200) } });
       const report = await tracer.close();
       delivered += report.delivered;
     });
-    await Promise.all(rest);
-    if (early === undefined && done >= sessions / 10) early = await held();
+    await Promise.all(some);
+    done += 100;
+    if (done >= ((tenths.length + 1) * sessions) / 10) tenths.push(await held());
   }
-  return { early: /** @type {Held} */ (early), late: await held(), delivered };
+  return { tenths, delivered };
 }
 
 /**
@@ -80,24 +82,41 @@ export async function allAtOnce({ initTracer }, sessions, how) {
   return cost;
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const api = await import(new URL("../pkg/index.js", import.meta.url).href);
+/** @param {number} bytes */
+const mb = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+
+/** @type {Record<string, (api: typeof import("honeyhive-edge"), sessions: number) => Promise<void>>} */
+const parts = {
+  async oneAfterTheOther(api, sessions) {
+    const from = performance.now();
+    const { tenths, delivered } = await oneAfterTheOther(api, sessions);
+    const seconds = ((performance.now() - from) / 1000).toFixed(0);
+    console.log(`${delivered} sessions opened, enriched and closed, ${seconds} s`);
+    tenths.forEach(({ wasm, heap, rss }, tenth) => {
+      const done = ((tenth + 1) * sessions) / 10;
+      console.log(`  after ${done}: wasm ${mb(wasm)}, heap ${mb(heap)}, RSS ${mb(rss)}`);
+    });
+  },
+};
+for (const how of /** @type {const} */ (["startSession", "initTracer"])) {
+  parts[how] = async (api, sessions) => {
+    const open = Math.ceil(sessions / 10);
+    const { wasm, heap, rss } = await allAtOnce(api, open, how);
+    const both = `${(wasm + heap).toFixed(0)} B (wasm ${wasm.toFixed(0)}, heap ${heap.toFixed(0)})`;
+    console.log(`${open} open at once, by ${how}, each: ${both}, RSS ${rss.toFixed(0)} B`);
+  };
+}
+
+// Each in a process of its own: memory that one has given back would hide what the next one takes.
+const self = fileURLToPath(import.meta.url);
+if (process.argv[1] === self) {
+  const part = process.argv[2];
   const sessions = Number(process.env["SESSIONS"] ?? 1_000_000);
-  const mb = (/** @type {number} */ bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
-  const from = performance.now();
-  const { early, late, delivered } = await oneAfterTheOther(api, sessions);
-  console.log(
-    `${delivered} sessions one after the other, ${((performance.now() - from) / 1000).toFixed(0)} s`,
-  );
-  for (const [when, { wasm, heap, rss }] of Object.entries({
-    "after a tenth": early,
-    "after all": late,
-  })) {
-    console.log(`  ${when}: wasm ${mb(wasm)}, heap ${mb(heap)}, RSS ${mb(rss)}`);
-  }
-  for (const how of /** @type {const} */ (["startSession", "initTracer"])) {
-    const { wasm, heap, rss } = await allAtOnce(api, Math.ceil(sessions / 10), how);
-    const figures = `wasm ${wasm.toFixed(0)} B, heap ${heap.toFixed(0)} B, RSS ${rss.toFixed(0)} B`;
-    console.log(`${Math.ceil(sessions / 10)} open at once, by ${how}, each: ${figures}`);
+  if (part === undefined) {
+    for (const each of Object.keys(parts)) {
+      execFileSync(process.execPath, [self, each], { stdio: "inherit" });
+    }
+  } else {
+    await parts[part]?.(await import(new URL("../pkg/index.js", import.meta.url).href), sessions);
   }
 }

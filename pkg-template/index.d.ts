@@ -215,6 +215,10 @@ export interface Tracer extends AsyncDisposeMethod {
   /**
    * Adds to numeric metrics of the session, which start from 0.
    *
+   * What was accepted counts in every later total. So an increment that was dropped on its way (`rejected`,
+   * `retries_exhausted`) is made good by the next one that is delivered, and need not be added again; one
+   * that was refused at once (`queue_full`, `invalid`) counts in none.
+   *
    * ```ts
    * await tracer.addMetrics({ tokens: 512, cost: 0.0031 });
    * ```

@@ -3,7 +3,8 @@
 //! in order, would have made.
 //!
 //! `make simulation` lives a million lives; a seed that fails is printed, and replayed with
-//! `SIMULATION_SEED=17 cargo test --test simulation one_by_one`.
+//! `SIMULATION_SEED=17 cargo test --test simulation one_by_one`. What was broken off goes on with
+//! `make simulation SIMULATION_FROM=300000 SIMULATION_SEEDS=700000`.
 
 #![cfg(not(target_arch = "wasm32"))]
 
@@ -75,11 +76,12 @@ fn as_if_one_by_one_in_order_on_a_perfect_network() {
         return;
     }
     live_all(TELLING.into_iter());
+    let first = number("SIMULATION_FROM").unwrap_or(0);
     let seeds = number("SIMULATION_SEEDS").unwrap_or(SEEDS);
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let sums: Vec<Sum> = thread::scope(|scope| {
-        let lives = |from| scope.spawn(move || live_all((from as u64..seeds).step_by(threads)));
-        let running: Vec<_> = (0..threads).map(lives).collect();
+        let lives = |from| scope.spawn(move || live_all((from..first + seeds).step_by(threads)));
+        let running: Vec<_> = (first..).take(threads).map(lives).collect();
         running.into_iter().map(|lives| lives.join().expect("a seed failed")).collect()
     });
     let mut sum = Sum::default();
@@ -87,7 +89,10 @@ fn as_if_one_by_one_in_order_on_a_perfect_network() {
         sum.requests += requests;
         ends.into_iter().for_each(|(end, count)| *sum.ends.entry(end).or_default() += count);
     }
-    println!("{seeds} lives, {} requests, enrichments {:?}", sum.requests, sum.ends);
+    println!(
+        "{seeds} lives from {first} on, {} requests, enrichments {:?}",
+        sum.requests, sum.ends
+    );
     assert!(sum.ends.keys().copied().eq(ENDS), "each end comes: {:?}", sum.ends);
     let said: usize = sum.ends.values().sum();
     assert!(said > sum.requests, "merging saves requests even on a bad network");
