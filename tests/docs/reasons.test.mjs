@@ -42,6 +42,7 @@ const program = `
 const broken = `
   import { initTracer } from "honeyhive-edge";
 
+  let dies = false;
   const { instantiate } = WebAssembly;
   WebAssembly.instantiate = async (module, imports) => {
     const made = await instantiate(module, imports);
@@ -49,8 +50,11 @@ const broken = `
     const exports = {};
     for (const [name, value] of Object.entries(instance.exports)) {
       exports[name] =
-        process.argv[2] === "dies" && name === "enrichSession"
-          ? () => { throw new WebAssembly.RuntimeError("unreachable"); }
+        typeof value === "function"
+          ? (...given) => {
+              if (dies) throw new WebAssembly.RuntimeError("unreachable");
+              return value(...given);
+            }
           : value;
     }
     if (process.argv[2] === "never starts") throw new Error("forbidden");
@@ -58,6 +62,7 @@ const broken = `
     return made.instance ? { ...made, instance: dying } : dying;
   };
   const tracer = await initTracer({ apiKey: "hh_key_of_the_documents_test", serverUrl: "http://127.0.0.1:9" });
+  dies = process.argv[2] === "dies";
   const { reason } = await tracer.enrichSession({ metadata: { step: 1 } });
   process.stdout.write(JSON.stringify([reason]));
   process.exit();
