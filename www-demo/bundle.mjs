@@ -55,7 +55,7 @@ export async function bundleWorker(outdir) {
 }
 
 /**
- * A page's script, bundled, and the files beside it.
+ * A page's script and styles, bundled, and what they show.
  *
  * @param {"page" | "viewer"} name
  * @param {string} outdir
@@ -63,14 +63,13 @@ export async function bundleWorker(outdir) {
 export async function bundlePage(name, outdir) {
   await build({
     ...SHARED,
-    entryPoints: { [name]: `${name}/${name}.js` },
+    entryPoints: [`${name}/${name}.js`, `${name}/${name}.css`],
     outdir,
     platform: "browser",
+    splitting: true,
+    chunkNames: "[name]-[hash]",
     minify: true,
   });
   await cp(`${here}${name}/index.html`, `${outdir}/index.html`);
-  await cp(`${here}${name}/${name}.css`, `${outdir}/${name}.css`);
-  for (const shared of ["icon.svg", "colours.css"]) {
-    await cp(`${here}page/${shared}`, `${outdir}/${shared}`);
-  }
+  await cp(`${here}page/icon.svg`, `${outdir}/icon.svg`);
 }

@@ -28,9 +28,8 @@ const rowsOf = ({ started_at, variant, ...columns }) =>
     at: new Date(at),
   }));
 
-/** @param {Points | undefined} points @param {number} width */
+/** @param {Points} points @param {number} width */
 export function figuresView(points, width) {
-  if (!points) return html`<p class="hint">Loading…</p>`;
   if (points.started_at.length === 0) return html`<p class="hint">Nothing to plot yet.</p>`;
   const rows = rowsOf(points);
   const variants = [...new Set(rows.map(({ variant }) => variant))].sort();

@@ -14,6 +14,7 @@
  * @property {Set<number>} fresh sessions that changed just now
  * @property {import("./api.js").Facets | undefined} facets
  * @property {import("./api.js").Points | undefined} points
+ * @property {typeof import("./figures.js").figuresView | undefined} drawFigures there once it is loaded
  * @property {import("./api.js").Sums | undefined} sums
  * @property {import("./api.js").WireRequest[]} requests newest first
  * @property {string | undefined} id of the chosen session
@@ -35,6 +36,7 @@ export function firstState() {
     fresh: new Set(),
     facets: undefined,
     points: undefined,
+    drawFigures: undefined,
     sums: undefined,
     requests: [],
     whole: undefined,

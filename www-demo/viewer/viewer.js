@@ -4,7 +4,6 @@ import { html, nothing, render } from "lit-html";
 import { cache } from "lit-html/directives/cache.js";
 import { guard } from "lit-html/directives/guard.js";
 import * as api from "./api.js";
-import { figuresView } from "./figures.js";
 import { filterBar } from "./filters.js";
 import { sessionList } from "./list.js";
 import { sessionView } from "./session.js";
@@ -61,10 +60,17 @@ function app() {
               )
             : shown === "wire"
               ? wireView(state)
-              : guard([state.points, plotWidth()], () => figuresView(state.points, plotWidth())),
+              : guard([state.points, plotWidth()], figures),
         )}
       </section>
     </main>`;
+
+  function figures() {
+    const { points, drawFigures } = state;
+    return points && drawFigures
+      ? drawFigures(points, plotWidth())
+      : html`<p class="hint">Loading…</p>`;
+  }
 
   /** @param {import("./state.js").View} name @param {string} title */
   function tab(name, title) {
@@ -126,7 +132,14 @@ function loadMore() {
 }
 
 const loadFacets = async () => (state.facets = await api.askFacets());
-const loadPoints = async () => (state.points = await api.askPoints(state.filters));
+/** The plots' library is most of the page: the sessions do not wait for it. */
+async function loadPoints() {
+  const [points, figures] = await Promise.all([
+    api.askPoints(state.filters),
+    import("./figures.js"),
+  ]);
+  Object.assign(state, { points, drawFigures: figures.figuresView });
+}
 
 async function loadWire() {
   const { sums, requests } = await api.askWire();
