@@ -2,6 +2,7 @@
 // component, in a Node route and in an edge route; by each of Next's two bundlers.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { blocksRunBy } from "../docs/documents.mjs";
@@ -14,6 +15,7 @@ import { chromium } from "../support/browsers.mjs";
 import { runToEnd, start, until } from "../support/child.mjs";
 import { consumer, testsDir } from "../support/package.mjs";
 import { pageScript, serveSite } from "../support/site.mjs";
+import { clickThrough } from "./chat-visit.mjs";
 
 const names = ["guide", "touch"];
 const next = join(testsDir, "node_modules", "next", "dist", "bin", "next");
@@ -75,6 +77,28 @@ const app = {
   `,
   "app/node/route.js": route("nodejs"),
   "app/edge/route.js": route("edge"),
+  "chat.mjs": await readFile(new URL("chat.mjs", import.meta.url), "utf8"),
+  "app/chat/page.js": `
+    "use client";
+    import { useEffect } from "react";
+    import { chat } from "../../chat.mjs";
+
+    export default function Page() {
+      useEffect(() => void chat(document), []);
+      return null;
+    }
+  `,
+  "app/ticket/route.js": `
+    import { issueTicket } from "honeyhive-edge/relay";
+
+    export const dynamic = "force-dynamic";
+    export async function GET() {
+      const sessionId = crypto.randomUUID();
+      const ticket = await issueTicket({ sessionId, fields: ["feedback"] });
+      return Response.json({ sessionId, ticket });
+    }
+  `,
+  "app/icon.svg": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>',
   "app/honeyhive/[...path]/route.js": relay.text,
   "app/hive-at-the-edge/[...path]/route.js": edgeRelay,
 };
@@ -159,6 +183,9 @@ describe("Next.js", { concurrency: 1 }, () => {
           const [, base64] = /<pre>([^<]+)<\/pre>/.exec(html) ?? assert.fail(html);
           return JSON.parse(Buffer.from(base64, "base64").toString());
         }),
+      );
+      await t.test("a chat page, clicked through", () =>
+        clickThrough(`${url}/chat`, async (session) => (await behind.v1.session(session)).feedback),
       );
       await t.test("in the browser", async (part) => {
         const browser = await chromium();

@@ -41,18 +41,25 @@ const page = `
 const worker = `
   import { initTracer } from "honeyhive-edge";
 
-  const isService = "clients" in self;
-  async function work({ data, source }, waitUntil) {
-    const tracer = await initTracer({ ...data, ...(waitUntil && { waitUntil }) });
-    const delivery = await tracer.enrichSession({ feedback: { from: isService ? "service worker" : "worker" } });
-    (source ?? self).postMessage(delivery);
-  }
-  self.addEventListener("message", (event) => {
-    const waitUntil = event.waitUntil && ((promise) => event.waitUntil(promise));
-    const done = work(event, waitUntil);
-    waitUntil?.(done);
+  self.addEventListener("message", async ({ data }) => {
+    const tracer = await initTracer(data);
+    self.postMessage(await tracer.enrichSession({ feedback: { from: "worker" } }));
   });
+`;
+
+const serviceWorker = `
+  import { initTracer } from "honeyhive-edge";
+
   self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+  self.addEventListener("message", (event) => {
+    const waitUntil = (promise) => event.waitUntil(promise);
+    waitUntil(work(event.data, waitUntil));
+  });
+
+  async function work(options, waitUntil) {
+    const tracer = await initTracer({ ...options, waitUntil });
+    await tracer.enrichSession({ feedback: { from: "service worker" } });
+  }
 `;
 
 /** @type {Awaited<ReturnType<typeof serve>>} */
@@ -61,11 +68,12 @@ before(async () => {
   const project = await consumer("pages", {
     "index.html": `<!doctype html><title>page</title><script type="module" src="./page.mjs"></script>`,
     "page.mjs": page,
-    "worker.src.mjs": worker,
+    "src/worker.mjs": worker,
+    "src/service-worker.mjs": serviceWorker,
   });
   await build({
-    entryPoints: [join(project, "worker.src.mjs")],
-    outfile: join(project, "worker.js"),
+    entryPoints: ["worker", "service-worker"].map((name) => join(project, `src/${name}.mjs`)),
+    outdir: project,
     bundle: true,
     format: "iife",
   });
@@ -135,8 +143,8 @@ for (const [name, start] of Object.entries(browsers)) {
       await begin();
       await tab.run("seen.say({ rating: 5 })");
       await tab.close();
+      // Perhaps twice: nobody hears the answer any more, so the next page to look says it again.
       await stored(session, { rating: 5 });
-      await once(session);
       await quiet();
     });
 
@@ -158,7 +166,6 @@ for (const [name, start] of Object.entries(browsers)) {
       await tab.run("seen.say({ second: 2 })");
       await tab.close();
       await stored(session, { first: 1, second: 2 });
-      await once(session);
       await quiet();
     });
 
@@ -332,16 +339,10 @@ for (const [name, start] of Object.entries(browsers)) {
       assert.equal(said.status, "delivered", said.message);
       assert.deepEqual(await site.feedback(inWorker.session), { from: "worker" });
       const inService = site.visitor();
-      const answered = await tab.run(`(async () => {
-        await navigator.serviceWorker.register("/worker.js");
-        const { active } = await navigator.serviceWorker.ready;
-        const answer = seen.answer(navigator.serviceWorker);
-        navigator.serviceWorker.startMessages();
-        active.postMessage(${JSON.stringify(inService.options)});
-        return answer;
-      })()`);
-      assert.equal(answered.status, "delivered", answered.message);
-      assert.deepEqual(await site.feedback(inService.session), { from: "service worker" });
+      await tab.run(`navigator.serviceWorker.register("/service-worker.js")
+        .then(() => navigator.serviceWorker.ready)
+        .then(({ active }) => active.postMessage(${JSON.stringify(inService.options)}))`);
+      await stored(inService.session, { from: "service worker" });
       await quiet(tab);
     });
 

@@ -3,7 +3,7 @@
 
 import { readFile } from "node:fs/promises";
 import { createServer, request } from "node:http";
-import { extname, join, normalize } from "node:path";
+import { basename, extname, join, normalize } from "node:path";
 import { API_KEY, forge } from "../relay/forge.mjs";
 import { environment } from "../relay/holds.mjs";
 import { worker } from "../relay/worker.mjs";
@@ -20,10 +20,16 @@ const types = /** @type {Record<string, string>} */ ({
   ".mjs": "text/javascript",
 });
 
+/** A session, and what a page has to be given for it. */
+function visitor() {
+  const session = crypto.randomUUID();
+  return { session, options: { serverUrl: "/honeyhive", ticket: forge({ session }) } };
+}
+
 /** @param {string} folder of the page */
 export async function serve(folder) {
   const app = await readFile(new URL("../relay/app.mjs", import.meta.url), "utf8");
-  const project = await consumer(`pages-relay-${process.pid}`, {
+  const project = await consumer(`${basename(join(folder, ".."))}-${basename(folder)}-relay`, {
     "worker.mjs": worker,
     "app.mjs": app,
   });
@@ -48,6 +54,12 @@ export async function serve(folder) {
       passed.on("error", () => answer.destroy());
       return void asked.pipe(passed);
     }
+    if (path === "/ticket") {
+      const { session, options } = visitor();
+      answer.writeHead(200, { "content-type": "application/json" });
+      return void answer.end(JSON.stringify({ sessionId: session, ticket: options.ticket }));
+    }
+    if (path === "/icon") return void answer.writeHead(204).end();
     const file = normalize(path).replace(/\/$/, "/index.html");
     try {
       const content = await readFile(join(folder, file));
@@ -69,11 +81,7 @@ export async function serve(folder) {
       state.isDown = isDown;
       if (isDown) server.closeIdleConnections();
     },
-    /** A session, and what a page has to be given for it. */
-    visitor() {
-      const session = crypto.randomUUID();
-      return { session, options: { serverUrl: "/honeyhive", ticket: forge({ session }) } };
-    },
+    visitor,
     /** What the backend has of a session's feedback; nothing if it has no such session. @param {string} session */
     async feedback(session) {
       const all = await backend.sessions();

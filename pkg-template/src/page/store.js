@@ -126,6 +126,8 @@ export class Store {
       const changes = this.#changes.splice(0);
       const made = (/** @type {IDBObjectStore} */ store) => {
         for (const one of changes) one(store);
+        // Left to itself it would wait for the page to hear of each change, which may be gone by then.
+        store.transaction.commit?.();
       };
       void this.#transaction("readwrite", made).catch(this.#failed);
     });
