@@ -166,6 +166,33 @@ test("methods work when taken off the tracer", async () => {
   assert.equal((await close()).pending, 0);
 });
 
+test("each method taken off is the tracer's own, and a tracer is no plain object to make a proxy of", async () => {
+  const it = face();
+  const [a, b] = [await it.initTracer({ sessionId: "a" }), await it.initTracer({ sessionId: "b" })];
+  const taken = [a.enrichSession, b.enrichSession];
+  const deliveries = await Promise.all(taken.map((enrichSession) => enrichSession({})));
+  assert.deepEqual(
+    deliveries.map(({ sessionId }) => sessionId),
+    ["a", "b"],
+  );
+  // By this Vue tells what it makes reactive.
+  assert.equal(Object.prototype.toString.call(a), "[object Tracer]");
+});
+
+test("tracers with the same fetch share it, and only those", async () => {
+  const it = face();
+  const [one, other] = [async () => new Response("1"), async () => new Response("2")];
+  for (const fetch of [one, one, other, undefined]) {
+    await it.initTracer(fetch && { fetch, metadata: { fetch: fetch === one } });
+  }
+  const child = it.activeTracer()?.startSession({ sessionName: "child" });
+  assert.equal(child?.sessionName, "child");
+  const [first, second, third, none] = [...it.core.options.values()].map((of) => of.transport);
+  assert.equal(first, second);
+  assert.notEqual(first, third);
+  assert.equal(none, 0);
+});
+
 test("a tracer can be disposed of", async () => {
   const it = face();
   const tracer = await it.initTracer();

@@ -143,6 +143,24 @@ describe("faults", { concurrency: 2 }, () => {
       }
     });
 
+    it(`${name}: Retry-After is waited for in both of its forms, and a retry is the same request`, async (t) => {
+      const { url, put, session, requests } = await backend(t);
+      const options = { apiKey: KEY, serverUrl: url };
+      for (const later of [{ retryAfter: 2 }, { status: 429, retryAfterDate: 2 }]) {
+        await put("faults", [{ ...later, times: 1 }]);
+        const [{ sessionId, deliveries }] = await run("calls", [{ options }]);
+        assert.deepEqual(reasons(deliveries), [undefined, undefined, undefined]);
+        assert.equal((await session(sessionId)).metadata.n, 3);
+        const [first, second, ...more] = await requests(sessionId);
+        assert.deepEqual(more, []);
+        // Without the header it would be 250 ms at most.
+        assert.ok(second.at - first.at > 1_500, `${second.at - first.at} ms`);
+        assert.ok(first.timestamp, "it is stamped");
+        assert.equal(second.timestamp, first.timestamp);
+        assert.equal(second.raw, first.raw);
+      }
+    });
+
     it(`${name}: a redirect is not followed, least of all with the key`, async (t) => {
       const { url, put } = await backend(t);
       const elsewhere = await backend(t);
