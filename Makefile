@@ -58,6 +58,7 @@ fuzz: setup-base tests/node_modules/.package-lock.json ## Each parser fuzzed for
 
 bench: bench-peers build www-demo/node_modules/.package-lock.json ## The package beside its peers; PEERS, RUNTIMES, JOBS for a part: benches/README.md
 	@node benches/requests.mjs
+	@node benches/startup.mjs
 	@node benches/relay.mjs
 
 bench-peers: build setup-test-js benches/peers/node_modules/.package-lock.json
