@@ -24,7 +24,7 @@ help: ## This list
 
 # ---- what people call -----------------------------------------------------------------
 
-.PHONY: build demo test test-core test-wasm test-js lint fmt docs simulation fuzz bench bench-peers memory unclosed clean distclean
+.PHONY: build demo test test-core test-wasm test-js lint fmt docs simulation fuzz bench bench-core bench-peers size memory unclosed clean distclean
 build: $(PKG) ## pkg/, exactly what `npm publish` would send
 
 demo: build www-demo/node_modules/.package-lock.json ## The chat demo; ONCE=1 leaves after the first conversation
@@ -56,10 +56,18 @@ fuzz: setup-base tests/node_modules/.package-lock.json ## Each parser fuzzed for
 	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),300)
 	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),300) node --test tests/face/headers.fuzz.test.mjs
 
-bench: bench-peers build www-demo/node_modules/.package-lock.json ## The package beside its peers; PEERS, RUNTIMES, JOBS for a part: benches/README.md
+bench: bench-core bench-peers build www-demo/node_modules/.package-lock.json ## The package beside its peers; PEERS, RUNTIMES, JOBS for a part: benches/README.md
 	@node benches/requests.mjs
 	@node benches/startup.mjs
 	@node benches/relay.mjs
+
+bench-core: setup-base ## The core's steps by themselves: time, and instructions against those of last time
+	@scripts/setup-valgrind.sh
+	cargo bench --locked --package honeyhive-edge-benches --bench time
+	@node benches/core/instructions.mjs
+
+size: $(PKG) ## What each part of the WebAssembly takes
+	@node scripts/size.mjs
 
 bench-peers: build setup-test-js benches/peers/node_modules/.package-lock.json
 	@node benches/peers/compare.mjs

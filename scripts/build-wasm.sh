@@ -45,10 +45,10 @@ for artifact in "${artifacts[@]}"; do
   # Inlining what has one caller makes it smaller, and gzip's result larger. The stack lies lowest
   # in memory, so nothing is read at addresses below 1,024.
   wasm-opt -Oz --converge --one-caller-inline-max-function-size=10 --low-memory-unused \
-    --strip-debug --strip-producers "$wasm" -o "$wasm"
-  # By itself: --converge would do it again and again.
-  wasm-opt --minify-imports-and-exports-and-modules --strip-target-features \
-    "$wasm" -o "$wasm" >"$built/$artifact/names.json"
+    -g --strip-producers "$wasm" -o "$built/$artifact/named.wasm"
+  # By itself: --converge would do it again and again. What has the names of functions is kept for `make size`.
+  wasm-opt --minify-imports-and-exports-and-modules --strip-debug --strip-target-features \
+    "$built/$artifact/named.wasm" -o "$wasm" >"$built/$artifact/names.json"
   say "$artifact: $(wc -c <"$wasm") bytes, $(gzip -9c "$wasm" | wc -c) gzipped"
 done
 # Renamed last, so that a build broken off half-way does not look finished.

@@ -7,6 +7,9 @@ import { launchChromium } from "../../../tests/support/chromium.mjs";
 
 const here = fileURLToPath(new URL("..", import.meta.url));
 
+/** How long a page may take, for all its jobs. */
+const LIMIT_MS = 90_000;
+
 /** How much slower the page's processor is made where long tasks are looked for. */
 export const THROTTLE = 6;
 
@@ -64,6 +67,11 @@ async function open(url) {
  */
 export async function report(url, jobs, seconds) {
   const { browser, page, session, whole } = await open(url);
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    void browser.close();
+  }, LIMIT_MS);
   try {
     await page.exposeFunction("cpu", async () => {
       const { processInfo } = await whole.send("SystemInfo.getProcessInfo");
@@ -90,7 +98,10 @@ export async function report(url, jobs, seconds) {
       },
       { jobs, seconds, url },
     );
+  } catch (error) {
+    throw late ? new Error(`not done within ${LIMIT_MS / 1_000} s`) : error;
   } finally {
+    clearTimeout(timer);
     await browser.close();
   }
 }
