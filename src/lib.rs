@@ -15,3 +15,8 @@
 
 pub mod core;
 pub mod js;
+
+/// Half the code of std's allocator for WebAssembly, and every call in constant time.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
