@@ -102,6 +102,24 @@ export class Tracer {
   }
 }
 
+// Whoever wants to may put something else in a method's place, as with one that is held.
+for (const name of [
+  "enrichSession",
+  "addMetrics",
+  "run",
+  "startSession",
+  "propagationHeaders",
+  "flush",
+  "close",
+]) {
+  const { get } = Object.getOwnPropertyDescriptor(Tracer.prototype, name) ?? {};
+  /** @this {Tracer} @param {unknown} value */
+  const set = function (value) {
+    Object.defineProperty(this, name, { value, writable: true, configurable: true });
+  };
+  Object.defineProperty(Tracer.prototype, name, { get, set, configurable: true });
+}
+
 /** @this {Tracer} */
 async function dispose() {
   await this.close();

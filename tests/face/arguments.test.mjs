@@ -179,6 +179,16 @@ test("each method taken off is the tracer's own, and a tracer is no plain object
   assert.equal(Object.prototype.toString.call(a), "[object Tracer]");
 });
 
+test("a method can be replaced, by a test's double say, on one tracer alone", async () => {
+  const it = face();
+  const [a, b] = [await it.initTracer({ sessionId: "a" }), await it.initTracer({ sessionId: "b" })];
+  const closed = { delivered: 0, dropped: 0, pending: 7 };
+  Object.assign(a, { close: async () => closed });
+  assert.equal(await a.close(), closed);
+  assert.equal((await a.flush()).pending, 0);
+  assert.equal((await b.close()).pending, 0);
+});
+
 test("tracers with the same fetch share it, and only those", async () => {
   const it = face();
   const [one, other] = [async () => new Response("1"), async () => new Response("2")];

@@ -2,6 +2,7 @@
 // what becomes of an export whatever the network and the application do.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -455,6 +456,9 @@ describe("a trap inside", () => {
 /** Instances of WebAssembly that are made from now on trap in the exports `next`, one after another. */
 function trapping() {
   const { Instance } = WebAssembly;
+  const names = readFileSync(new URL("../../build/wasm/otel/names.json", import.meta.url), "utf8");
+  /** @type {Record<string, string>} */
+  const short = Object.fromEntries(JSON.parse(names).exports);
   const traps = { next: [""], restore: () => void (WebAssembly.Instance = Instance) };
   WebAssembly.Instance = /** @type {any} */ (
     class {
@@ -468,7 +472,7 @@ function trapping() {
             typeof value !== "function"
               ? value
               : (/** @type {unknown[]} */ ...args) => {
-                  if (name !== traps.next[0]) return value(...args);
+                  if (name !== short[traps.next[0] ?? ""]) return value(...args);
                   traps.next.shift();
                   throw new WebAssembly.RuntimeError("unreachable");
                 };
