@@ -13,7 +13,8 @@ export async function clickThrough(url, feedback) {
   try {
     /** @type {string[]} */
     const said = [];
-    const page = await browser.newPage();
+    const context = await browser.newContext();
+    const page = await context.newPage();
     page.on("console", (line) => void said.push(`${line.type()}: ${line.text()}`));
     page.on("pageerror", (error) => void said.push(`uncaught: ${error}`));
     await page.goto(url);
@@ -26,9 +27,10 @@ export async function clickThrough(url, feedback) {
     const session = await page.locator("body").getAttribute("data-session");
     assert.ok(session);
     assert.deepEqual(await feedback(session), { answer_1: "up", answer_2: "down" });
-    // The last click, and the tab is closed.
+    // The last click, and the tab is closed: sent on leaving, or kept for the next visit.
     await page.getByRole("button", { name: "Thumb up for 2" }).click();
     await page.close();
+    await (await context.newPage()).goto(url);
     await until(async () => (await feedback(session)).answer_2 === "up", {
       what: "the last click",
     });
