@@ -23,7 +23,7 @@ export async function check({ value, lines }, { v1 }) {
   const { afterwards, bystander } = value;
   for (const { status, ms } of bystander.deliveries) {
     assert.equal(status, "delivered");
-    assert.ok(ms < 3000, `waited ${ms} ms for what others did wrong`);
+    assert.ok(ms < 1000, `waited ${ms} ms for what others did wrong`);
   }
   assertSession(await v1.session(bystander.sessionId), {
     name: "bystander",
