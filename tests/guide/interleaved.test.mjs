@@ -3,31 +3,17 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { before, describe, it } from "node:test";
-import { CONFIGURATIONS } from "../isolation/workers.mjs";
+import { describe } from "node:test";
+import { onEveryServer } from "../isolation/everywhere.mjs";
 import { KEYS, startBackends } from "../support/backends.mjs";
-import { consumer } from "../support/package.mjs";
-import { SERVER_RUNTIMES, serverProject } from "../support/servers.mjs";
-import { assertQuiet, bundleWorker, startWorker } from "../support/workerd.mjs";
 import { checkGuide } from "./check.mjs";
 
 /** Each example awaits at least three times. */
 const LEAST_STEPS = 40;
 
-const worker = `
-  import * as api from "honeyhive-edge";
-  import { answer } from "./guide/interleaved.mjs";
-
-  export default {
-    fetch: async (request) => Response.json(await answer(api, await request.json())),
-  };
-`;
-
-const own = () => readFile(new URL("interleaved.mjs", import.meta.url), "utf8");
-
 /**
  * @param {import("node:test").TestContext} t
- * @param {(what: unknown) => Promise<any>} ask
+ * @param {import("../isolation/everywhere.mjs").Ask} ask
  */
 async function twoRequests(t, ask) {
   const backends = await startBackends();
@@ -59,39 +45,9 @@ async function twoRequests(t, ask) {
 }
 
 describe("the guide in two interleaved requests", { concurrency: 2 }, () => {
-  /** @type {string} */
-  let bundle;
-  /** @type {Awaited<ReturnType<typeof serverProject>>} */
-  let project;
-  before(async () => {
-    const files = { "guide/interleaved.mjs": await own() };
-    bundle = await bundleWorker(
-      await consumer("guide-interleaved-worker", { ...files, "worker.mjs": worker }),
-    );
-    project = await serverProject("guide-interleaved", {
-      ...files,
-      "answer.mjs": `export { answer } from "./guide/interleaved.mjs";`,
-    });
+  const read = async () => ({
+    "guide/interleaved.mjs": await readFile(new URL("interleaved.mjs", import.meta.url), "utf8"),
+    "answer.mjs": `export { answer } from "./guide/interleaved.mjs";`,
   });
-
-  for (const [name, options] of Object.entries(CONFIGURATIONS)) {
-    it(`in workerd ${name}`, async (t) => {
-      const { url, output, stop } = await startWorker(bundle, options);
-      t.after(stop);
-      await twoRequests(t, async (what) => {
-        const response = await fetch(url, { method: "POST", body: JSON.stringify(what) });
-        const text = await response.text();
-        assert.equal(response.status, 200, `${text}\n${output.stderr}`);
-        return JSON.parse(text);
-      });
-      assertQuiet(output);
-    });
-  }
-  for (const runtime of SERVER_RUNTIMES) {
-    it(`in ${runtime}`, async (t) => {
-      const { ask, output } = await project.serve(t, runtime);
-      await twoRequests(t, ask);
-      assert.equal(output.stderr, "");
-    });
-  }
+  onEveryServer("guide-interleaved", read, twoRequests);
 });

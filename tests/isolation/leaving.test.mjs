@@ -3,29 +3,17 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { before, describe, it } from "node:test";
+import { describe } from "node:test";
 import { KEYS, startBackends } from "../support/backends.mjs";
-import { consumer } from "../support/package.mjs";
-import { SERVER_RUNTIMES, serverProject } from "../support/servers.mjs";
-import { assertQuiet, bundleWorker, startWorker } from "../support/workerd.mjs";
+import { onEveryServer } from "./everywhere.mjs";
 import { stored } from "./stored.mjs";
-import { CONFIGURATIONS } from "./workers.mjs";
 
 const REQUESTS = 5;
 const PLACES = 31;
 
-const worker = `
-  import * as api from "honeyhive-edge";
-  import { answer } from "./answer.mjs";
-
-  export default {
-    fetch: async (request) => Response.json(await answer(api, await request.json())),
-  };
-`;
-
 /**
  * @param {import("node:test").TestContext} t
- * @param {(what: unknown) => Promise<any>} ask
+ * @param {import("./everywhere.mjs").Ask} ask
  */
 async function entersAndLeaves(t, ask) {
   const backends = await startBackends();
@@ -50,40 +38,10 @@ async function entersAndLeaves(t, ask) {
 }
 
 describe("a session is entered and left", { concurrency: 2 }, () => {
-  /** @type {string} */
-  let bundle;
-  /** @type {Awaited<ReturnType<typeof serverProject>>} */
-  let project;
-  before(async () => {
-    const own = (/** @type {string} */ file) => readFile(new URL(file, import.meta.url), "utf8");
-    const files = {
-      "answer.mjs": await own("leaves.mjs"),
-      "requests.mjs": await own("requests.mjs"),
-    };
-    bundle = await bundleWorker(
-      await consumer("isolation-leaving-worker", { ...files, "worker.mjs": worker }),
-    );
-    project = await serverProject("isolation-leaving", files);
+  const own = (/** @type {string} */ file) => readFile(new URL(file, import.meta.url), "utf8");
+  const read = async () => ({
+    "answer.mjs": await own("leaves.mjs"),
+    "requests.mjs": await own("requests.mjs"),
   });
-
-  for (const [name, options] of Object.entries(CONFIGURATIONS)) {
-    it(`in workerd ${name}`, async (t) => {
-      const { url, output, stop } = await startWorker(bundle, options);
-      t.after(stop);
-      await entersAndLeaves(t, async (what) => {
-        const response = await fetch(url, { method: "POST", body: JSON.stringify(what) });
-        const text = await response.text();
-        assert.equal(response.status, 200, `${text}\n${output.stderr}`);
-        return JSON.parse(text);
-      });
-      assertQuiet(output);
-    });
-  }
-  for (const runtime of SERVER_RUNTIMES) {
-    it(`in ${runtime}`, async (t) => {
-      const { ask, output } = await project.serve(t, runtime);
-      await entersAndLeaves(t, ask);
-      assert.equal(output.stderr, "");
-    });
-  }
+  onEveryServer("isolation-leaving", read, entersAndLeaves);
 });

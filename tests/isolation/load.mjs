@@ -9,7 +9,7 @@ import { WebSocket } from "ws";
 import { KEYS, startBackends } from "../support/backends.mjs";
 import { node } from "../support/binaries.mjs";
 import { start, until } from "../support/child.mjs";
-import { consumer } from "../support/package.mjs";
+import { consumer, exportNames } from "../support/package.mjs";
 import { bundleWorker, startWorker } from "../support/workerd.mjs";
 import { CONFIGURATIONS } from "./workers.mjs";
 
@@ -65,12 +65,7 @@ const server = `
 /** What runs inside, which is told the short names that the build gave the module's exports. */
 async function unclosed() {
   const own = await readFile(new URL("unclosed.mjs", import.meta.url), "utf8");
-  const names = await readFile(
-    new URL("../../build/wasm/tracer/names.json", import.meta.url),
-    "utf8",
-  );
-  const exports = JSON.stringify(Object.fromEntries(JSON.parse(names).exports));
-  return `globalThis.EXPORTS = ${exports};\n${own}`;
+  return `globalThis.EXPORTS = ${JSON.stringify(await exportNames("tracer"))};\n${own}`;
 }
 
 /**

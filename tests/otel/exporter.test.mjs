@@ -2,7 +2,6 @@
 // what becomes of an export whatever the network and the application do.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -25,7 +24,7 @@ import {
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import fc from "fast-check";
 import { KEYS, startBackends } from "../support/backends.mjs";
-import { packageDir } from "../support/package.mjs";
+import { exportNames, packageDir } from "../support/package.mjs";
 
 /** @type {typeof import("honeyhive-edge/otel")} */
 let otel;
@@ -409,7 +408,7 @@ describe("what becomes of it", { concurrency: 1 }, () => {
 
 describe("a trap inside", () => {
   it("ends what is under way, and the next call works on a fresh instance", async () => {
-    const traps = trapping();
+    const traps = await trapping();
     try {
       const url = pathToFileURL(join(packageDir, "otel.js")).href;
       /** @type {typeof import("honeyhive-edge/otel")} */
@@ -454,11 +453,9 @@ describe("a trap inside", () => {
 });
 
 /** Instances of WebAssembly that are made from now on trap in the exports `next`, one after another. */
-function trapping() {
+async function trapping() {
   const { Instance } = WebAssembly;
-  const names = readFileSync(new URL("../../build/wasm/otel/names.json", import.meta.url), "utf8");
-  /** @type {Record<string, string>} */
-  const short = Object.fromEntries(JSON.parse(names).exports);
+  const short = await exportNames("otel");
   const traps = { next: [""], restore: () => void (WebAssembly.Instance = Instance) };
   WebAssembly.Instance = /** @type {any} */ (
     class {
