@@ -33,7 +33,7 @@ pub struct Index {
 
 impl Index {
     /// The number that `name` stands for: the one of several for which `is_it` holds.
-    pub fn get(&self, name: &str, is_it: impl Fn(u64) -> bool) -> Option<u64> {
+    pub fn get(&self, name: &str, is_it: &dyn Fn(u64) -> bool) -> Option<u64> {
         let hash = hash_of(name);
         let mut place = hash as usize;
         loop {
@@ -123,7 +123,7 @@ mod tests {
         let mut index = Index::default();
         for number in 1..20_000 {
             let name = random.u16(..2_000).to_string();
-            let found = index.get(&name, |it| names[it as usize] == name);
+            let found = index.get(&name, &|it| names[it as usize] == name);
             assert_eq!(found, map.get(&name).copied());
             if let Some(known) = map.remove(&name) {
                 index.remove(&name, known);
@@ -135,7 +135,7 @@ mod tests {
             assert_eq!(index.len, map.len());
         }
         for (name, number) in map {
-            assert_eq!(index.get(&name, |it| names[it as usize] == name), Some(number));
+            assert_eq!(index.get(&name, &|it| names[it as usize] == name), Some(number));
         }
     }
 

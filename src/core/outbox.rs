@@ -131,8 +131,6 @@ pub struct Outbox {
     pub destination: Rc<Destination>,
     /// How its last tracer works: its time limits hold for the next request.
     pub settings: Rc<Settings>,
-    /// The destination's number in the registry.
-    pub destination_id: u64,
     /// The server's number in the registry.
     pub server: u64,
     /// The id it was opened by.
@@ -168,6 +166,8 @@ pub struct Outbox {
     /// Frozen, the first one next; more than one only after halving.
     batches: VecDeque<Batch>,
     held: u64,
+    /// What of it the registry has in its sum.
+    pub counted: u64,
     /// The metrics' keys (JSON) and what they add up to.
     totals: Vec<(Box<str>, Total)>,
 }
@@ -177,14 +177,12 @@ impl Outbox {
     pub fn new(
         destination: Rc<Destination>,
         settings: Rc<Settings>,
-        destination_id: u64,
         server: u64,
         given_id: SessionId,
     ) -> Outbox {
         Outbox {
             destination,
             settings,
-            destination_id,
             server,
             given_id,
             adopted_id: None,
@@ -205,6 +203,7 @@ impl Outbox {
             queue: Vec::new(),
             batches: VecDeque::new(),
             held: 0,
+            counted: 0,
             totals: Vec::new(),
         }
     }

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use super::enrichment::Enrichment;
 use super::json::{Object, decimal};
 use super::log::{Level, Line};
 use super::session::SessionId;
@@ -205,26 +204,5 @@ impl TracerInfo {
         object.value("enabled").push_str(if self.enabled { "true" } else { "false" });
         object.close();
         json
-    }
-}
-
-/// An enrichment that is not accepted.
-#[derive(Debug)]
-pub struct Refused {
-    /// Why, as a code.
-    pub reason: Reason,
-    /// Why, and what to do, in words.
-    pub message: String,
-    /// The session it was for, if that was known.
-    pub session_id: Option<SessionId>,
-    /// What it said, if that was read.
-    pub enrichment: Enrichment,
-}
-
-impl Refused {
-    /// For `reason`, in words: `message`, which is put together.
-    pub fn new(reason: Reason, message: &[&str]) -> Refused {
-        let enrichment = Enrichment::default();
-        Refused { reason, message: message.concat(), session_id: None, enrichment }
     }
 }

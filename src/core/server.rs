@@ -19,8 +19,8 @@ pub struct Server {
     pub transport: u32,
     /// The routes it has.
     pub routes: Routes,
-    /// Destinations that name it.
-    pub destinations: u32,
+    /// Outboxes that send to it.
+    pub outboxes: u32,
     /// Sessions that have something to send which any scope may send, in the order in which they
     /// may. A request knows its own.
     pub ready: VecDeque<u64>,

@@ -83,11 +83,6 @@ impl<T> Slab<T> {
         })
     }
 
-    /// Does `work` to each.
-    pub fn values_mut(&mut self, work: impl Fn(&mut T)) {
-        self.entries.iter_mut().filter_map(|entry| entry.thing.as_deref_mut()).for_each(work);
-    }
-
     /// How many there are.
     pub fn len(&self) -> usize {
         self.entries.len() - self.free.len()

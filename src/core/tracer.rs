@@ -43,3 +43,11 @@ pub struct Counts {
     /// Neither yet.
     pub pending: u64,
 }
+
+impl Counts {
+    /// One of those that are pending has ended.
+    pub fn settled(&mut self, delivered: bool) {
+        self.pending -= 1;
+        *(if delivered { &mut self.delivered } else { &mut self.dropped }) += 1;
+    }
+}

@@ -5,7 +5,7 @@ use crate::core::enrichment::{Enrichment, Invalid};
 use crate::core::json::{Object, decimal, members};
 use crate::core::log::Line;
 use crate::core::outbox::{Kind, Part, held_by};
-use crate::core::outcome::{Reason, Refused};
+use crate::core::outcome::Reason;
 use crate::core::policy::{LARGE_ENRICHMENT_BYTES, MAX_REQUEST_BYTES, REQUEST_OVERHEAD_BYTES};
 use crate::core::session::SessionId;
 use crate::core::time::Now;
@@ -17,8 +17,8 @@ pub(super) struct Call {
     pub tracer: u64,
     pub scope: u64,
     pub now: Now,
-    /// Whether the caller named the tracer; else it was found in the context.
-    pub names_tracer: bool,
+    /// A start of a session, or an enrichment.
+    pub kind: Kind,
 }
 
 impl Registry {
@@ -34,57 +34,37 @@ impl Registry {
         names_tracer: bool,
         now: Now,
     ) -> u64 {
-        let call = Call { id: self.number(), tracer, scope, now, names_tracer };
         let session_id = session_id.and_then(SessionId::new);
-        match self.of_a_tracer(call, session_id.as_ref()) {
-            Err(refused) => self.refuse(call, refused),
-            Ok(call) => {
-                if let Err(refused) = self.try_enrich(call, session_id, json) {
-                    self.refuse(call, refused);
-                }
-            }
+        let named = session_id.as_ref().filter(|_| !names_tracer);
+        let of_session = named.and_then(|session_id| self.tracer_of(session_id, tracer));
+        let tracer = of_session.unwrap_or(tracer);
+        let (call, is_clear) = self.call(tracer, scope, session_id.is_some(), now);
+        if is_clear
+            && let Some(enrichment) = self.read(&call, json)
+            && let Some((outbox, enrichment)) = self.outbox_for(&call, session_id, enrichment)
+        {
+            self.accept(&call, outbox, enrichment, None);
         }
         call.id
     }
 
     /// Adds to metrics of the tracer's session. `json` is an object of numbers.
     pub fn add_metrics(&mut self, tracer: u64, json: &str, scope: u64, now: Now) -> u64 {
-        let call = Call { id: self.number(), tracer, scope, now, names_tracer: true };
-        match self.of_a_tracer(call, None) {
-            Err(refused) => self.refuse(call, refused),
-            Ok(call) => {
-                if let Err(refused) = self.try_add_metrics(call, json) {
-                    self.refuse(call, refused);
-                }
-            }
+        let (call, is_clear) = self.call(tracer, scope, false, now);
+        if is_clear && let Some((outbox, _)) = self.outbox_for(&call, None, Enrichment::default()) {
+            let json = self.masked(call.tracer, json.to_owned());
+            self.add(&call, outbox, &json);
         }
         call.id
     }
 
-    fn try_enrich(
-        &mut self,
-        call: Call,
-        session_id: Option<SessionId>,
-        json: String,
-    ) -> Result<(), Refused> {
-        let enrichment = self.read(call.tracer, json)?;
-        let outbox = self
-            .outbox_for(call, session_id)
-            .map_err(|refused| Refused { enrichment: enrichment.clone(), ..refused })?;
-        self.accept(call, outbox, enrichment, None)
-    }
-
-    fn try_add_metrics(&mut self, call: Call, json: &str) -> Result<(), Refused> {
-        let tracer = call.tracer;
-        let outbox = self.outbox_for(call, None)?;
-        let json = self.masked(tracer, json.to_owned());
-        let given = members(&json).unwrap_or_default();
-        let mut increments = Vec::with_capacity(given.len());
-        for (key, value) in given {
+    fn add(&mut self, call: &Call, outbox: u64, json: &str) {
+        let mut increments = Vec::new();
+        for (key, value) in members(json).unwrap_or_default() {
             match self.numerals.number(value) {
                 Some(increment) => increments.push((key, increment)),
                 None => self.log(
-                    tracer,
+                    call.tracer,
                     Line::warn(&[
                         "addMetrics adds numbers: ",
                         key,
@@ -93,86 +73,87 @@ impl Registry {
                 ),
             }
         }
-        if increments.is_empty() {
-            return Err(Refused::new(
-                Reason::Invalid,
-                &["addMetrics takes an object of numbers, as in addMetrics({ tokens: 12 })"],
-            ));
-        }
         let totals = self.outboxes.get(outbox).and_then(|outbox| outbox.totals_with(&increments));
-        let Some(totals) = totals else {
-            return Err(Refused::new(
-                Reason::Invalid,
-                &["too many different metrics in one session: addMetrics is for a few totals"],
-            ));
-        };
-        if totals.iter().any(|total| !total.is_finite()) {
-            return Err(Refused::new(
-                Reason::Invalid,
-                &["a total of addMetrics went beyond what a number holds"],
-            ));
-        }
-        let mut json = String::from("{\"metrics\":");
-        let mut metrics = Object::open(&mut json);
-        for ((key, _), total) in increments.iter().zip(&totals) {
-            metrics.member(key, &(self.numerals.write)(*total));
+        let mut fields = String::from("{\"metrics\":");
+        let mut metrics = Object::open(&mut fields);
+        let mut wrong = increments
+            .is_empty()
+            .then_some("addMetrics takes an object of numbers, as in addMetrics({ tokens: 12 })");
+        match totals {
+            None => {
+                wrong = Some(
+                    "too many different metrics in one session: addMetrics is for a few totals",
+                );
+            }
+            Some(totals) => {
+                for (n, total) in totals.into_iter().enumerate() {
+                    if !total.is_finite() {
+                        wrong = Some("a total of addMetrics went beyond what a number holds");
+                    }
+                    metrics.member(increments[n].0, &(self.numerals.write)(total));
+                }
+            }
         }
         metrics.close();
-        json.push('}');
-        let enrichment = Enrichment::parse(json).map(|(enrichment, _)| enrichment);
-        let enrichment = enrichment.unwrap_or_default();
-        self.accept(call, outbox, enrichment, Some(&increments))
+        fields.push('}');
+        if let Some(wrong) = wrong {
+            return self.refuse(call, None, Reason::Invalid, &[wrong], Enrichment::default());
+        }
+        let enrichment = Enrichment::parse(fields).map(|(enrichment, _)| enrichment);
+        self.accept(call, outbox, enrichment.unwrap_or_default(), Some(&increments));
     }
 
-    /// `call` with the tracer that is meant where none is named: the one whose session is named,
-    /// else that of the context, else the only one.
-    fn of_a_tracer(&self, call: Call, session: Option<&SessionId>) -> Result<Call, Refused> {
-        let named = session.filter(|_| !call.names_tracer);
-        if let Some(tracer) = named.and_then(|session| self.tracer_of(session, call.tracer)) {
-            return Ok(Call { tracer, ..call });
+    /// A call of an application's, with the only open tracer where it is of none. Says whether that is
+    /// clear; if not, the call is refused.
+    fn call(&mut self, tracer: u64, scope: u64, names_session: bool, now: Now) -> (Call, bool) {
+        let mut call = Call { id: self.number(), tracer, scope, now, kind: Kind::Enrichment };
+        if tracer == 0 {
+            match self.only_tracer(scope, names_session) {
+                Ok(only) => call.tracer = only,
+                Err(why) => {
+                    self.refuse(&call, None, Reason::NoSession, &[why], Enrichment::default());
+                    return (call, false);
+                }
+            }
         }
-        match call.tracer {
-            0 => Ok(Call { tracer: self.only_tracer(call.scope, session.is_some())?, ..call }),
-            _ => Ok(call),
-        }
+        (call, true)
     }
 
-    /// Masks and reads what was said.
-    pub(super) fn read(&mut self, tracer: u64, json: String) -> Result<Enrichment, Refused> {
-        let json = self.masked(tracer, json);
+    /// Masks and reads what was said; where that is of no use, it is refused.
+    pub(super) fn read(&mut self, call: &Call, json: String) -> Option<Enrichment> {
+        let json = self.masked(call.tracer, json);
         let bytes = json.len();
-        let (enrichment, left_out) = Enrichment::parse(json).map_err(|invalid| {
-            Refused::new(
-                Reason::Invalid,
-                &[
-                    match invalid {
-                        Invalid::NoObject => "enrichSession takes an object",
-                        Invalid::NothingUsable => {
-                            "nothing in the enrichment can be stored: its fields are objects"
-                        }
-                    },
-                    ", as in enrichSession({ metadata: { plan: \"pro\" } })",
-                ],
-            )
-        })?;
-        left_out.into_iter().for_each(|line| self.log(tracer, line));
+        let (enrichment, left_out) = match Enrichment::parse(json) {
+            Ok(read) => read,
+            Err(invalid) => {
+                let what = match invalid {
+                    Invalid::NoObject => "enrichSession takes an object",
+                    Invalid::NothingUsable => {
+                        "nothing in the enrichment can be stored: its fields are objects"
+                    }
+                };
+                let why = [what, ", as in enrichSession({ metadata: { plan: \"pro\" } })"];
+                self.refuse(call, None, Reason::Invalid, &why, Enrichment::default());
+                return None;
+            }
+        };
+        for line in left_out {
+            self.log(call.tracer, line);
+        }
         if bytes > MAX_REQUEST_BYTES - 2 * REQUEST_OVERHEAD_BYTES {
-            let message = [
+            let why = [
                 "an enrichment of ",
                 &decimal(bytes as u64),
                 " bytes is more than the backend takes in one request (5 MB): send less, or store it elsewhere and enrich with its address",
             ];
-            return Err(Refused { enrichment, ..Refused::new(Reason::TooLarge, &message) });
+            self.refuse(call, None, Reason::TooLarge, &why, enrichment);
+            return None;
         }
         if bytes > LARGE_ENRICHMENT_BYTES {
-            self.log(
-                tracer,
-                Line::warn(&[
-                    "an enrichment is over 100 KB: the backend asks to keep each below that",
-                ]),
-            );
+            let what = "an enrichment is over 100 KB: the backend asks to keep each below that";
+            self.log(call.tracer, Line::warn(&[what]));
         }
-        Ok(enrichment)
+        Some(enrichment)
     }
 
     /// `json` without what the tracer is to keep to itself.
@@ -184,32 +165,39 @@ impl Registry {
         }
     }
 
-    /// The outbox of the session named, else of the tracer's own.
-    fn outbox_for(&mut self, call: Call, session_id: Option<SessionId>) -> Result<u64, Refused> {
-        let refused = |reason, message: &str| Err(Refused::new(reason, &[message]));
-        let Some(tracer) = self.tracers.get(call.tracer).filter(|tracer| !tracer.is_closing) else {
-            return refused(
-                Reason::Closed,
-                "the tracer is closed: call initTracer() for a new one",
-            );
-        };
-        let settings = tracer.settings.clone();
-        let (Some(own), Some(destination)) = (tracer.outbox, &settings.destination) else {
-            return refused(
-                Reason::Disabled,
-                "the tracer is disabled: it has no usable API key or server, or was told to send nothing",
-            );
-        };
-        match session_id {
-            Some(session_id) if session_id != tracer.session_id => {
-                Ok(self.open_outbox(destination, &settings, session_id))
+    /// The outbox of the session named, else of the tracer's own, for `enrichment`, which is refused
+    /// where there is none.
+    fn outbox_for(
+        &mut self,
+        call: &Call,
+        session_id: Option<SessionId>,
+        enrichment: Enrichment,
+    ) -> Option<(u64, Enrichment)> {
+        let tracer = self.tracers.get(call.tracer).filter(|tracer| !tracer.is_closing);
+        let (reason, why) = match tracer {
+            None => (Reason::Closed, "the tracer is closed: call initTracer() for a new one"),
+            Some(tracer) => {
+                if let (Some(own), Some(destination)) =
+                    (tracer.outbox, &tracer.settings.destination)
+                {
+                    let other = session_id.filter(|session_id| *session_id != tracer.session_id);
+                    let Some(other) = other else { return Some((own, enrichment)) };
+                    let (destination, settings) = (destination.clone(), tracer.settings.clone());
+                    return Some((self.open_outbox(&destination, &settings, other), enrichment));
+                }
+                (
+                    Reason::Disabled,
+                    "the tracer is disabled: it has no usable API key or server, or was told to send nothing",
+                )
             }
-            _ => Ok(own),
-        }
+        };
+        self.refuse(call, None, reason, &[why], enrichment);
+        None
     }
 
-    pub(super) fn part(&self, call: Call, kind: Kind, enrichment: Enrichment) -> Part {
-        let Call { id, tracer, scope, now, .. } = call;
+    /// What was said in a call, ready for an outbox.
+    pub(super) fn part(&self, call: &Call, enrichment: Enrichment) -> Part {
+        let Call { id, tracer, scope, now, kind } = *call;
         let deadline_ms = self.tracers.get(tracer).map_or(0, |tracer| tracer.settings.deadline_ms);
         Part {
             id,
@@ -226,56 +214,60 @@ impl Registry {
         }
     }
 
-    /// Whether `enrichment` fits into the byte budget.
-    pub(super) fn has_room_for(&self, enrichment: &Enrichment, tracer: u64) -> Result<(), Refused> {
-        let limit = self.tracers.get(tracer).map_or(0, |tracer| tracer.settings.max_queue_bytes);
-        if self.held + held_by(enrichment) > limit {
-            let message = [
-                "more than maxQueueBytes (",
-                &decimal(limit),
-                ") is waiting to be sent: the backend is not keeping up, or enrichments are too large",
-            ];
-            return Err(Refused::new(Reason::QueueFull, &message));
+    /// `enrichment`, if it fits into the byte budget; else it is refused.
+    pub(super) fn with_room(
+        &mut self,
+        call: &Call,
+        session_id: Option<&SessionId>,
+        enrichment: Enrichment,
+    ) -> Option<Enrichment> {
+        let tracer = self.tracers.get(call.tracer);
+        let limit = tracer.map_or(0, |tracer| tracer.settings.max_queue_bytes);
+        if self.held + held_by(&enrichment) <= limit {
+            return Some(enrichment);
         }
-        Ok(())
+        let why = [
+            "more than maxQueueBytes (",
+            &decimal(limit),
+            ") is waiting to be sent: the backend is not keeping up, or enrichments are too large",
+        ];
+        self.refuse(call, session_id, Reason::QueueFull, &why, enrichment);
+        None
     }
 
     /// Puts an enrichment into its outbox. `increments` are what it adds to the running totals.
     fn accept(
         &mut self,
-        call: Call,
-        outbox: u64,
+        call: &Call,
+        id: u64,
         enrichment: Enrichment,
         increments: Option<&[(&str, f64)]>,
-    ) -> Result<(), Refused> {
+    ) {
+        let session_id = self.outboxes.get(id).map(|outbox| outbox.id().clone());
+        let Some(enrichment) = self.with_room(call, session_id.as_ref(), enrichment) else {
+            return;
+        };
         let is_touch = enrichment.is_empty();
-        if let Err(refused) = self.has_room_for(&enrichment, call.tracer) {
-            let session_id = self.outboxes.get(outbox).map(|outbox| outbox.id().clone());
-            return Err(Refused { session_id, enrichment, ..refused });
-        }
-        let part = self.part(call, Kind::Enrichment, enrichment);
-        let part = self.keep(outbox, part, None);
+        let part = self.part(call, enrichment);
+        let part = self.keep(id, part, None);
         let settings = self.tracers.get(call.tracer).map(|tracer| tracer.settings.clone());
-        let numerals = self.numerals;
-        self.change(outbox, call.now, |outbox| {
+        if let (Some(outbox), Some(settings)) = (self.outboxes.get_mut(id), settings) {
             if is_touch {
                 outbox.touch();
             }
-            if let Some(settings) = settings {
-                outbox.settings = settings;
-            }
+            outbox.settings = settings;
             match increments {
                 Some(increments) => outbox.add_to_totals(increments),
-                None => outbox.remember_metrics(&part.enrichment, numerals),
+                None => outbox.remember_metrics(&part.enrichment, self.numerals),
             }
             outbox.accept(part);
-        });
-        self.given(call, Some(outbox));
-        Ok(())
+        }
+        self.schedule(id, call.now);
+        self.given(call, Some(id));
     }
 
     /// Something was given that will end, and put into `outbox`.
-    pub(super) fn given(&mut self, call: Call, outbox: Option<u64>) {
+    pub(super) fn given(&mut self, call: &Call, outbox: Option<u64>) {
         if let Some(tracer) = self.tracers.get_mut(call.tracer) {
             tracer.counts.pending += 1;
         }
@@ -284,11 +276,23 @@ impl Registry {
         self.scopes.give(call.scope, outbox);
     }
 
-    /// Tells of an enrichment that was not accepted.
-    pub(super) fn refuse(&mut self, call: Call, refused: Refused) {
+    /// Tells of an enrichment that was not accepted. A session starts without it.
+    pub(super) fn refuse(
+        &mut self,
+        call: &Call,
+        session_id: Option<&SessionId>,
+        reason: Reason,
+        why: &[&str],
+        enrichment: Enrichment,
+    ) {
+        let why = why.concat();
+        if call.kind == Kind::Start {
+            let line = Line::warn(&["the session starts without its first fields: ", &why]);
+            return self.log(call.tracer, line);
+        }
         self.given(call, None);
-        let session_id = refused.session_id.as_ref().map(|id| id.as_str().into());
-        let part = self.part(call, Kind::Enrichment, refused.enrichment);
-        self.give_up(vec![part], session_id, refused.reason, &refused.message, call.now);
+        let part = self.part(call, enrichment);
+        let session_id = session_id.map(|id| id.as_str().into());
+        self.give_up(vec![part], session_id, reason, &why, call.now);
     }
 }

@@ -1,13 +1,16 @@
 //! What a browser keeps of unsent enrichments, so that they outlive the page: told to the shell when
 //! one is given and when it has ended, and taken back from what earlier pages left.
 
+use std::rc::Rc;
+
 use super::Registry;
 use super::enriching::Call;
 use crate::core::json::{elements, text};
 use crate::core::kept::{Fate, Kept, written};
 use crate::core::outbox::{Kind, Part};
-use crate::core::outcome::{Output, Reason, Refused};
+use crate::core::outcome::{Output, Reason};
 use crate::core::session::{Description, Origin, Start};
+use crate::core::settings::Settings;
 use crate::core::time::Now;
 
 /// Something that an earlier page left, under the number by which the shell knows it.
@@ -58,69 +61,63 @@ impl Registry {
             }
             self.outputs.push_back(Output::Forget { ids: vec![id] });
             let given = Now { unix_ms: kept.at.min(now.unix_ms), ..now };
-            let call = Call { id: self.number(), tracer, scope, now: given, names_tracer: true };
-            if let Err(refused) = self.take_over(call, kept, &fate) {
-                self.refuse(call, refused);
-            }
+            let call =
+                Call { id: self.number(), tracer, scope, now: given, kind: Kind::Enrichment };
+            self.take_over(&call, kept, &fate, &settings);
         }
     }
 
-    fn take_over(&mut self, call: Call, kept: Kept, fate: &Fate) -> Result<(), Refused> {
+    fn take_over(&mut self, call: &Call, kept: Kept, fate: &Fate, settings: &Rc<Settings>) {
         let Kept { session, fields, description, .. } = kept;
-        let enrichment = self.read(call.tracer, fields)?;
-        let of_session = |refused| Refused { session_id: Some(session.clone()), ..refused };
+        let Some(enrichment) = self.read(call, fields) else { return };
         let destination = match fate {
             Fate::Send(destination) => destination,
-            Fate::Leave => return Ok(()),
+            Fate::Leave => return,
             Fate::Expired(why) => {
-                let refused = Refused::new(Reason::RetriesExhausted, &[why]);
-                return Err(Refused { enrichment, ..of_session(refused) });
+                let reason = Reason::RetriesExhausted;
+                return self.refuse(call, Some(&session), reason, &[why], enrichment);
             }
         };
-        if let Err(refused) = self.has_room_for(&enrichment, call.tracer) {
-            return Err(Refused { enrichment, ..of_session(refused) });
-        }
-        let Some(settings) = self.tracers.get(call.tracer).map(|it| it.settings.clone()) else {
-            return Ok(());
-        };
-        let outbox = self.open_outbox(destination, &settings, session.clone());
-        let part = self.part(call, Kind::Enrichment, enrichment);
-        let part = self.keep(outbox, part, description.as_ref());
-        let numerals = self.numerals;
-        self.change(outbox, call.now, |outbox| {
+        let Some(enrichment) = self.with_room(call, Some(&session), enrichment) else { return };
+        let id = self.open_outbox(destination, settings, session);
+        let part = self.part(call, enrichment);
+        let part = self.keep(id, part, description.as_ref());
+        if let Some(outbox) = self.outboxes.get_mut(id) {
             // It may have been the session's beginning that did not get through.
             outbox.want_start(Start { origin: Origin::Named, description });
-            outbox.remember_metrics(&part.enrichment, numerals);
+            outbox.remember_metrics(&part.enrichment, self.numerals);
             outbox.accept_in_time(part);
-        });
-        self.given(call, Some(outbox));
-        Ok(())
+        }
+        self.schedule(id, call.now);
+        self.given(call, Some(id));
     }
 
     /// `part`, kept in the store until it has ended, if its tracer wants that.
     pub(super) fn keep(
         &mut self,
         outbox: u64,
-        part: Part,
+        mut part: Part,
         description: Option<&Description>,
     ) -> Part {
-        let persists = |tracer: u64| self.tracers.get(tracer).is_some_and(|it| it.settings.persist);
-        let Some(outbox) =
-            self.outboxes.get(outbox).filter(|_| self.keeps && persists(part.tracer))
-        else {
-            return part;
-        };
-        let Part { given_unix_ms, enrichment, .. } = &part;
-        let json =
-            written(&outbox.destination, outbox.id(), *given_unix_ms, enrichment, description);
-        self.outputs.push_back(Output::Keep { id: part.id, json });
-        Part { is_kept: true, ..part }
+        let persists = self.tracers.get(part.tracer).is_some_and(|it| it.settings.persist);
+        if let Some(outbox) = self.outboxes.get(outbox).filter(|_| self.keeps && persists) {
+            let Part { given_unix_ms, enrichment, .. } = &part;
+            let json =
+                written(&outbox.destination, outbox.id(), *given_unix_ms, enrichment, description);
+            self.outputs.push_back(Output::Keep { id: part.id, json });
+            part.is_kept = true;
+        }
+        part
     }
 
     /// Lets go of what was kept of `parts`, which have ended.
     pub(super) fn forget(&mut self, parts: &[Part]) {
-        let kept = parts.iter().filter(|part| part.is_kept && part.kind != Kind::WaitingStart);
-        let ids: Vec<i64> = kept.map(|part| part.id as i64).collect();
+        let mut ids = Vec::new();
+        for part in parts {
+            if part.is_kept && part.kind != Kind::WaitingStart {
+                ids.push(part.id as i64);
+            }
+        }
         if !ids.is_empty() {
             self.outputs.push_back(Output::Forget { ids });
         }
@@ -130,12 +127,13 @@ impl Registry {
     /// rest is theirs to deliver.
     pub fn only_kept(&mut self, still: &[u64], now: Now) {
         for id in self.busy.clone() {
-            let mut taken = self.change(id, now, |outbox| {
-                outbox.take_those(&|part| part.is_kept && !still.contains(&part.id))
-            });
-            let Some(outbox) = self.outboxes.get(id) else { continue };
+            let Some(outbox) = self.outboxes.get_mut(id) else { continue };
             let session_id = outbox.id().clone();
-            taken.iter_mut().for_each(|part| part.is_kept = false);
+            let mut taken = outbox.take_those(&|part| part.is_kept && !still.contains(&part.id));
+            self.schedule(id, now);
+            for part in &mut taken {
+                part.is_kept = false;
+            }
             self.deliver(taken, &session_id, now);
         }
     }

@@ -14,7 +14,7 @@ mod tracers;
 mod waking;
 
 use std::collections::VecDeque;
-use std::rc::{Rc, Weak};
+use std::rc::Weak;
 
 use super::index::Index;
 use super::json::Numerals;
@@ -25,7 +25,7 @@ use super::policy::REMEMBERED_LINES;
 use super::scopes::Scopes;
 use super::server::Server;
 use super::session::SessionId;
-use super::settings::{Destination, Settings};
+use super::settings::Settings;
 use super::slab::Slab;
 use super::timers::Timers;
 use super::tracer::{Counts, Tracer};
@@ -35,15 +35,6 @@ use page::Page;
 pub use page::Turn;
 use sending::Flight;
 use settling::Wait;
-
-/// A destination that some outbox sends to.
-#[derive(Debug)]
-struct Interned {
-    destination: Rc<Destination>,
-    server: u64,
-    /// Outboxes that send to it.
-    holders: u64,
-}
 
 /// All state of the module.
 #[derive(Debug)]
@@ -56,12 +47,9 @@ pub struct Registry {
     last_stamp_ns: u64,
     tracers: Slab<Tracer>,
     outboxes: Slab<Outbox>,
-    destinations: Slab<Interned>,
     servers: Slab<Server>,
     flights: Slab<Flight>,
-    /// Destinations by what makes them the same.
-    destination_ids: Index,
-    /// Outboxes by destination and session; twice for a session with two names.
+    /// Outboxes by session, one for each destination; twice for a session with two names.
     outbox_ids: Index,
     /// Sessions that the backend has under another id than they are named by, and that id; by
     /// destination, for when the session is named again after all of its tracers are gone.
@@ -101,10 +89,8 @@ impl Registry {
             last_stamp_ns: 0,
             tracers: Slab::default(),
             outboxes: Slab::default(),
-            destinations: Slab::default(),
             servers: Slab::default(),
             flights: Slab::default(),
-            destination_ids: Index::default(),
             outbox_ids: Index::default(),
             renamed: VecDeque::new(),
             settings: VecDeque::new(),

@@ -3,8 +3,7 @@
 
 use std::rc::Rc;
 
-use super::{Interned, Registry};
-use crate::core::json::decimal;
+use super::Registry;
 use crate::core::outbox::Outbox;
 use crate::core::policy::{REMEMBERED_NAMES, REMEMBERED_SERVERS};
 use crate::core::server::Server;
@@ -14,58 +13,37 @@ use crate::core::time::Now;
 use crate::core::timers::Timer;
 
 impl Registry {
-    /// Works on an outbox, and sees to what follows from it.
-    pub(super) fn change<T: Default>(
-        &mut self,
-        id: u64,
-        now: Now,
-        work: impl FnOnce(&mut Outbox) -> T,
-    ) -> T {
-        let Some(outbox) = self.outboxes.get_mut(id) else {
-            return T::default();
-        };
-        let before = outbox.held();
-        let result = work(outbox);
-        self.held = self.held - before + outbox.held();
-        self.schedule(id, now);
-        result
-    }
-
+    /// The outbox of the session, which may be a new one.
     pub(super) fn open_outbox(
         &mut self,
         destination: &Rc<Destination>,
         settings: &Rc<Settings>,
         session_id: SessionId,
     ) -> u64 {
-        let destination_id = self.intern(destination);
-        if let Some(outbox) = self.outbox_called(destination_id, &session_id) {
+        if let Some(outbox) = self.outbox_called(destination, &session_id) {
             return outbox;
         }
         let global_name = global_name(destination, &session_id);
         let renamed = self.renamed.iter().find(|(name, _)| *name == global_name);
         let adopted_id = renamed.map(|(_, id)| id.clone());
-        let called = adopted_id.as_ref().and_then(|id| self.outbox_called(destination_id, id));
+        let called = adopted_id.as_ref().and_then(|id| self.outbox_called(destination, id));
         if let Some(id) = called
             && let Some(outbox) = self.outboxes.get_mut(id)
         {
             if outbox.adopted_id.is_none() {
-                self.outbox_ids.insert(&outbox_name(destination_id, &session_id), id);
+                self.outbox_ids.insert(session_id.as_str(), id);
                 outbox.adopted_id = Some(std::mem::replace(&mut outbox.given_id, session_id));
             }
             return id;
         }
-        let interned = self.destinations.get_mut(destination_id);
-        let server = interned.map_or(0, |interned| {
-            interned.holders += 1;
-            interned.server
-        });
-        let mut outbox =
-            Outbox::new(destination.clone(), settings.clone(), destination_id, server, session_id);
-        outbox.adopted_id = adopted_id;
-        let names = [Some(outbox.given_id.clone()), outbox.adopted_id.clone()];
+        let server = self.server_of(destination);
+        let mut outbox = Outbox::new(destination.clone(), settings.clone(), server, session_id);
+        outbox.adopted_id = adopted_id.clone();
+        let given_id = outbox.given_id.clone();
         let id = self.outboxes.insert(outbox);
-        for name in names.iter().flatten() {
-            self.outbox_ids.insert(&outbox_name(destination_id, name), id);
+        self.outbox_ids.insert(given_id.as_str(), id);
+        if let Some(adopted_id) = adopted_id {
+            self.outbox_ids.insert(adopted_id.as_str(), id);
         }
         id
     }
@@ -89,62 +67,65 @@ impl Registry {
         for (_, tracer) in self.tracers.iter_mut().filter(|(_, it)| it.outbox == Some(id)) {
             tracer.outbox = Some(other);
         }
-        let name = outbox_name(outbox.destination_id, &outbox.given_id);
-        self.outbox_ids.remove(&name, id);
-        self.outbox_ids.insert(&name, other);
-        self.held -= outbox.held();
-        self.change(other, now, |other| other.take_over(&mut outbox));
+        self.outbox_ids.remove(outbox.given_id.as_str(), id);
+        self.outbox_ids.insert(outbox.given_id.as_str(), other);
+        self.held -= outbox.counted;
+        if let Some(other) = self.outboxes.get_mut(other) {
+            other.take_over(&mut outbox);
+        }
+        self.schedule(other, now);
         // A start that nobody has looked at yet may have come along.
         self.fresh.push(other);
         self.closed(id, outbox);
     }
 
     /// The outbox that is found under this name of its session's.
-    pub(super) fn outbox_called(&self, destination: u64, session_id: &SessionId) -> Option<u64> {
-        let is_it = |id| {
-            let outbox = self.outboxes.get(id).filter(|it| it.destination_id == destination);
-            outbox.is_some_and(|outbox| outbox.is_called(session_id))
-        };
-        self.outbox_ids.get(&outbox_name(destination, session_id), is_it)
+    pub(super) fn outbox_called(
+        &self,
+        destination: &Destination,
+        session_id: &SessionId,
+    ) -> Option<u64> {
+        self.outbox_ids.get(session_id.as_str(), &|id| {
+            self.outboxes.get(id).is_some_and(|outbox| {
+                outbox.is_called(session_id) && outbox.destination.identity == destination.identity
+            })
+        })
     }
 
-    /// The number of the destination, where an outbox sends to it.
-    pub(super) fn interned(&self, destination: &Destination) -> Option<u64> {
-        let is_it = |id| {
-            let interned = self.destinations.get(id);
-            interned.is_some_and(|it| it.destination.identity == destination.identity)
-        };
-        self.destination_ids.get(&destination.identity, is_it)
-    }
-
-    fn intern(&mut self, destination: &Rc<Destination>) -> u64 {
-        if let Some(id) = self.interned(destination) {
-            return id;
+    /// The server of a new outbox.
+    fn server_of(&mut self, destination: &Destination) -> u64 {
+        let Destination { server: url, transport, .. } = destination;
+        let mut known = None;
+        let mut idle = None;
+        for (id, server) in self.servers.iter() {
+            if server.transport == *transport && server.url == *url {
+                known = Some(id);
+            }
+            if server.outboxes == 0 {
+                idle = idle.or(Some(id));
+            }
         }
-        let Destination { server: url, transport, .. } = &**destination;
-        let is_it = |server: &Server| server.transport == *transport && server.url == *url;
-        let known = self.servers.iter().find(|(_, server)| is_it(server)).map(|(id, _)| id);
-        let server = known.unwrap_or_else(|| {
-            let idle = self.servers.iter().find(|(_, server)| server.destinations == 0);
-            if let (Some((idle, _)), true) = (idle, self.servers.len() >= REMEMBERED_SERVERS) {
+        let id = known.unwrap_or_else(|| {
+            if let (Some(idle), true) = (idle, self.servers.len() >= REMEMBERED_SERVERS) {
                 self.servers.remove(idle);
             }
             self.servers.insert(Server::new(url.clone(), *transport))
         });
-        if let Some(server) = self.servers.get_mut(server) {
-            server.destinations += 1;
+        if let Some(server) = self.servers.get_mut(id) {
+            server.outboxes += 1;
         }
-        let interned = Interned { destination: destination.clone(), server, holders: 0 };
-        let id = self.destinations.insert(interned);
-        self.destination_ids.insert(&destination.identity, id);
         id
     }
 
-    /// Puts an outbox in line to send, sets its timer, or lets go of it.
+    /// Sees to what follows from a change of the outbox: puts it in line to send, sets its timer, or lets
+    /// go of it.
     pub(super) fn schedule(&mut self, id: u64, now: Now) {
         let Some(outbox) = self.outboxes.get_mut(id) else {
             return;
         };
+        self.held -= outbox.counted;
+        outbox.counted = outbox.held();
+        self.held += outbox.counted;
         let was_set = outbox.timer.take();
         outbox.is_ready = false;
         if outbox.flight.is_some() {
@@ -215,33 +196,24 @@ impl Registry {
 
     fn close_outbox(&mut self, id: u64) {
         if let Some(outbox) = self.outboxes.remove(id) {
-            self.held -= outbox.held();
+            self.held -= outbox.counted;
             self.closed(id, outbox);
         }
     }
 
     fn closed(&mut self, id: u64, outbox: Outbox) {
-        if let Some(adopted) = &outbox.adopted_id {
+        self.outbox_ids.remove(outbox.given_id.as_str(), id);
+        if let Some(adopted) = outbox.adopted_id {
+            self.outbox_ids.remove(adopted.as_str(), id);
             let name = global_name(&outbox.destination, &outbox.given_id);
             self.renamed.retain(|(known, _)| *known != name);
-            self.renamed.push_back((name, adopted.clone()));
+            self.renamed.push_back((name, adopted));
             if self.renamed.len() > REMEMBERED_NAMES {
                 self.renamed.pop_front();
             }
         }
-        for name in [Some(outbox.given_id), outbox.adopted_id].into_iter().flatten() {
-            self.outbox_ids.remove(&outbox_name(outbox.destination_id, &name), id);
-        }
-        let Some(interned) = self.destinations.get_mut(outbox.destination_id) else {
-            return;
-        };
-        interned.holders -= 1;
-        if interned.holders == 0 {
-            if let Some(server) = self.servers.get_mut(interned.server) {
-                server.destinations -= 1;
-            }
-            self.destination_ids.remove(&interned.destination.identity, outbox.destination_id);
-            self.destinations.remove(outbox.destination_id);
+        if let Some(server) = self.servers.get_mut(outbox.server) {
+            server.outboxes -= 1;
         }
     }
 }
@@ -249,9 +221,4 @@ impl Registry {
 /// What makes two sessions the same, also when nothing of them is held meanwhile.
 fn global_name(destination: &Destination, session_id: &SessionId) -> Box<str> {
     [&destination.identity, "\n\n", session_id.as_str()].concat().into()
-}
-
-/// What makes two sessions the same: their destination and their id.
-pub(super) fn outbox_name(destination_id: u64, session_id: &SessionId) -> String {
-    [&decimal(destination_id), " ", session_id.as_str()].concat()
 }

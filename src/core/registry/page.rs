@@ -4,7 +4,6 @@
 use super::Registry;
 use super::sending::NO_OUTBOX;
 use crate::core::policy::{KEEPALIVE_BYTES, KEEPALIVE_REQUESTS, REQUEST_OVERHEAD_BYTES};
-use crate::core::server::Server;
 use crate::core::time::Now;
 
 /// What happens to a page, or to a worker of one.
@@ -63,23 +62,26 @@ impl Registry {
                 self.page.is_resting = false;
                 self.page.leaving.clear();
                 let was_offline = std::mem::take(&mut self.page.is_offline);
-                self.servers.values_mut(Server::may_be_asked);
+                for (_, server) in self.servers.iter_mut() {
+                    server.may_be_asked();
+                }
                 for id in self.busy.clone() {
-                    self.change(id, now, |outbox| {
-                        if was_offline {
-                            outbox.set_deadlines(
-                                now.mono_ms.saturating_add(outbox.settings.deadline_ms),
-                            );
-                        }
-                        outbox.wait_no_longer();
-                    });
+                    let Some(outbox) = self.outboxes.get_mut(id) else { continue };
+                    if was_offline {
+                        let deadline_ms = outbox.settings.deadline_ms;
+                        outbox.set_deadlines(now.mono_ms.saturating_add(deadline_ms));
+                    }
+                    outbox.wait_no_longer();
+                    self.schedule(id, now);
                 }
             }
             Turn::Leaves => self.leave(now),
             Turn::Offline => {
                 self.page.is_offline = true;
                 for id in self.busy.clone() {
-                    self.change(id, now, |outbox| outbox.set_deadlines(u64::MAX));
+                    let Some(outbox) = self.outboxes.get_mut(id) else { continue };
+                    outbox.set_deadlines(u64::MAX);
+                    self.schedule(id, now);
                 }
             }
             Turn::Rests => self.page.is_resting = true,
@@ -88,14 +90,15 @@ impl Registry {
 
     fn leave(&mut self, now: Now) {
         for id in self.busy.clone() {
-            let left_behind = self.change(id, now, |outbox| {
-                outbox.hurry();
-                outbox.wait_no_longer();
-                outbox.leave_start_behind()
-            });
-            if let Some(flight) = left_behind.and_then(|flight| self.flights.get_mut(flight)) {
+            let Some(outbox) = self.outboxes.get_mut(id) else { continue };
+            outbox.hurry();
+            outbox.wait_no_longer();
+            if let Some(flight) = outbox.leave_start_behind()
+                && let Some(flight) = self.flights.get_mut(flight)
+            {
                 flight.outbox = NO_OUTBOX;
             }
+            self.schedule(id, now);
         }
         self.page.leaving = self.busy.clone();
     }

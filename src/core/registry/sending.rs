@@ -3,9 +3,8 @@
 use std::rc::Rc;
 
 use super::Registry;
-use super::outboxes::outbox_name;
 use crate::core::log::Level;
-use crate::core::outbox::{Kind, Outbox, Part, Progress};
+use crate::core::outbox::{Kind, Part, Progress};
 use crate::core::outcome::{Output, Reason};
 use crate::core::policy::{LEASE_GRACE_MS, REQUEST_OVERHEAD_BYTES};
 use crate::core::retry::backoff_ms;
@@ -36,8 +35,11 @@ impl Registry {
     /// What is to be done next, in `scope`; nothing where all is done for now.
     pub fn poll(&mut self, scope: u64, now: Now) -> Option<Output> {
         self.scopes.came(scope);
-        for outbox in std::mem::take(&mut self.fresh) {
-            self.change(outbox, now, |outbox| outbox.let_start_wait(now));
+        for id in std::mem::take(&mut self.fresh) {
+            if let Some(outbox) = self.outboxes.get_mut(id) {
+                outbox.let_start_wait(now);
+            }
+            self.schedule(id, now);
         }
         self.fire_timers(now);
         if self.timers.are_many() {
@@ -55,7 +57,7 @@ impl Registry {
                 Timer::Outbox(id) => self.outbox_is_due(id, at, now),
                 Timer::Lease(flight) => self.lost(flight, now),
                 Timer::Probe(_) => {}
-                Timer::Wait(id) => self.end_waits(|wait| wait.id == id, now),
+                Timer::Wait(_) => self.end_waits(now),
                 Timer::Scope(scope) => self.ask_for_scope(scope, now),
             }
         }
@@ -65,14 +67,15 @@ impl Registry {
         let Some(outbox) = self.outboxes.get(id).filter(|outbox| outbox.timer == Some(at)) else {
             return;
         };
-        let (session_id, server, scopes) = (outbox.id().clone(), outbox.server, outbox.scopes());
+        let (server, scopes) = (outbox.server, outbox.scopes());
         self.schedule(id, now);
         // Where there is room it goes now: a program that was busy past the deadline has its try.
-        let has_room = self.servers.get(server).is_some_and(|server| server.has_room(now))
-            && scopes.iter().any(|scope| self.scopes.has_room(*scope, server));
-        let goes_now = |outbox: &Outbox| has_room && !outbox.is_to_wait(now);
-        if !self.outboxes.get(id).is_none_or(goes_now) {
-            let expired = self.change(id, now, |outbox| outbox.expire(now));
+        let has_room = scopes.iter().any(|scope| self.may_send(*scope, server, now));
+        let Some(outbox) = self.outboxes.get_mut(id) else { return };
+        if !has_room || outbox.is_to_wait(now) {
+            let session_id = outbox.id().clone();
+            let expired = outbox.expire(now);
+            self.schedule(id, now);
             self.exhausted(expired, &session_id, "the server is failing or busy", now);
         }
     }
@@ -94,17 +97,17 @@ impl Registry {
         self.scopes.sent(scope, server_id);
         outbox.is_ready = false;
         outbox.timer = None;
-        let before = outbox.held();
         let (request, is_start) =
             outbox.next_request(server.routes, leaving.is_some(), &mut self.last_stamp_ns, now);
-        self.held = self.held - before + outbox.held();
         let timeout_ms = outbox.settings.timeout_ms;
         let transport = outbox.destination.transport;
         let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);
         let routes = server.routes;
         let bytes = (request.body.len() + REQUEST_OVERHEAD_BYTES) as u64;
         let keepalive = self.page.has_room_for(bytes).then_some(bytes);
-        keepalive.into_iter().for_each(|bytes| self.page.sent(bytes));
+        if let Some(bytes) = keepalive {
+            self.page.sent(bytes);
+        }
         let flight = Flight { scope, outbox: id, server: server_id, is_start, routes, keepalive };
         let flight = self.flights.insert(flight);
         outbox.flight = Some(flight);
@@ -136,8 +139,10 @@ impl Registry {
         // In most there is no line: an application may have a `fetch`, and so a server, a request.
         let has_line = |server: &Server| !server.ready.is_empty();
         loop {
-            let lines = || self.servers.iter().filter(|(_, server)| has_line(server));
-            let (server, _) = lines().find(|(id, _)| self.may_send(scope, *id, now))?;
+            let (server, _) = self
+                .servers
+                .iter()
+                .find(|(id, server)| has_line(server) && self.may_send(scope, *id, now))?;
             let id = self.servers.get_mut(server)?.ready.pop_front()?;
             // What waited in it may have been sent by a request, or given up.
             if let Some(outbox) = self.outboxes.get_mut(id) {
@@ -169,7 +174,9 @@ impl Registry {
     fn landed(&mut self, flight: u64) -> Option<Flight> {
         let flight = self.flights.remove(flight)?;
         self.scopes.landed(flight.scope, flight.server);
-        flight.keepalive.into_iter().for_each(|bytes| self.page.landed(bytes));
+        if let Some(bytes) = flight.keepalive {
+            self.page.landed(bytes);
+        }
         Some(flight)
     }
 
@@ -219,32 +226,32 @@ impl Registry {
                 self.learn_routes(flight);
                 let id = session_id.filter(|_| flight.is_start).unwrap_or(id);
                 let other = self.adopt(flight.outbox, &id);
-                let done = self.change(flight.outbox, now, |outbox| {
-                    match outbox.stored(flight.is_start, inputs.as_deref()) {
-                        Progress::GoesOn => Vec::new(),
-                        Progress::Done(parts) => parts,
-                    }
-                });
+                let Some(outbox) = self.outboxes.get_mut(flight.outbox) else { return };
+                let done = match outbox.stored(flight.is_start, inputs.as_deref()) {
+                    Progress::GoesOn => Vec::new(),
+                    Progress::Done(parts) => parts,
+                };
+                self.schedule(flight.outbox, now);
                 if let Some(other) = other {
                     self.unite(flight.outbox, other, now);
                 }
                 self.deliver(done, &id, now);
             }
             Verdict::TryLegacy => {
+                outbox.try_other_route();
                 if let Some(server) = self.servers.get_mut(flight.server)
                     && !server.routes.are_legacy()
                 {
                     server.routes = Routes::TryLegacy;
                 }
-                self.change(flight.outbox, now, Outbox::try_other_route);
+                self.schedule(flight.outbox, now);
             }
             Verdict::Retry { after_ms, why } => {
                 let why = outbox.destination.without_key(&why);
                 let wait =
                     after_ms.unwrap_or_else(|| backoff_ms(outbox.failures + 1, &mut self.random));
-                let retry_at = now.mono_ms.saturating_add(wait);
-                let expired =
-                    self.change(flight.outbox, now, |outbox| outbox.failed(now, retry_at));
+                let expired = outbox.failed(now, now.mono_ms.saturating_add(wait));
+                self.schedule(flight.outbox, now);
                 self.exhausted(expired, &id, &why, now);
             }
             Verdict::Refused(refusal) => self.refused(flight, &refusal, now),
@@ -264,15 +271,14 @@ impl Registry {
     /// Returns another outbox that has this name already.
     fn adopt(&mut self, id: u64, session_id: &SessionId) -> Option<u64> {
         let outbox = self.outboxes.get(id).filter(|outbox| outbox.id() != session_id)?;
-        let destination = outbox.destination_id;
-        let other = self.outbox_called(destination, session_id);
+        let other = self.outbox_called(&outbox.destination, session_id);
         if other.is_none() {
-            self.outbox_ids.insert(&outbox_name(destination, session_id), id);
+            self.outbox_ids.insert(session_id.as_str(), id);
         }
         if let Some(outbox) = self.outboxes.get_mut(id)
             && let Some(old) = outbox.adopted_id.replace(session_id.clone())
         {
-            self.outbox_ids.remove(&outbox_name(destination, &old), id);
+            self.outbox_ids.remove(old.as_str(), id);
         }
         for (tracer, _) in self.tracers.iter().filter(|(_, tracer)| tracer.outbox == Some(id)) {
             let session_id = session_id.clone();
@@ -283,9 +289,11 @@ impl Registry {
 
     /// A server works again: all who waited for it go on.
     fn go_on(&mut self, server: u64, now: Now) {
-        for outbox in self.busy.clone() {
-            if self.outboxes.get(outbox).is_some_and(|outbox| outbox.server == server) {
-                self.change(outbox, now, Outbox::wait_no_longer);
+        for id in self.busy.clone() {
+            let Some(outbox) = self.outboxes.get_mut(id) else { continue };
+            if outbox.server == server {
+                outbox.wait_no_longer();
+                self.schedule(id, now);
             }
         }
     }
@@ -300,30 +308,29 @@ impl Registry {
     }
 
     fn refused(&mut self, flight: &Flight, refusal: &Refusal, now: Now) {
-        if refusal.may_be_one_of_many() {
-            let halved = self.change(flight.outbox, now, Outbox::halve);
-            if halved {
-                return;
-            }
-        }
-        let Some(outbox) = self.outboxes.get(flight.outbox) else {
+        let Some(outbox) = self.outboxes.get_mut(flight.outbox) else {
             return;
         };
+        let to_blame = refusal.may_be_one_of_many();
+        if to_blame && outbox.halve() {
+            return self.schedule(flight.outbox, now);
+        }
         let session_id: Rc<str> = outbox.id().as_str().into();
         let message = refusal.message(&outbox.destination.server);
         let message = outbox.destination.without_key(&message);
+        let parts = outbox.refused(to_blame);
         if let (Refusal::NoHoneyHive { .. }, Some(server)) =
             (refusal, self.servers.get_mut(flight.server))
         {
             server.routes = Routes::Unknown;
         }
-        let to_blame = refusal.may_be_one_of_many();
-        let parts = self.change(flight.outbox, now, |outbox| outbox.refused(to_blame));
+        self.schedule(flight.outbox, now);
         // With an enrichment in it, its drop says the same.
-        let is_alone = parts.iter().all(|part| part.kind != Kind::Enrichment);
-        for part in parts.iter().filter(|_| is_alone) {
-            let what = "the session could not be started";
-            self.log_because(part.tracer, Level::Error, what, &message);
+        if parts.iter().all(|part| part.kind != Kind::Enrichment) {
+            for part in &parts {
+                let what = "the session could not be started";
+                self.log_because(part.tracer, Level::Error, what, &message);
+            }
         }
         self.give_up(parts, Some(session_id), Reason::Rejected, &message, now);
     }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Registry;
 use crate::core::json::Object;
-use crate::core::outbox::{Kind, Outbox, Part};
+use crate::core::outbox::{Kind, Part};
 use crate::core::outcome::{Outcome, Output, Reason};
 use crate::core::session::SessionId;
 use crate::core::time::Now;
@@ -63,8 +63,9 @@ impl Registry {
     fn settle(&mut self, parts: Vec<Part>, outcome: &Outcome, now: Now) {
         let delivered = matches!(outcome, Outcome::Delivered { .. });
         self.forget(&parts);
-        let mut by_scope: Vec<(u64, Vec<u64>)> = Vec::new();
-        let mut tracers = Vec::new();
+        // Of one scope mostly, and one tracer.
+        let mut told = (0, Vec::new());
+        let mut tracers: Vec<u64> = Vec::new();
         for part in &parts {
             if part.kind == Kind::WaitingStart {
                 continue;
@@ -85,25 +86,27 @@ impl Registry {
                 }
                 continue;
             }
-            match by_scope.iter_mut().find(|(scope, _)| *scope == part.scope) {
-                Some((_, ids)) => ids.push(part.id),
-                None => by_scope.push((part.scope, vec![part.id])),
+            if let Some(tracer) = tracer {
+                tracer.counts.settled(delivered);
             }
-            for counts in [tracer.map(|tracer| &mut tracer.counts), Some(&mut self.counts)]
-                .into_iter()
-                .flatten()
-            {
-                counts.pending -= 1;
-                *(if delivered { &mut counts.delivered } else { &mut counts.dropped }) += 1;
+            self.counts.settled(delivered);
+            if told.0 != part.scope {
+                self.tell_settled(told, outcome);
+                told = (part.scope, Vec::new());
             }
+            told.1.push(part.id);
         }
-        for (scope, ids) in by_scope {
-            self.scopes.tell(scope, Output::Settled { ids, outcome: outcome.clone() });
-        }
-        self.end_waits(|wait| wait.left == 0, now);
+        self.tell_settled(told, outcome);
+        self.end_waits(now);
         for tracer in tracers {
             self.tell_if_idle(tracer);
             self.let_go_of_tracer(tracer, now);
+        }
+    }
+
+    fn tell_settled(&mut self, (scope, ids): (u64, Vec<u64>), outcome: &Outcome) {
+        if !ids.is_empty() {
+            self.scopes.tell(scope, Output::Settled { ids, outcome: outcome.clone() });
         }
     }
 
@@ -133,8 +136,11 @@ impl Registry {
         let left = match tracer {
             Some(tracer) => self.tracers.get(tracer).map_or(0, Tracer::unsettled),
             None => {
-                self.counts.pending
-                    + self.tracers.iter().map(|(_, tracer)| tracer.starting).sum::<u64>()
+                let mut left = self.counts.pending;
+                for (_, tracer) in self.tracers.iter() {
+                    left += tracer.starting;
+                }
+                left
             }
         };
         let until = now.mono_ms.saturating_add(timeout_ms);
@@ -142,32 +148,31 @@ impl Registry {
         self.waits.push(Wait { id, scope, until, tracer, left, closes });
         self.enter(scope, now);
         self.scopes.give(scope, None);
-        for outbox in self.busy.clone() {
-            self.change(outbox, now, Outbox::hurry);
+        for id in self.busy.clone() {
+            if let Some(outbox) = self.outboxes.get_mut(id) {
+                outbox.hurry();
+            }
+            self.schedule(id, now);
         }
-        self.end_waits(|wait| wait.left == 0, now);
+        self.end_waits(now);
         id
     }
 
-    pub(super) fn end_waits(&mut self, is_over: impl Fn(&Wait) -> bool, now: Now) {
-        let (over, waits) = std::mem::take(&mut self.waits).into_iter().partition(is_over);
-        self.waits = waits;
-        let over: Vec<Wait> = over;
-        for wait in over {
-            if let (true, Some(tracer)) = (wait.closes, wait.tracer) {
-                self.drop_rest_of(tracer, now);
-            }
-            let counts = match wait.tracer {
-                Some(tracer) => {
-                    self.tracers.get(tracer).map_or(Counts::default(), |tracer| tracer.counts)
+    /// Ends the flushes and closes for which nothing is left to wait, or no time.
+    pub(super) fn end_waits(&mut self, now: Now) {
+        let is_over = |wait: &Wait| wait.left == 0 || wait.until <= now.mono_ms;
+        while let Some(place) = self.waits.iter().position(is_over) {
+            let wait = self.waits.remove(place);
+            let mut counts = self.counts;
+            if let Some(tracer) = wait.tracer {
+                if wait.closes {
+                    self.drop_rest_of(tracer, now);
                 }
-                None => self.counts,
-            };
+                let tracer = self.tracers.get(tracer);
+                counts = tracer.map_or(Counts::default(), |tracer| tracer.counts);
+            }
             self.scopes.leave(wait.scope);
-            self.scopes.tell(
-                wait.scope,
-                Output::Settled { ids: vec![wait.id], outcome: Outcome::Flushed(counts) },
-            );
+            self.tell_settled((wait.scope, vec![wait.id]), &Outcome::Flushed(counts));
             let Some(tracer) = wait.tracer else { continue };
             if wait.closes {
                 self.remove_tracer(tracer, now);
@@ -189,18 +194,15 @@ impl Registry {
             return;
         }
         for id in self.busy.clone() {
-            let taken = self.change(id, now, |outbox| outbox.take_all_of(tracer));
+            let Some(outbox) = self.outboxes.get_mut(id) else { continue };
+            let taken = outbox.take_all_of(tracer);
             if taken.is_empty() {
                 continue;
             }
-            let session_id = self.outboxes.get(id).map(|outbox| outbox.id().as_str().into());
-            self.give_up(
-                taken,
-                session_id,
-                Reason::Closed,
-                "the tracer was closed before it could be sent: give close() more time",
-                now,
-            );
+            let session_id = Some(outbox.id().as_str().into());
+            self.schedule(id, now);
+            let why = "the tracer was closed before it could be sent: give close() more time";
+            self.give_up(taken, session_id, Reason::Closed, why, now);
         }
     }
 }

@@ -1,14 +1,13 @@
 //! Tracers: made, meant, and let go.
 
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use super::Registry;
 use super::enriching::Call;
-use crate::core::enrichment::Enrichment;
 use crate::core::log::Line;
 use crate::core::options::Options;
 use crate::core::outbox::Kind;
-use crate::core::outcome::{Output, Reason, Refused, TracerInfo};
+use crate::core::outcome::{Output, TracerInfo};
 use crate::core::policy::REMEMBERED_SETTINGS;
 use crate::core::relay::ticket::session_of;
 use crate::core::session::{Description, Origin, SessionId, Start};
@@ -93,7 +92,8 @@ impl Registry {
             self.take_leftovers(tracer, scope, now);
             let fields = options.text("start").filter(|fields| !fields.is_empty());
             let fields = fields.unwrap_or_else(|| "{}".to_owned());
-            self.start(tracer, outbox, start, fields, scope, now);
+            let call = Call { id: self.number(), tracer, scope, now, kind: Kind::Start };
+            self.start(&call, outbox, start, fields);
         } else {
             self.outputs.push_back(Output::Idle { tracer });
         }
@@ -102,16 +102,15 @@ impl Registry {
 
     /// `settings`, or the same ones of another tracer: a hundred thousand copies are many megabytes.
     fn shared(&mut self, mut settings: Settings) -> Rc<Settings> {
-        if let Some(destination) = &mut settings.destination
-            && let Some(id) = self.interned(destination)
-            && let Some(interned) = self.destinations.get(id)
-        {
-            *destination = interned.destination.clone();
-        }
         self.settings.retain(|known| known.strong_count() > 0);
-        let mut known = self.settings.iter().filter_map(Weak::upgrade);
-        if let Some(known) = known.find(|known| **known == settings) {
-            return known;
+        for known in &self.settings {
+            let Some(known) = known.upgrade() else { continue };
+            if known.destination == settings.destination {
+                settings.destination.clone_from(&known.destination);
+                if *known == settings {
+                    return known;
+                }
+            }
         }
         let settings = Rc::new(settings);
         if self.settings.len() == REMEMBERED_SETTINGS {
@@ -121,41 +120,25 @@ impl Registry {
         settings
     }
 
-    fn start(
-        &mut self,
-        tracer: u64,
-        outbox: u64,
-        start: Start,
-        fields: String,
-        scope: u64,
-        now: Now,
-    ) {
-        let enrichment = self.read(tracer, fields).and_then(|enrichment| {
-            self.has_room_for(&enrichment, tracer)?;
-            Ok(enrichment)
-        });
-        let enrichment = enrichment.unwrap_or_else(|refused| {
-            let why = ["the session starts without its first fields: ", &refused.message];
-            self.log(tracer, Line::warn(&why));
-            Enrichment::default()
-        });
-        let call = Call { id: self.number(), tracer, scope, now, names_tracer: true };
-        let part = self.part(call, Kind::Start, enrichment);
+    fn start(&mut self, call: &Call, outbox: u64, start: Start, fields: String) {
+        let read = self.read(call, fields);
+        let enrichment = read.and_then(|enrichment| self.with_room(call, None, enrichment));
+        let mut part = self.part(call, enrichment.unwrap_or_default());
         // Who comes back with the ticket makes sure again that the session exists.
-        let part = match (&start.description, part.enrichment.is_empty()) {
-            (None, true) => part,
-            (description, _) => self.keep(outbox, part, description.as_ref()),
-        };
-        self.change(outbox, now, |outbox| {
+        if start.description.is_some() || !part.enrichment.is_empty() {
+            part = self.keep(outbox, part, start.description.as_ref());
+        }
+        if let Some(outbox) = self.outboxes.get_mut(outbox) {
             outbox.start_with(start);
             outbox.accept(part);
-        });
+        }
+        self.schedule(outbox, call.now);
         self.fresh.push(outbox);
-        if let Some(tracer) = self.tracers.get_mut(tracer) {
+        if let Some(tracer) = self.tracers.get_mut(call.tracer) {
             tracer.starting += 1;
         }
-        self.enter(scope, now);
-        self.scopes.give(scope, Some(outbox));
+        self.enter(call.scope, call.now);
+        self.scopes.give(call.scope, Some(outbox));
     }
 
     /// Nobody refers to the tracer any more. What it was given goes on its way.
@@ -200,37 +183,38 @@ impl Registry {
             return Some(preferred);
         }
         // Not all tracers are asked where no outbox has that name.
-        let is_known = self
-            .destinations
-            .iter()
-            .any(|(destination, _)| self.outbox_called(destination, session_id).is_some());
-        let mut tracers = self.tracers.iter().filter(|_| is_known);
-        tracers.find(|(_, tracer)| has_it(tracer)).map(|(id, _)| id)
+        self.outbox_ids.get(session_id.as_str(), &|id| {
+            self.outboxes.get(id).is_some_and(|outbox| outbox.is_called(session_id))
+        })?;
+        self.tracers.iter().find(|(_, tracer)| has_it(tracer)).map(|(id, _)| id)
     }
 
-    /// The tracer that is meant where none is named: the only open one that this scope may know.
-    pub(super) fn only_tracer(&self, scope: u64, names_session: bool) -> Result<u64, Refused> {
-        let mut open = self.tracers.iter().filter(|(_, tracer)| {
-            !tracer.is_closing && (tracer.scope == scope || tracer.scope == 0)
-        });
-        let Some((id, first)) = open.next() else {
-            return Err(Refused::new(
-                Reason::NoSession,
-                &["no session is active here: call initTracer() first, or pass { tracer }"],
-            ));
-        };
-        let destination = &first.settings.destination;
-        let alike = |(_, other): (_, &Tracer)| other.settings.destination == *destination;
-        if (names_session && open.clone().all(alike)) || open.next().is_none() {
-            return Ok(id);
+    /// The tracer that is meant where none is named: the only open one that this scope may know, or why
+    /// there is none.
+    pub(super) fn only_tracer(&self, scope: u64, names_session: bool) -> Result<u64, &'static str> {
+        let mut only: Option<(u64, &Tracer)> = None;
+        for (id, tracer) in self.tracers.iter() {
+            if tracer.is_closing || (tracer.scope != scope && tracer.scope != 0) {
+                continue;
+            }
+            match only {
+                None => only = Some((id, tracer)),
+                Some((_, first))
+                    if names_session
+                        && tracer.settings.destination == first.settings.destination => {}
+                Some(_) if names_session => {
+                    return Err(
+                        "several tracers with different keys or servers are open: pass { tracer } beside the session's id",
+                    );
+                }
+                Some(_) => {
+                    return Err(
+                        "several sessions are open and none is active here: call tracer.enrichSession(), pass { tracer } or { sessionId }, or run this inside tracer.run()",
+                    );
+                }
+            }
         }
-        Err(Refused::new(
-            Reason::NoSession,
-            &[if names_session {
-                "several tracers with different keys or servers are open: pass { tracer } beside the session's id"
-            } else {
-                "several sessions are open and none is active here: call tracer.enrichSession(), pass { tracer } or { sessionId }, or run this inside tracer.run()"
-            }],
-        ))
+        let none = "no session is active here: call initTracer() first, or pass { tracer }";
+        only.map(|(id, _)| id).ok_or(none)
     }
 }

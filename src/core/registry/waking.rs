@@ -78,17 +78,20 @@ impl Registry {
             Found::AskAgain(at) => self.timers.set(at, Timer::Scope(scope)),
             Found::Absent(at, outboxes) => {
                 self.timers.set(at, Timer::Scope(scope));
-                for outbox in outboxes {
-                    self.change(outbox, now, |outbox| outbox.is_left |= outbox.concerns(scope));
+                for id in outboxes {
+                    let Some(outbox) = self.outboxes.get_mut(id) else { continue };
+                    outbox.is_left |= outbox.concerns(scope);
+                    self.schedule(id, now);
                 }
             }
             Found::Gone(told) => {
-                let settled = told.iter().filter_map(|output| match output {
-                    Output::Settled { ids, .. } => Some(ids),
-                    _ => None,
-                });
-                let ids = settled.flatten().copied().collect();
-                self.outputs.push_back(Output::Gone { scope, ids });
+                let mut gone = Vec::new();
+                for output in &told {
+                    if let Output::Settled { ids, .. } = output {
+                        gone.extend_from_slice(ids);
+                    }
+                }
+                self.outputs.push_back(Output::Gone { scope, ids: gone });
                 self.outputs.extend(told);
             }
         }

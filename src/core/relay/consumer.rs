@@ -277,7 +277,7 @@ impl Delivery {
         let known = self.sessions.iter().position(|session| session.outbox.given_id == *id);
         let place = known.unwrap_or_else(|| {
             let (destination, settings) = (destination.clone(), settings.tracer.clone());
-            let outbox = Outbox::new(destination, settings, 0, 0, id.clone());
+            let outbox = Outbox::new(destination, settings, 0, id.clone());
             let session =
                 SessionDelivery { outbox, said: Vec::new(), flight: None, is_over: false };
             self.sessions.push(session);
