@@ -288,9 +288,10 @@ fn a_bare_call_reaches_the_only_session_and_none_where_several_could_be_meant() 
     bench.run(500);
     bench.init(json!({}));
     let several = bench.enrich(0, None, json!({"metadata": {"a": 1}}));
-    let named = bench.enrich(0, Some(&first.session_id), json!({"metadata": {"a": 2}}));
+    let named = bench.enrich(0, Some(first.session_id.as_str()), json!({"metadata": {"a": 2}}));
     bench.init(json!({"apiKey": "another"}));
-    let still_named = bench.enrich(0, Some(&first.session_id), json!({"metadata": {"a": 3}}));
+    let still_named =
+        bench.enrich(0, Some(first.session_id.as_str()), json!({"metadata": {"a": 3}}));
     let whose = bench.enrich(0, Some("a session of nobody here"), json!({"metadata": {"a": 4}}));
     bench.run(500);
     assert_eq!(bench.reason_of(nobody), Some(Reason::NoSession));
@@ -664,7 +665,7 @@ fn a_session_that_an_open_tracer_has_is_reached_by_that_tracers_key() {
     let json = json!({"metadata": {"a": 1}}).to_string();
     let found = bench.registry.enrich(
         right.tracer,
-        Some(&left.session_id),
+        Some(left.session_id.as_str()),
         json.clone(),
         0,
         false,
@@ -677,7 +678,7 @@ fn a_session_that_an_open_tracer_has_is_reached_by_that_tracers_key() {
     assert!(bench.is_delivered(found));
     assert_eq!(key(&bench.requests[2]), "Bearer left");
     // Who names the tracer means its key.
-    bench.registry.enrich(right.tracer, Some(&left.session_id), json, 0, true, bench.now);
+    bench.registry.enrich(right.tracer, Some(left.session_id.as_str()), json, 0, true, bench.now);
     bench.run(500);
     assert_eq!(key(&bench.requests[3]), "Bearer right");
 }

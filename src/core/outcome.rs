@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::json::{Object, decimal};
 use super::log::{Level, Line};
-use super::session::SessionId;
+use super::session::{Description, SessionId};
 use super::tracer::Counts;
 use super::wire::Request;
 
@@ -178,13 +178,9 @@ pub struct TracerInfo {
     /// Its number.
     pub tracer: u64,
     /// Its session.
-    pub session_id: String,
-    /// Its session's name.
-    pub session_name: String,
-    /// Its project.
-    pub project: Option<String>,
-    /// Its environment.
-    pub source: String,
+    pub session_id: SessionId,
+    /// How its session shows.
+    pub description: Description,
     /// Whether it sends anything.
     pub enabled: bool,
 }
@@ -195,12 +191,12 @@ impl TracerInfo {
         let mut json = String::new();
         let mut object = Object::open(&mut json);
         object.value("tracer").push_str(&decimal(self.tracer));
-        object.text("sessionId", &self.session_id);
-        object.text("sessionName", &self.session_name);
-        if let Some(project) = &self.project {
+        object.text("sessionId", self.session_id.as_str());
+        object.text("sessionName", &self.description.name);
+        if let Some(project) = &self.description.project {
             object.text("project", project);
         }
-        object.text("source", &self.source);
+        object.text("source", &self.description.source);
         object.value("enabled").push_str(if self.enabled { "true" } else { "false" });
         object.close();
         json

@@ -243,14 +243,14 @@ impl World {
         let scope = self.scope();
         let info = self.registry.init(&options.to_string(), scope, self.now);
         let after = self.said.range(..u64::MAX / 2).next_back().map_or(0, |(id, _)| *id);
-        let (key_of, session) = (key.into(), info.session_id.clone());
+        let (key_of, session) = (key.into(), info.session_id.as_str().to_owned());
         // Nobody is told what becomes of it.
         let end = Some(Err(Reason::Closed));
         self.starts.push((after, Said { key: key_of, session, fields, end }));
         self.tracers.push(Tracer {
             number: info.tracer,
             key: key.into(),
-            session: info.session_id,
+            session: info.session_id.as_str().to_owned(),
             is_open: true,
             totals: BTreeMap::new(),
         });

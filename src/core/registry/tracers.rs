@@ -24,79 +24,66 @@ impl Registry {
         let options = &Options::of(json, self.numerals);
         let mut log = Vec::new();
         let parent = self.tracers.get(options.number("parent").unwrap_or_default() as u64);
+        let is_child = parent.is_some();
         let settings = match parent {
             Some(parent) => parent.settings.clone(),
             None => self.shared(Settings::resolve(options, &mut log)),
         };
-        let id_of = |text: String| SessionId::new(&text);
-        let mut named = settings::session_id(options, &mut log).and_then(id_of);
-        let is_ticket = settings.destination.as_ref().is_some_and(|it| it.is_ticket);
-        if is_ticket
-            && options.get("parent").is_none()
-            && let Some(of_ticket) =
-                options.text("ticket").and_then(|it| session_of(it.trim_ascii()))
-        {
+        let mut named = settings::session_id(options, &mut log).and_then(|id| SessionId::new(&id));
+        let destination = settings.destination.as_ref();
+        let ticket = destination.filter(|it| it.is_ticket).map(|it| it.key.as_str());
+        if let Some(of_ticket) = ticket.filter(|_| !is_child).and_then(session_of) {
             if named.as_ref().is_some_and(|named| *named != of_ticket) {
-                log.push(Line::warn(&[
-                    "`sessionId` is left out: the ticket is for another session",
-                ]));
+                let what = "`sessionId` is left out: the ticket is for another session";
+                log.push(Line::warn(&[what]));
             }
             named = Some(of_ticket);
         }
         let origin = if named.is_some() { Origin::Named } else { Origin::New };
-        let new_id = || options.text("newSessionId").and_then(id_of);
-        let session_id =
-            named.or_else(new_id).unwrap_or_else(|| SessionId::random(&mut self.random));
-        let session_name: Rc<str> = settings::session_name(options, &mut log)
-            .map_or_else(|| settings.session_name.clone(), Into::into);
-        let outbox = settings
-            .destination
-            .clone()
-            .map(|destination| self.open_outbox(&destination, &settings, session_id.clone()));
-        if let Some(outbox) = outbox.and_then(|outbox| self.outboxes.get_mut(outbox)) {
-            outbox.holders += 1;
-        }
-        let mut info = TracerInfo {
-            tracer: 0,
-            session_id: session_id.as_str().to_owned(),
-            session_name: String::from(&*session_name),
-            project: settings.project.as_deref().map(String::from),
-            source: String::from(&*settings.source),
-            enabled: outbox.is_some(),
-        };
-        let description = Description {
-            name: session_name,
+        let session_id = named
+            .or_else(|| SessionId::new(&options.text("newSessionId")?))
+            .unwrap_or_else(|| SessionId::random(&mut self.random));
+        let mut description = Description {
+            name: settings.session_name.clone(),
             source: settings.source.clone(),
             project: settings.project.clone(),
             start_time: now.unix_ms,
         };
-        let level = settings.log_level;
+        if let Some(name) = settings::session_name(options, &mut log) {
+            description.name = name.into();
+        }
+        for line in log {
+            self.log_at(settings.log_level, line);
+        }
+        let outbox = destination.map(|to| self.open_outbox(to, &settings, session_id.clone()));
         let tracer = self.tracers.insert(Tracer {
-            settings,
+            settings: settings.clone(),
             outbox,
-            session_id,
+            session_id: session_id.clone(),
             scope,
             is_closing: false,
             is_released: false,
             counts: Counts::default(),
             starting: 0,
         });
-        info.tracer = tracer;
-        log.into_iter().for_each(|line| self.log_at(level, line));
-        if let Some(outbox) = outbox {
-            // What a session is called is not for the holder of a ticket to say.
-            let start = match is_ticket {
-                true => Start::touch(),
-                false => Start { origin, description: Some(description) },
-            };
-            self.take_leftovers(tracer, scope, now);
-            let fields = options.text("start").filter(|fields| !fields.is_empty());
-            let fields = fields.unwrap_or_else(|| "{}".to_owned());
-            let call = Call { id: self.number(), tracer, scope, now, kind: Kind::Start };
-            self.start(&call, outbox, start, fields);
-        } else {
+        let enabled = outbox.is_some();
+        let info = TracerInfo { tracer, session_id, description: description.clone(), enabled };
+        let Some(id) = outbox else {
             self.outputs.push_back(Output::Idle { tracer });
+            return info;
+        };
+        if let Some(outbox) = self.outboxes.get_mut(id) {
+            outbox.holders += 1;
         }
+        // What a session is called is not for the holder of a ticket to say.
+        let start = match ticket {
+            Some(_) => Start::touch(),
+            None => Start { origin, description: Some(description) },
+        };
+        self.take_leftovers(tracer, scope, now);
+        let call = Call { id: self.number(), tracer, scope, now, kind: Kind::Start };
+        let fields = options.text("start").filter(|fields| !fields.is_empty());
+        self.start(&call, id, start, fields.unwrap_or_else(|| "{}".to_owned()));
         info
     }
 

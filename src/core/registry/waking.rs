@@ -92,7 +92,9 @@ impl Registry {
                     }
                 }
                 self.outputs.push_back(Output::Gone { scope, ids: gone });
-                self.outputs.extend(told);
+                for output in told {
+                    self.outputs.push_back(output);
+                }
             }
         }
     }
