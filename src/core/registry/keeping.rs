@@ -40,7 +40,10 @@ impl Registry {
                 None => self.outputs.push_back(Output::Forget { ids: vec![id] }),
             }
         }
-        let tracers: Vec<u64> = self.tracers.iter().map(|(id, _)| id).collect();
+        let mut tracers = Vec::new();
+        for (tracer, _) in self.tracers.iter() {
+            tracers.push(tracer);
+        }
         for tracer in tracers {
             self.take_leftovers(tracer, scope, now);
         }

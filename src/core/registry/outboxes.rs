@@ -184,6 +184,16 @@ impl Registry {
         }
     }
 
+    /// Changes all outboxes with work, and sees to what follows.
+    pub(super) fn for_each_busy(&mut self, now: Now, change: &mut dyn FnMut(&mut Outbox)) {
+        for id in self.busy.clone() {
+            if let Some(outbox) = self.outboxes.get_mut(id) {
+                change(outbox);
+                self.schedule(id, now);
+            }
+        }
+    }
+
     /// Takes the outbox at `place` out of the list of those with work; the last moves there.
     fn not_busy(&mut self, place: usize) {
         self.busy.swap_remove(place);

@@ -65,40 +65,36 @@ impl Registry {
                 for (_, server) in self.servers.iter_mut() {
                     server.may_be_asked();
                 }
-                for id in self.busy.clone() {
-                    let Some(outbox) = self.outboxes.get_mut(id) else { continue };
+                self.for_each_busy(now, &mut |outbox| {
                     if was_offline {
                         let deadline_ms = outbox.settings.deadline_ms;
                         outbox.set_deadlines(now.mono_ms.saturating_add(deadline_ms));
                     }
                     outbox.wait_no_longer();
-                    self.schedule(id, now);
-                }
+                });
             }
             Turn::Leaves => self.leave(now),
             Turn::Offline => {
                 self.page.is_offline = true;
-                for id in self.busy.clone() {
-                    let Some(outbox) = self.outboxes.get_mut(id) else { continue };
-                    outbox.set_deadlines(u64::MAX);
-                    self.schedule(id, now);
-                }
+                self.for_each_busy(now, &mut |outbox| outbox.set_deadlines(u64::MAX));
             }
             Turn::Rests => self.page.is_resting = true,
         }
     }
 
     fn leave(&mut self, now: Now) {
-        for id in self.busy.clone() {
-            let Some(outbox) = self.outboxes.get_mut(id) else { continue };
+        let mut left_behind = Vec::new();
+        self.for_each_busy(now, &mut |outbox| {
             outbox.hurry();
             outbox.wait_no_longer();
-            if let Some(flight) = outbox.leave_start_behind()
-                && let Some(flight) = self.flights.get_mut(flight)
-            {
+            if let Some(flight) = outbox.leave_start_behind() {
+                left_behind.push(flight);
+            }
+        });
+        for flight in left_behind {
+            if let Some(flight) = self.flights.get_mut(flight) {
                 flight.outbox = NO_OUTBOX;
             }
-            self.schedule(id, now);
         }
         self.page.leaving = self.busy.clone();
     }
@@ -117,7 +113,8 @@ impl Registry {
             }
         }
         let (_, id) = smallest.filter(|(bytes, _)| self.page.has_room_for(*bytes))?;
-        self.page.leaving.retain(|it| *it != id);
+        let place = self.page.leaving.iter().position(|it| *it == id)?;
+        self.page.leaving.swap_remove(place);
         Some(id)
     }
 }

@@ -289,13 +289,11 @@ impl Registry {
 
     /// A server works again: all who waited for it go on.
     fn go_on(&mut self, server: u64, now: Now) {
-        for id in self.busy.clone() {
-            let Some(outbox) = self.outboxes.get_mut(id) else { continue };
+        self.for_each_busy(now, &mut |outbox| {
             if outbox.server == server {
                 outbox.wait_no_longer();
-                self.schedule(id, now);
             }
-        }
+        });
     }
 
     fn exhausted(&mut self, expired: Vec<Part>, session_id: &SessionId, why: &str, now: Now) {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Registry;
 use crate::core::json::Object;
-use crate::core::outbox::{Kind, Part};
+use crate::core::outbox::{Kind, Outbox, Part};
 use crate::core::outcome::{Outcome, Output, Reason};
 use crate::core::session::SessionId;
 use crate::core::time::Now;
@@ -148,12 +148,7 @@ impl Registry {
         self.waits.push(Wait { id, scope, until, tracer, left, closes });
         self.enter(scope, now);
         self.scopes.give(scope, None);
-        for id in self.busy.clone() {
-            if let Some(outbox) = self.outboxes.get_mut(id) {
-                outbox.hurry();
-            }
-            self.schedule(id, now);
-        }
+        self.for_each_busy(now, &mut Outbox::hurry);
         self.end_waits(now);
         id
     }
