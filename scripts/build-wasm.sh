@@ -19,8 +19,8 @@ compile() {
 compile_small() {
   local rustflags=$CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS
   rustflags+=" -Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none"
-  # Of opt-level z's thresholds for inlining (5 by default) the one with the smallest result.
-  rustflags+=" -Cllvm-args=-inline-threshold=25"
+  # Small functions are inlined before LLVM sees them: of such thresholds those with the smallest result.
+  rustflags+=" -Zinline-mir=yes -Zinline-mir-threshold=20 -Zinline-mir-hint-threshold=40"
   RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS=$rustflags compile \
     -Z build-std=std,panic_abort -Z build-std-features=optimize_for_size "$@"
 }
