@@ -8,7 +8,6 @@
 //! flight, and its enrichments reach the backend in order. A batch that the backend refuses is
 //! halved until the one to blame is alone: bad input costs nobody anything but itself.
 
-use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::enrichment::{Enrichment, Field, InputsGo, Merged};
@@ -164,7 +163,7 @@ pub struct Outbox {
     start: Option<Box<Start>>,
     queue: Vec<Part>,
     /// Frozen, the first one next; more than one only after halving.
-    batches: VecDeque<Batch>,
+    batches: Vec<Batch>,
     held: u64,
     /// What of it the registry has in its sum.
     pub counted: u64,
@@ -201,7 +200,7 @@ impl Outbox {
             start_at: 0,
             start: None,
             queue: Vec::new(),
-            batches: VecDeque::new(),
+            batches: Vec::new(),
             held: 0,
             counted: 0,
             totals: Vec::new(),
@@ -266,17 +265,16 @@ impl Outbox {
     /// What the running totals come to with `increments` (keys as JSON) added. Nothing where more
     /// metrics would have to be remembered than a session may have.
     pub fn totals_with(&self, increments: &[(&str, f64)]) -> Option<Vec<f64>> {
-        let known = |key: &str| self.totals.iter().find(|(known, _)| **known == *key);
-        let new = increments.iter().filter(|(key, _)| known(key).is_none()).count();
-        if self.totals.len() + new > REMEMBERED_METRICS {
-            return None;
-        }
-        let sums = increments.iter().map(|(key, increment)| {
-            let mut total = known(key).map(|(_, total)| *total).unwrap_or_default();
+        let mut metrics = self.totals.len();
+        let mut sums = Vec::with_capacity(increments.len());
+        for (key, increment) in increments {
+            let known = self.totals.iter().find(|(known, _)| **known == **key);
+            let mut total = known.map_or(Total::default(), |(_, total)| *total);
             total.add(*increment);
-            total.value()
-        });
-        Some(sums.collect())
+            sums.push(total.value());
+            metrics += usize::from(known.is_none());
+        }
+        (metrics <= REMEMBERED_METRICS).then_some(sums)
     }
 
     /// Adds `increments` to the running totals, now that they are accepted.
@@ -313,12 +311,14 @@ impl Outbox {
     /// Starts that were given up once and are alone again wait for company, with nothing on its
     /// way: nobody waits for them, so nobody would send them.
     pub fn let_starts_wait(&mut self) {
-        if self.waiting().any(|part| part.kind != Kind::WaitingStart) {
+        if self.any_waits(&mut |part| part.kind != Kind::WaitingStart) {
             return;
         }
-        for batch in std::mem::take(&mut self.batches).into_iter().rev() {
-            batch.start.into_iter().for_each(|start| self.want_start_again(start));
-            self.queue.splice(0..0, batch.parts);
+        while let Some(batch) = self.batches.pop() {
+            self.put_back(batch.parts);
+            if let Some(start) = batch.start {
+                self.want_start_again(start);
+            }
         }
     }
 
@@ -329,7 +329,7 @@ impl Outbox {
         self.adopted_id = Some(std::mem::replace(&mut self.given_id, other.given_id.clone()));
         self.batches.append(&mut other.batches);
         self.queue.append(&mut other.queue);
-        self.queue.sort_by_key(|part| part.id);
+        self.queue.sort_unstable_by_key(|part| part.id);
         self.is_left |= other.is_left;
         self.hurried |= other.hurried;
         if let Some(start) = other.start.take() {
@@ -392,19 +392,30 @@ impl Outbox {
 
     /// What waits in it is given up at `at` on the forward clock, and not before.
     pub fn set_deadlines(&mut self, at: u64) {
-        let batched = self.batches.iter_mut().flat_map(|batch| &mut batch.parts);
-        batched.chain(&mut self.queue).for_each(|part| part.deadline = at);
+        for batch in &mut self.batches {
+            for part in &mut batch.parts {
+                part.deadline = at;
+            }
+        }
+        for part in &mut self.queue {
+            part.deadline = at;
+        }
     }
 
     /// Whether something that waits in it was given in `scope`.
     pub fn concerns(&self, scope: u64) -> bool {
-        self.waiting().any(|part| part.scope == scope)
+        self.any_waits(&mut |part| part.scope == scope)
     }
 
     /// The scopes in which what waits in it was given, one after the other.
     pub fn scopes(&self) -> Vec<u64> {
-        let mut scopes: Vec<u64> = self.waiting().map(|part| part.scope).collect();
-        scopes.dedup();
+        let mut scopes = Vec::new();
+        self.any_waits(&mut |part| {
+            if scopes.last() != Some(&part.scope) {
+                scopes.push(part.scope);
+            }
+            false
+        });
         scopes
     }
 
@@ -416,8 +427,16 @@ impl Outbox {
 
     /// The earliest deadline of what waits. A start has one only where it is left alone.
     pub fn first_deadline(&self) -> Option<u64> {
-        let of = |kind| self.waiting().filter(move |part| part.kind == kind).map(|it| it.deadline);
-        of(Kind::Enrichment).min().or_else(|| of(Kind::Start).max())
+        let (mut first, mut of_start) = (None, None);
+        self.any_waits(&mut |part| {
+            match part.kind {
+                Kind::Enrichment => first = Some(part.deadline.min(first.unwrap_or(u64::MAX))),
+                Kind::Start => of_start = of_start.max(Some(part.deadline)),
+                Kind::WaitingStart => {}
+            }
+            false
+        });
+        first.or(of_start)
     }
 
     /// That deadline, where it is still to come.
@@ -425,9 +444,27 @@ impl Outbox {
         self.first_deadline().filter(|deadline| *deadline > now.mono_ms)
     }
 
-    fn waiting(&self) -> impl Iterator<Item = &Part> {
-        let queued = self.queue.iter().filter(|part| part.kind != Kind::WaitingStart);
-        self.batches.iter().flat_map(|batch| &batch.parts).chain(queued)
+    /// Whether `is_it` holds for any part that waits, asked one after the other until then.
+    fn any_waits(&self, is_it: &mut dyn FnMut(&Part) -> bool) -> bool {
+        for batch in &self.batches {
+            for part in &batch.parts {
+                if is_it(part) {
+                    return true;
+                }
+            }
+        }
+        for part in &self.queue {
+            if part.kind != Kind::WaitingStart && is_it(part) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// `parts` were frozen before what is queued, and are queued again.
+    fn put_back(&mut self, mut parts: Vec<Part>) {
+        parts.append(&mut self.queue);
+        self.queue = parts;
     }
 
     /// The next request, and whether it is a start. Freezes the queue if no batch waits.
@@ -445,10 +482,10 @@ impl Outbox {
         now: Now,
     ) -> (Request, bool) {
         self.window_until = now.mono_ms.saturating_add(self.settings.merge_window_ms);
-        let mut batch = match self.batches.pop_front() {
-            Some(batch) => batch,
-            None => self.freeze(),
-        };
+        if self.batches.is_empty() {
+            self.freeze();
+        }
+        let batch = &mut self.batches[0];
         if batch.stamp_ns.is_none() && batch.started.is_none() && batch.start.is_none() {
             batch.start = self.start.take().map(|start| *start);
         }
@@ -482,26 +519,26 @@ impl Outbox {
                 wire::update(&self.destination, routes, id, &merged, batch.started, stamp_ns)
             }
         };
-        let is_start = start.is_some();
-        self.batches.push_front(batch);
-        (request, is_start)
+        (request, start.is_some())
     }
 
     /// Where the request on its way only makes sure that the session exists, what is waiting for
     /// that waits no longer: the page is left. Gives the number of that request, whose answer
     /// changes nothing any more.
     pub fn leave_start_behind(&mut self) -> Option<u64> {
-        let batch = self.batches.front()?;
+        let batch = self.batches.first()?;
         let merged = batch.merged(InputsGo::ToStart);
-        let says_something = Field::ALL.into_iter().any(|field| {
+        let mut is_touch = batch.start.as_ref().is_some_and(Start::is_touch);
+        for field in Field::ALL {
             // An earlier value on its way could arrive after a later one.
-            Origin::Named.start_stores(field) && merged.has(field)
-        });
-        let is_touch = batch.start.as_ref().is_some_and(Start::is_touch) && !says_something;
+            is_touch &= !(Origin::Named.start_stores(field) && merged.has(field));
+        }
         let flight = self.flight.take_if(|_| is_touch)?;
-        let batch = self.batches.pop_front()?;
-        self.queue.splice(0..0, batch.parts);
-        batch.start.into_iter().for_each(|start| self.want_start(start));
+        let batch = self.batches.remove(0);
+        self.put_back(batch.parts);
+        if let Some(start) = batch.start {
+            self.want_start(start);
+        }
         Some(flight)
     }
 
@@ -509,33 +546,38 @@ impl Outbox {
     /// as it was not stored, that is done now.
     pub fn start_after_all(&mut self) -> bool {
         let left_out = std::mem::take(&mut self.left_out_start);
-        if left_out && let Some(batch) = self.batches.front_mut() {
+        if left_out && let Some(batch) = self.batches.first_mut() {
             batch.start = Some(Start::touch());
             batch.stamp_ns = None;
         }
         left_out
     }
 
-    fn freeze(&mut self) -> Batch {
+    /// Makes a batch of what is queued, as far as one request takes it.
+    fn freeze(&mut self) {
         let limit = (MAX_REQUEST_BYTES - REQUEST_OVERHEAD_BYTES) as u64;
         let mut bytes = self.start.as_ref().map_or(0, |start| start.bytes());
-        let fits = |part: &&Part| {
+        let mut count = 0;
+        for part in &self.queue {
             bytes += part.enrichment.bytes() as u64;
-            bytes <= limit
-        };
-        let count = self.queue.iter().take_while(fits).count().max(1).min(self.queue.len());
+            if bytes > limit && count > 0 {
+                break;
+            }
+            count += 1;
+        }
         let rest = self.queue.split_off(count);
         let parts = std::mem::replace(&mut self.queue, rest);
-        self.recount();
-        self.held += bytes_of(&parts);
         self.hurried &= !self.queue.is_empty();
         self.retry_at = 0;
-        Batch { parts, stamp_ns: None, start: None, started: None }
+        self.batches.push(Batch { parts, stamp_ns: None, start: None, started: None });
+        self.recount();
     }
 
     fn recount(&mut self) {
-        let frozen: u64 = self.batches.iter().map(|batch| bytes_of(&batch.parts)).sum();
-        self.held = frozen + bytes_of(&self.queue);
+        self.held = bytes_of(&self.queue);
+        for batch in &self.batches {
+            self.held += bytes_of(&batch.parts);
+        }
     }
 
     /// The request was stored. `answer_inputs` is the session's inputs in the answer to a start.
@@ -543,7 +585,7 @@ impl Outbox {
         self.failures = 0;
         self.retry_at = 0;
         self.left_out_start = false;
-        let Some(mut batch) = self.batches.pop_front() else {
+        let Some(batch) = self.batches.first_mut() else {
             return Progress::Done(Vec::new());
         };
         if let Some(start) = batch.start.take() {
@@ -556,10 +598,10 @@ impl Outbox {
             if wire::needs_update(&batch.merged(InputsGo::ToMetadata), started) {
                 batch.started = started;
                 batch.stamp_ns = None;
-                self.batches.push_front(batch);
                 return Progress::GoesOn;
             }
         }
+        let batch = self.batches.remove(0);
         self.recount();
         Progress::Done(batch.parts)
     }
@@ -575,11 +617,13 @@ impl Outbox {
     pub fn failed(&mut self, now: Now, retry_at: u64) -> Vec<Part> {
         self.failures = self.failures.saturating_add(1);
         let expired = self.expire(now);
-        let last = self
-            .batches
-            .front()
-            .and_then(|batch| batch.parts.iter().map(|part| part.deadline).max());
-        self.retry_at = retry_at.min(last.unwrap_or(0));
+        let mut last = 0;
+        if let Some(batch) = self.batches.first() {
+            for part in &batch.parts {
+                last = part.deadline.max(last);
+            }
+        }
+        self.retry_at = retry_at.min(last);
         expired
     }
 
@@ -605,17 +649,14 @@ impl Outbox {
 
     /// Takes out the parts that go. From a batch a start goes only with the last enrichment.
     fn take_out(&mut self, goes: &dyn Fn(&Part) -> bool) -> Vec<Part> {
-        let (mut taken, left): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.queue).into_iter().partition(goes);
-        self.queue = left;
+        let mut taken = Vec::new();
+        move_those(&mut self.queue, &mut taken, goes);
         let mut on_its_way = self.flight.is_some();
         for batch in &mut self.batches {
             let before = taken.len();
-            let goes_now = |part: &Part| part.kind == Kind::Enrichment && goes(part);
-            let (gone, left): (Vec<_>, Vec<_>) =
-                std::mem::take(&mut batch.parts).into_iter().partition(goes_now);
-            batch.parts = left;
-            taken.extend(gone);
+            move_those(&mut batch.parts, &mut taken, &|part| {
+                part.kind == Kind::Enrichment && goes(part)
+            });
             let stays = |part: &Part| {
                 part.kind == Kind::Enrichment || (part.kind == Kind::Start && !goes(part))
             };
@@ -636,12 +677,18 @@ impl Outbox {
     /// What was to be started by a batch without parts is to be started by the next one. What is
     /// on its way stays, for its answer to find.
     fn forget_empty_batches(&mut self) {
-        let on_its_way = self.flight.and_then(|_| self.batches.pop_front());
-        let starts = self.batches.iter_mut().filter(|batch| batch.parts.is_empty());
-        let start = starts.filter_map(|batch| batch.start.take()).next();
-        self.batches.retain(|batch| !batch.parts.is_empty());
-        on_its_way.into_iter().for_each(|batch| self.batches.push_front(batch));
-        start.into_iter().for_each(|start| self.want_start_again(start));
+        let mut place = usize::from(self.flight.is_some());
+        let mut first = None;
+        while place < self.batches.len() {
+            if self.batches[place].parts.is_empty() {
+                first = first.or(self.batches.remove(place).start);
+            } else {
+                place += 1;
+            }
+        }
+        if let Some(start) = first {
+            self.want_start_again(start);
+        }
     }
 
     /// A start that was tried and given up: the backend may have the session all the same.
@@ -655,9 +702,13 @@ impl Outbox {
     pub fn refused(&mut self, to_blame: bool) -> Vec<Part> {
         self.failures = 0;
         self.retry_at = 0;
-        let Some(batch) = self.batches.pop_front() else { return Vec::new() };
-        batch.start.into_iter().for_each(|start| self.want_start_again(start));
-        let parts = batch.parts;
+        if self.batches.is_empty() {
+            return Vec::new();
+        }
+        let Batch { parts, start, .. } = self.batches.remove(0);
+        if let Some(start) = start {
+            self.want_start_again(start);
+        }
         if to_blame || parts.iter().all(|part| part.kind == Kind::WaitingStart) {
             self.recount();
             return parts;
@@ -668,7 +719,10 @@ impl Outbox {
     /// Puts the starts among `parts` back before what was said after them, and returns `parts`
     /// without what the starts say.
     fn put_starts_back(&mut self, mut parts: Vec<Part>) -> Vec<Part> {
-        for part in parts.iter_mut().filter(|part| part.kind != Kind::Enrichment) {
+        for part in &mut parts {
+            if part.kind == Kind::Enrichment {
+                continue;
+            }
             let enrichment = std::mem::take(&mut part.enrichment);
             // Its end is told in its scope; what is said once more, whoever comes may say.
             let start = Part { kind: Kind::WaitingStart, scope: 0, enrichment, ..part.clone() };
@@ -691,20 +745,26 @@ impl Outbox {
     /// The batch was refused, and one part of it may be to blame: it goes in two halves. Says
     /// whether there was more than one part.
     pub fn halve(&mut self) -> bool {
-        let Some(mut batch) = self.batches.pop_front() else {
+        let Some(batch) = self.batches.first_mut() else {
             return false;
         };
         let can = batch.parts.len() > 1;
         if can {
-            let rest = batch.parts.split_off(batch.parts.len() / 2);
+            let parts = batch.parts.split_off(batch.parts.len() / 2);
             batch.stamp_ns = None;
             let started = batch.started;
-            self.batches.push_front(Batch { parts: rest, stamp_ns: None, start: None, started });
+            self.batches.insert(1, Batch { parts, stamp_ns: None, start: None, started });
         }
-        self.batches.push_front(batch);
         self.failures = 0;
         self.retry_at = 0;
         can
+    }
+}
+
+/// Moves those `parts` that go to `taken`.
+fn move_those(parts: &mut Vec<Part>, taken: &mut Vec<Part>, goes: &dyn Fn(&Part) -> bool) {
+    for part in std::mem::take(parts) {
+        if goes(&part) { taken.push(part) } else { parts.push(part) }
     }
 }
 

@@ -53,9 +53,9 @@ pub struct Registry {
     outbox_ids: Index,
     /// Sessions that the backend has under another id than they are named by, and that id; by
     /// destination, for when the session is named again after all of its tracers are gone.
-    renamed: VecDeque<(Box<str>, SessionId)>,
+    renamed: Vec<(Box<str>, SessionId)>,
     /// Settings of tracers, the latest last.
-    settings: VecDeque<Weak<Settings>>,
+    settings: Vec<Weak<Settings>>,
     /// Outboxes with a start that was not looked at yet.
     fresh: Vec<u64>,
     /// Outboxes with something to send or on its way.
@@ -92,8 +92,8 @@ impl Registry {
             servers: Slab::default(),
             flights: Slab::default(),
             outbox_ids: Index::default(),
-            renamed: VecDeque::new(),
-            settings: VecDeque::new(),
+            renamed: Vec::new(),
+            settings: Vec::new(),
             fresh: Vec::new(),
             busy: Vec::new(),
             timers: Timers::default(),

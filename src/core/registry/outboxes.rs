@@ -217,9 +217,9 @@ impl Registry {
             self.outbox_ids.remove(adopted.as_str(), id);
             let name = global_name(&outbox.destination, &outbox.given_id);
             self.renamed.retain(|(known, _)| *known != name);
-            self.renamed.push_back((name, adopted));
+            self.renamed.push((name, adopted));
             if self.renamed.len() > REMEMBERED_NAMES {
-                self.renamed.pop_front();
+                self.renamed.remove(0);
             }
         }
         if let Some(server) = self.servers.get_mut(outbox.server) {

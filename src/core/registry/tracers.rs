@@ -101,9 +101,9 @@ impl Registry {
         }
         let settings = Rc::new(settings);
         if self.settings.len() == REMEMBERED_SETTINGS {
-            self.settings.pop_front();
+            self.settings.remove(0);
         }
-        self.settings.push_back(Rc::downgrade(&settings));
+        self.settings.push(Rc::downgrade(&settings));
         settings
     }
 

@@ -47,7 +47,7 @@ impl Registry {
     /// long after the session.
     pub(super) fn forget_old_timers(&mut self) {
         let Registry { timers, outboxes, flights, servers, waits, scopes, .. } = self;
-        timers.keep(|at, timer| match timer {
+        timers.keep(&|at, timer| match timer {
             Timer::Outbox(id) => outboxes.get(id).is_some_and(|outbox| outbox.timer == Some(at)),
             Timer::Lease(flight) => flights.get(flight).is_some(),
             Timer::Probe(server) => servers.get(server).and_then(Server::probe_at) == Some(at),
