@@ -24,6 +24,9 @@ export function coreFactory(glue, exports) {
   must(!/import\.meta|(?<![.\w])fetch\(/.test(body), "it loads something itself");
   must(!/^import\b/m.test(body), "it imports something");
 
+  // The host of an instance is what its glue calls by that name.
+  const hasHost = /(?<![.\w])host\./.test(body);
+  if (hasHost) must(!/\b(?:let|const|var) host\b/.test(body), "it has a host of its own");
   const exported = [...body.matchAll(/^export function (\w+)/gm)].map((match) => match[1]);
   for (const name of exports) must(exported.includes(name), `the core exports no ${name}`);
   body = body.replace(/^export /gm, "");
@@ -39,9 +42,14 @@ export function coreFactory(glue, exports) {
   must(count(body, copying) === 1, "strings are passed in another way");
   body = body.replace(copying, "if (realloc === undefined || arg.length > 64) {");
 
+  const members = exports
+    .filter((name) => !hasHost || name !== "connect")
+    .map((name) => `${name}: guard(${name})`);
+  if (hasHost) members.push(connecting(exports.includes("connect")));
+
   return `
 export function createCore(onTrap) {
-  let dead = false;
+  let dead = false;${hasHost ? "\n  let host;" : ""}
   // Any exception out of the instance is its end: its memory is in no state to go on with.
   const guard = (f) => (...args) => {
     if (dead) return undefined;
@@ -66,11 +74,20 @@ ${body}
       }
       __wbg_finalize_init({ exports }, undefined);
       if (dead) throw new Error("the core did not start");
-      return { ${exports.map((name) => `${name}: guard(${name})`).join(", ")} };
+      return { ${members.join(", ")} };
     },
   };
 }
 `;
+}
+
+/**
+ * @param {boolean} isExported
+ * @returns {string} the instance's method that takes the host, and the rest for the module's own
+ */
+function connecting(isExported) {
+  const own = isExported ? " guard(connect)(...rest);" : "";
+  return `connect(it, ...rest) { host = it;${own} }`;
 }
 
 /**

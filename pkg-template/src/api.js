@@ -101,7 +101,7 @@ export class Api {
     const redacted = target ? target.redact(json) : json;
     const scope = this.#context.scope(target);
     return this.#engine.deliver(target, scope, (core, id) =>
-      core.enrichSession(id, sessionId, redacted, scope, tracer !== undefined || !!session),
+      core.enrichSession(id, sessionId ?? "", redacted, scope, tracer !== undefined || !!session),
     );
   }
 

@@ -10,7 +10,8 @@ export interface Core {
   /** An id above 0, settled later through `Host.settle`; 0 when the instance died in the call. */
   enrichSession(
     tracer: number,
-    sessionId: string | undefined,
+    /** Empty for the tracer's own. */
+    sessionId: string,
     json: string,
     scope: number,
     /** Whether the caller named the tracer; else it was found in the context. */
@@ -23,19 +24,25 @@ export interface Core {
   release(tracer: number): void;
   /** There is a store that outlives the page; a JSON list of what earlier pages left there. */
   restore(entries: string): void;
-  /** The page was away; only these of what it kept are still its own to send. */
-  onlyKept(ids: Float64Array): void;
+  /** The page was away; only these (a JSON list) of what it kept are still its own to send. */
+  onlyKept(ids: string): void;
   /** What happens to the page, see src/js/exports.rs. */
   turn(what: 0 | 1 | 2 | 3 | 4): void;
   tracers(): number;
+  /** Runs a scope's loop. Returns the milliseconds after which to run it again, less than none if it is over. */
+  run(scope: number): number | undefined;
+  /** What came of a request that was sent, see `Answer` in send.js; the scope's loop is to be run next. */
+  requestAnswered(flight: number, status: number, retryAfter: string, body: string): void;
 }
 
 /** What the core asks of the runtime. */
 export interface Host {
   /** `json` is a `Delivery` or a `FlushReport`. */
-  settle(ids: Float64Array | number[], json: string): void;
-  /** The request that gave these was torn down: nobody in it can be told any more. They still end. */
-  gone(ids: Float64Array | number[]): void;
+  settle(id: number, json: string): void;
+  /** The request of `scope` was torn down, and its loop is over. */
+  left(scope: number): void;
+  /** This was given in a request that was torn down: nobody in it can be told any more. It still ends. */
+  gone(id: number): void;
   dropped(tracer: number, json: string): void;
   log(level: "error" | "warn" | "info" | "debug", message: string): void;
   adopted(tracer: number, sessionId: string): void;
@@ -43,10 +50,26 @@ export interface Host {
   waitUntil(scope: number, promise: Promise<void>): void;
   /** Keeps `json` until it is forgotten, in a store that outlives the page. */
   keep(id: number, json: string): void;
-  /** Below zero they count what `restore` was given: -1 is the first. */
-  forget(ids: Float64Array | number[]): void;
+  /** Below zero it counts what `restore` was given: -1 is the first. */
+  forget(id: number): void;
   /** Nothing of the tracer's is unsent or in flight any more, its session start included. */
   idle(tracer: number): void;
+  /** The scope's loop is to be run, in a microtask of its own. */
+  wake(scope: number): void;
+  /** Sends a request; the core is told what comes of it. `headers` is JSON. */
+  send(
+    scope: number,
+    flight: number,
+    transport: number,
+    timeoutMs: number,
+    keepalive: boolean,
+    method: string,
+    url: string,
+    headers: string,
+    body: string,
+  ): void;
+  /** The forward clock. */
+  now(): number;
 }
 
 export interface TracerInfo {

@@ -16,7 +16,7 @@ export function disabledCore(message) {
   /** @param {import("../index.d.ts").Delivery | import("../index.d.ts").FlushReport} outcome */
   const settleSoon = (outcome) => {
     const id = ++lastId;
-    Promise.resolve().then(() => host.settle([id], JSON.stringify(outcome)));
+    Promise.resolve().then(() => host.settle(id, JSON.stringify(outcome)));
     return id;
   };
   /** @param {number} tracer */
@@ -48,6 +48,8 @@ export function disabledCore(message) {
     onlyKept() {},
     turn() {},
     tracers: () => 0,
+    run: () => -1,
+    requestAnswered() {},
   };
 }
 

@@ -7,6 +7,8 @@ import { attempt, messageOf } from "./guard.js";
 import { environment, pageOrigin } from "./env.js";
 import { newSessionId } from "./ids.js";
 import { print, printAt } from "./log.js";
+import { forwardNow, newLoops } from "./loops.js";
+import { send } from "./send.js";
 
 /** @import { Core, CoreOptions, Host, TracerInfo } from "./core.d.ts" */
 /** @import { Delivery, DropReason, FlushReport } from "../index.d.ts" */
@@ -234,7 +236,7 @@ export class Engine {
   #run(core) {
     this.#core = core;
     this.#opening = false;
-    this.#host = this.#newHost();
+    this.#host = this.#newHost(core);
     core.connect(this.#host, Math.floor(Math.random() * Number.MAX_SAFE_INTEGER));
     this.#page?.run(core);
     this.#drain();
@@ -409,20 +411,21 @@ export class Engine {
     oldest.released = true;
   }
 
-  /** @returns {Host} */
-  #newHost() {
+  /**
+   * @param {Core} core
+   * @returns {Host}
+   */
+  #newHost(core) {
     const engine = this;
     /** Nothing an instance that died still says counts. */
     const current = () => engine.#host === host;
     /** @type {Host} */
     const host = {
-      settle(ids, json) {
-        if (!current()) return;
-        const outcome = JSON.parse(json);
-        for (const id of ids) engine.#settle(id, outcome);
+      settle(id, json) {
+        if (current()) engine.#settle(id, JSON.parse(json));
       },
-      gone(ids) {
-        if (current()) for (const id of ids) engine.#forgetWho(id);
+      gone(id) {
+        if (current()) engine.#forgetWho(id);
       },
       dropped(tracer, json) {
         if (current()) engine.#busy.get(tracer)?.tellDropped(() => JSON.parse(json));
@@ -441,13 +444,27 @@ export class Engine {
       keep(id, json) {
         if (current()) engine.#page?.keep(id, json);
       },
-      forget(ids) {
-        if (current()) engine.#page?.forget(ids);
+      forget(id) {
+        if (current()) engine.#page?.forget(id);
       },
       idle(tracer) {
         if (current()) engine.#letGo(tracer);
       },
+      wake: (scope) => loops.wake(scope),
+      left: (scope) => loops.leave(scope),
+      send(scope, flight, transport, timeoutMs, keepalive, method, url, headers, body) {
+        /** @type {RequestInit} */
+        const init = { method, headers: JSON.parse(headers), body };
+        if (keepalive) init.keepalive = true;
+        const fetch = () => host.fetch(transport, url, init);
+        void send(fetch, init, timeoutMs).then((answer) => {
+          core.requestAnswered(flight, answer.status, answer.retryAfter, answer.body);
+          loops.look(scope);
+        });
+      },
+      now: forwardNow,
     };
+    const loops = newLoops((scope) => core.run(scope), host.waitUntil);
     return host;
   }
 

@@ -7,20 +7,21 @@
 
 use wasm_bindgen::prelude::*;
 
+use crate::core::json::elements;
 use crate::core::registry::{Registry, Turn};
 
+use super::answer::answer;
 use super::clock::now;
-use super::driver::{self, Drivers};
-use super::host::Host;
+use super::driver;
+use super::host;
 use super::numerals::NUMERALS;
-use super::state::{self, State};
+use super::state;
 
-/// Connects a fresh instance with its surroundings. To be called first; `seed` is any random
-/// whole number, from which the waits between retries are drawn.
+/// Begins in a fresh instance. To be called first; `seed` is any random whole number, from which
+/// the waits between retries are drawn.
 #[wasm_bindgen]
-pub fn connect(host: Host, seed: f64) {
-    let registry = Registry::new(seed as u64, NUMERALS);
-    state::set(State { registry, host, drivers: Drivers::default() });
+pub fn connect(seed: f64) {
+    state::set(Registry::new(seed as u64, NUMERALS));
 }
 
 /// Starts a session and makes a tracer for it. The network is not waited for.
@@ -28,68 +29,69 @@ pub fn connect(host: Host, seed: f64) {
 /// `options` is the JSON of an object as [`Options`](crate::core::options::Options) describes it.
 /// Returns the JSON of `{ tracer, sessionId, sessionName, project, source, enabled }`.
 #[wasm_bindgen(js_name = initTracer)]
-pub fn init_tracer(options: &str, scope: f64) -> String {
-    let scope = scope as u64;
-    let info = state::with(|state| state.registry.init(options, scope, now()));
-    driver::wake(scope);
+pub fn init_tracer(options: String, scope: f64) -> String {
+    let info = state::with(|registry| registry.init(&options, scope as u64, now()));
+    host::wake(scope);
     info.map(|info| info.to_json()).unwrap_or_default()
 }
 
-/// Enriches a session: `session_id`, else the tracer's. `json` is the JSON of the arguments.
-/// Tracer 0 is the only open one; `names_tracer` says whether the caller named it.
+/// Enriches a session: `session_id`, or, if that is empty, the tracer's. `json` is the JSON of the
+/// arguments. Tracer 0 is the only open one; `names_tracer` says whether the caller named it.
 #[wasm_bindgen(js_name = enrichSession)]
 pub fn enrich_session(
     tracer: f64,
-    session_id: Option<String>,
+    session_id: String,
     json: String,
     scope: f64,
     names_tracer: bool,
 ) -> f64 {
-    call(scope, |state, scope| {
-        let (tracer, session_id) = (tracer as u64, session_id.as_deref());
-        state.registry.enrich(tracer, session_id, json, scope, names_tracer, now())
+    call(scope, |registry, scope| {
+        registry.enrich(tracer as u64, Some(&session_id), json, scope, names_tracer, now())
     })
 }
 
 /// Adds to metrics of the tracer's session. `json` is the JSON of an object of numbers.
 #[wasm_bindgen(js_name = addMetrics)]
-pub fn add_metrics(tracer: f64, json: &str, scope: f64) -> f64 {
-    call(scope, |state, scope| state.registry.add_metrics(tracer as u64, json, scope, now()))
+pub fn add_metrics(tracer: f64, json: String, scope: f64) -> f64 {
+    call(scope, |registry, scope| registry.add_metrics(tracer as u64, &json, scope, now()))
 }
 
 /// Sends what is queued, and settles when all of it has ended or `timeout_ms` has passed.
 /// Tracer 0 means all.
 #[wasm_bindgen]
 pub fn flush(tracer: f64, timeout_ms: f64, scope: f64) -> f64 {
-    call(scope, |state, scope| state.registry.flush(tracer as u64, timeout_ms as u64, scope, now()))
+    call(scope, |registry, scope| registry.flush(tracer as u64, timeout_ms as u64, scope, now()))
 }
 
 /// As [`flush`]; then lets go of the tracer.
 #[wasm_bindgen]
 pub fn close(tracer: f64, timeout_ms: f64, scope: f64) -> f64 {
-    call(scope, |state, scope| state.registry.close(tracer as u64, timeout_ms as u64, scope, now()))
+    call(scope, |registry, scope| registry.close(tracer as u64, timeout_ms as u64, scope, now()))
 }
 
 /// Nobody refers to the tracer any more: it is let go once all it was given has ended.
 #[wasm_bindgen]
 pub fn release(tracer: f64) {
-    state::with(|state| state.registry.release(tracer as u64, now()));
+    state::with(|registry| registry.release(tracer as u64, now()));
 }
 
 /// There is a store that outlives the page; `entries`, a JSON list of what was kept there, is what
 /// earlier pages left. From now on `host.keep` and `host.forget` are called.
 #[wasm_bindgen]
-pub fn restore(entries: &str) {
-    state::with(|state| state.registry.restore(entries, 0, now()));
-    driver::wake(0);
+pub fn restore(entries: String) {
+    state::with(|registry| registry.restore(&entries, 0, now()));
+    host::wake(0.0);
 }
 
-/// The page was away, and of what it kept only `ids` are still its own to send.
+/// The page was away, and of what it kept only `ids`, a JSON list, are still its own to send.
 #[wasm_bindgen(js_name = onlyKept)]
-pub fn only_kept(ids: Vec<f64>) {
-    let ids: Vec<u64> = ids.into_iter().map(|id| id as u64).collect();
-    state::with(|state| state.registry.only_kept(&ids, now()));
-    driver::wake(0);
+pub fn only_kept(ids: String) {
+    let mut still = Vec::new();
+    for id in elements(&ids).unwrap_or_default() {
+        still.push((NUMERALS.read)(id) as u64);
+    }
+    state::with(|registry| registry.only_kept(&still, now()));
+    host::wake(0.0);
 }
 
 /// What happens to the page: 0, it (a worker) goes on; 1, it (a document) goes on; 2, it is
@@ -102,19 +104,35 @@ pub fn turn(what: f64) {
         4 => Turn::Rests,
         document => Turn::GoesOn { in_document: document == 1 },
     };
-    state::with(|state| state.registry.turn(turn, now()));
-    driver::wake(0);
+    state::with(|registry| registry.turn(turn, now()));
+    host::wake(0.0);
+}
+
+/// Runs the loop of `scope`, because of a call, an answer, or the time. Returns the milliseconds
+/// after which it is to run again, infinitely many where only a call or an answer can change
+/// anything; below zero, nothing of the scope is left.
+#[wasm_bindgen]
+pub fn run(scope: f64) -> f64 {
+    driver::run(scope as u64)
+}
+
+/// What came of the request under the number `flight`. `status` is below zero where there was no
+/// answer, and `body` then says why; `retry_after` is the header, or empty. The loop of the scope
+/// that sent it is to be run next.
+#[wasm_bindgen(js_name = requestAnswered)]
+pub fn answered(flight: f64, status: f64, retry_after: String, body: String) {
+    let answer = answer(status, &retry_after, body);
+    state::with(|registry| registry.answered(flight as u64, &answer, now()));
 }
 
 /// How many tracers the module holds.
 #[wasm_bindgen]
 pub fn tracers() -> f64 {
-    state::with(|state| state.registry.tracers()).unwrap_or_default() as f64
+    state::with(|registry| registry.tracers()).unwrap_or_default() as f64
 }
 
-fn call(scope: f64, work: impl FnOnce(&mut State, u64) -> u64) -> f64 {
-    let scope = scope as u64;
-    let id = state::with(|state| work(state, scope)).unwrap_or_default();
-    driver::wake(scope);
+fn call(scope: f64, work: impl FnOnce(&mut Registry, u64) -> u64) -> f64 {
+    let id = state::with(|registry| work(registry, scope as u64)).unwrap_or_default();
+    host::wake(scope);
     id as f64
 }

@@ -1,16 +1,18 @@
-//! What the JavaScript face does for the module: the side of the surface that is called out to.
+//! What the JavaScript face does for the module: the side of the surface that is called out to. The
+//! calls go to the host that the instance was connected with; none of its functions throws.
 
-use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
 const HOST: &str = r#"
-/** What `connect` is given: the callbacks of the JavaScript around this module. */
+/** What the module calls as `host`: the JavaScript around it. None of it throws. */
 export interface Host {
-  /** `ids` have ended: `json` is a `Delivery`, or a `FlushReport` for a flush or close. */
-  settle(ids: Float64Array, json: string): void;
-  /** The request that gave `ids` was torn down: nobody in it can be told any more. They still end. */
-  gone(ids: Float64Array): void;
+  /** `id` has ended: `json` is a `Delivery`, or a `FlushReport` for a flush or close. */
+  settle(id: number, json: string): void;
+  /** The request of `scope` was torn down, its loop is over. */
+  left(scope: number): void;
+  /** `id` was given in a request that was torn down: nobody in it can be told any more. It still ends. */
+  gone(id: number): void;
   /** An enrichment of `tracer` was given up; `json` is the `Dropped` object. */
   dropped(tracer: number, json: string): void;
   /** A line for the log. */
@@ -19,56 +21,82 @@ export interface Host {
   adopted(tracer: number, sessionId: string): void;
   /** `json` is to be kept under `id` until it is forgotten, in a store that outlives the page. */
   keep(id: number, json: string): void;
-  /** What was kept under `ids` is over. Below zero they count what `restore` was given: -1 is the first. */
-  forget(ids: Float64Array): void;
+  /** What was kept under `id` is over. Below zero it counts what `restore` was given: -1 is the first. */
+  forget(id: number): void;
   /** Nothing of the tracer's is unsent or on its way any more. */
   idle(tracer: number): void;
-  /** `fetch` number `transport`; 0 is the runtime's own. */
-  fetch(transport: number, url: string, init: RequestInit): Promise<Response>;
-  /** The runtime is to stay alive for `scope` until `promise` settles. */
-  waitUntil(scope: number, promise: Promise<void>): void;
+  /** `run` is to be called for `scope`, in a microtask of its own. */
+  wake(scope: number): void;
+  /** As `wake`, of an exporter of spans: `flight` of `send` is the exporter there. */
+  begin(exporter: number, scope: number): void;
+  /**
+   * A request is to be sent with `fetch` number `transport` (0 is the runtime's own), and
+   * `requestAnswered` to be told what came of it within `timeoutMs`. `headers` is a JSON object.
+   */
+  send(
+    scope: number,
+    flight: number,
+    transport: number,
+    timeoutMs: number,
+    keepalive: boolean,
+    method: string,
+    url: string,
+    headers: string,
+    body: string,
+  ): void;
+  /** The runtime's forward clock. */
+  now(): number;
 }
 "#;
 
 #[wasm_bindgen]
 extern "C" {
-    /// The callbacks that `connect` was given.
-    #[wasm_bindgen(typescript_type = "Host")]
-    #[derive(Clone, Debug)]
-    pub type Host;
+    #[wasm_bindgen(js_namespace = host)]
+    pub fn settle(id: f64, json: &str);
 
-    #[wasm_bindgen(method, catch)]
-    pub fn settle(this: &Host, ids: Vec<f64>, json: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(js_namespace = host)]
+    pub fn left(scope: f64);
 
-    #[wasm_bindgen(method, catch)]
-    pub fn gone(this: &Host, ids: Vec<f64>) -> Result<(), JsValue>;
+    #[wasm_bindgen(js_namespace = host)]
+    pub fn gone(id: f64);
 
-    #[wasm_bindgen(method, catch)]
-    pub fn dropped(this: &Host, tracer: f64, json: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(js_namespace = host)]
+    pub fn dropped(tracer: f64, json: &str);
 
-    #[wasm_bindgen(method, catch)]
-    pub fn log(this: &Host, level: &str, message: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(js_namespace = host)]
+    pub fn log(level: &str, message: &str);
 
-    #[wasm_bindgen(method, catch)]
-    pub fn adopted(this: &Host, tracer: f64, session_id: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(js_namespace = host)]
+    pub fn adopted(tracer: f64, session_id: &str);
 
-    #[wasm_bindgen(method, catch)]
-    pub fn keep(this: &Host, id: f64, json: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(js_namespace = host)]
+    pub fn keep(id: f64, json: &str);
 
-    #[wasm_bindgen(method, catch)]
-    pub fn forget(this: &Host, ids: Vec<f64>) -> Result<(), JsValue>;
+    #[wasm_bindgen(js_namespace = host)]
+    pub fn forget(id: f64);
 
-    #[wasm_bindgen(method, catch)]
-    pub fn idle(this: &Host, tracer: f64) -> Result<(), JsValue>;
+    #[wasm_bindgen(js_namespace = host)]
+    pub fn idle(tracer: f64);
 
-    #[wasm_bindgen(method, catch)]
-    pub fn fetch(
-        this: &Host,
+    #[wasm_bindgen(js_namespace = host)]
+    pub fn wake(scope: f64);
+
+    #[wasm_bindgen(js_namespace = host)]
+    pub fn begin(exporter: f64, scope: f64);
+
+    #[wasm_bindgen(js_namespace = host)]
+    pub fn send(
+        scope: f64,
+        flight: f64,
         transport: u32,
+        timeout_ms: f64,
+        keepalive: bool,
+        method: &str,
         url: &str,
-        init: &JsValue,
-    ) -> Result<JsValue, JsValue>;
+        headers: &str,
+        body: &str,
+    );
 
-    #[wasm_bindgen(method, js_name = waitUntil, catch)]
-    pub fn wait_until(this: &Host, scope: f64, promise: &Promise) -> Result<(), JsValue>;
+    #[wasm_bindgen(js_namespace = host)]
+    pub fn now() -> f64;
 }

@@ -22,10 +22,10 @@ use crate::core::relay::rate::Rates;
 use crate::core::relay::refusal::Refusal;
 use crate::core::relay::settings::{self, RelaySettings};
 use crate::core::relay::ticket::{Signature, Ticket, sealed};
-use crate::core::retry::RetryAfter;
 use crate::core::slab::Slab;
-use crate::core::wire::{Answer, Request};
+use crate::core::wire::Request;
 
+use super::answer::answer;
 use super::numerals::NUMERALS;
 
 /// Sets of options whose settings are kept: an application has one or two.
@@ -239,13 +239,13 @@ pub fn forward(passage: f64, body: &[u8], fault: Option<String>, now_ms: f64) ->
 pub fn answered(
     passage: f64,
     status: f64,
-    retry_after: Option<String>,
+    retry_after: String,
     body: String,
     now_ms: f64,
 ) -> String {
     with(|state| match state.under_way.get(passage as u64) {
         Some(Stage::Verified(passage)) => {
-            let answer = answer(status, retry_after, body);
+            let answer = answer(status, &retry_after, body);
             ended(&passage.answered(&answer, status == TIMED_OUT, now_ms as u64))
         }
         _ => lost(),
@@ -307,14 +307,14 @@ pub fn batch_answered(
     batch: f64,
     session: f64,
     status: f64,
-    retry_after: Option<String>,
+    retry_after: String,
     body: String,
     now_ms: f64,
 ) {
     with(|state| {
         if let Some((options, delivery)) = state.batches.get_mut(batch as u64) {
             let consumer = &mut known(&mut state.known, options).consumer;
-            let answer = answer(status, retry_after, body);
+            let answer = answer(status, &retry_after, body);
             consumer.answered(delivery, session as usize, &answer, now_ms as u64);
         }
     });
@@ -342,15 +342,6 @@ pub fn close_batch(batch: f64, now_ms: f64) -> String {
         object.close();
         json
     })
-}
-
-fn answer(status: f64, retry_after: Option<String>, body: String) -> Answer {
-    if status < 0.0 {
-        return Answer::None { why: String::new() };
-    }
-    let date = |date: &str| Some(js_sys::Date::parse(date));
-    let retry_after = retry_after.and_then(|header| RetryAfter::parse(&header, date));
-    Answer::Http { status: status as u16, retry_after, body }
 }
 
 fn ended(end: &End) -> String {

@@ -44,7 +44,7 @@ function entry(name, what) {
 }
 
 const GLUE = `/* @ts-self-types="./core.d.ts" */
-export function connect(host) { host.closure = makeMutClosure(1, 2, (a, b, x) => wasm.boom(a, b, x)); }
+export function connect() { host.closure = makeMutClosure(1, 2, (a, b, x) => wasm.boom(a, b, x)); }
 export function initTracer() { return wasm.count(); }
 export function enrichSession() { const ret = wasm.boom(); return ret[0]; }
 export function addMetrics() { throw new Error("of the glue's own"); }

@@ -6,7 +6,7 @@
 export class FakeCore {
   /** @type {Host} */
   host = /** @type {any} */ (undefined);
-  /** @type {{ method: string, tracer: number, sessionId?: string, json?: string, scope: number, id: number }[]} */
+  /** @type {{ method: string, tracer: number, sessionId?: string | undefined, json?: string, scope: number, id: number }[]} */
   calls = [];
   /** @type {Map<number, CoreOptions & { scope: number }>} */
   options = new Map();
@@ -47,7 +47,13 @@ export class FakeCore {
         });
       },
       enrichSession: (tracer, sessionId, json, scope) =>
-        this.#call({ method: "enrichSession", tracer, sessionId, json, scope }),
+        this.#call({
+          method: "enrichSession",
+          tracer,
+          sessionId: sessionId || undefined,
+          json,
+          scope,
+        }),
       addMetrics: (tracer, json, scope) =>
         this.#call({ method: "addMetrics", tracer, json, scope }),
       flush: (tracer, timeoutMs, scope) =>
@@ -59,6 +65,8 @@ export class FakeCore {
       restore: () => {},
       onlyKept: () => {},
       turn: () => {},
+      run: () => -1,
+      requestAnswered: () => {},
     };
   }
 
@@ -98,7 +106,7 @@ export class FakeCore {
     const usual = report
       ? { delivered: this.delivered, dropped: 0, pending: 0 }
       : { status: "delivered", sessionId: call?.sessionId ?? this.sessionOf(call?.tracer ?? 0) };
-    this.host.settle(new Float64Array([id]), JSON.stringify(outcome ?? usual));
+    this.host.settle(id, JSON.stringify(outcome ?? usual));
     if (call?.tracer) this.host.idle(call.tracer);
   }
 

@@ -2,7 +2,8 @@
 //! runs in Node and the one that runs in a browser.
 
 use honeyhive_edge::js::exports::{
-    add_metrics, close, connect, enrich_session, flush, init_tracer, release, tracers,
+    add_metrics, answered, close, connect, enrich_session, flush, init_tracer, release, run,
+    tracers,
 };
 use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::prelude::*;
@@ -25,16 +26,17 @@ const answers = {
   neverSettles: () => new Promise(() => {}),
 };
 
-/** A host whose fetch answers as `kind` says, and that keeps what it is told. */
-export function makeHost(kind) {
+/**
+ * A host whose fetch answers as `kind` says, and that keeps what it is told. Its loops and its way to
+ * send are the package's own.
+ */
+export function makeHost(kind, newLoops, send, run, answered) {
   const waiting = new Map();
-  return {
+  const host = {
     requests: [], lines: [], drops: [], idleTracers: [], kept: [],
-    settle(ids, json) {
+    settle(id, json) {
       const outcome = JSON.parse(json);
-      for (const id of ids) {
-        waiting.get(id)?.(outcome) ?? waiting.set(id, outcome);
-      }
+      waiting.get(id)?.(outcome) ?? waiting.set(id, outcome);
     },
     outcome(id) {
       if (waiting.has(id)) return Promise.resolve(waiting.get(id));
@@ -48,13 +50,29 @@ export function makeHost(kind) {
       this.requests.push({ url, init });
       return answers[kind]();
     },
-    waitUntil(scope, promise) { this.kept.push(promise); },
+    wake: (scope) => loops.wake(scope),
+    send(scope, flight, transport, timeoutMs, keepalive, method, url, headers, body) {
+      const init = { method, headers: JSON.parse(headers), body };
+      send(() => host.fetch(transport, url, init), init, timeoutMs).then(({ status, retryAfter, body }) => {
+        answered(flight, status, retryAfter, body);
+        loops.look(scope);
+      });
+    },
+    now: () => performance.now(),
   };
+  const loops = newLoops(run, (scope, promise) => host.kept.push(promise));
+  return host;
 }
 "#)]
 extern "C" {
     #[wasm_bindgen(js_name = makeHost)]
-    fn make_host(kind: &str) -> TestHost;
+    fn make_host_of(
+        kind: &str,
+        new_loops: &JsValue,
+        send: &JsValue,
+        run: &JsValue,
+        answered: &JsValue,
+    ) -> TestHost;
 
     type TestHost;
     #[wasm_bindgen(method)]
@@ -71,6 +89,35 @@ extern "C" {
     fn kept(this: &TestHost) -> Array;
 }
 
+#[wasm_bindgen(module = "/pkg-template/src/loops.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = newLoops)]
+    fn new_loops(run: JsValue, wait_until: JsValue) -> JsValue;
+}
+
+#[wasm_bindgen(module = "/pkg-template/src/send.js")]
+extern "C" {
+    fn send(fetch: JsValue, init: JsValue, timeout_ms: f64) -> JsValue;
+}
+
+/// What both import.
+#[wasm_bindgen(module = "/pkg-template/src/guard.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = messageOf)]
+    fn message_of(error: JsValue) -> String;
+}
+
+fn make_host(kind: &str) -> TestHost {
+    assert_eq!(message_of("it".into()), "it");
+    make_host_of(
+        kind,
+        &Closure::<dyn Fn(JsValue, JsValue) -> JsValue>::new(new_loops).into_js_value(),
+        &Closure::<dyn Fn(JsValue, JsValue, f64) -> JsValue>::new(send).into_js_value(),
+        &Closure::<dyn Fn(f64) -> f64>::new(run).into_js_value(),
+        &Closure::<dyn Fn(f64, f64, String, String)>::new(answered).into_js_value(),
+    )
+}
+
 fn get(value: &JsValue, name: &str) -> JsValue {
     Reflect::get(value, &name.into()).unwrap()
 }
@@ -80,7 +127,8 @@ fn text(value: &JsValue, name: &str) -> String {
 }
 
 fn start(host: &TestHost, more: &[(&str, JsValue)]) -> f64 {
-    connect(host.unchecked_ref::<JsValue>().clone().unchecked_into(), 7.0);
+    Reflect::set(&js_sys::global(), &"host".into(), host).unwrap();
+    connect(7.0);
     let options = Object::new();
     let own = [
         ("apiKey", "key".into()),
@@ -93,7 +141,7 @@ fn start(host: &TestHost, more: &[(&str, JsValue)]) -> f64 {
         Reflect::set(&options, &(*name).into(), value).unwrap();
     }
     let options = String::from(js_sys::JSON::stringify(&options).unwrap());
-    let info = js_sys::JSON::parse(&init_tracer(&options, 0.0)).unwrap();
+    let info = js_sys::JSON::parse(&init_tracer(options, 0.0)).unwrap();
     assert_eq!(get(&info, "enabled"), JsValue::TRUE);
     assert_eq!(text(&info, "sessionId").len(), 36);
     get(&info, "tracer").as_f64().unwrap()
@@ -108,7 +156,7 @@ async fn an_enrichment_travels_with_the_start_and_its_outcome_comes_back() {
     let host = make_host("stores");
     let tracer = start(&host, &[]);
     let json = r#"{"metadata":{"plan":"pro","password":"x"},"outputs":[1]}"#;
-    let id = enrich_session(tracer, None, json.into(), 0.0, true);
+    let id = enrich_session(tracer, String::new(), json.into(), 0.0, true);
     assert_eq!(text(&outcome(&host, id).await, "status"), "delivered");
     assert_eq!(host.requests().length(), 1, "start and enrichment are one request");
     let request = host.requests().get(0);
@@ -123,7 +171,11 @@ async fn an_enrichment_travels_with_the_start_and_its_outcome_comes_back() {
 async fn what_is_given_to_fetch_is_a_request_to_the_platform_too() {
     let host = make_host("stores");
     let tracer = start(&host, &[]);
-    outcome(&host, enrich_session(tracer, None, r#"{"metrics":{"a":1}}"#.into(), 0.0, true)).await;
+    outcome(
+        &host,
+        enrich_session(tracer, String::new(), r#"{"metrics":{"a":1}}"#.into(), 0.0, true),
+    )
+    .await;
     let given = host.requests().get(1);
     let request = web_sys::Request::new_with_str_and_init(
         &text(&given, "url"),
@@ -151,7 +203,7 @@ async fn no_fetch_leaves_a_call_without_its_outcome() {
     ] {
         let host = make_host(kind);
         let tracer = start(&host, &[("deadlineMs", 30.into()), ("timeoutMs", 20.into())]);
-        let id = enrich_session(tracer, None, r#"{"metadata":{"a":1}}"#.into(), 0.0, true);
+        let id = enrich_session(tracer, String::new(), r#"{"metadata":{"a":1}}"#.into(), 0.0, true);
         let ended = outcome(&host, id).await;
         assert_eq!(text(&ended, "status"), "dropped", "{kind}");
         assert_eq!(text(&ended, "reason"), "retries_exhausted", "{kind}");
@@ -165,7 +217,7 @@ async fn a_status_counts_whatever_becomes_of_the_body() {
     for kind in ["givesPlainObject", "givesBodyThatFails", "givesTextThatThrows"] {
         let host = make_host(kind);
         let tracer = start(&host, &[]);
-        let id = enrich_session(tracer, None, r#"{"metadata":{"a":1}}"#.into(), 0.0, true);
+        let id = enrich_session(tracer, String::new(), r#"{"metadata":{"a":1}}"#.into(), 0.0, true);
         assert_eq!(text(&outcome(&host, id).await, "status"), "delivered", "{kind}");
     }
 }
@@ -174,16 +226,16 @@ async fn a_status_counts_whatever_becomes_of_the_body() {
 async fn totals_flush_close_and_release_do_what_they_say() {
     let host = make_host("stores");
     let tracer = start(&host, &[("mergeWindowMs", 60_000.into())]);
-    let first = add_metrics(tracer, r#"{"tokens":3}"#, 0.0);
+    let first = add_metrics(tracer, r#"{"tokens":3}"#.into(), 0.0);
     outcome(&host, first).await;
-    add_metrics(tracer, r#"{"tokens":4,"bad":"x"}"#, 0.0);
+    add_metrics(tracer, r#"{"tokens":4,"bad":"x"}"#.into(), 0.0);
     let report = outcome(&host, flush(tracer, 10_000.0, 0.0)).await;
     assert_eq!(get(&report, "delivered"), 2, "flush does not wait for the merge window");
     assert_eq!(get(&report, "pending"), 0);
     let last = host.requests().get(host.requests().length() - 1);
     assert_eq!(text(&get(&last, "init"), "body"), r#"{"metrics":{"tokens":7}}"#);
     outcome(&host, close(tracer, 1_000.0, 0.0)).await;
-    let late = enrich_session(tracer, None, "{}".into(), 0.0, true);
+    let late = enrich_session(tracer, String::new(), "{}".into(), 0.0, true);
     assert_eq!(text(&outcome(&host, late).await, "reason"), "closed");
     release(tracer);
     assert_eq!(tracers(), 0.0);
@@ -196,15 +248,21 @@ async fn bad_arguments_are_told_of_and_never_throw() {
     let host = make_host("stores");
     let tracer = start(&host, &[]);
     for json in ["42", "not json", "{\"metadata\":3}", ""] {
-        let ended = outcome(&host, enrich_session(tracer, None, json.into(), 0.0, true)).await;
+        let ended =
+            outcome(&host, enrich_session(tracer, String::new(), json.into(), 0.0, true)).await;
         assert_eq!(text(&ended, "reason"), "invalid", "{json}");
     }
-    let nowhere = enrich_session(999.0, None, "{}".into(), 0.0, true);
+    let nowhere = enrich_session(999.0, String::new(), "{}".into(), 0.0, true);
     assert_eq!(text(&outcome(&host, nowhere).await, "reason"), "closed");
-    let odd = js_sys::JSON::parse(&init_tracer("7", 0.0)).unwrap();
+    let odd = js_sys::JSON::parse(&init_tracer("7".into(), 0.0)).unwrap();
     assert_eq!(get(&odd, "enabled"), JsValue::FALSE);
-    let nothing =
-        enrich_session(get(&odd, "tracer").as_f64().unwrap(), None, "{}".into(), 0.0, true);
+    let nothing = enrich_session(
+        get(&odd, "tracer").as_f64().unwrap(),
+        String::new(),
+        "{}".into(),
+        0.0,
+        true,
+    );
     assert_eq!(text(&outcome(&host, nothing).await, "reason"), "disabled");
     assert!(host.lines().iter().any(|line| line.as_string().unwrap().contains("HH_API_KEY")));
 }

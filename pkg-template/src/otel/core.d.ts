@@ -5,7 +5,7 @@ import type { Host } from "../core.d.ts";
 
 /** One instance of the core. Every method is synchronous and none throws; `undefined` comes back only when the instance died in the call. */
 export interface SpanCore {
-  connectSpans(host: Pick<Host, "settle" | "log" | "fetch" | "waitUntil">): void;
+  connect(host: SpanHost): void;
   /** The JSON of `{ attributes, warnings }`. */
   spanAttributes(
     fields: string,
@@ -23,4 +23,20 @@ export interface SpanCore {
   exportSpans(exporter: number, json: string, scope: number): number | undefined;
   /** Nobody refers to the exporter any more. */
   closeExporter(exporter: number): void;
+  /** Runs an exporter's loop in a scope. Returns the milliseconds after which to run it again, less than none if it is over. */
+  runExporter(exporter: number, scope: number, hasTimers: boolean): number | undefined;
+  /** What came of a request that was sent, see `Answer` in send.js; the loop is to be run next. */
+  exportAnswered(
+    exporter: number,
+    scope: number,
+    status: number,
+    retryAfter: string,
+    body: string,
+  ): void;
+}
+
+/** What the core asks of the runtime. In `send` the flight is the exporter's number. */
+export interface SpanHost extends Pick<Host, "settle" | "log" | "send" | "now"> {
+  /** The exporter's loop in the scope is to be run, in a microtask of its own. */
+  begin(exporter: number, scope: number): void;
 }

@@ -4,9 +4,10 @@
 import { context, createContextKey } from "@opentelemetry/api";
 import { attempt, messageOf, read } from "../guard.js";
 import { print } from "../log.js";
+import { forwardNow, newLoops } from "../loops.js";
+import { send } from "../send.js";
 
-/** @import { Core as Main, Host } from "../core.d.ts" */
-/** @import { SpanCore } from "./core.d.ts" */
+/** @import { SpanCore, SpanHost } from "./core.d.ts" */
 
 /**
  * What differs between runtimes.
@@ -59,7 +60,7 @@ export class Instance {
         traps.push(error);
         this.#trapped(core, error);
       });
-      core.connectSpans(this.#host(core));
+      core.connect(this.#host(core));
       if (traps.length > 0) throw traps[0];
       this.#core = core;
     } catch (error) {
@@ -116,11 +117,20 @@ export class Instance {
 
   /**
    * @param {SpanCore} core
-   * @returns {Pick<Host, "settle" | "log" | "fetch" | "waitUntil">}
+   * @returns {SpanHost}
    */
   #host(core) {
+    const parts = (/** @type {string} */ loop) => loop.split(" ").map(Number);
+    /** @type {import("../loops.js").Loops<string>} One for each exporter and scope. */
+    const loops = newLoops(
+      (loop, hasTimers) => {
+        const [exporter = 0, scope = 0] = parts(loop);
+        return core.runExporter(exporter, scope, hasTimers);
+      },
+      (loop, promise) => void this.context.waitUntil(parts(loop)[1] ?? 0, promise),
+    );
     return {
-      settle: ([call], json) => {
+      settle: (call, json) => {
         // What an instance that died still says does not count.
         if (this.#core !== core) return;
         const { exporter, why } = JSON.parse(json);
@@ -130,8 +140,16 @@ export class Instance {
         ended?.(why);
       },
       log: print,
-      fetch: (transport, url, init) => this.#fetch(transport, url, init),
-      waitUntil: (scope, promise) => void this.context.waitUntil(scope, promise),
+      begin: (exporter, scope) => loops.wake(`${exporter} ${scope}`),
+      send: (scope, exporter, transport, timeoutMs, _, method, url, headers, body) => {
+        const init = { method, headers: JSON.parse(headers), body };
+        const fetch = () => this.#fetch(transport, url, init);
+        void send(fetch, init, timeoutMs).then((answer) => {
+          core.exportAnswered(exporter, scope, answer.status, answer.retryAfter, answer.body);
+          loops.look(`${exporter} ${scope}`);
+        });
+      },
+      now: forwardNow,
     };
   }
 

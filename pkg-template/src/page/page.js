@@ -93,9 +93,9 @@ export class Page {
     this.#store?.keep(id, json);
   }
 
-  /** @param {Iterable<number>} ids */
-  forget(ids) {
-    this.#store?.forget(ids);
+  /** @param {number} id */
+  forget(id) {
+    this.#store?.forget(id);
   }
 
   #turn() {
@@ -120,7 +120,7 @@ export class Page {
     if (!this.#isResting) return;
     try {
       const still = this.#isWhole && this.#left && (await this.#store?.back());
-      if (still) this.#core?.onlyKept(new Float64Array(still));
+      if (still) this.#core?.onlyKept(JSON.stringify(still));
     } catch (error) {
       this.#refused(error);
     }

@@ -39,12 +39,10 @@ export class Store {
     this.#change((store) => store.put(this.#record(json), [this.#owner, id]));
   }
 
-  /** @param {Iterable<number>} ids below zero: what dead pages left */
-  forget(ids) {
-    for (const id of ids) {
-      const key = id < 0 ? this.#left[-id - 1] : [this.#owner, id];
-      if (key !== undefined) this.#change((store) => store.delete(key));
-    }
+  /** @param {number} id below zero: what dead pages left */
+  forget(id) {
+    const key = id < 0 ? this.#left[-id - 1] : [this.#owner, id];
+    if (key !== undefined) this.#change((store) => store.delete(key));
   }
 
   forgetAll() {

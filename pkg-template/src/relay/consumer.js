@@ -4,7 +4,7 @@
 import { messageOf, read } from "../guard.js";
 import { told } from "./instance.js";
 import { option, settingsJson } from "./options.js";
-import { send } from "./send.js";
+import { sendWith } from "./send.js";
 
 /** @import { Instance } from "./instance.js" */
 /** @import { RelayCore } from "./core.d.ts" */
@@ -64,7 +64,7 @@ export class Consumer {
         for (;;) {
           const request = core.nextRequest(batch, session, Date.now());
           if (!request) break;
-          const answer = await send(fetch, JSON.parse(request), timeoutMs);
+          const answer = await sendWith(fetch, JSON.parse(request), timeoutMs);
           const { status, retryAfter, body } = answer;
           core.batchAnswered(batch, session, status, retryAfter, body, Date.now());
         }

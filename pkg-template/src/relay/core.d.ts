@@ -19,7 +19,7 @@ export interface RelayCore {
   answered(
     passage: number,
     status: number,
-    retryAfter: string | undefined,
+    retryAfter: string,
     body: string,
     nowMs: number,
   ): string | undefined;
@@ -31,7 +31,7 @@ export interface RelayCore {
     batch: number,
     session: number,
     status: number,
-    retryAfter: string | undefined,
+    retryAfter: string,
     body: string,
     nowMs: number,
   ): void;

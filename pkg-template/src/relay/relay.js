@@ -5,7 +5,7 @@ import { readBody } from "./body.js";
 import { told } from "./instance.js";
 import { option, settingsJson } from "./options.js";
 import { isSignedBy, secretsOf } from "./secrets.js";
-import { send } from "./send.js";
+import { sendWith } from "./send.js";
 
 /** @import { End, RelayCore } from "./core.d.ts" */
 /** @import { Instance } from "./instance.js" */
@@ -72,7 +72,7 @@ export class Relay {
       if (forward.end) return forward.end;
       if (forward.send) {
         const fetch = option(this.#options, "fetch");
-        const answer = await send(fetch, forward.send, verified.timeoutMs);
+        const answer = await sendWith(fetch, forward.send, verified.timeoutMs);
         const { status, retryAfter, body } = answer;
         return told(core.answered(passage, status, retryAfter, body, Date.now())).end;
       }

@@ -7,8 +7,9 @@ use crate::core::redact::Redaction;
 use crate::core::spans::attributes::flatten;
 use crate::core::spans::exporter::Exporter;
 
+use super::answer::answer;
 use super::clock::now;
-use super::host::Host;
+use super::host;
 use super::numerals::NUMERALS;
 
 mod driver;
@@ -42,12 +43,6 @@ pub fn span_attributes(
     json
 }
 
-/// Connects a fresh instance with its surroundings: what exporters ask of the runtime.
-#[wasm_bindgen(js_name = connectSpans)]
-pub fn connect(host: Host) {
-    state::set(host);
-}
-
 /// Makes an exporter of spans, and returns its number. `options` is the JSON of an object as
 /// [`Options`](crate::core::options::Options) describes it, `seed` any random whole number, from
 /// which the waits between retries are drawn.
@@ -66,9 +61,29 @@ pub fn export_spans(exporter: f64, json: &str, scope: f64) -> f64 {
         return 0.0;
     };
     if begins {
-        driver::begin(exporter, scope);
+        host::begin(exporter as f64, scope as f64);
     }
     call as f64
+}
+
+/// Runs the loop of an exporter in `scope`. Returns the milliseconds after which it is to run again,
+/// infinitely many where it waits for an answer; below zero, it is over. Without `has_timers` nothing
+/// can wait.
+#[wasm_bindgen(js_name = runExporter)]
+pub fn run(exporter: f64, scope: f64, has_timers: bool) -> f64 {
+    let (exporter, scope) = (exporter as u64, scope as u64);
+    if !has_timers {
+        state::with(exporter, |it| it.no_timer(scope));
+    }
+    driver::run(exporter, scope)
+}
+
+/// What came of the request that the exporter has in flight in `scope`. `status` is below zero where
+/// there was no answer, and `body` then says why; `retry_after` is the header, or empty.
+#[wasm_bindgen(js_name = exportAnswered)]
+pub fn answered(exporter: f64, scope: f64, status: f64, retry_after: String, body: String) {
+    let answer = answer(status, &retry_after, body);
+    state::with(exporter as u64, |it| it.answered(scope as u64, &answer, now()));
 }
 
 /// Nobody refers to the exporter any more: it is let go once all it was given has ended.

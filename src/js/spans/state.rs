@@ -3,11 +3,9 @@
 use std::cell::RefCell;
 
 use crate::core::spans::exporter::Exporter;
-use crate::js::host::Host;
 
 #[derive(Default)]
 struct State {
-    host: Option<Host>,
     exporters: Vec<(u64, Exporter)>,
     last: u64,
     /// Those that nobody refers to any more.
@@ -16,16 +14,6 @@ struct State {
 
 thread_local! {
     static STATE: RefCell<State> = RefCell::default();
-}
-
-/// Sets the surroundings of a fresh instance.
-pub fn set(host: Host) {
-    STATE.with_borrow_mut(|state| state.host = Some(host));
-}
-
-/// The surroundings; nothing where `connect` was not called.
-pub fn host() -> Option<Host> {
-    STATE.with_borrow(|state| state.host.clone())
 }
 
 /// Keeps an exporter, and returns its number.
