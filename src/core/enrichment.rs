@@ -6,6 +6,7 @@
 //! updates in a row; `outputs` has one key, so that the later one replaces the earlier.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use super::json::{self, Numerals, Object, is_number, members};
 use super::log::Line;
@@ -136,9 +137,6 @@ pub enum Invalid {
     NothingUsable,
 }
 
-/// One value to be stored: field, key (JSON, with its quotes), value (JSON).
-type Value<'a> = (Field, &'a str, &'a str);
-
 impl Enrichment {
     /// Reads the snapshot of the arguments of `enrichSession`. Fields that cannot be stored are
     /// left out; what to say about them is returned beside the enrichment.
@@ -153,17 +151,17 @@ impl Enrichment {
             if value == "null" || TARGET_KEYS.contains(&&*name) {
                 continue;
             }
-            let whole = |field| Slot { field, key: span(&text, key), value: span(&text, value) };
+            let whole = |field| slot(&text, field, key, value);
             match Field::named(&name) {
                 None => slots.push(whole(Field::Metadata)),
-                Some(field) if field.is_merged() => {
-                    match members(value) {
-                        Some(members) => slots.extend(members.into_iter().map(|(key, value)| {
-                            Slot { field, key: span(&text, key), value: span(&text, value) }
-                        })),
-                        None => lines.push(no_object(&name)),
+                Some(field) if field.is_merged() => match members(value) {
+                    Some(members) => {
+                        for (key, value) in members {
+                            slots.push(slot(&text, field, key, value));
+                        }
                     }
-                }
+                    None => lines.push(no_object(&name)),
+                },
                 Some(Field::Inputs) if !value.starts_with("{") => lines.push(no_object(&name)),
                 // Without a key it says nothing, as any other field.
                 Some(Field::Inputs) if members(value).is_some_and(|it| it.is_empty()) => {}
@@ -192,11 +190,15 @@ impl Enrichment {
         self.slots.is_empty()
     }
 
-    /// The numbers given for top-level metrics, with the keys as they were written.
-    pub fn numeric_metrics(&self, numerals: Numerals) -> impl Iterator<Item = (&str, f64)> {
-        self.values()
-            .filter(|(field, ..)| *field == Field::Metrics)
-            .filter_map(move |(_, key, value)| Some((key, numerals.number(value)?)))
+    /// Sees the numbers given for top-level metrics, with the keys as they were written.
+    pub fn each_metric(&self, numerals: Numerals, see: &mut dyn FnMut(&str, f64)) {
+        for slot in &self.slots {
+            if slot.field == Field::Metrics
+                && let Some(number) = numerals.number(self.at(slot.value))
+            {
+                see(self.at(slot.key), number);
+            }
+        }
     }
 
     /// As the `Enrichment` object that was given, for `onDrop`.
@@ -209,10 +211,6 @@ impl Enrichment {
         }
         object.close();
         json
-    }
-
-    fn values(&self) -> impl Iterator<Item = Value<'_>> {
-        self.slots.iter().map(|slot| (slot.field, self.at(slot.key), self.at(slot.value)))
     }
 
     fn at(&self, span: Span) -> &str {
@@ -244,8 +242,9 @@ struct Candidate<'a> {
 /// Sorts a list instead of filling a map: a map of the standard library is 12 KB of wasm.
 fn latest(mut candidates: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
     // By what a key says: it may be spelled in several ways.
-    let order = |a: &Candidate<'_>, b: &Candidate<'_>| {
-        a.field.cmp(&b.field).then_with(|| json::text(a.key).cmp(&json::text(b.key)))
+    let order = |a: &Candidate<'_>, b: &Candidate<'_>| match a.field.cmp(&b.field) {
+        Ordering::Equal => json::text(a.key).cmp(&json::text(b.key)),
+        other => other,
     };
     // A stable sort is 1 KB more of wasm than this.
     candidates.sort_unstable_by(|a, b| order(a, b).then(a.place.cmp(&b.place)));
@@ -285,7 +284,9 @@ impl<'a> Merged<'a> {
             candidates.push(Candidate { field, key, value, place });
         };
         for enrichment in enrichments {
-            for (field, key, value) in enrichment.values() {
+            for slot in &enrichment.slots {
+                let (key, value) = (enrichment.at(slot.key), enrichment.at(slot.value));
+                let field = slot.field;
                 match (field, inputs) {
                     (Field::Inputs, InputsGo::ToMetadata) => push(Field::Metadata, key, value),
                     (Field::Inputs, InputsGo::ToStart) => {
@@ -302,18 +303,18 @@ impl<'a> Merged<'a> {
 
     /// Whether `field` has a value.
     pub fn has(&self, field: Field) -> bool {
-        self.of_field(field).next().is_some()
+        !self.of_field(field).is_empty()
     }
 
-    /// The inputs that go into a start: key and value, as JSON.
-    pub fn inputs(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.of_field(Field::Inputs)
+    /// Whether all inputs that go into a start are among `members`: keys and values, as JSON.
+    pub fn has_inputs_of(&self, members: &[(&str, &str)]) -> bool {
+        self.of_field(Field::Inputs).iter().all(|it| members.contains(&(it.key, it.value)))
     }
 
     /// Writes `field` under `name`, if it has a value.
     pub fn write(&self, field: Field, name: &str, object: &mut Object<'_>) {
-        let mut values = self.of_field(field).peekable();
-        let Some(&(_, first)) = values.peek() else { return };
+        let values = self.of_field(field);
+        let Some(&Candidate { value: first, .. }) = values.first() else { return };
         match field {
             Field::Outputs if first.starts_with("[") => {
                 let mut list = Object::open(object.value(name));
@@ -323,7 +324,7 @@ impl<'a> Merged<'a> {
             Field::Outputs | Field::Duration | Field::EndTime => object.value(name).push_str(first),
             _ => {
                 let mut inner = Object::open(object.value(name));
-                for (key, value) in values {
+                for Candidate { key, value, .. } in values {
                     inner.member(key, value);
                 }
                 inner.close();
@@ -331,9 +332,13 @@ impl<'a> Merged<'a> {
         }
     }
 
-    fn of_field(&self, field: Field) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let of_field = self.values.iter().filter(move |value| value.field == field);
-        of_field.map(|value| (value.key, value.value))
+    /// They stand together.
+    fn of_field(&self, field: Field) -> &[Candidate<'a>] {
+        let is_it = |value: &Candidate<'_>| value.field == field;
+        let from = self.values.iter().position(is_it).unwrap_or(self.values.len());
+        let values = &self.values[from..];
+        let others = values.iter().position(|value| !is_it(value));
+        &values[..others.unwrap_or(values.len())]
     }
 }
 
@@ -355,6 +360,10 @@ fn left_out(name: &str, must_be: &[&str]) -> Line {
         &must_be,
         ": it was left out; the rest of the call goes on",
     ])
+}
+
+fn slot(text: &str, field: Field, key: &str, value: &str) -> Slot {
+    Slot { field, key: span(text, key), value: span(text, value) }
 }
 
 /// Where `part` stands in `text`, of which it is a slice.

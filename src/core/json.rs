@@ -43,9 +43,23 @@ pub fn members(json: &str) -> Option<Vec<(&str, &str)>> {
     items(json, b'{')
 }
 
+/// The value of the member called `name` (plain letters).
+pub fn find<'a>(members: &[(&'a str, &'a str)], name: &str) -> Option<&'a str> {
+    for (key, value) in members {
+        if key.get(1..key.len() - 1) == Some(name) {
+            return Some(value);
+        }
+    }
+    None
+}
+
 /// The elements of a JSON list as they were written; nothing if `json` is none.
 pub fn elements(json: &str) -> Option<Vec<&str>> {
-    Some(items(json, b'[')?.into_iter().map(|(_, value)| value).collect())
+    let mut elements = Vec::new();
+    for (_, value) in items(json, b'[')? {
+        elements.push(value);
+    }
+    Some(elements)
 }
 
 fn items(json: &str, open: u8) -> Option<Vec<(&str, &str)>> {

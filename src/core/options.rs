@@ -3,7 +3,7 @@
 //! Kept as the JSON that it came as, and asked for by name: deserialising into a struct of two dozen
 //! fields would fail as a whole for one wrong type, and cost 8 KB of wasm.
 
-use super::json::{self, Numerals, members};
+use super::json::{self, Numerals, find, members};
 
 /// The options of one call, by their JavaScript names. Beside those of `TracerOptions` and
 /// `SessionOptions` the JavaScript face gives:
@@ -63,17 +63,15 @@ impl<'a> Options<'a> {
     /// The name and value of the first of `variables` that is set in the environment; an empty
     /// one counts as unset.
     pub fn variable(&self, variables: &[&'static str]) -> Option<(&'static str, String)> {
-        variables.iter().find_map(|name| {
-            let value = find(&self.env, name).and_then(text_of)?;
-            (!value.trim_ascii().is_empty()).then_some((*name, value))
-        })
+        for name in variables {
+            if let Some(value) = find(&self.env, name).and_then(text_of)
+                && !value.trim_ascii().is_empty()
+            {
+                return Some((name, value));
+            }
+        }
+        None
     }
-}
-
-/// The value of the member called `name` (plain letters).
-fn find<'a>(members: &[(&'a str, &'a str)], name: &str) -> Option<&'a str> {
-    let is_it = |key: &str| key.get(1..key.len() - 1) == Some(name);
-    members.iter().find(|(key, _)| is_it(key)).map(|(_, value)| *value)
 }
 
 /// The text that a JSON string stands for; nothing if `json` is none.

@@ -288,11 +288,11 @@ impl Outbox {
 
     /// Metrics that are set are what later increments add to.
     pub fn remember_metrics(&mut self, enrichment: &Enrichment, numerals: Numerals) {
-        for (key, value) in enrichment.numeric_metrics(numerals) {
+        enrichment.each_metric(numerals, &mut |key, value| {
             if let Some(total) = self.total_of(key) {
                 *total = Total { sum: value, correction: 0.0 };
             }
-        }
+        });
     }
 
     fn total_of(&mut self, key: &str) -> Option<&mut Total> {
@@ -772,5 +772,5 @@ fn move_those(parts: &mut Vec<Part>, taken: &mut Vec<Part>, goes: &dyn Fn(&Part)
 /// started before, with inputs of its own.
 fn ignores_inputs(sent: &Merged<'_>, answer_inputs: Option<&str>) -> bool {
     let stored = answer_inputs.and_then(members).unwrap_or_default();
-    sent.inputs().any(|input| !stored.contains(&input))
+    !sent.has_inputs_of(&stored)
 }

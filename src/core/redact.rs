@@ -51,7 +51,7 @@ const SHORTEST_BEARER: usize = 8;
 pub struct Redaction {
     /// None for the default list.
     keys: Option<Vec<String>>,
-    /// A bit for each letter that a key starts with; bit 26 for anything else.
+    /// A bit for each letter that a key starts with, by [`bit`].
     first_letters: u32,
     patterns: bool,
 }
@@ -60,18 +60,22 @@ impl Redaction {
     /// Masks the values of `keys` (the default list if there are none), and, with `patterns`,
     /// what looks like a secret inside strings.
     pub fn new(keys: Option<&[String]>, patterns: bool) -> Redaction {
-        let keys: Option<Vec<String>> =
-            keys.map(|keys| keys.iter().map(|key| normal(key).collect()).collect());
-        let mut redaction = Redaction { keys, first_letters: 0, patterns };
-        let first_letters = redaction.keys().filter_map(|key| key.chars().next());
-        redaction.first_letters = first_letters.fold(0, |all, first| all | bit(first));
+        let mut redaction = Redaction { keys: keys.map(<[_]>::to_vec), first_letters: 0, patterns };
+        let mut first_letters = 0;
+        redaction.has_key(&mut |key| {
+            first_letters |= bit(key);
+            false
+        });
+        redaction.first_letters = first_letters;
         redaction
     }
 
-    fn keys(&self) -> impl Iterator<Item = &str> {
-        let own = self.keys.iter().flatten().map(|key| &**key);
-        let default = if self.keys.is_none() { &SECRET_KEYS[..] } else { &[] };
-        own.chain(default.iter().copied())
+    /// Whether `is_it` holds for any of the keys whose values are masked.
+    fn has_key(&self, is_it: &mut dyn FnMut(&str) -> bool) -> bool {
+        match &self.keys {
+            Some(own) => own.iter().any(|key| is_it(key)),
+            None => SECRET_KEYS.iter().any(|key| is_it(key)),
+        }
     }
 
     /// `json` with its secrets masked. The text must be JSON; anything else comes back harmless
@@ -122,23 +126,24 @@ impl Redaction {
         } else {
             key.into()
         };
-        let Some(first) = normal(&key).next() else {
-            return false;
-        };
-        self.first_letters & bit(first) != 0
-            && self
-                .keys()
-                .any(|secret| key.len() >= secret.len() && normal(&key).eq(secret.chars()))
+        self.first_letters & bit(&key) != 0
+            && self.has_key(&mut |secret| letters(secret).eq(letters(&key)))
     }
 }
 
 /// A key without what spellings differ in.
-fn normal(key: &str) -> impl Iterator<Item = char> {
-    key.chars().filter(|c| !matches!(c, '_' | '-' | '.' | ' ')).map(|c| c.to_ascii_lowercase())
+fn letters(key: &str) -> impl Iterator<Item = u8> {
+    let counts = |byte: &u8| !matches!(byte, b'_' | b'-' | b'.' | b' ');
+    key.bytes().filter(counts).map(|byte| byte.to_ascii_lowercase())
 }
 
-fn bit(first: char) -> u32 {
-    if first.is_ascii_lowercase() { 1 << (first as u32 - 'a' as u32) } else { 1 << 26 }
+/// A bit that stands for what `key` starts with: a letter, anything else, or nothing.
+fn bit(key: &str) -> u32 {
+    match letters(key).next() {
+        Some(letter @ b'a'..=b'z') => 1 << (letter - b'a'),
+        Some(_) => 1 << 26,
+        None => 0,
+    }
 }
 
 /// The end of the string whose text starts at `start`: the place of its closing quote.

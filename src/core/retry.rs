@@ -31,7 +31,10 @@ impl RetryAfter {
     pub fn parse(header: &str, date: impl FnOnce(&str) -> Option<f64>) -> Option<RetryAfter> {
         let header = header.trim_ascii();
         if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Some(RetryAfter::Seconds(header.parse().unwrap_or(u64::MAX)));
+            let seconds = header.bytes().fold(0_u64, |seconds, digit| {
+                seconds.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
+            });
+            return Some(RetryAfter::Seconds(seconds));
         }
         // Parsers of dates take "-1" and "1.5" for years; no HTTP date is without a letter.
         let has_letter = header.bytes().any(|byte| byte.is_ascii_alphabetic());

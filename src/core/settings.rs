@@ -21,7 +21,7 @@ const SERVER_VARIABLES: [&str; 4] =
 
 /// Where requests go and what they carry: all that decides which server's which project hears
 /// of a session. Two tracers that agree in all of it speak of the same session by the same id.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Destination {
     /// All of what follows, as one text to find it by.
     pub identity: Box<str>,
@@ -39,6 +39,14 @@ pub struct Destination {
     /// Which `fetch`.
     pub transport: u32,
 }
+
+impl PartialEq for Destination {
+    fn eq(&self, other: &Destination) -> bool {
+        self.identity == other.identity
+    }
+}
+
+impl Eq for Destination {}
 
 impl Destination {
     /// The same with `ticket` for its own; nothing where that is none that can be sent.
@@ -153,11 +161,13 @@ pub fn session_id(options: &Options<'_>, log: &mut Vec<Line>) -> Option<String> 
 }
 
 fn redaction(options: &Options<'_>) -> Option<Redaction> {
-    let keys = options.get("redactKeys").and_then(elements);
-    let keys = keys.map(|keys| keys.into_iter().filter_map(text_of).collect::<Vec<_>>());
-    options
-        .is_true("redact")
-        .then(|| Redaction::new(keys.as_deref(), options.is_true("redactPatterns")))
+    let given = options.get("redactKeys").and_then(elements);
+    let mut keys = Vec::new();
+    for key in given.iter().flatten() {
+        keys.extend(text_of(key));
+    }
+    let keys = given.is_some().then_some(&keys[..]);
+    options.is_true("redact").then(|| Redaction::new(keys, options.is_true("redactPatterns")))
 }
 
 fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination> {
@@ -315,7 +325,8 @@ fn is_header(name: &str, value: &str) -> bool {
 }
 
 fn is_true(value: &str) -> bool {
-    matches!(value.trim_ascii().to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "on")
+    let value = value.trim_ascii();
+    ["1", "true", "yes", "on"].iter().any(|it| value.eq_ignore_ascii_case(it))
 }
 
 /// The option's text; nothing where it is absent or empty, or, with a warning, no text.

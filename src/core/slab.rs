@@ -33,12 +33,18 @@ impl<T> Default for Slab<T> {
 impl<T> Slab<T> {
     /// Keeps `thing` and returns its number.
     pub fn insert(&mut self, thing: T) -> u64 {
+        self.insert_boxed(Box::new(thing))
+    }
+
+    /// Apart, as it is the same for all things.
+    #[inline(never)]
+    fn insert_boxed(&mut self, thing: Box<T>) -> u64 {
         let place = self.free.pop().unwrap_or_else(|| {
             self.entries.push(Entry { generation: 0, thing: None });
             self.entries.len() as u32 - 1
         });
         let entry = &mut self.entries[place as usize];
-        entry.thing = Some(Box::new(thing));
+        entry.thing = Some(thing);
         number(place, entry.generation)
     }
 

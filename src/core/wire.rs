@@ -2,7 +2,7 @@
 //! deployments. Facts from its OpenAPI document (Data Plane API 1.1.0).
 
 use super::enrichment::{Field, Merged};
-use super::json::{self, Object, decimal, members};
+use super::json::{self, Object, decimal, find, members};
 use super::retry::{RetryAfter, may_pass};
 use super::session::{Origin, SessionId, Start};
 use super::settings::Destination;
@@ -265,25 +265,26 @@ pub fn judge(
 
 fn stored(is_start: bool, body: &str) -> Verdict {
     let members = if is_start { members(body).unwrap_or_default() } else { Vec::new() };
-    let value = |name| members.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+    let session_id = find(&members, "session_id").or_else(|| find(&members, "event_id"));
     Verdict::Stored {
-        session_id: value("\"session_id\"")
-            .or(value("\"event_id\""))
-            .and_then(json::text)
-            .and_then(|id| SessionId::new(&id)),
-        inputs: value("\"inputs\"").map(str::to_owned),
+        session_id: session_id.and_then(json::text).and_then(|id| SessionId::new(&id)),
+        inputs: find(&members, "inputs").map(str::to_owned),
     }
 }
 
 /// The `message` of an error's JSON, or nothing.
 pub(super) fn said(body: &str) -> String {
-    let message = members(body)
-        .unwrap_or_default()
-        .into_iter()
-        .find(|(key, _)| *key == "\"message\"")
-        .and_then(|(_, message)| json::text(message))
-        .unwrap_or_default();
-    message.chars().filter(|c| !c.is_control()).take(LONGEST_QUOTE).collect()
+    let members = members(body).unwrap_or_default();
+    let message = find(&members, "message").and_then(json::text).unwrap_or_default();
+    let mut said = String::new();
+    let mut left = LONGEST_QUOTE;
+    for c in message.chars() {
+        if left > 0 && !c.is_control() {
+            said.push(c);
+            left -= 1;
+        }
+    }
+    said
 }
 
 #[cfg(test)]

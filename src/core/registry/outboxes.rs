@@ -87,7 +87,7 @@ impl Registry {
     ) -> Option<u64> {
         self.outbox_ids.get(session_id.as_str(), &|id| {
             self.outboxes.get(id).is_some_and(|outbox| {
-                outbox.is_called(session_id) && outbox.destination.identity == destination.identity
+                outbox.is_called(session_id) && *outbox.destination == *destination
             })
         })
     }
@@ -216,11 +216,11 @@ impl Registry {
         if let Some(adopted) = outbox.adopted_id {
             self.outbox_ids.remove(adopted.as_str(), id);
             let name = global_name(&outbox.destination, &outbox.given_id);
-            self.renamed.retain(|(known, _)| *known != name);
-            self.renamed.push((name, adopted));
-            if self.renamed.len() > REMEMBERED_NAMES {
-                self.renamed.remove(0);
+            let known = self.renamed.iter().position(|(known, _)| *known == name);
+            if known.is_some() || self.renamed.len() == REMEMBERED_NAMES {
+                self.renamed.remove(known.unwrap_or(0));
             }
+            self.renamed.push((name, adopted));
         }
         if let Some(server) = self.servers.get_mut(outbox.server) {
             server.outboxes -= 1;

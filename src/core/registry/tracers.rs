@@ -89,7 +89,6 @@ impl Registry {
 
     /// `settings`, or the same ones of another tracer: a hundred thousand copies are many megabytes.
     fn shared(&mut self, mut settings: Settings) -> Rc<Settings> {
-        self.settings.retain(|known| known.strong_count() > 0);
         for known in &self.settings {
             let Some(known) = known.upgrade() else { continue };
             if known.destination == settings.destination {
@@ -100,8 +99,9 @@ impl Registry {
             }
         }
         let settings = Rc::new(settings);
-        if self.settings.len() == REMEMBERED_SETTINGS {
-            self.settings.remove(0);
+        let over = self.settings.iter().position(|known| known.strong_count() == 0);
+        if over.is_some() || self.settings.len() == REMEMBERED_SETTINGS {
+            self.settings.remove(over.unwrap_or(0));
         }
         self.settings.push(Rc::downgrade(&settings));
         settings
