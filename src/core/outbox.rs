@@ -328,8 +328,16 @@ impl Outbox {
         self.holders += std::mem::take(&mut other.holders);
         self.adopted_id = Some(std::mem::replace(&mut self.given_id, other.given_id.clone()));
         self.batches.append(&mut other.batches);
-        self.queue.append(&mut other.queue);
-        self.queue.sort_unstable_by_key(|part| part.id);
+        let mut mine = std::mem::take(&mut self.queue).into_iter();
+        for part in std::mem::take(&mut other.queue) {
+            while mine.as_slice().first().is_some_and(|first| first.id < part.id) {
+                self.queue.extend(mine.next());
+            }
+            self.queue.push(part);
+        }
+        for part in mine {
+            self.queue.push(part);
+        }
         self.is_left |= other.is_left;
         self.hurried |= other.hurried;
         if let Some(start) = other.start.take() {

@@ -3,9 +3,8 @@
 //! While a server fails, one session probes and the others wait (a half-open circuit breaker),
 //! so that a thousand sessions do not hammer a backend that is down.
 
-use std::collections::VecDeque;
-
 use super::policy::FAILING_AFTER;
+use super::queue::Queue;
 use super::retry::backoff_ms;
 use super::time::Now;
 use super::wire::Routes;
@@ -23,7 +22,7 @@ pub struct Server {
     pub outboxes: u32,
     /// Sessions that have something to send which any scope may send, in the order in which they
     /// may. A request knows its own.
-    pub ready: VecDeque<u64>,
+    pub ready: Queue<u64>,
     in_flight: usize,
     /// Failures since the last success.
     failures: u32,

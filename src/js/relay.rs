@@ -185,7 +185,8 @@ pub fn signature(passage: f64) -> Vec<u8> {
 #[wasm_bindgen]
 pub fn verified(passage: f64, is_right: bool, now_ms: f64) -> String {
     with(|state| {
-        let Some(Stage::Unverified(unverified)) = state.under_way.remove(passage as u64) else {
+        let stage = state.under_way.remove(passage as u64).map(|stage| *stage);
+        let Some(Stage::Unverified(unverified)) = stage else {
             return lost();
         };
         match unverified.verified(is_right, &mut state.rates, now_ms as u64) {
@@ -325,7 +326,8 @@ pub fn batch_answered(
 #[wasm_bindgen(js_name = closeBatch)]
 pub fn close_batch(batch: f64, now_ms: f64) -> String {
     with(|state| {
-        let Some((options, delivery)) = state.batches.remove(batch as u64) else {
+        let batch = state.batches.remove(batch as u64).map(|batch| *batch);
+        let Some((options, delivery)) = batch else {
             return String::new();
         };
         let consumer = &mut known(&mut state.known, &options).consumer;

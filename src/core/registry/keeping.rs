@@ -37,7 +37,7 @@ impl Registry {
                     let place = place.unwrap_or(self.leftovers.len());
                     self.leftovers.insert(place, Leftover { id, kept });
                 }
-                None => self.outputs.push_back(Output::Forget { ids: vec![id] }),
+                None => self.outputs.push(Output::Forget { ids: vec![id] }),
             }
         }
         let mut tracers = Vec::new();
@@ -62,7 +62,7 @@ impl Registry {
                 self.leftovers.push(Leftover { id, kept });
                 continue;
             }
-            self.outputs.push_back(Output::Forget { ids: vec![id] });
+            self.outputs.push(Output::Forget { ids: vec![id] });
             let given = Now { unix_ms: kept.at.min(now.unix_ms), ..now };
             let call =
                 Call { id: self.number(), tracer, scope, now: given, kind: Kind::Enrichment };
@@ -107,7 +107,7 @@ impl Registry {
             let Part { given_unix_ms, enrichment, .. } = &part;
             let json =
                 written(&outbox.destination, outbox.id(), *given_unix_ms, enrichment, description);
-            self.outputs.push_back(Output::Keep { id: part.id, json });
+            self.outputs.push(Output::Keep { id: part.id, json });
             part.is_kept = true;
         }
         part
@@ -122,7 +122,7 @@ impl Registry {
             }
         }
         if !ids.is_empty() {
-            self.outputs.push_back(Output::Forget { ids });
+            self.outputs.push(Output::Forget { ids });
         }
     }
 

@@ -13,7 +13,6 @@ mod settling;
 mod tracers;
 mod waking;
 
-use std::collections::VecDeque;
 use std::rc::Weak;
 
 use super::index::Index;
@@ -22,6 +21,7 @@ use super::log::{Level, Line};
 use super::outbox::Outbox;
 use super::outcome::Output;
 use super::policy::REMEMBERED_LINES;
+use super::queue::Queue;
 use super::scopes::Scopes;
 use super::server::Server;
 use super::session::SessionId;
@@ -64,7 +64,7 @@ pub struct Registry {
     waits: Vec<Wait>,
     scopes: Scopes,
     /// What is to be done in whichever scope asks first.
-    outputs: VecDeque<Output>,
+    outputs: Queue<Output>,
     /// Bytes of unsent enrichments.
     held: u64,
     counts: Counts,
@@ -99,7 +99,7 @@ impl Registry {
             timers: Timers::default(),
             waits: Vec::new(),
             scopes: Scopes::default(),
-            outputs: VecDeque::new(),
+            outputs: Queue::default(),
             held: 0,
             counts: Counts::default(),
             said: Vec::new(),
@@ -160,6 +160,6 @@ impl Registry {
             self.said.clear();
         }
         self.said.push(line.message.clone());
-        self.outputs.push_back(Output::Log(line));
+        self.outputs.push(Output::Log(line));
     }
 }

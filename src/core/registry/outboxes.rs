@@ -76,7 +76,7 @@ impl Registry {
         self.schedule(other, now);
         // A start that nobody has looked at yet may have come along.
         self.fresh.push(other);
-        self.closed(id, outbox);
+        self.closed(id, &outbox);
     }
 
     /// The outbox that is found under this name of its session's.
@@ -168,7 +168,7 @@ impl Registry {
             outbox.is_ready = true;
             if !outbox.in_line && outbox.is_for_anyone() {
                 outbox.in_line = true;
-                server.ready.push_back(id);
+                server.ready.push(id);
             }
             // Whoever waits for its turn waits no longer than to its deadline.
             outbox.deadline_after(now)
@@ -207,20 +207,20 @@ impl Registry {
     fn close_outbox(&mut self, id: u64) {
         if let Some(outbox) = self.outboxes.remove(id) {
             self.held -= outbox.counted;
-            self.closed(id, outbox);
+            self.closed(id, &outbox);
         }
     }
 
-    fn closed(&mut self, id: u64, outbox: Outbox) {
+    fn closed(&mut self, id: u64, outbox: &Outbox) {
         self.outbox_ids.remove(outbox.given_id.as_str(), id);
-        if let Some(adopted) = outbox.adopted_id {
+        if let Some(adopted) = &outbox.adopted_id {
             self.outbox_ids.remove(adopted.as_str(), id);
             let name = global_name(&outbox.destination, &outbox.given_id);
             let known = self.renamed.iter().position(|(known, _)| *known == name);
             if known.is_some() || self.renamed.len() == REMEMBERED_NAMES {
                 self.renamed.remove(known.unwrap_or(0));
             }
-            self.renamed.push((name, adopted));
+            self.renamed.push((name, adopted.clone()));
         }
         if let Some(server) = self.servers.get_mut(outbox.server) {
             server.outboxes -= 1;

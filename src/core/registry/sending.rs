@@ -45,7 +45,7 @@ impl Registry {
         if self.timers.are_many() {
             self.forget_old_timers();
         }
-        if let Some(output) = self.outputs.pop_front() {
+        if let Some(output) = self.outputs.pop() {
             return Some(output);
         }
         self.scopes.next_told(scope).or_else(|| self.send(scope, now))
@@ -143,7 +143,7 @@ impl Registry {
                 .servers
                 .iter()
                 .find(|(id, server)| has_line(server) && self.may_send(scope, *id, now))?;
-            let id = self.servers.get_mut(server)?.ready.pop_front()?;
+            let id = self.servers.get_mut(server)?.ready.pop()?;
             // What waited in it may have been sent by a request, or given up.
             if let Some(outbox) = self.outboxes.get_mut(id) {
                 outbox.in_line = false;
@@ -171,7 +171,7 @@ impl Registry {
         self.act_on(&flight, Verdict::Retry { after_ms: Some(0), why }, now);
     }
 
-    fn landed(&mut self, flight: u64) -> Option<Flight> {
+    fn landed(&mut self, flight: u64) -> Option<Box<Flight>> {
         let flight = self.flights.remove(flight)?;
         self.scopes.landed(flight.scope, flight.server);
         if let Some(bytes) = flight.keepalive {
@@ -282,7 +282,7 @@ impl Registry {
         }
         for (tracer, _) in self.tracers.iter().filter(|(_, tracer)| tracer.outbox == Some(id)) {
             let session_id = session_id.clone();
-            self.outputs.push_back(Output::Adopted { tracer, session_id });
+            self.outputs.push(Output::Adopted { tracer, session_id });
         }
         other
     }

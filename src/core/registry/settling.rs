@@ -53,7 +53,7 @@ impl Registry {
                 object.text("message", message);
                 object.value("enrichment").push_str(&part.enrichment.to_json());
                 object.close();
-                self.outputs.push_back(Output::Dropped { tracer: part.tracer, json });
+                self.outputs.push(Output::Dropped { tracer: part.tracer, json });
             }
         }
         let outcome = Outcome::Dropped { session_id, reason, message: message.into() };
@@ -179,7 +179,7 @@ impl Registry {
     /// Tells that nothing of the tracer's is left to wait for. Of one that is closed nothing is.
     fn tell_if_idle(&mut self, tracer: u64) {
         if self.tracers.get(tracer).is_none_or(|tracer| tracer.unsettled() == 0) {
-            self.outputs.push_back(Output::Idle { tracer });
+            self.outputs.push(Output::Idle { tracer });
         }
     }
 

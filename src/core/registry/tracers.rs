@@ -69,7 +69,7 @@ impl Registry {
         let enabled = outbox.is_some();
         let info = TracerInfo { tracer, session_id, description: description.clone(), enabled };
         let Some(id) = outbox else {
-            self.outputs.push_back(Output::Idle { tracer });
+            self.outputs.push(Output::Idle { tracer });
             return info;
         };
         if let Some(outbox) = self.outboxes.get_mut(id) {

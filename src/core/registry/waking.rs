@@ -84,16 +84,17 @@ impl Registry {
                     self.schedule(id, now);
                 }
             }
-            Found::Gone(told) => {
-                let mut gone = Vec::new();
-                for output in &told {
-                    if let Output::Settled { ids, .. } = output {
+            Found::Gone(mut of_it) => {
+                let (mut gone, mut told) = (Vec::new(), Vec::new());
+                while let Some(output) = of_it.pop() {
+                    if let Output::Settled { ids, .. } = &output {
                         gone.extend_from_slice(ids);
                     }
+                    told.push(output);
                 }
-                self.outputs.push_back(Output::Gone { scope, ids: gone });
+                self.outputs.push(Output::Gone { scope, ids: gone });
                 for output in told {
-                    self.outputs.push_back(output);
+                    self.outputs.push(output);
                 }
             }
         }
