@@ -37,10 +37,13 @@ export function coreFactory(glue, exports) {
   must(count(body, calls) === closures, "closures of another shape");
   body = body.replaceAll(calls, "return guard(f)(a, state.b, ...args);");
 
-  // TextEncoder beats copying character by character from some dozens of characters on.
-  const copying = "if (realloc === undefined) {";
+  // TextEncoder beats copying character by character from some dozens of characters on, and what is
+  // shorter is not worth the room.
+  const copying = /  if \(realloc === undefined\) \{\n([\s\S]*?)\n    \}[\s\S]*?\n\}\n/g;
   must(count(body, copying) === 1, "strings are passed in another way");
-  body = body.replace(copying, "if (realloc === undefined || arg.length > 64) {");
+  body = body.replace(copying, "$1\n}\n");
+  // Every engine that has DecompressionStream, or a module that is compiled already, has encodeInto.
+  body = body.replace(/^if \(!\('encodeInto' in [\s\S]*?^\}\n/m, "");
 
   const members = exports
     .filter((name) => !hasHost || name !== "connect")
@@ -68,11 +71,7 @@ ${body}
   return {
     imports: __wbg_get_imports(),
     start(instance) {
-      const exports = {};
-      for (const [name, value] of Object.entries(instance.exports)) {
-        exports[name] = typeof value === "function" ? guard(value) : value;
-      }
-      __wbg_finalize_init({ exports }, undefined);
+      guard(__wbg_finalize_init)(instance);
       if (dead) throw new Error("the core did not start");
       return { ${members.join(", ")} };
     },

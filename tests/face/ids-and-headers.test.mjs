@@ -1,11 +1,12 @@
 // Session ids from names, sessions in headers, and the environment: what works before any wasm is loaded.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import { baggageHeaders, sessionIdFromHeaders } from "../../pkg-template/src/baggage.js";
 import { environment, processVariable } from "../../pkg-template/src/env.js";
-import { sessionIdFrom } from "../../pkg-template/src/ids.js";
+import { newSessionId, sessionIdFrom } from "../../pkg-template/src/ids.js";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -45,6 +46,32 @@ test("any input gives a string, the same one each time", () => {
     // prettier-ignore
     assert.match(sessionIdFrom(name), UUID);
     assert.equal(sessionIdFrom(name), sessionIdFrom(name));
+  }
+});
+
+test("an id of a name is the hash that others make of it, at any length", () => {
+  const namespace = Buffer.from("6ba7b8119dad11d180b400c04fd430c8", "hex");
+  for (let length = 0; length < 300; length++) {
+    const name = "é€".repeat(length).slice(0, length);
+    const sha1 = createHash("sha1").update(namespace).update(name).digest("hex");
+    const digits = sessionIdFrom(name).replaceAll("-", "");
+    assert.match(sessionIdFrom(name), UUID);
+    assert.equal(digits.slice(0, 12), sha1.slice(0, 12));
+    assert.equal(digits.slice(12, 13), "5");
+    assert.equal(digits.slice(13, 16), sha1.slice(13, 16));
+    assert.equal(digits.slice(17), sha1.slice(17, 32));
+  }
+});
+
+test("a page without HTTPS has new ids too", () => {
+  const { randomUUID } = crypto;
+  try {
+    crypto.randomUUID = /** @type {any} */ (undefined);
+    const ids = Array.from({ length: 100 }, newSessionId);
+    for (const id of ids) assert.match(id, /^[^-]{8}-[^-]{4}-4[^-]{3}-[89ab][^-]{3}-[0-9a-f]{12}$/);
+    assert.equal(new Set(ids).size, ids.length);
+  } finally {
+    crypto.randomUUID = randomUUID;
   }
 });
 
