@@ -34,7 +34,7 @@ pub enum Kind {
 }
 
 /// One accepted enrichment.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Part {
     /// Its number, in the order in which all were accepted.
     pub id: u64,
@@ -733,7 +733,7 @@ impl Outbox {
             }
             let enrichment = std::mem::take(&mut part.enrichment);
             // Its end is told in its scope; what is said once more, whoever comes may say.
-            let start = Part { kind: Kind::WaitingStart, scope: 0, enrichment, ..part.clone() };
+            let start = Part { kind: Kind::WaitingStart, scope: 0, enrichment, ..*part };
             let is_later = |other: &Part| other.id > start.id;
             let batch = self.batches.iter_mut().find(|batch| batch.parts.iter().any(is_later));
             let line = match batch {

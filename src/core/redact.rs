@@ -244,8 +244,11 @@ fn bearer(rest: &[u8]) -> Option<(usize, usize)> {
         return None;
     }
     let from = 6 + run(&rest[6..], |byte| byte == b' ');
-    let token =
-        run(&rest[from..], |byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte));
+    let is_token = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
+    };
+    let token = run(&rest[from..], is_token);
     (from > 6 && token >= SHORTEST_BEARER).then_some((from, from + token))
 }
 

@@ -174,7 +174,8 @@ impl Scopes {
     /// The outbox at `place` of `scope` had its turn, and goes behind the others.
     pub fn had_its_turn(&mut self, scope: u64, place: usize) {
         if let Some(scope) = self.find_mut(scope) {
-            scope.outboxes[place..].rotate_left(1);
+            let outbox = scope.outboxes.remove(place);
+            scope.outboxes.push(outbox);
         }
     }
 

@@ -41,7 +41,7 @@ impl SessionId {
         const HEX: &[u8; 16] = b"0123456789ABCDEF";
         let mut segment = String::with_capacity(self.0.len());
         for byte in self.0.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
                 segment.push(char::from(byte));
             } else {
                 segment.push('%');

@@ -53,13 +53,13 @@ impl Destination {
     pub fn with_ticket(&self, ticket: &str) -> Option<Destination> {
         let rest = self.headers.strip_prefix(&authorization(&self.key))?;
         let headers = [&authorization(ticket), rest].concat();
-        Some(Destination {
+        is_key(ticket).then(|| Destination {
             identity: identity(&self.server, self.transport, &headers),
+            server: self.server.clone(),
             key: ticket.to_owned(),
             headers,
-            ..self.clone()
+            ..*self
         })
-        .filter(|_| is_key(ticket))
     }
 
     /// `text` without the key, should it have found its way there: what a `fetch` rejects with
@@ -164,7 +164,9 @@ fn redaction(options: &Options<'_>) -> Option<Redaction> {
     let given = options.get("redactKeys").and_then(elements);
     let mut keys = Vec::new();
     for key in given.iter().flatten() {
-        keys.extend(text_of(key));
+        if let Some(key) = text_of(key) {
+            keys.push(key);
+        }
     }
     let keys = given.is_some().then_some(&keys[..]);
     options.is_true("redact").then(|| Redaction::new(keys, options.is_true("redactPatterns")))
@@ -318,7 +320,14 @@ fn is_loopback(host: &str) -> bool {
 
 /// Whether the pair can be an HTTP header (RFC 9110, section 5), in what `fetch` takes.
 fn is_header(name: &str, value: &str) -> bool {
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    // The visible characters without RFC 9110's delimiters.
+    let token = |byte: u8| {
+        byte.is_ascii_graphic()
+            && !matches!(
+                byte,
+                b'"' | b'(' | b')' | b',' | b'/' | b':'..=b'@' | b'[' | b'\\' | b']' | b'{' | b'}'
+            )
+    };
     !name.is_empty()
         && name.bytes().all(token)
         && value.chars().all(|c| matches!(c, '\t' | ' '..='~' | '\u{a0}'..='\u{ff}'))

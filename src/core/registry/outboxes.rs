@@ -161,7 +161,7 @@ impl Registry {
         let due = outbox.due();
         let timer = if outbox.is_to_wait(now) {
             // Others in the batch may have more time, and the server may want to be left alone.
-            outbox.deadline_after(now).into_iter().chain([due]).min()
+            Some(outbox.deadline_after(now).unwrap_or(u64::MAX).min(due))
         } else if due > now.mono_ms {
             Some(due)
         } else {
