@@ -130,17 +130,22 @@ function runtimes(folder, name) {
  * @param {{ imports: [module: string, name: string, short: string][], exports: [name: string, short: string][] }} names
  */
 function withShortNames(glue, { imports, exports }) {
-  // What was left out of the module, as nothing called it, keeps its name.
   const imported = new Map(imports.map(([, name, short]) => [name, short]));
   const exported = new Map(exports);
-  return glue
-    .replace('"./core_bg.js": import0', "a: import0")
-    .replace(/\b__wb\w+(?=: function)/g, (name) => imported.get(name) ?? name)
-    .replace(/(?<=\bwasm\.)\w+/g, (name) => {
-      const short = exported.get(name);
-      must(short !== undefined, `the module exports no ${name}`);
-      return /** @type {string} */ (short);
-    });
+  return (
+    glue
+      .replace('"./core_bg.js": import0', "a: import0")
+      // What nothing calls was left out of the module.
+      .replace(/^ {8}(__wb\w+)(: function[\s\S]*?^ {8}\}.*\n)/gm, (_, name, rest) => {
+        const short = imported.get(name);
+        return short === undefined ? "" : short + rest;
+      })
+      .replace(/(?<=\bwasm\.)\w+/g, (name) => {
+        const short = exported.get(name);
+        must(short !== undefined, `the module exports no ${name}`);
+        return /** @type {string} */ (short);
+      })
+  );
 }
 
 /**
