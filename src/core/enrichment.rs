@@ -271,13 +271,14 @@ impl<'a> Merged<'a> {
         enrichments: impl IntoIterator<Item = &'a Enrichment>,
         inputs: InputsGo,
     ) -> Merged<'a> {
-        Merged::of_each(&mut enrichments.into_iter(), inputs)
+        let mut all = Vec::new();
+        for enrichment in enrichments {
+            all.push(enrichment);
+        }
+        Merged::of_all(&all, inputs)
     }
 
-    fn of_each(
-        enrichments: &mut dyn Iterator<Item = &'a Enrichment>,
-        inputs: InputsGo,
-    ) -> Merged<'a> {
+    fn of_all(enrichments: &[&'a Enrichment], inputs: InputsGo) -> Merged<'a> {
         let mut candidates = Vec::new();
         let mut push = |field, key, value| {
             let place = candidates.len();

@@ -69,26 +69,21 @@ pub fn held_by(enrichment: &Enrichment) -> u64 {
     (enrichment.bytes() + PART_OVERHEAD_BYTES) as u64
 }
 
-fn bytes_of(parts: &[Part]) -> u64 {
-    parts.iter().map(Part::bytes).sum()
+fn merged(parts: &[Part], inputs: InputsGo) -> Merged<'_> {
+    Merged::of(parts.iter().map(|part| &part.enrichment), inputs)
 }
 
 /// Enrichments that travel together.
 #[derive(Debug)]
 struct Batch {
-    parts: Vec<Part>,
+    /// How many parts it is: those that come after the parts of the batches before it.
+    len: usize,
     /// The timestamp of its request, from the first try on.
     stamp_ns: Option<u64>,
     /// The start that its first request is, from the first try on.
     start: Option<Start>,
     /// The start that went ahead of the update, and so what of the batch is stored already.
     started: Option<Origin>,
-}
-
-impl Batch {
-    fn merged(&self, inputs: InputsGo) -> Merged<'_> {
-        Merged::of(self.parts.iter().map(|part| &part.enrichment), inputs)
-    }
 }
 
 /// How a batch goes on after a request of it was stored.
@@ -161,7 +156,8 @@ pub struct Outbox {
     start_at: u64,
     /// What the session is still to be started with. Apart, as most of its life there is nothing.
     start: Option<Box<Start>>,
-    queue: Vec<Part>,
+    /// All that waits: the parts of the batches one after the other, then the queue.
+    line: Vec<Part>,
     /// Frozen, the first one next; more than one only after halving.
     batches: Vec<Batch>,
     held: u64,
@@ -199,7 +195,7 @@ impl Outbox {
             left_out_start: false,
             start_at: 0,
             start: None,
-            queue: Vec::new(),
+            line: Vec::new(),
             batches: Vec::new(),
             held: 0,
             counted: 0,
@@ -251,15 +247,18 @@ impl Outbox {
     /// backend refuse `part`, the value before it is the one that counts.
     pub fn accept(&mut self, part: Part) {
         self.held += part.bytes();
-        self.queue.push(part);
+        self.line.push(part);
     }
 
     /// Takes in what an earlier page left, before what was given since then.
     pub fn accept_in_time(&mut self, part: Part) {
         self.held += part.bytes();
         let is_later = |other: &Part| other.given_unix_ms > part.given_unix_ms;
-        let place = self.queue.iter().position(is_later).unwrap_or(self.queue.len());
-        self.queue.insert(place, part);
+        let mut place = self.frozen();
+        while self.line.get(place).is_some_and(|other| !is_later(other)) {
+            place += 1;
+        }
+        self.line.insert(place, part);
     }
 
     /// What the running totals come to with `increments` (keys as JSON) added. Nothing where more
@@ -315,7 +314,6 @@ impl Outbox {
             return;
         }
         while let Some(batch) = self.batches.pop() {
-            self.put_back(batch.parts);
             if let Some(start) = batch.start {
                 self.want_start_again(start);
             }
@@ -327,16 +325,18 @@ impl Outbox {
     pub fn take_over(&mut self, other: &mut Outbox) {
         self.holders += std::mem::take(&mut other.holders);
         self.adopted_id = Some(std::mem::replace(&mut self.given_id, other.given_id.clone()));
+        let mut mine = self.line.split_off(self.frozen()).into_iter();
+        let theirs = other.line.split_off(other.frozen());
         self.batches.append(&mut other.batches);
-        let mut mine = std::mem::take(&mut self.queue).into_iter();
-        for part in std::mem::take(&mut other.queue) {
+        self.line.append(&mut other.line);
+        for part in theirs {
             while mine.as_slice().first().is_some_and(|first| first.id < part.id) {
-                self.queue.extend(mine.next());
+                self.line.extend(mine.next());
             }
-            self.queue.push(part);
+            self.line.push(part);
         }
         for part in mine {
-            self.queue.push(part);
+            self.line.push(part);
         }
         self.is_left |= other.is_left;
         self.hurried |= other.hurried;
@@ -357,7 +357,7 @@ impl Outbox {
     /// There is nothing to do for a while: what was made room for is given back.
     pub fn rest(&mut self) {
         self.batches.shrink_to_fit();
-        self.queue.shrink_to_fit();
+        self.line.shrink_to_fit();
     }
 
     /// Whether something failed that is to be tried again, and other than at once.
@@ -367,7 +367,7 @@ impl Outbox {
 
     /// Whether there is anything to send.
     pub fn has_work(&self) -> bool {
-        !self.batches.is_empty() || self.queue.iter().any(|part| part.kind != Kind::WaitingStart)
+        !self.batches.is_empty() || self.any_waits(&mut |_| true)
     }
 
     /// When the next request may go: after the wait before a retry, else after the merge window;
@@ -379,7 +379,7 @@ impl Outbox {
         if self.hurried {
             return 0;
         }
-        let is_enriched = self.queue.iter().any(|part| part.kind == Kind::Enrichment);
+        let is_enriched = self.any_waits(&mut |part| part.kind == Kind::Enrichment);
         self.window_until.max(if is_enriched { 0 } else { self.start_at })
     }
 
@@ -400,12 +400,7 @@ impl Outbox {
 
     /// What waits in it is given up at `at` on the forward clock, and not before.
     pub fn set_deadlines(&mut self, at: u64) {
-        for batch in &mut self.batches {
-            for part in &mut batch.parts {
-                part.deadline = at;
-            }
-        }
-        for part in &mut self.queue {
+        for part in &mut self.line {
             part.deadline = at;
         }
     }
@@ -454,25 +449,31 @@ impl Outbox {
 
     /// Whether `is_it` holds for any part that waits, asked one after the other until then.
     fn any_waits(&self, is_it: &mut dyn FnMut(&Part) -> bool) -> bool {
-        for batch in &self.batches {
-            for part in &batch.parts {
-                if is_it(part) {
-                    return true;
-                }
-            }
-        }
-        for part in &self.queue {
-            if part.kind != Kind::WaitingStart && is_it(part) {
+        let mut frozen = self.frozen();
+        for part in &self.line {
+            let waits = frozen > 0 || part.kind != Kind::WaitingStart;
+            if waits && is_it(part) {
                 return true;
             }
+            frozen = frozen.saturating_sub(1);
         }
         false
     }
 
-    /// `parts` were frozen before what is queued, and are queued again.
-    fn put_back(&mut self, mut parts: Vec<Part>) {
-        parts.append(&mut self.queue);
-        self.queue = parts;
+    /// How many parts of the line are in batches.
+    fn frozen(&self) -> usize {
+        let mut frozen = 0;
+        for batch in &self.batches {
+            frozen += batch.len;
+        }
+        frozen
+    }
+
+    /// Takes out the first batch with its parts.
+    fn take_first(&mut self) -> (Batch, Vec<Part>) {
+        let batch = self.batches.remove(0);
+        let rest = self.line.split_off(batch.len);
+        (batch, std::mem::replace(&mut self.line, rest))
     }
 
     /// The next request, and whether it is a start. Freezes the queue if no batch waits.
@@ -494,19 +495,20 @@ impl Outbox {
             self.freeze();
         }
         let batch = &mut self.batches[0];
+        let parts = &self.line[..batch.len];
         if batch.stamp_ns.is_none() && batch.started.is_none() && batch.start.is_none() {
             batch.start = self.start.take().map(|start| *start);
         }
         if no_second
             && batch.start.as_ref().is_some_and(Start::is_touch)
-            && wire::needs_update(&batch.merged(InputsGo::ToMetadata), None)
+            && wire::needs_update(&merged(parts, InputsGo::ToMetadata), None)
         {
             batch.start = None;
             batch.stamp_ns = None;
             self.left_out_start = true;
         }
         let stamp_ns = *batch.stamp_ns.get_or_insert_with(|| {
-            let given_ms = batch.parts.last().map_or(0, |part| part.given_unix_ms);
+            let given_ms = parts.last().map_or(0, |part| part.given_unix_ms);
             *last_stamp_ns = given_ms.saturating_mul(1_000_000).max(*last_stamp_ns + 1);
             *last_stamp_ns
         });
@@ -516,13 +518,13 @@ impl Outbox {
         let start = batch.start.as_ref().filter(|start| !(routes.are_legacy() && start.is_touch()));
         let request = match start {
             Some(start) => {
-                let merged = batch.merged(InputsGo::ToStart);
+                let merged = merged(parts, InputsGo::ToStart);
                 wire::start(&self.destination, routes, id, start, &merged, stamp_ns)
             }
             None => {
                 let merged = match batch.start {
                     Some(_) => Merged::of([], InputsGo::ToMetadata),
-                    None => batch.merged(InputsGo::ToMetadata),
+                    None => merged(parts, InputsGo::ToMetadata),
                 };
                 wire::update(&self.destination, routes, id, &merged, batch.started, stamp_ns)
             }
@@ -535,15 +537,16 @@ impl Outbox {
     /// changes nothing any more.
     pub fn leave_start_behind(&mut self) -> Option<u64> {
         let batch = self.batches.first()?;
-        let merged = batch.merged(InputsGo::ToStart);
+        let merged = merged(&self.line[..batch.len], InputsGo::ToStart);
         let mut is_touch = batch.start.as_ref().is_some_and(Start::is_touch);
         for field in Field::ALL {
             // An earlier value on its way could arrive after a later one.
             is_touch &= !(Origin::Named.start_stores(field) && merged.has(field));
         }
         let flight = self.flight.take_if(|_| is_touch)?;
-        let batch = self.batches.remove(0);
-        self.put_back(batch.parts);
+        let (batch, mut parts) = self.take_first();
+        parts.append(&mut self.line.split_off(self.frozen()));
+        self.line.append(&mut parts);
         if let Some(start) = batch.start {
             self.want_start(start);
         }
@@ -566,25 +569,22 @@ impl Outbox {
         let limit = (MAX_REQUEST_BYTES - REQUEST_OVERHEAD_BYTES) as u64;
         let mut bytes = self.start.as_ref().map_or(0, |start| start.bytes());
         let mut count = 0;
-        for part in &self.queue {
+        for part in &self.line {
             bytes += part.enrichment.bytes() as u64;
             if bytes > limit && count > 0 {
                 break;
             }
             count += 1;
         }
-        let rest = self.queue.split_off(count);
-        let parts = std::mem::replace(&mut self.queue, rest);
-        self.hurried &= !self.queue.is_empty();
+        self.hurried &= count < self.line.len();
         self.retry_at = 0;
-        self.batches.push(Batch { parts, stamp_ns: None, start: None, started: None });
-        self.recount();
+        self.batches.push(Batch { len: count, stamp_ns: None, start: None, started: None });
     }
 
     fn recount(&mut self) {
-        self.held = bytes_of(&self.queue);
-        for batch in &self.batches {
-            self.held += bytes_of(&batch.parts);
+        self.held = 0;
+        for part in &self.line {
+            self.held += part.bytes();
         }
     }
 
@@ -597,21 +597,22 @@ impl Outbox {
             return Progress::Done(Vec::new());
         };
         if let Some(start) = batch.start.take() {
-            let sent = batch.merged(InputsGo::ToStart);
+            let parts = &self.line[..batch.len];
+            let sent = merged(parts, InputsGo::ToStart);
             // To a new session a backend that does not say what it stored is believed.
             let is_told = start.origin != Origin::New || answer_inputs.is_some();
             let ignored = is_told && ignores_inputs(&sent, answer_inputs);
             let origin = if ignored { Origin::Existing } else { start.origin };
             let started = was_start.then_some(origin);
-            if wire::needs_update(&batch.merged(InputsGo::ToMetadata), started) {
+            if wire::needs_update(&merged(parts, InputsGo::ToMetadata), started) {
                 batch.started = started;
                 batch.stamp_ns = None;
                 return Progress::GoesOn;
             }
         }
-        let batch = self.batches.remove(0);
+        let (_, parts) = self.take_first();
         self.recount();
-        Progress::Done(batch.parts)
+        Progress::Done(parts)
     }
 
     /// The server does not know the route; the request is sent again to the other one.
@@ -627,7 +628,7 @@ impl Outbox {
         let expired = self.expire(now);
         let mut last = 0;
         if let Some(batch) = self.batches.first() {
-            for part in &batch.parts {
+            for part in &self.line[..batch.len] {
                 last = part.deadline.max(last);
             }
         }
@@ -657,27 +658,32 @@ impl Outbox {
 
     /// Takes out the parts that go. From a batch a start goes only with the last enrichment.
     fn take_out(&mut self, goes: &dyn Fn(&Part) -> bool) -> Vec<Part> {
-        let mut taken = Vec::new();
-        move_those(&mut self.queue, &mut taken, goes);
-        let mut on_its_way = self.flight.is_some();
+        let (mut taken, mut left) = (Vec::new(), Vec::new());
+        let mut line = std::mem::take(&mut self.line).into_iter();
+        // What is on its way stays, if only as nothing, for its answer to find.
+        let mut stays = self.flight.is_some();
         for batch in &mut self.batches {
-            let before = taken.len();
-            move_those(&mut batch.parts, &mut taken, &|part| {
-                part.kind == Kind::Enrichment && goes(part)
-            });
-            let stays = |part: &Part| {
-                part.kind == Kind::Enrichment || (part.kind == Kind::Start && !goes(part))
-            };
-            // What is on its way stays, if only as nothing, for its answer to find.
-            let is_on_its_way = std::mem::take(&mut on_its_way);
-            if !is_on_its_way && !batch.parts.iter().any(stays) {
-                taken.append(&mut batch.parts);
+            let before = left.len();
+            for part in &line.as_slice()[..batch.len] {
+                stays |= part.kind != Kind::WaitingStart && !goes(part);
             }
-            if taken.len() > before {
+            for _ in 0..batch.len {
+                let Some(part) = line.next() else { break };
+                let part_goes = !stays || (part.kind == Kind::Enrichment && goes(&part));
+                if part_goes { taken.push(part) } else { left.push(part) }
+            }
+            let len = left.len() - before;
+            if len < batch.len {
                 // A timestamp stands for one body.
                 batch.stamp_ns = None;
             }
+            batch.len = len;
+            stays = false;
         }
+        for part in line {
+            if goes(&part) { taken.push(part) } else { left.push(part) }
+        }
+        self.line = left;
         self.forget_empty_batches();
         taken
     }
@@ -688,7 +694,7 @@ impl Outbox {
         let mut place = usize::from(self.flight.is_some());
         let mut first = None;
         while place < self.batches.len() {
-            if self.batches[place].parts.is_empty() {
+            if self.batches[place].len == 0 {
                 first = first.or(self.batches.remove(place).start);
             } else {
                 place += 1;
@@ -713,8 +719,8 @@ impl Outbox {
         if self.batches.is_empty() {
             return Vec::new();
         }
-        let Batch { parts, start, .. } = self.batches.remove(0);
-        if let Some(start) = start {
+        let (batch, parts) = self.take_first();
+        if let Some(start) = batch.start {
             self.want_start_again(start);
         }
         if to_blame || parts.iter().all(|part| part.kind == Kind::WaitingStart) {
@@ -735,16 +741,17 @@ impl Outbox {
             // Its end is told in its scope; what is said once more, whoever comes may say.
             let start = Part { kind: Kind::WaitingStart, scope: 0, enrichment, ..*part };
             let is_later = |other: &Part| other.id > start.id;
-            let batch = self.batches.iter_mut().find(|batch| batch.parts.iter().any(is_later));
-            let line = match batch {
-                Some(batch) => {
+            let place = self.line.iter().position(is_later).unwrap_or(self.line.len());
+            let mut end = 0;
+            for batch in &mut self.batches {
+                end += batch.len;
+                if place < end {
+                    batch.len += 1;
                     batch.stamp_ns = None;
-                    &mut batch.parts
+                    break;
                 }
-                None => &mut self.queue,
-            };
-            let place = line.iter().position(is_later).unwrap_or(line.len());
-            line.insert(place, start);
+            }
+            self.line.insert(place, start);
         }
         self.recount();
         parts
@@ -756,23 +763,17 @@ impl Outbox {
         let Some(batch) = self.batches.first_mut() else {
             return false;
         };
-        let can = batch.parts.len() > 1;
+        let can = batch.len > 1;
         if can {
-            let parts = batch.parts.split_off(batch.parts.len() / 2);
+            let len = batch.len - batch.len / 2;
+            batch.len /= 2;
             batch.stamp_ns = None;
             let started = batch.started;
-            self.batches.insert(1, Batch { parts, stamp_ns: None, start: None, started });
+            self.batches.insert(1, Batch { len, stamp_ns: None, start: None, started });
         }
         self.failures = 0;
         self.retry_at = 0;
         can
-    }
-}
-
-/// Moves those `parts` that go to `taken`.
-fn move_those(parts: &mut Vec<Part>, taken: &mut Vec<Part>, goes: &dyn Fn(&Part) -> bool) {
-    for part in std::mem::take(parts) {
-        if goes(&part) { taken.push(part) } else { parts.push(part) }
     }
 }
 
