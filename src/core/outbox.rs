@@ -64,12 +64,15 @@ impl Part {
     }
 }
 
+/// Parts in their order; in boxes, as to move a number is less code than to move a part.
+pub type Parts = Vec<Box<Part>>;
+
 /// Bytes that holding `enrichment` takes.
 pub fn held_by(enrichment: &Enrichment) -> u64 {
     (enrichment.bytes() + PART_OVERHEAD_BYTES) as u64
 }
 
-fn merged(parts: &[Part], inputs: InputsGo) -> Merged<'_> {
+fn merged(parts: &[Box<Part>], inputs: InputsGo) -> Merged<'_> {
     Merged::of(parts.iter().map(|part| &part.enrichment), inputs)
 }
 
@@ -92,7 +95,7 @@ pub enum Progress {
     /// Its second request is to be sent.
     GoesOn,
     /// It is done: these are stored.
-    Done(Vec<Part>),
+    Done(Parts),
 }
 
 /// A running total of one metric, kept exact over many small increments (Neumaier's sum).
@@ -157,7 +160,7 @@ pub struct Outbox {
     /// What the session is still to be started with. Apart, as most of its life there is nothing.
     start: Option<Box<Start>>,
     /// All that waits: the parts of the batches one after the other, then the queue.
-    line: Vec<Part>,
+    line: Parts,
     /// Frozen, the first one next; more than one only after halving.
     batches: Vec<Batch>,
     held: u64,
@@ -245,17 +248,16 @@ impl Outbox {
 
     /// Takes `part` into the queue. What it replaces there stays until it is stored: should the
     /// backend refuse `part`, the value before it is the one that counts.
-    pub fn accept(&mut self, part: Part) {
+    pub fn accept(&mut self, part: Box<Part>) {
         self.held += part.bytes();
         self.line.push(part);
     }
 
     /// Takes in what an earlier page left, before what was given since then.
-    pub fn accept_in_time(&mut self, part: Part) {
+    pub fn accept_in_time(&mut self, part: Box<Part>) {
         self.held += part.bytes();
-        let is_later = |other: &Part| other.given_unix_ms > part.given_unix_ms;
         let mut place = self.frozen();
-        while self.line.get(place).is_some_and(|other| !is_later(other)) {
+        while self.line.get(place).is_some_and(|it| it.given_unix_ms <= part.given_unix_ms) {
             place += 1;
         }
         self.line.insert(place, part);
@@ -470,7 +472,7 @@ impl Outbox {
     }
 
     /// Takes out the first batch with its parts.
-    fn take_first(&mut self) -> (Batch, Vec<Part>) {
+    fn take_first(&mut self) -> (Batch, Parts) {
         let batch = self.batches.remove(0);
         let rest = self.line.split_off(batch.len);
         (batch, std::mem::replace(&mut self.line, rest))
@@ -623,7 +625,7 @@ impl Outbox {
 
     /// The request failed in a way that may pass, and is tried again at `retry_at`, or when the
     /// last of its deadlines is reached. Returns those whose deadline has passed.
-    pub fn failed(&mut self, now: Now, retry_at: u64) -> Vec<Part> {
+    pub fn failed(&mut self, now: Now, retry_at: u64) -> Parts {
         self.failures = self.failures.saturating_add(1);
         let expired = self.expire(now);
         let mut last = 0;
@@ -638,26 +640,26 @@ impl Outbox {
 
     /// Takes out what has reached its deadline. A start among it is put back: see
     /// [`Kind::WaitingStart`].
-    pub fn expire(&mut self, now: Now) -> Vec<Part> {
+    pub fn expire(&mut self, now: Now) -> Parts {
         let expired =
             self.take_out(&|part| part.kind != Kind::WaitingStart && part.deadline <= now.mono_ms);
         self.put_starts_back(expired)
     }
 
     /// Takes out all that `tracer` was given, on its way or not.
-    pub fn take_all_of(&mut self, tracer: u64) -> Vec<Part> {
+    pub fn take_all_of(&mut self, tracer: u64) -> Parts {
         self.take_those(&|part| part.tracer == tracer)
     }
 
     /// Takes out all that `goes`, on its way or not.
-    pub fn take_those(&mut self, goes: &dyn Fn(&Part) -> bool) -> Vec<Part> {
+    pub fn take_those(&mut self, goes: &dyn Fn(&Part) -> bool) -> Parts {
         let taken = self.take_out(goes);
         self.recount();
         taken
     }
 
     /// Takes out the parts that go. From a batch a start goes only with the last enrichment.
-    fn take_out(&mut self, goes: &dyn Fn(&Part) -> bool) -> Vec<Part> {
+    fn take_out(&mut self, goes: &dyn Fn(&Part) -> bool) -> Parts {
         let (mut taken, mut left) = (Vec::new(), Vec::new());
         let mut line = std::mem::take(&mut self.line).into_iter();
         // What is on its way stays, if only as nothing, for its answer to find.
@@ -713,7 +715,7 @@ impl Outbox {
     /// The batch was refused for good, and is returned. A start among it is put back, unless it
     /// is `to_blame` itself, or was put back before and is now refused alone: else it would be
     /// refused again with each half of a batch, and those halved again, without end.
-    pub fn refused(&mut self, to_blame: bool) -> Vec<Part> {
+    pub fn refused(&mut self, to_blame: bool) -> Parts {
         self.failures = 0;
         self.retry_at = 0;
         if self.batches.is_empty() {
@@ -732,16 +734,16 @@ impl Outbox {
 
     /// Puts the starts among `parts` back before what was said after them, and returns `parts`
     /// without what the starts say.
-    fn put_starts_back(&mut self, mut parts: Vec<Part>) -> Vec<Part> {
+    fn put_starts_back(&mut self, mut parts: Parts) -> Parts {
         for part in &mut parts {
             if part.kind == Kind::Enrichment {
                 continue;
             }
             let enrichment = std::mem::take(&mut part.enrichment);
             // Its end is told in its scope; what is said once more, whoever comes may say.
-            let start = Part { kind: Kind::WaitingStart, scope: 0, enrichment, ..*part };
-            let is_later = |other: &Part| other.id > start.id;
-            let place = self.line.iter().position(is_later).unwrap_or(self.line.len());
+            let start = Part { kind: Kind::WaitingStart, scope: 0, enrichment, ..**part };
+            let place =
+                self.line.iter().position(|other| other.id > start.id).unwrap_or(self.line.len());
             let mut end = 0;
             for batch in &mut self.batches {
                 end += batch.len;
@@ -751,7 +753,7 @@ impl Outbox {
                     break;
                 }
             }
-            self.line.insert(place, start);
+            self.line.insert(place, Box::new(start));
         }
         self.recount();
         parts

@@ -196,10 +196,10 @@ impl Registry {
     }
 
     /// What was said in a call, ready for an outbox.
-    pub(super) fn part(&self, call: &Call, enrichment: Enrichment) -> Part {
+    pub(super) fn part(&self, call: &Call, enrichment: Enrichment) -> Box<Part> {
         let Call { id, tracer, scope, now, kind } = *call;
         let deadline_ms = self.tracers.get(tracer).map_or(0, |tracer| tracer.settings.deadline_ms);
-        Part {
+        Box::new(Part {
             id,
             kind,
             tracer,
@@ -211,7 +211,7 @@ impl Registry {
             },
             is_kept: false,
             enrichment,
-        }
+        })
     }
 
     /// `enrichment`, if it fits into the byte budget; else it is refused.

@@ -99,12 +99,12 @@ impl Registry {
     pub(super) fn keep(
         &mut self,
         outbox: u64,
-        mut part: Part,
+        mut part: Box<Part>,
         description: Option<&Description>,
-    ) -> Part {
+    ) -> Box<Part> {
         let persists = self.tracers.get(part.tracer).is_some_and(|it| it.settings.persist);
         if let Some(outbox) = self.outboxes.get(outbox).filter(|_| self.keeps && persists) {
-            let Part { given_unix_ms, enrichment, .. } = &part;
+            let Part { given_unix_ms, enrichment, .. } = &*part;
             let json =
                 written(&outbox.destination, outbox.id(), *given_unix_ms, enrichment, description);
             self.outputs.push(Output::Keep { id: part.id, json });
@@ -114,7 +114,7 @@ impl Registry {
     }
 
     /// Lets go of what was kept of `parts`, which have ended.
-    pub(super) fn forget(&mut self, parts: &[Part]) {
+    pub(super) fn forget(&mut self, parts: &[Box<Part>]) {
         let mut ids = Vec::new();
         for part in parts {
             if part.is_kept && part.kind != Kind::WaitingStart {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Registry;
 use crate::core::log::Level;
-use crate::core::outbox::{Kind, Part, Progress};
+use crate::core::outbox::{Kind, Parts, Progress};
 use crate::core::outcome::{Output, Reason};
 use crate::core::policy::{LEASE_GRACE_MS, REQUEST_OVERHEAD_BYTES};
 use crate::core::retry::backoff_ms;
@@ -296,7 +296,7 @@ impl Registry {
         });
     }
 
-    fn exhausted(&mut self, expired: Vec<Part>, session_id: &SessionId, why: &str, now: Now) {
+    fn exhausted(&mut self, expired: Parts, session_id: &SessionId, why: &str, now: Now) {
         if !expired.is_empty() {
             let message =
                 ["the backend could not be reached until the deadline (", why, ")"].concat();

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Registry;
 use crate::core::json::Object;
-use crate::core::outbox::{Kind, Outbox, Part};
+use crate::core::outbox::{Kind, Outbox, Parts};
 use crate::core::outcome::{Outcome, Output, Reason};
 use crate::core::session::SessionId;
 use crate::core::time::Now;
@@ -26,7 +26,7 @@ pub(super) struct Wait {
 
 impl Registry {
     /// Tells those who wait for `parts`, all of one session, that the backend has them.
-    pub(super) fn deliver(&mut self, parts: Vec<Part>, session_id: &SessionId, now: Now) {
+    pub(super) fn deliver(&mut self, parts: Parts, session_id: &SessionId, now: Now) {
         let outcome = Outcome::Delivered { session_id: session_id.as_str().into() };
         self.settle(parts, &outcome, now);
     }
@@ -34,7 +34,7 @@ impl Registry {
     /// Tells those who wait for `parts`, all of one session, that they were given up.
     pub(super) fn give_up(
         &mut self,
-        parts: Vec<Part>,
+        parts: Parts,
         session_id: Option<Rc<str>>,
         reason: Reason,
         message: &str,
@@ -60,7 +60,7 @@ impl Registry {
         self.settle(parts, &outcome, now);
     }
 
-    fn settle(&mut self, parts: Vec<Part>, outcome: &Outcome, now: Now) {
+    fn settle(&mut self, parts: Parts, outcome: &Outcome, now: Now) {
         let delivered = matches!(outcome, Outcome::Delivered { .. });
         self.forget(&parts);
         // Of one scope mostly, and one tracer.

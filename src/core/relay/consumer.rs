@@ -15,7 +15,7 @@ use super::policy::{LONGEST_WAIT_S, REMEMBERED_MESSAGES_BYTES, REMEMBERED_MESSAG
 use super::settings::RelaySettings;
 use crate::core::enrichment::Enrichment;
 use crate::core::log::Line;
-use crate::core::outbox::{Kind, Outbox, Part, Progress};
+use crate::core::outbox::{Kind, Outbox, Part, Parts, Progress};
 use crate::core::session::{SessionId, Start};
 use crate::core::settings::Destination;
 use crate::core::time::Now;
@@ -125,7 +125,7 @@ impl Consumer {
             // Stable: what was made at one time stays in the order of the batch.
             parts.sort_by_key(|(_, stamp_ns, _)| *stamp_ns);
             for (id, stamp_ns, enrichment) in parts {
-                session.outbox.accept(Part {
+                session.outbox.accept(Box::new(Part {
                     id,
                     kind: Kind::Enrichment,
                     tracer: 0,
@@ -134,7 +134,7 @@ impl Consumer {
                     deadline: u64::MAX,
                     is_kept: false,
                     enrichment,
-                });
+                }));
             }
         }
         delivery
@@ -286,7 +286,7 @@ impl Delivery {
         &mut self.sessions[place]
     }
 
-    fn settle(&mut self, parts: Vec<Part>, fate: &Fate) {
+    fn settle(&mut self, parts: Parts, fate: &Fate) {
         for part in parts {
             if let Some(settled) = self.fates.get_mut(part.id as usize) {
                 *settled = fate.clone();
