@@ -88,14 +88,14 @@ impl Kept {
     pub fn read(json: &str, numerals: Numerals) -> Option<Kept> {
         let kept = Options::of(json, numerals);
         let time = |name| kept.number(name).filter(|ms| *ms >= 0.0).map(|ms| ms as u64);
-        let session = SessionId::new(&kept.text("session")?)?;
+        let session = SessionId::new(kept.text("session")?)?;
         let sender = match kept.text("ticket") {
-            Some(ticket) if session_of(&ticket)? == session => {
-                let ends = numerals.number(end_of(&ticket)?)? * 1_000.0;
-                Sender::Ticket(ticket, ends as u64)
+            Some(ticket) if session_of(ticket)? == session => {
+                let ends = numerals.number(end_of(ticket)?)? * 1_000.0;
+                Sender::Ticket(ticket.to_owned(), ends as u64)
             }
             Some(_) => return None,
-            None => Sender::Key(kept.text("key")?),
+            None => Sender::Key(kept.text("key")?.to_owned()),
         };
         let fields = kept.get("fields")?;
         members(fields)?;
@@ -116,7 +116,7 @@ impl Kept {
             at,
             fields: fields.to_owned(),
             description,
-            server: kept.text("server")?,
+            server: kept.text("server")?.to_owned(),
             sender,
         })
     }

@@ -3,7 +3,9 @@
 //! Kept as the JSON that it came as, and asked for by name: deserialising into a struct of two dozen
 //! fields would fail as a whole for one wrong type, and cost 8 KB of wasm.
 
-use super::json::{self, Numerals, find, members};
+use std::borrow::Cow;
+
+use super::json::{self, Numerals, members};
 
 /// The options of one call, by their JavaScript names. Beside those of `TracerOptions` and
 /// `SessionOptions` the JavaScript face gives:
@@ -22,27 +24,37 @@ use super::json::{self, Numerals, find, members};
 /// | `parent` | the tracer whose settings `startSession` takes over |
 #[derive(Debug)]
 pub struct Options<'a> {
-    given: Vec<(&'a str, &'a str)>,
-    env: Vec<(&'a str, &'a str)>,
+    given: Vec<Given<'a>>,
+    env: Vec<Given<'a>>,
     numerals: Numerals,
+}
+
+/// One option, or one variable.
+#[derive(Debug)]
+struct Given<'a> {
+    /// In its quotes.
+    name: &'a str,
+    json: &'a str,
+    /// What it says, if it is a text.
+    text: Option<Cow<'a, str>>,
 }
 
 impl<'a> Options<'a> {
     /// The options in the object `json`; none where it is no object.
     pub fn of(json: &'a str, numerals: Numerals) -> Options<'a> {
-        let given = members(json).unwrap_or_default();
-        let env = find(&given, "env").and_then(members).unwrap_or_default();
+        let given = all_of(Some(json));
+        let env = all_of(find(&given, "env").map(|env| env.json));
         Options { given, env, numerals }
     }
 
     /// The option called `name`, as JSON; nothing where it is absent or null.
     pub fn get(&self, name: &str) -> Option<&'a str> {
-        find(&self.given, name).filter(|value| *value != "null")
+        Some(find(&self.given, name)?.json).filter(|value| *value != "null")
     }
 
     /// The text of the option called `name`, if it is one.
-    pub fn text(&self, name: &str) -> Option<String> {
-        text_of(self.get(name)?)
+    pub fn text(&self, name: &str) -> Option<&str> {
+        find(&self.given, name)?.text.as_deref()
     }
 
     /// The number of the option called `name`, if it is one.
@@ -62,16 +74,30 @@ impl<'a> Options<'a> {
 
     /// The name and value of the first of `variables` that is set in the environment; an empty
     /// one counts as unset.
-    pub fn variable(&self, variables: &[&'static str]) -> Option<(&'static str, String)> {
+    pub fn variable(&self, variables: &[&'static str]) -> Option<(&'static str, &str)> {
         for name in variables {
-            if let Some(value) = find(&self.env, name).and_then(text_of)
-                && !value.trim_ascii().is_empty()
+            if let Some(text) = find(&self.env, name).and_then(|it| it.text.as_deref())
+                && !text.trim_ascii().is_empty()
             {
-                return Some((name, value));
+                return Some((name, text));
             }
         }
         None
     }
+}
+
+/// The members of the object `json`; none where it is no object.
+fn all_of(json: Option<&str>) -> Vec<Given<'_>> {
+    let mut all = Vec::new();
+    for (name, json) in json.and_then(members).unwrap_or_default() {
+        all.push(Given { name, json, text: json::text(json) });
+    }
+    all
+}
+
+/// The one called `name` (plain letters).
+fn find<'g, 'a>(all: &'g [Given<'a>], name: &str) -> Option<&'g Given<'a>> {
+    all.iter().find(|it| it.name.get(1..it.name.len() - 1) == Some(name))
 }
 
 /// The text that a JSON string stands for; nothing if `json` is none.
@@ -91,7 +117,7 @@ mod tests {
         });
         let json = json.to_string();
         let options = Options::of(&json, Numerals::STD);
-        assert_eq!(options.text("a").as_deref(), Some("text"));
+        assert_eq!(options.text("a"), Some("text"));
         assert_eq!(options.number("b"), Some(7.0));
         assert_eq!(options.number("c"), Some(-1.5));
         assert_eq!(options.number("a"), None);
@@ -99,7 +125,7 @@ mod tests {
         assert_eq!(options.get("e"), None);
         assert_eq!(options.get("z"), None);
         assert_eq!(options.get("f"), Some("[\"x\",{\"y\":[]}]"));
-        assert_eq!(options.variable(&["HH_A", "HH_C", "HH_B"]), Some(("HH_B", " b".into())));
+        assert_eq!(options.variable(&["HH_A", "HH_C", "HH_B"]), Some(("HH_B", " b")));
         assert_eq!(Options::of("[]", Numerals::STD).get("a"), None);
     }
 }

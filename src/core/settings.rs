@@ -112,10 +112,10 @@ pub struct Settings {
 impl Settings {
     /// Puts options and variables together; what is wrong with them is said in `log`.
     pub fn resolve(options: &Options, log: &mut Vec<Line>) -> Settings {
-        let verbose = options.variable(&["HH_VERBOSE"]).is_some_and(|(_, value)| is_true(&value));
+        let verbose = options.variable(&["HH_VERBOSE"]).is_some_and(is_true);
         let mut log_level = if verbose { Level::Debug } else { Level::Warn };
-        if let Some(given) = options.get("logLevel") {
-            match json::text(given).and_then(|name| Level::named(&name)) {
+        if options.get("logLevel").is_some() {
+            match options.text("logLevel").and_then(Level::named) {
                 Some(level) => log_level = level,
                 None => log.push(Line::warn(&["`logLevel` must be \"silent\", \"error\", \"warn\", \"info\" or \"debug\": \"warn\" is taken"])),
             }
@@ -126,21 +126,19 @@ impl Settings {
         let merge_window_ms =
             number("mergeWindowMs", policy::MERGE_WINDOW_MS, policy::MAX_TIMER_MS);
         let max_queue_bytes = number("maxQueueBytes", policy::MAX_QUEUE_BYTES, 1 << 53);
-        let mut name = |name, variable| {
-            text(name, options, log).or_else(|| {
-                let (_, value) = options.variable(&[variable])?;
-                Some(value.trim_ascii().to_owned())
-            })
+        let mut name = |name, variable| -> Option<Rc<str>> {
+            let of_variable = || Some(options.variable(&[variable])?.1.trim_ascii());
+            text(name, options, log).or_else(of_variable).map(Into::into)
         };
         Settings {
             timeout_ms,
             deadline_ms,
             merge_window_ms,
             max_queue_bytes,
-            project: name("project", "HH_PROJECT").map(Into::into),
-            source: name("source", "HH_SOURCE").map_or_else(|| "dev".into(), Into::into),
+            project: name("project", "HH_PROJECT"),
+            source: name("source", "HH_SOURCE").unwrap_or_else(|| "dev".into()),
             session_name: name("sessionName", "HH_SESSION_NAME")
-                .map_or_else(|| "session".into(), Into::into),
+                .unwrap_or_else(|| "session".into()),
             redaction: redaction(options),
             persist: options.get("persist") != Some("false"),
             on_drop: options.is_true("onDrop"),
@@ -151,12 +149,12 @@ impl Settings {
 }
 
 /// The session's name in `options`, or nothing if it has none of use.
-pub fn session_name(options: &Options<'_>, log: &mut Vec<Line>) -> Option<String> {
+pub fn session_name<'o>(options: &'o Options<'_>, log: &mut Vec<Line>) -> Option<&'o str> {
     text("sessionName", options, log)
 }
 
 /// The session to continue, if `options` name one of use.
-pub fn session_id(options: &Options<'_>, log: &mut Vec<Line>) -> Option<String> {
+pub fn session_id<'o>(options: &'o Options<'_>, log: &mut Vec<Line>) -> Option<&'o str> {
     text("sessionId", options, log)
 }
 
@@ -173,7 +171,7 @@ fn redaction(options: &Options<'_>) -> Option<Redaction> {
 }
 
 fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination> {
-    let test_mode = options.variable(&["HH_TEST_MODE"]).is_some_and(|(_, value)| is_true(&value));
+    let test_mode = options.variable(&["HH_TEST_MODE"]).is_some_and(is_true);
     match options.get("disabled") {
         Some("true") => return None,
         None if test_mode => return None,
@@ -182,7 +180,7 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
     }
     let (key, is_ticket) = key(options, log)?;
     let (server, foreign) = server(options, is_ticket, log)?;
-    let mut headers = authorization(&key);
+    let mut headers = authorization(key);
     let mut object = Object::go_on(&mut headers);
     object.text("content-type", "application/json");
     let mut taken = vec!["authorization".to_owned(), "content-type".to_owned()];
@@ -205,6 +203,7 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
     let transport = options.number("transport").unwrap_or_default() as u32;
     let identity = identity(&server, transport, &headers);
     let client_headers = !foreign;
+    let key = key.to_owned();
     Some(Destination { identity, server, key, is_ticket, headers, client_headers, transport })
 }
 
@@ -224,12 +223,15 @@ fn is_key(text: &str) -> bool {
 }
 
 /// The key or ticket to send, and whether it is a ticket.
-fn key(options: &Options<'_>, log: &mut Vec<Line>) -> Option<(String, bool)> {
-    let ticket = text("ticket", options, log).map(|ticket| ("ticket", ticket));
-    let own =
-        || Some(("apiKey", options.text("apiKey").filter(|key| !key.trim_ascii().is_empty())?));
-    let Some((name, given)) = ticket.or_else(own).or_else(|| options.variable(&KEY_VARIABLES))
-    else {
+fn key<'o>(options: &'o Options<'_>, log: &mut Vec<Line>) -> Option<(&'o str, bool)> {
+    let mut given = text("ticket", options, log).map(|ticket| ("ticket", ticket));
+    let is_ticket = given.is_some();
+    if let (None, Some(key)) = (given, options.text("apiKey"))
+        && !key.trim_ascii().is_empty()
+    {
+        given = Some(("apiKey", key));
+    }
+    let Some((name, given)) = given.or_else(|| options.variable(&KEY_VARIABLES)) else {
         log.push(Line::error(&["there is no API key, so nothing is sent: set HH_API_KEY, or pass { apiKey }; pass { disabled: true } if that is meant"]));
         return None;
     };
@@ -241,7 +243,7 @@ fn key(options: &Options<'_>, log: &mut Vec<Line>) -> Option<(String, bool)> {
     if key.len() != given.len() {
         log.push(Line::error(&[name, " has a stray line break or space around the key, which is left out here: set it to the key alone"]));
     }
-    Some((key.to_owned(), name == "ticket"))
+    Some((key, is_ticket))
 }
 
 /// The server's address, and whether it is of another origin than the page.
@@ -252,13 +254,13 @@ fn server(options: &Options<'_>, is_ticket: bool, log: &mut Vec<Line>) -> Option
         log.push(Line::error(&["a ticket is for your own relay, so nothing is sent: pass its address, as in initTracer({ serverUrl: \"/honeyhive\", ticket })"]));
         return None;
     }
-    let (name, given) = given.unwrap_or_else(|| ("serverUrl", DEFAULT_SERVER.to_owned()));
-    let url = without_slash(given.trim_ascii());
-    let page = options.text("page");
-    let own_origin = page.as_deref().map(without_slash);
+    let (name, given) = given.unwrap_or(("serverUrl", DEFAULT_SERVER));
+    let given = given.trim_ascii();
+    let url = without_slash(given);
+    let own_origin = options.text("page").map(without_slash);
     if let Some(origin) = own_origin
-        && given.trim_ascii().starts_with("/")
-        && !given.trim_ascii().starts_with("//")
+        && given.starts_with("/")
+        && !given.starts_with("//")
     {
         return Some(([origin, url].concat(), false));
     }
@@ -333,14 +335,19 @@ fn is_header(name: &str, value: &str) -> bool {
         && value.chars().all(|c| matches!(c, '\t' | ' '..='~' | '\u{a0}'..='\u{ff}'))
 }
 
-fn is_true(value: &str) -> bool {
+fn is_true((_, value): (&str, &str)) -> bool {
     let value = value.trim_ascii();
     ["1", "true", "yes", "on"].iter().any(|it| value.eq_ignore_ascii_case(it))
 }
 
 /// The option's text; nothing where it is absent or empty, or, with a warning, no text.
-pub(super) fn text(name: &str, options: &Options<'_>, log: &mut Vec<Line>) -> Option<String> {
-    let text = text_of(options.get(name)?);
+pub(super) fn text<'o>(
+    name: &str,
+    options: &'o Options<'_>,
+    log: &mut Vec<Line>,
+) -> Option<&'o str> {
+    options.get(name)?;
+    let text = options.text(name);
     if text.is_none() {
         log.push(Line::warn(&["`", name, "` must be a string: its default is taken"]));
     }

@@ -110,7 +110,7 @@ pub fn secrets(options: &str) -> String {
     let mut log = Vec::new();
     let options = Options::of(options, NUMERALS);
     let secrets = settings::secrets(&options, &mut log);
-    if options.text("logLevel").as_deref() == Some("silent") {
+    if options.text("logLevel") == Some("silent") {
         log.clear();
     }
     let mut json = String::new();
@@ -137,7 +137,7 @@ pub fn claims(asked: &str, now_ms: f64) -> String {
     let fields = fields.as_ref().map(|fields| fields.iter().map(Option::as_deref));
     let mut json = String::new();
     let mut object = Object::open(&mut json);
-    match Ticket::issue(session.as_deref(), fields, expires_in, now_ms as u64) {
+    match Ticket::issue(session, fields, expires_in, now_ms as u64) {
         Ok(ticket) => object.text("claims", &ticket.claims()),
         Err(problem) => object.text("problem", problem),
     }

@@ -29,7 +29,7 @@ impl Registry {
             Some(parent) => parent.settings.clone(),
             None => self.shared(Settings::resolve(options, &mut log)),
         };
-        let mut named = settings::session_id(options, &mut log).and_then(|id| SessionId::new(&id));
+        let mut named = settings::session_id(options, &mut log).and_then(SessionId::new);
         let destination = settings.destination.as_ref();
         let ticket = destination.filter(|it| it.is_ticket).map(|it| it.key.as_str());
         if let Some(of_ticket) = ticket.filter(|_| !is_child).and_then(session_of) {
@@ -41,7 +41,7 @@ impl Registry {
         }
         let origin = if named.is_some() { Origin::Named } else { Origin::New };
         let session_id = named
-            .or_else(|| SessionId::new(&options.text("newSessionId")?))
+            .or_else(|| SessionId::new(options.text("newSessionId")?))
             .unwrap_or_else(|| SessionId::random(&mut self.random));
         let mut description = Description {
             name: settings.session_name.clone(),
@@ -83,7 +83,7 @@ impl Registry {
         self.take_leftovers(tracer, scope, now);
         let call = Call { id: self.number(), tracer, scope, now, kind: Kind::Start };
         let fields = options.text("start").filter(|fields| !fields.is_empty());
-        self.start(&call, id, start, fields.unwrap_or_else(|| "{}".to_owned()));
+        self.start(&call, id, start, fields.unwrap_or("{}").to_owned());
         info
     }
 

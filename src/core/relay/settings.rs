@@ -40,7 +40,7 @@ impl RelaySettings {
     /// Puts options and variables together; what is wrong with them is said in `log`.
     pub fn resolve(options: &Options<'_>, log: &mut Vec<Line>) -> RelaySettings {
         let given = settings::text("path", options, log);
-        let path = given.as_deref().map_or(policy::PATH, str::trim).trim_end_matches('/');
+        let path = given.map_or(policy::PATH, str::trim).trim_end_matches('/');
         let path = match path.is_empty() || path.starts_with('/') {
             true => path.to_owned(),
             false => ["/", path].concat(),
@@ -105,7 +105,7 @@ pub const NO_SECRET: &str = "there is no secret of 32 characters or more to chec
 pub fn secrets(options: &Options<'_>, log: &mut Vec<Line>) -> Vec<String> {
     let from_variables = || {
         let set = SECRET_VARIABLES.iter().filter_map(|name| options.variable(&[name]));
-        set.map(|(_, value)| value).collect()
+        set.map(|(_, value)| value.to_owned()).collect()
     };
     let given: Vec<String> = match options.get("secret") {
         None => from_variables(),
