@@ -164,6 +164,9 @@ pub struct Outbox {
     /// Frozen, the first one next; more than one only after halving.
     batches: Vec<Batch>,
     held: u64,
+    /// The earliest deadline of an enrichment in the line, and the latest of a start: kept, as each
+    /// enrichment that comes asks for them.
+    deadlines: (Option<u64>, Option<u64>),
     /// What of it the registry has in its sum.
     pub counted: u64,
     /// The metrics' keys (JSON) and what they add up to.
@@ -201,6 +204,7 @@ impl Outbox {
             line: Vec::new(),
             batches: Vec::new(),
             held: 0,
+            deadlines: (None, None),
             counted: 0,
             totals: Vec::new(),
         }
@@ -249,13 +253,13 @@ impl Outbox {
     /// Takes `part` into the queue. What it replaces there stays until it is stored: should the
     /// backend refuse `part`, the value before it is the one that counts.
     pub fn accept(&mut self, part: Box<Part>) {
-        self.held += part.bytes();
+        self.count(&part);
         self.line.push(part);
     }
 
     /// Takes in what an earlier page left, before what was given since then.
     pub fn accept_in_time(&mut self, part: Box<Part>) {
-        self.held += part.bytes();
+        self.count(&part);
         let mut place = self.frozen();
         while self.line.get(place).is_some_and(|it| it.given_unix_ms <= part.given_unix_ms) {
             place += 1;
@@ -405,6 +409,7 @@ impl Outbox {
         for part in &mut self.line {
             part.deadline = at;
         }
+        self.recount();
     }
 
     /// Whether something that waits in it was given in `scope`.
@@ -432,15 +437,7 @@ impl Outbox {
 
     /// The earliest deadline of what waits. A start has one only where it is left alone.
     pub fn first_deadline(&self) -> Option<u64> {
-        let (mut first, mut of_start) = (None, None);
-        self.any_waits(&mut |part| {
-            match part.kind {
-                Kind::Enrichment => first = Some(part.deadline.min(first.unwrap_or(u64::MAX))),
-                Kind::Start => of_start = of_start.max(Some(part.deadline)),
-                Kind::WaitingStart => {}
-            }
-            false
-        });
+        let (first, of_start) = self.deadlines;
         first.or(of_start)
     }
 
@@ -583,10 +580,24 @@ impl Outbox {
         self.batches.push(Batch { len: count, stamp_ns: None, start: None, started: None });
     }
 
+    /// What is known of all that waits, now that something of it is gone or has changed.
     fn recount(&mut self) {
         self.held = 0;
-        for part in &self.line {
-            self.held += part.bytes();
+        self.deadlines = (None, None);
+        let line = std::mem::take(&mut self.line);
+        for part in &line {
+            self.count(part);
+        }
+        self.line = line;
+    }
+
+    fn count(&mut self, part: &Part) {
+        self.held += part.bytes();
+        let (first, of_start) = &mut self.deadlines;
+        match part.kind {
+            Kind::Enrichment => *first = Some(part.deadline.min(first.unwrap_or(u64::MAX))),
+            Kind::Start => *of_start = Some(part.deadline).max(*of_start),
+            Kind::WaitingStart => {}
         }
     }
 
