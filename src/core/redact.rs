@@ -46,6 +46,28 @@ const SHORTEST_KEY: usize = 16;
 /// Characters after `Bearer` from which it is a token and no word.
 const SHORTEST_BEARER: usize = 8;
 
+/// A byte that is part of a word.
+const WORD: u8 = 1;
+
+/// A byte that a secret may start with: see [`secret_at`].
+const STARTS: u8 = 2;
+
+/// What each byte may be, looked up once for each byte of a text.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        if byte.is_ascii_alphanumeric() || byte == b'_' {
+            classes[byte as usize] = WORD;
+        }
+        if matches!(byte, b'b' | b'B' | b's' | b'h' | b'e' | b'2'..=b'6') {
+            classes[byte as usize] |= STARTS;
+        }
+        byte += 1;
+    }
+    classes
+};
+
 /// What is masked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redaction {
@@ -204,17 +226,20 @@ fn mask_patterns(text: &str) -> Option<String> {
     let mut masked = String::new();
     let mut copied = 0;
     let mut at = 0;
-    let mut word_starts = true;
-    while at < bytes.len() {
-        let byte = bytes[at];
-        if word_starts && let Some((from, to)) = secret_at(bytes, at) {
+    let mut before = 0;
+    while let Some(byte) = bytes.get(at) {
+        let class = CLASSES[usize::from(*byte)];
+        // At the first letter of a word that may be a secret.
+        if class & !(before << 1) & STARTS != 0
+            && let Some((from, to)) = secret_at(bytes, at)
+        {
             masked.push_str(&text[copied..from]);
             masked.push_str(MASK);
             copied = to;
             at = to;
             continue;
         }
-        word_starts = !byte.is_ascii_alphanumeric() && byte != b'_';
+        before = class & WORD;
         at += 1;
     }
     if copied == 0 {
