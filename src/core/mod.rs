@@ -25,5 +25,6 @@ pub mod slab;
 pub mod spans;
 pub mod time;
 pub mod timers;
+pub mod totals;
 pub mod tracer;
 pub mod wire;

@@ -11,14 +11,14 @@
 use std::rc::Rc;
 
 use super::enrichment::{Enrichment, Field, InputsGo, Merged};
-use super::json::{Numerals, members};
+use super::json::members;
 use super::policy::{
-    MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REMEMBERED_METRICS, REQUEST_OVERHEAD_BYTES,
-    START_WAITS_MS,
+    MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REQUEST_OVERHEAD_BYTES, START_WAITS_MS,
 };
 use super::session::{Origin, SessionId, Start};
 use super::settings::{Destination, Settings};
 use super::time::Now;
+use super::totals::Totals;
 use super::wire::{self, Request, Routes};
 
 /// What a part of a batch is.
@@ -98,29 +98,6 @@ pub enum Progress {
     Done(Parts),
 }
 
-/// A running total of one metric, kept exact over many small increments (Neumaier's sum).
-#[derive(Clone, Copy, Debug, Default)]
-struct Total {
-    sum: f64,
-    correction: f64,
-}
-
-impl Total {
-    fn add(&mut self, increment: f64) {
-        let sum = self.sum + increment;
-        self.correction += if self.sum.abs() >= increment.abs() {
-            (self.sum - sum) + increment
-        } else {
-            (increment - sum) + self.sum
-        };
-        self.sum = sum;
-    }
-
-    fn value(self) -> f64 {
-        self.sum + self.correction
-    }
-}
-
 /// The outbox of one session at one destination.
 #[derive(Debug)]
 pub struct Outbox {
@@ -169,8 +146,8 @@ pub struct Outbox {
     deadlines: (Option<u64>, Option<u64>),
     /// What of it the registry has in its sum.
     pub counted: u64,
-    /// The metrics' keys (JSON) and what they add up to.
-    totals: Vec<(Box<str>, Total)>,
+    /// What its metrics add up to.
+    pub totals: Totals,
 }
 
 impl Outbox {
@@ -206,7 +183,7 @@ impl Outbox {
             held: 0,
             deadlines: (None, None),
             counted: 0,
-            totals: Vec::new(),
+            totals: Totals::default(),
         }
     }
 
@@ -267,52 +244,6 @@ impl Outbox {
         self.line.insert(place, part);
     }
 
-    /// What the running totals come to with `increments` (keys as JSON) added. Nothing where more
-    /// metrics would have to be remembered than a session may have.
-    pub fn totals_with(&self, increments: &[(&str, f64)]) -> Option<Vec<f64>> {
-        let mut metrics = self.totals.len();
-        let mut sums = Vec::with_capacity(increments.len());
-        for (key, increment) in increments {
-            let known = self.totals.iter().find(|(known, _)| **known == **key);
-            let mut total = known.map_or(Total::default(), |(_, total)| *total);
-            total.add(*increment);
-            sums.push(total.value());
-            metrics += usize::from(known.is_none());
-        }
-        (metrics <= REMEMBERED_METRICS).then_some(sums)
-    }
-
-    /// Adds `increments` to the running totals, now that they are accepted.
-    pub fn add_to_totals(&mut self, increments: &[(&str, f64)]) {
-        for (key, increment) in increments {
-            if let Some(total) = self.total_of(key) {
-                total.add(*increment);
-            }
-        }
-    }
-
-    /// Metrics that are set are what later increments add to.
-    pub fn remember_metrics(&mut self, enrichment: &Enrichment, numerals: Numerals) {
-        enrichment.each_metric(numerals, &mut |key, value| {
-            if let Some(total) = self.total_of(key) {
-                *total = Total { sum: value, correction: 0.0 };
-            }
-        });
-    }
-
-    fn total_of(&mut self, key: &str) -> Option<&mut Total> {
-        let known = self.totals.iter().position(|(known, _)| **known == *key);
-        let place = match known {
-            Some(place) => place,
-            None if self.totals.len() >= REMEMBERED_METRICS => return None,
-            None => {
-                self.totals.push((key.into(), Total::default()));
-                self.totals.len() - 1
-            }
-        };
-        Some(&mut self.totals[place].1)
-    }
-
     /// Starts that were given up once and are alone again wait for company, with nothing on its
     /// way: nobody waits for them, so nobody would send them.
     pub fn let_starts_wait(&mut self) {
@@ -350,11 +281,7 @@ impl Outbox {
             self.want_start(*start);
             self.start_at = self.start_at.max(other.start_at);
         }
-        for (key, total) in std::mem::take(&mut other.totals) {
-            if !self.totals.iter().any(|(known, _)| *known == key) {
-                self.totals.push((key, total));
-            }
-        }
+        self.totals.take_in(std::mem::take(&mut other.totals));
         other.window_until = 0;
         other.recount();
         self.recount();

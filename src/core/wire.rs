@@ -251,7 +251,12 @@ pub fn judge(
             // The server began to answer otherwise: a deployment was rolled back.
             Routes::V1 if is_start || status == 405 => Verdict::TryLegacy,
             Routes::TryLegacy => Verdict::Refused(Refusal::NoHoneyHive {
-                why: [&decimal(status.into()), " on its old and new routes"].concat(),
+                why: [
+                    decimal(status.into()).as_str(),
+                    " on its old and new routes",
+                    if is_start { "" } else { ", or it has no such session" },
+                ]
+                .concat(),
             }),
             _ => Verdict::Refused(Refusal::Request { status, why: said(body) }),
         },
@@ -314,6 +319,16 @@ mod tests {
                 Verdict::Refused(Refusal::NoHoneyHive { .. })
             ));
         }
+    }
+
+    #[test]
+    fn where_no_route_answers_an_update_the_session_may_be_what_is_missing() {
+        let why = |is_start| match judge(&http(404, ""), is_start, Routes::TryLegacy, false, NOW) {
+            Verdict::Refused(refusal) => refusal.message("https://hive.example"),
+            other => panic!("{other:?}"),
+        };
+        assert!(why(false).contains("or it has no such session"), "{}", why(false));
+        assert!(!why(true).contains("session"), "{}", why(true));
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl Registry {
                 ),
             }
         }
-        let totals = self.outboxes.get(outbox).and_then(|outbox| outbox.totals_with(&increments));
+        let totals = self.outboxes.get(outbox).and_then(|outbox| outbox.totals.with(&increments));
         let mut fields = String::from("{\"metrics\":");
         let mut metrics = Object::open(&mut fields);
         let mut wrong = increments
@@ -257,8 +257,8 @@ impl Registry {
             }
             outbox.settings = settings;
             match increments {
-                Some(increments) => outbox.add_to_totals(increments),
-                None => outbox.remember_metrics(&part.enrichment, self.numerals),
+                Some(increments) => outbox.totals.add(increments),
+                None => outbox.totals.set_by(&part.enrichment, self.numerals),
             }
             outbox.accept(part);
         }

@@ -88,7 +88,7 @@ impl Registry {
         if let Some(outbox) = self.outboxes.get_mut(id) {
             // It may have been the session's beginning that did not get through.
             outbox.want_start(Start { origin: Origin::Named, description });
-            outbox.remember_metrics(&part.enrichment, self.numerals);
+            outbox.totals.set_by(&part.enrichment, self.numerals);
             outbox.accept_in_time(part);
         }
         self.schedule(id, call.now);

@@ -1,0 +1,92 @@
+//! What a session's metrics add up to, which `addMetrics` adds to.
+
+use super::enrichment::Enrichment;
+use super::json::Numerals;
+use super::policy::REMEMBERED_METRICS;
+
+/// A running total of one metric, kept exact over many small increments (Neumaier's sum).
+#[derive(Clone, Copy, Debug, Default)]
+struct Total {
+    sum: f64,
+    correction: f64,
+}
+
+impl Total {
+    fn add(&mut self, increment: f64) {
+        let sum = self.sum + increment;
+        self.correction += if self.sum.abs() >= increment.abs() {
+            (self.sum - sum) + increment
+        } else {
+            (increment - sum) + self.sum
+        };
+        self.sum = sum;
+    }
+
+    fn value(self) -> f64 {
+        self.sum + self.correction
+    }
+}
+
+/// The totals of one session: the metrics' keys (JSON), and what they add up to.
+#[derive(Debug, Default)]
+pub struct Totals(Vec<(Box<str>, Total)>);
+
+impl Totals {
+    /// What they come to with `increments` (keys as JSON) added. Nothing where more metrics would
+    /// have to be remembered than a session may have.
+    pub fn with(&self, increments: &[(&str, f64)]) -> Option<Vec<f64>> {
+        let mut metrics = self.0.len();
+        let mut sums = Vec::with_capacity(increments.len());
+        for (key, increment) in increments {
+            let known = self.place(key);
+            let mut total = known.map_or(Total::default(), |place| self.0[place].1);
+            total.add(*increment);
+            sums.push(total.value());
+            metrics += usize::from(known.is_none());
+        }
+        (metrics <= REMEMBERED_METRICS).then_some(sums)
+    }
+
+    /// Adds `increments`, now that they are accepted.
+    pub fn add(&mut self, increments: &[(&str, f64)]) {
+        for (key, increment) in increments {
+            if let Some(total) = self.get(key) {
+                total.add(*increment);
+            }
+        }
+    }
+
+    /// Metrics that `enrichment` sets are what later increments add to.
+    pub fn set_by(&mut self, enrichment: &Enrichment, numerals: Numerals) {
+        enrichment.each_metric(numerals, &mut |key, sum| {
+            if let Some(total) = self.get(key) {
+                *total = Total { sum, correction: 0.0 };
+            }
+        });
+    }
+
+    /// Takes in those of `others` that it does not have.
+    pub fn take_in(&mut self, others: Totals) {
+        for (key, total) in others.0 {
+            if self.place(&key).is_none() {
+                self.0.push((key, total));
+            }
+        }
+    }
+
+    fn get(&mut self, key: &str) -> Option<&mut Total> {
+        let place = match self.place(key) {
+            Some(place) => place,
+            None if self.0.len() >= REMEMBERED_METRICS => return None,
+            None => {
+                self.0.push((key.into(), Total::default()));
+                self.0.len() - 1
+            }
+        };
+        Some(&mut self.0[place].1)
+    }
+
+    fn place(&self, key: &str) -> Option<usize> {
+        self.0.iter().position(|(known, _)| **known == *key)
+    }
+}
