@@ -13,31 +13,31 @@ pub const MASK: &str = "[Redacted]";
 
 /// Key names whose values are masked where the application names none itself: lower case, without
 /// `_`, `-`, `.` and spaces, so that `api_key`, `apiKey` and `X-API-Key` are told by one name each.
-const SECRET_KEYS: [&str; 24] = [
-    "accesstoken",
-    "apikey",
-    "apisecret",
-    "apitoken",
-    "authorization",
-    "authtoken",
-    "bearertoken",
-    "clientsecret",
-    "cookie",
-    "cookies",
-    "creditcardnumber",
-    "idtoken",
-    "passphrase",
-    "passwd",
-    "password",
-    "privatekey",
-    "proxyauthorization",
-    "refreshtoken",
-    "secret",
-    "secretaccesskey",
-    "secretkey",
-    "setcookie",
-    "token",
-    "xapikey",
+const SECRET_KEYS: [&[u8]; 24] = [
+    b"accesstoken",
+    b"apikey",
+    b"apisecret",
+    b"apitoken",
+    b"authorization",
+    b"authtoken",
+    b"bearertoken",
+    b"clientsecret",
+    b"cookie",
+    b"cookies",
+    b"creditcardnumber",
+    b"idtoken",
+    b"passphrase",
+    b"passwd",
+    b"password",
+    b"privatekey",
+    b"proxyauthorization",
+    b"refreshtoken",
+    b"secret",
+    b"secretaccesskey",
+    b"secretkey",
+    b"setcookie",
+    b"token",
+    b"xapikey",
 ];
 
 /// Characters after `sk-` or `hh_` from which it is a key and no word.
@@ -71,8 +71,8 @@ const CLASSES: [u8; 256] = {
 /// What is masked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redaction {
-    /// None for the default list.
-    keys: Option<Vec<String>>,
+    /// Spelled as the default ones are; none for those.
+    keys: Option<Vec<Vec<u8>>>,
     /// A bit for each letter that a key starts with, by [`bit`].
     first_letters: u32,
     patterns: bool,
@@ -82,10 +82,17 @@ impl Redaction {
     /// Masks the values of `keys` (the default list if there are none), and, with `patterns`,
     /// what looks like a secret inside strings.
     pub fn new(keys: Option<&[String]>, patterns: bool) -> Redaction {
-        let mut redaction = Redaction { keys: keys.map(<[_]>::to_vec), first_letters: 0, patterns };
+        let keys = keys.map(|keys| {
+            let mut own = Vec::new();
+            for key in keys {
+                own.push(letters(key).collect());
+            }
+            own
+        });
+        let mut redaction = Redaction { keys, first_letters: 0, patterns };
         let mut first_letters = 0;
         redaction.has_key(&mut |key| {
-            first_letters |= bit(key);
+            first_letters |= key.first().map_or(0, bit);
             false
         });
         redaction.first_letters = first_letters;
@@ -93,7 +100,7 @@ impl Redaction {
     }
 
     /// Whether `is_it` holds for any of the keys whose values are masked.
-    fn has_key(&self, is_it: &mut dyn FnMut(&str) -> bool) -> bool {
+    fn has_key(&self, is_it: &mut dyn FnMut(&[u8]) -> bool) -> bool {
         match &self.keys {
             Some(own) => own.iter().any(|key| is_it(key)),
             None => SECRET_KEYS.iter().any(|key| is_it(key)),
@@ -109,12 +116,12 @@ impl Redaction {
         let mut at = 0;
         while let Some(quote) = bytes[at..].iter().position(|byte| *byte == b'"') {
             let start = at + quote + 1;
-            let end = string_end(bytes, start);
+            let (end, escapes) = string_end(bytes, start);
             let text = &json[start..end];
             let after = skip_space(bytes, (end + 1).min(bytes.len()));
             if bytes.get(after) == Some(&b':') {
                 at = after + 1;
-                if self.is_secret_key(text) {
+                if self.is_secret_key(text, escapes) {
                     let value = skip_space(bytes, at);
                     masked.push_str(&json[copied..value]);
                     masked.push('"');
@@ -126,7 +133,7 @@ impl Redaction {
             } else {
                 at = (end + 1).min(bytes.len());
                 if self.patterns
-                    && let Some(text) = mask_string(text)
+                    && let Some(text) = mask_string(text, escapes)
                 {
                     masked.push_str(&json[copied..start]);
                     masked.push_str(&text);
@@ -141,44 +148,70 @@ impl Redaction {
         masked
     }
 
-    fn is_secret_key(&self, key: &str) -> bool {
-        let key: Cow<'_, str> = if json::place_of(b'\\', key).is_some() {
+    fn is_secret_key(&self, key: &str, escapes: bool) -> bool {
+        let key: Cow<'_, str> = if escapes {
             json::text(&["\"", key, "\""].concat())
                 .map_or(key.into(), |key| key.into_owned().into())
         } else {
             key.into()
         };
-        self.first_letters & bit(&key) != 0
-            && self.has_key(&mut |secret| letters(secret).eq(letters(&key)))
+        let Some(first) = letters(&key).next() else {
+            return false;
+        };
+        self.first_letters & bit(&first) != 0
+            && self.has_key(&mut |secret| {
+                key.len() >= secret.len()
+                    && secret.first() == Some(&first)
+                    && is_spelled(&key, secret)
+            })
     }
 }
 
 /// A key without what spellings differ in.
 fn letters(key: &str) -> impl Iterator<Item = u8> {
-    let counts = |byte: &u8| !matches!(byte, b'_' | b'-' | b'.' | b' ');
-    key.bytes().filter(counts).map(|byte| byte.to_ascii_lowercase())
+    key.bytes().filter(|byte| !separates(*byte)).map(|byte| byte.to_ascii_lowercase())
 }
 
-/// A bit that stands for what `key` starts with: a letter, anything else, or nothing.
-fn bit(key: &str) -> u32 {
-    match letters(key).next() {
-        Some(letter @ b'a'..=b'z') => 1 << (letter - b'a'),
-        Some(_) => 1 << 26,
-        None => 0,
+fn separates(byte: u8) -> bool {
+    matches!(byte, b'_' | b'-' | b'.' | b' ')
+}
+
+/// Whether `letters` are those of `key`.
+fn is_spelled(key: &str, letters: &[u8]) -> bool {
+    let mut at = 0;
+    for byte in key.bytes() {
+        if separates(byte) {
+            continue;
+        }
+        if letters.get(at) != Some(&byte.to_ascii_lowercase()) {
+            return false;
+        }
+        at += 1;
     }
+    at == letters.len()
 }
 
-/// The end of the string whose text starts at `start`: the place of its closing quote.
-fn string_end(bytes: &[u8], start: usize) -> usize {
+/// A bit that stands for a key's first letter, or for anything else.
+fn bit(first: &u8) -> u32 {
+    if first.is_ascii_lowercase() { 1 << (first - b'a') } else { 1 << 26 }
+}
+
+/// The end of the string whose text starts at `start`: the place of its closing quote; and whether there
+/// are escapes in it.
+fn string_end(bytes: &[u8], start: usize) -> (usize, bool) {
     let mut at = start;
-    while at < bytes.len() {
-        match bytes[at] {
-            b'"' => return at,
-            b'\\' => at += 2,
+    let mut escapes = false;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => return (at, escapes),
+            b'\\' => {
+                escapes = true;
+                at += 2;
+            }
             _ => at += 1,
         }
     }
-    bytes.len()
+    (bytes.len(), escapes)
 }
 
 fn skip_space(bytes: &[u8], mut at: usize) -> usize {
@@ -194,7 +227,7 @@ fn value_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
     while let Some(byte) = bytes.get(at) {
         match byte {
-            b'"' => at = string_end(bytes, at + 1),
+            b'"' => at = string_end(bytes, at + 1).0,
             b'{' | b'[' => depth += 1,
             b'}' | b']' if depth == 0 => return at,
             b'}' | b']' => depth -= 1,
@@ -209,9 +242,10 @@ fn value_end(bytes: &[u8], start: usize) -> usize {
     at.min(bytes.len())
 }
 
-/// `text`, the inside of a JSON string, with the secrets in it masked; nothing if it has none.
-fn mask_string(text: &str) -> Option<String> {
-    if json::place_of(b'\\', text).is_none() {
+/// `text`, the inside of a JSON string that may have `escapes`, with the secrets in it masked; nothing if it
+/// has none.
+fn mask_string(text: &str, escapes: bool) -> Option<String> {
+    if !escapes {
         return mask_patterns(text);
     }
     // What is spelled with escapes is looked for in what it spells.
@@ -449,6 +483,14 @@ mod tests {
             ),
             r#"{"socialSecurity":"[Redacted]","password":"x","straße":"[Redacted]","s":"sk-abcdefghij0123456789"}"#
         );
+    }
+
+    #[test]
+    fn a_key_of_nothing_but_separators_is_none() {
+        let own = Redaction::new(Some(&["_".into(), "".into(), "pin".into()]), false);
+        let json = r#"{"_":1,"":2,"-.":3,"pi":4,"pins":5,"P_I.N":6}"#;
+        let masked = r#"{"_":1,"":2,"-.":3,"pi":4,"pins":5,"P_I.N":"[Redacted]"}"#;
+        assert_eq!(own.apply(json.into()), masked);
     }
 
     #[test]
