@@ -19,7 +19,7 @@ import { send } from "./send.js";
  * @typedef {object} Platform
  * @property {(onTrap: (error: unknown) => void) => Core | Promise<Core>} open a fresh instance of the core
  * @property {(name: string) => unknown} variable an environment variable
- * @property {() => import("./page/page.js").Page | undefined} [newPage] the browser's page around, if there is one
+ * @property {(leaving: () => void) => import("./page/page.js").Page | undefined} [newPage] the browser's page around, if there is one
  * @property {string} hint what to do where WebAssembly will not start
  */
 
@@ -98,7 +98,7 @@ export class Engine {
   open(session, scope) {
     // What kept it from starting may have passed.
     if (this.#failed && this.#owed.size === 0) this.#close();
-    if (!this.#hasLooked) this.#page = this.#platform.newPage?.();
+    if (!this.#hasLooked) this.#page = this.#platform.newPage?.(() => this.#drain());
     this.#hasLooked = true;
     const { persist, logLevel } = session.settings.scalars;
     if (persist !== false) this.#page?.persist(logLevel);
@@ -141,7 +141,7 @@ export class Engine {
         this.#send(core, { resolve, session, report: false }, scope, call),
       );
       // Soon, not now: the caller has waited for the snapshot, the rest of the work is not on its time.
-      if (wasEmpty) queueMicrotask(() => this.#drain());
+      if (wasEmpty) queueMicrotask(() => this.#soon(() => this.#drain()));
     });
   }
 
@@ -194,6 +194,12 @@ export class Engine {
     if (this.#core === undefined && !this.#opening) this.#open();
   }
 
+  /** @param {() => void} task */
+  #soon(task) {
+    if (this.#page) this.#page.soon(task);
+    else task();
+  }
+
   #isEmpty() {
     return this.#head === this.#queue.length;
   }
@@ -219,8 +225,12 @@ export class Engine {
     let opened;
     const onTrap = (/** @type {unknown} */ error) => this.#trapped(opened, error);
     const fail = (/** @type {unknown} */ error) => this.#fail(error);
+    const open = () => this.#platform.open(onTrap);
     try {
-      const opening = this.#platform.open(onTrap);
+      const page = this.#page;
+      const opening = page
+        ? new Promise((go) => page.soon(() => go(undefined))).then(open)
+        : open();
       if (opening instanceof Promise) {
         const both = Promise.all([opening, this.#page?.claimed]);
         both.then(([core]) => this.#run((opened = core))).catch(fail);
@@ -239,7 +249,7 @@ export class Engine {
     this.#host = this.#newHost(core);
     core.connect(this.#host, Math.floor(Math.random() * Number.MAX_SAFE_INTEGER));
     this.#page?.run(core);
-    this.#drain();
+    this.#soon(() => this.#drain());
   }
 
   /** @param {unknown} error */

@@ -160,6 +160,37 @@ for (const [name, start] of Object.entries(browsers)) {
       await quiet();
     });
 
+    it("the last words come as the page is being left", async () => {
+      const { session, tab, begin } = await visit();
+      await begin();
+      await tab.run("seen.say({ before: 1 })");
+      await until(() => tab.run("seen.deliveries.before"), { what: "what was said before" });
+      await tab.run(`void addEventListener("pagehide", () => seen.say({ leaving: 2 }))`);
+      await tab.run("void (seen.say({ last: 1 }), location.reload())");
+      const isThere = () => tab.run("!!globalThis.seen && !seen.tracer").catch(() => false);
+      await until(isThere, { what: "the page" });
+      await begin();
+      await stored(session, { before: 1, last: 1, leaving: 2 });
+      await quiet(tab);
+      await tab.close();
+    });
+
+    it("what a click says is dealt with after the page could draw, if it draws", async () => {
+      const { session, tab, given } = await visit({ mergeWindowMs: 0 });
+      await tab.run(
+        `seen.start({ ...${given}, fetch: (...request) => (seen.sent++, fetch(...request)) })`,
+      );
+      const sent = await tab.run(`(async () => {
+        seen.sent = 0;
+        seen.say({ rating: 1 });
+        for (let n = 0; n < 1000; n++) await undefined;
+        return seen.sent;
+      })()`);
+      assert.equal(sent, (await tab.run("document.hidden")) ? 1 : 0);
+      await stored(session, { rating: 1 });
+      await tab.close();
+    });
+
     it("feedback waits for the merge window when the tab is closed", async () => {
       const { session, tab, given } = await visit({ mergeWindowMs: 60_000 });
       // Together: the window begins with the session's first request.

@@ -16,10 +16,14 @@ const RESTS = 4;
 /** Milliseconds that the first session waits for what earlier pages left: `indexedDB.open` was known to hang. */
 const PATIENCE_MS = 1000;
 
-/** @returns {Page | undefined} nothing where there is no browser around */
-export function browserPage() {
+/**
+ * @param {() => void} leaving does what {@link Page.soon} still keeps waiting
+ * @returns {Page | undefined} nothing where there is no browser around
+ */
+export function browserPage(leaving) {
   const { addEventListener, location, navigator } = /** @type {any} */ (globalThis);
-  return typeof addEventListener === "function" && location && navigator ? new Page() : undefined;
+  const isPage = typeof addEventListener === "function" && location && navigator;
+  return isPage ? new Page(leaving) : undefined;
 }
 
 export class Page {
@@ -37,18 +41,25 @@ export class Page {
   #isResting = false;
   #document = globalThis.document;
 
-  constructor() {
+  /** @param {() => void} leaving */
+  constructor(leaving) {
     const document = this.#document;
     addEventListener("online", () => this.#goOn());
     addEventListener("offline", () => this.#core?.turn(OFFLINE));
     if (!document) return;
-    const leave = () => this.#core?.turn(LEAVES);
+    const leave = () => {
+      leaving();
+      this.#core?.turn(LEAVES);
+    };
     const goOn = () => this.#goOn();
-    addEventListener("pagehide", () => {
+    const rest = () => {
       leave();
       // After what goes out because of that.
       queueMicrotask(() => this.#rest());
-    });
+    };
+    const last = () => addEventListener("pagehide", rest, { once: true });
+    // Listening last: the page's own listeners may have something to say.
+    addEventListener("pagehide", last, true);
     addEventListener("pageshow", () => void this.#comeBack());
     document.addEventListener("visibilitychange", () => (document.hidden ? leave : goOn)());
     document.addEventListener("freeze", leave);
@@ -65,6 +76,23 @@ export class Page {
     this.#store = new Store((error) => this.#refused(error));
     const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
     this.#claimed = Promise.race([this.#claim(), late]);
+  }
+
+  /**
+   * Work that the visitor need not wait for: what they see is drawn first.
+   * @param {() => void} task
+   */
+  soon(task) {
+    // Where nothing is drawn any more, there may be no other moment; jsdom in Jest has no channels.
+    const isSeen = this.#document && !this.#document.hidden && !this.#isResting;
+    if (!isSeen || typeof MessageChannel !== "function") return task();
+    const { port1, port2 } = new MessageChannel();
+    port1.addEventListener("message", () => {
+      port1.close();
+      task();
+    });
+    port1.start();
+    port2.postMessage(0);
   }
 
   /** Settles when it is known what earlier pages left, or that it cannot be known. */
