@@ -18,6 +18,8 @@ struct Isolate {
     now: Now,
     settled: Vec<(u64, Outcome)>,
     gone: Vec<(u64, Vec<u64>)>,
+    /// Tracers that were made, each with a session of its own.
+    inits: u32,
 }
 
 impl Isolate {
@@ -31,13 +33,16 @@ impl Isolate {
             now: Now { mono_ms: 1_000, unix_ms: 1_700_000_000_000 },
             settled: Vec::new(),
             gone: Vec::new(),
+            inits: 0,
         }
     }
 
     fn init(&mut self, scope: u64, more: Value) -> u64 {
         let mut options = json!({"apiKey": "sekret", "serverUrl": SERVER});
+        self.inits += 1;
+        options["newSessionId"] = json!(format!("00000000-0000-4000-8000-{:012}", self.inits));
         options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        self.registry.init(&options.to_string(), scope, self.now).tracer
+        self.registry.init(&options.to_string(), scope, self.now).unwrap().tracer
     }
 
     fn enrich(&mut self, tracer: u64, scope: u64) -> u64 {

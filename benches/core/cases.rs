@@ -65,8 +65,8 @@ impl Case {
             "whole" => {
                 let now = Now { mono_ms: 1_000, unix_ms: 1_700_000_000_000 };
                 let mut registry = Registry::new(1, Numerals::STD);
-                let options = r#"{"apiKey":"key","serverUrl":"https://hive.example","mergeWindowMs":0,"redact":true,"redactPatterns":true}"#;
-                let tracer = registry.init(options, 0, now).tracer;
+                let options = r#"{"apiKey":"key","serverUrl":"https://hive.example","mergeWindowMs":0,"redact":true,"redactPatterns":true,"newSessionId":"0a0a0a0a-0000-4000-8000-000000000000"}"#;
+                let tracer = registry.init(options, 0, now).unwrap().tracer;
                 Case(Box::new(move || sent(&mut registry, tracer, json.clone(), now)))
             }
             _ => panic!("no step is called {step}"),

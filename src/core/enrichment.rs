@@ -353,7 +353,7 @@ fn no_object(name: &str) -> Line {
 }
 
 fn left_out(name: &str, must_be: &[&str]) -> Line {
-    let must_be = must_be.concat();
+    let must_be = json::concat(must_be);
     Line::warn(&[
         "`",
         name,

@@ -1,5 +1,7 @@
 //! What is worth a line in the log, and at which level.
 
+use super::json::concat;
+
 /// How much is logged. Ordered: a tracer that logs at `Warn` logs `Error` too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -52,11 +54,11 @@ pub struct Line {
 impl Line {
     /// A line at [`Level::Error`], of `parts`.
     pub fn error(parts: &[&str]) -> Line {
-        Line { level: Level::Error, message: parts.concat() }
+        Line { level: Level::Error, message: concat(parts) }
     }
 
     /// A line at [`Level::Warn`], of `parts`.
     pub fn warn(parts: &[&str]) -> Line {
-        Line { level: Level::Warn, message: parts.concat() }
+        Line { level: Level::Warn, message: concat(parts) }
     }
 }

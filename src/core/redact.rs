@@ -85,7 +85,13 @@ impl Redaction {
         let keys = keys.map(|keys| {
             let mut own = Vec::new();
             for key in keys {
-                own.push(letters(key).collect());
+                let mut letters = Vec::new();
+                for byte in key.bytes() {
+                    if !separates(byte) {
+                        letters.push(byte.to_ascii_lowercase());
+                    }
+                }
+                own.push(letters);
             }
             own
         });
@@ -150,14 +156,15 @@ impl Redaction {
 
     fn is_secret_key(&self, key: &str, escapes: bool) -> bool {
         let key: Cow<'_, str> = if escapes {
-            json::text(&["\"", key, "\""].concat())
+            json::text(&json::concat(&["\"", key, "\""]))
                 .map_or(key.into(), |key| key.into_owned().into())
         } else {
             key.into()
         };
-        let Some(first) = letters(&key).next() else {
+        let Some(first) = key.bytes().find(|byte| !separates(*byte)) else {
             return false;
         };
+        let first = first.to_ascii_lowercase();
         self.first_letters & bit(&first) != 0
             && self.has_key(&mut |secret| {
                 key.len() >= secret.len()
@@ -167,11 +174,7 @@ impl Redaction {
     }
 }
 
-/// A key without what spellings differ in.
-fn letters(key: &str) -> impl Iterator<Item = u8> {
-    key.bytes().filter(|byte| !separates(*byte)).map(|byte| byte.to_ascii_lowercase())
-}
-
+/// Whether spellings of a key differ in it.
 fn separates(byte: u8) -> bool {
     matches!(byte, b'_' | b'-' | b'.' | b' ')
 }
@@ -249,7 +252,7 @@ fn mask_string(text: &str, escapes: bool) -> Option<String> {
         return mask_patterns(text);
     }
     // What is spelled with escapes is looked for in what it spells.
-    let quoted = ["\"", text, "\""].concat();
+    let quoted = json::concat(&["\"", text, "\""]);
     let masked = json::quoted(&mask_patterns(&json::text(&quoted)?)?);
     Some(masked[1..masked.len() - 1].to_owned())
 }

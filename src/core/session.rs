@@ -18,19 +18,6 @@ impl SessionId {
         (!matches!(text, "" | "." | "..")).then(|| SessionId(text.into()))
     }
 
-    /// A new UUID, version 4 (RFC 9562, section 5.4).
-    pub fn random(random: &mut fastrand::Rng) -> SessionId {
-        let bits = random.u128(..) & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
-        let mut text = String::with_capacity(36);
-        for place in (0..32).rev() {
-            text.push(char::from_digit((bits >> (4 * place)) as u32 & 15, 16).unwrap_or('0'));
-            if matches!(place, 24 | 20 | 16 | 12) {
-                text.push('-');
-            }
-        }
-        SessionId(text.into())
-    }
-
     /// The id as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -156,22 +143,6 @@ mod tests {
         let segment = |text| SessionId::new(text).unwrap().as_path_segment();
         assert_eq!(segment("3cd7-AB_c.~"), "3cd7-AB_c.~");
         assert_eq!(segment(" a/b?c#d%é "), "a%2Fb%3Fc%23d%25%C3%A9");
-    }
-
-    #[test]
-    fn a_new_id_is_a_uuid() {
-        let mut random = fastrand::Rng::with_seed(3);
-        let ids: Vec<SessionId> = (0..100).map(|_| SessionId::random(&mut random)).collect();
-        for id in &ids {
-            let groups: Vec<&str> = id.as_str().split('-').collect();
-            assert_eq!(
-                groups.iter().map(|group| group.len()).collect::<Vec<_>>(),
-                [8, 4, 4, 4, 12]
-            );
-            assert!(groups[2].starts_with('4') && groups[3].starts_with(['8', '9', 'a', 'b']));
-            assert!(id.as_str().chars().all(|c| c == '-' || c.is_ascii_hexdigit()));
-        }
-        assert!(ids.iter().enumerate().all(|(place, id)| !ids[..place].contains(id)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::json::{self, Object, decimal, elements, members};
+use super::json::{self, Object, concat, decimal, elements, members};
 use super::log::{Level, Line};
 use super::options::{Options, text_of};
 use super::policy;
@@ -52,7 +52,7 @@ impl Destination {
     /// The same with `ticket` for its own; nothing where that is none that can be sent.
     pub fn with_ticket(&self, ticket: &str) -> Option<Destination> {
         let rest = self.headers.strip_prefix(&authorization(&self.key))?;
-        let headers = [&authorization(ticket), rest].concat();
+        let headers = concat(&[&authorization(ticket), rest]);
         is_key(ticket).then(|| Destination {
             identity: identity(&self.server, self.transport, &headers),
             server: self.server.clone(),
@@ -210,12 +210,12 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
 /// The headers' beginning.
 fn authorization(key: &str) -> String {
     let mut headers = String::new();
-    Object::open(&mut headers).text("authorization", &["Bearer ", key].concat());
+    Object::open(&mut headers).text("authorization", &concat(&["Bearer ", key]));
     headers
 }
 
 fn identity(server: &str, transport: u32, headers: &str) -> Box<str> {
-    [server, " ", &decimal(transport.into()), "\n", headers].concat().into()
+    concat(&[server, " ", &decimal(transport.into()), "\n", headers]).into()
 }
 
 fn is_key(text: &str) -> bool {
@@ -262,7 +262,7 @@ fn server(options: &Options<'_>, is_ticket: bool, log: &mut Vec<Line>) -> Option
         && given.starts_with("/")
         && !given.starts_with("//")
     {
-        return Some(([origin, url].concat(), false));
+        return Some((concat(&[origin, url]), false));
     }
     let Some((scheme, host)) = scheme_and_host(url) else {
         log.push(Line::error(&[
@@ -332,7 +332,8 @@ fn is_header(name: &str, value: &str) -> bool {
     };
     !name.is_empty()
         && name.bytes().all(token)
-        && value.chars().all(|c| matches!(c, '\t' | ' '..='~' | '\u{a0}'..='\u{ff}'))
+        // Beyond U+00FF a character starts with a higher byte.
+        && value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~' | 0x80..=0xc3))
 }
 
 fn is_true((_, value): (&str, &str)) -> bool {

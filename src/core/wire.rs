@@ -2,7 +2,7 @@
 //! deployments. Facts from its OpenAPI document (Data Plane API 1.1.0).
 
 use super::enrichment::{Field, Merged};
-use super::json::{self, Object, decimal, find, members};
+use super::json::{self, Object, concat, decimal, find, members};
 use super::retry::{RetryAfter, may_pass};
 use super::session::{Origin, SessionId, Start};
 use super::settings::Destination;
@@ -128,21 +128,21 @@ impl Refusal {
     /// What is wrong and what to do, for the log and for `Delivery.message`.
     pub fn message(&self, server: &str) -> String {
         match self {
-            Refusal::Key { status } => [
+            Refusal::Key { status } => concat(&[
                 server, " refused the API key with ", &decimal((*status).into()),
                 ": set HH_API_KEY to a key of this server that may write sessions",
-            ].concat(),
-            Refusal::NoHoneyHive { why } => [
+            ]),
+            Refusal::NoHoneyHive { why } => concat(&[
                 server, " does not answer as HoneyHive does (", why,
                 "): set HH_API_URL to your HoneyHive server",
-            ].concat(),
-            Refusal::Redirect => [
+            ]),
+            Refusal::Redirect => concat(&[
                 server, " redirects elsewhere, where the key is not sent: set HH_API_URL to the final address",
-            ].concat(),
-            Refusal::Request { status, why } => [
+            ]),
+            Refusal::Request { status, why } => concat(&[
                 server, " rejected the request with ", &decimal((*status).into()),
                 if why.is_empty() { "" } else { ": " }, why,
-            ].concat(),
+            ]),
         }
     }
 }
@@ -190,7 +190,7 @@ pub fn update(
     if routes.are_legacy() {
         request(destination, "PUT", "/events", body, stamp_ns)
     } else {
-        let path = ["/v1/events/", &id.as_path_segment()].concat();
+        let path = concat(&["/v1/events/", &id.as_path_segment()]);
         request(destination, "PUT", &path, body, stamp_ns)
     }
 }
@@ -219,7 +219,7 @@ pub(super) fn request(
         headers.push('"');
     }
     headers.push('}');
-    Request { method, url: [&destination.server, path].concat(), headers, body }
+    Request { method, url: concat(&[&destination.server, path]), headers, body }
 }
 
 /// What `answer` means, for a start or an update sent to `routes`. With a ticket a relay may refuse
@@ -251,18 +251,17 @@ pub fn judge(
             // The server began to answer otherwise: a deployment was rolled back.
             Routes::V1 if is_start || status == 405 => Verdict::TryLegacy,
             Routes::TryLegacy => Verdict::Refused(Refusal::NoHoneyHive {
-                why: [
-                    decimal(status.into()).as_str(),
+                why: concat(&[
+                    &decimal(status.into()),
                     " on its old and new routes",
                     if is_start { "" } else { ", or it has no such session" },
-                ]
-                .concat(),
+                ]),
             }),
             _ => Verdict::Refused(Refusal::Request { status, why: said(body) }),
         },
         _ if may_pass(status) => Verdict::Retry {
             after_ms: retry_after.map(|header| header.wait_ms(now)),
-            why: ["status ", &decimal(status.into())].concat(),
+            why: concat(&["status ", &decimal(status.into())]),
         },
         _ => Verdict::Refused(Refusal::Request { status, why: said(body) }),
     }

@@ -32,7 +32,7 @@ pub fn connect(seed: f64) {
 pub fn init_tracer(options: String, scope: f64) -> String {
     let info = state::with(|registry| registry.init(&options, scope as u64, now()));
     host::wake(scope);
-    info.map(|info| info.to_json()).unwrap_or_default()
+    info.flatten().map(|info| info.to_json()).unwrap_or_default()
 }
 
 /// Enriches a session: `session_id`, or, if that is empty, the tracer's. `json` is the JSON of the

@@ -31,6 +31,8 @@ pub struct Bench {
     pub store: BTreeMap<i64, String>,
     /// Whether each request was to outlive the page.
     pub keepalive: Vec<bool>,
+    /// Tracers that were made, each with a session of its own.
+    inits: u32,
 }
 
 /// An answer that says so much.
@@ -52,14 +54,17 @@ impl Bench {
             idle: Vec::new(),
             store: BTreeMap::new(),
             keepalive: Vec::new(),
+            inits: 0,
         }
     }
 
     /// A tracer with these options beside the usual ones.
     pub fn init(&mut self, more: Value) -> TracerInfo {
         let mut options = json!({"apiKey": "sekret", "serverUrl": SERVER, "onDrop": true});
+        self.inits += 1;
+        options["newSessionId"] = json!(format!("00000000-0000-4000-8000-{:012}", self.inits));
         options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        self.registry.init(&options.to_string(), 0, self.now)
+        self.registry.init(&options.to_string(), 0, self.now).unwrap()
     }
 
     /// A call of `enrichSession`; tracer 0 is a bare one.

@@ -229,6 +229,8 @@ impl World {
             "deadlineMs": if self.random.u8(..10) == 0 { 5_000 } else { 100_000_000 },
             "mergeWindowMs": self.random.u64(..400),
         });
+        let (high, low) = (self.random.u32(..), self.random.u64(..1 << 48));
+        options["newSessionId"] = json!(format!("{high:08x}-0000-4000-8000-{low:012x}"));
         let named = named.map(|named| self.alias(key, named));
         if let Some(named) = &named {
             options["sessionId"] = json!(named);
@@ -241,7 +243,7 @@ impl World {
         };
         options["start"] = json!(fields.to_string());
         let scope = self.scope();
-        let info = self.registry.init(&options.to_string(), scope, self.now);
+        let info = self.registry.init(&options.to_string(), scope, self.now).unwrap();
         let after = self.said.range(..u64::MAX / 2).next_back().map_or(0, |(id, _)| *id);
         let (key_of, session) = (key.into(), info.session_id.as_str().to_owned());
         // Nobody is told what becomes of it.

@@ -2,7 +2,7 @@
 
 use super::Registry;
 use crate::core::enrichment::{Enrichment, Invalid};
-use crate::core::json::{Object, decimal, members};
+use crate::core::json::{Object, concat, decimal, members};
 use crate::core::log::Line;
 use crate::core::outbox::{Kind, Part, held_by};
 use crate::core::outcome::Reason;
@@ -285,7 +285,7 @@ impl Registry {
         why: &[&str],
         enrichment: Enrichment,
     ) {
-        let why = why.concat();
+        let why = concat(why);
         if call.kind == Kind::Start {
             let line = Line::warn(&["the session starts without its first fields: ", &why]);
             return self.log(call.tracer, line);

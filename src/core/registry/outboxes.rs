@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use super::Registry;
+use crate::core::json::concat;
 use crate::core::outbox::Outbox;
 use crate::core::policy::{REMEMBERED_NAMES, REMEMBERED_SERVERS};
 use crate::core::server::Server;
@@ -230,5 +231,5 @@ impl Registry {
 
 /// What makes two sessions the same, also when nothing of them is held meanwhile.
 fn global_name(destination: &Destination, session_id: &SessionId) -> Box<str> {
-    [&destination.identity, "\n\n", session_id.as_str()].concat().into()
+    concat(&[&destination.identity, "\n\n", session_id.as_str()]).into()
 }

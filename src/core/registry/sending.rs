@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::Registry;
+use crate::core::json::concat;
 use crate::core::log::Level;
 use crate::core::outbox::{Kind, Parts, Progress};
 use crate::core::outcome::{Output, Reason};
@@ -299,7 +300,7 @@ impl Registry {
     fn exhausted(&mut self, expired: Parts, session_id: &SessionId, why: &str, now: Now) {
         if !expired.is_empty() {
             let message =
-                ["the backend could not be reached until the deadline (", why, ")"].concat();
+                concat(&["the backend could not be reached until the deadline (", why, ")"]);
             let session_id = session_id.as_str().into();
             self.give_up(expired, Some(session_id), Reason::RetriesExhausted, &message, now);
         }

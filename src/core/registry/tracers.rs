@@ -16,11 +16,11 @@ use crate::core::time::Now;
 use crate::core::tracer::{Counts, Tracer};
 
 impl Registry {
-    /// Makes a tracer, whose session starts with what follows. Never fails: a tracer that cannot
-    /// send is disabled, and says why in the log.
+    /// Makes a tracer, whose session starts with what follows. A tracer that cannot send is disabled, and
+    /// says why in the log; nothing is made where there is no id for its session.
     ///
     /// `json` is an object as [`Options`] describes it.
-    pub fn init(&mut self, json: &str, scope: u64, now: Now) -> TracerInfo {
+    pub fn init(&mut self, json: &str, scope: u64, now: Now) -> Option<TracerInfo> {
         let options = &Options::of(json, self.numerals);
         let mut log = Vec::new();
         let parent = self.tracers.get(options.number("parent").unwrap_or_default() as u64);
@@ -40,9 +40,7 @@ impl Registry {
             named = Some(of_ticket);
         }
         let origin = if named.is_some() { Origin::Named } else { Origin::New };
-        let session_id = named
-            .or_else(|| SessionId::new(options.text("newSessionId")?))
-            .unwrap_or_else(|| SessionId::random(&mut self.random));
+        let session_id = named.or_else(|| SessionId::new(options.text("newSessionId")?))?;
         let mut description = Description {
             name: settings.session_name.clone(),
             source: settings.source.clone(),
@@ -70,7 +68,7 @@ impl Registry {
         let info = TracerInfo { tracer, session_id, description: description.clone(), enabled };
         let Some(id) = outbox else {
             self.outputs.push(Output::Idle { tracer });
-            return info;
+            return Some(info);
         };
         if let Some(outbox) = self.outboxes.get_mut(id) {
             outbox.holders += 1;
@@ -84,7 +82,7 @@ impl Registry {
         let call = Call { id: self.number(), tracer, scope, now, kind: Kind::Start };
         let fields = options.text("start").filter(|fields| !fields.is_empty());
         self.start(&call, id, start, fields.unwrap_or("{}").to_owned());
-        info
+        Some(info)
     }
 
     /// `settings`, or the same ones of another tracer: a hundred thousand copies are many megabytes.
