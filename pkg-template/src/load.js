@@ -55,9 +55,10 @@ async function inflate(base64) {
  * @returns {Uint8Array<ArrayBuffer>}
  */
 function bytesOf(base64) {
-  // Not all browsers have it yet. The loop takes one millisecond, and six or more on a slow phone.
-  const native = /** @type {any} */ (Uint8Array).fromBase64;
-  if (native) return native.call(Uint8Array, base64);
+  // The loop takes two milliseconds of a start in Node, and six or more on a slow phone.
+  const { Buffer, Uint8Array } = /** @type {any} */ (globalThis);
+  if (Buffer) return Buffer.from(base64, "base64");
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
   const text = atob(base64);
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
