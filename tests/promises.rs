@@ -7,6 +7,7 @@ mod harness;
 use harness::{Bench, SERVER, status, stores};
 use honeyhive_edge::core::outcome::{Outcome, Reason};
 use honeyhive_edge::core::retry::RetryAfter;
+use honeyhive_edge::core::session::SessionId;
 use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::{Value, json};
 
@@ -314,7 +315,7 @@ fn a_session_named_by_no_uuid_is_reached_by_either_name() {
         bench.enrich(tracer, Some("its-own-id"), json!({"metadata": {"a": 4}})),
     ];
     bench.run(500);
-    let reached = Outcome::Delivered { session_id: "its-own-id".into() };
+    let reached = Outcome::Delivered { session_id: SessionId::new("its-own-id").unwrap() };
     assert!(by_either.iter().all(|id| bench.end_of(*id) == Some(&reached)));
     assert_eq!(bench.requests.len(), 2);
     assert!(bench.requests[1].url.ends_with("/v1/events/its-own-id"));
@@ -346,7 +347,7 @@ fn a_session_known_by_both_names_before_they_are_one_has_one_request_on_its_way_
         bench.registry.add_metrics(other, r#"{"m":1}"#, 0, bench.now),
     ];
     bench.run(500);
-    let reached = Outcome::Delivered { session_id: "its-own-id".into() };
+    let reached = Outcome::Delivered { session_id: SessionId::new("its-own-id").unwrap() };
     assert!(later.iter().all(|id| bench.end_of(*id) == Some(&reached)));
     assert_eq!(bench.requests.len(), 3);
     assert_eq!(bench.body(2), json!({"metadata": {"c": 4}, "metrics": {"m": 3}}));

@@ -104,8 +104,8 @@ impl Kept {
         }
         let description = kept.text("name").and_then(|name| {
             Some(Description {
-                name: name.into(),
-                source: kept.text("source")?.into(),
+                name: Rc::new(name.to_owned()),
+                source: Rc::new(kept.text("source")?.to_owned()),
                 project: None,
                 start_time: time("began")?,
             })
@@ -265,8 +265,8 @@ mod tests {
     #[test]
     fn a_session_s_start_is_kept_with_its_name() {
         let description = Description {
-            name: "a \"chat\"".into(),
-            source: "prod".into(),
+            name: Rc::new("a \"chat\"".into()),
+            source: Rc::new("prod".into()),
             project: None,
             start_time: 7,
         };

@@ -1,10 +1,8 @@
 //! What the core has to say: what became of an enrichment, and what the shell is to do.
 
-use std::rc::Rc;
-
 use super::json::{Object, decimal};
 use super::log::{Level, Line};
-use super::session::{Description, SessionId};
+use super::session::{Description, SessionId, Text};
 use super::tracer::Counts;
 use super::wire::Request;
 
@@ -60,16 +58,16 @@ pub enum Outcome {
     /// The backend has it.
     Delivered {
         /// The session it is in.
-        session_id: Rc<str>,
+        session_id: SessionId,
     },
     /// It was given up.
     Dropped {
         /// The session it was for, if that was known.
-        session_id: Option<Rc<str>>,
+        session_id: Option<SessionId>,
         /// Why, as a code.
         reason: Reason,
         /// Why, and what to do, in words.
-        message: Rc<str>,
+        message: Text,
     },
     /// A flush or close is over.
     Flushed(Counts),
@@ -83,12 +81,12 @@ impl Outcome {
         match self {
             Outcome::Delivered { session_id } => {
                 object.text("status", "delivered");
-                object.text("sessionId", session_id);
+                object.text("sessionId", session_id.as_str());
             }
             Outcome::Dropped { session_id, reason, message } => {
                 object.text("status", "dropped");
                 if let Some(session_id) = session_id {
-                    object.text("sessionId", session_id);
+                    object.text("sessionId", session_id.as_str());
                 }
                 object.text("reason", reason.code());
                 object.text("message", message);

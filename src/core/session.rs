@@ -5,17 +5,20 @@ use std::rc::Rc;
 use super::enrichment::{Field, Merged};
 use super::json::{Object, decimal};
 
+/// A text that many share. Not `Rc<str>`, of which every copy is two numbers.
+pub type Text = Rc<String>;
+
 /// The id of a session, never empty. Mostly a UUID; a name of the application's own is let
 /// through, and the backend then answers with an id of its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SessionId(Rc<str>);
+pub struct SessionId(Text);
 
 impl SessionId {
     /// The id in `text`, which may have space around it; nothing where nothing else is there.
     /// `.` and `..` are no ids: no URL can name them, however they are written.
     pub fn new(text: &str) -> Option<SessionId> {
         let text = text.trim_ascii();
-        (!matches!(text, "" | "." | "..")).then(|| SessionId(text.into()))
+        (!matches!(text, "" | "." | "..")).then(|| SessionId(Rc::new(text.to_owned())))
     }
 
     /// The id as it was given.
@@ -80,11 +83,11 @@ pub struct Start {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
     /// Its name.
-    pub name: Rc<str>,
+    pub name: Text,
     /// The environment: "dev", "production" …
-    pub source: Rc<str>,
+    pub source: Text,
     /// Sent where the backend still takes it: on the legacy route.
-    pub project: Option<Rc<str>>,
+    pub project: Option<Text>,
     /// When the session began, Unix milliseconds.
     pub start_time: u64,
 }

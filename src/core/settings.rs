@@ -8,6 +8,7 @@ use super::log::{Level, Line};
 use super::options::{Options, text_of};
 use super::policy;
 use super::redact::{MASK, Redaction};
+use super::session::Text;
 
 /// HoneyHive's multi-tenant server.
 pub const DEFAULT_SERVER: &str = "https://api.dp1.us.honeyhive.ai";
@@ -86,11 +87,11 @@ pub struct Settings {
     /// Where enrichments go; nothing where the tracer is disabled.
     pub destination: Option<Rc<Destination>>,
     /// The project's name.
-    pub project: Option<Rc<str>>,
+    pub project: Option<Text>,
     /// The environment's name.
-    pub source: Rc<str>,
+    pub source: Text,
     /// The name of sessions that are not given one.
-    pub session_name: Rc<str>,
+    pub session_name: Text,
     /// One attempt's limit, milliseconds.
     pub timeout_ms: u64,
     /// How long an enrichment is retried, milliseconds.
@@ -126,9 +127,9 @@ impl Settings {
         let merge_window_ms =
             number("mergeWindowMs", policy::MERGE_WINDOW_MS, policy::MAX_TIMER_MS);
         let max_queue_bytes = number("maxQueueBytes", policy::MAX_QUEUE_BYTES, 1 << 53);
-        let mut name = |name, variable| -> Option<Rc<str>> {
+        let mut name = |name, variable| -> Option<Text> {
             let of_variable = || Some(options.variable(&[variable])?.1.trim_ascii());
-            text(name, options, log).or_else(of_variable).map(Into::into)
+            text(name, options, log).or_else(of_variable).map(|text| Rc::new(text.to_owned()))
         };
         Settings {
             timeout_ms,
@@ -136,9 +137,9 @@ impl Settings {
             merge_window_ms,
             max_queue_bytes,
             project: name("project", "HH_PROJECT"),
-            source: name("source", "HH_SOURCE").unwrap_or_else(|| "dev".into()),
+            source: name("source", "HH_SOURCE").unwrap_or_else(|| Rc::new("dev".to_owned())),
             session_name: name("sessionName", "HH_SESSION_NAME")
-                .unwrap_or_else(|| "session".into()),
+                .unwrap_or_else(|| Rc::new("session".to_owned())),
             redaction: redaction(options),
             persist: options.get("persist") != Some("false"),
             on_drop: options.is_true("onDrop"),
@@ -423,8 +424,8 @@ mod tests {
         ]));
         assert_eq!(headers(&settings)["authorization"], "Bearer second");
         assert_eq!(settings.destination.as_ref().unwrap().server, "https://tenant.example");
-        assert_eq!(settings.project.as_deref(), Some("p"));
-        assert_eq!((&*settings.source, &*settings.session_name), ("prod", "chat"));
+        assert_eq!(settings.project.as_ref().unwrap().as_str(), "p");
+        assert_eq!((settings.source.as_str(), settings.session_name.as_str()), ("prod", "chat"));
         assert_eq!(settings.log_level, Level::Debug);
         assert_eq!(log, []);
     }

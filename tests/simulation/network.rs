@@ -80,7 +80,7 @@ impl World {
         }
         said.end = match outcome {
             _ if self.bug == Some(Bug::TellsNobody) && id.is_multiple_of(17) => None,
-            Outcome::Delivered { session_id } => Some(Ok(session_id.to_string())),
+            Outcome::Delivered { session_id } => Some(Ok(session_id.as_str().to_owned())),
             Outcome::Dropped { reason, .. } => Some(Err(*reason)),
             Outcome::Flushed(_) => None,
         };

@@ -292,7 +292,7 @@ impl Registry {
         }
         self.given(call, None);
         let part = self.part(call, enrichment);
-        let session_id = session_id.map(|id| id.as_str().into());
+        let session_id = session_id.cloned();
         self.give_up(vec![part], session_id, reason, &why, call.now);
     }
 }

@@ -1,7 +1,5 @@
 //! The way out: which outbox sends next, and what its answer means for it.
 
-use std::rc::Rc;
-
 use super::Registry;
 use crate::core::json::concat;
 use crate::core::log::Level;
@@ -301,8 +299,7 @@ impl Registry {
         if !expired.is_empty() {
             let message =
                 concat(&["the backend could not be reached until the deadline (", why, ")"]);
-            let session_id = session_id.as_str().into();
-            self.give_up(expired, Some(session_id), Reason::RetriesExhausted, &message, now);
+            self.give_up(expired, Some(session_id.clone()), Reason::RetriesExhausted, &message, now);
         }
     }
 
@@ -314,7 +311,7 @@ impl Registry {
         if to_blame && outbox.halve() {
             return self.schedule(flight.outbox, now);
         }
-        let session_id: Rc<str> = outbox.id().as_str().into();
+        let session_id = outbox.id().clone();
         let message = refusal.message(&outbox.destination.server);
         let message = outbox.destination.without_key(&message);
         let parts = outbox.refused(to_blame);

@@ -27,7 +27,7 @@ pub(super) struct Wait {
 impl Registry {
     /// Tells those who wait for `parts`, all of one session, that the backend has them.
     pub(super) fn deliver(&mut self, parts: Parts, session_id: &SessionId, now: Now) {
-        let outcome = Outcome::Delivered { session_id: session_id.as_str().into() };
+        let outcome = Outcome::Delivered { session_id: session_id.clone() };
         self.settle(parts, &outcome, now);
     }
 
@@ -35,7 +35,7 @@ impl Registry {
     pub(super) fn give_up(
         &mut self,
         parts: Parts,
-        session_id: Option<Rc<str>>,
+        session_id: Option<SessionId>,
         reason: Reason,
         message: &str,
         now: Now,
@@ -47,7 +47,7 @@ impl Registry {
                 let mut json = String::new();
                 let mut object = Object::open(&mut json);
                 if let Some(session_id) = &session_id {
-                    object.text("sessionId", session_id);
+                    object.text("sessionId", session_id.as_str());
                 }
                 object.text("reason", reason.code());
                 object.text("message", message);
@@ -56,7 +56,7 @@ impl Registry {
                 self.outputs.push(Output::Dropped { tracer: part.tracer, json });
             }
         }
-        let outcome = Outcome::Dropped { session_id, reason, message: message.into() };
+        let outcome = Outcome::Dropped { session_id, reason, message: Rc::new(message.to_owned()) };
         self.settle(parts, &outcome, now);
     }
 
@@ -194,7 +194,7 @@ impl Registry {
             if taken.is_empty() {
                 continue;
             }
-            let session_id = Some(outbox.id().as_str().into());
+            let session_id = Some(outbox.id().clone());
             self.schedule(id, now);
             let why = "the tracer was closed before it could be sent: give close() more time";
             self.give_up(taken, session_id, Reason::Closed, why, now);

@@ -48,7 +48,7 @@ impl Registry {
             start_time: now.unix_ms,
         };
         if let Some(name) = settings::session_name(options, &mut log) {
-            description.name = name.into();
+            description.name = Rc::new(name.to_owned());
         }
         for line in log {
             self.log_at(settings.log_level, line);
