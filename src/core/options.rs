@@ -29,6 +29,10 @@ pub struct Options<'a> {
     numerals: Numerals,
 }
 
+/// The options that speak of a session, in their quotes. Its name is a tracer's as well: sessions
+/// started from it are called the same.
+const OF_SESSION: [&str; 3] = ["\"sessionId\"", "\"newSessionId\"", "\"start\""];
+
 /// One option, or one variable.
 #[derive(Debug)]
 struct Given<'a> {
@@ -60,6 +64,18 @@ impl<'a> Options<'a> {
     /// The number of the option called `name`, if it is one.
     pub fn number(&self, name: &str) -> Option<f64> {
         self.numerals.number(self.get(name)?)
+    }
+
+    /// All but what is of one session alone, as a text to compare.
+    pub fn of_tracer(&self) -> String {
+        let mut text = String::new();
+        for Given { name, json, .. } in &self.given {
+            if !OF_SESSION.contains(name) {
+                text.push_str(name);
+                text.push_str(json);
+            }
+        }
+        text
     }
 
     /// How its numbers are read.

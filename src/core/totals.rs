@@ -32,19 +32,20 @@ impl Total {
 pub struct Totals(Vec<(Box<str>, Total)>);
 
 impl Totals {
-    /// What they come to with `increments` (keys as JSON) added. Nothing where more metrics would
-    /// have to be remembered than a session may have.
-    pub fn with(&self, increments: &[(&str, f64)]) -> Option<Vec<f64>> {
+    /// What `key` (JSON) comes to with `increment` added.
+    pub fn with(&self, key: &str, increment: f64) -> f64 {
+        let mut total = self.place(key).map_or(Total::default(), |place| self.0[place].1);
+        total.add(increment);
+        total.value()
+    }
+
+    /// Whether no more metrics would have to be remembered, with these, than a session may have.
+    pub fn have_room_for(&self, increments: &[(&str, f64)]) -> bool {
         let mut metrics = self.0.len();
-        let mut sums = Vec::with_capacity(increments.len());
-        for (key, increment) in increments {
-            let known = self.place(key);
-            let mut total = known.map_or(Total::default(), |place| self.0[place].1);
-            total.add(*increment);
-            sums.push(total.value());
-            metrics += usize::from(known.is_none());
+        for (key, _) in increments {
+            metrics += usize::from(self.place(key).is_none());
         }
-        (metrics <= REMEMBERED_METRICS).then_some(sums)
+        metrics <= REMEMBERED_METRICS
     }
 
     /// Adds `increments`, now that they are accepted.

@@ -129,19 +129,27 @@ impl Refusal {
     pub fn message(&self, server: &str) -> String {
         match self {
             Refusal::Key { status } => concat(&[
-                server, " refused the API key with ", &decimal((*status).into()),
+                server,
+                " refused the API key with ",
+                &decimal((*status).into()),
                 ": set HH_API_KEY to a key of this server that may write sessions",
             ]),
             Refusal::NoHoneyHive { why } => concat(&[
-                server, " does not answer as HoneyHive does (", why,
+                server,
+                " does not answer as HoneyHive does (",
+                why,
                 "): set HH_API_URL to your HoneyHive server",
             ]),
             Refusal::Redirect => concat(&[
-                server, " redirects elsewhere, where the key is not sent: set HH_API_URL to the final address",
+                server,
+                " redirects elsewhere, where the key is not sent: set HH_API_URL to the final address",
             ]),
             Refusal::Request { status, why } => concat(&[
-                server, " rejected the request with ", &decimal((*status).into()),
-                if why.is_empty() { "" } else { ": " }, why,
+                server,
+                " rejected the request with ",
+                &decimal((*status).into()),
+                if why.is_empty() { "" } else { ": " },
+                why,
             ]),
         }
     }

@@ -60,41 +60,31 @@ impl Registry {
 
     fn add(&mut self, call: &Call, outbox: u64, json: &str) {
         let mut increments = Vec::new();
-        for (key, value) in members(json).unwrap_or_default() {
-            match self.numerals.number(value) {
-                Some(increment) => increments.push((key, increment)),
-                None => self.log(
-                    call.tracer,
-                    Line::warn(&[
-                        "addMetrics adds numbers: ",
-                        key,
-                        " is none, or masked by `redact`, and was left out",
-                    ]),
-                ),
-            }
-        }
-        let totals = self.outboxes.get(outbox).and_then(|outbox| outbox.totals.with(&increments));
         let mut fields = String::from("{\"metrics\":");
         let mut metrics = Object::open(&mut fields);
-        let mut wrong = increments
-            .is_empty()
-            .then_some("addMetrics takes an object of numbers, as in addMetrics({ tokens: 12 })");
-        match totals {
-            None => {
-                wrong = Some(
-                    "too many different metrics in one session: addMetrics is for a few totals",
-                );
+        let mut wrong = None;
+        for (key, value) in members(json).unwrap_or_default() {
+            let Some(increment) = self.numerals.number(value) else {
+                let why = " is none, or masked by `redact`, and was left out";
+                self.log(call.tracer, Line::warn(&["addMetrics adds numbers: ", key, why]));
+                continue;
+            };
+            let totals = self.outboxes.get(outbox).map(|outbox| &outbox.totals);
+            let total = totals.map_or(0.0, |totals| totals.with(key, increment));
+            if !total.is_finite() {
+                wrong = Some("a total of addMetrics went beyond what a number holds");
             }
-            Some(totals) => {
-                for (n, total) in totals.into_iter().enumerate() {
-                    if !total.is_finite() {
-                        wrong = Some("a total of addMetrics went beyond what a number holds");
-                    }
-                    metrics.member(increments[n].0, &(self.numerals.write)(total));
-                }
-            }
+            metrics.member(key, &(self.numerals.write)(total));
+            increments.push((key, increment));
         }
         metrics.close();
+        let totals = self.outboxes.get(outbox).map(|outbox| &outbox.totals);
+        if increments.is_empty() {
+            wrong = Some("addMetrics takes an object of numbers, as in addMetrics({ tokens: 12 })");
+        } else if !totals.is_some_and(|totals| totals.have_room_for(&increments)) {
+            wrong =
+                Some("too many different metrics in one session: addMetrics is for a few totals");
+        }
         fields.push('}');
         if let Some(wrong) = wrong {
             return self.refuse(call, None, Reason::Invalid, &[wrong], Enrichment::default());

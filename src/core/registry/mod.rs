@@ -54,8 +54,8 @@ pub struct Registry {
     /// Sessions that the backend has under another id than they are named by, and that id; by
     /// destination, for when the session is named again after all of its tracers are gone.
     renamed: Vec<(Box<str>, SessionId)>,
-    /// Settings of tracers, the latest last.
-    settings: Vec<Weak<Settings>>,
+    /// Settings of tracers, with the options that they were made of, the latest last.
+    settings: Vec<(String, Weak<Settings>)>,
     /// Outboxes with a start that was not looked at yet.
     fresh: Vec<u64>,
     /// Outboxes with something to send or on its way.

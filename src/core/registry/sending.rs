@@ -299,7 +299,13 @@ impl Registry {
         if !expired.is_empty() {
             let message =
                 concat(&["the backend could not be reached until the deadline (", why, ")"]);
-            self.give_up(expired, Some(session_id.clone()), Reason::RetriesExhausted, &message, now);
+            self.give_up(
+                expired,
+                Some(session_id.clone()),
+                Reason::RetriesExhausted,
+                &message,
+                now,
+            );
         }
     }
 

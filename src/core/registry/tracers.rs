@@ -27,7 +27,7 @@ impl Registry {
         let is_child = parent.is_some();
         let settings = match parent {
             Some(parent) => parent.settings.clone(),
-            None => self.shared(Settings::resolve(options, &mut log)),
+            None => self.settings_of(options, &mut log),
         };
         let mut named = settings::session_id(options, &mut log).and_then(SessionId::new);
         let destination = settings.destination.as_ref();
@@ -85,23 +85,23 @@ impl Registry {
         Some(info)
     }
 
-    /// `settings`, or the same ones of another tracer: a hundred thousand copies are many megabytes.
-    fn shared(&mut self, mut settings: Settings) -> Rc<Settings> {
-        for known in &self.settings {
-            let Some(known) = known.upgrade() else { continue };
-            if known.destination == settings.destination {
-                settings.destination.clone_from(&known.destination);
-                if *known == settings {
-                    return known;
-                }
+    /// The settings that `options` come to, or those of another tracer with the same options: a hundred
+    /// thousand copies are many megabytes.
+    fn settings_of(&mut self, options: &Options<'_>, log: &mut Vec<Line>) -> Rc<Settings> {
+        let given = options.of_tracer();
+        let mut over = None;
+        for (place, (known, settings)) in self.settings.iter().enumerate() {
+            match settings.upgrade() {
+                None => over = Some(place),
+                Some(settings) if *known == given => return settings,
+                Some(_) => {}
             }
         }
-        let settings = Rc::new(settings);
-        let over = self.settings.iter().position(|known| known.strong_count() == 0);
+        let settings = Rc::new(Settings::resolve(options, log));
         if over.is_some() || self.settings.len() == REMEMBERED_SETTINGS {
             self.settings.remove(over.unwrap_or(0));
         }
-        self.settings.push(Rc::downgrade(&settings));
+        self.settings.push((given, Rc::downgrade(&settings)));
         settings
     }
 
