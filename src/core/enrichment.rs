@@ -169,7 +169,7 @@ impl Enrichment {
                     lines.push(no_object(&name));
                 }
                 Some(field @ (Field::Duration | Field::EndTime)) if !is_number(value) => {
-                    lines.push(left_out(field.name(), &["a number of milliseconds"]));
+                    lines.push(left_out(field.name(), "a number of milliseconds"));
                 }
                 Some(field) => slots.push(whole(field)),
             }
@@ -349,18 +349,11 @@ fn identity(field: Field, key: &str) -> &str {
 }
 
 fn no_object(name: &str) -> Line {
-    left_out(name, &["an object, as in { ", name, ": { key: \"value\" } }"])
+    left_out(name, &json::fill("an object, as in { {}: { key: \"value\" } }", &[name]))
 }
 
-fn left_out(name: &str, must_be: &[&str]) -> Line {
-    let must_be = json::concat(must_be);
-    Line::warn(&[
-        "`",
-        name,
-        "` must be ",
-        &must_be,
-        ": it was left out; the rest of the call goes on",
-    ])
+fn left_out(name: &str, must_be: &str) -> Line {
+    Line::warn("`{}` must be {}: it was left out; the rest of the call goes on", &[name, must_be])
 }
 
 fn slot(text: &str, field: Field, key: &str, value: &str) -> Slot {

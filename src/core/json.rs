@@ -228,16 +228,20 @@ impl Scan<'_> {
     }
 }
 
-/// `parts`, one after the other. The standard library's is three times the wasm.
-pub fn concat(parts: &[&str]) -> String {
-    let mut bytes = 0;
-    for part in parts {
-        bytes += part.len();
+/// `template` with these for its `{}`, one after the other. Not `format!`, which is 2 KB of wasm.
+pub fn fill(template: &str, with: &[&str]) -> String {
+    let mut text = String::new();
+    let mut copied = 0;
+    let mut next = with.iter();
+    for (at, pair) in template.as_bytes().windows(2).enumerate() {
+        if pair == b"{}" {
+            text.push_str(&template[copied..at]);
+            text.push_str(next.next().unwrap_or(&""));
+            copied = at + 2;
+        }
     }
-    let mut text = String::with_capacity(bytes);
-    for part in parts {
-        text.push_str(part);
-    }
+    debug_assert!(next.next().is_none(), "more than {template} has room for");
+    text.push_str(&template[copied..]);
     text
 }
 

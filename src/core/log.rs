@@ -1,6 +1,6 @@
 //! What is worth a line in the log, and at which level.
 
-use super::json::concat;
+use super::json::fill;
 
 /// How much is logged. Ordered: a tracer that logs at `Warn` logs `Error` too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,13 +52,13 @@ pub struct Line {
 }
 
 impl Line {
-    /// A line at [`Level::Error`], of `parts`.
-    pub fn error(parts: &[&str]) -> Line {
-        Line { level: Level::Error, message: concat(parts) }
+    /// A line at [`Level::Error`]: see [`fill`].
+    pub fn error(template: &str, with: &[&str]) -> Line {
+        Line { level: Level::Error, message: fill(template, with) }
     }
 
-    /// A line at [`Level::Warn`], of `parts`.
-    pub fn warn(parts: &[&str]) -> Line {
-        Line { level: Level::Warn, message: concat(parts) }
+    /// A line at [`Level::Warn`]: see [`fill`].
+    pub fn warn(template: &str, with: &[&str]) -> Line {
+        Line { level: Level::Warn, message: fill(template, with) }
     }
 }

@@ -156,7 +156,7 @@ impl Redaction {
 
     fn is_secret_key(&self, key: &str, escapes: bool) -> bool {
         let key: Cow<'_, str> = if escapes {
-            json::text(&json::concat(&["\"", key, "\""]))
+            json::text(&json::fill("\"{}\"", &[key]))
                 .map_or(key.into(), |key| key.into_owned().into())
         } else {
             key.into()
@@ -252,7 +252,7 @@ fn mask_string(text: &str, escapes: bool) -> Option<String> {
         return mask_patterns(text);
     }
     // What is spelled with escapes is looked for in what it spells.
-    let quoted = json::concat(&["\"", text, "\""]);
+    let quoted = json::fill("\"{}\"", &[text]);
     let masked = json::quoted(&mask_patterns(&json::text(&quoted)?)?);
     Some(masked[1..masked.len() - 1].to_owned())
 }

@@ -2,7 +2,7 @@
 //! deployments. Facts from its OpenAPI document (Data Plane API 1.1.0).
 
 use super::enrichment::{Field, Merged};
-use super::json::{self, Object, concat, decimal, find, members};
+use super::json::{self, Object, decimal, fill, find, members};
 use super::retry::{RetryAfter, may_pass};
 use super::session::{Origin, SessionId, Start};
 use super::settings::Destination;
@@ -128,29 +128,22 @@ impl Refusal {
     /// What is wrong and what to do, for the log and for `Delivery.message`.
     pub fn message(&self, server: &str) -> String {
         match self {
-            Refusal::Key { status } => concat(&[
-                server,
-                " refused the API key with ",
-                &decimal((*status).into()),
-                ": set HH_API_KEY to a key of this server that may write sessions",
-            ]),
-            Refusal::NoHoneyHive { why } => concat(&[
-                server,
-                " does not answer as HoneyHive does (",
-                why,
-                "): set HH_API_URL to your HoneyHive server",
-            ]),
-            Refusal::Redirect => concat(&[
-                server,
-                " redirects elsewhere, where the key is not sent: set HH_API_URL to the final address",
-            ]),
-            Refusal::Request { status, why } => concat(&[
-                server,
-                " rejected the request with ",
-                &decimal((*status).into()),
-                if why.is_empty() { "" } else { ": " },
-                why,
-            ]),
+            Refusal::Key { status } => fill(
+                "{} refused the API key with {}: set HH_API_KEY to a key of this server that may write sessions",
+                &[server, &decimal((*status).into())],
+            ),
+            Refusal::NoHoneyHive { why } => fill(
+                "{} does not answer as HoneyHive does ({}): set HH_API_URL to your HoneyHive server",
+                &[server, why],
+            ),
+            Refusal::Redirect => fill(
+                "{} redirects elsewhere, where the key is not sent: set HH_API_URL to the final address",
+                &[server],
+            ),
+            Refusal::Request { status, why } => fill(
+                "{} rejected the request with {}{}{}",
+                &[server, &decimal((*status).into()), if why.is_empty() { "" } else { ": " }, why],
+            ),
         }
     }
 }
@@ -198,7 +191,7 @@ pub fn update(
     if routes.are_legacy() {
         request(destination, "PUT", "/events", body, stamp_ns)
     } else {
-        let path = concat(&["/v1/events/", &id.as_path_segment()]);
+        let path = fill("/v1/events/{}", &[&id.as_path_segment()]);
         request(destination, "PUT", &path, body, stamp_ns)
     }
 }
@@ -227,7 +220,7 @@ pub(super) fn request(
         headers.push('"');
     }
     headers.push('}');
-    Request { method, url: concat(&[&destination.server, path]), headers, body }
+    Request { method, url: fill("{}{}", &[&destination.server, path]), headers, body }
 }
 
 /// What `answer` means, for a start or an update sent to `routes`. With a ticket a relay may refuse
@@ -259,17 +252,19 @@ pub fn judge(
             // The server began to answer otherwise: a deployment was rolled back.
             Routes::V1 if is_start || status == 405 => Verdict::TryLegacy,
             Routes::TryLegacy => Verdict::Refused(Refusal::NoHoneyHive {
-                why: concat(&[
-                    &decimal(status.into()),
-                    " on its old and new routes",
-                    if is_start { "" } else { ", or it has no such session" },
-                ]),
+                why: fill(
+                    "{} on its old and new routes{}",
+                    &[
+                        &decimal(status.into()),
+                        if is_start { "" } else { ", or it has no such session" },
+                    ],
+                ),
             }),
             _ => Verdict::Refused(Refusal::Request { status, why: said(body) }),
         },
         _ if may_pass(status) => Verdict::Retry {
             after_ms: retry_after.map(|header| header.wait_ms(now)),
-            why: concat(&["status ", &decimal(status.into())]),
+            why: fill("status {}", &[&decimal(status.into())]),
         },
         _ => Verdict::Refused(Refusal::Request { status, why: said(body) }),
     }

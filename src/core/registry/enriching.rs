@@ -2,7 +2,7 @@
 
 use super::Registry;
 use crate::core::enrichment::{Enrichment, Invalid};
-use crate::core::json::{Object, concat, decimal, members};
+use crate::core::json::{Object, decimal, fill, members};
 use crate::core::log::Line;
 use crate::core::outbox::{Kind, Part, held_by};
 use crate::core::outcome::Reason;
@@ -65,8 +65,9 @@ impl Registry {
         let mut wrong = None;
         for (key, value) in members(json).unwrap_or_default() {
             let Some(increment) = self.numerals.number(value) else {
-                let why = " is none, or masked by `redact`, and was left out";
-                self.log(call.tracer, Line::warn(&["addMetrics adds numbers: ", key, why]));
+                let what =
+                    "addMetrics adds numbers: {} is none, or masked by `redact`, and was left out";
+                self.log(call.tracer, Line::warn(what, &[key]));
                 continue;
             };
             let totals = self.outboxes.get(outbox).map(|outbox| &outbox.totals);
@@ -87,7 +88,7 @@ impl Registry {
         }
         fields.push('}');
         if let Some(wrong) = wrong {
-            return self.refuse(call, None, Reason::Invalid, &[wrong], Enrichment::default());
+            return self.refuse(call, None, Reason::Invalid, wrong, Enrichment::default());
         }
         let enrichment = Enrichment::parse(fields).map(|(enrichment, _)| enrichment);
         self.accept(call, outbox, enrichment.unwrap_or_default(), Some(&increments));
@@ -101,7 +102,7 @@ impl Registry {
             match self.only_tracer(scope, names_session) {
                 Ok(only) => call.tracer = only,
                 Err(why) => {
-                    self.refuse(&call, None, Reason::NoSession, &[why], Enrichment::default());
+                    self.refuse(&call, None, Reason::NoSession, why, Enrichment::default());
                     return (call, false);
                 }
             }
@@ -122,7 +123,7 @@ impl Registry {
                         "nothing in the enrichment can be stored: its fields are objects"
                     }
                 };
-                let why = [what, ", as in enrichSession({ metadata: { plan: \"pro\" } })"];
+                let why = fill("{}, as in enrichSession({ metadata: { plan: \"pro\" } })", &[what]);
                 self.refuse(call, None, Reason::Invalid, &why, Enrichment::default());
                 return None;
             }
@@ -131,17 +132,16 @@ impl Registry {
             self.log(call.tracer, line);
         }
         if bytes > MAX_REQUEST_BYTES - 2 * REQUEST_OVERHEAD_BYTES {
-            let why = [
-                "an enrichment of ",
-                &decimal(bytes as u64),
-                " bytes is more than the backend takes in one request (5 MB): send less, or store it elsewhere and enrich with its address",
-            ];
+            let why = fill(
+                "an enrichment of {} bytes is more than the backend takes in one request (5 MB): send less, or store it elsewhere and enrich with its address",
+                &[&decimal(bytes as u64)],
+            );
             self.refuse(call, None, Reason::TooLarge, &why, enrichment);
             return None;
         }
         if bytes > LARGE_ENRICHMENT_BYTES {
             let what = "an enrichment is over 100 KB: the backend asks to keep each below that";
-            self.log(call.tracer, Line::warn(&[what]));
+            self.log(call.tracer, Line::warn(what, &[]));
         }
         Some(enrichment)
     }
@@ -181,7 +181,7 @@ impl Registry {
                 )
             }
         };
-        self.refuse(call, None, reason, &[why], enrichment);
+        self.refuse(call, None, reason, why, enrichment);
         None
     }
 
@@ -216,11 +216,10 @@ impl Registry {
         if self.held + held_by(&enrichment) <= limit {
             return Some(enrichment);
         }
-        let why = [
-            "more than maxQueueBytes (",
-            &decimal(limit),
-            ") is waiting to be sent: the backend is not keeping up, or enrichments are too large",
-        ];
+        let why = fill(
+            "more than maxQueueBytes ({}) is waiting to be sent: the backend is not keeping up, or enrichments are too large",
+            &[&decimal(limit)],
+        );
         self.refuse(call, session_id, Reason::QueueFull, &why, enrichment);
         None
     }
@@ -272,12 +271,11 @@ impl Registry {
         call: &Call,
         session_id: Option<&SessionId>,
         reason: Reason,
-        why: &[&str],
+        why: &str,
         enrichment: Enrichment,
     ) {
-        let why = concat(why);
         if call.kind == Kind::Start {
-            let line = Line::warn(&["the session starts without its first fields: ", &why]);
+            let line = Line::warn("the session starts without its first fields: {}", &[&why]);
             return self.log(call.tracer, line);
         }
         self.given(call, None);

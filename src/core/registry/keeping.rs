@@ -78,7 +78,7 @@ impl Registry {
             Fate::Leave => return,
             Fate::Expired(why) => {
                 let reason = Reason::RetriesExhausted;
-                return self.refuse(call, Some(&session), reason, &[why], enrichment);
+                return self.refuse(call, Some(&session), reason, why, enrichment);
             }
         };
         let Some(enrichment) = self.with_room(call, Some(&session), enrichment) else { return };

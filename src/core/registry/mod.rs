@@ -16,7 +16,7 @@ mod waking;
 use std::rc::Weak;
 
 use super::index::Index;
-use super::json::{Numerals, concat};
+use super::json::{Numerals, fill};
 use super::log::{Level, Line};
 use super::outbox::Outbox;
 use super::outcome::Output;
@@ -144,7 +144,7 @@ impl Registry {
     /// Logs that something happened because of `why`: once for each reason, whatever else happens
     /// because of it.
     fn log_because(&mut self, tracer: u64, level: Level, what: &str, why: &str) {
-        let line = Line { level, message: concat(&[what, ": ", why]) };
+        let line = Line { level, message: fill("{}: {}", &[what, why]) };
         if !self.said.iter().any(|said| said.ends_with(why)) {
             self.log(tracer, line);
         }

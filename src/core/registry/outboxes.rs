@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use super::Registry;
-use crate::core::json::concat;
+use crate::core::json::fill;
 use crate::core::outbox::Outbox;
 use crate::core::policy::{REMEMBERED_NAMES, REMEMBERED_SERVERS};
 use crate::core::server::Server;
@@ -231,5 +231,5 @@ impl Registry {
 
 /// What makes two sessions the same, also when nothing of them is held meanwhile.
 fn global_name(destination: &Destination, session_id: &SessionId) -> Box<str> {
-    concat(&[&destination.identity, "\n\n", session_id.as_str()]).into()
+    fill("{}\n\n{}", &[&destination.identity, session_id.as_str()]).into()
 }

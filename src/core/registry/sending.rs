@@ -1,7 +1,7 @@
 //! The way out: which outbox sends next, and what its answer means for it.
 
 use super::Registry;
-use crate::core::json::concat;
+use crate::core::json::fill;
 use crate::core::log::Level;
 use crate::core::outbox::{Kind, Parts, Progress};
 use crate::core::outcome::{Output, Reason};
@@ -297,8 +297,7 @@ impl Registry {
 
     fn exhausted(&mut self, expired: Parts, session_id: &SessionId, why: &str, now: Now) {
         if !expired.is_empty() {
-            let message =
-                concat(&["the backend could not be reached until the deadline (", why, ")"]);
+            let message = fill("the backend could not be reached until the deadline ({})", &[why]);
             self.give_up(
                 expired,
                 Some(session_id.clone()),

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::Registry;
-use crate::core::json::{Object, concat};
+use crate::core::json::{Object, fill};
 use crate::core::outbox::{Kind, Outbox, Parts};
 use crate::core::outcome::{Outcome, Output, Reason};
 use crate::core::session::SessionId;
@@ -41,7 +41,7 @@ impl Registry {
         now: Now,
     ) {
         for part in parts.iter().filter(|part| part.kind == Kind::Enrichment) {
-            let what = concat(&["an enrichment was dropped (", reason.code(), ")"]);
+            let what = fill("an enrichment was dropped ({})", &[reason.code()]);
             self.log_because(part.tracer, reason.level(), &what, message);
             if self.tracers.get(part.tracer).is_some_and(|tracer| tracer.settings.on_drop) {
                 let mut json = String::new();

@@ -35,7 +35,7 @@ impl Registry {
         if let Some(of_ticket) = ticket.filter(|_| !is_child).and_then(session_of) {
             if named.as_ref().is_some_and(|named| *named != of_ticket) {
                 let what = "`sessionId` is left out: the ticket is for another session";
-                log.push(Line::warn(&[what]));
+                log.push(Line::warn(what, &[]));
             }
             named = Some(of_ticket);
         }

@@ -100,9 +100,7 @@ impl Consumer {
                 Some((session, message.stamp_ns, enrichment))
             });
             let Some((session, stamp_ns, enrichment)) = read else {
-                delivery.log.push(Line::error(&[
-                    "the queue has a message that is none of the relay's: it goes to the dead letters",
-                ]));
+                delivery.log.push(Line::error("the queue has a message that is none of the relay's: it goes to the dead letters", &[]));
                 continue;
             };
             let said = &mut delivery.of(&session, settings, destination).said;
@@ -195,7 +193,7 @@ impl Consumer {
                 }
                 let destination = &outbox.destination;
                 let message = destination.without_key(&refusal.message(&destination.server));
-                delivery.log.push(Line::error(&["the queue's consumer: ", &message]));
+                delivery.log.push(Line::error("the queue's consumer: {}", &[&message]));
                 match &refusal {
                     // The rest may be better.
                     wire::Refusal::Request { .. } => drop(outbox.refused(true)),

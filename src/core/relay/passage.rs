@@ -311,7 +311,7 @@ impl Passage {
                 }
                 _ => wire::Refusal::Redirect,
             };
-            end.log.push(Line::error(&["the relay: ", &message.message(&destination.server)]));
+            end.log.push(Line::error("the relay: {}", &[&message.message(&destination.server)]));
         }
         end
     }

@@ -316,8 +316,7 @@ impl Exporter {
         let rejected = of(&partial, "\"rejectedSpans\"").unwrap_or_default();
         let rejected = rejected.trim_matches('"');
         if !matches!(rejected, "" | "0") {
-            let message = ["the backend left out ", rejected, " spans of a request"];
-            self.say(LogLine::warn(&message));
+            self.say(LogLine::warn("the backend left out {} spans of a request", &[rejected]));
         }
     }
 
