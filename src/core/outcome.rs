@@ -118,7 +118,7 @@ pub enum Output {
         /// Whether it is to outlive the page.
         keepalive: bool,
         /// What to send.
-        request: Request,
+        request: Box<Request>,
     },
     /// Tell those who wait.
     Settled {

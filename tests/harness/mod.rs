@@ -82,7 +82,7 @@ impl Bench {
                         self.keepalive.push(keepalive);
                         let answer = (self.answer)(&request);
                         self.on_the_way.push((self.now.mono_ms + 5, flight, answer));
-                        self.requests.push(request);
+                        self.requests.push(*request);
                     }
                     Output::Settled { ids, outcome } => {
                         self.settled.extend(ids.into_iter().map(|id| (id, outcome.clone())));

@@ -46,7 +46,7 @@ impl World {
     pub fn carry_out(&mut self, output: Output, scope: u64) -> Result<(), String> {
         match output {
             Output::Send { flight, timeout_ms, request, .. } => {
-                self.send((flight, scope), timeout_ms, request)
+                self.send((flight, scope), timeout_ms, *request)
             }
             Output::Gone { scope, .. } if self.scopes.contains(&scope) => {
                 Err(format!("{scope} is alive, and counts as gone"))

@@ -32,10 +32,10 @@ impl Registry {
             match text(entry).and_then(|json| Kept::read(&json, self.numerals)) {
                 Some(kept) => {
                     // Those of one page come in order; those of several go by their clocks.
-                    let is_later = |it: &Leftover| it.kept.at > kept.at;
+                    let is_later = |it: &Box<Leftover>| it.kept.at > kept.at;
                     let place = self.leftovers.iter().position(is_later);
                     let place = place.unwrap_or(self.leftovers.len());
-                    self.leftovers.insert(place, Leftover { id, kept });
+                    self.leftovers.insert(place, Box::new(Leftover { id, kept }));
                 }
                 None => self.outputs.push(Output::Forget { ids: vec![id] }),
             }
@@ -56,13 +56,14 @@ impl Registry {
         let Some(destination) = settings.destination.as_ref().filter(|_| settings.persist) else {
             return;
         };
-        for Leftover { id, kept } in std::mem::take(&mut self.leftovers) {
-            let fate = kept.fate(destination, now.unix_ms);
+        for leftover in std::mem::take(&mut self.leftovers) {
+            let fate = leftover.kept.fate(destination, now.unix_ms);
             if fate == Fate::Leave {
-                self.leftovers.push(Leftover { id, kept });
+                self.leftovers.push(leftover);
                 continue;
             }
-            self.outputs.push(Output::Forget { ids: vec![id] });
+            let Leftover { id, kept } = &*leftover;
+            self.outputs.push(Output::Forget { ids: vec![*id] });
             let given = Now { unix_ms: kept.at.min(now.unix_ms), ..now };
             let call =
                 Call { id: self.number(), tracer, scope, now: given, kind: Kind::Enrichment };
@@ -70,23 +71,24 @@ impl Registry {
         }
     }
 
-    fn take_over(&mut self, call: &Call, kept: Kept, fate: &Fate, settings: &Rc<Settings>) {
+    fn take_over(&mut self, call: &Call, kept: &Kept, fate: &Fate, settings: &Rc<Settings>) {
         let Kept { session, fields, description, .. } = kept;
-        let Some(enrichment) = self.read(call, fields) else { return };
+        let Some(enrichment) = self.read(call, fields.clone()) else { return };
         let destination = match fate {
             Fate::Send(destination) => destination,
             Fate::Leave => return,
             Fate::Expired(why) => {
                 let reason = Reason::RetriesExhausted;
-                return self.refuse(call, Some(&session), reason, why, enrichment);
+                return self.refuse(call, Some(session), reason, why, enrichment);
             }
         };
-        let Some(enrichment) = self.with_room(call, Some(&session), enrichment) else { return };
-        let id = self.open_outbox(destination, settings, session);
+        let Some(enrichment) = self.with_room(call, Some(session), enrichment) else { return };
+        let id = self.open_outbox(destination, settings, session.clone());
         let part = self.part(call, enrichment);
         let part = self.keep(id, part, description.as_ref());
         if let Some(outbox) = self.outboxes.get_mut(id) {
             // It may have been the session's beginning that did not get through.
+            let description = description.clone();
             outbox.want_start(Start { origin: Origin::Named, description });
             outbox.totals.set_by(&part.enrichment, self.numerals);
             outbox.accept_in_time(part);

@@ -74,7 +74,7 @@ pub struct Registry {
     /// Whether there is a store to keep enrichments in.
     keeps: bool,
     /// What earlier pages left there that no tracer has taken over yet, the earliest first.
-    leftovers: Vec<Leftover>,
+    leftovers: Vec<Box<Leftover>>,
     last_leftover: i64,
 }
 

@@ -112,6 +112,7 @@ impl Registry {
         outbox.flight = Some(flight);
         self.timers.set(lease_until, Timer::Lease(flight));
         let keepalive = keepalive.is_some();
+        let request = Box::new(request);
         Some(Output::Send { flight, transport, timeout_ms, keepalive, request })
     }
 
@@ -208,23 +209,23 @@ impl Registry {
         self.act_on(&flight, verdict, now);
     }
 
-    fn act_on(&mut self, flight: &Flight, verdict: Verdict, now: Now) {
+    fn act_on(&mut self, flight: &Flight, mut verdict: Verdict, now: Now) {
         let Some(outbox) = self.outboxes.get_mut(flight.outbox) else {
             return;
         };
         outbox.flight = None;
         let id = outbox.id().clone();
-        let verdict = match verdict {
-            Verdict::Stored { .. } => verdict,
-            _ if !outbox.start_after_all() => verdict,
-            Verdict::Retry { .. } => verdict,
-            _ => Verdict::Retry { after_ms: Some(0), why: "the session was not there".into() },
-        };
-        match verdict {
+        if !matches!(verdict, Verdict::Stored { .. })
+            && outbox.start_after_all()
+            && !matches!(verdict, Verdict::Retry { .. })
+        {
+            verdict = Verdict::Retry { after_ms: Some(0), why: "the session was not there".into() };
+        }
+        match &verdict {
             Verdict::Stored { session_id, inputs } => {
                 self.learn_routes(flight);
-                let id = session_id.filter(|_| flight.is_start).unwrap_or(id);
-                let other = self.adopt(flight.outbox, &id);
+                let id = session_id.as_ref().filter(|_| flight.is_start).unwrap_or(&id);
+                let other = self.adopt(flight.outbox, id);
                 let Some(outbox) = self.outboxes.get_mut(flight.outbox) else { return };
                 let done = match outbox.stored(flight.is_start, inputs.as_deref()) {
                     Progress::GoesOn => Vec::new(),
@@ -234,7 +235,7 @@ impl Registry {
                 if let Some(other) = other {
                     self.unite(flight.outbox, other, now);
                 }
-                self.deliver(done, &id, now);
+                self.deliver(done, id, now);
             }
             Verdict::TryLegacy => {
                 outbox.try_other_route();
@@ -246,14 +247,14 @@ impl Registry {
                 self.schedule(flight.outbox, now);
             }
             Verdict::Retry { after_ms, why } => {
-                let why = outbox.destination.without_key(&why);
+                let why = outbox.destination.without_key(why);
                 let wait =
                     after_ms.unwrap_or_else(|| backoff_ms(outbox.failures + 1, &mut self.random));
                 let expired = outbox.failed(now, now.mono_ms.saturating_add(wait));
                 self.schedule(flight.outbox, now);
                 self.exhausted(expired, &id, &why, now);
             }
-            Verdict::Refused(refusal) => self.refused(flight, &refusal, now),
+            Verdict::Refused(refusal) => self.refused(flight, refusal, now),
         }
     }
 
