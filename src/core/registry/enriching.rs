@@ -10,17 +10,6 @@ use crate::core::policy::{LARGE_ENRICHMENT_BYTES, MAX_REQUEST_BYTES, REQUEST_OVE
 use crate::core::session::SessionId;
 use crate::core::time::Now;
 
-/// A call that gives something: its number, whom it is given to, where and when.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Call {
-    pub id: u64,
-    pub tracer: u64,
-    pub scope: u64,
-    pub now: Now,
-    /// A start of a session, or an enrichment.
-    pub kind: Kind,
-}
-
 impl Registry {
     /// Enriches a session: the one named, else that of `tracer`; tracer 0 is the only open one.
     /// Where the caller does not name the tracer, a session that another open tracer has is that
@@ -37,28 +26,31 @@ impl Registry {
         let session_id = session_id.and_then(SessionId::new);
         let named = session_id.as_ref().filter(|_| !names_tracer);
         let of_session = named.and_then(|session_id| self.tracer_of(session_id, tracer));
-        let tracer = of_session.unwrap_or(tracer);
-        let (call, is_clear) = self.call(tracer, scope, session_id.is_some(), now);
-        if is_clear
-            && let Some(enrichment) = self.read(&call, json)
-            && let Some((outbox, enrichment)) = self.outbox_for(&call, session_id, enrichment)
+        let part = self.part(Kind::Enrichment, of_session.unwrap_or(tracer), scope, now);
+        let id = part.id;
+        if let Some(part) = self.meant(part, session_id.is_some(), now)
+            && let Some(part) = self.read(part, json, now)
+            && let Some((outbox, part)) = self.outbox_for(part, session_id, now)
         {
-            self.accept(&call, outbox, enrichment, None);
+            self.accept(outbox, part, None, now);
         }
-        call.id
+        id
     }
 
     /// Adds to metrics of the tracer's session. `json` is an object of numbers.
     pub fn add_metrics(&mut self, tracer: u64, json: &str, scope: u64, now: Now) -> u64 {
-        let (call, is_clear) = self.call(tracer, scope, false, now);
-        if is_clear && let Some((outbox, _)) = self.outbox_for(&call, None, Enrichment::default()) {
-            let json = self.masked(call.tracer, json.to_owned());
-            self.add(&call, outbox, &json);
+        let part = self.part(Kind::Enrichment, tracer, scope, now);
+        let id = part.id;
+        if let Some(part) = self.meant(part, false, now)
+            && let Some((outbox, part)) = self.outbox_for(part, None, now)
+        {
+            let json = self.masked(part.tracer, json.to_owned());
+            self.add(outbox, part, &json, now);
         }
-        call.id
+        id
     }
 
-    fn add(&mut self, call: &Call, outbox: u64, json: &str) {
+    fn add(&mut self, outbox: u64, mut part: Box<Part>, json: &str, now: Now) {
         let mut increments = Vec::new();
         let mut fields = String::from("{\"metrics\":");
         let mut metrics = Object::open(&mut fields);
@@ -67,7 +59,7 @@ impl Registry {
             let Some(increment) = self.numerals.number(value) else {
                 let what =
                     "addMetrics adds numbers: {} is none, or masked by `redact`, and was left out";
-                self.log(call.tracer, Line::warn(what, &[key]));
+                self.log(part.tracer, Line::warn(what, &[key]));
                 continue;
             };
             let totals = self.outboxes.get(outbox).map(|outbox| &outbox.totals);
@@ -88,31 +80,50 @@ impl Registry {
         }
         fields.push('}');
         if let Some(wrong) = wrong {
-            return self.refuse(call, None, Reason::Invalid, wrong, Enrichment::default());
+            return self.refuse(part, None, Reason::Invalid, wrong, now);
         }
-        let enrichment = Enrichment::parse(fields).map(|(enrichment, _)| enrichment);
-        self.accept(call, outbox, enrichment.unwrap_or_default(), Some(&increments));
+        if let Ok((enrichment, _)) = Enrichment::parse(fields) {
+            part.enrichment = enrichment;
+        }
+        self.accept(outbox, part, Some(&increments), now);
     }
 
-    /// A call of an application's, with the only open tracer where it is of none. Says whether that is
-    /// clear; if not, the call is refused.
-    fn call(&mut self, tracer: u64, scope: u64, names_session: bool, now: Now) -> (Call, bool) {
-        let mut call = Call { id: self.number(), tracer, scope, now, kind: Kind::Enrichment };
-        if tracer == 0 {
-            match self.only_tracer(scope, names_session) {
-                Ok(only) => call.tracer = only,
+    /// What is going to be said in a call, with the next number.
+    pub(super) fn part(&mut self, kind: Kind, tracer: u64, scope: u64, now: Now) -> Box<Part> {
+        Box::new(Part {
+            id: self.number(),
+            kind,
+            tracer,
+            scope,
+            given_unix_ms: now.unix_ms,
+            deadline: 0,
+            is_kept: false,
+            enrichment: Enrichment::default(),
+        })
+    }
+
+    /// `part`, with the only open tracer where it is of none; refused where that is not clear.
+    fn meant(&mut self, mut part: Box<Part>, names_session: bool, now: Now) -> Option<Box<Part>> {
+        if part.tracer == 0 {
+            match self.only_tracer(part.scope, names_session) {
+                Ok(only) => part.tracer = only,
                 Err(why) => {
-                    self.refuse(&call, None, Reason::NoSession, why, Enrichment::default());
-                    return (call, false);
+                    self.refuse(part, None, Reason::NoSession, why, now);
+                    return None;
                 }
             }
         }
-        (call, true)
+        Some(part)
     }
 
-    /// Masks and reads what was said; where that is of no use, it is refused.
-    pub(super) fn read(&mut self, call: &Call, json: String) -> Option<Enrichment> {
-        let json = self.masked(call.tracer, json);
+    /// `part` with what was said in it, masked and read; refused where that is of no use.
+    pub(super) fn read(
+        &mut self,
+        mut part: Box<Part>,
+        json: String,
+        now: Now,
+    ) -> Option<Box<Part>> {
+        let json = self.masked(part.tracer, json);
         let bytes = json.len();
         let (enrichment, left_out) = match Enrichment::parse(json) {
             Ok(read) => read,
@@ -124,26 +135,27 @@ impl Registry {
                     }
                 };
                 let why = fill("{}, as in enrichSession({ metadata: { plan: \"pro\" } })", &[what]);
-                self.refuse(call, None, Reason::Invalid, &why, Enrichment::default());
+                self.refuse(part, None, Reason::Invalid, &why, now);
                 return None;
             }
         };
+        part.enrichment = enrichment;
         for line in left_out {
-            self.log(call.tracer, line);
+            self.log(part.tracer, line);
         }
         if bytes > MAX_REQUEST_BYTES - 2 * REQUEST_OVERHEAD_BYTES {
             let why = fill(
                 "an enrichment of {} bytes is more than the backend takes in one request (5 MB): send less, or store it elsewhere and enrich with its address",
                 &[&decimal(bytes as u64)],
             );
-            self.refuse(call, None, Reason::TooLarge, &why, enrichment);
+            self.refuse(part, None, Reason::TooLarge, &why, now);
             return None;
         }
         if bytes > LARGE_ENRICHMENT_BYTES {
             let what = "an enrichment is over 100 KB: the backend asks to keep each below that";
-            self.log(call.tracer, Line::warn(what, &[]));
+            self.log(part.tracer, Line::warn(what, &[]));
         }
-        Some(enrichment)
+        Some(part)
     }
 
     /// `json` without what the tracer is to keep to itself.
@@ -155,15 +167,15 @@ impl Registry {
         }
     }
 
-    /// The outbox of the session named, else of the tracer's own, for `enrichment`, which is refused
-    /// where there is none.
+    /// The outbox of the session named, else of the tracer's own, for `part`, which is refused where
+    /// there is none.
     fn outbox_for(
         &mut self,
-        call: &Call,
+        part: Box<Part>,
         session_id: Option<SessionId>,
-        enrichment: Enrichment,
-    ) -> Option<(u64, Enrichment)> {
-        let tracer = self.tracers.get(call.tracer).filter(|tracer| !tracer.is_closing);
+        now: Now,
+    ) -> Option<(u64, Box<Part>)> {
+        let tracer = self.tracers.get(part.tracer).filter(|tracer| !tracer.is_closing);
         let (reason, why) = match tracer {
             None => (Reason::Closed, "the tracer is closed: call initTracer() for a new one"),
             Some(tracer) => {
@@ -171,9 +183,9 @@ impl Registry {
                     (tracer.outbox, &tracer.settings.destination)
                 {
                     let other = session_id.filter(|session_id| *session_id != tracer.session_id);
-                    let Some(other) = other else { return Some((own, enrichment)) };
+                    let Some(other) = other else { return Some((own, part)) };
                     let (destination, settings) = (destination.clone(), tracer.settings.clone());
-                    return Some((self.open_outbox(&destination, &settings, other), enrichment));
+                    return Some((self.open_outbox(&destination, &settings, other), part));
                 }
                 (
                     Reason::Disabled,
@@ -181,67 +193,48 @@ impl Registry {
                 )
             }
         };
-        self.refuse(call, None, reason, why, enrichment);
+        self.refuse(part, None, reason, why, now);
         None
     }
 
-    /// What was said in a call, ready for an outbox.
-    pub(super) fn part(&self, call: &Call, enrichment: Enrichment) -> Box<Part> {
-        let Call { id, tracer, scope, now, kind } = *call;
-        let deadline_ms = self.tracers.get(tracer).map_or(0, |tracer| tracer.settings.deadline_ms);
-        Box::new(Part {
-            id,
-            kind,
-            tracer,
-            scope,
-            given_unix_ms: now.unix_ms,
-            deadline: match self.page.is_offline {
-                true => u64::MAX,
-                false => now.mono_ms.saturating_add(deadline_ms),
-            },
-            is_kept: false,
-            enrichment,
-        })
-    }
-
-    /// `enrichment`, if it fits into the byte budget; else it is refused.
+    /// `part` with its deadline, if it fits into the byte budget; else it is refused.
     pub(super) fn with_room(
         &mut self,
-        call: &Call,
+        mut part: Box<Part>,
         session_id: Option<&SessionId>,
-        enrichment: Enrichment,
-    ) -> Option<Enrichment> {
-        let tracer = self.tracers.get(call.tracer);
+        now: Now,
+    ) -> Option<Box<Part>> {
+        let tracer = self.tracers.get(part.tracer);
         let limit = tracer.map_or(0, |tracer| tracer.settings.max_queue_bytes);
-        if self.held + held_by(&enrichment) <= limit {
-            return Some(enrichment);
+        if self.held + held_by(&part.enrichment) > limit {
+            let why = fill(
+                "more than maxQueueBytes ({}) is waiting to be sent: the backend is not keeping up, or enrichments are too large",
+                &[&decimal(limit)],
+            );
+            self.refuse(part, session_id, Reason::QueueFull, &why, now);
+            return None;
         }
-        let why = fill(
-            "more than maxQueueBytes ({}) is waiting to be sent: the backend is not keeping up, or enrichments are too large",
-            &[&decimal(limit)],
-        );
-        self.refuse(call, session_id, Reason::QueueFull, &why, enrichment);
-        None
+        part.deadline = self.deadline(part.tracer, now);
+        Some(part)
     }
 
-    /// Puts an enrichment into its outbox. `increments` are what it adds to the running totals.
-    fn accept(
-        &mut self,
-        call: &Call,
-        id: u64,
-        enrichment: Enrichment,
-        increments: Option<&[(&str, f64)]>,
-    ) {
+    /// When to give up what is given to `tracer` now, on the forward clock.
+    pub(super) fn deadline(&self, tracer: u64, now: Now) -> u64 {
+        let tracer = self.tracers.get(tracer).filter(|_| !self.page.is_offline);
+        now.mono_ms.saturating_add(tracer.map_or(u64::MAX, |tracer| tracer.settings.deadline_ms))
+    }
+
+    /// Puts `part` into its outbox. `increments` are what it adds to the running totals.
+    fn accept(&mut self, id: u64, part: Box<Part>, increments: Option<&[(&str, f64)]>, now: Now) {
         let session_id = self.outboxes.get(id).map(|outbox| outbox.id().clone());
-        let Some(enrichment) = self.with_room(call, session_id.as_ref(), enrichment) else {
+        let Some(part) = self.with_room(part, session_id.as_ref(), now) else {
             return;
         };
-        let is_touch = enrichment.is_empty();
-        let part = self.part(call, enrichment);
         let part = self.keep(id, part, None);
-        let settings = self.tracers.get(call.tracer).map(|tracer| tracer.settings.clone());
+        let (tracer, scope) = (part.tracer, part.scope);
+        let settings = self.tracers.get(tracer).map(|tracer| tracer.settings.clone());
         if let (Some(outbox), Some(settings)) = (self.outboxes.get_mut(id), settings) {
-            if is_touch {
+            if part.enrichment.is_empty() {
                 outbox.touch();
             }
             outbox.settings = settings;
@@ -251,36 +244,34 @@ impl Registry {
             }
             outbox.accept(part);
         }
-        self.schedule(id, call.now);
-        self.given(call, Some(id));
+        self.schedule(id, now);
+        self.given(tracer, scope, Some(id), now);
     }
 
     /// Something was given that will end, and put into `outbox`.
-    pub(super) fn given(&mut self, call: &Call, outbox: Option<u64>) {
-        if let Some(tracer) = self.tracers.get_mut(call.tracer) {
+    pub(super) fn given(&mut self, tracer: u64, scope: u64, outbox: Option<u64>, now: Now) {
+        if let Some(tracer) = self.tracers.get_mut(tracer) {
             tracer.counts.pending += 1;
         }
         self.counts.pending += 1;
-        self.enter(call.scope, call.now);
-        self.scopes.give(call.scope, outbox);
+        self.enter(scope, now);
+        self.scopes.give(scope, outbox);
     }
 
-    /// Tells of an enrichment that was not accepted. A session starts without it.
+    /// Tells of a part that was not accepted. A session starts without it.
     pub(super) fn refuse(
         &mut self,
-        call: &Call,
+        part: Box<Part>,
         session_id: Option<&SessionId>,
         reason: Reason,
         why: &str,
-        enrichment: Enrichment,
+        now: Now,
     ) {
-        if call.kind == Kind::Start {
-            let line = Line::warn("the session starts without its first fields: {}", &[&why]);
-            return self.log(call.tracer, line);
+        if part.kind == Kind::Start {
+            let line = Line::warn("the session starts without its first fields: {}", &[why]);
+            return self.log(part.tracer, line);
         }
-        self.given(call, None);
-        let part = self.part(call, enrichment);
-        let session_id = session_id.cloned();
-        self.give_up(vec![part], session_id, reason, &why, call.now);
+        self.given(part.tracer, part.scope, None, now);
+        self.give_up(vec![part], session_id.cloned(), reason, why, now);
     }
 }

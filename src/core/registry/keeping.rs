@@ -4,7 +4,6 @@
 use std::rc::Rc;
 
 use super::Registry;
-use super::enriching::Call;
 use crate::core::json::{elements, text};
 use crate::core::kept::{Fate, Kept, written};
 use crate::core::outbox::{Kind, Part};
@@ -64,27 +63,33 @@ impl Registry {
             }
             let Leftover { id, kept } = &*leftover;
             self.outputs.push(Output::Forget { ids: vec![*id] });
-            let given = Now { unix_ms: kept.at.min(now.unix_ms), ..now };
-            let call =
-                Call { id: self.number(), tracer, scope, now: given, kind: Kind::Enrichment };
-            self.take_over(&call, kept, &fate, &settings);
+            let mut part = self.part(Kind::Enrichment, tracer, scope, now);
+            part.given_unix_ms = kept.at.min(now.unix_ms);
+            self.take_over(part, kept, &fate, &settings, now);
         }
     }
 
-    fn take_over(&mut self, call: &Call, kept: &Kept, fate: &Fate, settings: &Rc<Settings>) {
+    fn take_over(
+        &mut self,
+        part: Box<Part>,
+        kept: &Kept,
+        fate: &Fate,
+        settings: &Rc<Settings>,
+        now: Now,
+    ) {
         let Kept { session, fields, description, .. } = kept;
-        let Some(enrichment) = self.read(call, fields.clone()) else { return };
+        let Some(part) = self.read(part, fields.clone(), now) else { return };
         let destination = match fate {
             Fate::Send(destination) => destination,
             Fate::Leave => return,
             Fate::Expired(why) => {
                 let reason = Reason::RetriesExhausted;
-                return self.refuse(call, Some(session), reason, why, enrichment);
+                return self.refuse(part, Some(session), reason, why, now);
             }
         };
-        let Some(enrichment) = self.with_room(call, Some(session), enrichment) else { return };
+        let Some(part) = self.with_room(part, Some(session), now) else { return };
         let id = self.open_outbox(destination, settings, session.clone());
-        let part = self.part(call, enrichment);
+        let (tracer, scope) = (part.tracer, part.scope);
         let part = self.keep(id, part, description.as_ref());
         if let Some(outbox) = self.outboxes.get_mut(id) {
             // It may have been the session's beginning that did not get through.
@@ -93,8 +98,8 @@ impl Registry {
             outbox.totals.set_by(&part.enrichment, self.numerals);
             outbox.accept_in_time(part);
         }
-        self.schedule(id, call.now);
-        self.given(call, Some(id));
+        self.schedule(id, now);
+        self.given(tracer, scope, Some(id), now);
     }
 
     /// `part`, kept in the store until it has ended, if its tracer wants that.

@@ -3,10 +3,9 @@
 use std::rc::Rc;
 
 use super::Registry;
-use super::enriching::Call;
 use crate::core::log::Line;
 use crate::core::options::Options;
-use crate::core::outbox::Kind;
+use crate::core::outbox::{Kind, Part};
 use crate::core::outcome::{Output, TracerInfo};
 use crate::core::policy::REMEMBERED_SETTINGS;
 use crate::core::relay::ticket::session_of;
@@ -79,9 +78,13 @@ impl Registry {
             None => Start { origin, description: Some(description) },
         };
         self.take_leftovers(tracer, scope, now);
-        let call = Call { id: self.number(), tracer, scope, now, kind: Kind::Start };
         let fields = options.text("start").filter(|fields| !fields.is_empty());
-        self.start(&call, id, start, fields.unwrap_or("{}").to_owned());
+        let part = self.part(Kind::Start, tracer, scope, now);
+        let read = self.read(part, fields.unwrap_or("{}").to_owned(), now);
+        let part = read.and_then(|part| self.with_room(part, None, now));
+        let mut part = part.unwrap_or_else(|| self.part(Kind::Start, tracer, scope, now));
+        part.deadline = self.deadline(tracer, now);
+        self.start(id, start, part, now);
         Some(info)
     }
 
@@ -105,10 +108,8 @@ impl Registry {
         settings
     }
 
-    fn start(&mut self, call: &Call, outbox: u64, start: Start, fields: String) {
-        let read = self.read(call, fields);
-        let enrichment = read.and_then(|enrichment| self.with_room(call, None, enrichment));
-        let mut part = self.part(call, enrichment.unwrap_or_default());
+    fn start(&mut self, outbox: u64, start: Start, mut part: Box<Part>, now: Now) {
+        let (tracer, scope) = (part.tracer, part.scope);
         // Who comes back with the ticket makes sure again that the session exists.
         if start.description.is_some() || !part.enrichment.is_empty() {
             part = self.keep(outbox, part, start.description.as_ref());
@@ -117,13 +118,13 @@ impl Registry {
             outbox.start_with(start);
             outbox.accept(part);
         }
-        self.schedule(outbox, call.now);
+        self.schedule(outbox, now);
         self.fresh.push(outbox);
-        if let Some(tracer) = self.tracers.get_mut(call.tracer) {
+        if let Some(tracer) = self.tracers.get_mut(tracer) {
             tracer.starting += 1;
         }
-        self.enter(call.scope, call.now);
-        self.scopes.give(call.scope, Some(outbox));
+        self.enter(scope, now);
+        self.scopes.give(scope, Some(outbox));
     }
 
     /// Nobody refers to the tracer any more. What it was given goes on its way.
