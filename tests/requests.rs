@@ -63,7 +63,7 @@ impl Isolate {
             match output {
                 Output::Send { flight, .. } => sent.push(flight),
                 Output::Settled { ids, outcome } => {
-                    self.settled.extend(ids.into_iter().map(|id| (id, outcome.clone())));
+                    self.settled.extend(ids.into_iter().map(|id| (id, (*outcome).clone())));
                 }
                 Output::Gone { scope, ids } => self.gone.push((scope, ids)),
                 _ => {}

@@ -1,8 +1,10 @@
 //! What the core has to say: what became of an enrichment, and what the shell is to do.
 
+use std::rc::Rc;
+
 use super::json::{Object, decimal};
 use super::log::{Level, Line};
-use super::session::{Description, SessionId, Text};
+use super::session::{Description, SessionId};
 use super::tracer::Counts;
 use super::wire::Request;
 
@@ -67,7 +69,7 @@ pub enum Outcome {
         /// Why, as a code.
         reason: Reason,
         /// Why, and what to do, in words.
-        message: Text,
+        message: String,
     },
     /// A flush or close is over.
     Flushed(Counts),
@@ -125,7 +127,7 @@ pub enum Output {
         /// The numbers they were given.
         ids: Vec<u64>,
         /// What became of them.
-        outcome: Outcome,
+        outcome: Rc<Outcome>,
     },
     /// The runtime has torn a request down. Its loop is over, and nobody in it can be told of
     /// the end of these any more, which is told next.

@@ -85,7 +85,7 @@ impl Bench {
                         self.requests.push(*request);
                     }
                     Output::Settled { ids, outcome } => {
-                        self.settled.extend(ids.into_iter().map(|id| (id, outcome.clone())));
+                        self.settled.extend(ids.into_iter().map(|id| (id, (*outcome).clone())));
                     }
                     Output::Dropped { json, .. } => self.drops.push(json),
                     Output::Keep { id, json } => {

@@ -28,7 +28,7 @@ impl Registry {
     /// Tells those who wait for `parts`, all of one session, that the backend has them.
     pub(super) fn deliver(&mut self, parts: Parts, session_id: &SessionId, now: Now) {
         let outcome = Outcome::Delivered { session_id: session_id.clone() };
-        self.settle(parts, &outcome, now);
+        self.settle(parts, outcome, now);
     }
 
     /// Tells those who wait for `parts`, all of one session, that they were given up.
@@ -56,12 +56,13 @@ impl Registry {
                 self.outputs.push(Output::Dropped { tracer: part.tracer, json });
             }
         }
-        let outcome = Outcome::Dropped { session_id, reason, message: Rc::new(message.to_owned()) };
-        self.settle(parts, &outcome, now);
+        let outcome = Outcome::Dropped { session_id, reason, message: message.to_owned() };
+        self.settle(parts, outcome, now);
     }
 
-    fn settle(&mut self, parts: Parts, outcome: &Outcome, now: Now) {
+    fn settle(&mut self, parts: Parts, outcome: Outcome, now: Now) {
         let delivered = matches!(outcome, Outcome::Delivered { .. });
+        let outcome = Rc::new(outcome);
         self.forget(&parts);
         // Of one scope mostly, and one tracer.
         let mut told = (0, Vec::new());
@@ -91,12 +92,12 @@ impl Registry {
             }
             self.counts.settled(delivered);
             if told.0 != part.scope {
-                self.tell_settled(told, outcome);
+                self.tell_settled(told, &outcome);
                 told = (part.scope, Vec::new());
             }
             told.1.push(part.id);
         }
-        self.tell_settled(told, outcome);
+        self.tell_settled(told, &outcome);
         self.end_waits(now);
         for tracer in tracers {
             self.tell_if_idle(tracer);
@@ -104,7 +105,7 @@ impl Registry {
         }
     }
 
-    fn tell_settled(&mut self, (scope, ids): (u64, Vec<u64>), outcome: &Outcome) {
+    fn tell_settled(&mut self, (scope, ids): (u64, Vec<u64>), outcome: &Rc<Outcome>) {
         if !ids.is_empty() {
             self.scopes.tell(scope, Output::Settled { ids, outcome: outcome.clone() });
         }
@@ -167,7 +168,7 @@ impl Registry {
                 counts = tracer.map_or(Counts::default(), |tracer| tracer.counts);
             }
             self.scopes.leave(wait.scope);
-            self.tell_settled((wait.scope, vec![wait.id]), &Outcome::Flushed(counts));
+            self.tell_settled((wait.scope, vec![wait.id]), &Rc::new(Outcome::Flushed(counts)));
             let Some(tracer) = wait.tracer else { continue };
             if wait.closes {
                 self.remove_tracer(tracer, now);
