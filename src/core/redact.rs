@@ -52,6 +52,15 @@ const WORD: u8 = 1;
 /// A byte that a secret may start with: see [`secret_at`].
 const STARTS: u8 = 2;
 
+/// A dash: together with [`WORD`], base64url.
+const DASH: u8 = 4;
+
+/// What a token may have beside that (RFC 6750).
+const TOKEN: u8 = 8;
+
+/// A space.
+const SPACE: u8 = 16;
+
 /// What each byte may be, looked up once for each byte of a text.
 const CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
@@ -63,6 +72,12 @@ const CLASSES: [u8; 256] = {
         if matches!(byte, b'b' | b'B' | b's' | b'h' | b'e' | b'2'..=b'6') {
             classes[byte as usize] |= STARTS;
         }
+        classes[byte as usize] |= match byte {
+            b'-' => DASH,
+            b'.' | b'~' | b'+' | b'/' | b'=' => TOKEN,
+            b' ' => SPACE,
+            _ => 0,
+        };
         byte += 1;
     }
     classes
@@ -289,57 +304,53 @@ fn mask_patterns(text: &str) -> Option<String> {
 /// The secret that starts with the word at `at`: what of it is masked.
 fn secret_at(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     let rest = &bytes[at..];
-    match rest[0] {
-        b'b' | b'B' => bearer(rest).map(|(from, to)| (at + from, at + to)),
-        b's' if rest.starts_with(b"sk-") => key(rest, 3).map(|to| (at, at + to)),
-        b'h' if rest.starts_with(b"hh_") => key(rest, 3).map(|to| (at, at + to)),
-        b'e' if rest.starts_with(b"eyJ") => json_web_token(rest).map(|to| (at, at + to)),
-        b'2'..=b'6' => card_number(rest).map(|to| (at, at + to)),
-        _ => None,
-    }
-}
-
-/// `Bearer` and a token, as in RFC 6750; the token is masked.
-fn bearer(rest: &[u8]) -> Option<(usize, usize)> {
-    let name = rest.get(..6)?;
-    if !name.eq_ignore_ascii_case(b"bearer") {
-        return None;
-    }
-    let from = 6 + run(&rest[6..], |byte| byte == b' ');
-    let is_token = |byte: u8| {
-        byte.is_ascii_alphanumeric()
-            || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
+    let mut from = 0;
+    let to = match rest[0] {
+        b'b' | b'B' if rest.len() > 6 && rest[..6].eq_ignore_ascii_case(b"bearer") => {
+            from = run(rest, 6, SPACE);
+            bearer(rest, from)
+        }
+        b's' if rest.starts_with(b"sk-") => key(rest),
+        b'h' if rest.starts_with(b"hh_") => key(rest),
+        b'e' if rest.starts_with(b"eyJ") => json_web_token(rest),
+        b'2'..=b'6' => card_number(rest),
+        _ => 0,
     };
-    let token = run(&rest[from..], is_token);
-    (from > 6 && token >= SHORTEST_BEARER).then_some((from, from + token))
+    (to > 0).then_some((at + from, at + to))
 }
 
-/// A key of OpenAI's or HoneyHive's shape, after its `prefix`.
-fn key(rest: &[u8], prefix: usize) -> Option<usize> {
-    let length = run(&rest[prefix..], is_url_safe);
-    (length >= SHORTEST_KEY).then_some(prefix + length)
+/// The end of the token at `from` after `Bearer`, as in RFC 6750; 0 if there is none.
+fn bearer(rest: &[u8], from: usize) -> usize {
+    let to = run(rest, from, WORD | DASH | TOKEN);
+    if from > 6 && to >= from + SHORTEST_BEARER { to } else { 0 }
 }
 
-/// Three stretches of base64url with dots between them (RFC 7519).
-fn json_web_token(rest: &[u8]) -> Option<usize> {
-    let header = run(rest, is_url_safe);
-    let claims = dotted(rest, header)?;
-    let signature = dotted(rest, claims)?;
-    (header >= 8).then_some(signature)
+/// The end of a key of OpenAI's or HoneyHive's shape, after its prefix; 0 if there is none.
+fn key(rest: &[u8]) -> usize {
+    let to = run(rest, 3, WORD | DASH);
+    if to >= 3 + SHORTEST_KEY { to } else { 0 }
 }
 
-fn dotted(rest: &[u8], dot: usize) -> Option<usize> {
-    let part = run(rest.get(dot + 1..)?, is_url_safe);
-    (rest[dot] == b'.' && part >= 4).then_some(dot + 1 + part)
+/// The end of three stretches of base64url with dots between them (RFC 7519); 0 if there are none.
+fn json_web_token(rest: &[u8]) -> usize {
+    let header = run(rest, 0, WORD | DASH);
+    let claims = dotted(rest, header);
+    if header >= 8 && claims > 0 { dotted(rest, claims) } else { 0 }
+}
+
+/// The end of the stretch after the dot at `dot`; 0 if there is none.
+fn dotted(rest: &[u8], dot: usize) -> usize {
+    let to = run(rest, dot + 1, WORD | DASH);
+    if rest.get(dot) == Some(&b'.') && to > dot + 4 { to } else { 0 }
 }
 
 /// A payment card number: the lengths and first digits that are issued, with its check digit
 /// right (ISO/IEC 7812-1), in groups or not. What comes after it may well be digits again: the
-/// date it ends, another card.
-fn card_number(rest: &[u8]) -> Option<usize> {
+/// date it ends, another card. Its end; 0 if there is none.
+fn card_number(rest: &[u8]) -> usize {
     let mut digits = [0_u8; 19];
     let (mut count, mut group, mut longest) = (0, 0, 0);
-    let mut found = None;
+    let mut found = 0;
     for (at, byte) in rest.iter().enumerate() {
         match byte {
             b'0'..=b'9' => {
@@ -359,7 +370,7 @@ fn card_number(rest: &[u8]) -> Option<usize> {
         let in_groups = group == count || longest.max(group) <= 6;
         if group > 0 && in_groups && rest.get(at + 1).is_none_or(ends) && is_card(&digits[..count])
         {
-            found = Some(at + 1);
+            found = at + 1;
         }
     }
     found
@@ -379,25 +390,23 @@ fn is_card(digits: &[u8]) -> bool {
 }
 
 fn luhn(digits: &[u8]) -> bool {
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(place, digit)| match (place % 2, u32::from(*digit)) {
-            (1, digit) if digit > 4 => digit * 2 - 9,
-            (1, digit) => digit * 2,
-            (_, digit) => digit,
-        })
-        .sum();
+    let mut sum = 0;
+    for (place, digit) in digits.iter().rev().enumerate() {
+        sum += match place % 2 {
+            1 if *digit > 4 => digit * 2 - 9,
+            1 => digit * 2,
+            _ => *digit,
+        };
+    }
     sum.is_multiple_of(10)
 }
 
-fn is_url_safe(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
-}
-
-fn run(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
-    bytes.iter().position(|byte| !belongs(*byte)).unwrap_or(bytes.len())
+/// The end of the stretch from `at` on whose bytes are all of `class`.
+fn run(bytes: &[u8], mut at: usize, class: u8) -> usize {
+    while bytes.get(at).is_some_and(|byte| CLASSES[usize::from(*byte)] & class != 0) {
+        at += 1;
+    }
+    at
 }
 
 #[cfg(test)]
