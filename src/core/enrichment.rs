@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::json::{self, Numerals, Object, is_number, members};
+use super::json::{self, Numerals, Object, any_members, is_number, members};
 use super::log::Line;
 
 /// The names of the tracer and of the session in the arguments: read by the face, no data.
@@ -291,7 +291,7 @@ impl<'a> Merged<'a> {
                 match (field, inputs) {
                     (Field::Inputs, InputsGo::ToMetadata) => push(Field::Metadata, key, value),
                     (Field::Inputs, InputsGo::ToStart) => {
-                        for (key, value) in members(value).unwrap_or_default() {
+                        for (key, value) in any_members(value) {
                             push(Field::Inputs, key, value);
                         }
                     }

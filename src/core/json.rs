@@ -43,6 +43,12 @@ pub fn members(json: &str) -> Option<Vec<(&str, &str)>> {
     items(json, b'{')
 }
 
+/// As [`members`]; none if `json` is no object.
+#[inline(never)]
+pub fn any_members(json: &str) -> Vec<(&str, &str)> {
+    members(json).unwrap_or_default()
+}
+
 /// The value of the member called `name` (plain letters).
 pub fn find<'a>(members: &[(&'a str, &'a str)], name: &str) -> Option<&'a str> {
     for (key, value) in members {

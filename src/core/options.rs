@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::json::{self, Numerals, members};
+use super::json::{self, Numerals, any_members};
 
 /// The options of one call, by their JavaScript names. Beside those of `TracerOptions` and
 /// `SessionOptions` the JavaScript face gives:
@@ -105,7 +105,7 @@ impl<'a> Options<'a> {
 /// The members of the object `json`; none where it is no object.
 fn all_of(json: Option<&str>) -> Vec<Given<'_>> {
     let mut all = Vec::new();
-    for (name, json) in json.and_then(members).unwrap_or_default() {
+    for (name, json) in any_members(json.unwrap_or_default()) {
         all.push(Given { name, json, text: json::text(json) });
     }
     all

@@ -11,7 +11,7 @@
 use std::rc::Rc;
 
 use super::enrichment::{Enrichment, Field, InputsGo, Merged};
-use super::json::members;
+use super::json::any_members;
 use super::policy::{
     MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REQUEST_OVERHEAD_BYTES, START_WAITS_MS,
 };
@@ -720,6 +720,6 @@ impl Outbox {
 /// Whether the session in the answer to a start has other inputs than were sent: it had been
 /// started before, with inputs of its own.
 fn ignores_inputs(sent: &Merged<'_>, answer_inputs: Option<&str>) -> bool {
-    let stored = answer_inputs.and_then(members).unwrap_or_default();
+    let stored = any_members(answer_inputs.unwrap_or_default());
     !sent.has_inputs_of(&stored)
 }

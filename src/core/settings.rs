@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::json::{self, Object, decimal, elements, fill, members};
+use super::json::{self, Object, any_members, decimal, elements, fill};
 use super::log::{Level, Line};
 use super::options::{Options, text_of};
 use super::policy;
@@ -185,7 +185,7 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
     let mut object = Object::go_on(&mut headers);
     object.text("content-type", "application/json");
     let mut taken = vec!["authorization".to_owned(), "content-type".to_owned()];
-    for (name, value) in options.get("headers").and_then(members).unwrap_or_default() {
+    for (name, value) in any_members(options.get("headers").unwrap_or_default()) {
         let (Some(mut name), Some(value)) = (text_of(name), text_of(value)) else { continue };
         name.make_ascii_lowercase();
         let why = if foreign {

@@ -2,7 +2,7 @@
 //! deployments. Facts from its OpenAPI document (Data Plane API 1.1.0).
 
 use super::enrichment::{Field, Merged};
-use super::json::{self, Object, decimal, fill, find, members};
+use super::json::{self, Object, any_members, decimal, fill, find};
 use super::retry::{RetryAfter, may_pass};
 use super::session::{Origin, SessionId, Start};
 use super::settings::Destination;
@@ -271,7 +271,7 @@ pub fn judge(
 }
 
 fn stored(is_start: bool, body: &str) -> Verdict {
-    let members = if is_start { members(body).unwrap_or_default() } else { Vec::new() };
+    let members = any_members(if is_start { body } else { "" });
     let session_id = find(&members, "session_id").or_else(|| find(&members, "event_id"));
     Verdict::Stored {
         session_id: session_id.and_then(json::text).and_then(|id| SessionId::new(&id)),
@@ -281,7 +281,7 @@ fn stored(is_start: bool, body: &str) -> Verdict {
 
 /// The `message` of an error's JSON, or nothing.
 pub(super) fn said(body: &str) -> String {
-    let members = members(body).unwrap_or_default();
+    let members = any_members(body);
     let message = find(&members, "message").and_then(json::text).unwrap_or_default();
     let mut said = String::new();
     let mut left = LONGEST_QUOTE;

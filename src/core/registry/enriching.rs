@@ -2,7 +2,7 @@
 
 use super::Registry;
 use crate::core::enrichment::{Enrichment, Invalid};
-use crate::core::json::{Object, decimal, fill, members};
+use crate::core::json::{Object, any_members, decimal, fill};
 use crate::core::log::Line;
 use crate::core::outbox::{Kind, Part, held_by};
 use crate::core::outcome::Reason;
@@ -55,7 +55,7 @@ impl Registry {
         let mut fields = String::from("{\"metrics\":");
         let mut metrics = Object::open(&mut fields);
         let mut wrong = None;
-        for (key, value) in members(json).unwrap_or_default() {
+        for (key, value) in any_members(json) {
             let Some(increment) = self.numerals.number(value) else {
                 let what =
                     "addMetrics adds numbers: {} is none, or masked by `redact`, and was left out";
