@@ -322,7 +322,7 @@ impl<'a> Merged<'a> {
                 list.member("\"value\"", first);
                 list.close();
             }
-            Field::Outputs | Field::Duration | Field::EndTime => object.value(name).push_str(first),
+            Field::Outputs | Field::Duration | Field::EndTime => object.json(name, first),
             _ => {
                 let mut inner = Object::open(object.value(name));
                 for Candidate { key, value, .. } in values {

@@ -374,6 +374,16 @@ impl<'a> Object<'a> {
         self.out
     }
 
+    /// Adds a member called `name` (plain letters) whose value is JSON already.
+    pub fn json(&mut self, name: &str, json: &str) {
+        self.value(name).push_str(json);
+    }
+
+    /// Adds a member called `name` (plain letters) whose value is a number.
+    pub fn number(&mut self, name: &str, number: u64) {
+        self.json(name, &decimal(number));
+    }
+
     /// Adds a member called `name` (plain letters) whose value is any text.
     pub fn text(&mut self, name: &str, text: &str) {
         push_quoted(self.value(name), text);

@@ -64,7 +64,7 @@ pub fn written(
 ) -> String {
     let mut json = String::new();
     let mut object = Object::open(&mut json);
-    object.value("v").push_str(VERSION);
+    object.json("v", VERSION);
     object.text("server", &destination.server);
     if destination.is_ticket {
         object.text("ticket", &destination.key);
@@ -72,13 +72,13 @@ pub fn written(
         object.text("key", &fingerprint(destination));
     }
     object.text("session", session.as_str());
-    object.value("at").push_str(&decimal(at));
+    object.number("at", at);
     if let Some(description) = description {
         object.text("name", &description.name);
         object.text("source", &description.source);
-        object.value("began").push_str(&decimal(description.start_time));
+        object.number("began", description.start_time);
     }
-    object.value("fields").push_str(&enrichment.to_json());
+    object.json("fields", &enrichment.to_json());
     object.close();
     json
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::json::{Object, decimal};
+use super::json::Object;
 use super::log::{Level, Line};
 use super::session::{Description, SessionId};
 use super::tracer::Counts;
@@ -94,11 +94,9 @@ impl Outcome {
                 object.text("message", message);
             }
             Outcome::Flushed(Counts { delivered, dropped, pending }) => {
-                for (name, count) in
-                    [("delivered", delivered), ("dropped", dropped), ("pending", pending)]
-                {
-                    object.value(name).push_str(&decimal(*count));
-                }
+                object.number("delivered", *delivered);
+                object.number("dropped", *dropped);
+                object.number("pending", *pending);
             }
         }
         object.close();
@@ -190,14 +188,14 @@ impl TracerInfo {
     pub fn to_json(&self) -> String {
         let mut json = String::new();
         let mut object = Object::open(&mut json);
-        object.value("tracer").push_str(&decimal(self.tracer));
+        object.number("tracer", self.tracer);
         object.text("sessionId", self.session_id.as_str());
         object.text("sessionName", &self.description.name);
         if let Some(project) = &self.description.project {
             object.text("project", project);
         }
         object.text("source", &self.description.source);
-        object.value("enabled").push_str(if self.enabled { "true" } else { "false" });
+        object.json("enabled", if self.enabled { "true" } else { "false" });
         object.close();
         json
     }

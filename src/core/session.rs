@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::enrichment::{Field, Merged};
-use super::json::{Object, decimal};
+use super::json::Object;
 
 /// A text that many share. Not `Rc<str>`, of which every copy is two numbers.
 pub type Text = Rc<String>;
@@ -97,7 +97,7 @@ impl Description {
     pub fn write(&self, legacy: bool, object: &mut Object<'_>) {
         object.text("session_name", &self.name);
         object.text("source", &self.source);
-        object.value("start_time").push_str(&decimal(self.start_time));
+        object.number("start_time", self.start_time);
         if legacy && let Some(project) = &self.project {
             object.text("project", project);
         }

@@ -165,7 +165,7 @@ pub fn admit(options: &str, head: &str) -> String {
         let number = state.keep(Stage::Unverified(unverified));
         let mut json = String::new();
         let mut object = Object::open(&mut json);
-        object.value("passage").push_str(&number.to_string());
+        object.json("passage", &number.to_string());
         object.text("claims", &claims);
         object.close();
         json
@@ -194,10 +194,10 @@ pub fn verified(passage: f64, is_right: bool, now_ms: f64) -> String {
             Ok(verified) => {
                 let mut json = String::new();
                 let mut object = Object::open(&mut json);
-                object.value("limit").push_str(&verified.limit().to_string());
-                object.value("timeoutMs").push_str(&verified.timeout_ms().to_string());
+                object.json("limit", &verified.limit().to_string());
+                object.json("timeoutMs", &verified.timeout_ms().to_string());
                 let number = state.keep(Stage::Verified(verified));
-                object.value("passage").push_str(&number.to_string());
+                object.json("passage", &number.to_string());
                 object.close();
                 json
             }
@@ -277,10 +277,10 @@ pub fn open_batch(options: &str, messages: Vec<String>) -> String {
         let delivery = consumer.open(settings, messages);
         let mut json = String::new();
         let mut object = Object::open(&mut json);
-        object.value("sessions").push_str(&delivery.sessions().to_string());
-        object.value("timeoutMs").push_str(&settings.tracer.timeout_ms.to_string());
+        object.json("sessions", &delivery.sessions().to_string());
+        object.json("timeoutMs", &settings.tracer.timeout_ms.to_string());
         let batch = state.batches.insert((options.into(), delivery));
-        object.value("batch").push_str(&batch.to_string());
+        object.json("batch", &batch.to_string());
         object.close();
         json
     })
@@ -366,7 +366,7 @@ fn write_request(request: &Request, out: &mut String) {
     let mut object = Object::open(out);
     object.text("method", request.method);
     object.text("url", &request.url);
-    object.value("headers").push_str(&request.headers);
+    object.json("headers", &request.headers);
     object.text("body", &request.body);
     object.close();
 }

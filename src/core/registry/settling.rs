@@ -51,7 +51,7 @@ impl Registry {
                 }
                 object.text("reason", reason.code());
                 object.text("message", message);
-                object.value("enrichment").push_str(&part.enrichment.to_json());
+                object.json("enrichment", &part.enrichment.to_json());
                 object.close();
                 self.outputs.push(Output::Dropped { tracer: part.tracer, json });
             }

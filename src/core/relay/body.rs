@@ -127,7 +127,7 @@ impl<'a> Fields<'a> {
     /// Writes them under the backend's names.
     pub fn write(&self, object: &mut Object<'_>) {
         for (field, value) in &self.0 {
-            object.value(field.wire_name()).push_str(value);
+            object.json(field.wire_name(), value);
         }
     }
 

@@ -336,7 +336,7 @@ impl Passage {
     fn stored(&self, status: u16, answer: &str) -> End {
         let mut body = String::new();
         let mut object = Object::open(&mut body);
-        object.value("success").push_str("true");
+        object.json("success", "true");
         if self.trip.route.is_start() {
             object.text("session_id", &self.trip.ticket.session);
             let answer = members(answer).unwrap_or_default();

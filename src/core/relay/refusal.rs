@@ -180,9 +180,9 @@ impl Refusal {
 pub fn error(status: u16, code: &str, message: &str) -> Response {
     let mut body = String::new();
     let mut object = Object::open(&mut body);
-    object.value("statusCode").push_str(&status.to_string());
+    object.json("statusCode", &status.to_string());
     object.text("message", message);
-    object.value("success").push_str("false");
+    object.json("success", "false");
     object.text("errorCode", code);
     object.close();
     Response::json(status, body)

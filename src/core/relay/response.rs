@@ -39,7 +39,7 @@ impl Response {
 
     /// Writes its members: `status`, `headers`, `body`.
     pub fn write(&self, object: &mut Object<'_>) {
-        object.value("status").push_str(&self.status.to_string());
+        object.json("status", &self.status.to_string());
         let mut headers = Object::open(object.value("headers"));
         for (name, value) in &self.headers {
             headers.text(name, value);

@@ -126,7 +126,7 @@ fn span(fields: &Fields<'_>) -> String {
     fields.copy(&["traceId", "spanId", "traceState", "parentSpanId", "flags", "name"], &mut object);
     // The SDK counts from INTERNAL = 0, the protocol from UNSPECIFIED = 0.
     let kind = fields.get("kind").and_then(|kind| kind.parse::<u32>().ok()).unwrap_or_default();
-    object.value("kind").push_str(&(kind + 1).to_string());
+    object.json("kind", &(kind + 1).to_string());
     for (name, from) in [("startTimeUnixNano", "startTime"), ("endTimeUnixNano", "endTime")] {
         time(object.value(name), fields.get(from));
     }
@@ -181,7 +181,7 @@ fn key_values(out: &mut String, members: Vec<(&str, &str)>, levels: usize) {
     let given = members.into_iter().filter(|(_, value)| *value != "null");
     list(out, given, |out, (key, value)| {
         let mut object = Object::open(out);
-        object.value("key").push_str(key);
+        object.json("key", key);
         any_value(object.value("value"), value, levels);
         object.close();
     });
@@ -192,10 +192,10 @@ fn any_value(out: &mut String, json: &str, levels: usize) {
     let mut object = Object::open(out);
     let is_int = json.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
     if json.starts_with('"') {
-        object.value("stringValue").push_str(json);
+        object.json("stringValue", json);
     } else if is_number(json) {
         let name = if is_int && json.len() <= INT_DIGITS { "intValue" } else { "doubleValue" };
-        object.value(name).push_str(json);
+        object.json(name, json);
     } else if levels == 0 || json == "null" {
         // An empty value: a list keeps its other items' places.
     } else if let Some(values) = elements(json) {
@@ -209,7 +209,7 @@ fn any_value(out: &mut String, json: &str, levels: usize) {
         key_values(inner.value("values"), members, levels - 1);
         inner.close();
     } else {
-        object.value("boolValue").push_str(json);
+        object.json("boolValue", json);
     }
     object.close();
 }
@@ -241,7 +241,7 @@ impl<'a> Fields<'a> {
     fn copy(&self, names: &[&str], object: &mut Object<'_>) {
         for name in names {
             if let Some(value) = self.get(name) {
-                object.value(name).push_str(value);
+                object.json(name, value);
             }
         }
     }

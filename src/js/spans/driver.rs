@@ -46,7 +46,7 @@ pub fn run(exporter: u64, scope: u64) -> f64 {
 fn outcome(exporter: u64, why: Option<String>) -> String {
     let mut json = String::new();
     let mut object = Object::open(&mut json);
-    object.value("exporter").push_str(&exporter.to_string());
+    object.json("exporter", &exporter.to_string());
     if let Some(why) = why {
         object.text("why", &why);
     }
