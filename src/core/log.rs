@@ -51,6 +51,16 @@ pub struct Line {
     pub message: String,
 }
 
+/// Adds a line at [`Level::Error`]: see [`fill`].
+pub fn error(log: &mut Vec<Line>, template: &str, with: &[&str]) {
+    log.push(Line::error(template, with));
+}
+
+/// Adds a line at [`Level::Warn`]: see [`fill`].
+pub fn warn(log: &mut Vec<Line>, template: &str, with: &[&str]) {
+    log.push(Line::warn(template, with));
+}
+
 impl Line {
     /// A line at [`Level::Error`]: see [`fill`].
     pub fn error(template: &str, with: &[&str]) -> Line {

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use super::json::{self, Object, any_members, decimal, elements, fill};
-use super::log::{Level, Line};
+use super::log::{Level, Line, error, warn};
 use super::options::{Options, text_of};
 use super::policy;
 use super::redact::{MASK, Redaction};
@@ -118,7 +118,11 @@ impl Settings {
         if options.get("logLevel").is_some() {
             match options.text("logLevel").and_then(Level::named) {
                 Some(level) => log_level = level,
-                None => log.push(Line::warn("`logLevel` must be \"silent\", \"error\", \"warn\", \"info\" or \"debug\": \"warn\" is taken", &[])),
+                None => warn(
+                    log,
+                    "`logLevel` must be \"silent\", \"error\", \"warn\", \"info\" or \"debug\": \"warn\" is taken",
+                    &[],
+                ),
             }
         }
         let mut number = |name, default, limit| number(name, options, default, limit, log);
@@ -177,7 +181,7 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
         Some("true") => return None,
         None if test_mode => return None,
         None | Some("false") => {}
-        _ => log.push(Line::warn("`disabled` must be true or false: false is taken", &[])),
+        _ => warn(log, "`disabled` must be true or false: false is taken", &[]),
     }
     let (key, is_ticket) = key(options, log)?;
     let (server, foreign) = server(options, is_ticket, log)?;
@@ -199,7 +203,7 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
             taken.push(name);
             continue;
         };
-        log.push(Line::warn("the header `{}` is left out: {}", &[&name, why]));
+        warn(log, "the header `{}` is left out: {}", &[&name, why]);
     }
     let transport = options.number("transport").unwrap_or_default() as u32;
     let identity = identity(&server, transport, &headers);
@@ -233,16 +237,28 @@ fn key<'o>(options: &'o Options<'_>, log: &mut Vec<Line>) -> Option<(&'o str, bo
         given = Some(("apiKey", key));
     }
     let Some((name, given)) = given.or_else(|| options.variable(&KEY_VARIABLES)) else {
-        log.push(Line::error("there is no API key, so nothing is sent: set HH_API_KEY, or pass { apiKey }; pass { disabled: true } if that is meant", &[]));
+        error(
+            log,
+            "there is no API key, so nothing is sent: set HH_API_KEY, or pass { apiKey }; pass { disabled: true } if that is meant",
+            &[],
+        );
         return None;
     };
     let key = given.trim_ascii();
     if !is_key(key) {
-        log.push(Line::error("{} has a line break, a space or another character inside that no key has, so nothing is sent: set it to the key alone", &[name]));
+        error(
+            log,
+            "{} has a line break, a space or another character inside that no key has, so nothing is sent: set it to the key alone",
+            &[name],
+        );
         return None;
     }
     if key.len() != given.len() {
-        log.push(Line::error("{} has a stray line break or space around the key, which is left out here: set it to the key alone", &[name]));
+        error(
+            log,
+            "{} has a stray line break or space around the key, which is left out here: set it to the key alone",
+            &[name],
+        );
     }
     Some((key, is_ticket))
 }
@@ -252,7 +268,11 @@ fn server(options: &Options<'_>, is_ticket: bool, log: &mut Vec<Line>) -> Option
     let given = text("serverUrl", options, log).map(|url| ("serverUrl", url));
     let given = given.or_else(|| options.variable(&SERVER_VARIABLES));
     if is_ticket && given.is_none() {
-        log.push(Line::error("a ticket is for your own relay, so nothing is sent: pass its address, as in initTracer({ serverUrl: \"/honeyhive\", ticket })", &[]));
+        error(
+            log,
+            "a ticket is for your own relay, so nothing is sent: pass its address, as in initTracer({ serverUrl: \"/honeyhive\", ticket })",
+            &[],
+        );
         return None;
     }
     let (name, given) = given.unwrap_or(("serverUrl", DEFAULT_SERVER));
@@ -266,14 +286,15 @@ fn server(options: &Options<'_>, is_ticket: bool, log: &mut Vec<Line>) -> Option
         return Some((fill("{}{}", &[origin, url]), false));
     }
     let Some((scheme, host)) = scheme_and_host(url) else {
-        log.push(Line::error("{} is \"{}\", which is no address of a server, so nothing is sent: set it to one like {}", &[name, url, DEFAULT_SERVER]));
+        error(
+            log,
+            "{} is \"{}\", which is no address of a server, so nothing is sent: set it to one like {}",
+            &[name, url, DEFAULT_SERVER],
+        );
         return None;
     };
     if scheme == "http" && !is_loopback(host) {
-        log.push(Line::warn(
-            "{} is \"{}\": over http the key travels in clear; use https",
-            &[name, url],
-        ));
+        warn(log, "{} is \"{}\": over http the key travels in clear; use https", &[name, url]);
     }
     let foreign = own_origin.is_some_and(|origin| {
         url.strip_prefix(origin).is_none_or(|rest| !rest.is_empty() && !rest.starts_with("/"))
@@ -343,7 +364,7 @@ pub(super) fn text<'o>(
     options.get(name)?;
     let text = options.text(name);
     if text.is_none() {
-        log.push(Line::warn("`{}` must be a string: its default is taken", &[name]));
+        warn(log, "`{}` must be a string: its default is taken", &[name]);
     }
     text.filter(|text| !text.trim_ascii().is_empty())
 }
@@ -363,7 +384,7 @@ pub(super) fn number(
         return (number as u64).min(limit);
     }
     let default_text = decimal(default);
-    log.push(Line::warn("`{}` must be a number from 0 up: {} is taken", &[name, &default_text]));
+    warn(log, "`{}` must be a number from 0 up: {} is taken", &[name, &default_text]);
     default
 }
 
