@@ -17,7 +17,7 @@ use super::policy::{
 };
 use super::session::{Origin, SessionId, Start};
 use super::settings::{Destination, Settings};
-use super::time::Now;
+use super::time::{NEVER, Now};
 use super::totals::Totals;
 use super::wire::{self, Request, Routes};
 
@@ -121,8 +121,8 @@ pub struct Outbox {
     pub is_ready: bool,
     /// Whether it stands in its server's line.
     pub in_line: bool,
-    /// The timer set for it, on the forward clock.
-    pub timer: Option<u64>,
+    /// When the timer set for it fires, on the forward clock.
+    pub timer: u64,
     /// Its place in the registry's list of those with work.
     pub busy_place: Option<usize>,
     /// Failures of the batch in a row.
@@ -143,7 +143,7 @@ pub struct Outbox {
     held: u64,
     /// The earliest deadline of an enrichment in the line, and the latest of a start: kept, as each
     /// enrichment that comes asks for them.
-    deadlines: (Option<u64>, Option<u64>),
+    deadlines: (u64, u64),
     /// What of it the registry has in its sum.
     pub counted: u64,
     /// What its metrics add up to.
@@ -169,7 +169,7 @@ impl Outbox {
             is_left: false,
             is_ready: false,
             in_line: false,
-            timer: None,
+            timer: NEVER,
             busy_place: None,
             failures: 0,
             window_until: 0,
@@ -181,7 +181,7 @@ impl Outbox {
             line: Vec::new(),
             batches: Vec::new(),
             held: 0,
-            deadlines: (None, None),
+            deadlines: (NEVER, 0),
             counted: 0,
             totals: Totals::default(),
         }
@@ -362,15 +362,12 @@ impl Outbox {
         self.is_left || self.concerns(0)
     }
 
-    /// The earliest deadline of what waits. A start has one only where it is left alone.
-    pub fn first_deadline(&self) -> Option<u64> {
+    /// The earliest deadline of what waits, where it is still to come. A start has one only where it is
+    /// left alone.
+    pub fn deadline_after(&self, now: Now) -> u64 {
         let (first, of_start) = self.deadlines;
-        first.or(of_start)
-    }
-
-    /// That deadline, where it is still to come.
-    pub fn deadline_after(&self, now: Now) -> Option<u64> {
-        self.first_deadline().filter(|deadline| *deadline > now.mono_ms)
+        let deadline = if first < NEVER { first } else { of_start };
+        if deadline > now.mono_ms { deadline } else { NEVER }
     }
 
     /// Whether `is_it` holds for any part that waits, asked one after the other until then.
@@ -510,7 +507,7 @@ impl Outbox {
     /// What is known of all that waits, now that something of it is gone or has changed.
     fn recount(&mut self) {
         self.held = 0;
-        self.deadlines = (None, None);
+        self.deadlines = (NEVER, 0);
         let line = std::mem::take(&mut self.line);
         for part in &line {
             self.count(part);
@@ -522,8 +519,8 @@ impl Outbox {
         self.held += part.bytes();
         let (first, of_start) = &mut self.deadlines;
         match part.kind {
-            Kind::Enrichment => *first = Some(part.deadline.min(first.unwrap_or(u64::MAX))),
-            Kind::Start => *of_start = Some(part.deadline).max(*of_start),
+            Kind::Enrichment => *first = part.deadline.min(*first),
+            Kind::Start => *of_start = part.deadline.max(*of_start),
             Kind::WaitingStart => {}
         }
     }

@@ -8,3 +8,6 @@ pub struct Now {
     /// Milliseconds since the Unix epoch on the wall clock, which may jump: for what is stored.
     pub unix_ms: u64,
 }
+
+/// A time on the forward clock that does not come.
+pub const NEVER: u64 = u64::MAX;

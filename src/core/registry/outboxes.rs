@@ -10,7 +10,7 @@ use crate::core::policy::{REMEMBERED_NAMES, REMEMBERED_SERVERS};
 use crate::core::server::Server;
 use crate::core::session::SessionId;
 use crate::core::settings::{Destination, Settings};
-use crate::core::time::Now;
+use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
 
 impl Registry {
@@ -127,7 +127,7 @@ impl Registry {
         self.held -= outbox.counted;
         outbox.counted = outbox.held();
         self.held += outbox.counted;
-        let was_set = outbox.timer.take();
+        let was_set = std::mem::replace(&mut outbox.timer, NEVER);
         outbox.is_ready = false;
         if outbox.flight.is_some() {
             return;
@@ -145,7 +145,7 @@ impl Registry {
             let quiet_from = outbox.window_until();
             if outbox.holders == 0 {
                 if quiet_from > now.mono_ms {
-                    outbox.timer = Some(quiet_from);
+                    outbox.timer = quiet_from;
                     self.timers.set(quiet_from, Timer::Outbox(id));
                 } else {
                     self.close_outbox(id);
@@ -162,9 +162,9 @@ impl Registry {
         let due = outbox.due();
         let timer = if outbox.is_to_wait(now) {
             // Others in the batch may have more time, and the server may want to be left alone.
-            Some(outbox.deadline_after(now).unwrap_or(u64::MAX).min(due))
+            outbox.deadline_after(now).min(due)
         } else if due > now.mono_ms {
-            Some(due)
+            due
         } else {
             outbox.is_ready = true;
             if !outbox.in_line && outbox.is_for_anyone() {
@@ -175,13 +175,10 @@ impl Registry {
             outbox.deadline_after(now)
         };
         // A start that nobody has looked at yet has no time.
-        let timer = timer.filter(|at| *at < u64::MAX);
-        if let Some(at) = timer {
-            outbox.timer = Some(at);
-            // Deadlines stay where they are however often they are looked at.
-            if was_set != Some(at) {
-                self.timers.set(at, Timer::Outbox(id));
-            }
+        outbox.timer = timer;
+        // Deadlines stay where they are however often they are looked at.
+        if timer < NEVER && was_set != timer {
+            self.timers.set(timer, Timer::Outbox(id));
         }
     }
 

@@ -9,7 +9,7 @@ use crate::core::policy::{LEASE_GRACE_MS, REQUEST_OVERHEAD_BYTES};
 use crate::core::retry::backoff_ms;
 use crate::core::server::Server;
 use crate::core::session::SessionId;
-use crate::core::time::Now;
+use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
 use crate::core::wire::{self, Answer, Refusal, Routes, Verdict};
 
@@ -63,7 +63,7 @@ impl Registry {
     }
 
     fn outbox_is_due(&mut self, id: u64, at: u64, now: Now) {
-        let Some(outbox) = self.outboxes.get(id).filter(|outbox| outbox.timer == Some(at)) else {
+        let Some(outbox) = self.outboxes.get(id).filter(|outbox| outbox.timer == at) else {
             return;
         };
         let (server, scopes) = (outbox.server, outbox.scopes());
@@ -95,7 +95,7 @@ impl Registry {
         server.sent();
         self.scopes.sent(scope, server_id);
         outbox.is_ready = false;
-        outbox.timer = None;
+        outbox.timer = NEVER;
         let (request, is_start) =
             outbox.next_request(server.routes, leaving.is_some(), &mut self.last_stamp_ns, now);
         let timeout_ms = outbox.settings.timeout_ms;

@@ -31,7 +31,7 @@ impl Registry {
                 let server = self.servers.get(outbox.server);
                 at = at.min(server.and_then(Server::probe_at).unwrap_or(0).max(soon));
             }
-            at = at.min(outbox.timer.unwrap_or(u64::MAX));
+            at = at.min(outbox.timer);
         }
         for wait in self.waits.iter().filter(|wait| wait.scope == scope) {
             at = at.min(wait.until);
@@ -48,7 +48,7 @@ impl Registry {
     pub(super) fn forget_old_timers(&mut self) {
         let Registry { timers, outboxes, flights, servers, waits, scopes, .. } = self;
         timers.keep(&|at, timer| match timer {
-            Timer::Outbox(id) => outboxes.get(id).is_some_and(|outbox| outbox.timer == Some(at)),
+            Timer::Outbox(id) => outboxes.get(id).is_some_and(|outbox| outbox.timer == at),
             Timer::Lease(flight) => flights.get(flight).is_some(),
             Timer::Probe(server) => servers.get(server).and_then(Server::probe_at) == Some(at),
             // In the order in which they began.
