@@ -17,6 +17,7 @@ use super::policy::{
 };
 use super::session::{Origin, SessionId, Start};
 use super::settings::{Destination, Settings};
+use super::slab::NOTHING;
 use super::time::{NEVER, Now};
 use super::totals::Totals;
 use super::wire::{self, Request, Routes};
@@ -113,8 +114,8 @@ pub struct Outbox {
     pub adopted_id: Option<SessionId>,
     /// Open tracers of this session.
     pub holders: u32,
-    /// The request on its way.
-    pub flight: Option<u64>,
+    /// The request on its way, or [`NOTHING`].
+    pub flight: u64,
     /// Whether a scope that does not come any more left something in it.
     pub is_left: bool,
     /// Whether it may send, as far as it is concerned.
@@ -165,7 +166,7 @@ impl Outbox {
             given_id,
             adopted_id: None,
             holders: 0,
-            flight: None,
+            flight: NOTHING,
             is_left: false,
             is_ready: false,
             in_line: false,
@@ -466,7 +467,10 @@ impl Outbox {
             // An earlier value on its way could arrive after a later one.
             is_touch &= !(Origin::Named.start_stores(field) && merged.has(field));
         }
-        let flight = self.flight.take_if(|_| is_touch)?;
+        if !is_touch || self.flight == NOTHING {
+            return None;
+        }
+        let flight = std::mem::replace(&mut self.flight, NOTHING);
         let (batch, mut parts) = self.take_first();
         parts.append(&mut self.line.split_off(self.frozen()));
         self.line.append(&mut parts);
@@ -598,7 +602,7 @@ impl Outbox {
         let (mut taken, mut left) = (Vec::new(), Vec::new());
         let mut line = std::mem::take(&mut self.line).into_iter();
         // What is on its way stays, if only as nothing, for its answer to find.
-        let mut stays = self.flight.is_some();
+        let mut stays = self.flight != NOTHING;
         for batch in &mut self.batches {
             let before = left.len();
             for part in &line.as_slice()[..batch.len] {
@@ -628,7 +632,7 @@ impl Outbox {
     /// What was to be started by a batch without parts is to be started by the next one. What is
     /// on its way stays, for its answer to find.
     fn forget_empty_batches(&mut self) {
-        let mut place = usize::from(self.flight.is_some());
+        let mut place = usize::from(self.flight != NOTHING);
         let mut first = None;
         while place < self.batches.len() {
             if self.batches[place].len == 0 {

@@ -16,6 +16,7 @@ use super::policy::{
     SCOPE_SILENCE_MS,
 };
 use super::queue::Queue;
+use super::slab::NOTHING;
 
 #[derive(Debug, Default)]
 struct Scope {
@@ -76,13 +77,13 @@ impl Scopes {
         (scope != 0).then_some(ask_at)
     }
 
-    /// Something was given in `scope` that will end; `outbox` is where it was put, if anywhere.
+    /// Something was given in `scope` that will end; `outbox` is where it was put, or [`NOTHING`].
     /// Outside of requests that is not remembered: all outboxes are looked at there.
-    pub fn give(&mut self, scope: u64, outbox: Option<u64>) {
+    pub fn give(&mut self, scope: u64, outbox: u64) {
         if let Some(of) = self.find_mut(scope) {
             of.unsettled += 1;
         }
-        if let Some(outbox) = outbox {
+        if outbox != NOTHING {
             self.put(scope, outbox);
         }
     }
@@ -240,7 +241,7 @@ mod tests {
         for scope in [0, 1] {
             scopes.enter(scope, 0);
             for outbox in 1..=100 {
-                scopes.give(scope, Some(outbox));
+                scopes.give(scope, outbox);
             }
         }
         assert!(

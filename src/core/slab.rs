@@ -10,6 +10,9 @@ const PLACE_BITS: u32 = 32;
 /// JavaScript number.
 const GENERATIONS: u32 = 1 << 20;
 
+/// The number of nothing. Not `Option`, which is two numbers to hand around.
+pub const NOTHING: u64 = 0;
+
 #[derive(Debug)]
 struct Entry<T> {
     generation: u32,

@@ -1,5 +1,7 @@
 //! What happens at a certain time, the earliest first.
 
+use super::time::NEVER;
+
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timer {
@@ -45,13 +47,13 @@ impl Timers {
     }
 
     /// When the next one fires.
-    pub fn next_at(&self) -> Option<u64> {
-        self.heap.first().map(|(at, _)| *at)
+    pub fn next_at(&self) -> u64 {
+        self.heap.first().map_or(NEVER, |(at, _)| *at)
     }
 
     /// The next one that is due at `now_ms`, and when it was to fire.
     pub fn take_due(&mut self, now_ms: u64) -> Option<(u64, Timer)> {
-        if self.next_at()? > now_ms {
+        if self.heap.is_empty() || self.next_at() > now_ms {
             return None;
         }
         let due = self.heap.swap_remove(0);

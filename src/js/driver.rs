@@ -9,6 +9,7 @@
 //! and tells of answers. Here is what happens in between.
 
 use crate::core::outcome::Output;
+use crate::core::time::NEVER;
 
 use super::clock::now;
 use super::host;
@@ -29,10 +30,11 @@ pub fn run(scope: u64) -> f64 {
             return OVER;
         }
         let now = now();
-        registry.wake_at(scope, now).map_or(f64::INFINITY, |at| {
+        match registry.wake_at(scope, now) {
+            NEVER => f64::INFINITY,
             // More is none to timers.
-            at.saturating_sub(now.mono_ms).min(i32::MAX as u64) as f64
-        })
+            at => at.saturating_sub(now.mono_ms).min(i32::MAX as u64) as f64,
+        }
     });
     ms.unwrap_or(OVER)
 }

@@ -101,13 +101,11 @@ impl Bench {
                     Output::Adopted { .. } | Output::Gone { .. } => {}
                 }
             }
-            let next = self
-                .on_the_way
-                .iter()
-                .map(|(at, ..)| *at)
-                .chain(self.registry.wake_at(0, self.now))
-                .min();
-            let Some(next) = next.filter(|next| *next <= end) else { break };
+            let wake_at = self.registry.wake_at(0, self.now);
+            let next = self.on_the_way.iter().map(|(at, ..)| *at).fold(wake_at, u64::min);
+            if next > end {
+                break;
+            }
             self.wait(next.saturating_sub(self.now.mono_ms));
             while let Some(place) =
                 self.on_the_way.iter().position(|(at, ..)| *at <= self.now.mono_ms)

@@ -3,6 +3,7 @@
 use honeyhive_edge::core::outcome::{Outcome, Output};
 use honeyhive_edge::core::policy::MAX_IN_FLIGHT;
 use honeyhive_edge::core::retry::RetryAfter;
+use honeyhive_edge::core::time::NEVER;
 use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::Value;
 
@@ -32,9 +33,8 @@ impl World {
                 self.carry_out(output, scope)?;
             }
             self.wakes.remove(&scope);
-            if self.registry.is_busy(scope)
-                && let Some(at) = self.registry.wake_at(scope, self.now)
-            {
+            let at = self.registry.wake_at(scope, self.now);
+            if self.registry.is_busy(scope) && at < NEVER {
                 if at <= self.now.mono_ms {
                     return Err(format!("{scope} looks again and again"));
                 }

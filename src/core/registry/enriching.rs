@@ -8,6 +8,7 @@ use crate::core::outbox::{Kind, Part, held_by};
 use crate::core::outcome::Reason;
 use crate::core::policy::{LARGE_ENRICHMENT_BYTES, MAX_REQUEST_BYTES, REQUEST_OVERHEAD_BYTES};
 use crate::core::session::SessionId;
+use crate::core::slab::NOTHING;
 use crate::core::time::Now;
 
 impl Registry {
@@ -245,11 +246,11 @@ impl Registry {
             outbox.accept(part);
         }
         self.schedule(id, now);
-        self.given(tracer, scope, Some(id), now);
+        self.given(tracer, scope, id, now);
     }
 
     /// Something was given that will end, and put into `outbox`.
-    pub(super) fn given(&mut self, tracer: u64, scope: u64, outbox: Option<u64>, now: Now) {
+    pub(super) fn given(&mut self, tracer: u64, scope: u64, outbox: u64, now: Now) {
         if let Some(tracer) = self.tracers.get_mut(tracer) {
             tracer.counts.pending += 1;
         }
@@ -271,7 +272,7 @@ impl Registry {
             let line = Line::warn("the session starts without its first fields: {}", &[why]);
             return self.log(part.tracer, line);
         }
-        self.given(part.tracer, part.scope, None, now);
+        self.given(part.tracer, part.scope, NOTHING, now);
         self.give_up(vec![part], session_id.cloned(), reason, why, now);
     }
 }

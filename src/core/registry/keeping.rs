@@ -99,7 +99,7 @@ impl Registry {
             outbox.accept_in_time(part);
         }
         self.schedule(id, now);
-        self.given(tracer, scope, Some(id), now);
+        self.given(tracer, scope, id, now);
     }
 
     /// `part`, kept in the store until it has ended, if its tracer wants that.

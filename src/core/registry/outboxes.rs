@@ -10,6 +10,7 @@ use crate::core::policy::{REMEMBERED_NAMES, REMEMBERED_SERVERS};
 use crate::core::server::Server;
 use crate::core::session::SessionId;
 use crate::core::settings::{Destination, Settings};
+use crate::core::slab::NOTHING;
 use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
 
@@ -129,7 +130,7 @@ impl Registry {
         self.held += outbox.counted;
         let was_set = std::mem::replace(&mut outbox.timer, NEVER);
         outbox.is_ready = false;
-        if outbox.flight.is_some() {
+        if outbox.flight != NOTHING {
             return;
         }
         outbox.let_starts_wait();
@@ -174,9 +175,9 @@ impl Registry {
             // Whoever waits for its turn waits no longer than to its deadline.
             outbox.deadline_after(now)
         };
-        // A start that nobody has looked at yet has no time.
         outbox.timer = timer;
-        // Deadlines stay where they are however often they are looked at.
+        // A start that nobody has looked at yet has no time. Deadlines stay where they are however often
+        // they are looked at.
         if timer < NEVER && was_set != timer {
             self.timers.set(timer, Timer::Outbox(id));
         }

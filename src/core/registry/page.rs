@@ -2,8 +2,8 @@
 //! network is away.
 
 use super::Registry;
-use super::sending::NO_OUTBOX;
 use crate::core::policy::{KEEPALIVE_BYTES, KEEPALIVE_REQUESTS, REQUEST_OVERHEAD_BYTES};
+use crate::core::slab::NOTHING;
 use crate::core::time::Now;
 
 /// What happens to a page, or to a worker of one.
@@ -93,7 +93,7 @@ impl Registry {
         });
         for flight in left_behind {
             if let Some(flight) = self.flights.get_mut(flight) {
-                flight.outbox = NO_OUTBOX;
+                flight.outbox = NOTHING;
             }
         }
         self.page.leaving = self.busy.clone();
@@ -105,7 +105,7 @@ impl Registry {
         for id in &self.page.leaving {
             let Some(outbox) = self.outboxes.get(*id) else { continue };
             let bytes = outbox.held() + REQUEST_OVERHEAD_BYTES as u64;
-            if outbox.flight.is_none()
+            if outbox.flight == NOTHING
                 && outbox.has_work()
                 && smallest.is_none_or(|(least, _)| bytes < least)
             {

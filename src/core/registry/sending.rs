@@ -9,12 +9,10 @@ use crate::core::policy::{LEASE_GRACE_MS, REQUEST_OVERHEAD_BYTES};
 use crate::core::retry::backoff_ms;
 use crate::core::server::Server;
 use crate::core::session::SessionId;
+use crate::core::slab::NOTHING;
 use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
 use crate::core::wire::{self, Answer, Refusal, Routes, Verdict};
-
-/// What the answer to a request changes that nobody waits for.
-pub(super) const NO_OUTBOX: u64 = 0;
 
 /// A request on its way.
 #[derive(Debug)]
@@ -109,7 +107,7 @@ impl Registry {
         }
         let flight = Flight { scope, outbox: id, server: server_id, is_start, routes, keepalive };
         let flight = self.flights.insert(flight);
-        outbox.flight = Some(flight);
+        outbox.flight = flight;
         self.timers.set(lease_until, Timer::Lease(flight));
         let keepalive = keepalive.is_some();
         let request = Box::new(request);
@@ -213,7 +211,7 @@ impl Registry {
         let Some(outbox) = self.outboxes.get_mut(flight.outbox) else {
             return;
         };
-        outbox.flight = None;
+        outbox.flight = NOTHING;
         let id = outbox.id().clone();
         if !matches!(verdict, Verdict::Stored { .. })
             && outbox.start_after_all()

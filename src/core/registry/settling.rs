@@ -7,6 +7,7 @@ use crate::core::json::{Object, fill};
 use crate::core::outbox::{Kind, Outbox, Parts};
 use crate::core::outcome::{Outcome, Output, Reason};
 use crate::core::session::SessionId;
+use crate::core::slab::NOTHING;
 use crate::core::time::Now;
 use crate::core::timers::Timer;
 use crate::core::tracer::{Counts, Tracer};
@@ -148,7 +149,7 @@ impl Registry {
         self.timers.set(until, Timer::Wait(id));
         self.waits.push(Wait { id, scope, until, tracer, left, closes });
         self.enter(scope, now);
-        self.scopes.give(scope, None);
+        self.scopes.give(scope, NOTHING);
         self.for_each_busy(now, &mut Outbox::hurry);
         self.end_waits(now);
         id

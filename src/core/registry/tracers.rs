@@ -124,7 +124,7 @@ impl Registry {
             tracer.starting += 1;
         }
         self.enter(scope, now);
-        self.scopes.give(scope, Some(outbox));
+        self.scopes.give(scope, outbox);
     }
 
     /// Nobody refers to the tracer any more. What it was given goes on its way.

@@ -9,9 +9,9 @@ use crate::core::time::Now;
 use crate::core::timers::Timer;
 
 impl Registry {
-    /// When to poll again in `scope` at the latest, on the forward clock; nothing where only an
-    /// answer or a new enrichment can change anything.
-    pub fn wake_at(&self, scope: u64, now: Now) -> Option<u64> {
+    /// When to poll again in `scope` at the latest, on the forward clock; [`NEVER`](crate::core::time::NEVER)
+    /// where only an answer or a new enrichment can change anything.
+    pub fn wake_at(&self, scope: u64, now: Now) -> u64 {
         if scope == 0 {
             return self.timers.next_at();
         }
@@ -23,7 +23,7 @@ impl Registry {
             else {
                 continue;
             };
-            let flight = outbox.flight.and_then(|flight| self.flights.get(flight));
+            let flight = self.flights.get(outbox.flight);
             if flight.is_some_and(|flight| flight.scope != scope) {
                 at = at.min(soon);
             }
@@ -40,7 +40,7 @@ impl Registry {
                 at = at.min(soon);
             }
         }
-        Some(at)
+        at
     }
 
     /// Lets go of the timers that nobody waits for any more: else a session's deadline would be held
