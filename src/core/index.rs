@@ -3,6 +3,8 @@
 //! Not a map of the standard library: that is 4 KB of wasm more. The names are not held: what has
 //! the number knows them.
 
+use super::slab::NOTHING;
+
 /// A name's hash and what the name stands for; in halves, which take 12 bytes and not 16.
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
@@ -32,19 +34,19 @@ pub struct Index {
 }
 
 impl Index {
-    /// The number that `name` stands for: the one of several for which `is_it` holds.
-    pub fn get(&self, name: &str, is_it: &dyn Fn(u64) -> bool) -> Option<u64> {
+    /// The number that `name` stands for: the one of several for which `is_it` holds; or [`NOTHING`].
+    pub fn get(&self, name: &str, is_it: &dyn Fn(u64) -> bool) -> u64 {
         let hash = hash_of(name);
         let mut place = hash as usize;
-        loop {
-            // Without slots there is none to begin with.
-            let slot = self.slots.get(place & self.mask())?;
-            match slot.number() {
-                0 => return None,
-                number if slot.hash == hash && is_it(number) => return Some(number),
-                _ => place = place.wrapping_add(1),
+        // Without slots there is none to begin with.
+        while let Some(slot) = self.slots.get(place & self.mask()) {
+            let number = slot.number();
+            if number == NOTHING || slot.hash == hash && is_it(number) {
+                return number;
             }
+            place = place.wrapping_add(1);
         }
+        NOTHING
     }
 
     /// Lets `name`, which stands for nothing yet, stand for `number`.
@@ -124,7 +126,7 @@ mod tests {
         for number in 1..20_000 {
             let name = random.u16(..2_000).to_string();
             let found = index.get(&name, &|it| names[it as usize] == name);
-            assert_eq!(found, map.get(&name).copied());
+            assert_eq!(found, map.get(&name).copied().unwrap_or(NOTHING));
             if let Some(known) = map.remove(&name) {
                 index.remove(&name, known);
             } else {
@@ -135,7 +137,7 @@ mod tests {
             assert_eq!(index.len, map.len());
         }
         for (name, number) in map {
-            assert_eq!(index.get(&name, &|it| names[it as usize] == name), Some(number));
+            assert_eq!(index.get(&name, &|it| names[it as usize] == name), number);
         }
     }
 

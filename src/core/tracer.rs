@@ -10,8 +10,8 @@ use super::settings::Settings;
 pub struct Tracer {
     /// How it works.
     pub settings: Rc<Settings>,
-    /// Its session's outbox; none where it is disabled.
-    pub outbox: Option<u64>,
+    /// Its session's outbox; [`NOTHING`](super::slab::NOTHING) where it is disabled.
+    pub outbox: u64,
     /// Its session.
     pub session_id: SessionId,
     /// The request scope that it was made in.

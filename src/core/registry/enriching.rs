@@ -180,11 +180,11 @@ impl Registry {
         let (reason, why) = match tracer {
             None => (Reason::Closed, "the tracer is closed: call initTracer() for a new one"),
             Some(tracer) => {
-                if let (Some(own), Some(destination)) =
-                    (tracer.outbox, &tracer.settings.destination)
+                if tracer.outbox != NOTHING
+                    && let Some(destination) = &tracer.settings.destination
                 {
                     let other = session_id.filter(|session_id| *session_id != tracer.session_id);
-                    let Some(other) = other else { return Some((own, part)) };
+                    let Some(other) = other else { return Some((tracer.outbox, part)) };
                     let (destination, settings) = (destination.clone(), tracer.settings.clone());
                     return Some((self.open_outbox(&destination, &settings, other), part));
                 }

@@ -22,16 +22,15 @@ impl Registry {
         settings: &Rc<Settings>,
         session_id: SessionId,
     ) -> u64 {
-        if let Some(outbox) = self.outbox_called(destination, &session_id) {
-            return outbox;
+        let known = self.outbox_called(destination, &session_id);
+        if known != NOTHING {
+            return known;
         }
         let global_name = global_name(destination, &session_id);
         let renamed = self.renamed.iter().find(|(name, _)| *name == global_name);
         let adopted_id = renamed.map(|(_, id)| id.clone());
-        let called = adopted_id.as_ref().and_then(|id| self.outbox_called(destination, id));
-        if let Some(id) = called
-            && let Some(outbox) = self.outboxes.get_mut(id)
-        {
+        let id = adopted_id.as_ref().map_or(NOTHING, |id| self.outbox_called(destination, id));
+        if let Some(outbox) = self.outboxes.get_mut(id) {
             if outbox.adopted_id.is_none() {
                 self.outbox_ids.insert(session_id.as_str(), id);
                 outbox.adopted_id = Some(std::mem::replace(&mut outbox.given_id, session_id));
@@ -66,8 +65,8 @@ impl Registry {
         for scope in outbox.scopes() {
             self.scopes.put(scope, other);
         }
-        for (_, tracer) in self.tracers.iter_mut().filter(|(_, it)| it.outbox == Some(id)) {
-            tracer.outbox = Some(other);
+        for (_, tracer) in self.tracers.iter_mut().filter(|(_, it)| it.outbox == id) {
+            tracer.outbox = other;
         }
         self.outbox_ids.remove(outbox.given_id.as_str(), id);
         self.outbox_ids.insert(outbox.given_id.as_str(), other);
@@ -81,12 +80,8 @@ impl Registry {
         self.closed(id, &outbox);
     }
 
-    /// The outbox that is found under this name of its session's.
-    pub(super) fn outbox_called(
-        &self,
-        destination: &Destination,
-        session_id: &SessionId,
-    ) -> Option<u64> {
+    /// The outbox that is found under this name of its session's, or [`NOTHING`].
+    pub(super) fn outbox_called(&self, destination: &Destination, session_id: &SessionId) -> u64 {
         self.outbox_ids.get(session_id.as_str(), &|id| {
             self.outboxes.get(id).is_some_and(|outbox| {
                 outbox.is_called(session_id) && *outbox.destination == *destination

@@ -230,9 +230,7 @@ impl Registry {
                     Progress::Done(parts) => parts,
                 };
                 self.schedule(flight.outbox, now);
-                if let Some(other) = other {
-                    self.unite(flight.outbox, other, now);
-                }
+                self.unite(flight.outbox, other, now);
                 self.deliver(done, id, now);
             }
             Verdict::TryLegacy => {
@@ -266,11 +264,12 @@ impl Registry {
     }
 
     /// The backend has the session under an id of its own: both names reach it from now on.
-    /// Returns another outbox that has this name already.
-    fn adopt(&mut self, id: u64, session_id: &SessionId) -> Option<u64> {
-        let outbox = self.outboxes.get(id).filter(|outbox| outbox.id() != session_id)?;
+    /// Returns another outbox that has this name already, or [`NOTHING`].
+    fn adopt(&mut self, id: u64, session_id: &SessionId) -> u64 {
+        let outbox = self.outboxes.get(id).filter(|outbox| outbox.id() != session_id);
+        let Some(outbox) = outbox else { return NOTHING };
         let other = self.outbox_called(&outbox.destination, session_id);
-        if other.is_none() {
+        if other == NOTHING {
             self.outbox_ids.insert(session_id.as_str(), id);
         }
         if let Some(outbox) = self.outboxes.get_mut(id)
@@ -278,7 +277,7 @@ impl Registry {
         {
             self.outbox_ids.remove(old.as_str(), id);
         }
-        for (tracer, _) in self.tracers.iter().filter(|(_, tracer)| tracer.outbox == Some(id)) {
+        for (tracer, _) in self.tracers.iter().filter(|(_, tracer)| tracer.outbox == id) {
             let session_id = session_id.clone();
             self.outputs.push(Output::Adopted { tracer, session_id });
         }

@@ -11,6 +11,7 @@ use crate::core::policy::REMEMBERED_SETTINGS;
 use crate::core::relay::ticket::session_of;
 use crate::core::session::{Description, Origin, SessionId, Start};
 use crate::core::settings::{self, Settings};
+use crate::core::slab::NOTHING;
 use crate::core::time::Now;
 use crate::core::tracer::{Counts, Tracer};
 
@@ -52,7 +53,8 @@ impl Registry {
         for line in log {
             self.log_at(settings.log_level, line);
         }
-        let outbox = destination.map(|to| self.open_outbox(to, &settings, session_id.clone()));
+        let outbox =
+            destination.map_or(NOTHING, |to| self.open_outbox(to, &settings, session_id.clone()));
         let tracer = self.tracers.insert(Tracer {
             settings: settings.clone(),
             outbox,
@@ -63,13 +65,13 @@ impl Registry {
             counts: Counts::default(),
             starting: 0,
         });
-        let enabled = outbox.is_some();
+        let enabled = outbox != NOTHING;
         let info = TracerInfo { tracer, session_id, description: description.clone(), enabled };
-        let Some(id) = outbox else {
+        if !enabled {
             self.outputs.push(Output::Idle { tracer });
             return Some(info);
-        };
-        if let Some(outbox) = self.outboxes.get_mut(id) {
+        }
+        if let Some(outbox) = self.outboxes.get_mut(outbox) {
             outbox.holders += 1;
         }
         // What a session is called is not for the holder of a ticket to say.
@@ -84,7 +86,7 @@ impl Registry {
         let part = read.and_then(|part| self.with_room(part, None, now));
         let mut part = part.unwrap_or_else(|| self.part(Kind::Start, tracer, scope, now));
         part.deadline = self.deadline(tracer, now);
-        self.start(id, start, part, now);
+        self.start(outbox, start, part, now);
         Some(info)
     }
 
@@ -146,32 +148,33 @@ impl Registry {
         let Some(tracer) = self.tracers.get_mut(id) else {
             return;
         };
-        let outbox = tracer.outbox.take();
+        let outbox_id = std::mem::replace(&mut tracer.outbox, NOTHING);
         // While somebody may still call it, its `onDrop` is to hear of what comes too late.
         if tracer.is_released || !tracer.settings.on_drop {
             self.tracers.remove(id);
         }
-        if let Some(id) = outbox
-            && let Some(outbox) = self.outboxes.get_mut(id)
-        {
+        if let Some(outbox) = self.outboxes.get_mut(outbox_id) {
             outbox.holders -= 1;
-            self.schedule(id, now);
+            self.schedule(outbox_id, now);
         }
     }
 
     /// An open tracer of the session, whichever its key and server; `preferred` if it is one.
     pub(super) fn tracer_of(&self, session_id: &SessionId, preferred: u64) -> Option<u64> {
         let has_it = |tracer: &Tracer| {
-            let outbox = tracer.outbox.and_then(|outbox| self.outboxes.get(outbox));
+            let outbox = self.outboxes.get(tracer.outbox);
             !tracer.is_closing && outbox.is_some_and(|outbox| outbox.is_called(session_id))
         };
         if self.tracers.get(preferred).is_some_and(has_it) {
             return Some(preferred);
         }
         // Not all tracers are asked where no outbox has that name.
-        self.outbox_ids.get(session_id.as_str(), &|id| {
+        let known = self.outbox_ids.get(session_id.as_str(), &|id| {
             self.outboxes.get(id).is_some_and(|outbox| outbox.is_called(session_id))
-        })?;
+        });
+        if known == NOTHING {
+            return None;
+        }
         self.tracers.iter().find(|(_, tracer)| has_it(tracer)).map(|(id, _)| id)
     }
 
