@@ -124,7 +124,7 @@ struct Slot {
 /// An enrichment: the text of its snapshot, and where in it the values are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Enrichment {
-    text: Box<str>,
+    text: String,
     slots: Vec<Slot>,
 }
 
@@ -142,8 +142,9 @@ impl Enrichment {
     /// left out; what to say about them is returned beside the enrichment.
     ///
     /// An empty object is a valid enrichment without values: a touch.
-    pub fn parse(text: String) -> Result<(Enrichment, Vec<Line>), Invalid> {
-        let text = text.into_boxed_str();
+    pub fn parse(mut text: String) -> Result<(Enrichment, Vec<Line>), Invalid> {
+        // It is held until it is delivered.
+        text.shrink_to_fit();
         let mut slots = Vec::new();
         let mut lines = Vec::new();
         for (key, value) in members(&text).ok_or(Invalid::NoObject)? {

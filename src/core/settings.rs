@@ -25,7 +25,7 @@ const SERVER_VARIABLES: [&str; 4] =
 #[derive(Clone, Debug)]
 pub struct Destination {
     /// All of what follows, as one text to find it by.
-    pub identity: Box<str>,
+    pub identity: String,
     /// The server's address without a slash at the end.
     pub server: String,
     /// The key, or the ticket.
@@ -219,8 +219,8 @@ fn authorization(key: &str) -> String {
     headers
 }
 
-fn identity(server: &str, transport: u32, headers: &str) -> Box<str> {
-    fill("{} {}\n{}", &[server, &decimal(transport.into()), headers]).into()
+fn identity(server: &str, transport: u32, headers: &str) -> String {
+    fill("{} {}\n{}", &[server, &decimal(transport.into()), headers])
 }
 
 fn is_key(text: &str) -> bool {

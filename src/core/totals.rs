@@ -29,7 +29,7 @@ impl Total {
 
 /// The totals of one session: the metrics' keys (JSON), and what they add up to.
 #[derive(Debug, Default)]
-pub struct Totals(Vec<(Box<str>, Total)>);
+pub struct Totals(Vec<(String, Total)>);
 
 impl Totals {
     /// What `key` (JSON) comes to with `increment` added.
@@ -88,6 +88,6 @@ impl Totals {
     }
 
     fn place(&self, key: &str) -> Option<usize> {
-        self.0.iter().position(|(known, _)| **known == *key)
+        self.0.iter().position(|(known, _)| *known == *key)
     }
 }

@@ -19,6 +19,9 @@ pub(super) struct Leftover {
     kept: Kept,
 }
 
+/// In boxes: to move a number is less code.
+pub(super) type Leftovers = Vec<Box<Leftover>>;
+
 impl Registry {
     /// There is a store to keep enrichments in. `entries`, a JSON list of texts, are what earlier
     /// pages left there; the shell counts them -1, -2 … over all calls. Each goes out with the first
@@ -31,8 +34,7 @@ impl Registry {
             match text(entry).and_then(|json| Kept::read(&json, self.numerals)) {
                 Some(kept) => {
                     // Those of one page come in order; those of several go by their clocks.
-                    let is_later = |it: &Box<Leftover>| it.kept.at > kept.at;
-                    let place = self.leftovers.iter().position(is_later);
+                    let place = self.leftovers.iter().position(|it| it.kept.at > kept.at);
                     let place = place.unwrap_or(self.leftovers.len());
                     self.leftovers.insert(place, Box::new(Leftover { id, kept }));
                 }

@@ -30,7 +30,7 @@ use super::slab::Slab;
 use super::timers::Timers;
 use super::tracer::{Counts, Tracer};
 
-use keeping::Leftover;
+use keeping::Leftovers;
 use page::Page;
 pub use page::Turn;
 use sending::Flight;
@@ -53,7 +53,7 @@ pub struct Registry {
     outbox_ids: Index,
     /// Sessions that the backend has under another id than they are named by, and that id; by
     /// destination, for when the session is named again after all of its tracers are gone.
-    renamed: Vec<(Box<str>, SessionId)>,
+    renamed: Vec<(String, SessionId)>,
     /// Settings of tracers, with the options that they were made of, the latest last.
     settings: Vec<(String, Weak<Settings>)>,
     /// Outboxes with a start that was not looked at yet.
@@ -74,7 +74,7 @@ pub struct Registry {
     /// Whether there is a store to keep enrichments in.
     keeps: bool,
     /// What earlier pages left there that no tracer has taken over yet, the earliest first.
-    leftovers: Vec<Box<Leftover>>,
+    leftovers: Leftovers,
     last_leftover: i64,
 }
 

@@ -223,6 +223,6 @@ impl Registry {
 }
 
 /// What makes two sessions the same, also when nothing of them is held meanwhile.
-fn global_name(destination: &Destination, session_id: &SessionId) -> Box<str> {
-    fill("{}\n\n{}", &[&destination.identity, session_id.as_str()]).into()
+fn global_name(destination: &Destination, session_id: &SessionId) -> String {
+    fill("{}\n\n{}", &[&destination.identity, session_id.as_str()])
 }
