@@ -180,13 +180,14 @@ for (const [name, start] of Object.entries(browsers)) {
       await tab.run(
         `seen.start({ ...${given}, fetch: (...request) => (seen.sent++, fetch(...request)) })`,
       );
-      const sent = await tab.run(`(async () => {
+      const [isHidden, sent] = await tab.run(`(async () => {
+        const { hidden } = document;
         seen.sent = 0;
         seen.say({ rating: 1 });
         for (let n = 0; n < 1000; n++) await undefined;
-        return seen.sent;
+        return [hidden, seen.sent];
       })()`);
-      assert.equal(sent, (await tab.run("document.hidden")) ? 1 : 0);
+      assert.equal(sent, isHidden ? 1 : 0);
       await stored(session, { rating: 1 });
       await tab.close();
     });
