@@ -4,8 +4,8 @@
 /** One instance of the core. Every method is synchronous and none throws. */
 export interface Core {
   connect(host: Host, seed: number): void;
-  /** `options` is the JSON of `CoreOptions`; returns that of `TracerInfo`, and nothing only when
-   * the instance died in the call. */
+  /** `options` is the JSON of `CoreOptions`; returns that of `TracerInfo`, and nothing where there
+   * is no id for the session, or the instance died in the call. */
   initTracer(options: string, scope: number): string | undefined;
   /** An id above 0, settled later through `Host.settle`; 0 when the instance died in the call. */
   enrichSession(

@@ -27,7 +27,8 @@ pub fn connect(seed: f64) {
 /// Starts a session and makes a tracer for it. The network is not waited for.
 ///
 /// `options` is the JSON of an object as [`Options`](crate::core::options::Options) describes it.
-/// Returns the JSON of `{ tracer, sessionId, sessionName, project, source, enabled }`.
+/// Returns the JSON of `{ tracer, sessionId, sessionName, project, source, enabled }`, and an empty text
+/// where there is no id for its session.
 #[wasm_bindgen(js_name = initTracer)]
 pub fn init_tracer(options: String, scope: f64) -> String {
     let info = state::with(|registry| registry.init(&options, scope as u64, now()));

@@ -136,6 +136,7 @@ fn start(host: &TestHost, more: &[(&str, JsValue)]) -> f64 {
         ("redact", true.into()),
         ("redactPatterns", true.into()),
         ("onDrop", true.into()),
+        ("newSessionId", "0a0a0a0a-0000-4000-8000-000000000000".into()),
     ];
     for (name, value) in own.iter().chain(more) {
         Reflect::set(&options, &(*name).into(), value).unwrap();
@@ -254,7 +255,9 @@ async fn bad_arguments_are_told_of_and_never_throw() {
     }
     let nowhere = enrich_session(999.0, String::new(), "{}".into(), 0.0, true);
     assert_eq!(text(&outcome(&host, nowhere).await, "reason"), "closed");
-    let odd = js_sys::JSON::parse(&init_tracer("7".into(), 0.0)).unwrap();
+    assert_eq!(init_tracer("7".into(), 0.0), "", "there is no id for its session");
+    let odd = init_tracer(r#"{"newSessionId":"a","apiKey":7}"#.into(), 0.0);
+    let odd = js_sys::JSON::parse(&odd).unwrap();
     assert_eq!(get(&odd, "enabled"), JsValue::FALSE);
     let nothing = enrich_session(
         get(&odd, "tracer").as_f64().unwrap(),
