@@ -180,6 +180,9 @@ for (const [name, start] of Object.entries(browsers)) {
       await tab.run(
         `seen.start({ ...${given}, fetch: (...request) => (seen.sent++, fetch(...request)) })`,
       );
+      // Else its start may be on its way when there is more to say.
+      await tab.run("seen.say({ before: 0 })");
+      await until(() => tab.run("seen.deliveries.before"), { what: "what was said before" });
       const [isHidden, sent] = await tab.run(`(async () => {
         const { hidden } = document;
         seen.sent = 0;
@@ -188,7 +191,7 @@ for (const [name, start] of Object.entries(browsers)) {
         return [hidden, seen.sent];
       })()`);
       assert.equal(sent, isHidden ? 1 : 0);
-      await stored(session, { rating: 1 });
+      await stored(session, { before: 0, rating: 1 });
       await tab.close();
     });
 
