@@ -79,6 +79,20 @@ fn inputs_before_the_start_go_into_it_and_later_ones_into_metadata() {
 }
 
 #[test]
+fn a_session_whose_first_fields_are_of_no_use_is_started_and_tried_again_all_the_same() {
+    let mut requests = 0;
+    let mut bench = Bench::new(move |request| {
+        requests += 1;
+        if requests == 1 { status(503, "") } else { stores(request) }
+    });
+    let info = bench.init(json!({"start": "[]"}));
+    bench.run(10_000);
+    assert!(bench.lines.iter().any(|line| line.contains("starts without its first fields")));
+    assert_eq!(bench.requests.len(), 2, "it failed once");
+    assert_eq!(bench.body(1)["session_id"], info.session_id.as_str());
+}
+
+#[test]
 fn a_server_without_v1_is_spoken_to_by_its_legacy_routes_from_then_on() {
     let mut bench =
         Bench::new(|request| status(if request.url.contains("/v1/") { 404 } else { 200 }, "{}"));

@@ -9,7 +9,7 @@ use harness::{SERVER, status};
 use honeyhive_edge::core::json::Numerals;
 use honeyhive_edge::core::outcome::{Outcome, Output};
 use honeyhive_edge::core::registry::Registry;
-use honeyhive_edge::core::time::Now;
+use honeyhive_edge::core::time::{NEVER, Now};
 use serde_json::{Value, json};
 
 /// One isolate, in which only the scopes that a test names ever look.
@@ -43,6 +43,13 @@ impl Isolate {
         options["newSessionId"] = json!(format!("00000000-0000-4000-8000-{:012}", self.inits));
         options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.registry.init(&options.to_string(), scope, self.now).unwrap().tracer
+    }
+
+    /// When `scope` is to look again, which it is.
+    fn wake_at(&self, scope: u64) -> u64 {
+        let at = self.registry.wake_at(scope, self.now);
+        assert!(at < NEVER, "nothing would wake {scope}");
+        at
     }
 
     fn enrich(&mut self, tracer: u64, scope: u64) -> u64 {
@@ -153,7 +160,7 @@ fn a_request_wakes_for_its_own_reasons_and_not_for_others() {
     }
     for scope in 1..=100 {
         assert!(isolate.registry.is_busy(scope));
-        let at = isolate.registry.wake_at(scope, isolate.now);
+        let at = isolate.wake_at(scope);
         assert!(at >= isolate.now.mono_ms + 1_000, "its answer wakes it, not the clock");
     }
 }
@@ -166,7 +173,7 @@ fn who_shares_a_session_looks_at_what_the_other_sends() {
     let sent = isolate.look(1);
     let second = isolate.enrich(tracer, 2);
     assert!(isolate.look(2).is_empty(), "one request a session");
-    let at = isolate.registry.wake_at(2, isolate.now);
+    let at = isolate.wake_at(2);
     assert!(at <= isolate.now.mono_ms + 50, "no promise tells it");
     isolate.stored(sent[0]);
     isolate.look(1);
@@ -245,7 +252,7 @@ fn a_request_that_waits_long_is_not_taken_to_be_gone() {
     let mut last = None;
     let until = isolate.now.mono_ms + 29_000;
     while isolate.now.mono_ms < until {
-        let at = isolate.registry.wake_at(1, isolate.now);
+        let at = isolate.wake_at(1);
         isolate.wait(at - isolate.now.mono_ms);
         for flight in isolate.look(1) {
             isolate.failed(flight);
@@ -273,7 +280,7 @@ fn while_a_server_fails_one_request_probes_and_the_others_look_seldom() {
     isolate.wait(10_000);
     let probes: Vec<u64> = (1..=500).flat_map(|scope| isolate.look(scope)).collect();
     assert_eq!(probes.len(), 1);
-    let looks = (3..=500).map(|scope| isolate.registry.wake_at(scope, isolate.now));
+    let looks = (3..=500).map(|scope| isolate.wake_at(scope));
     assert!(looks.min().unwrap() >= isolate.now.mono_ms + 400, "500 looks in half a second");
     isolate.stored(probes[0]);
     isolate.wait(1_000);

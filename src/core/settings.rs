@@ -346,8 +346,7 @@ fn is_header(name: &str, value: &str) -> bool {
     };
     !name.is_empty()
         && name.bytes().all(token)
-        // Beyond U+00FF a character starts with a higher byte.
-        && value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~' | 0x80..=0xc3))
+        && value.chars().all(|c| matches!(c, '\t' | ' '..='~' | '\u{a0}'..='\u{ff}'))
 }
 
 fn is_true((_, value): (&str, &str)) -> bool {

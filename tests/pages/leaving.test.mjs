@@ -195,6 +195,16 @@ for (const [name, start] of Object.entries(browsers)) {
       await tab.close();
     });
 
+    it("a page without message channels, where the module's text is taken apart by hand", async () => {
+      const { session, tab, begin } = await visit();
+      await tab.run("void (delete globalThis.MessageChannel, delete Uint8Array.fromBase64)");
+      await begin();
+      await tab.run("seen.say({ rating: 2 })");
+      await stored(session, { rating: 2 });
+      await quiet(tab);
+      await tab.close();
+    });
+
     it("feedback waits for the merge window when the tab is closed", async () => {
       const { session, tab, given } = await visit({ mergeWindowMs: 60_000 });
       // Together: the window begins with the session's first request.

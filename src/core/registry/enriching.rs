@@ -97,7 +97,7 @@ impl Registry {
             tracer,
             scope,
             given_unix_ms: now.unix_ms,
-            deadline: 0,
+            deadline: self.deadline(tracer, now),
             is_kept: false,
             enrichment: Enrichment::default(),
         })
@@ -107,7 +107,10 @@ impl Registry {
     fn meant(&mut self, mut part: Box<Part>, names_session: bool, now: Now) -> Option<Box<Part>> {
         if part.tracer == 0 {
             match self.only_tracer(part.scope, names_session) {
-                Ok(only) => part.tracer = only,
+                Ok(only) => {
+                    part.tracer = only;
+                    part.deadline = self.deadline(only, now);
+                }
                 Err(why) => {
                     self.refuse(part, None, Reason::NoSession, why, now);
                     return None;
@@ -198,10 +201,10 @@ impl Registry {
         None
     }
 
-    /// `part` with its deadline, if it fits into the byte budget; else it is refused.
+    /// `part`, if it fits into the byte budget; else it is refused.
     pub(super) fn with_room(
         &mut self,
-        mut part: Box<Part>,
+        part: Box<Part>,
         session_id: Option<&SessionId>,
         now: Now,
     ) -> Option<Box<Part>> {
@@ -215,12 +218,11 @@ impl Registry {
             self.refuse(part, session_id, Reason::QueueFull, &why, now);
             return None;
         }
-        part.deadline = self.deadline(part.tracer, now);
         Some(part)
     }
 
     /// When to give up what is given to `tracer` now, on the forward clock.
-    pub(super) fn deadline(&self, tracer: u64, now: Now) -> u64 {
+    fn deadline(&self, tracer: u64, now: Now) -> u64 {
         let tracer = self.tracers.get(tracer).filter(|_| !self.page.is_offline);
         now.mono_ms.saturating_add(tracer.map_or(u64::MAX, |tracer| tracer.settings.deadline_ms))
     }

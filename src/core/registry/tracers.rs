@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::Registry;
-use crate::core::log::Line;
+use crate::core::log::{Line, warn};
 use crate::core::options::Options;
 use crate::core::outbox::{Kind, Part};
 use crate::core::outcome::{Output, TracerInfo};
@@ -35,7 +35,7 @@ impl Registry {
         if let Some(of_ticket) = ticket.filter(|_| !is_child).and_then(session_of) {
             if named.as_ref().is_some_and(|named| *named != of_ticket) {
                 let what = "`sessionId` is left out: the ticket is for another session";
-                log.push(Line::warn(what, &[]));
+                warn(&mut log, what, &[]);
             }
             named = Some(of_ticket);
         }
@@ -84,8 +84,7 @@ impl Registry {
         let part = self.part(Kind::Start, tracer, scope, now);
         let read = self.read(part, fields.unwrap_or("{}").to_owned(), now);
         let part = read.and_then(|part| self.with_room(part, None, now));
-        let mut part = part.unwrap_or_else(|| self.part(Kind::Start, tracer, scope, now));
-        part.deadline = self.deadline(tracer, now);
+        let part = part.unwrap_or_else(|| self.part(Kind::Start, tracer, scope, now));
         self.start(outbox, start, part, now);
         Some(info)
     }

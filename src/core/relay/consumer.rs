@@ -14,7 +14,7 @@ use super::message::Message;
 use super::policy::{LONGEST_WAIT_S, REMEMBERED_MESSAGES_BYTES, REMEMBERED_MESSAGES_MS};
 use super::settings::RelaySettings;
 use crate::core::enrichment::Enrichment;
-use crate::core::log::Line;
+use crate::core::log::{Line, error};
 use crate::core::outbox::{Kind, Outbox, Part, Parts, Progress};
 use crate::core::session::{SessionId, Start};
 use crate::core::settings::Destination;
@@ -100,7 +100,11 @@ impl Consumer {
                 Some((session, message.stamp_ns, enrichment))
             });
             let Some((session, stamp_ns, enrichment)) = read else {
-                delivery.log.push(Line::error("the queue has a message that is none of the relay's: it goes to the dead letters", &[]));
+                error(
+                    &mut delivery.log,
+                    "the queue has a message that is none of the relay's: it goes to the dead letters",
+                    &[],
+                );
                 continue;
             };
             let said = &mut delivery.of(&session, settings, destination).said;
@@ -193,7 +197,7 @@ impl Consumer {
                 }
                 let destination = &outbox.destination;
                 let message = destination.without_key(&refusal.message(&destination.server));
-                delivery.log.push(Line::error("the queue's consumer: {}", &[&message]));
+                error(&mut delivery.log, "the queue's consumer: {}", &[&message]);
                 match &refusal {
                     // The rest may be better.
                     wire::Refusal::Request { .. } => drop(outbox.refused(true)),

@@ -7,7 +7,7 @@ use super::origin::origin;
 use super::policy;
 use super::rate::Rate;
 use crate::core::json::{Numerals, elements, members};
-use crate::core::log::Line;
+use crate::core::log::{Line, error, warn};
 use crate::core::options::{Options, text_of};
 use crate::core::session::Description;
 use crate::core::settings::{self, Destination, Settings};
@@ -119,12 +119,9 @@ pub fn secrets(options: &Options<'_>, log: &mut Vec<Line>) -> Vec<String> {
         given.into_iter().map(|secret| secret.trim().to_owned()).collect();
     secrets.retain(|secret| secret.chars().count() >= policy::SHORTEST_SECRET);
     if secrets.is_empty() {
-        log.push(Line::error(NO_SECRET, &[]));
+        error(log, NO_SECRET, &[]);
     } else if secrets.len() < count {
-        log.push(Line::error(
-            "a secret with fewer than 32 characters is left out: it could be guessed",
-            &[],
-        ));
+        error(log, "a secret with fewer than 32 characters is left out: it could be guessed", &[]);
     }
     secrets
 }
@@ -136,7 +133,11 @@ fn origins(options: &Options<'_>, log: &mut Vec<Line>) -> Vec<String> {
     for each in given {
         match text_of(each).and_then(|text| origin(&text)) {
             Some(origin) => origins.push(origin),
-            None => log.push(Line::error("`origins` has {}, which is no origin and is left out: write it like \"https://shop.example\"", &[each])),
+            None => error(
+                log,
+                "`origins` has {}, which is no origin and is left out: write it like \"https://shop.example\"",
+                &[each],
+            ),
         }
     }
     origins
@@ -146,10 +147,11 @@ fn rate(options: &Options<'_>, log: &mut Vec<Line>) -> Rate {
     let default = Rate { requests: policy::RATE_REQUESTS, seconds: policy::RATE_SECONDS };
     let Some(given) = options.get("rate") else { return default };
     if members(given).is_none() {
-        log.push(Line::warn(
+        warn(
+            log,
             "`rate` must be an object, as in { requests: 300, seconds: 60 }: that is taken",
             &[],
-        ));
+        );
         return default;
     }
     let given = Options::of(given, options.numerals());
