@@ -17,7 +17,8 @@ const pkg = path.resolve(process.argv[3] ?? path.join(root, "pkg"));
 /**
  * The package's entry points, and the module of WebAssembly behind each: an artifact of build-wasm.sh.
  * In the sources `#name` is the module's factory, `./name.wasm` the module, and `#name.wasm.base64` its
- * text: deflated, unless it has to be there at once.
+ * text: deflated, unless it has to be there at once. For pages, `#core.packed.base64` is the packed one's and
+ * `#unpack.wasm.hex` that of what unpacks it.
  * @type {{ artifact: string, name: string, exports: string[], deflated: boolean, entries: Entry[] }[]}
  */
 const MODULES = [
@@ -40,7 +41,7 @@ const MODULES = [
       "requestAnswered",
     ],
     deflated: true,
-    entries: runtimes("", "index"),
+    entries: [...runtimes("", "index"), browser("browser.js", "browser.js")],
   },
   {
     artifact: "otel",
@@ -54,7 +55,7 @@ const MODULES = [
       "exportAnswered",
     ],
     deflated: false,
-    entries: runtimes("otel/", "otel"),
+    entries: [...runtimes("otel/", "otel"), browser("otel/index.js", "otel.browser.js")],
   },
   {
     artifact: "relay",
@@ -81,6 +82,15 @@ const MODULES = [
   },
 ];
 
+const pages = {
+  "#core.packed.base64": textModule(
+    await readFile(path.join(wasmFolder, "tracer/core.packed")),
+    "base64",
+  ),
+  // Code that is not packed, gzip finds more of in this.
+  "#unpack.wasm.hex": textModule(await readFile(path.join(wasmFolder, "unpack.wasm")), "hex"),
+};
+
 await rm(pkg, { recursive: true, force: true });
 await mkdir(pkg, { recursive: true });
 for (const { artifact, name, exports, deflated, entries } of MODULES) {
@@ -92,7 +102,8 @@ for (const { artifact, name, exports, deflated, entries } of MODULES) {
   );
   const virtual = {
     [`#${name}`]: coreFactory(glue, exports),
-    [`#${name}.wasm.base64`]: textModule(deflated ? await deflate(wasm) : wasm),
+    [`#${name}.wasm.base64`]: textModule(deflated ? await deflate(wasm) : wasm, "base64"),
+    ...pages,
   };
   for (const entry of entries) await bundle(entry, virtual);
   await writeFile(path.join(pkg, `${name}.wasm`), wasm);
@@ -121,6 +132,16 @@ function runtimes(folder, name) {
       main: "./edge-light.js",
     },
   ];
+}
+
+/**
+ * What bundlers for browsers choose.
+ * @param {string} source
+ * @param {string} output
+ * @returns {Entry}
+ */
+function browser(source, output) {
+  return { source, output, format: "esm", main: "./browser.js" };
 }
 
 /**
@@ -168,9 +189,12 @@ function deflate(bytes) {
   return promisify(zopfli.zlib)(bytes, { numiterations: 15 });
 }
 
-/** @param {Uint8Array} bytes */
-function textModule(bytes) {
-  return `export default ${JSON.stringify(Buffer.from(bytes).toString("base64"))};`;
+/**
+ * @param {Uint8Array} bytes
+ * @param {"base64" | "hex"} encoding
+ */
+function textModule(bytes, encoding) {
+  return `export default ${JSON.stringify(Buffer.from(bytes).toString(encoding))};`;
 }
 
 /**

@@ -2,7 +2,7 @@
 # src/ → build/wasm/<artifact>/core.js and core_bg.wasm: compile, generate the glue, make it small. The
 # names under which the two know each other become letters; names.json says which, for build-pkg.mjs.
 # An artifact is the crate with one of its features; what becomes of it in the package is said in
-# build-pkg.mjs.
+# build-pkg.mjs. For pages the tracer is packed as well (core.packed), and pack/ is what unpacks it.
 . "$(dirname "$0")/common.sh"
 cd "$root"
 artifacts=(tracer otel relay)
@@ -10,8 +10,9 @@ cargo fetch --locked --quiet # before env.sh, which asks where the crates are
 . "$root/scripts/env.sh"
 
 target_dir=${CARGO_TARGET_DIR:-target}
+# compile PACKAGE CARGO_OPTION…
 compile() {
-  cargo build --release --lib --target $wasm_target --no-default-features --features "$artifact" "$@"
+  cargo build --release --lib --target $wasm_target --package "$@"
 }
 
 # Where the source of std is at hand, std is built along: for size, and so that a panic is a trap
@@ -21,25 +22,28 @@ compile_small() {
   rustflags+=" -Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none"
   # Small functions are inlined before LLVM sees them: of such thresholds those with the smallest result.
   rustflags+=" -Zinline-mir=yes -Zinline-mir-threshold=20 -Zinline-mir-hint-threshold=40"
-  RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS=$rustflags compile \
-    -Z build-std=std,panic_abort -Z build-std-features=optimize_for_size "$@"
+  RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS=$rustflags compile "$@" \
+    -Z build-std=std,panic_abort -Z build-std-features=optimize_for_size
 }
 
 source=$("${RUSTC:-rustc}" --print sysroot)/lib/rustlib/src/rust/library/std
+# What was compiled is then in $compiled.
+compile_either() {
+  if [ -d "$source" ] && say "compiling the crate and std for $wasm_target: $*" &&
+    CARGO_TARGET_DIR=$target_dir/small compile_small "$@"; then
+    compiled=$target_dir/small/$wasm_target/release
+  else
+    say "compiling the crate for $wasm_target: $*"
+    compile "$@"
+    compiled=$target_dir/$wasm_target/release
+  fi
+}
+
 built=build/wasm.new
 rm -rf build/wasm $built
 for artifact in "${artifacts[@]}"; do
-  if [ -d "$source" ] && say "compiling the crate and std for $wasm_target: $artifact" &&
-    CARGO_TARGET_DIR=$target_dir/small compile_small; then
-    compiled=$target_dir/small
-  else
-    say "compiling the crate for $wasm_target: $artifact"
-    compile
-    compiled=$target_dir
-  fi
-
-  wasm-bindgen --target web --out-name core --out-dir "$built/$artifact" \
-    "$compiled/$wasm_target/release/honeyhive_edge.wasm"
+  compile_either honeyhive-edge --no-default-features --features "$artifact"
+  wasm-bindgen --target web --out-name core --out-dir "$built/$artifact" "$compiled/honeyhive_edge.wasm"
 
   wasm=$built/$artifact/core_bg.wasm
   # Inlining what has one caller makes it smaller, and gzip's result larger. The stack lies lowest
@@ -51,5 +55,13 @@ for artifact in "${artifacts[@]}"; do
     "$built/$artifact/named.wasm" -o "$wasm" >"$built/$artifact/names.json"
   say "$artifact: $(wc -c <"$wasm") bytes, $(gzip -9c "$wasm" | wc -c) gzipped"
 done
+
+compile_either honeyhive-edge-pack
+wasm-opt -Oz --converge --strip-producers --strip-debug --strip-target-features \
+  "$compiled/honeyhive_edge_pack.wasm" -o $built/unpack.wasm
+cargo run --quiet --release --package honeyhive-edge-pack -- \
+  $built/tracer/core_bg.wasm $built/tracer/core.packed
+say "tracer, packed: $(wc -c <$built/tracer/core.packed) bytes, and $(wc -c <$built/unpack.wasm) to unpack it"
+
 # Renamed last, so that a build broken off half-way does not look finished.
 mv $built build/wasm

@@ -8,6 +8,7 @@
 cd "$root"
 mkdir -p build/logs
 
+crates="--package honeyhive-edge --package honeyhive-edge-pack"
 limit=30m # for a stage that hangs: the longest takes a fraction of it
 passed=0 failed=0 skipped=0
 report=() broken=()
@@ -74,7 +75,7 @@ finish() {
 lint() {
   stage step "set up lint" "make setup-lint" || return
   stage check "cargo fmt" "cargo fmt --check --all"
-  stage check "cargo clippy" "cargo clippy --locked --all-targets -- -D warnings"
+  stage check "cargo clippy" "cargo clippy --locked --all-targets $crates -- -D warnings"
   stage check "cargo clippy wasm32" "scripts/clippy-wasm.sh"
   stage check "oxlint" "npm run --silent lint"
   stage check "prettier" "npm run --silent check-format"
@@ -84,7 +85,7 @@ lint() {
 
 core() {
   stage step "set up core" "make setup-base" || return
-  stage tests "cargo test" "cargo test --locked --no-fail-fast"
+  stage tests "cargo test" "cargo test --locked --no-fail-fast $crates"
   # Long enough to see that it finds its way; `make fuzz` looks for longer.
   stage check "fuzzing" "scripts/fuzz.sh 5"
 }

@@ -17,7 +17,8 @@ import { send } from "./send.js";
 /**
  * What differs between runtimes.
  * @typedef {object} Platform
- * @property {(onTrap: (error: unknown) => void) => Core | Promise<Core>} open a fresh instance of the core
+ * @property {(onTrap: (error: unknown) => void, pause: () => Promise<void>) => Core | Promise<Core>} open a fresh
+ *   instance of the core; `pause` lets a page draw
  * @property {(name: string) => unknown} variable an environment variable
  * @property {(leaving: () => void) => import("./page/page.js").Page | undefined} [newPage] the browser's page around, if there is one
  * @property {string} hint what to do where WebAssembly will not start
@@ -225,12 +226,11 @@ export class Engine {
     let opened;
     const onTrap = (/** @type {unknown} */ error) => this.#trapped(opened, error);
     const fail = (/** @type {unknown} */ error) => this.#fail(error);
-    const open = () => this.#platform.open(onTrap);
+    /** @type {() => Promise<void>} */
+    const pause = () => new Promise((go) => this.#soon(go));
+    const open = () => this.#platform.open(onTrap, pause);
     try {
-      const page = this.#page;
-      const opening = page
-        ? new Promise((go) => page.soon(() => go(undefined))).then(open)
-        : open();
+      const opening = this.#page ? pause().then(open) : open();
       if (opening instanceof Promise) {
         const both = Promise.all([opening, this.#page?.claimed]);
         both.then(([core]) => this.#run((opened = core))).catch(fail);

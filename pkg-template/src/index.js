@@ -1,23 +1,10 @@
-// Entry for everything that may compile WebAssembly from bytes: Node, Deno, Bun, browsers and their bundlers.
+// Entry for everything that may compile WebAssembly from bytes: Node, Deno, Bun, and browsers without a bundler.
 
 import { createCore } from "#core";
 import base64 from "#core.wasm.base64";
-import { alsContext, asyncLocalStorage } from "./context/als.js";
-import { pageContext } from "./context/page.js";
-import { processVariable } from "./env.js";
-import { inlineOpener } from "./load.js";
-import { browserPage } from "./page/page.js";
-import { publicFunctions } from "./public.js";
+import { inlineFunctions } from "./inline.js";
+import { inflate, inlineOpener } from "./load.js";
 
 export const { initTracer, withSession, enrichSession, activeTracer, flush } =
-  /* @__PURE__ */ publicFunctions({
-    open: inlineOpener(createCore, base64),
-    variable: processVariable,
-    newPage: browserPage,
-    newContext() {
-      const AsyncLocalStorage = asyncLocalStorage();
-      return AsyncLocalStorage ? alsContext(AsyncLocalStorage) : pageContext();
-    },
-    hint: "A page with a Content-Security-Policy has to allow 'wasm-unsafe-eval' in script-src.",
-  });
+  /* @__PURE__ */ inlineFunctions(/* @__PURE__ */ inlineOpener(createCore, () => inflate(base64)));
 export { sessionIdFrom, sessionIdFromHeaders } from "./public.js";

@@ -18,17 +18,18 @@ export function openModule(createCore, module, onTrap) {
 }
 
 /**
- * Where the module is text in this very file: wasm, deflated, in base64.
+ * Where the module is text in this very file.
  * @template C
  * @param {CreateCore<C>} createCore
- * @param {string} base64
- * @returns {(onTrap: (error: unknown) => void) => Promise<C>}
+ * @param {(pause?: () => Promise<void>) => Promise<BufferSource>} bytes makes the module's of that text, and may
+ *   pause while it does
+ * @returns {(onTrap: (error: unknown) => void, pause?: () => Promise<void>) => Promise<C>}
  */
-export function inlineOpener(createCore, base64) {
+export function inlineOpener(createCore, bytes) {
   /** @type {Promise<WebAssembly.Module> | undefined} */
   let compiling;
-  return async (onTrap) => {
-    compiling ??= inflate(base64).then((bytes) => WebAssembly.compile(bytes));
+  return async (onTrap, pause) => {
+    compiling ??= bytes(pause).then((module) => WebAssembly.compile(module));
     // A failure may pass; it must not be remembered.
     compiling.catch(() => (compiling = undefined));
     const { imports, start } = createCore(onTrap);
@@ -38,10 +39,10 @@ export function inlineOpener(createCore, base64) {
 }
 
 /**
- * @param {string} base64
+ * @param {string} base64 of a module, deflated
  * @returns {Promise<BufferSource>}
  */
-async function inflate(base64) {
+export async function inflate(base64) {
   const deflated = bytesOf(base64);
   const zlib = /** @type {any} */ (globalThis).process?.getBuiltinModule?.("node:zlib");
   // Node's and Bun's own is there at once; their streams are loaded first.
@@ -54,7 +55,7 @@ async function inflate(base64) {
  * @param {string} base64
  * @returns {Uint8Array<ArrayBuffer>}
  */
-function bytesOf(base64) {
+export function bytesOf(base64) {
   // The loop takes two milliseconds of a start in Node, and six or more on a slow phone.
   const { Buffer, Uint8Array } = /** @type {any} */ (globalThis);
   if (Buffer) return Buffer.from(base64, "base64");

@@ -23,7 +23,7 @@ let project;
 before(async () => {
   project = await consumer("csp", {
     "index.html": pageHtml("./page.mjs"),
-    "page.mjs": pageScript("./node_modules/honeyhive-edge/index.js"),
+    "page.mjs": pageScript("./node_modules/honeyhive-edge/browser.js"),
   });
 });
 

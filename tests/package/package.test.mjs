@@ -8,6 +8,7 @@ import { before, describe, it } from "node:test";
 import { build } from "esbuild";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
+import { unpack } from "../../pkg-template/src/page/unpack.js";
 import { runToEnd } from "../support/child.mjs";
 import { consumer, packedPackage, testsDir } from "../support/package.mjs";
 
@@ -27,12 +28,14 @@ describe("the tarball", () => {
       "LICENSE",
       "README.md",
       "THIRD-PARTY-LICENSES.md",
+      "browser.js",
       "core.wasm",
       "edge-light.js",
       "index.cjs",
       "index.d.cts",
       "index.d.ts",
       "index.js",
+      "otel.browser.js",
       "otel.cjs",
       "otel.d.cts",
       "otel.d.ts",
@@ -63,13 +66,17 @@ describe("the tarball", () => {
   });
 
   it("offers the conditions in the order in which they have to be tried", () => {
-    for (const [path, types] of [
-      [".", "./index.d.cts"],
-      ["./otel", "./otel.d.cts"],
-      ["./relay", "./relay.d.cts"],
-    ]) {
+    /** @type {[path: string, types: string, browser: string[]][]} */
+    const entries = [
+      [".", "./index.d.cts", ["browser"]],
+      ["./otel", "./otel.d.cts", ["browser"]],
+      ["./relay", "./relay.d.cts", []],
+    ];
+    for (const [path, types, browser] of entries) {
       const entry = manifest.exports[path];
-      assert.deepEqual(Object.keys(entry), ["workerd", "edge-light", "require", "default"]);
+      // Workers' bundlers ask for a browser's as well; and Jest's jsdom, which wants CommonJS.
+      const conditions = ["workerd", "edge-light", "require", ...browser, "default"];
+      assert.deepEqual(Object.keys(entry), conditions);
       for (const condition of Object.values(entry)) {
         assert.deepEqual(Object.keys(condition), ["types", "default"]);
       }
@@ -88,6 +95,21 @@ describe("the tarball", () => {
     for (const [, path] of named.matchAll(/"\.\/([^"]+)"(?!:)/g)) {
       assert.ok(packed.files.includes(path), path);
     }
+  });
+
+  it("gives pages, packed, the module that Workers load", async () => {
+    const folder = join(packed.project, "node_modules", "honeyhive-edge");
+    const source = await readFile(join(folder, "browser.js"), "utf8");
+    const [base64 = "", hex = ""] = [/"([\w+/=]{20000,})"/, /"([0-9a-f]{1000,})"/].map(
+      (text) => text.exec(source)?.[1],
+    );
+    const paused = { times: 0 };
+    const bytes = await unpack(hex, base64, async () => void paused.times++);
+    assert.deepEqual(
+      Buffer.from(/** @type {Uint8Array} */ (bytes)),
+      await readFile(join(folder, "core.wasm")),
+    );
+    assert.ok(paused.times > 1, "a page could not draw while it was unpacked");
   });
 
   it("names no machine it was built on", async () => {

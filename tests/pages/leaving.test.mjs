@@ -14,7 +14,7 @@ import { serve } from "./served.mjs";
 const OFFLINE_MS = Number(process.env["OFFLINE_SECONDS"] ?? 3) * 1000;
 
 const page = `
-  import { initTracer } from "./node_modules/honeyhive-edge/index.js";
+  import { initTracer } from "./node_modules/honeyhive-edge/browser.js";
 
   const seen = { deliveries: {}, refused: [], initTracer };
   globalThis.seen = seen;

@@ -1,0 +1,21 @@
+// What is the same wherever the module is text in the package's own file: Node, Deno, Bun, browsers.
+
+import { alsContext, asyncLocalStorage } from "./context/als.js";
+import { pageContext } from "./context/page.js";
+import { processVariable } from "./env.js";
+import { browserPage } from "./page/page.js";
+import { publicFunctions } from "./public.js";
+
+/** @param {import("./engine.js").Platform["open"]} open */
+export function inlineFunctions(open) {
+  return publicFunctions({
+    open,
+    variable: processVariable,
+    newPage: browserPage,
+    newContext() {
+      const AsyncLocalStorage = asyncLocalStorage();
+      return AsyncLocalStorage ? alsContext(AsyncLocalStorage) : pageContext();
+    },
+    hint: "A page with a Content-Security-Policy has to allow 'wasm-unsafe-eval' in script-src.",
+  });
+}
