@@ -2,13 +2,13 @@
 // first call, holds calls back until it is there, keeps the promises it owes, and puts a fresh instance
 // in its place should it ever die. Knows no rule of sessions; those are the core's.
 
-import { disabledCore, plainInfo } from "./disabled-core.js";
 import { attempt, messageOf } from "./guard.js";
 import { environment, pageOrigin } from "./env.js";
 import { newSessionId } from "./ids.js";
 import { print, printAt } from "./log.js";
 import { forwardNow, newLoops } from "./loops.js";
 import { send } from "./send.js";
+import { plainInfo } from "./session.js";
 
 /** @import { Core, CoreOptions, Host, TracerInfo } from "./core.d.ts" */
 /** @import { Delivery, DropReason, FlushReport } from "../index.d.ts" */
@@ -29,6 +29,8 @@ import { send } from "./send.js";
  * @typedef {{ resolve: (outcome: any) => void, session: Session | undefined, report: boolean }} Owed
  */
 
+/** A call that waits for the core, and goes on without where none will start. @typedef {(core: Core | undefined) => void} Task */
+
 const TRAPPED =
   "an internal error of honeyhive-edge; what was unsent is lost, later calls work again";
 const NO_RANDOMNESS =
@@ -48,11 +50,11 @@ export class Engine {
   /** Whose `this` the running core calls. An instance that died keeps calling its own. @type {Host | undefined} */
   #host;
   #opening = false;
-  /** True while a disabled core stands in. */
-  #failed = false;
+  /** Why there is no core. @type {string | undefined} */
+  #failure;
   /** What the log need not hear twice: the face has few things to say, and says them at every call. @type {Set<string>} */
   #said = new Set();
-  /** Calls on their way to the core, in order; those before `#head` are made. @type {((core: Core) => void)[]} */
+  /** Calls on their way to the core, in order; those before `#head` are made. @type {Task[]} */
   #queue = [];
   #head = 0;
   /** @type {Map<number, Owed>} */
@@ -98,14 +100,14 @@ export class Engine {
    */
   open(session, scope) {
     // What kept it from starting may have passed.
-    if (this.#failed && this.#owed.size === 0) this.#close();
+    this.#failure = undefined;
     if (!this.#hasLooked) this.#page = this.#platform.newPage?.(() => this.#drain());
     this.#hasLooked = true;
     const { persist, logLevel } = session.settings.scalars;
     if (persist !== false) this.#page?.persist(logLevel);
     return new Promise((resolve) => {
       this.#whenRunning((core) => {
-        this.#register(core, session, scope);
+        if (core) this.#register(core, session, scope);
         resolve();
       });
     });
@@ -154,7 +156,7 @@ export class Engine {
    */
   report(session, scope, call) {
     // Nothing was ever started: nothing needs to be for saying so.
-    if (!session && !this.#core && !this.#opening) {
+    if (!session && !this.#core && !this.#opening && this.#isEmpty()) {
       return Promise.resolve({ ...this.#before, pending: 0 });
     }
     return new Promise((resolve) => {
@@ -188,11 +190,16 @@ export class Engine {
     return { status: "dropped", ...where, reason, message };
   }
 
-  /** @param {(core: Core) => void} task */
+  /** @param {Task} task */
   #whenRunning(task) {
-    if (this.#core && this.#isEmpty()) return task(this.#core);
+    if (this.#isSettled && this.#isEmpty()) return task(this.#core);
     this.#queue.push(task);
-    if (this.#core === undefined && !this.#opening) this.#open();
+    if (!this.#isSettled && !this.#opening) this.#open();
+  }
+
+  /** Is it known whether there is a core? */
+  get #isSettled() {
+    return this.#core !== undefined || this.#failure !== undefined;
   }
 
   /** @param {() => void} task */
@@ -208,8 +215,8 @@ export class Engine {
   /** Makes the calls that wait, or sees to it that there is a core that they can be made to. */
   #drain() {
     // A task may itself call in here, and may be the instance's end.
-    while (this.#core && !this.#isEmpty()) {
-      const task = /** @type {(core: Core) => void} */ (this.#queue[this.#head++]);
+    while (this.#isSettled && !this.#isEmpty()) {
+      const task = /** @type {Task} */ (this.#queue[this.#head++]);
       task(this.#core);
     }
     if (this.#isEmpty()) {
@@ -257,15 +264,15 @@ export class Engine {
     const message = `WebAssembly could not be started (${messageOf(error)}), so nothing is sent. ${this.#platform.hint}`;
     if (!this.#said.has(message)) print("error", message);
     this.#said.add(message);
-    this.#failed = true;
-    this.#run(disabledCore(message));
+    this.#failure = message;
+    this.#opening = false;
+    this.#soon(() => this.#drain());
   }
 
   /** Ends the running instance: the next call gets a fresh one. */
   #close() {
     this.#core = undefined;
     this.#host = undefined;
-    this.#failed = false;
     this.#before = { ...this.#counts };
     this.#busy.clear();
     this.#idle.clear();
@@ -294,13 +301,17 @@ export class Engine {
   }
 
   /**
-   * @param {Core} core
+   * @param {Core | undefined} core
    * @param {Owed} owed
    * @param {number} scope
    * @param {(core: Core, tracer: number) => number} call
    */
   #send(core, owed, scope, call) {
     const { session, resolve, report } = owed;
+    if (!core) {
+      if (report) return this.#lose(owed);
+      return resolve(this.drop(session, "disabled", this.#failure ?? ""));
+    }
     let tracer = 0;
     if (session) {
       if (session.closed && !isAt(session, core)) {

@@ -75,3 +75,22 @@ export class Session {
       .catch((error) => printAt(this.logLevel, "debug", `onDrop threw: ${messageOf(error)}`));
   }
 }
+
+/**
+ * What is known of a tracer without the core.
+ * @param {import("./core.d.ts").CoreOptions} options
+ * @param {import("./core.d.ts").TracerInfo} [parent]
+ */
+export function plainInfo({ sessionId, sessionName, project, source, newSessionId, env }, parent) {
+  return {
+    sessionId: text(sessionId) ?? newSessionId,
+    sessionName: text(sessionName) ?? parent?.sessionName ?? text(env.HH_SESSION_NAME) ?? "session",
+    project: text(project) ?? parent?.project ?? text(env.HH_PROJECT),
+    source: text(source) ?? parent?.source ?? text(env.HH_SOURCE) ?? "dev",
+  };
+}
+
+/** @param {unknown} value */
+function text(value) {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}

@@ -48,6 +48,17 @@ for (const loading of /** @type {const} */ (["sync", "async"])) {
   });
 }
 
+test("a flush waits for what was said before anything was started", async () => {
+  const it = face();
+  const said = it.enrichSession("id", { metadata: { a: 1 } });
+  assert.deepEqual(await it.flush(), { delivered: 1, dropped: 0, pending: 0 });
+  assert.deepEqual(
+    it.core.calls.map(({ method }) => method),
+    ["enrichSession", "flush"],
+  );
+  assert.equal((await said).status, "delivered");
+});
+
 test("where loading is synchronous a session is open at once", () => {
   const it = face({ loading: "sync" });
   void it.initTracer();
@@ -77,6 +88,7 @@ for (const loading of /** @type {const} */ (["sync", "async"])) {
       const outcome = await tracer.enrichSession({ metadata: { a: 1 } });
       assert.equal(outcome.status, "dropped");
       assert.equal(outcome.status === "dropped" && outcome.reason, "disabled");
+      assert.equal(outcome.sessionId, tracer.sessionId);
       assert.match(outcome.status === "dropped" ? outcome.message : "", /forbidden.*Hint\./);
       assert.deepEqual(await tracer.flush(), { delivered: 0, dropped: 1, pending: 0 });
       assert.deepEqual(await tracer.close(), { delivered: 0, dropped: 1, pending: 0 });
