@@ -45,7 +45,12 @@ apt_refresh() {
   apt_get update >"$cache/apt.log" 2>&1 || fail "apt-get update failed; $cache/apt.log says why."
 }
 
-apt_offers() { [[ $(apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [0-9] ]]; }
+# apt_offers PACKAGE [AT_LEAST]
+apt_offers() {
+  local version
+  version=$(apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: //p')
+  [[ $version == [0-9]* ]] && at_least "${2:-0}" "$version"
+}
 
 # A bare container has no package lists, an old one has lists that are out of date.
 apt_install() {

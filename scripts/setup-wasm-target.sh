@@ -8,11 +8,13 @@ has_std() { compgen -G "$1/libstd-*.rlib" >/dev/null; }
 default_has_it() { has_std "$(rustc --print target-libdir --target $wasm_target 2>/dev/null)"; }
 
 system_rustc=/usr/bin/rustc
-system_has_source() {
-  [ -x $system_rustc ] && [ -d "$($system_rustc --print sysroot)/lib/rustlib/src/rust/library/std" ]
-}
 # One line of `rustc -vV`, by its label.
 about() { $system_rustc -vV | sed -n "s/^$1: //p"; }
+wanted=$(rust_version)
+system_is_recent() { [ -x $system_rustc ] && at_least "$wanted" "$(about release)"; }
+system_has_source() {
+  system_is_recent && [ -d "$($system_rustc --print sysroot)/lib/rustlib/src/rust/library/std" ]
+}
 
 if default_has_it; then
   rm -rf "$wasm_rust"
@@ -37,14 +39,14 @@ fi
 by_hand="please add the target to your Rust toolchain ('rustup target add $wasm_target', or your distribution's package), then run this again."
 if ! system_has_source; then
   may_apt || fail "No rustc here compiles for $wasm_target: $by_hand (Or, on Debian, install rustc-web and rust-web-src.)"
-  apt_offers rustc-web || apt_refresh
-  apt_offers rustc-web || fail "No rustc here compiles for $wasm_target, and apt has no rustc-web: $by_hand"
+  # Lists that are some months old know an older compiler.
+  apt_offers rustc-web "$wanted" || apt_refresh
+  apt_offers rustc-web "$wanted" ||
+    fail "No rustc here compiles for $wasm_target, and apt has no rustc-web of $wanted or later: $by_hand"
   apt_install rustc-web rust-web-src
-  system_has_source || fail "rustc-web and rust-web-src left no compiler with its source: $by_hand"
+  system_has_source || fail "rustc-web and rust-web-src left no compiler of $wanted or later with its source: $by_hand"
 fi
 version=$(about release)
-at_least "$(rust_version)" "$version" ||
-  fail "The system's rustc is $version and this crate needs $(rust_version): $by_hand"
 
 # The linker of the compiler's own LLVM, or else the newest that can be had.
 llvm=$(about "LLVM version")
