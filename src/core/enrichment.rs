@@ -10,6 +10,7 @@ use std::cmp::Ordering;
 
 use super::json::{self, Numerals, Object, any_members, is_number, members};
 use super::log::Line;
+use super::text::fill;
 
 /// The names of the tracer and of the session in the arguments: read by the face, no data.
 pub const TARGET_KEYS: [&str; 5] =
@@ -350,7 +351,7 @@ fn identity(field: Field, key: &str) -> &str {
 }
 
 fn no_object(name: &str) -> Line {
-    left_out(name, &json::fill("an object, as in { {}: { key: \"value\" } }", &[name]))
+    left_out(name, &fill("an object, as in { {}: { key: \"value\" } }", &[name]))
 }
 
 fn left_out(name: &str, must_be: &str) -> Line {

@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use super::text::decimal;
+
 /// How numbers are read and written: every runtime brings that along, which the wasm need not do
 /// again.
 #[derive(Clone, Copy, Debug)]
@@ -232,30 +234,6 @@ impl Scan<'_> {
         self.at += word?.len();
         Some(())
     }
-}
-
-/// `template` with these for its `{}`, one after the other. Not `format!`, which is 2 KB of wasm.
-pub fn fill(template: &str, with: &[&str]) -> String {
-    let mut text = String::new();
-    let mut copied = 0;
-    let mut next = with.iter();
-    for (at, pair) in template.as_bytes().windows(2).enumerate() {
-        if pair == b"{}" {
-            text.push_str(&template[copied..at]);
-            text.push_str(next.next().unwrap_or(&""));
-            copied = at + 2;
-        }
-    }
-    debug_assert!(next.next().is_none(), "more than {template} has room for");
-    text.push_str(&template[copied..]);
-    text
-}
-
-/// `number` in decimal. Not by `to_string`, which brings 2 KB of formatting into the wasm.
-pub fn decimal(number: u64) -> String {
-    let mut text = if number < 10 { String::new() } else { decimal(number / 10) };
-    text.push(char::from(b'0' + (number % 10) as u8));
-    text
 }
 
 /// The text that a JSON string stands for; nothing if `json` is none. Half of a surrogate pair,

@@ -10,12 +10,13 @@
 use std::rc::Rc;
 
 use super::enrichment::Enrichment;
-use super::json::{Numerals, Object, decimal, members};
+use super::json::{Numerals, Object, members};
 use super::options::Options;
 use super::policy::KEPT_MS;
 use super::relay::ticket::{end_of, session_of};
 use super::session::{Description, SessionId};
 use super::settings::Destination;
+use super::text::decimal;
 
 /// The version of what is written.
 const VERSION: &str = "1";

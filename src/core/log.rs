@@ -1,6 +1,6 @@
 //! What is worth a line in the log, and at which level.
 
-use super::json::fill;
+use super::text::fill;
 
 /// How much is logged. Ordered: a tracer that logs at `Warn` logs `Error` too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::json;
+use super::text::fill;
 
 /// What stands where a secret stood.
 pub const MASK: &str = "[Redacted]";
@@ -171,8 +172,7 @@ impl Redaction {
 
     fn is_secret_key(&self, key: &str, escapes: bool) -> bool {
         let key: Cow<'_, str> = if escapes {
-            json::text(&json::fill("\"{}\"", &[key]))
-                .map_or(key.into(), |key| key.into_owned().into())
+            json::text(&fill("\"{}\"", &[key])).map_or(key.into(), |key| key.into_owned().into())
         } else {
             key.into()
         };
@@ -267,7 +267,7 @@ fn mask_string(text: &str, escapes: bool) -> Option<String> {
         return mask_patterns(text);
     }
     // What is spelled with escapes is looked for in what it spells.
-    let quoted = json::fill("\"{}\"", &[text]);
+    let quoted = fill("\"{}\"", &[text]);
     let masked = json::quoted(&mask_patterns(&json::text(&quoted)?)?);
     Some(masked[1..masked.len() - 1].to_owned())
 }

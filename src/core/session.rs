@@ -4,9 +4,7 @@ use std::rc::Rc;
 
 use super::enrichment::{Field, Merged};
 use super::json::Object;
-
-/// A text that many share. Not `Rc<str>`, of which every copy is two numbers.
-pub type Text = Rc<String>;
+use super::text::Text;
 
 /// The id of a session, never empty. Mostly a UUID; a name of the application's own is let
 /// through, and the backend then answers with an id of its own.

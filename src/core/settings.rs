@@ -3,12 +3,12 @@
 
 use std::rc::Rc;
 
-use super::json::{self, Object, any_members, decimal, elements, fill};
+use super::json::{self, Object, any_members, elements};
 use super::log::{Level, Line, error, warn};
 use super::options::{Options, text_of};
 use super::policy;
 use super::redact::{MASK, Redaction};
-use super::session::Text;
+use super::text::{Text, decimal, fill};
 
 /// HoneyHive's multi-tenant server.
 pub const DEFAULT_SERVER: &str = "https://api.dp1.us.honeyhive.ai";

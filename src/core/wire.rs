@@ -2,10 +2,11 @@
 //! deployments. Facts from its OpenAPI document (Data Plane API 1.1.0).
 
 use super::enrichment::{Field, Merged};
-use super::json::{self, Object, any_members, decimal, fill, find};
+use super::json::{self, Object, any_members, find};
 use super::retry::{RetryAfter, may_pass};
 use super::session::{Origin, SessionId, Start};
 use super::settings::Destination;
+use super::text::{decimal, fill};
 use super::time::Now;
 
 /// What every request says of its client, up to its timestamp (nanoseconds since the Unix epoch).

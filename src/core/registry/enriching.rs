@@ -2,13 +2,14 @@
 
 use super::Registry;
 use crate::core::enrichment::{Enrichment, Invalid};
-use crate::core::json::{Object, any_members, decimal, fill};
+use crate::core::json::{Object, any_members};
 use crate::core::log::Line;
 use crate::core::outbox::{Kind, Part, held_by};
 use crate::core::outcome::Reason;
 use crate::core::policy::{LARGE_ENRICHMENT_BYTES, MAX_REQUEST_BYTES, REQUEST_OVERHEAD_BYTES};
 use crate::core::session::SessionId;
 use crate::core::slab::NOTHING;
+use crate::core::text::{decimal, fill};
 use crate::core::time::Now;
 
 impl Registry {

@@ -16,7 +16,7 @@ mod waking;
 use std::rc::Weak;
 
 use super::index::Index;
-use super::json::{Numerals, fill};
+use super::json::Numerals;
 use super::log::{Level, Line};
 use super::outbox::Outbox;
 use super::outcome::Output;
@@ -27,6 +27,7 @@ use super::server::Server;
 use super::session::SessionId;
 use super::settings::Settings;
 use super::slab::Slab;
+use super::text::fill;
 use super::timers::Timers;
 use super::tracer::{Counts, Tracer};
 

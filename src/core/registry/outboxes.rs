@@ -4,13 +4,13 @@
 use std::rc::Rc;
 
 use super::Registry;
-use crate::core::json::fill;
 use crate::core::outbox::Outbox;
 use crate::core::policy::{REMEMBERED_NAMES, REMEMBERED_SERVERS};
 use crate::core::server::Server;
 use crate::core::session::SessionId;
 use crate::core::settings::{Destination, Settings};
 use crate::core::slab::NOTHING;
+use crate::core::text::fill;
 use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
 

@@ -1,7 +1,6 @@
 //! The way out: which outbox sends next, and what its answer means for it.
 
 use super::Registry;
-use crate::core::json::fill;
 use crate::core::log::Level;
 use crate::core::outbox::{Kind, Parts, Progress};
 use crate::core::outcome::{Output, Reason};
@@ -10,6 +9,7 @@ use crate::core::retry::backoff_ms;
 use crate::core::server::Server;
 use crate::core::session::SessionId;
 use crate::core::slab::NOTHING;
+use crate::core::text::fill;
 use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
 use crate::core::wire::{self, Answer, Refusal, Routes, Verdict};

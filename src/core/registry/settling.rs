@@ -3,11 +3,12 @@
 use std::rc::Rc;
 
 use super::Registry;
-use crate::core::json::{Object, fill};
+use crate::core::json::Object;
 use crate::core::outbox::{Kind, Outbox, Parts};
 use crate::core::outcome::{Outcome, Output, Reason};
 use crate::core::session::SessionId;
 use crate::core::slab::NOTHING;
+use crate::core::text::fill;
 use crate::core::time::Now;
 use crate::core::timers::Timer;
 use crate::core::tracer::{Counts, Tracer};
