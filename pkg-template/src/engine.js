@@ -19,6 +19,8 @@ import { plainInfo } from "./session.js";
  * @typedef {object} Platform
  * @property {(onTrap: (error: unknown) => void, pause: () => Promise<void>) => Core | Promise<Core>} open a fresh
  *   instance of the core; `pause` lets a page draw
+ * @property {(onTrap: (error: unknown) => void) => Core} [openNow] the same at once, for a page that is left while it
+ *   opens; throws where the browser does not allow that
  * @property {(name: string) => unknown} variable an environment variable
  * @property {(leaving: () => void) => import("./page/page.js").Page | undefined} [newPage] the browser's page around, if there is one
  * @property {string} hint what to do where WebAssembly will not start
@@ -101,7 +103,7 @@ export class Engine {
   open(session, scope) {
     // What kept it from starting may have passed.
     this.#failure = undefined;
-    if (!this.#hasLooked) this.#page = this.#platform.newPage?.(() => this.#drain());
+    if (!this.#hasLooked) this.#page = this.#platform.newPage?.(() => this.#leave());
     this.#hasLooked = true;
     const { persist, logLevel } = session.settings.scalars;
     if (persist !== false) this.#page?.persist(logLevel);
@@ -240,7 +242,7 @@ export class Engine {
       const opening = this.#page ? pause().then(open) : open();
       if (opening instanceof Promise) {
         const both = Promise.all([opening, this.#page?.claimed]);
-        both.then(([core]) => this.#run((opened = core))).catch(fail);
+        both.then(([core]) => this.#opening && this.#run((opened = core))).catch(fail);
       } else {
         this.#run((opened = opening));
       }
@@ -249,18 +251,37 @@ export class Engine {
     }
   }
 
-  /** @param {Core} core */
-  #run(core) {
+  /** The page is hidden or left: what waits may have no other moment. */
+  #leave() {
+    this.#drain();
+    const { openNow } = this.#platform;
+    if (this.#isEmpty() || !openNow) return;
+    /** @type {Core | undefined} */
+    let opened;
+    const onTrap = (/** @type {unknown} */ error) => this.#trapped(opened, error);
+    opened = attempt(() => openNow(onTrap), undefined);
+    if (!opened) return;
+    this.#run(opened, true);
+    this.#drain();
+  }
+
+  /**
+   * @param {Core} core
+   * @param {boolean} [isLeaving] the page
+   */
+  #run(core, isLeaving = false) {
     this.#core = core;
     this.#opening = false;
     this.#host = this.#newHost(core);
     core.connect(this.#host, Math.floor(Math.random() * Number.MAX_SAFE_INTEGER));
-    this.#page?.run(core);
+    this.#page?.run(core, isLeaving);
     this.#soon(() => this.#drain());
   }
 
   /** @param {unknown} error */
   #fail(error) {
+    // By now there may be one that was opened at once.
+    if (!this.#opening) return;
     const message = `WebAssembly could not be started (${messageOf(error)}), so nothing is sent. ${this.#platform.hint}`;
     if (!this.#said.has(message)) print("error", message);
     this.#said.add(message);

@@ -6,10 +6,14 @@ import { processVariable } from "./env.js";
 import { browserPage } from "./page/page.js";
 import { publicFunctions } from "./public.js";
 
-/** @param {import("./engine.js").Platform["open"]} open */
-export function inlineFunctions(open) {
+/**
+ * @param {import("./engine.js").Platform["open"]} open
+ * @param {import("./engine.js").Platform["openNow"]} [openNow]
+ */
+export function inlineFunctions(open, openNow) {
   return publicFunctions({
     open,
+    openNow,
     variable: processVariable,
     newPage: browserPage,
     newContext() {

@@ -48,6 +48,44 @@ for (const loading of /** @type {const} */ (["sync", "async"])) {
   });
 }
 
+test("a page that is left while the core opens gets one at once, and no second one", async () => {
+  let leave = () => {};
+  /** @type {boolean[]} */
+  const begun = [];
+  /** @type {(() => void)[]} */
+  const later = [];
+  const page = /** @type {any} */ ({
+    persist() {},
+    soon: (/** @type {() => void} */ task) => later.push(task),
+    run: (/** @type {unknown} */ _, /** @type {boolean} */ isLeaving) => begun.push(isLeaving),
+  });
+  const it = face({ newPage: (told) => ((leave = told), page) });
+  void it.initTracer();
+  const said = it.enrichSession({ metadata: { last: 1 } });
+  assert.equal(it.cores.length, 0);
+  leave();
+  assert.equal(it.core.of("enrichSession").length, 1);
+  leave();
+  assert.equal((await said).status, "delivered");
+  while (later.length > 0) {
+    for (const task of later.splice(0)) task();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  void it.enrichSession({});
+  leave();
+  assert.deepEqual(begun, [true]);
+  assert.equal(it.cores[0]?.of("enrichSession").length, 2);
+});
+
+test("what ends alike is told in objects of its own", async () => {
+  const it = face();
+  const tracer = await it.initTracer();
+  const [one, other] = await Promise.all([tracer.enrichSession({}), tracer.enrichSession({})]);
+  assert.deepEqual(one, { status: "delivered", sessionId: tracer.sessionId });
+  assert.deepEqual(one, other);
+  assert.notEqual(one, other);
+});
+
 test("a flush waits for what was said before anything was started", async () => {
   const it = face();
   const said = it.enrichSession("id", { metadata: { a: 1 } });

@@ -17,6 +17,8 @@ import { FakeCore } from "./fake-core.mjs";
  * @param {(attempt: number) => unknown} [options.failLoading] what loading fails with, undefined if it does not
  * @param {Record<string, string>} [options.env]
  * @param {() => import("../../pkg-template/src/context/context.d.ts").Context} [options.newContext]
+ * @param {(leave: () => void) => import("../../pkg-template/src/page/page.js").Page} [options.newPage] around it, and
+ *   `leave` then opens a core at once
  */
 export function face({
   loading = "async",
@@ -24,6 +26,7 @@ export function face({
   failLoading = () => undefined,
   env = {},
   newContext = () => alsContext(AsyncLocalStorage),
+  newPage,
 } = {}) {
   /** @type {FakeCore[]} */
   const cores = [];
@@ -38,6 +41,7 @@ export function face({
   };
   const functions = publicFunctions({
     open: loading === "sync" ? open : async (onTrap) => open(onTrap),
+    ...(newPage && { newPage, openNow: open }),
     variable: (name) => env[name],
     newContext,
     hint: "Hint.",

@@ -14,7 +14,7 @@ import { serve } from "./served.mjs";
 const OFFLINE_MS = Number(process.env["OFFLINE_SECONDS"] ?? 3) * 1000;
 
 const page = `
-  import { initTracer } from "./node_modules/honeyhive-edge/browser.js";
+  import { enrichSession, initTracer } from "./node_modules/honeyhive-edge/browser.js";
 
   const seen = { deliveries: {}, refused: [], initTracer };
   globalThis.seen = seen;
@@ -23,6 +23,11 @@ const page = `
   seen.say = (feedback) => {
     const [name] = Object.keys(feedback);
     seen.tracer.enrichSession({ feedback }).then(({ status }) => (seen.deliveries[name] = status));
+  };
+  seen.sayFirst = (options, feedback) => {
+    seen.hasSaid = true;
+    void initTracer(options);
+    void enrichSession({ feedback });
   };
   // A visitor with much to say, who goes on after a reload where they were.
   seen.goOn = async () => {
@@ -158,6 +163,37 @@ for (const [name, start] of Object.entries(browsers)) {
       await (await visit()).begin();
       await stored(session, { rating: 4 });
       await quiet();
+    });
+
+    it("the first words are the last: the page is left in the task that says them", async () => {
+      const { session, tab, given, begin } = await visit();
+      await begin();
+      await tab.run("seen.say({ before: 1 })");
+      await stored(session, { before: 1 });
+      await tab.reload();
+      await until(() => tab.run("!!globalThis.seen"), { what: "the page" });
+      await tab.run(`void (seen.sayFirst(${given}, { first: 1 }), location.reload())`);
+      await stored(session, { before: 1, first: 1 });
+      await quiet();
+      await tab.close();
+    });
+
+    it("the first words of a session come on a page that is too busy to start before it is left", async () => {
+      const { session, tab, given } = await visit();
+      await tab.run(`void (globalThis.MessageChannel = class {
+        port1 = Object.assign(new EventTarget(), { start() {}, close() {} });
+        port2 = { postMessage() {} };
+      })`);
+      await tab.run(`seen.sayFirst(${given}, { first: 1 })`);
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      await tab.run("void location.reload()");
+      const isAnew = () => tab.run("!!globalThis.seen && !seen.hasSaid").catch(() => false);
+      await until(isAnew, { what: "the page" });
+      // The backend had no such session, so the next page has to say it again.
+      await tab.run(`seen.start(${given})`);
+      // Firefox stores nothing any more that a page says while it is left.
+      if (name !== "firefox") await stored(session, { first: 1 });
+      await tab.close();
     });
 
     it("the last words come as the page is being left", async () => {

@@ -100,9 +100,13 @@ export class Page {
     return this.#claimed;
   }
 
-  /** @param {Core} core that has just begun */
-  run(core) {
+  /**
+   * @param {Core} core that has just begun
+   * @param {boolean} isLeaving what earlier pages left may not be known yet, and cannot be waited for
+   */
+  run(core, isLeaving) {
     this.#core = core;
+    if (isLeaving && this.#store) this.#left ??= [];
     this.#restore();
     this.#turn();
   }

@@ -9,6 +9,9 @@ const AT_ONCE_MS = 5;
 /** Bytes of the module in a step, after which the clock is looked at. */
 const STEP = 256;
 
+/** More than a module may have. */
+const ALL = 2 ** 30;
+
 /** @typedef {{ memory: WebAssembly.Memory, packed(): number, unpacked(): number, unpack(count: number): number }} Unpacker */
 
 /**
@@ -18,18 +21,41 @@ const STEP = 256;
  * @returns {Promise<BufferSource>}
  */
 export async function unpack(hex, packed, pause) {
+  const { more, bytes } = begin(hex, packed);
+  for (let left = 1; left > 0;) {
+    await pause?.();
+    const until = forwardNow() + AT_ONCE_MS;
+    do left = more(STEP);
+    while (left > 0 && forwardNow() < until);
+  }
+  return bytes();
+}
+
+/**
+ * The same without letting anybody wait, or draw.
+ * @param {string} hex
+ * @param {string} packed
+ * @returns {BufferSource}
+ */
+export function unpackNow(hex, packed) {
+  const { more, bytes } = begin(hex, packed);
+  more(ALL);
+  return bytes();
+}
+
+/**
+ * @param {string} hex
+ * @param {string} packed
+ */
+function begin(hex, packed) {
   const code = Uint8Array.from(hex.match(/../g) ?? [], (byte) => parseInt(byte, 16));
   const instance = new WebAssembly.Instance(new WebAssembly.Module(code));
   const unpacker = /** @type {Unpacker} */ (/** @type {unknown} */ (instance.exports));
   const memory = unpacker.memory.buffer;
   new Uint8Array(memory).set(bytesOf(packed), unpacker.packed());
   const length = unpacker.unpack(0);
-  let left = length;
-  while (left > 0) {
-    await pause?.();
-    const until = forwardNow() + AT_ONCE_MS;
-    do left = unpacker.unpack(STEP);
-    while (left > 0 && forwardNow() < until);
-  }
-  return new Uint8Array(memory, unpacker.unpacked(), length);
+  return {
+    more: unpacker.unpack,
+    bytes: () => new Uint8Array(memory, unpacker.unpacked(), length),
+  };
 }
