@@ -3,13 +3,27 @@
 
 /** @type {WebAssembly.Memory[]} */
 const memories = [];
-const { instantiate } = WebAssembly;
-/** @type {any} */ (WebAssembly).instantiate = async (/** @type {any[]} */ ...given) => {
-  const made = await /** @type {any} */ (instantiate)(...given);
-  const exported = Object.values((made.instance ?? made).exports);
-  memories.push(...exported.filter((it) => it instanceof WebAssembly.Memory));
-  return made;
-};
+const { instantiate, Instance } = WebAssembly;
+
+/** @param {WebAssembly.Instance} instance */
+function watch({ exports }) {
+  memories.push(...Object.values(exports).filter((it) => it instanceof WebAssembly.Memory));
+}
+
+Object.assign(WebAssembly, {
+  async instantiate(/** @type {any[]} */ ...given) {
+    const made = await /** @type {any} */ (instantiate)(...given);
+    watch(made.instance ?? made);
+    return made;
+  },
+  Instance: class extends Instance {
+    /** @param {ConstructorParameters<typeof Instance>} given */
+    constructor(...given) {
+      super(...given);
+      watch(this);
+    }
+  },
+});
 
 /** In bytes, of all instances. */
 export const wasmMemory = () => memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);

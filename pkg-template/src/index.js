@@ -3,8 +3,8 @@
 import { createCore } from "#core";
 import base64 from "#core.wasm.base64";
 import { inlineFunctions } from "./inline.js";
-import { inflate, inlineOpener } from "./load.js";
+import { deflatedOpener } from "./load.js";
 
 export const { initTracer, withSession, enrichSession, activeTracer, flush } =
-  /* @__PURE__ */ inlineFunctions(/* @__PURE__ */ inlineOpener(createCore, () => inflate(base64)));
+  /* @__PURE__ */ inlineFunctions(/* @__PURE__ */ deflatedOpener(createCore, base64));
 export { sessionIdFrom, sessionIdFromHeaders } from "./public.js";

@@ -39,14 +39,38 @@ export function inlineOpener(createCore, bytes) {
 }
 
 /**
- * @param {string} base64 of a module, deflated
+ * Where that text is the module deflated. On servers the core is there at once: no page has to be drawn
+ * meanwhile, and the first request leaves some milliseconds earlier.
+ * @template C
+ * @param {CreateCore<C>} createCore
+ * @param {string} base64
+ * @returns {(onTrap: (error: unknown) => void) => C | Promise<C>}
+ */
+export function deflatedOpener(createCore, base64) {
+  /** @type {WebAssembly.Module | undefined} */
+  let module;
+  const openLater = inlineOpener(createCore, () => inflate(bytesOf(base64)));
+  return (onTrap) => {
+    const inflateAtOnce = inflaterOfServers();
+    if (!inflateAtOnce) return openLater(onTrap);
+    module ??= new WebAssembly.Module(inflateAtOnce(bytesOf(base64)));
+    return openModule(createCore, module, onTrap);
+  };
+}
+
+/** @returns {((deflated: Uint8Array) => BufferSource) | undefined} */
+function inflaterOfServers() {
+  const { Bun, process } = /** @type {any} */ (globalThis);
+  // Bun takes 8 ms to load its node:zlib. Its own inflates what comes without zlib's header.
+  if (Bun?.inflateSync) return (deflated) => Bun.inflateSync(deflated.subarray(2));
+  return process?.getBuiltinModule?.("node:zlib")?.inflateSync;
+}
+
+/**
+ * @param {BlobPart} deflated
  * @returns {Promise<BufferSource>}
  */
-export async function inflate(base64) {
-  const deflated = bytesOf(base64);
-  const zlib = /** @type {any} */ (globalThis).process?.getBuiltinModule?.("node:zlib");
-  // Node's and Bun's own is there at once; their streams are loaded first.
-  if (zlib) return zlib.inflateSync(deflated);
+function inflate(deflated) {
   const inflated = new Blob([deflated]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Response(inflated).arrayBuffer();
 }

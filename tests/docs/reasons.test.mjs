@@ -43,12 +43,11 @@ const broken = `
   import { initTracer } from "honeyhive-edge";
 
   let dies = false;
-  const { instantiate } = WebAssembly;
-  WebAssembly.instantiate = async (module, imports) => {
-    const made = await instantiate(module, imports);
-    const instance = made.instance ?? made;
+  const { Instance } = WebAssembly;
+  WebAssembly.Instance = function (module, imports) {
+    if (process.argv[2] === "never starts") throw new Error("forbidden");
     const exports = {};
-    for (const [name, value] of Object.entries(instance.exports)) {
+    for (const [name, value] of Object.entries(new Instance(module, imports).exports)) {
       exports[name] =
         typeof value === "function"
           ? (...given) => {
@@ -57,9 +56,7 @@ const broken = `
             }
           : value;
     }
-    if (process.argv[2] === "never starts") throw new Error("forbidden");
-    const dying = Object.create(WebAssembly.Instance.prototype, { exports: { value: exports } });
-    return made.instance ? { ...made, instance: dying } : dying;
+    return { exports };
   };
   const tracer = await initTracer({ apiKey: "hh_key_of_the_documents_test", serverUrl: "http://127.0.0.1:9" });
   dies = process.argv[2] === "dies";
