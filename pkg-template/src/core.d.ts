@@ -37,7 +37,7 @@ export interface Core {
 
 /** What the core asks of the runtime. */
 export interface Host {
-  /** `json` is a `Delivery` or a `FlushReport`. */
+  /** `json` is a `Delivery` or a `FlushReport`, and empty where it is the same as the last one's. */
   settle(id: number, json: string): void;
   /** The request of `scope` was torn down, and its loop is over. */
   left(scope: number): void;

@@ -461,10 +461,13 @@ export class Engine {
     const engine = this;
     /** Nothing an instance that died still says counts. */
     const current = () => engine.#host === host;
+    /** What the last call came to: thousands end alike. @type {object} */
+    let outcome;
     /** @type {Host} */
     const host = {
       settle(id, json) {
-        if (current()) engine.#settle(id, JSON.parse(json));
+        if (json) outcome = JSON.parse(json);
+        if (current()) engine.#settle(id, { ...outcome });
       },
       gone(id) {
         if (current()) engine.#forgetWho(id);

@@ -53,9 +53,10 @@ fn perform(scope: u64, output: Output) {
             &request.body,
         ),
         Output::Settled { ids, outcome } => {
-            let json = outcome.to_json();
+            let mut json = outcome.to_json();
             for id in ids {
                 host::settle(id as f64, &json);
+                json.clear();
             }
         }
         Output::Gone { scope, ids } => {

@@ -7,7 +7,10 @@ use wasm_bindgen::prelude::*;
 const HOST: &str = r#"
 /** What the module calls as `host`: the JavaScript around it. None of it throws. */
 export interface Host {
-  /** `id` has ended: `json` is a `Delivery`, or a `FlushReport` for a flush or close. */
+  /**
+   * `id` has ended: `json` is a `Delivery`, or a `FlushReport` for a flush or close; empty, where it is the
+   * same as the last one's.
+   */
   settle(id: number, json: string): void;
   /** The request of `scope` was torn down, its loop is over. */
   left(scope: number): void;

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { coreFactory } from "../../scripts/core-factory.mjs";
 
 /**
@@ -51,6 +52,7 @@ export function addMetrics() { throw new Error("of the glue's own"); }
 export function flush() { return wasm.count(); }
 export function close() { return wasm.count(); }
 export function release() {}
+export function move(from, to, length) { getUint8ArrayMemory0().copyWithin(to, from, from + length); }
 export function tracers() { return wasm.count(); }
 function __wbg_get_imports() {
   return { __proto__: null };
@@ -67,10 +69,17 @@ function makeMutClosure(arg0, arg1, f) {
     };
     return real;
 }
+export function restore(text, malloc, realloc) {
+    const at = passStringToWasm0(text, malloc, realloc);
+    return getUint8ArrayMemory0().slice(at, at + WASM_VECTOR_LEN);
+}
 function passStringToWasm0(arg, malloc, realloc) {
-    if (realloc === undefined) {
-        return;
-    }
+    throw new Error("as it comes");
+}
+const cachedTextEncoder = new TextEncoder();
+let WASM_VECTOR_LEN = 0;
+function getUint8ArrayMemory0() {
+    return new Uint8Array(wasm.memory.buffer);
 }
 let wasmModule, wasm;
 function __wbg_finalize_init(instance, module) {
@@ -106,6 +115,42 @@ async function running() {
 test("each instance has a state of its own", async () => {
   const [a, b] = [await running(), await running()];
   assert.deepEqual([a.core.initTracer(), a.core.flush(), b.core.initTracer()], [1, 2, 1]);
+});
+
+test("a string comes as its UTF-8, in just the room it takes", async () => {
+  const { core, traps } = await running();
+  const texts = fc.oneof(
+    fc.string(),
+    fc.string({ unit: "binary" }),
+    fc.array(fc.constantFrom("a", "é", "€", "😀", "\ud800", "\udc00")).map((it) => it.join("")),
+  );
+  fc.assert(
+    fc.property(texts, (text) => {
+      // Each block begins where none did before, so what is not copied is missing.
+      let begun = 0;
+      const blocks = new Map();
+      const malloc = (/** @type {number} */ size) => {
+        begun += 1000;
+        blocks.set(begun, size);
+        return begun;
+      };
+      const realloc = (
+        /** @type {number} */ at,
+        /** @type {number} */ old,
+        /** @type {number} */ size,
+      ) => {
+        assert.equal(blocks.get(at), old);
+        blocks.delete(at);
+        assert.ok(size > 0);
+        const moved = malloc(size);
+        core.move(at, moved, Math.min(old, size));
+        return moved;
+      };
+      assert.deepEqual(Buffer.from(core.restore(text, malloc, realloc)), Buffer.from(text));
+      assert.deepEqual([...blocks.values()], [Buffer.byteLength(text)]);
+    }),
+  );
+  assert.deepEqual(traps, []);
 });
 
 test("a trap in a call is told once, and ends the instance", async () => {
@@ -150,7 +195,7 @@ test("glue of another shape is an error", () => {
     ["function __wbg_finalize_init(instance, module)", /finalize_init/],
     ["export function flush", /exports no flush/],
     ["return f(a, state.b, ...args);", /closures/],
-    ["if (realloc === undefined)", /strings/],
+    ["function passStringToWasm0(arg, malloc, realloc)", /strings/],
   ])) {
     assert.throws(() => coreFactory(GLUE.replace(pattern, "// "), EXPORTS), message);
   }

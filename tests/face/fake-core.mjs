@@ -16,6 +16,8 @@ export class FakeCore {
   #lastTracer = 0;
   #lastId = 0;
   #onTrap;
+  /** The last outcome that the host was told. */
+  #told = "";
 
   /**
    * @param {(error: unknown) => void} onTrap
@@ -106,7 +108,9 @@ export class FakeCore {
     const usual = report
       ? { delivered: this.delivered, dropped: 0, pending: 0 }
       : { status: "delivered", sessionId: call?.sessionId ?? this.sessionOf(call?.tracer ?? 0) };
-    this.host.settle(id, JSON.stringify(outcome ?? usual));
+    const json = JSON.stringify(outcome ?? usual);
+    this.host.settle(id, json === this.#told ? "" : json);
+    this.#told = json;
     if (call?.tracer) this.host.idle(call.tracer);
   }
 

@@ -35,7 +35,8 @@ export function makeHost(kind, newLoops, send, run, answered) {
   const host = {
     requests: [], lines: [], drops: [], idleTracers: [], kept: [],
     settle(id, json) {
-      const outcome = JSON.parse(json);
+      if (json) this.told = JSON.parse(json);
+      const outcome = { ...this.told };
       waiting.get(id)?.(outcome) ?? waiting.set(id, outcome);
     },
     outcome(id) {
