@@ -168,7 +168,7 @@ export async function run({ api, servers, keys }) {
       healed = true;
       // A server that failed is left alone for a while, maybe for longer than the short deadline.
       const after = [];
-      while (after.length < 12 && after[after.length - 1]?.status !== "delivered") {
+      while (after.length < 40 && after[after.length - 1]?.status !== "delivered") {
         const tried = tracer.enrichSession({ metadata: { after: true } });
         after.push(await settledWithin(tried));
       }

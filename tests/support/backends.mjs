@@ -3,7 +3,6 @@
 // to look like is the checkers' business.
 
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
 import { startBackend } from "../../www-demo/backend/server.mjs";
 
 /** Keys in the shape of real ones, so that a leak is found by searching for the random part. */
@@ -11,6 +10,9 @@ export const KEYS = {
   main: "hh_main_5f0c2d7b9a1e4c63",
   other: "hh_other_81b6f4e2d3a07c59",
 };
+
+/** Nobody listens there. A port that was closed before might be another test's by now; one this low is given to none. */
+const DOWN = "http://127.0.0.1:2";
 
 /**
  * @typedef {Awaited<ReturnType<typeof startBackends>>} Backends
@@ -27,7 +29,6 @@ export async function startBackends() {
     backend({ routes: "v1" }, [{ html: true, status: 200 }]),
   ]);
   const [v1, second, legacy, none, none405, page] = started;
-  const down = await closedPort();
   return {
     v1: reader(v1.url),
     second: reader(second.url),
@@ -45,7 +46,7 @@ export async function startBackends() {
         none: none.url,
         none405: none405.url,
         page: page.url,
-        down,
+        down: DOWN,
       },
     },
     close: () => Promise.all(started.map((each) => each.close())),
@@ -103,13 +104,4 @@ function reader(url) {
     stats: async () => (await fetch(`${url}/_local/stats`)).json(),
     reset: () => fetch(`${url}/_local`, { method: "DELETE" }),
   };
-}
-
-/** A port of this machine where nobody listens any more. */
-async function closedPort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
-  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-  await new Promise((resolve) => server.close(resolve));
-  return `http://127.0.0.1:${port}`;
 }
