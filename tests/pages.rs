@@ -49,6 +49,12 @@ fn path(request: &Request) -> &str {
     request.url.split_once(".example").unwrap().1
 }
 
+/// Nanoseconds since the Unix epoch.
+fn stamp(request: &Request) -> u64 {
+    let headers: Value = serde_json::from_str(&request.headers).unwrap();
+    headers["hh-client-timestamp"].as_str().unwrap().parse().unwrap()
+}
+
 #[test]
 fn what_is_unsent_is_kept_until_it_has_ended() {
     let mut bench = page(stores, &[]);
@@ -150,6 +156,49 @@ fn what_was_left_goes_out_in_order_and_before_what_is_new() {
     }
     assert_eq!(stored.as_object().unwrap().len(), 51);
     assert_eq!(stored["last"], "new");
+}
+
+#[test]
+fn what_was_left_counts_as_said_when_it_was_and_not_as_what_the_new_page_says() {
+    let mut before = page(gone, &[]);
+    let tracer = before.init(with_ticket(SESSION)).tracer;
+    let said_at = before.now.unix_ms;
+    before.enrich(tracer, None, json!({"feedback": {"last": "kept"}}));
+    before.run(1);
+    // Of what that page says after this, the backend has it, and the store had no time for it.
+    let mut bench = page(stores, &left(&before));
+    bench.run(5_000);
+    let new_at = bench.now.unix_ms;
+    let mut options = with_ticket(SESSION);
+    options["start"] = json!(json!({"metadata": {"visit": 2}}).to_string());
+    let tracer = bench.init(options).tracer;
+    let new = bench.enrich(tracer, None, json!({"feedback": {"rating": 5}}));
+    bench.run(1_000);
+    assert!(bench.is_delivered(new) && bench.store.is_empty());
+    let mut updates = Vec::new();
+    for request in bench.requests.iter().filter(|request| request.method == "PUT") {
+        let body: Value = serde_json::from_str(&request.body).unwrap();
+        updates.push((stamp(request) / 1_000_000, body["feedback"].clone()));
+    }
+    assert_eq!(
+        updates,
+        [(said_at, json!({"last": "kept"})), (new_at, json!({"rating": 5}))],
+        "a later value that is stored already is not overtaken"
+    );
+}
+
+#[test]
+fn a_page_that_is_left_sends_what_it_says_along_with_what_was_left() {
+    let mut before = page(gone, &[]);
+    let tracer = before.init(with_ticket(SESSION)).tracer;
+    before.enrich(tracer, None, json!({"feedback": {"kept": 1}}));
+    before.run(1);
+    let mut bench = page(stores, &left(&before));
+    let tracer = bench.init(with_ticket(SESSION)).tracer;
+    bench.enrich(tracer, None, json!({"feedback": {"new": 2}}));
+    bench.registry.turn(Turn::Leaves, bench.now);
+    bench.run(0);
+    assert_eq!(bench.body(0)["feedback"], json!({"kept": 1, "new": 2}));
 }
 
 #[test]

@@ -51,6 +51,8 @@ pub struct Part {
     pub deadline: u64,
     /// Whether the browser keeps it until it has ended.
     pub is_kept: bool,
+    /// Whether an earlier page left it.
+    pub is_left: bool,
     /// What it says.
     pub enrichment: Enrichment,
 }
@@ -75,6 +77,17 @@ pub fn held_by(enrichment: &Enrichment) -> u64 {
 
 fn merged(parts: &[Box<Part>], inputs: InputsGo) -> Merged<'_> {
     Merged::of(parts.iter().map(|part| &part.enrichment), inputs)
+}
+
+/// When the last enrichment among `parts` was given, or if there is none the first start.
+fn said_unix_ms(parts: &[Box<Part>]) -> u64 {
+    let mut said = 0;
+    for part in parts {
+        if said == 0 || part.kind == Kind::Enrichment {
+            said = part.given_unix_ms;
+        }
+    }
+    said
 }
 
 /// Enrichments that travel together.
@@ -405,8 +418,9 @@ impl Outbox {
     /// Timestamps only go up, whatever the wall clock does: the backend orders a client's requests
     /// by them. `last_stamp_ns` is the last one given by this client, and is carried on.
     ///
-    /// Where the page is left there may be no second request: one that only makes sure that the
-    /// session exists is left out if there is `no_second`, see [`Outbox::start_after_all`].
+    /// Where the page is left there may be no second request. With `no_second` it takes all that
+    /// it can, and is none that only makes sure that the session exists, see
+    /// [`Outbox::start_after_all`].
     pub fn next_request(
         &mut self,
         routes: Routes,
@@ -416,7 +430,7 @@ impl Outbox {
     ) -> (Request, bool) {
         self.window_until = now.mono_ms.saturating_add(self.settings.merge_window_ms);
         if self.batches.is_empty() {
-            self.freeze();
+            self.freeze(no_second);
         }
         let batch = &mut self.batches[0];
         let parts = &self.line[..batch.len];
@@ -432,8 +446,8 @@ impl Outbox {
             self.left_out_start = true;
         }
         let stamp_ns = *batch.stamp_ns.get_or_insert_with(|| {
-            let given_ms = parts.last().map_or(0, |part| part.given_unix_ms);
-            *last_stamp_ns = given_ms.saturating_mul(1_000_000).max(*last_stamp_ns + 1);
+            let said_ns = said_unix_ms(parts).saturating_mul(1_000_000);
+            *last_stamp_ns = said_ns.max(*last_stamp_ns + 1);
             *last_stamp_ns
         });
         let id = self.adopted_id.as_ref().unwrap_or(&self.given_id);
@@ -492,13 +506,20 @@ impl Outbox {
     }
 
     /// Makes a batch of what is queued, as far as one request takes it.
-    fn freeze(&mut self) {
+    ///
+    /// What an earlier page left is sent as of when it was said, so without what is said since, if
+    /// not `all_at_once`. That page may have said more, which got through while it was left, and
+    /// which it had no time to keep.
+    fn freeze(&mut self, all_at_once: bool) {
         let limit = (MAX_REQUEST_BYTES - REQUEST_OVERHEAD_BYTES) as u64;
         let mut bytes = self.start.as_ref().map_or(0, |start| start.bytes());
         let mut count = 0;
+        let mut were_left = None;
         for part in &self.line {
             bytes += part.enrichment.bytes() as u64;
-            if bytes > limit && count > 0 {
+            let is_said = part.kind == Kind::Enrichment && !all_at_once;
+            let is_apart = is_said && *were_left.get_or_insert(part.is_left) != part.is_left;
+            if is_apart || (bytes > limit && count > 0) {
                 break;
             }
             count += 1;

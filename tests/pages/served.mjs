@@ -88,11 +88,18 @@ export async function serve(folder) {
       const found = all.find((/** @type {any} */ it) => it.event.session_id === session);
       return found?.event.feedback;
     },
-    /** The feedback in each request that was stored, in order. @param {string} session @returns {Promise<any[]>} */
+    /**
+     * The feedback in each request that was stored, in the order in which the backend takes them: by their time
+     * stamps, for what a page sends on leaving may be overtaken by what the next one says.
+     * @param {string} session @returns {Promise<any[]>}
+     */
     async told(session) {
       const all = await backend.requests(session);
       return all
         .filter((/** @type {any} */ it) => it.stored && it.body.feedback)
+        .sort((/** @type {any} */ a, /** @type {any} */ b) =>
+          Number(BigInt(a.timestamp) - BigInt(b.timestamp)),
+        )
         .map((/** @type {any} */ it) => it.body.feedback);
     },
     async close() {

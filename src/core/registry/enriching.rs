@@ -100,6 +100,7 @@ impl Registry {
             given_unix_ms: now.unix_ms,
             deadline: self.deadline(tracer, now),
             is_kept: false,
+            is_left: false,
             enrichment: Enrichment::default(),
         })
     }

@@ -67,6 +67,7 @@ impl Registry {
             self.outputs.push(Output::Forget { ids: vec![*id] });
             let mut part = self.part(Kind::Enrichment, tracer, scope, now);
             part.given_unix_ms = kept.at.min(now.unix_ms);
+            part.is_left = true;
             self.take_over(part, kept, &fate, &settings, now);
         }
     }

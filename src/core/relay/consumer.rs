@@ -135,6 +135,7 @@ impl Consumer {
                     given_unix_ms: stamp_ns / 1_000_000,
                     deadline: u64::MAX,
                     is_kept: false,
+                    is_left: false,
                     enrichment,
                 }));
             }
