@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::json::{self, Numerals, Object, any_members, is_number, members};
+use super::json::{self, Numerals, Object, Scan, any_members, is_number};
 use super::log::Line;
 use super::text::fill;
 
@@ -148,33 +148,40 @@ impl Enrichment {
         text.shrink_to_fit();
         let mut slots = Vec::new();
         let mut lines = Vec::new();
-        for (key, value) in members(&text).ok_or(Invalid::NoObject)? {
+        let mut scan = Scan::of(&text);
+        let read = scan.each(b'{', &mut |scan, key| {
             let name = json::text(key).unwrap_or(Cow::Borrowed(key));
+            let is_object = scan.peek() == Some(b'{');
+            let field = Field::named(&name);
+            if let Some(field) = field
+                && field.is_merged()
+                && is_object
+            {
+                return scan.each(b'{', &mut |scan, key| {
+                    slots.push(slot(&text, field, key, scan.value()?));
+                    Some(())
+                });
+            }
+            let value = scan.value()?;
             if value == "null" || TARGET_KEYS.contains(&&*name) {
-                continue;
+                return Some(());
             }
-            let whole = |field| slot(&text, field, key, value);
-            match Field::named(&name) {
-                None => slots.push(whole(Field::Metadata)),
-                Some(field) if field.is_merged() => match members(value) {
-                    Some(members) => {
-                        for (key, value) in members {
-                            slots.push(slot(&text, field, key, value));
-                        }
-                    }
-                    None => lines.push(no_object(&name)),
-                },
-                Some(Field::Inputs) if !value.starts_with("{") => lines.push(no_object(&name)),
-                // Without a key it says nothing, as any other field.
-                Some(Field::Inputs) if members(value).is_some_and(|it| it.is_empty()) => {}
-                Some(Field::Outputs) if !value.starts_with("{") && !value.starts_with("[") => {
-                    lines.push(no_object(&name));
-                }
-                Some(field @ (Field::Duration | Field::EndTime)) if !is_number(value) => {
-                    lines.push(left_out(field.name(), "a number of milliseconds"));
-                }
-                Some(field) => slots.push(whole(field)),
+            let fits = match field {
+                None => true,
+                Some(Field::Duration | Field::EndTime) => is_number(value),
+                Some(Field::Outputs) if value.starts_with('[') => true,
+                Some(_) => is_object,
+            };
+            if !fits {
+                lines.push(misfit(&name, field));
+            } else if field != Some(Field::Inputs) || Scan::of(&value[1..]).peek() != Some(b'}') {
+                // Inputs without a key say nothing, as any other field.
+                slots.push(slot(&text, field.unwrap_or(Field::Metadata), key, value));
             }
+            Some(())
+        });
+        if read.is_none() || scan.peek().is_some() {
+            return Err(Invalid::NoObject);
         }
         if slots.is_empty() && !lines.is_empty() {
             return Err(Invalid::NothingUsable);
@@ -234,26 +241,38 @@ pub enum InputsGo {
 struct Candidate<'a> {
     field: Field,
     key: &'a str,
+    /// Whether anything is escaped in the key.
+    has_escapes: bool,
     value: &'a str,
     /// How many stand before it.
     place: usize,
+}
+
+impl Candidate<'_> {
+    /// By field and by what the key says: it may be spelled in several ways.
+    fn cmp(&self, other: &Candidate<'_>) -> Ordering {
+        self.field.cmp(&other.field).then_with(|| match self.has_escapes || other.has_escapes {
+            true => json::text(self.key).cmp(&json::text(other.key)),
+            false => inside(self.key).cmp(inside(other.key)),
+        })
+    }
+}
+
+/// A key without its quotes, if it has any.
+fn inside(key: &str) -> &[u8] {
+    key.as_bytes().get(1..key.len().max(1) - 1).unwrap_or_default()
 }
 
 /// The candidates that no later one replaces, by field and key. The earliest come first.
 ///
 /// Sorts a list instead of filling a map: a map of the standard library is 12 KB of wasm.
 fn latest(mut candidates: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
-    // By what a key says: it may be spelled in several ways.
-    let order = |a: &Candidate<'_>, b: &Candidate<'_>| match a.field.cmp(&b.field) {
-        Ordering::Equal => json::text(a.key).cmp(&json::text(b.key)),
-        other => other,
-    };
     // A stable sort is 1 KB more of wasm than this.
-    candidates.sort_unstable_by(|a, b| order(a, b).then(a.place.cmp(&b.place)));
+    candidates.sort_unstable_by(|a, b| a.cmp(b).then(a.place.cmp(&b.place)));
     let mut latest: Vec<Candidate<'_>> = Vec::with_capacity(candidates.len());
     for candidate in candidates {
         match latest.last_mut() {
-            Some(last) if order(last, &candidate).is_eq() => *last = candidate,
+            Some(last) if last.cmp(&candidate).is_eq() => *last = candidate,
             _ => latest.push(candidate),
         }
     }
@@ -284,7 +303,8 @@ impl<'a> Merged<'a> {
         let mut candidates = Vec::new();
         let mut push = |field, key, value| {
             let place = candidates.len();
-            candidates.push(Candidate { field, key, value, place });
+            let has_escapes = json::place_of(b'\\', key).is_some();
+            candidates.push(Candidate { field, key, has_escapes, value, place });
         };
         for enrichment in enrichments {
             for slot in &enrichment.slots {
@@ -350,12 +370,13 @@ fn identity(field: Field, key: &str) -> &str {
     if field.is_merged() { key } else { "" }
 }
 
-fn no_object(name: &str) -> Line {
-    left_out(name, &fill("an object, as in { {}: { key: \"value\" } }", &[name]))
-}
-
-fn left_out(name: &str, must_be: &str) -> Line {
-    Line::warn("`{}` must be {}: it was left out; the rest of the call goes on", &[name, must_be])
+/// What is said where the value of `field`, which the arguments call `name`, cannot be stored.
+fn misfit(name: &str, field: Option<Field>) -> Line {
+    let must_be = match field {
+        Some(Field::Duration | Field::EndTime) => "a number of milliseconds".into(),
+        _ => fill("an object, as in { {}: { key: \"value\" } }", &[name]),
+    };
+    Line::warn("`{}` must be {}: it was left out; the rest of the call goes on", &[name, &must_be])
 }
 
 fn slot(text: &str, field: Field, key: &str, value: &str) -> Slot {
@@ -442,5 +463,18 @@ mod tests {
     fn a_key_written_with_escapes_is_the_field_it_names() {
         let escaped = parse("{\"m\\u0065tadata\":{\"a\":1}}");
         assert_eq!(update(&[escaped]), serde_json::json!({"metadata": {"a": 1}}));
+    }
+
+    #[test]
+    fn a_key_is_the_same_however_it_is_spelled() {
+        let spellings = [r#"key \"a\""#, r#"k\u0065y \"a\""#, r"\u006bey \u0022a\u0022"];
+        for (one, other) in spellings.iter().zip(spellings.iter().cycle().skip(1)) {
+            let merged = update(&[
+                parse(&format!(r#"{{"config":{{"{one}":1,"kez":1,"z":1}}}}"#)),
+                parse(&format!(r#"{{"config":{{"ke":2,"{other}":2,"k\u0065z":2}}}}"#)),
+            ]);
+            let config = serde_json::json!({"key \"a\"": 2, "kez": 2, "ke": 2, "z": 1});
+            assert_eq!(merged, serde_json::json!({"config": config}));
+        }
     }
 }

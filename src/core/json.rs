@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use super::bytes::{PLAIN, run};
 use super::text::decimal;
 
 /// How numbers are read and written: every runtime brings that along, which the wasm need not do
@@ -71,47 +72,70 @@ pub fn elements(json: &str) -> Option<Vec<&str>> {
 }
 
 fn items(json: &str, open: u8) -> Option<Vec<(&str, &str)>> {
-    let mut scan = Scan { bytes: json.as_bytes(), at: 0 };
+    let mut scan = Scan::of(json);
     let mut items = Vec::new();
-    if scan.next() != Some(open) {
-        return None;
-    }
-    scan.at += 1;
-    let mut is_first = true;
-    while !scan.closes(open, is_first)? {
-        is_first = false;
-        let mut key = "";
-        if open == b'{' {
-            let start = scan.at;
-            key = &json[start..scan.key()?];
-        }
-        scan.next();
-        let start = scan.at;
-        scan.value()?;
-        items.push((key, &json[start..scan.at]));
-    }
-    (scan.next().is_none()).then_some(items)
+    scan.each(open, &mut |scan, key| {
+        items.push((key, scan.value()?));
+        Some(())
+    })?;
+    scan.peek().is_none().then_some(items)
 }
 
-/// A place in a JSON text.
-struct Scan<'a> {
+/// A place in a JSON text, which is gone through once. What is no JSON ends it with nothing.
+#[derive(Debug)]
+pub struct Scan<'a> {
+    text: &'a str,
     bytes: &'a [u8],
     at: usize,
 }
 
-impl Scan<'_> {
-    /// The next byte that is no white space.
-    fn next(&mut self) -> Option<u8> {
+impl<'a> Scan<'a> {
+    /// The beginning of `text`.
+    pub fn of(text: &'a str) -> Scan<'a> {
+        Scan { text, bytes: text.as_bytes(), at: 0 }
+    }
+
+    /// The next byte that is no white space. It is not gone past.
+    pub fn peek(&mut self) -> Option<u8> {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.bytes.get(self.at) {
             self.at += 1;
         }
         self.bytes.get(self.at).copied()
     }
 
+    /// Goes past the object (`open` is its brace) or list that comes next. Before each value `see` is
+    /// called, which has to go past it, with its key as it was written, if it has one.
+    pub fn each(
+        &mut self,
+        open: u8,
+        see: &mut dyn FnMut(&mut Scan<'a>, &'a str) -> Option<()>,
+    ) -> Option<()> {
+        if self.peek()? != open {
+            return None;
+        }
+        self.at += 1;
+        let mut is_first = true;
+        while !self.closes(open, is_first)? {
+            is_first = false;
+            let key = if open == b'{' { self.key()? } else { "" };
+            self.peek();
+            see(self, key)?;
+        }
+        Some(())
+    }
+
+    /// Goes past the value that comes next, and gives it as it was written.
+    pub fn value(&mut self) -> Option<&'a str> {
+        self.peek();
+        let start = self.at;
+        self.pass_value()?;
+        Some(&self.text[start..self.at])
+    }
+
     /// Goes past the comma to the next item of what `open` opened, or past its end, and says
     /// whether it was the end.
     fn closes(&mut self, open: u8, is_first: bool) -> Option<bool> {
-        let next = self.next()?;
+        let next = self.peek()?;
         // In ASCII a brace or bracket closes two after it opens.
         if next == open + 2 {
             self.at += 1;
@@ -122,28 +146,29 @@ impl Scan<'_> {
                 return None;
             }
             self.at += 1;
-            self.next();
+            self.peek();
         }
         Some(false)
     }
 
-    /// Goes past a key and its colon; returns where the key ends.
-    fn key(&mut self) -> Option<usize> {
+    /// Goes past a key and its colon.
+    fn key(&mut self) -> Option<&'a str> {
+        let start = self.at;
         self.string()?;
-        let end = self.at;
-        if self.next()? != b':' {
+        let key = &self.text[start..self.at];
+        if self.peek()? != b':' {
             return None;
         }
         self.at += 1;
-        Some(end)
+        Some(key)
     }
 
-    /// Goes past a value. Without recursion: its depth is the caller's choice.
-    fn value(&mut self) -> Option<()> {
+    /// Without recursion: the value's depth is the caller's choice.
+    fn pass_value(&mut self) -> Option<()> {
         let mut open = Vec::new();
         loop {
             let mut is_first = false;
-            match self.next()? {
+            match self.peek()? {
                 byte @ (b'{' | b'[') => {
                     self.at += 1;
                     open.push(byte);
@@ -173,6 +198,7 @@ impl Scan<'_> {
         }
         self.at += 1;
         loop {
+            self.at = run(self.bytes, self.at, PLAIN);
             let byte = *self.bytes.get(self.at)?;
             self.at += 1;
             match byte {
@@ -193,8 +219,7 @@ impl Scan<'_> {
                         return None;
                     }
                 }
-                0..b' ' => return None,
-                _ => {}
+                _ => return None,
             }
         }
     }

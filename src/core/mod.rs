@@ -2,6 +2,7 @@
 //! of it. Handed facts and the time, it says what to do next; it does nothing by itself, knows
 //! neither clock nor network nor JavaScript, and runs on the host as it does in a browser.
 
+pub mod bytes;
 pub mod enrichment;
 pub mod index;
 pub mod json;

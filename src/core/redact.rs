@@ -6,40 +6,18 @@
 
 use std::borrow::Cow;
 
+use super::bytes::{self, DASH, SPACE, STARTS, TOKEN, WORD, class};
 use super::json;
-use super::text::fill;
 
 /// What stands where a secret stood.
 pub const MASK: &str = "[Redacted]";
 
 /// Key names whose values are masked where the application names none itself: lower case, without
 /// `_`, `-`, `.` and spaces, so that `api_key`, `apiKey` and `X-API-Key` are told by one name each.
-const SECRET_KEYS: [&[u8]; 24] = [
-    b"accesstoken",
-    b"apikey",
-    b"apisecret",
-    b"apitoken",
-    b"authorization",
-    b"authtoken",
-    b"bearertoken",
-    b"clientsecret",
-    b"cookie",
-    b"cookies",
-    b"creditcardnumber",
-    b"idtoken",
-    b"passphrase",
-    b"passwd",
-    b"password",
-    b"privatekey",
-    b"proxyauthorization",
-    b"refreshtoken",
-    b"secret",
-    b"secretaccesskey",
-    b"secretkey",
-    b"setcookie",
-    b"token",
-    b"xapikey",
-];
+const SECRET_KEYS: &[u8] =
+    b"accesstoken apikey apisecret apitoken authorization authtoken bearertoken \
+    clientsecret cookie cookies creditcardnumber idtoken passphrase passwd password privatekey \
+    proxyauthorization refreshtoken secret secretaccesskey secretkey setcookie token xapikey";
 
 /// Characters after `sk-` or `hh_` from which it is a key and no word.
 const SHORTEST_KEY: usize = 16;
@@ -47,50 +25,13 @@ const SHORTEST_KEY: usize = 16;
 /// Characters after `Bearer` from which it is a token and no word.
 const SHORTEST_BEARER: usize = 8;
 
-/// A byte that is part of a word.
-const WORD: u8 = 1;
-
-/// A byte that a secret may start with: see [`secret_at`].
-const STARTS: u8 = 2;
-
-/// A dash: together with [`WORD`], base64url.
-const DASH: u8 = 4;
-
-/// What a token may have beside that (RFC 6750).
-const TOKEN: u8 = 8;
-
-/// A space.
-const SPACE: u8 = 16;
-
-/// What each byte may be, looked up once for each byte of a text.
-const CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        if byte.is_ascii_alphanumeric() || byte == b'_' {
-            classes[byte as usize] = WORD;
-        }
-        if matches!(byte, b'b' | b'B' | b's' | b'h' | b'e' | b'2'..=b'6') {
-            classes[byte as usize] |= STARTS;
-        }
-        classes[byte as usize] |= match byte {
-            b'-' => DASH,
-            b'.' | b'~' | b'+' | b'/' | b'=' => TOKEN,
-            b' ' => SPACE,
-            _ => 0,
-        };
-        byte += 1;
-    }
-    classes
-};
-
 /// What is masked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redaction {
-    /// Spelled as the default ones are; none for those.
-    keys: Option<Vec<Vec<u8>>>,
-    /// A bit for each letter that a key starts with, by [`bit`].
-    first_letters: u32,
+    /// Spelled as the default ones are, with spaces between; none for those.
+    keys: Option<Vec<u8>>,
+    /// A bit for each [`outline`] that a key has.
+    outlines: [u32; 8],
     patterns: bool,
 }
 
@@ -101,67 +42,73 @@ impl Redaction {
         let keys = keys.map(|keys| {
             let mut own = Vec::new();
             for key in keys {
-                let mut letters = Vec::new();
                 for byte in key.bytes() {
                     if !separates(byte) {
-                        letters.push(byte.to_ascii_lowercase());
+                        own.push(byte.to_ascii_lowercase());
                     }
                 }
-                own.push(letters);
+                own.push(b' ');
             }
             own
         });
-        let mut redaction = Redaction { keys, first_letters: 0, patterns };
-        let mut first_letters = 0;
+        let mut redaction = Redaction { keys, outlines: [0; 8], patterns };
+        let mut outlines = [0; 8];
         redaction.has_key(&mut |key| {
-            first_letters |= key.first().map_or(0, bit);
+            let outline = outline(key);
+            outlines[usize::from(outline >> 5)] |= 1 << (outline & 31);
             false
         });
-        redaction.first_letters = first_letters;
+        redaction.outlines = outlines;
         redaction
     }
 
     /// Whether `is_it` holds for any of the keys whose values are masked.
     fn has_key(&self, is_it: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-        match &self.keys {
-            Some(own) => own.iter().any(|key| is_it(key)),
-            None => SECRET_KEYS.iter().any(|key| is_it(key)),
-        }
+        let keys = self.keys.as_deref().unwrap_or(SECRET_KEYS);
+        keys.split(|byte| *byte == b' ').any(|key| !key.is_empty() && is_it(key))
     }
 
     /// `json` with its secrets masked. The text must be JSON; anything else comes back harmless
     /// but not necessarily as it was.
     pub fn apply(&self, json: String) -> String {
         let bytes = json.as_bytes();
+        let starts = if self.patterns { STARTS } else { 0 };
+        let mut secrets = Vec::new();
         let mut masked = String::new();
         let mut copied = 0;
+        let mut mask = |from, to, mask: &str| {
+            masked.push_str(&json[copied..from]);
+            masked.push_str(mask);
+            copied = to;
+        };
         let mut at = 0;
-        while let Some(quote) = bytes[at..].iter().position(|byte| *byte == b'"') {
-            let start = at + quote + 1;
-            let (end, escapes) = string_end(bytes, start);
-            let text = &json[start..end];
-            let after = skip_space(bytes, (end + 1).min(bytes.len()));
-            if bytes.get(after) == Some(&b':') {
-                at = after + 1;
-                if self.is_secret_key(text, escapes) {
+        while let Some(before) = bytes[at..].iter().position(|byte| *byte == b'"') {
+            let quote = at + before;
+            let string = Scanned::from(bytes, quote, starts, &mut secrets);
+            at = string.end;
+            let text = &json[quote..at];
+            let colon = skip_space(bytes, at);
+            if bytes.get(colon) == Some(&b':') {
+                at = colon + 1;
+                if self.is_secret_key(text, string.has_escapes) {
                     let value = skip_space(bytes, at);
-                    masked.push_str(&json[copied..value]);
-                    masked.push('"');
-                    masked.push_str(MASK);
-                    masked.push('"');
                     at = value_end(bytes, value);
-                    copied = at;
+                    mask(value, at, &json::quoted(MASK));
                 }
-            } else {
-                at = (end + 1).min(bytes.len());
-                if self.patterns
-                    && let Some(text) = mask_string(text, escapes)
-                {
-                    masked.push_str(&json[copied..start]);
-                    masked.push_str(&text);
-                    copied = end;
+            } else if !string.is_spelled_out {
+                for (from, to) in &secrets {
+                    mask(*from, *to, MASK);
+                }
+            } else if self.patterns
+                && let Some(text) = json::text(text)
+            {
+                let plain = json::quoted(&text);
+                let masked = self.apply(plain.clone());
+                if masked != plain {
+                    mask(quote, at, &masked);
                 }
             }
+            secrets.clear();
         }
         if copied == 0 {
             return json;
@@ -170,35 +117,40 @@ impl Redaction {
         masked
     }
 
-    fn is_secret_key(&self, key: &str, escapes: bool) -> bool {
-        let key: Cow<'_, str> = if escapes {
-            json::text(&fill("\"{}\"", &[key])).map_or(key.into(), |key| key.into_owned().into())
-        } else {
-            key.into()
-        };
-        let Some(first) = key.bytes().find(|byte| !separates(*byte)) else {
-            return false;
-        };
-        let first = first.to_ascii_lowercase();
-        self.first_letters & bit(&first) != 0
-            && self.has_key(&mut |secret| {
-                key.len() >= secret.len()
-                    && secret.first() == Some(&first)
-                    && is_spelled(&key, secret)
-            })
+    /// Whether `key`, with its quotes, is one whose value is masked.
+    fn is_secret_key(&self, key: &str, has_escapes: bool) -> bool {
+        let mut key = Cow::Borrowed(key);
+        if has_escapes && let Some(text) = json::text(&key) {
+            key = text.into_owned().into();
+        }
+        let key = key.as_bytes();
+        let outline = outline(key);
+        self.outlines[usize::from(outline >> 5)] >> (outline & 31) & 1 != 0
+            && self.has_key(&mut |secret| is_spelled(key, secret))
     }
 }
 
-/// Whether spellings of a key differ in it.
+/// Whether spellings of a key differ in it; a quote too, as a key comes with its own.
 fn separates(byte: u8) -> bool {
-    matches!(byte, b'_' | b'-' | b'.' | b' ')
+    matches!(byte, b'_' | b'-' | b'.' | b' ' | b'"')
+}
+
+/// A number that few keys share with one whose value is masked, so that few are compared.
+fn outline(key: &[u8]) -> u8 {
+    let mut outline = 0_u8;
+    for byte in key {
+        if !separates(*byte) {
+            outline = outline.wrapping_mul(5) ^ byte.to_ascii_lowercase();
+        }
+    }
+    outline
 }
 
 /// Whether `letters` are those of `key`.
-fn is_spelled(key: &str, letters: &[u8]) -> bool {
+fn is_spelled(key: &[u8], letters: &[u8]) -> bool {
     let mut at = 0;
-    for byte in key.bytes() {
-        if separates(byte) {
+    for byte in key {
+        if separates(*byte) {
             continue;
         }
         if letters.get(at) != Some(&byte.to_ascii_lowercase()) {
@@ -209,27 +161,52 @@ fn is_spelled(key: &str, letters: &[u8]) -> bool {
     at == letters.len()
 }
 
-/// A bit that stands for a key's first letter, or for anything else.
-fn bit(first: &u8) -> u32 {
-    if first.is_ascii_lowercase() { 1 << (first - b'a') } else { 1 << 26 }
+/// A JSON string that was looked through.
+struct Scanned {
+    /// Where it ends: after its closing quote.
+    end: usize,
+    /// Whether anything is escaped in it.
+    has_escapes: bool,
+    /// Whether something is that need not be, as `s` in `\u0073`: a secret may be spelled so.
+    is_spelled_out: bool,
 }
 
-/// The end of the string whose text starts at `start`: the place of its closing quote; and whether there
-/// are escapes in it.
-fn string_end(bytes: &[u8], start: usize) -> (usize, bool) {
-    let mut at = start;
-    let mut escapes = false;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => return (at, escapes),
-            b'\\' => {
-                escapes = true;
-                at += 2;
+impl Scanned {
+    /// Looks through the string whose opening quote is at `quote`, and for `secrets` in it, which begin
+    /// with a byte of the class `starts`: from where to where they are.
+    fn from(bytes: &[u8], quote: usize, starts: u8, secrets: &mut Vec<(usize, usize)>) -> Scanned {
+        let mut string = Scanned { end: bytes.len(), has_escapes: false, is_spelled_out: false };
+        let mut at = quote + 1;
+        while let Some(byte) = bytes.get(at) {
+            let class = class(*byte);
+            if class & WORD != 0 {
+                // Every secret begins a word.
+                at = match class & starts {
+                    0 => bytes::run(bytes, at, WORD),
+                    _ => secret_at(bytes, at, secrets),
+                };
+                continue;
             }
-            _ => at += 1,
+            at += 1;
+            if *byte == b'"' {
+                string.end = at;
+                break;
+            }
+            if *byte == b'\\' {
+                string.has_escapes = true;
+                at += match bytes.get(at..) {
+                    // A control character, which is in no secret.
+                    Some([b'u', b'0', b'0', b'0' | b'1', ..]) => 5,
+                    Some([b'u' | b'/', ..]) => {
+                        string.is_spelled_out = true;
+                        1
+                    }
+                    _ => 1,
+                };
+            }
         }
+        string
     }
-    (bytes.len(), escapes)
 }
 
 fn skip_space(bytes: &[u8], mut at: usize) -> usize {
@@ -245,7 +222,7 @@ fn value_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
     while let Some(byte) = bytes.get(at) {
         match byte {
-            b'"' => at = string_end(bytes, at + 1).0,
+            b'"' => at = Scanned::from(bytes, at, 0, &mut Vec::new()).end - 1,
             b'{' | b'[' => depth += 1,
             b'}' | b']' if depth == 0 => return at,
             b'}' | b']' => depth -= 1,
@@ -260,65 +237,27 @@ fn value_end(bytes: &[u8], start: usize) -> usize {
     at.min(bytes.len())
 }
 
-/// `text`, the inside of a JSON string that may have `escapes`, with the secrets in it masked; nothing if it
-/// has none.
-fn mask_string(text: &str, escapes: bool) -> Option<String> {
-    if !escapes {
-        return mask_patterns(text);
-    }
-    // What is spelled with escapes is looked for in what it spells.
-    let quoted = fill("\"{}\"", &[text]);
-    let masked = json::quoted(&mask_patterns(&json::text(&quoted)?)?);
-    Some(masked[1..masked.len() - 1].to_owned())
-}
-
-/// `text` with the secrets in it masked; nothing if it has none.
-fn mask_patterns(text: &str) -> Option<String> {
-    let bytes = text.as_bytes();
-    let mut masked = String::new();
-    let mut copied = 0;
-    let mut at = 0;
-    let mut before = 0;
-    while let Some(byte) = bytes.get(at) {
-        let class = CLASSES[usize::from(*byte)];
-        // At the first letter of a word that may be a secret.
-        if class & !(before << 1) & STARTS != 0
-            && let Some((from, to)) = secret_at(bytes, at)
-        {
-            masked.push_str(&text[copied..from]);
-            masked.push_str(MASK);
-            copied = to;
-            at = to;
-            continue;
-        }
-        before = class & WORD;
-        at += 1;
-    }
-    if copied == 0 {
-        return None;
-    }
-    masked.push_str(&text[copied..]);
-    Some(masked)
-}
-
-/// The secret that starts with the word at `at`: what of it is masked. Apart, so that the loop over every
-/// byte has all registers: five instructions in a hundred.
+/// Looks whether the word at `at` begins a secret, and if so adds from where to where it is masked to
+/// `secrets`; the end of that, or of the word. Apart, so that the loop over every byte has all registers.
 #[inline(never)]
-fn secret_at(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+fn secret_at(bytes: &[u8], at: usize, secrets: &mut Vec<(usize, usize)>) -> usize {
     let rest = &bytes[at..];
     let mut from = 0;
-    let to = match rest[0] {
-        b'b' | b'B' if rest.len() > 6 && rest[..6].eq_ignore_ascii_case(b"bearer") => {
+    let to = match rest {
+        [b'b' | b'B', b'e' | b'E', b'a' | b'A', b'r' | b'R', b'e' | b'E', b'r' | b'R', ..] => {
             from = run(rest, 6, SPACE);
             bearer(rest, from)
         }
-        b's' if rest.starts_with(b"sk-") => key(rest),
-        b'h' if rest.starts_with(b"hh_") => key(rest),
-        b'e' if rest.starts_with(b"eyJ") => json_web_token(rest),
-        b'2'..=b'6' => card_number(rest),
+        [b's', b'k', b'-', ..] | [b'h', b'h', b'_', ..] => key(rest),
+        [b'e', b'y', b'J', ..] => json_web_token(rest),
+        [b'2'..=b'6', ..] => card_number(rest),
         _ => 0,
     };
-    (to > 0).then_some((at + from, at + to))
+    if to == 0 {
+        return run(bytes, at, WORD);
+    }
+    secrets.push((at + from, at + to));
+    at + to
 }
 
 /// The end of the token at `from` after `Bearer`, as in RFC 6750; 0 if there is none.
@@ -403,12 +342,10 @@ fn luhn(digits: &[u8]) -> bool {
     sum.is_multiple_of(10)
 }
 
-/// The end of the stretch from `at` on whose bytes are all of `class`.
-fn run(bytes: &[u8], mut at: usize, class: u8) -> usize {
-    while bytes.get(at).is_some_and(|byte| CLASSES[usize::from(*byte)] & class != 0) {
-        at += 1;
-    }
-    at
+/// As [`bytes::run`], once in the wasm.
+#[inline(never)]
+fn run(bytes: &[u8], at: usize, classes: u8) -> usize {
+    bytes::run(bytes, at, classes)
 }
 
 #[cfg(test)]
@@ -460,6 +397,19 @@ mod tests {
             let redacted: serde_json::Value = serde_json::from_str(&redact(&json)).unwrap();
             assert_eq!(redacted["a"], masked);
         }
+    }
+
+    #[test]
+    fn what_is_not_secret_stays_as_it_was_written() {
+        assert_eq!(
+            redact(r#"["\"x\"\n\tsk-proj-abcdefghij0123456789\\n\u001fhh_abcdefghij0123456789é"]"#),
+            r#"["\"x\"\n\t[Redacted]\\n\u001f[Redacted]é"]"#,
+        );
+        // Spelled out, it is written anew.
+        assert_eq!(
+            redact(r#"{"a" :"\"x\"\tsk-proj-abcdefghij0123456789\u00e9", "b":[ "\/\u0041" ]}"#),
+            r#"{"a" :"\"x\"\u0009[Redacted]é", "b":[ "\/\u0041" ]}"#,
+        );
     }
 
     #[test]
