@@ -4,8 +4,6 @@
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import path from "node:path";
-import { promisify } from "node:util";
-import zopfli from "@gfx/zopfli";
 import { build } from "esbuild";
 import { coreFactory } from "./core-factory.mjs";
 
@@ -17,9 +15,8 @@ const pkg = path.resolve(process.argv[3] ?? path.join(root, "pkg"));
 /**
  * The package's entry points, and the module of WebAssembly behind each: an artifact of build-wasm.sh.
  * In the sources `#name` is the module's factory, `./name.wasm` the module, and `#name.wasm.base64` its
- * text: deflated, unless it has to be there at once. For pages, `#core.packed.base64` is the packed one's and
- * `#unpack.wasm.hex` that of what unpacks it.
- * @type {{ artifact: string, name: string, exports: string[], deflated: boolean, entries: Entry[] }[]}
+ * text. For pages, `#core.packed.base64` is the packed one's and `#unpack.wasm.hex` that of what unpacks it.
+ * @type {{ artifact: string, name: string, exports: string[], entries: Entry[] }[]}
  */
 const MODULES = [
   {
@@ -40,7 +37,6 @@ const MODULES = [
       "run",
       "requestAnswered",
     ],
-    deflated: true,
     entries: [...runtimes("", "index"), browser("browser.js", "browser.js")],
   },
   {
@@ -54,7 +50,6 @@ const MODULES = [
       "runExporter",
       "exportAnswered",
     ],
-    deflated: false,
     entries: [...runtimes("otel/", "otel"), browser("otel/index.js", "otel.browser.js")],
   },
   {
@@ -77,7 +72,6 @@ const MODULES = [
       "batchAnswered",
       "closeBatch",
     ],
-    deflated: true,
     entries: runtimes("relay/", "relay"),
   },
 ];
@@ -93,7 +87,7 @@ const pages = {
 
 await rm(pkg, { recursive: true, force: true });
 await mkdir(pkg, { recursive: true });
-for (const { artifact, name, exports, deflated, entries } of MODULES) {
+for (const { artifact, name, exports, entries } of MODULES) {
   const folder = path.join(wasmFolder, artifact);
   const wasm = await readFile(path.join(folder, "core_bg.wasm"));
   const glue = withShortNames(
@@ -102,7 +96,7 @@ for (const { artifact, name, exports, deflated, entries } of MODULES) {
   );
   const virtual = {
     [`#${name}`]: coreFactory(glue, exports),
-    [`#${name}.wasm.base64`]: textModule(deflated ? await deflate(wasm) : wasm, "base64"),
+    [`#${name}.wasm.base64`]: textModule(wasm, "base64"),
     ...pages,
   };
   for (const entry of entries) await bundle(entry, virtual);
@@ -178,15 +172,6 @@ function withoutProperties(v5) {
   const without = v5.replace(/^v5\.(DNS|URL) = \1;$/gm, "");
   must(!/^v5\./m.test(without) && without !== v5, "uuid's v5 is not as expected");
   return without;
-}
-
-/**
- * As zlib's deflate does it, in more time and 5 % less room.
- * @param {Buffer} bytes
- * @returns {Promise<Uint8Array>}
- */
-function deflate(bytes) {
-  return promisify(zopfli.zlib)(bytes, { numiterations: 15 });
 }
 
 /**

@@ -66,7 +66,7 @@ export function coreFactory(glue, exports) {
   const passing = /^function passStringToWasm0\(arg, malloc, realloc\) \{\n[\s\S]*?\n\}\n/m;
   must(passing.test(body), "strings are passed in another way");
   body = body.replace(passing, PASS_STRING);
-  // Every engine that has DecompressionStream, or a module that is compiled already, has encodeInto.
+  // Every engine that runs ES2022 has encodeInto.
   body = body.replace(/^if \(!\('encodeInto' in [\s\S]*?^\}\n/m, "");
 
   const members = exports

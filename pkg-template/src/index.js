@@ -3,8 +3,14 @@
 import { createCore } from "#core";
 import base64 from "#core.wasm.base64";
 import { inlineFunctions } from "./inline.js";
-import { deflatedOpener } from "./load.js";
+import { bytesOf, inlineOpener, openerAtOnce } from "./load.js";
+
+const openNow = /* @__PURE__ */ openerAtOnce(createCore, () => bytesOf(base64));
+const openLater = /* @__PURE__ */ inlineOpener(createCore, async () => bytesOf(base64));
+
+/** @type {import("./engine.js").Platform["open"]} */
+const open = (onTrap) => ("document" in globalThis ? openLater : openNow)(onTrap);
 
 export const { initTracer, withSession, enrichSession, activeTracer, flush } =
-  /* @__PURE__ */ inlineFunctions(/* @__PURE__ */ deflatedOpener(createCore, base64));
+  /* @__PURE__ */ inlineFunctions(open, openNow);
 export { sessionIdFrom, sessionIdFromHeaders } from "./public.js";

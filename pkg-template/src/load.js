@@ -39,40 +39,19 @@ export function inlineOpener(createCore, bytes) {
 }
 
 /**
- * Where that text is the module deflated. On servers the core is there at once: no page has to be drawn
- * meanwhile, and the first request leaves some milliseconds earlier.
+ * The same at once: where no page has to be drawn meanwhile, or there is no later.
  * @template C
  * @param {CreateCore<C>} createCore
- * @param {string} base64
- * @returns {(onTrap: (error: unknown) => void) => C | Promise<C>}
+ * @param {() => BufferSource} bytes
+ * @returns {(onTrap: (error: unknown) => void) => C} throws where the runtime compiles nothing, or not at once
  */
-export function deflatedOpener(createCore, base64) {
+export function openerAtOnce(createCore, bytes) {
   /** @type {WebAssembly.Module | undefined} */
   let module;
-  const openLater = inlineOpener(createCore, () => inflate(bytesOf(base64)));
   return (onTrap) => {
-    const inflateAtOnce = inflaterOfServers();
-    if (!inflateAtOnce) return openLater(onTrap);
-    module ??= new WebAssembly.Module(inflateAtOnce(bytesOf(base64)));
+    module ??= new WebAssembly.Module(bytes());
     return openModule(createCore, module, onTrap);
   };
-}
-
-/** @returns {((deflated: Uint8Array) => BufferSource) | undefined} */
-function inflaterOfServers() {
-  const { Bun, process } = /** @type {any} */ (globalThis);
-  // Bun takes 8 ms to load its node:zlib. Its own inflates what comes without zlib's header.
-  if (Bun?.inflateSync) return (deflated) => Bun.inflateSync(deflated.subarray(2));
-  return process?.getBuiltinModule?.("node:zlib")?.inflateSync;
-}
-
-/**
- * @param {BlobPart} deflated
- * @returns {Promise<BufferSource>}
- */
-function inflate(deflated) {
-  const inflated = new Blob([deflated]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Response(inflated).arrayBuffer();
 }
 
 /**

@@ -13,8 +13,8 @@ import { serve } from "./served.mjs";
 /** How long the network is away; `OFFLINE_SECONDS=30` takes its time. */
 const OFFLINE_MS = Number(process.env["OFFLINE_SECONDS"] ?? 3) * 1000;
 
-const page = `
-  import { enrichSession, initTracer } from "./node_modules/honeyhive-edge/browser.js";
+const page = (/** @type {string} */ file) => `
+  import { enrichSession, initTracer } from "./node_modules/honeyhive-edge/${file}";
 
   const seen = { deliveries: {}, refused: [], initTracer };
   globalThis.seen = seen;
@@ -72,7 +72,9 @@ let site;
 before(async () => {
   const project = await consumer("pages", {
     "index.html": `<!doctype html><title>page</title><script type="module" src="./page.mjs"></script>`,
-    "page.mjs": page,
+    "page.mjs": page("browser.js"),
+    "plain.html": `<!doctype html><title>page</title><script type="module" src="./plain.mjs"></script>`,
+    "plain.mjs": page("index.js"),
     "src/worker.mjs": worker,
     "src/service-worker.mjs": serviceWorker,
   });
@@ -99,10 +101,10 @@ for (const [name, start] of Object.entries(browsers)) {
       site.down(false);
     });
 
-    /** @param {object} [options] */
-    async function visit(options) {
+    /** @param {object} [options] @param {string} [file] */
+    async function visit(options, file = "") {
       const visitor = site.visitor();
-      const tab = await browser.open(`${site.url}/`);
+      const tab = await browser.open(`${site.url}/${file}`);
       await until(() => tab.run("!!globalThis.seen"), { what: "the page" });
       const given = JSON.stringify({ ...visitor.options, ...options });
       return { ...visitor, tab, given, begin: () => tab.run(`seen.start(${given})`) };
@@ -165,18 +167,23 @@ for (const [name, start] of Object.entries(browsers)) {
       await quiet();
     });
 
-    it("the first words are the last: the page is left in the task that says them", async () => {
-      const { session, tab, given, begin } = await visit();
-      await begin();
-      await tab.run("seen.say({ before: 1 })");
-      await stored(session, { before: 1 });
-      await tab.reload();
-      await until(() => tab.run("!!globalThis.seen"), { what: "the page" });
-      await tab.run(`void (seen.sayFirst(${given}, { first: 1 }), location.reload())`);
-      await stored(session, { before: 1, first: 1 });
-      await quiet();
-      await tab.close();
-    });
+    for (const [file, how] of [
+      ["", ""],
+      ["plain.html", ", and loads the package without a bundler"],
+    ]) {
+      it(`the first words are the last: the page is left in the task that says them${how}`, async () => {
+        const { session, tab, given, begin } = await visit({}, file);
+        await begin();
+        await tab.run("seen.say({ before: 1 })");
+        await stored(session, { before: 1 });
+        await tab.reload();
+        await until(() => tab.run("!!globalThis.seen"), { what: "the page" });
+        await tab.run(`void (seen.sayFirst(${given}, { first: 1 }), location.reload())`);
+        await stored(session, { before: 1, first: 1 });
+        await quiet();
+        await tab.close();
+      });
+    }
 
     it("the first words of a session come on a page that is too busy to start before it is left", async () => {
       const { session, tab, given } = await visit();

@@ -3,11 +3,11 @@
 import { createCore } from "#relay";
 import base64 from "#relay.wasm.base64";
 import { processVariable } from "../env.js";
-import { deflatedOpener } from "../load.js";
+import { bytesOf, openerAtOnce } from "../load.js";
 import { relayFunctions } from "./public.js";
 
 export const { issueTicket, createRelay, createConsumer } = /* @__PURE__ */ relayFunctions({
-  open: deflatedOpener(createCore, base64),
+  open: /* @__PURE__ */ openerAtOnce(createCore, () => bytesOf(base64)),
   variable: processVariable,
   hint: "The runtime has to allow WebAssembly.",
 });
