@@ -8,7 +8,10 @@ import { bytesOf, inlineOpener, openerAtOnce } from "./load.js";
 const openNow = /* @__PURE__ */ openerAtOnce(createCore, () => bytesOf(base64));
 const openLater = /* @__PURE__ */ inlineOpener(createCore, async () => bytesOf(base64));
 
-/** @type {import("./engine.js").Platform["open"]} */
+/**
+ * A page is drawn meanwhile; elsewhere the first request leaves some milliseconds earlier.
+ * @type {import("./engine.js").Platform["open"]}
+ */
 const open = (onTrap) => ("document" in globalThis ? openLater : openNow)(onTrap);
 
 export const { initTracer, withSession, enrichSession, activeTracer, flush } =
