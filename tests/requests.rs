@@ -232,6 +232,19 @@ fn a_request_that_comes_late_is_told_all_the_same() {
 }
 
 #[test]
+fn an_answer_that_is_told_after_the_whole_program_stood_still_counts() {
+    let mut isolate = Isolate::new();
+    let id = isolate.request(1);
+    let sent = isolate.look(1);
+    // Its timers are run before the answer, which came long ago, is told.
+    isolate.wait(60_000);
+    assert!(isolate.look(1).is_empty(), "nothing is sent again");
+    isolate.stored(sent[0]);
+    isolate.look(1);
+    assert!(isolate.is_delivered(id));
+}
+
+#[test]
 fn a_torn_down_request_says_nothing_about_the_server() {
     let mut isolate = Isolate::new();
     for scope in 1..=20 {

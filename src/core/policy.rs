@@ -20,9 +20,9 @@ pub const MAX_QUEUE_BYTES: u64 = 4 * 1024 * 1024;
 /// The longest span of milliseconds that a runtime's timer takes (2^31 - 1).
 pub const MAX_TIMER_MS: u64 = 2_147_483_647;
 
-/// Milliseconds past `timeoutMs` after which a request whose sender fell silent counts as lost:
-/// its request may have been torn down by the runtime together with the timer that watched it.
-pub const LEASE_GRACE_MS: u64 = 1_000;
+/// Milliseconds past `timeoutMs`, and then once more, after which a request whose sender fell silent counts as
+/// lost: its request may have been torn down by the runtime together with the timer that watched it.
+pub const LEASE_GRACE_MS: u64 = 500;
 
 /// Requests in flight to one server: what a browser opens to one host, and what one request of a
 /// Worker may at once. So each request scope has its own six.

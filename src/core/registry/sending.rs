@@ -26,6 +26,8 @@ pub(super) struct Flight {
     routes: Routes,
     /// Its bytes, where it may outlive the page.
     keepalive: Option<u64>,
+    /// Whether its lease has run out once.
+    is_overdue: bool,
 }
 
 impl Registry {
@@ -52,7 +54,7 @@ impl Registry {
         while let Some((at, timer)) = self.timers.take_due(now.mono_ms) {
             match timer {
                 Timer::Outbox(id) => self.outbox_is_due(id, at, now),
-                Timer::Lease(flight) => self.lost(flight, now),
+                Timer::Lease(flight) => self.lease_ends(flight, now),
                 Timer::Probe(_) => {}
                 Timer::Wait(_) => self.end_waits(now),
                 Timer::Scope(scope) => self.ask_for_scope(scope, now),
@@ -105,7 +107,9 @@ impl Registry {
         if let Some(bytes) = keepalive {
             self.page.sent(bytes);
         }
-        let flight = Flight { scope, outbox: id, server: server_id, is_start, routes, keepalive };
+        let server = server_id;
+        let is_overdue = false;
+        let flight = Flight { scope, outbox: id, server, is_start, routes, keepalive, is_overdue };
         let flight = self.flights.insert(flight);
         outbox.flight = flight;
         self.timers.set(lease_until, Timer::Lease(flight));
@@ -157,7 +161,19 @@ impl Registry {
             && self.servers.get(server).is_some_and(|server| server.has_room(now))
     }
 
-    /// A request that nobody told the end of: the runtime has torn down the one that sent it.
+    /// A request that nobody told the end of. Should the whole program have stood still, its answer may be
+    /// about to be told: it is lost when that is over as well, and its lease has run out again.
+    fn lease_ends(&mut self, flight: u64, now: Now) {
+        match self.flights.get_mut(flight) {
+            Some(it) if !it.is_overdue => {
+                it.is_overdue = true;
+                self.timers.set(now.mono_ms.saturating_add(LEASE_GRACE_MS), Timer::Lease(flight));
+            }
+            _ => self.lost(flight, now),
+        }
+    }
+
+    /// The runtime has torn down the request that sent it.
     fn lost(&mut self, flight: u64, now: Now) {
         let Some(flight) = self.landed(flight) else {
             return;
