@@ -14,7 +14,7 @@ import { consumer } from "../support/package.mjs";
  * here what for; `make size` says what takes them. The wasm is a third larger where the compiler came
  * without the source of its std.
  */
-const BUDGET = { raw: 74_900, gzip: 43_250, brotli: 41_100 };
+const BUDGET = { raw: 74_950, gzip: 43_300, brotli: 41_150 };
 const BUDGET_WITH_STD_AS_IT_COMES = { raw: 88_800, gzip: 53_300, brotli: 51_400 };
 /** Bytes of the wasm between those two ways of building it. */
 const STD_AS_IT_COMES = 95_000;

@@ -161,21 +161,16 @@ impl Registry {
             && self.servers.get(server).is_some_and(|server| server.has_room(now))
     }
 
-    /// A request that nobody told the end of. Should the whole program have stood still, its answer may be
-    /// about to be told: it is lost when that is over as well, and its lease has run out again.
-    fn lease_ends(&mut self, flight: u64, now: Now) {
-        match self.flights.get_mut(flight) {
-            Some(it) if !it.is_overdue => {
-                it.is_overdue = true;
-                self.timers.set(now.mono_ms.saturating_add(LEASE_GRACE_MS), Timer::Lease(flight));
-            }
-            _ => self.lost(flight, now),
+    /// Nobody told the end of a request: the runtime has torn down the one that sent it. Or the whole program
+    /// stood still, and the answer is about to be told: so only the second time.
+    fn lease_ends(&mut self, id: u64, now: Now) {
+        let Some(flight) = self.flights.get_mut(id) else {
+            return;
+        };
+        if !std::mem::replace(&mut flight.is_overdue, true) {
+            return self.timers.set(now.mono_ms + LEASE_GRACE_MS, Timer::Lease(id));
         }
-    }
-
-    /// The runtime has torn down the request that sent it.
-    fn lost(&mut self, flight: u64, now: Now) {
-        let Some(flight) = self.landed(flight) else {
+        let Some(flight) = self.landed(id) else {
             return;
         };
         if let Some(server) = self.servers.get_mut(flight.server) {
