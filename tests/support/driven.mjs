@@ -54,7 +54,7 @@ async function driven(name) {
         await session.send("Page.setWebLifecycleState", { state: /** @type {any} */ (state) });
       };
       return {
-        run: (code) => page.evaluate(code),
+        run: name === "chrome" ? await evaluator(page) : (code) => page.evaluate(code),
         reload: () => page.reload({ timeout: LIMIT_MS }),
         close: () => page.close(),
         offline: (isOffline) => page.setOfflineMode(isOffline),
@@ -76,6 +76,28 @@ async function driven(name) {
     },
   });
   return around(await launch());
+}
+
+/**
+ * The page's values by Chromium's own protocol: Puppeteer's `evaluate` waits without end if a reload takes
+ * the page's context away in the wrong moment.
+ * @param {import("puppeteer-core").Page} page
+ * @returns {Promise<Tab["run"]>}
+ */
+async function evaluator(page) {
+  const session = await page.createCDPSession();
+  return async (expression) => {
+    const { result, exceptionDetails } = await session.send("Runtime.evaluate", {
+      expression,
+      awaitPromise: true,
+      returnByValue: true,
+      userGesture: true,
+    });
+    if (exceptionDetails) {
+      throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
+    }
+    return result.value;
+  };
 }
 
 export const chromium = () => driven("chrome");
