@@ -45,6 +45,15 @@ fn left(bench: &Bench) -> Vec<String> {
     bench.store.values().cloned().collect()
 }
 
+/// What a page left that said `feedback` of [`SESSION`] and was killed.
+fn left_saying(feedback: Value) -> Vec<String> {
+    let mut bench = page(gone, &[]);
+    let tracer = bench.init(with_ticket(SESSION)).tracer;
+    bench.enrich(tracer, None, json!({"feedback": feedback}));
+    bench.run(1);
+    left(&bench)
+}
+
 fn path(request: &Request) -> &str {
     request.url.split_once(".example").unwrap().1
 }
@@ -189,11 +198,7 @@ fn what_was_left_counts_as_said_when_it_was_and_not_as_what_the_new_page_says() 
 
 #[test]
 fn a_page_that_is_left_sends_what_it_says_along_with_what_was_left() {
-    let mut before = page(gone, &[]);
-    let tracer = before.init(with_ticket(SESSION)).tracer;
-    before.enrich(tracer, None, json!({"feedback": {"kept": 1}}));
-    before.run(1);
-    let mut bench = page(stores, &left(&before));
+    let mut bench = page(stores, &left_saying(json!({"kept": 1})));
     let tracer = bench.init(with_ticket(SESSION)).tracer;
     bench.enrich(tracer, None, json!({"feedback": {"new": 2}}));
     bench.registry.turn(Turn::Leaves, bench.now);
@@ -203,11 +208,7 @@ fn a_page_that_is_left_sends_what_it_says_along_with_what_was_left() {
 
 #[test]
 fn what_was_left_goes_with_its_own_ticket_where_the_page_has_another_session() {
-    let mut before = page(gone, &[]);
-    let tracer = before.init(with_ticket(SESSION)).tracer;
-    before.enrich(tracer, None, json!({"feedback": {"rating": 5}}));
-    before.run(1);
-    let mut bench = page(stores, &left(&before));
+    let mut bench = page(stores, &left_saying(json!({"rating": 5})));
     bench.init(with_ticket(OTHER));
     bench.run(1_000);
     let update = bench.requests.iter().find(|request| request.method == "PUT").unwrap();
@@ -218,11 +219,7 @@ fn what_was_left_goes_with_its_own_ticket_where_the_page_has_another_session() {
 
 #[test]
 fn what_was_left_waits_for_a_tracer_that_may_send_it() {
-    let mut before = page(gone, &[]);
-    let tracer = before.init(with_ticket(SESSION)).tracer;
-    before.enrich(tracer, None, json!({"feedback": {"rating": 5}}));
-    before.run(1);
-    let mut bench = page(stores, &left(&before));
+    let mut bench = page(stores, &left_saying(json!({"rating": 5})));
     bench.init(json!({}));
     bench.init(json!({"ticket": ticket(SESSION, 60), "serverUrl": "https://evil.example/hh"}));
     let mut off = with_ticket(SESSION);

@@ -4,7 +4,7 @@
 /// A byte that is part of a word.
 pub const WORD: u8 = 1;
 
-/// A byte that a secret may start with.
+/// A byte that a secret may start with: the first ones of what `redact::secret_at` knows.
 pub const STARTS: u8 = 2;
 
 /// A dash: together with [`WORD`], base64url.

@@ -196,6 +196,11 @@ for (const [name, start] of Object.entries(browsers)) {
       await tab.run("void location.reload()");
       const isAnew = () => tab.run("!!globalThis.seen && !seen.hasSaid").catch(() => false);
       await until(isAnew, { what: "the page" });
+      const isSent = async () => {
+        const requests = await site.backend.requests(session);
+        return requests.some((/** @type {any} */ { body }) => body.feedback?.first === 1);
+      };
+      await until(isSent, { what: "what was said, even if not stored" });
       // The backend had no such session, so the next page has to say it again.
       await tab.run(`seen.start(${given})`);
       // Firefox stores nothing any more that a page says while it is left.
