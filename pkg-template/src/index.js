@@ -3,9 +3,10 @@
 import { createCore } from "#core";
 import base64 from "#core.wasm.base64";
 import { inlineFunctions } from "./inline.js";
-import { bytesOf, inlineOpener, openerAtOnce } from "./load.js";
+import { bytesOf, inlineOpener, openBytes } from "./load.js";
 
-const openNow = /* @__PURE__ */ openerAtOnce(createCore, () => bytesOf(base64));
+const openNow = (/** @type {(error: unknown) => void} */ onTrap) =>
+  openBytes(createCore, bytesOf(base64), onTrap);
 const openLater = /* @__PURE__ */ inlineOpener(createCore, async () => bytesOf(base64));
 
 /**

@@ -39,19 +39,16 @@ export function inlineOpener(createCore, bytes) {
 }
 
 /**
- * The same at once: where no page has to be drawn meanwhile, or there is no later.
+ * The same at once: where no page has to be drawn meanwhile, or there is no later. Throws where the runtime compiles
+ * nothing, or not at once.
  * @template C
  * @param {CreateCore<C>} createCore
- * @param {() => BufferSource} bytes
- * @returns {(onTrap: (error: unknown) => void) => C} throws where the runtime compiles nothing, or not at once
+ * @param {BufferSource} bytes
+ * @param {(error: unknown) => void} onTrap
+ * @returns {C}
  */
-export function openerAtOnce(createCore, bytes) {
-  /** @type {WebAssembly.Module | undefined} */
-  let module;
-  return (onTrap) => {
-    module ??= new WebAssembly.Module(bytes());
-    return openModule(createCore, module, onTrap);
-  };
+export function openBytes(createCore, bytes, onTrap) {
+  return openModule(createCore, new WebAssembly.Module(bytes), onTrap);
 }
 
 /**

@@ -5,13 +5,13 @@ import base64 from "#otel.wasm.base64";
 import { alsContext, asyncLocalStorage } from "../context/als.js";
 import { pageContext } from "../context/page.js";
 import { processVariable } from "../env.js";
-import { bytesOf, openerAtOnce } from "../load.js";
+import { bytesOf, openBytes } from "../load.js";
 import { otelFunctions } from "./public.js";
 
 export const { enrichSpan, SessionSpanProcessor, SessionPropagator, HoneyHiveSpanExporter } =
   /* @__PURE__ */ otelFunctions({
     // At once: a span is enriched in the moment it is asked for, or it has ended.
-    open: /* @__PURE__ */ openerAtOnce(createCore, () => bytesOf(base64)),
+    open: (onTrap) => openBytes(createCore, bytesOf(base64), onTrap),
     variable: processVariable,
     newContext() {
       const AsyncLocalStorage = asyncLocalStorage();
