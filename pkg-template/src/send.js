@@ -1,21 +1,33 @@
 // A request to the backend, through the runtime's `fetch` or the caller's. Whatever that does (throw,
-// reject with anything, never settle, give something that is no Response), there is an answer in time.
+// reject with anything, never settle, give something that is no Response, answer without end), there is
+// an answer in time.
 
 import { attempt, read } from "./guard.js";
+import { LATE, bodyOf, readStream } from "./stream.js";
 
-const LATE = Symbol("late");
+/**
+ * Bytes of an answer that are read. The status has said what became of the request; of a body only the first
+ * sentences and a start's `inputs` are of use, and HoneyHive takes no session that is larger.
+ */
+const LONGEST_BODY = 1024 * 1024;
+
+/** What a chunk counts as at least: of empty ones there may be any number. */
+const SHORTEST_CHUNK = 64;
+
+/** Characters of a header, or of what an error says. */
+const LONGEST_TEXT = 1024;
 
 /**
  * @typedef {object} Answer
  * @property {number} status -1 where there was none, -2 where none came in time
  * @property {string} retryAfter the header, or empty
- * @property {string} body as much of it as came; where there was no answer, why
+ * @property {string} body as much of it as came, its first MiB at most; where there was no answer, why
  */
 
 /**
  * @param {() => unknown} fetch with `init`
  * @param {RequestInit} init is added to
- * @param {number} timeoutMs
+ * @param {number} timeoutMs for the answer and for reading it
  * @returns {Promise<Answer>}
  */
 export async function send(fetch, init, timeoutMs) {
@@ -27,17 +39,13 @@ export async function send(fetch, init, timeoutMs) {
     // Where the runtime allows no timer (a Worker's global scope), it is waited for without end.
     timer = attempt(() => setTimeout(resolve, timeoutMs, LATE), undefined);
   });
-  const inTime = async (/** @type {unknown} */ work) => {
-    const result = await Promise.race([work, late]);
-    if (result === LATE) abort?.abort();
-    return result;
-  };
+  late.then(() => attempt(() => abort?.abort(), undefined));
   let status = -1;
   try {
     // The key is for one server alone, and a redirected POST can come out as a GET.
     init.redirect = "manual";
     if (abort) init.signal = abort.signal;
-    const answer = /** @type {any} */ (await inTime(fetch()));
+    const answer = /** @type {any} */ (await Promise.race([fetch(), late]));
     if (answer === LATE) {
       status = -2;
       throw `no answer within ${timeoutMs} ms`;
@@ -45,19 +53,55 @@ export async function send(fetch, init, timeoutMs) {
     const given = read(answer, "status");
     if (typeof given !== "number") throw "what fetch gave is no Response";
     const retryAfter = attempt(() => answer.headers.get("retry-after"), "");
-    // The status has said what became of the request: a body that breaks off changes nothing.
-    const body = await inTime(attempt(() => answer.text(), "")).catch(() => "");
+    const body = await readText(answer, late);
     status = given;
-    return { status, retryAfter: text(retryAfter), body: text(body) };
+    return { status, retryAfter: cut(retryAfter, LONGEST_TEXT), body };
   } catch (error) {
     const message = typeof error === "string" ? error : read(error, "message");
-    return { status, retryAfter: "", body: text(message) || "fetch failed" };
+    return { status, retryAfter: "", body: cut(message, LONGEST_TEXT) || "fetch failed" };
   } finally {
     attempt(() => clearTimeout(timer), undefined);
   }
 }
 
-/** @param {unknown} value */
-function text(value) {
-  return typeof value === "string" ? value : "";
+/**
+ * What an answer says, as far as it came: that a body broke off or is too long changes nothing.
+ * @param {any} answer
+ * @param {Promise<typeof LATE>} late
+ * @returns {Promise<string>}
+ */
+async function readText(answer, late) {
+  try {
+    const source = bodyOf(answer);
+    if (source) {
+      const decoder = new TextDecoder();
+      let text = "";
+      let left = LONGEST_BODY;
+      const take = (/** @type {Uint8Array} */ chunk) => {
+        text += decoder.decode(chunk.subarray(0, left), { stream: true });
+        left -= Math.max(chunk.byteLength, SHORTEST_CHUNK);
+        return left > 0;
+      };
+      await readStream(source, take, late);
+      return text;
+    }
+    // A double, or a runtime without streams: there is nothing to stop in the middle.
+    const whole = typeof read(answer, "text") === "function" ? answer.text() : asJson(answer);
+    return cut(await Promise.race([whole, late]), LONGEST_BODY);
+  } catch {
+    return "";
+  }
+}
+
+/** @param {any} answer */
+async function asJson(answer) {
+  return JSON.stringify(await answer.json());
+}
+
+/**
+ * @param {unknown} value
+ * @param {number} length characters
+ */
+function cut(value, length) {
+  return typeof value === "string" ? value.slice(0, length) : "";
 }

@@ -85,6 +85,29 @@ export const faults = {
   bodyNeverEnds: () => ({
     fetch: async () => new Response(new ReadableStream({ pull: () => new Promise(() => {}) })),
   }),
+  bodyWithoutEnd: () => ({
+    fetch: async () =>
+      new Response(
+        new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(65_536)) }),
+      ),
+  }),
+  bodyOfNothingWithoutEnd: () => ({
+    fetch: async () => ({
+      ok: true,
+      status: 200,
+      body: { getReader: () => ({ read: async () => ({ value: new Uint8Array() }) }) },
+    }),
+  }),
+  bodyNoStream: () => ({
+    fetch: async () => ({ ok: true, status: 200, body: {}, json: async () => ({ success: true }) }),
+  }),
+  bodyLocked: () => ({
+    async fetch() {
+      const response = json();
+      response.body?.getReader();
+      return response;
+    },
+  }),
   bodyAlreadyRead: () => ({
     async fetch() {
       const response = json();
@@ -124,6 +147,11 @@ export const faults = {
 export const delivering = [
   "mockedResponse",
   "mockedWithoutMethods",
+  "bodyWithoutEnd",
+  "bodyOfNothingWithoutEnd",
+  "bodyNoStream",
+  "bodyLocked",
+  "bodyAlreadyRead",
   "returnedWithoutPromise",
   "thenableCallsTwice",
 ];

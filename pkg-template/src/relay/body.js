@@ -1,5 +1,7 @@
 // Reads a request's body, no further than is allowed and no longer.
 
+import { LATE, bodyOf, readStream } from "../stream.js";
+
 /** @import { BodyFault } from "./core.d.ts" */
 
 /**
@@ -8,8 +10,8 @@
  */
 const DRAINED_BYTES = 1_000_000;
 
-/** Of a request without a body. */
-const ENDED = /** @type {const} */ ({ done: true, value: undefined });
+/** @type {Record<"enough" | "late" | "broken", BodyFault>} */
+const FAULTS = { enough: "large", late: "slow", broken: "broken" };
 
 /**
  * @param {Request} request
@@ -18,34 +20,26 @@ const ENDED = /** @type {const} */ ({ done: true, value: undefined });
  * @returns {Promise<{ bytes: Uint8Array, fault?: BodyFault }>}
  */
 export async function readBody(request, limit, timeoutMs) {
+  if (!request.body) return { bytes: new Uint8Array() };
+  const source = bodyOf(request);
+  if (!source) return { bytes: new Uint8Array(), fault: "broken" };
   /** @type {Uint8Array[]} */
   const chunks = [];
   let length = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
-  /** @type {Promise<"slow">} */
+  /** @type {Promise<typeof LATE>} */
   const late = new Promise((resolve) => {
-    timer = setTimeout(() => resolve("slow"), timeoutMs);
+    timer = setTimeout(resolve, timeoutMs, LATE);
   });
-  /** @type {BodyFault | undefined} */
-  let fault;
-  try {
-    const reader = request.body?.getReader();
-    while (fault === undefined) {
-      const read = await Promise.race([reader?.read() ?? ENDED, late]);
-      if (read === "slow") fault = read;
-      else if (read.done) break;
-      else if ((length += read.value.byteLength) > limit + DRAINED_BYTES) fault = "large";
-      else if (length <= limit) chunks.push(read.value);
-    }
-    if (length > limit) fault ??= "large";
-    // Nobody waits for what comes of it.
-    if (fault) reader?.cancel().catch(() => {});
-  } catch {
-    fault = "broken";
-  } finally {
-    clearTimeout(timer);
-  }
+  const take = (/** @type {Uint8Array} */ chunk) => {
+    length += chunk.byteLength;
+    if (length <= limit) chunks.push(chunk);
+    return length <= limit + DRAINED_BYTES;
+  };
+  const end = await readStream(source, take, late);
+  clearTimeout(timer);
+  const fault = end !== "ended" ? FAULTS[end] : length > limit ? "large" : undefined;
   if (fault) return { bytes: new Uint8Array(), fault };
   if (chunks.length === 1) return { bytes: /** @type {Uint8Array} */ (chunks[0]) };
   const bytes = new Uint8Array(length);
