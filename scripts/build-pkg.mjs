@@ -25,6 +25,7 @@ const MODULES = [
     exports: [
       "connect",
       "initTracer",
+      "resolveTracer",
       "enrichSession",
       "addMetrics",
       "flush",

@@ -98,10 +98,13 @@ export class Api {
     // With an id, the core can tell whether the open tracers leave any doubt about whose key to use.
     if (!target && sessionId === undefined) return this.#refuse(target, "no_session", NO_SESSION);
     const json = fieldsOf(params);
-    const redacted = target ? target.redact(json) : json;
     const scope = this.#context.scope(target);
+    if (sessionId !== undefined && tracer === undefined && !session) {
+      return this.#engine.deliverById(target, sessionId, scope, json);
+    }
+    const redacted = target ? target.redact(json) : json;
     return this.#engine.deliver(target, scope, (core, id) =>
-      core.enrichSession(id, sessionId ?? "", redacted, scope, tracer !== undefined || !!session),
+      core.enrichSession(id, sessionId ?? "", redacted, scope, true),
     );
   }
 

@@ -17,6 +17,8 @@ export interface Core {
     /** Whether the caller named the tracer; else it was found in the context. */
     namesTracer: boolean,
   ): number;
+  /** The tracer that a call is given to which names the session alone; 0 where there is none. */
+  resolveTracer(active: number, sessionId: string, scope: number): number;
   addMetrics(tracer: number, json: string, scope: number): number;
   flush(tracer: number, timeoutMs: number, scope: number): number;
   close(tracer: number, timeoutMs: number, scope: number): number;
@@ -52,6 +54,11 @@ export interface Host {
   keep(id: number, json: string): void;
   /** Below zero it counts what `restore` was given: -1 is the first. */
   forget(id: number): void;
+  /**
+   * The tracer has something unsent: what it came with is needed until `idle`. Said before the call returns that
+   * gives it, whichever tracer was called. One that is enabled is busy as it is made, without being told.
+   */
+  busy(tracer: number): void;
   /** Nothing of the tracer's is unsent or in flight any more, its session start included. */
   idle(tracer: number): void;
   /** The scope's loop is to be run, in a microtask of its own. */
@@ -90,6 +97,8 @@ export interface CoreOptions {
   redactKeys?: string[];
   redactPatterns: boolean;
   redact: boolean;
+  /** Does a function of the user's mask as well, which only this side can call? */
+  redactor: boolean;
   /** The fields the session starts with, as JSON. */
   start: string;
   newSessionId: string;

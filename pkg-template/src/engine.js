@@ -27,8 +27,13 @@ import { plainInfo } from "./session.js";
  */
 
 /**
- * A promise somebody holds. `report` for flush and close, otherwise an enrichment's.
- * @typedef {{ resolve: (outcome: any) => void, session: Session | undefined, report: boolean }} Owed
+ * A promise somebody holds. `report` for flush and close, otherwise an enrichment's. `session` is that of the tracer
+ * that the call was given to; `caller` that of the tracer that was active, whose `waitUntil` may be needed.
+ * @typedef {object} Owed
+ * @property {(outcome: any) => void} resolve
+ * @property {Session | undefined} session
+ * @property {Session} [caller]
+ * @property {boolean} report
  */
 
 /** A call that waits for the core, and goes on without where none will start. @typedef {(core: Core | undefined) => void} Task */
@@ -62,13 +67,18 @@ export class Engine {
   /** @type {Map<number, Owed>} */
   #owed = new Map();
   /**
-   * Sessions with something unsent, by tracer. Only these are held: a caller's onDrop may well refer to
-   * its tracer, which then could never be collected.
+   * Sessions with something unsent, by tracer, from when the core says so until it says that they have nothing.
+   * Only these are held: a caller's onDrop may well refer to its tracer, which then could never be collected.
    * @type {Map<number, Session>}
    */
   #busy = new Map();
   /**
-   * Where idle sessions are registered: only where there is no FinalizationRegistry, and then bounded. The
+   * All that are registered and not collected, by tracer: the core may give work to any of them.
+   * @type {Map<number, WeakRef<Session>>}
+   */
+  #registered = new Map();
+  /**
+   * Where idle sessions are registered: only where nothing tells what was collected, and then bounded. The
    * sessions themselves, and the callbacks they came with, are not held.
    * @type {Map<number, NonNullable<Session["home"]>>}
    */
@@ -89,8 +99,8 @@ export class Engine {
     this.#platform = platform;
     this.#context = context;
     // Older Workers have none. There the oldest idle sessions are let go instead, see #bound.
-    if (typeof FinalizationRegistry === "function") {
-      this.#forgotten = new FinalizationRegistry((home) => home.core.release(home.tracer));
+    if (typeof FinalizationRegistry === "function" && typeof WeakRef === "function") {
+      this.#forgotten = new FinalizationRegistry((home) => this.#release(home));
     }
   }
 
@@ -136,7 +146,7 @@ export class Engine {
   /**
    * @param {Session | undefined} session
    * @param {number} scope
-   * @param {(core: Core, tracer: number) => number} call
+   * @param {(core: Core, tracer: number, owed: Owed) => number} call
    * @returns {Promise<Delivery>}
    */
   deliver(session, scope, call) {
@@ -147,6 +157,27 @@ export class Engine {
       );
       // Soon, not now: the caller has waited for the snapshot, the rest of the work is not on its time.
       if (wasEmpty) queueMicrotask(() => this.#soon(() => this.#drain()));
+    });
+  }
+
+  /**
+   * An enrichment of the session `sessionId`, whichever tracer has it: so it is masked as late as it is known which
+   * one that is.
+   * @param {Session | undefined} active
+   * @param {string} sessionId
+   * @param {number} scope
+   * @param {string} json
+   * @returns {Promise<Delivery>}
+   */
+  deliverById(active, sessionId, scope, json) {
+    return this.deliver(active, scope, (core, tracer, owed) => {
+      const owner = this.#resolve(core, tracer, sessionId, scope);
+      owed.session = owner.session;
+      if (active) owed.caller = active;
+      // Where its code can not be called, the core lets nothing through that it would mask.
+      if (!owner.session) return core.enrichSession(tracer, sessionId, json, scope, false);
+      const redacted = owner.session.redact(json);
+      return core.enrichSession(owner.tracer, sessionId, redacted, scope, true);
     });
   }
 
@@ -274,8 +305,23 @@ export class Engine {
     this.#opening = false;
     this.#host = this.#newHost(core);
     core.connect(this.#host, Math.floor(Math.random() * Number.MAX_SAFE_INTEGER));
-    this.#page?.run(core, isLeaving);
+    this.#page?.run(this.#coreOfPage(core), isLeaving);
     this.#soon(() => this.#drain());
+  }
+
+  /**
+   * What earlier pages left is given to any tracer that is registered: so none may be whose session was collected.
+   * @param {Core} core
+   * @returns {Core}
+   */
+  #coreOfPage(core) {
+    /** @param {string} entries */
+    const restore = (entries) => {
+      const registered = [...this.#registered.keys(), ...this.#idle.keys()];
+      for (const tracer of registered) if (!this.#reach(tracer)) this.#releaseLost(core, tracer);
+      core.restore(entries);
+    };
+    return { ...core, restore };
   }
 
   /** @param {unknown} error */
@@ -296,6 +342,7 @@ export class Engine {
     this.#host = undefined;
     this.#before = { ...this.#counts };
     this.#busy.clear();
+    this.#registered.clear();
     this.#idle.clear();
     this.#transports.clear();
   }
@@ -325,7 +372,7 @@ export class Engine {
    * @param {Core | undefined} core
    * @param {Owed} owed
    * @param {number} scope
-   * @param {(core: Core, tracer: number) => number} call
+   * @param {(core: Core, tracer: number, owed: Owed) => number} call
    */
   #send(core, owed, scope, call) {
     const { session, resolve, report } = owed;
@@ -346,9 +393,8 @@ export class Engine {
         return resolve(this.drop(session, "disabled", NO_RANDOMNESS));
       }
       tracer = registered;
-      this.#hold(tracer, session);
     }
-    const id = call(core, tracer);
+    const id = call(core, tracer, owed);
     // After a trap in the call itself nobody would ever tell of the id.
     if (id > 0 && this.#core === core) this.#owed.set(id, owed);
     else this.#lose(owed);
@@ -376,11 +422,65 @@ export class Engine {
     // One text for both, and not two.
     session.newSessionId = info.sessionId;
     const { delivered, dropped } = session;
-    session.home = { core, tracer: info.tracer, delivered, dropped, released: false };
+    const { fetch, redaction } = session.settings;
+    const isNeeded = fetch !== undefined || redaction.redactor !== undefined;
+    session.home = { core, tracer: info.tracer, delivered, dropped, isNeeded, released: false };
     // Of an instance that died, nothing has to be released, and the call does nothing.
     this.#forgotten?.register(session, session.home);
-    this.#hold(info.tracer, session);
+    if (typeof WeakRef === "function") {
+      this.#registered.set(info.tracer, (session.weak ??= new WeakRef(session)));
+    }
+    // Its start is on its way.
+    if (info.enabled) this.#hold(info.tracer, session);
     return info.tracer;
+  }
+
+  /**
+   * The tracer that a call is given to which names a session alone, and its session here, if that can be reached.
+   * @param {Core} core
+   * @param {number} active
+   * @param {string} sessionId
+   * @param {number} scope
+   * @returns {{ tracer: number, session: Session | undefined }}
+   */
+  #resolve(core, active, sessionId, scope) {
+    for (;;) {
+      const tracer = core.resolveTracer(active, sessionId, scope) ?? 0;
+      const session = this.#reach(tracer);
+      if (tracer === 0 || session || !this.#releaseLost(core, tracer)) return { tracer, session };
+    }
+  }
+
+  /**
+   * @param {number} tracer
+   * @returns {Session | undefined} there until the end of this turn
+   */
+  #reach(tracer) {
+    return this.#busy.get(tracer) ?? this.#registered.get(tracer)?.deref();
+  }
+
+  /**
+   * Releases a tracer whose session can not be reached, so that nothing is given to it which could then not be sent
+   * or masked: it was collected a moment ago. Where nothing tells that, it is idle, and comes back when it is used.
+   * @param {Core} core
+   * @param {number} tracer
+   * @returns {boolean} whether it was released
+   */
+  #releaseLost(core, tracer) {
+    const idle = this.#idle.get(tracer);
+    if (idle && !idle.isNeeded) return false;
+    if (!idle && !this.#registered.has(tracer)) return false;
+    this.#release(idle ?? { core, tracer });
+    return true;
+  }
+
+  /** @param {Pick<NonNullable<Session["home"]>, "core" | "tracer"> & { released?: boolean }} home */
+  #release(home) {
+    home.core.release(home.tracer);
+    home.released = true;
+    if (home.core !== this.#core) return;
+    this.#registered.delete(home.tracer);
+    this.#idle.delete(home.tracer);
   }
 
   /**
@@ -390,12 +490,13 @@ export class Engine {
   #options(session) {
     const { settings } = session;
     session.newSessionId ??= attempt(newSessionId, undefined);
-    const { redact, redactKeys, redactPatterns } = settings.redaction;
+    const { redact, redactKeys, redactPatterns, redactor } = settings.redaction;
     /** @type {CoreOptions} */
     const options = {
       ...settings.scalars,
       redact,
       redactPatterns,
+      redactor: redactor !== undefined,
       start: settings.start,
       newSessionId: session.newSessionId ?? "",
       transport: session.transport,
@@ -447,10 +548,7 @@ export class Engine {
     if (session.home) this.#idle.set(tracer, session.home);
     if (this.#idle.size <= MAX_IDLE) return;
     const [oldest] = this.#idle.values();
-    if (!oldest) return;
-    this.#idle.delete(oldest.tracer);
-    oldest.core.release(oldest.tracer);
-    oldest.released = true;
+    if (oldest) this.#release(oldest);
   }
 
   /**
@@ -473,11 +571,11 @@ export class Engine {
         if (current()) engine.#forgetWho(id);
       },
       dropped(tracer, json) {
-        if (current()) engine.#busy.get(tracer)?.tellDropped(() => JSON.parse(json));
+        if (current()) engine.#reach(tracer)?.tellDropped(() => JSON.parse(json));
       },
       log: print,
       adopted(tracer, sessionId) {
-        const session = current() ? engine.#busy.get(tracer) : undefined;
+        const session = current() ? engine.#reach(tracer) : undefined;
         if (session?.info) session.info.sessionId = sessionId;
       },
       fetch(transport, url, init) {
@@ -491,6 +589,10 @@ export class Engine {
       },
       forget(id) {
         if (current()) engine.#page?.forget(id);
+      },
+      busy(tracer) {
+        const session = current() ? engine.#reach(tracer) : undefined;
+        if (session) engine.#hold(tracer, session);
       },
       idle(tracer) {
         if (current()) engine.#letGo(tracer);

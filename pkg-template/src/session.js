@@ -14,8 +14,9 @@ export class Session {
   /** @type {import("./core.d.ts").TracerInfo | undefined} what the core said at the first registration */
   info;
   /**
-   * Where it is registered, the outcomes that instance knows nothing of, and whether it let go of it.
-   * @type {{ core: import("./core.d.ts").Core, tracer: number, delivered: number, dropped: number, released: boolean } | undefined}
+   * Where it is registered, the outcomes that instance knows nothing of, whether nothing can be sent without what it
+   * came with, and whether that instance let go of it.
+   * @type {{ core: import("./core.d.ts").Core, tracer: number, delivered: number, dropped: number, isNeeded: boolean, released: boolean } | undefined}
    */
   home;
   delivered = 0;
@@ -25,7 +26,7 @@ export class Session {
   tracer;
   /** Made of its own `waitUntil`, where it has one. @type {import("./context/scopes.js").Scope | undefined} */
   scope;
-  /** Among those that a bare call may mean. @type {WeakRef<Session> | undefined} */
+  /** To be known by, and not held. @type {WeakRef<Session> | undefined} */
   weak;
 
   /**

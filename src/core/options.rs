@@ -15,6 +15,7 @@ use super::json::{self, Numerals, any_members};
 /// | `redact` | false: the core masks nothing |
 /// | `redactKeys` | a list of key names, instead of the default ones |
 /// | `redactPatterns` | whether the default patterns are masked |
+/// | `redactor` | whether a function of the user's masks as well, before the core is called |
 /// | `start` | JSON of the fields that the session starts with |
 /// | `newSessionId` | a fresh UUID, for a session that is not continued |
 /// | `transport` | which `fetch`: 0 is the runtime's own |

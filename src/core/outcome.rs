@@ -161,7 +161,8 @@ pub enum Output {
         /// Numbers of what was kept; below zero, of what earlier pages left.
         ids: Vec<i64>,
     },
-    /// Nothing of the tracer's is unsent or on its way any more.
+    /// Nothing of the tracer's is unsent or on its way any more. Told once after each time that it was busy,
+    /// see [`next_busy`](super::registry::Registry::next_busy).
     Idle {
         /// The tracer.
         tracer: u64,

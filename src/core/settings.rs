@@ -102,6 +102,8 @@ pub struct Settings {
     pub max_queue_bytes: u64,
     /// What is masked.
     pub redaction: Option<Redaction>,
+    /// Whether its user masks with code of their own, which only the shell can run.
+    pub has_redactor: bool,
     /// Whether what is unsent is kept across page loads, where it can be.
     pub persist: bool,
     /// Whether somebody wants to hear of what is dropped.
@@ -145,6 +147,7 @@ impl Settings {
             session_name: name("sessionName", "HH_SESSION_NAME")
                 .unwrap_or_else(|| Rc::new("session".to_owned())),
             redaction: redaction(options),
+            has_redactor: options.is_true("redactor"),
             persist: options.get("persist") != Some("false"),
             on_drop: options.is_true("onDrop"),
             log_level,

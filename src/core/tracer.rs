@@ -24,9 +24,18 @@ pub struct Tracer {
     pub counts: Counts,
     /// Starts of its session that are on their way.
     pub starting: u64,
+    /// Whether the shell was told that it has work, and not yet that it has none any more.
+    pub is_busy: bool,
+    /// Whether the shell is about to be told that it has no work.
+    pub is_idle_queued: bool,
 }
 
 impl Tracer {
+    /// Whether it takes calls.
+    pub fn is_open(&self) -> bool {
+        !self.is_closing && !self.is_released
+    }
+
     /// How many enrichments and starts have not ended.
     pub fn unsettled(&self) -> u64 {
         self.counts.pending + self.starting

@@ -51,6 +51,16 @@ pub fn enrich_session(
     })
 }
 
+/// The tracer that a call is given to which names `session_id` alone, where `active` is the tracer that is
+/// active; 0 where there is none. To be asked before [`enrich_session`], as the caller masks as that tracer
+/// wants it.
+#[wasm_bindgen(js_name = resolveTracer)]
+pub fn resolve_tracer(active: f64, session_id: String, scope: f64) -> f64 {
+    let resolve =
+        |registry: &mut Registry| registry.resolve_tracer(active as u64, &session_id, scope as u64);
+    state::with(resolve).unwrap_or_default() as f64
+}
+
 /// Adds to metrics of the tracer's session. `json` is the JSON of an object of numbers.
 #[wasm_bindgen(js_name = addMetrics)]
 pub fn add_metrics(tracer: f64, json: String, scope: f64) -> f64 {
@@ -81,6 +91,7 @@ pub fn release(tracer: f64) {
 #[wasm_bindgen]
 pub fn restore(entries: String) {
     state::with(|registry| registry.restore(&entries, 0, now()));
+    tell_busy();
     host::wake(0.0);
 }
 
@@ -134,6 +145,14 @@ pub fn tracers() -> f64 {
 
 fn call(scope: f64, work: impl FnOnce(&mut Registry, u64) -> u64) -> f64 {
     let id = state::with(|registry| work(registry, scope as u64)).unwrap_or_default();
+    tell_busy();
     host::wake(scope);
     id as f64
+}
+
+/// Before the call returns: the caller may hold by now what a tracer came with, and later no more.
+fn tell_busy() {
+    while let Some(tracer) = state::with(Registry::next_busy).flatten() {
+        host::busy(tracer as f64);
+    }
 }

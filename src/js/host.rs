@@ -26,6 +26,8 @@ export interface Host {
   keep(id: number, json: string): void;
   /** What was kept under `id` is over. Below zero it counts what `restore` was given: -1 is the first. */
   forget(id: number): void;
+  /** The tracer has something unsent from now on: what it came with is needed until `idle`. One is busy as it is made. */
+  busy(tracer: number): void;
   /** Nothing of the tracer's is unsent or on its way any more. */
   idle(tracer: number): void;
   /** `run` is to be called for `scope`, in a microtask of its own. */
@@ -77,6 +79,9 @@ extern "C" {
 
     #[wasm_bindgen(js_namespace = host)]
     pub fn forget(id: f64);
+
+    #[wasm_bindgen(js_namespace = host)]
+    pub fn busy(tracer: f64);
 
     #[wasm_bindgen(js_namespace = host)]
     pub fn idle(tracer: f64);

@@ -261,6 +261,7 @@ test("options reach the core as plain values only", async () => {
     redact: true,
     redactKeys: ["a", "5"],
     redactPatterns: false,
+    redactor: true,
     start: "{}",
     transport: 0,
     onDrop: false,

@@ -13,6 +13,8 @@ export class FakeCore {
   /** @type {number[]} */
   released = [];
   dead = false;
+  /** @type {Set<number>} */
+  #busy = new Set();
   #lastTracer = 0;
   #lastId = 0;
   #onTrap;
@@ -38,7 +40,8 @@ export class FakeCore {
         const tracer = ++this.#lastTracer;
         const options = JSON.parse(json);
         this.options.set(tracer, { ...options, scope });
-        if (!this.hold) queueMicrotask(() => this.host.idle(tracer));
+        this.#busy.add(tracer);
+        if (!this.hold) queueMicrotask(() => this.#idle(tracer));
         return JSON.stringify({
           tracer,
           sessionId: options.sessionId ?? options.newSessionId,
@@ -47,6 +50,12 @@ export class FakeCore {
           source: options.source ?? "dev",
           enabled: true,
         });
+      },
+      resolveTracer: (active, sessionId) => {
+        const owners = [...this.options.keys()].filter(
+          (tracer) => !this.released.includes(tracer) && this.sessionOf(tracer) === sessionId,
+        );
+        return owners.includes(active) ? active : (owners[0] ?? active);
       },
       enrichSession: (tracer, sessionId, json, scope) =>
         this.#call({
@@ -77,8 +86,17 @@ export class FakeCore {
     if (this.#dies(call.method, call.json ?? "")) return 0;
     const id = ++this.#lastId;
     this.calls.push({ ...call, id });
+    // As the core does: whoever has work is said to be busy before the call returns.
+    if (call.tracer && !this.#busy.has(call.tracer)) this.host.busy(call.tracer);
+    this.#busy.add(call.tracer);
     if (!this.hold) queueMicrotask(() => this.settle(id));
     return id;
+  }
+
+  /** @param {number} tracer */
+  #idle(tracer) {
+    this.#busy.delete(tracer);
+    this.host.idle(tracer);
   }
 
   /**
@@ -111,7 +129,7 @@ export class FakeCore {
     const json = JSON.stringify(outcome ?? usual);
     this.host.settle(id, json === this.#told ? "" : json);
     this.#told = json;
-    if (call?.tracer) this.host.idle(call.tracer);
+    if (call?.tracer) this.#idle(call.tracer);
   }
 
   get delivered() {

@@ -122,3 +122,36 @@ test("where nothing tells what is collected, idle tracers are bounded and come b
     globalThis.FinalizationRegistry = original;
   }
 });
+
+test("where nothing can be referred to weakly, no call reaches an idle tracer whose functions are gone", async () => {
+  const originals = [globalThis.FinalizationRegistry, globalThis.WeakRef];
+  const context = alsContext(AsyncLocalStorage);
+  Reflect.deleteProperty(globalThis, "FinalizationRegistry");
+  Reflect.deleteProperty(globalThis, "WeakRef");
+  try {
+    const it = face({ newContext: () => context });
+    /** @type {Record<string, object>} */
+    const options = {
+      plain: {},
+      fetches: { fetch: async () => new Response("{}") },
+      masks: { redact: () => "masked" },
+    };
+    for (const [sessionId, more] of Object.entries(options)) {
+      await detached(async () => {
+        const tracer = await it.initTracer({ sessionId, ...more });
+        await tracer.enrichSession({});
+      });
+    }
+    await detached(async () => void (await it.enrichSession("plain", { metadata: { a: 1 } })));
+    await detached(async () => void (await it.enrichSession("fetches", { metadata: { a: 1 } })));
+    await detached(async () => void (await it.enrichSession("masks", { metadata: { a: 1 } })));
+    assert.deepEqual(it.core.released, [2, 3]);
+    const given = it.core.of("enrichSession").slice(3);
+    assert.deepEqual(
+      given.map(({ sessionId }) => sessionId),
+      ["plain", "fetches", "masks"],
+    );
+  } finally {
+    [globalThis.FinalizationRegistry, globalThis.WeakRef] = /** @type {any} */ (originals);
+  }
+});

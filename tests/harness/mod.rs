@@ -8,7 +8,7 @@ use honeyhive_edge::core::registry::Registry;
 use honeyhive_edge::core::time::Now;
 use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The server that its tracers are given.
 pub const SERVER: &str = "https://hive.example";
@@ -27,12 +27,18 @@ pub struct Bench {
     pub lines: Vec<String>,
     /// Tracers that were said to be idle, each time.
     pub idle: Vec<u64>,
+    /// Tracers that have work, as the core has said: whose `fetch` and `onDrop` can be called.
+    pub busy: BTreeSet<u64>,
+    /// What was sent or told for a tracer whose functions the shell did not hold any more.
+    pub unreachable: Vec<String>,
     /// What a browser's store holds, under the numbers of one page; and what earlier pages left.
     pub store: BTreeMap<i64, String>,
     /// Whether each request was to outlive the page.
     pub keepalive: Vec<bool>,
     /// Tracers that were made, each with a session of its own.
     inits: u32,
+    /// The `fetch` of those that came with one.
+    transports: BTreeMap<u64, u32>,
 }
 
 /// An answer that says so much.
@@ -52,9 +58,12 @@ impl Bench {
             drops: Vec::new(),
             lines: Vec::new(),
             idle: Vec::new(),
+            busy: BTreeSet::new(),
+            unreachable: Vec::new(),
             store: BTreeMap::new(),
             keepalive: Vec::new(),
             inits: 0,
+            transports: BTreeMap::new(),
         }
     }
 
@@ -64,21 +73,49 @@ impl Bench {
         self.inits += 1;
         options["newSessionId"] = json!(format!("00000000-0000-4000-8000-{:012}", self.inits));
         options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        self.registry.init(&options.to_string(), 0, self.now).unwrap()
+        let info = self.registry.init(&options.to_string(), 0, self.now).unwrap();
+        if info.enabled {
+            self.busy.insert(info.tracer);
+        }
+        if let Some(transport) = options["transport"].as_u64() {
+            self.transports.insert(info.tracer, transport as u32);
+        }
+        self.hear_busy();
+        info
     }
 
     /// A call of `enrichSession`; tracer 0 is a bare one.
     pub fn enrich(&mut self, tracer: u64, session: Option<&str>, fields: Value) -> u64 {
-        self.registry.enrich(tracer, session, fields.to_string(), 0, tracer != 0, self.now)
+        let id =
+            self.registry.enrich(tracer, session, fields.to_string(), 0, tracer != 0, self.now);
+        self.hear_busy();
+        id
+    }
+
+    /// Holds what came with the tracers that have work, as the shell does at the end of each call.
+    pub fn hear_busy(&mut self) {
+        while let Some(tracer) = self.registry.next_busy() {
+            assert!(self.busy.insert(tracer), "{tracer} is busy twice");
+        }
+    }
+
+    /// Whether a tracer with this `fetch` has work.
+    fn reaches(&self, transport: u32) -> bool {
+        let has_it = |(tracer, of): (&u64, &u32)| *of == transport && self.busy.contains(tracer);
+        transport == 0 || self.transports.iter().any(has_it)
     }
 
     /// Does what the core wants, each request answered 5 ms later, for `ms`.
     pub fn run(&mut self, ms: u64) {
         let end = self.now.mono_ms + ms;
         loop {
+            self.hear_busy();
             while let Some(output) = self.registry.poll(0, self.now) {
                 match output {
-                    Output::Send { flight, request, keepalive, .. } => {
+                    Output::Send { flight, request, keepalive, transport, .. } => {
+                        if !self.reaches(transport) {
+                            self.unreachable.push(request.body.clone());
+                        }
                         self.keepalive.push(keepalive);
                         let answer = (self.answer)(&request);
                         self.on_the_way.push((self.now.mono_ms + 5, flight, answer));
@@ -87,7 +124,12 @@ impl Bench {
                     Output::Settled { ids, outcome } => {
                         self.settled.extend(ids.into_iter().map(|id| (id, (*outcome).clone())));
                     }
-                    Output::Dropped { json, .. } => self.drops.push(json),
+                    Output::Dropped { tracer, json } => {
+                        if !self.busy.contains(&tracer) {
+                            self.unreachable.push(json.clone());
+                        }
+                        self.drops.push(json);
+                    }
                     Output::Keep { id, json } => {
                         self.store.insert(id as i64, json);
                     }
@@ -97,7 +139,10 @@ impl Bench {
                         }
                     }
                     Output::Log(line) => self.lines.push(line.message),
-                    Output::Idle { tracer } => self.idle.push(tracer),
+                    Output::Idle { tracer } => {
+                        assert!(self.busy.remove(&tracer), "{tracer} is idle twice");
+                        self.idle.push(tracer);
+                    }
                     Output::Adopted { .. } | Output::Gone { .. } => {}
                 }
             }

@@ -18,7 +18,7 @@ export class Ambient {
     this.#open++;
     this.#only = this.#open === 1 ? session : undefined;
     if (typeof WeakRef !== "function") return;
-    session.weak = new WeakRef(session);
+    session.weak ??= new WeakRef(session);
     this.#others.add(session.weak);
     if (this.#others.size <= this.#limit) return;
     for (const ref of this.#others) if (!ref.deref()) this.#others.delete(ref);

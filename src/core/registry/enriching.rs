@@ -2,11 +2,12 @@
 
 use super::Registry;
 use crate::core::enrichment::{Enrichment, Invalid};
-use crate::core::json::{Object, any_members};
+use crate::core::json::{Object, any_members, quoted};
 use crate::core::log::Line;
 use crate::core::outbox::{Kind, Part, held_by};
 use crate::core::outcome::Reason;
 use crate::core::policy::{LARGE_ENRICHMENT_BYTES, MAX_REQUEST_BYTES, REQUEST_OVERHEAD_BYTES};
+use crate::core::redact::MASK;
 use crate::core::session::SessionId;
 use crate::core::slab::NOTHING;
 use crate::core::text::{decimal, fill};
@@ -31,6 +32,7 @@ impl Registry {
         let part = self.part(Kind::Enrichment, of_session.unwrap_or(tracer), scope, now);
         let id = part.id;
         if let Some(part) = self.meant(part, session_id.is_some(), now)
+            && let json = self.masked_for(part.tracer, tracer, json)
             && let Some(part) = self.read(part, json, now)
             && let Some((outbox, part)) = self.outbox_for(part, session_id, now)
         {
@@ -164,6 +166,16 @@ impl Registry {
         Some(part)
     }
 
+    /// `json`, which the shell has masked as `asked` wants it, before it is given to `tracer`. If that is
+    /// another one, with code of the user's to mask by, nobody has called it: then nothing is let through.
+    fn masked_for(&self, tracer: u64, asked: u64, json: String) -> String {
+        let tracer = self.tracers.get(tracer).filter(|_| tracer != asked);
+        if tracer.is_some_and(|tracer| tracer.settings.has_redactor) {
+            return mask_all(&json);
+        }
+        json
+    }
+
     /// `json` without what the tracer is to keep to itself.
     fn masked(&self, tracer: u64, json: String) -> String {
         let tracer = self.tracers.get(tracer);
@@ -181,7 +193,7 @@ impl Registry {
         session_id: Option<SessionId>,
         now: Now,
     ) -> Option<(u64, Box<Part>)> {
-        let tracer = self.tracers.get(part.tracer).filter(|tracer| !tracer.is_closing);
+        let tracer = self.tracers.get(part.tracer).filter(|tracer| tracer.is_open());
         let (reason, why) = match tracer {
             None => (Reason::Closed, "the tracer is closed: call initTracer() for a new one"),
             Some(tracer) => {
@@ -259,6 +271,7 @@ impl Registry {
             tracer.counts.pending += 1;
         }
         self.counts.pending += 1;
+        self.mark_busy(tracer);
         self.enter(scope, now);
         self.scopes.give(scope, outbox);
     }
@@ -279,4 +292,23 @@ impl Registry {
         self.given(part.tracer, part.scope, NOTHING, now);
         self.give_up(vec![part], session_id.cloned(), reason, why, now);
     }
+}
+
+/// `json` with every field masked as a whole, as by a `redact` that fails. What is no object stays none.
+fn mask_all(json: &str) -> String {
+    if !json.trim_ascii_start().starts_with('{') {
+        return "null".to_owned();
+    }
+    let mut masked = String::new();
+    let mut object = Object::open(&mut masked);
+    for (key, value) in any_members(json) {
+        if value.starts_with(['{', '[']) {
+            // A field has to stay an object to be stored at all.
+            object.member(key, &fill("{\"redacted\":{}}", &[&quoted(MASK)]));
+        } else {
+            object.member(key, &quoted(MASK));
+        }
+    }
+    object.close();
+    masked
 }

@@ -52,7 +52,7 @@ impl Registry {
 
     /// Gives the tracer what was left that it may send.
     pub(super) fn take_leftovers(&mut self, tracer: u64, scope: u64, now: Now) {
-        let settings = self.tracers.get(tracer).filter(|tracer| !tracer.is_closing);
+        let settings = self.tracers.get(tracer).filter(|tracer| tracer.is_open());
         let Some(settings) = settings.map(|tracer| tracer.settings.clone()) else { return };
         let Some(destination) = settings.destination.as_ref().filter(|_| settings.persist) else {
             return;

@@ -66,9 +66,13 @@ pub struct Registry {
     scopes: Scopes,
     /// What is to be done in whichever scope asks first.
     outputs: Queue<Output>,
+    /// Tracers that got work, which the shell is to be told of.
+    newly_busy: Queue<u64>,
     /// Bytes of unsent enrichments.
     held: u64,
     counts: Counts,
+    /// Starts that are on their way, of all tracers.
+    starting: u64,
     /// Log lines that were said, so that they are said once.
     said: Vec<String>,
     page: Page,
@@ -101,8 +105,10 @@ impl Registry {
             waits: Vec::new(),
             scopes: Scopes::default(),
             outputs: Queue::default(),
+            newly_busy: Queue::default(),
             held: 0,
             counts: Counts::default(),
+            starting: 0,
             said: Vec::new(),
             page: Page::default(),
             keeps: false,

@@ -44,7 +44,12 @@ impl Registry {
         if self.timers.are_many() {
             self.forget_old_timers();
         }
-        if let Some(output) = self.outputs.pop() {
+        while let Some(output) = self.outputs.pop() {
+            if let Output::Idle { tracer } = &output
+                && !self.becomes_idle(*tracer)
+            {
+                continue;
+            }
             return Some(output);
         }
         self.scopes.next_told(scope).or_else(|| self.send(scope, now))

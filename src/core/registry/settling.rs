@@ -87,6 +87,7 @@ impl Registry {
                 if let Some(tracer) = tracer {
                     tracer.starting -= 1;
                 }
+                self.starting -= 1;
                 continue;
             }
             if let Some(tracer) = tracer {
@@ -138,13 +139,7 @@ impl Registry {
         let id = self.number();
         let left = match tracer {
             Some(tracer) => self.tracers.get(tracer).map_or(0, Tracer::unsettled),
-            None => {
-                let mut left = self.counts.pending;
-                for (_, tracer) in self.tracers.iter() {
-                    left += tracer.starting;
-                }
-                left
-            }
+            None => self.counts.pending + self.starting,
         };
         let until = now.mono_ms.saturating_add(timeout_ms);
         self.timers.set(until, Timer::Wait(id));
@@ -171,19 +166,44 @@ impl Registry {
             }
             self.scopes.leave(wait.scope);
             self.tell_settled((wait.scope, vec![wait.id]), &Rc::new(Outcome::Flushed(counts)));
-            let Some(tracer) = wait.tracer else { continue };
-            if wait.closes {
-                self.remove_tracer(tracer, now);
+            if let Some(tracer) = wait.tracer.filter(|_| wait.closes) {
+                self.finish_close(tracer, now);
             }
-            self.tell_if_idle(tracer);
         }
     }
 
-    /// Tells that nothing of the tracer's is left to wait for. Of one that is closed nothing is.
-    fn tell_if_idle(&mut self, tracer: u64) {
-        if self.tracers.get(tracer).is_none_or(|tracer| tracer.unsettled() == 0) {
-            self.outputs.push(Output::Idle { tracer });
+    /// The next tracer that got work and had none. The shell asks at the end of each call, so that whatever
+    /// the tracer came with is there when its work is done; [`Output::Idle`] says when that is over.
+    pub fn next_busy(&mut self) -> Option<u64> {
+        self.newly_busy.pop()
+    }
+
+    /// The tracer has work.
+    pub(super) fn mark_busy(&mut self, id: u64) {
+        if let Some(tracer) = self.tracers.get_mut(id)
+            && !std::mem::replace(&mut tracer.is_busy, true)
+        {
+            self.newly_busy.push(id);
         }
+    }
+
+    /// The tracer may have no work any more, which is told if it is still so when its turn comes.
+    pub(super) fn tell_if_idle(&mut self, id: u64) {
+        if let Some(tracer) = self.tracers.get_mut(id)
+            && tracer.is_busy
+            && tracer.unsettled() == 0
+            && !std::mem::replace(&mut tracer.is_idle_queued, true)
+        {
+            self.outputs.push(Output::Idle { tracer: id });
+        }
+    }
+
+    /// Whether the tracer still has no work, now that this is about to be told. One that is gone has none.
+    pub(super) fn becomes_idle(&mut self, id: u64) -> bool {
+        let Some(tracer) = self.tracers.get_mut(id) else { return true };
+        tracer.is_idle_queued = false;
+        tracer.is_busy = tracer.unsettled() > 0;
+        !tracer.is_busy
     }
 
     /// Drops what a closed tracer could not send in time.

@@ -6,7 +6,7 @@ use super::Registry;
 use crate::core::log::{Line, warn};
 use crate::core::options::Options;
 use crate::core::outbox::{Kind, Part};
-use crate::core::outcome::{Output, TracerInfo};
+use crate::core::outcome::TracerInfo;
 use crate::core::policy::REMEMBERED_SETTINGS;
 use crate::core::relay::ticket::session_of;
 use crate::core::session::{Description, Origin, SessionId, Start};
@@ -17,7 +17,8 @@ use crate::core::tracer::{Counts, Tracer};
 
 impl Registry {
     /// Makes a tracer, whose session starts with what follows. A tracer that cannot send is disabled, and
-    /// says why in the log; nothing is made where there is no id for its session.
+    /// says why in the log; nothing is made where there is no id for its session. A tracer that is enabled
+    /// is busy from the beginning, which [`Registry::next_busy`] does not repeat.
     ///
     /// `json` is an object as [`Options`] describes it.
     pub fn init(&mut self, json: &str, scope: u64, now: Now) -> Option<TracerInfo> {
@@ -64,11 +65,13 @@ impl Registry {
             is_released: false,
             counts: Counts::default(),
             starting: 0,
+            // Its start is work, if it has one.
+            is_busy: outbox != NOTHING,
+            is_idle_queued: false,
         });
         let enabled = outbox != NOTHING;
         let info = TracerInfo { tracer, session_id, description: description.clone(), enabled };
         if !enabled {
-            self.outputs.push(Output::Idle { tracer });
             return Some(info);
         }
         if let Some(outbox) = self.outboxes.get_mut(outbox) {
@@ -123,7 +126,9 @@ impl Registry {
         self.fresh.push(outbox);
         if let Some(tracer) = self.tracers.get_mut(tracer) {
             tracer.starting += 1;
+            self.starting += 1;
         }
+        self.mark_busy(tracer);
         self.enter(scope, now);
         self.scopes.give(scope, outbox);
     }
@@ -136,25 +141,44 @@ impl Registry {
         }
     }
 
+    /// Forgets a tracer that nobody refers to and that has no work.
     pub(super) fn let_go_of_tracer(&mut self, id: u64, now: Now) {
         let is_done = |tracer: &Tracer| tracer.is_released && tracer.unsettled() == 0;
         if self.tracers.get(id).is_some_and(is_done) {
-            self.remove_tracer(id, now);
+            self.leave_outbox(id, now);
+            self.tell_if_idle(id);
+            self.tracers.remove(id);
         }
     }
 
-    pub(super) fn remove_tracer(&mut self, id: u64, now: Now) {
-        let Some(tracer) = self.tracers.get_mut(id) else {
-            return;
-        };
+    /// The tracer is closed. What is known of it stays for as long as somebody may still ask: a later
+    /// call is told that it came too late, and a later report what became of the earlier ones.
+    pub(super) fn finish_close(&mut self, id: u64, now: Now) {
+        self.leave_outbox(id, now);
+        self.let_go_of_tracer(id, now);
+    }
+
+    /// The tracer does not need its session's outbox any more.
+    fn leave_outbox(&mut self, id: u64, now: Now) {
+        let Some(tracer) = self.tracers.get_mut(id) else { return };
         let outbox_id = std::mem::replace(&mut tracer.outbox, NOTHING);
-        // While somebody may still call it, its `onDrop` is to hear of what comes too late.
-        if tracer.is_released || !tracer.settings.on_drop {
-            self.tracers.remove(id);
-        }
         if let Some(outbox) = self.outboxes.get_mut(outbox_id) {
             outbox.holders -= 1;
             self.schedule(outbox_id, now);
+        }
+    }
+
+    /// The tracer that a call is given to which names the session alone, made where `active` is the tracer
+    /// that is active: an open tracer of that session, else `active`, else the only open one. 0 where there is
+    /// none, or more than one could be meant.
+    ///
+    /// The shell asks before it makes such a call, as it masks with the code that came with that tracer.
+    pub fn resolve_tracer(&self, active: u64, session_id: &str, scope: u64) -> u64 {
+        let session_id = SessionId::new(session_id);
+        let owner = session_id.as_ref().and_then(|session_id| self.tracer_of(session_id, active));
+        match owner.unwrap_or(active) {
+            0 => self.only_tracer(scope, session_id.is_some()).unwrap_or(0),
+            tracer => tracer,
         }
     }
 
@@ -162,7 +186,7 @@ impl Registry {
     pub(super) fn tracer_of(&self, session_id: &SessionId, preferred: u64) -> Option<u64> {
         let has_it = |tracer: &Tracer| {
             let outbox = self.outboxes.get(tracer.outbox);
-            !tracer.is_closing && outbox.is_some_and(|outbox| outbox.is_called(session_id))
+            tracer.is_open() && outbox.is_some_and(|outbox| outbox.is_called(session_id))
         };
         if self.tracers.get(preferred).is_some_and(has_it) {
             return Some(preferred);
@@ -182,7 +206,7 @@ impl Registry {
     pub(super) fn only_tracer(&self, scope: u64, names_session: bool) -> Result<u64, &'static str> {
         let mut only: Option<(u64, &Tracer)> = None;
         for (id, tracer) in self.tracers.iter() {
-            if tracer.is_closing || (tracer.scope != scope && tracer.scope != 0) {
+            if !tracer.is_open() || (tracer.scope != scope && tracer.scope != 0) {
                 continue;
             }
             match only {

@@ -1,0 +1,209 @@
+//! What the core and the shell around it owe each other: the shell holds what a tracer came with (its
+//! `fetch`, its `onDrop`, its masking) exactly while the tracer has work, and reports are true.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+mod harness;
+
+use harness::{Bench, status, stores};
+use honeyhive_edge::core::outcome::{Outcome, Reason};
+use honeyhive_edge::core::tracer::Counts;
+use honeyhive_edge::core::wire::Answer;
+use serde_json::json;
+
+/// Ends of a call that are there at once, beside one that goes on its way.
+fn calls_that_end_at_once(bench: &mut Bench, tracer: u64) -> Vec<u64> {
+    vec![
+        bench.enrich(tracer, None, json!({"metadata": 3})),
+        bench.registry.add_metrics(tracer, "{}", 0, bench.now),
+        bench.enrich(tracer, None, json!({"metadata": {"a": "x".repeat(5_000_000)}})),
+        bench.registry.flush(tracer, 1_000, 0, bench.now),
+    ]
+}
+
+#[test]
+fn a_call_that_ends_at_once_does_not_let_go_of_what_the_next_one_needs() {
+    for which in 0..4 {
+        let mut bench = Bench::new(stores);
+        let tracer = bench.init(json!({"transport": 7})).tracer;
+        bench.run(500);
+        assert_eq!(bench.idle, [tracer]);
+        let at_once = calls_that_end_at_once(&mut bench, tracer).swap_remove(which);
+        let good = bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+        bench.run(500);
+        assert!(bench.end_of(at_once).is_some());
+        assert!(bench.is_delivered(good));
+        assert!(bench.unreachable.is_empty(), "{which}: {:?}", bench.unreachable);
+        assert!(bench.busy.is_empty(), "nothing is held at the end");
+    }
+}
+
+#[test]
+fn a_flush_between_two_calls_does_not_let_go_of_what_the_second_one_needs() {
+    let mut bench = Bench::new(stores);
+    let a = bench.init(json!({"transport": 1})).tracer;
+    let b = bench.init(json!({"transport": 2})).tracer;
+    bench.run(500);
+    bench.enrich(b, None, json!({"metadata": {"b": 1}}));
+    bench.registry.flush(a, 1_000, 0, bench.now);
+    let second = bench.enrich(a, None, json!({"metadata": {"a": 1}}));
+    bench.run(500);
+    assert!(bench.is_delivered(second) && bench.unreachable.is_empty());
+    assert!(bench.busy.is_empty());
+}
+
+#[test]
+fn what_another_tracer_gives_is_held_by_the_one_that_it_is_given_to() {
+    let mut bench = Bench::new(|_| status(422, ""));
+    let owner = bench.init(json!({"transport": 1}));
+    let active = bench.init(json!({"transport": 2, "apiKey": "another"})).tracer;
+    bench.run(500);
+    let json = json!({"metadata": {"a": 1}}).to_string();
+    let session = owner.session_id.as_str();
+    assert_eq!(bench.registry.resolve_tracer(active, session, 0), owner.tracer);
+    let id = bench.registry.enrich(active, Some(session), json, 0, false, bench.now);
+    bench.hear_busy();
+    assert!(bench.busy.contains(&owner.tracer) && !bench.busy.contains(&active));
+    bench.run(500);
+    assert_eq!(bench.reason_of(id), Some(Reason::Rejected));
+    assert_eq!(bench.drops.len(), 1);
+    assert!(bench.unreachable.is_empty(), "{:?}", bench.unreachable);
+}
+
+#[test]
+fn a_session_of_nobodys_and_what_a_dead_tab_left_are_held_as_well() {
+    let mut bench = Bench::new(stores);
+    bench.registry.restore("[]", 0, bench.now);
+    for _ in 0..2 {
+        bench.init(json!({"transport": 1}));
+    }
+    bench.run(500);
+    let third = "33333333-3333-4333-8333-333333333333";
+    let bare = bench.enrich(0, Some(third), json!({"metadata": {"a": 1}}));
+    bench.run(1);
+    let left = bench.store.values().next().expect("it is kept").clone();
+    bench.run(500);
+    assert!(bench.is_delivered(bare) && bench.busy.is_empty());
+    bench.store.insert(-1, left.clone());
+    bench.registry.restore(&json!([left]).to_string(), 0, bench.now);
+    bench.hear_busy();
+    assert_eq!(bench.busy.len(), 1, "a tracer has it to send");
+    bench.run(500);
+    assert!(bench.unreachable.is_empty(), "{:?}", bench.unreachable);
+    assert!(bench.busy.is_empty() && bench.store.is_empty());
+}
+
+#[test]
+fn a_start_that_outlives_its_closed_tracer_has_the_fetch_that_it_needs() {
+    let mut bench = Bench::new(|_| status(503, ""));
+    let tracer = bench.init(json!({"transport": 1, "onDrop": false})).tracer;
+    bench.run(12);
+    bench.registry.close(tracer, 0, 0, bench.now);
+    bench.registry.release(tracer, bench.now);
+    bench.run(60_000);
+    assert!(bench.unreachable.is_empty(), "{:?}", bench.unreachable);
+    assert!(bench.busy.is_empty());
+    assert_eq!(bench.registry.tracers(), 0);
+}
+
+#[test]
+fn what_nobody_has_masked_for_the_tracer_that_gets_it_is_masked_whole() {
+    let secrets = json!({"metadata": {"ssn": "078-05-1120"}, "outputs": ["hunter2"]});
+    for (owner_masks, names) in [(true, false), (false, false), (true, true)] {
+        let mut bench = Bench::new(stores);
+        let owner = bench.init(json!({"redact": false, "redactor": owner_masks}));
+        let active = bench.init(json!({})).tracer;
+        bench.run(500);
+        let asked = if names { owner.tracer } else { active };
+        let (session, json) = (owner.session_id.as_str(), secrets.to_string());
+        bench.registry.enrich(asked, Some(session), json, 0, names, bench.now);
+        bench.run(500);
+        let body = bench.body(bench.requests.len() - 1);
+        match owner_masks && !names {
+            true => assert_eq!(
+                body,
+                json!({"metadata": {"redacted": "[Redacted]"}, "outputs": {"redacted": "[Redacted]"}})
+            ),
+            false => assert_eq!(body["metadata"], secrets["metadata"]),
+        }
+    }
+}
+
+#[test]
+fn the_only_tracer_that_is_found_by_an_id_of_nobodys_masks_as_well() {
+    let mut bench = Bench::new(stores);
+    let tracer = bench.init(json!({"redact": false, "redactor": true})).tracer;
+    bench.run(500);
+    let third = "33333333-3333-4333-8333-333333333333";
+    assert_eq!(bench.registry.resolve_tracer(0, third, 0), tracer);
+    let json = json!({"metadata": {"ssn": "078-05-1120"}}).to_string();
+    bench.registry.enrich(0, Some(third), json, 0, false, bench.now);
+    bench.run(500);
+    assert!(!bench.requests.iter().any(|request| request.body.contains("078")));
+}
+
+#[test]
+fn a_tracer_that_nobody_refers_to_is_given_nothing_more() {
+    let mut bench = Bench::new(|_| Answer::None { why: "refused".into() });
+    let gone = bench.init(json!({"transport": 1}));
+    bench.registry.release(gone.tracer, bench.now);
+    let other = bench.init(json!({})).tracer;
+    assert_eq!(bench.registry.resolve_tracer(other, gone.session_id.as_str(), 0), other);
+}
+
+fn report_of(bench: &Bench, id: u64) -> Counts {
+    match bench.end_of(id) {
+        Some(Outcome::Flushed(counts)) => *counts,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_second_close_and_a_flush_after_it_report_what_the_first_one_did() {
+    for on_drop in [false, true] {
+        let mut bench = Bench::new(stores);
+        let tracer = bench.init(json!({"onDrop": on_drop})).tracer;
+        bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+        bench.enrich(tracer, None, json!({"metadata": 3}));
+        let first = bench.registry.close(tracer, 1_000, 0, bench.now);
+        bench.run(500);
+        let second = bench.registry.close(tracer, 1_000, 0, bench.now);
+        let flush = bench.registry.flush(tracer, 1_000, 0, bench.now);
+        bench.run(500);
+        let report = Counts { delivered: 1, dropped: 1, pending: 0 };
+        for id in [first, second, flush] {
+            assert_eq!(report_of(&bench, id), report);
+        }
+        bench.registry.release(tracer, bench.now);
+        assert_eq!(bench.registry.tracers(), 0);
+    }
+}
+
+#[test]
+fn two_closes_at_once_report_the_same() {
+    for timeouts in [(0, 0), (50, 50), (50, 5_000), (5_000, 50)] {
+        let mut bench = Bench::new(|_| Answer::None { why: "refused".into() });
+        let tracer = bench.init(json!({})).tracer;
+        bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+        let first = bench.registry.close(tracer, timeouts.0, 0, bench.now);
+        let second = bench.registry.close(tracer, timeouts.1, 0, bench.now);
+        bench.run(500);
+        let report = Counts { delivered: 0, dropped: 1, pending: 0 };
+        assert_eq!([first, second].map(|id| report_of(&bench, id)), [report; 2]);
+    }
+}
+
+#[test]
+fn a_flush_of_all_waits_for_the_starts_of_closed_tracers_and_for_nothing_else() {
+    let mut bench = Bench::new(stores);
+    let closed = bench.init(json!({})).tracer;
+    bench.run(12);
+    assert_eq!(bench.requests.len(), 1, "its start is on its way");
+    bench.registry.close(closed, 0, 0, bench.now);
+    let tracer = bench.init(json!({})).tracer;
+    let id = bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    let flush = bench.registry.flush(0, 10_000, 0, bench.now);
+    bench.run(500);
+    assert!(bench.is_delivered(id));
+    assert_eq!(report_of(&bench, flush).pending, 0);
+}
