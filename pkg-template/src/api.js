@@ -8,7 +8,9 @@ import { newSessionId } from "./ids.js";
 import { enrichmentFields } from "./names.js";
 import { Session } from "./session.js";
 import { sessionSettings, tracerSettings } from "./settings.js";
+import { Promise } from "./globals.js";
 import { snapshot } from "./snapshot.js";
+import { adopted } from "./thenables.js";
 import { Tracer } from "./tracer.js";
 
 /** @import { Delivery, FlushReport, Tracer as PublicTracer } from "../index.d.ts" */
@@ -61,7 +63,7 @@ export class Api {
     await this.#open(session);
     try {
       if (typeof fn !== "function") return fn;
-      return await this.run(session, () => fn(this.#tracer(session)));
+      return await this.#context.run(session, () => adopted(fn(this.#tracer(session))));
     } finally {
       const flushed = this.flush(session, undefined);
       if (!this.#context.waitUntil(this.#context.scope(session), flushed)) await flushed;

@@ -2,13 +2,15 @@
 // first call, holds calls back until it is there, keeps the promises it owes, and puts a fresh instance
 // in its place should it ever die. Knows no rule of sessions; those are the core's.
 
+import { Promise, forwardNow, microtask } from "./globals.js";
 import { attempt, messageOf } from "./guard.js";
 import { environment, pageOrigin } from "./env.js";
 import { newSessionId } from "./ids.js";
 import { print, printAt } from "./log.js";
-import { forwardNow, newLoops } from "./loops.js";
+import { newLoops } from "./loops.js";
 import { send } from "./send.js";
 import { plainInfo } from "./session.js";
+import { isThenable } from "./thenables.js";
 
 /** @import { Core, CoreOptions, Host, TracerInfo } from "./core.d.ts" */
 /** @import { Delivery, DropReason, FlushReport } from "../index.d.ts" */
@@ -156,7 +158,7 @@ export class Engine {
         this.#send(core, { resolve, session, report: false }, scope, call),
       );
       // Soon, not now: the caller has waited for the snapshot, the rest of the work is not on its time.
-      if (wasEmpty) queueMicrotask(() => this.#soon(() => this.#drain()));
+      if (wasEmpty) void microtask(() => this.#soon(() => this.#drain()));
     });
   }
 
@@ -271,7 +273,7 @@ export class Engine {
     const open = () => this.#platform.open(onTrap, pause);
     try {
       const opening = this.#page ? pause().then(open) : open();
-      if (opening instanceof Promise) {
+      if (isThenable(opening)) {
         const both = Promise.all([opening, this.#page?.claimed]);
         both.then(([core]) => this.#opening && this.#run((opened = core))).catch(fail);
       } else {

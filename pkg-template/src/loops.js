@@ -4,12 +4,12 @@
 // On Workers nothing of one request may be continued in another: a loop is only ever run by what its own
 // scope gave, and of one whose request was torn down nothing is touched any more.
 
-import { attempt } from "./guard.js";
+import { Promise, clearTimer, microtask, startTimer } from "./globals.js";
 
 /**
  * @typedef {object} Loop
  * @property {boolean} isWoken it runs in a microtask that is to come
- * @property {ReturnType<typeof setTimeout>} [timer]
+ * @property {unknown} [timer]
  * @property {() => void} [end] ends the promise that holds the request alive
  */
 
@@ -35,7 +35,7 @@ export function newLoops(run, waitUntil) {
   const wake = (/** @type {K} */ key) => {
     const loop = loops.get(key) ?? { isWoken: false };
     loops.set(key, loop);
-    if (!loop.isWoken) queueMicrotask(() => look(key));
+    if (!loop.isWoken) void microtask(() => look(key));
     loop.isWoken = true;
   };
 
@@ -44,11 +44,10 @@ export function newLoops(run, waitUntil) {
     if (!loop) return;
     loop.isWoken = false;
     if (!loop.end) waitUntil(key, new Promise((resolve) => (loop.end = resolve)));
-    // Nothing to do about a runtime that cannot clear its own timer.
-    attempt(() => clearTimeout(loop.timer), undefined);
+    clearTimer(loop.timer);
     let ms = run(key, true) ?? -1;
     try {
-      if (ms >= 0 && ms < Infinity) loop.timer = setTimeout(look, ms, key);
+      if (ms >= 0 && ms < Infinity) loop.timer = startTimer(look, ms, key);
     } catch {
       // Without timers, what waits goes out with the next call that comes.
       run(key, false);
@@ -62,12 +61,4 @@ export function newLoops(run, waitUntil) {
   };
 
   return { wake, look, leave: (key) => void loops.delete(key) };
-}
-
-/**
- * The runtime's forward clock; the wall clock where there is none.
- * @returns {number}
- */
-export function forwardNow() {
-  return attempt(() => performance.now(), undefined) ?? Date.now();
 }

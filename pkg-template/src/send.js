@@ -2,6 +2,7 @@
 // reject with anything, never settle, give something that is no Response, answer without end), there is
 // an answer in time.
 
+import { Promise, clearTimer, startTimer } from "./globals.js";
 import { attempt, read } from "./guard.js";
 import { LATE, bodyOf, readStream } from "./stream.js";
 
@@ -32,12 +33,12 @@ const LONGEST_TEXT = 1024;
  */
 export async function send(fetch, init, timeoutMs) {
   const abort = attempt(() => new AbortController(), undefined);
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  /** @type {unknown} */
   let timer;
   /** @type {Promise<typeof LATE>} */
   const late = new Promise((resolve) => {
     // Where the runtime allows no timer (a Worker's global scope), it is waited for without end.
-    timer = attempt(() => setTimeout(resolve, timeoutMs, LATE), undefined);
+    timer = attempt(() => startTimer(resolve, timeoutMs, LATE), undefined);
   });
   late.then(() => attempt(() => abort?.abort(), undefined));
   let status = -1;
@@ -60,7 +61,7 @@ export async function send(fetch, init, timeoutMs) {
     const message = typeof error === "string" ? error : read(error, "message");
     return { status, retryAfter: "", body: cut(message, LONGEST_TEXT) || "fetch failed" };
   } finally {
-    attempt(() => clearTimeout(timer), undefined);
+    clearTimer(timer);
   }
 }
 

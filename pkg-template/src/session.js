@@ -2,6 +2,7 @@
 // the core is there, and registered with the core as soon as it is. It outlives the instance of the
 // core it is registered with. What users hold is the Tracer around it.
 
+import { Promise } from "./globals.js";
 import { messageOf } from "./guard.js";
 import { printAt } from "./log.js";
 import { redactJson } from "./redact.js";

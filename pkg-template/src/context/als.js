@@ -1,6 +1,7 @@
 // Node, Deno, Bun and Vercel's edge: AsyncLocalStorage follows the code across awaits, timers and streams.
 
 import { attempt } from "../guard.js";
+import { enterLazily } from "../thenables.js";
 import { Ambient } from "./ambient.js";
 import { Scopes } from "./scopes.js";
 
@@ -40,7 +41,11 @@ export function alsContext(AsyncLocalStorage) {
       // Some have the method only to throw from it. There the only open tracer can still be found.
       attempt(() => storage.enterWith({ run: frame().run, init: session }), undefined);
     },
-    run: (session, fn) => storage.run({ run: session, init: frame().init }, fn),
+    run(session, fn) {
+      const enter = (/** @type {() => any} */ part) =>
+        storage.run({ run: session, init: frame().init }, part);
+      return enterLazily(enter(fn), enter);
+    },
     here() {
       const { run, init } = frame();
       return run ?? init ?? ambient.only();

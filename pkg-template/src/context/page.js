@@ -1,6 +1,8 @@
 // Browsers: nothing follows the code across an await, so what is known is which runs have not ended and
 // which tracers are open. Where those leave more than one, none is meant.
 
+import { attempt } from "../guard.js";
+import { enterLazily, isLazy, isThenable, whenSettled } from "../thenables.js";
 import { Ambient } from "./ambient.js";
 import { Scopes } from "./scopes.js";
 
@@ -39,6 +41,11 @@ export class Runs {
   #stack = [];
   /** Those that wait for a promise. @type {Set<{ session: Session }>} */
   #waiting = new Set();
+  /** Those whose lazy thenable nobody has begun, or can begin any more. @type {FinalizationRegistry<{ session: Session }> | undefined} */
+  #abandoned = attempt(
+    () => new FinalizationRegistry((waiting) => void this.#waiting.delete(waiting)),
+    undefined,
+  );
 
   /**
    * @template T
@@ -47,25 +54,39 @@ export class Runs {
    * @returns {T}
    */
   run(session, fn) {
-    this.#stack.push(session);
-    try {
+    const waiting = { session };
+    const ended = () => void this.#waiting.delete(waiting);
+    const enter = (/** @type {() => unknown} */ then) => {
+      this.#abandoned?.unregister(waiting);
+      return this.#during(session, then);
+    };
+    return this.#during(session, () => {
       const result = fn();
-      if (result instanceof Promise) this.#wait(session, result);
-      return result;
-    } finally {
-      this.#stack.pop();
-    }
+      if (!isThenable(result)) return result;
+      this.#waiting.add(waiting);
+      if (!isLazy(result)) {
+        whenSettled(result, ended);
+        return result;
+      }
+      const entered = enterLazily(result, enter, ended);
+      this.#abandoned?.register(entered, waiting, waiting);
+      return entered;
+    });
   }
 
   /**
+   * @template T
    * @param {Session} session
-   * @param {Promise<unknown>} promise
+   * @param {() => T} fn
+   * @returns {T}
    */
-  #wait(session, promise) {
-    const waiting = { session };
-    this.#waiting.add(waiting);
-    const end = () => void this.#waiting.delete(waiting);
-    promise.then(end, end);
+  #during(session, fn) {
+    this.#stack.push(session);
+    try {
+      return fn();
+    } finally {
+      this.#stack.pop();
+    }
   }
 
   /** @returns {Session | undefined} */

@@ -8,6 +8,7 @@
 // https://developers.cloudflare.com/workers/runtime-apis/context/
 
 import { attempt } from "../guard.js";
+import { enterLazily } from "../thenables.js";
 import { Runs } from "./page.js";
 import { callWaitUntil } from "./scopes.js";
 
@@ -108,7 +109,9 @@ export function workerdContext(workers) {
     run(session, fn) {
       if (typeof workers.withEnv !== "function") return runs.run(session, fn);
       // A copy, so that code which lists or spreads the environment sees what it would see without us.
-      return workers.withEnv({ ...workers.env, [ENV_KEY]: session }, fn);
+      const enter = (/** @type {() => any} */ part) =>
+        workers.withEnv({ ...workers.env, [ENV_KEY]: session }, part);
+      return enterLazily(enter(fn), enter);
     },
     here() {
       const run = attempt(() => workers.env[ENV_KEY], undefined) ?? runs.inner;

@@ -1,5 +1,6 @@
 // Ended spans, to HoneyHive: what OpenTelemetry calls a SpanExporter. Delivery is the core's.
 
+import { Promise } from "../globals.js";
 import { environment, pageOrigin } from "../env.js";
 import { attempt, messageOf } from "../guard.js";
 import { tracerSettings } from "../settings.js";

@@ -2,9 +2,10 @@
 // runtime can, and puts a fresh one in its place should it die. Knows no rule of spans; those are the core's.
 
 import { context, createContextKey } from "@opentelemetry/api";
+import { forwardNow } from "../globals.js";
 import { attempt, messageOf, read } from "../guard.js";
 import { print } from "../log.js";
-import { forwardNow, newLoops } from "../loops.js";
+import { newLoops } from "../loops.js";
 import { send } from "../send.js";
 
 /** @import { SpanCore, SpanHost } from "./core.d.ts" */

@@ -1,5 +1,6 @@
 // Tells each span that starts which session it belongs to, in the attributes that HoneyHive looks for.
 
+import { Promise } from "../globals.js";
 import { messageOf, read } from "../guard.js";
 import { redaction } from "../redact.js";
 

@@ -1,6 +1,7 @@
 // A browser's page, or worker, around the core: tells it when the page is left and comes back and when the
 // network does, and keeps what is unsent for it. What follows from that is the core's to say.
 
+import { Promise, microtask, startTimer } from "../globals.js";
 import { messageOf } from "../guard.js";
 import { printAt } from "../log.js";
 import { Store } from "./store.js";
@@ -55,7 +56,7 @@ export class Page {
     const rest = () => {
       leave();
       // After what goes out because of that.
-      queueMicrotask(() => this.#rest());
+      void microtask(() => this.#rest());
     };
     const last = () => addEventListener("pagehide", rest, { once: true });
     // Listening last: the page's own listeners may have something to say.
@@ -74,7 +75,7 @@ export class Page {
     if (this.#store) return;
     this.#logLevel = logLevel;
     this.#store = new Store((error) => this.#refused(error));
-    const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
+    const late = new Promise((resolve) => startTimer(resolve, PATIENCE_MS, undefined));
     this.#claimed = Promise.race([this.#claim(), late]);
   }
 

@@ -5,6 +5,7 @@
 // A page lives as long as it holds a Web Lock by its name. Where there are none, it lets go of what it
 // has when it is left; and what was not touched for long enough belongs to nobody.
 
+import { Promise, microtask } from "../globals.js";
 import { newSessionId } from "../ids.js";
 
 const NAME = "honeyhive-edge";
@@ -120,7 +121,7 @@ export class Store {
   #change(change) {
     if (this.#changes.push(change) > 1) return;
     // All that the core has to say now comes in one go: what replaces something and what it replaces.
-    queueMicrotask(() => {
+    void microtask(() => {
       const changes = this.#changes.splice(0);
       const made = (/** @type {IDBObjectStore} */ store) => {
         for (const one of changes) one(store);

@@ -1,7 +1,7 @@
 // The packed module, as pack/ has it, becomes the module again.
 
 import { bytesOf } from "../load.js";
-import { forwardNow } from "../loops.js";
+import { forwardNow } from "../globals.js";
 
 /** Milliseconds between pauses: a tenth of what a visitor might notice, as slow phones take longer for one step. */
 const AT_ONCE_MS = 5;

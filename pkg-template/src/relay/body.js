@@ -1,5 +1,6 @@
 // Reads a request's body, no further than is allowed and no longer.
 
+import { Promise, clearTimer, startTimer } from "../globals.js";
 import { LATE, bodyOf, readStream } from "../stream.js";
 
 /** @import { BodyFault } from "./core.d.ts" */
@@ -26,11 +27,11 @@ export async function readBody(request, limit, timeoutMs) {
   /** @type {Uint8Array[]} */
   const chunks = [];
   let length = 0;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  /** @type {unknown} */
   let timer;
   /** @type {Promise<typeof LATE>} */
   const late = new Promise((resolve) => {
-    timer = setTimeout(resolve, timeoutMs, LATE);
+    timer = startTimer(resolve, timeoutMs, LATE);
   });
   const take = (/** @type {Uint8Array} */ chunk) => {
     length += chunk.byteLength;
@@ -38,7 +39,7 @@ export async function readBody(request, limit, timeoutMs) {
     return length <= limit + DRAINED_BYTES;
   };
   const end = await readStream(source, take, late);
-  clearTimeout(timer);
+  clearTimer(timer);
   const fault = end !== "ended" ? FAULTS[end] : length > limit ? "large" : undefined;
   if (fault) return { bytes: new Uint8Array(), fault };
   if (chunks.length === 1) return { bytes: /** @type {Uint8Array} */ (chunks[0]) };

@@ -1,6 +1,7 @@
 // A queue's batch to the backend: the core says what is sent for which session, and what is to be said
 // to the queue of each message.
 
+import { Promise } from "../globals.js";
 import { messageOf, read } from "../guard.js";
 import { told } from "./instance.js";
 import { option, settingsJson } from "./options.js";

@@ -1,0 +1,78 @@
+// What the face needs of the globals, taken when it is loaded. Libraries, polyfills and tests put their own
+// in place of many of them: zone.js and Bluebird of `Promise`, sinon, Jest and Vitest of the timers and the
+// clock. What they put there later is for the application, and may stand still or never run.
+
+import { attempt, read } from "./guard.js";
+
+/**
+ * The engine's own promises, whatever stands under the global name: async functions return nothing else.
+ * @type {PromiseConstructor}
+ */
+export const Promise = /* @__PURE__ */ (() =>
+  /** @type {any} */ ((async () => {})()).constructor)();
+
+const loaded = {
+  setTimeout: read(globalThis, "setTimeout"),
+  clearTimeout: read(globalThis, "clearTimeout"),
+  now: clockOf(read(globalThis, "performance")),
+};
+
+/** @param {any} performance */
+function clockOf(performance) {
+  const now = read(performance, "now");
+  return typeof now === "function" ? () => now.call(performance) : undefined;
+}
+
+/**
+ * The function that a fake clock stands in for, where one was there before this file: sinon's, which Jest and
+ * Vitest use, holds what it replaced beside itself.
+ * @param {"setTimeout" | "clearTimeout"} name
+ * @returns {Function}
+ */
+function timerFunction(name) {
+  const clock = read(loaded[name], "clock");
+  return read(clock, `_${name}`) ?? loaded[name] ?? read(globalThis, name);
+}
+
+/**
+ * Throws where the runtime allows no timer, as in a Worker's global scope.
+ * @template A
+ * @param {(given: A) => void} fn
+ * @param {number} ms
+ * @param {A} given
+ * @returns {unknown} for {@link clearTimer}
+ */
+export function startTimer(fn, ms, given) {
+  const setTimeout = timerFunction("setTimeout");
+  return setTimeout(fn, ms, given);
+}
+
+/** @param {unknown} timer */
+export function clearTimer(timer) {
+  if (timer === undefined) return;
+  // Nothing to do about a runtime that cannot clear its own timer.
+  attempt(() => {
+    const clearTimeout = timerFunction("clearTimeout");
+    clearTimeout(timer);
+  }, undefined);
+}
+
+/**
+ * The runtime's forward clock, in milliseconds; the wall clock where there is none.
+ * @returns {number}
+ */
+export function forwardNow() {
+  const clock = read(loaded.setTimeout, "clock");
+  const now = clock ? clockOf(read(clock, "_performance")) : loaded.now;
+  return attempt(() => now?.(), undefined) ?? Date.now();
+}
+
+/**
+ * Runs `fn` in a microtask of the current turn. The engine schedules it itself: `queueMicrotask` is one of the
+ * functions that fake clocks replace.
+ * @param {() => void} fn does not throw
+ */
+export async function microtask(fn) {
+  await undefined;
+  fn();
+}

@@ -1,0 +1,109 @@
+// Promises of any make: the engine's, another realm's, a subclass's, zone.js's, Bluebird's, and objects that
+// begin their work when their `then` is called, as query builders do. Which one a value is, is asked of the
+// value, never of what stands under the global name `Promise`.
+//
+// `then` of an object that may be lazy is called once, by whoever waits for it: each call may be a query.
+
+import { attempt, read } from "./guard.js";
+import { Promise } from "./globals.js";
+
+/**
+ * @param {any} value
+ * @returns {value is PromiseLike<unknown>}
+ */
+export function isThenable(value) {
+  const isObject = (typeof value === "object" && value !== null) || typeof value === "function";
+  return isObject && typeof read(value, "then") === "function";
+}
+
+/** @param {unknown} value */
+function isOfEngine(value) {
+  return attempt(() => value instanceof Promise, false);
+}
+
+/**
+ * A thenable that may wait for the first call of its `then`. The other ones are promises, which work whether
+ * anybody asks or not: their classes have a static `resolve`.
+ * @param {PromiseLike<unknown>} value
+ */
+export function isLazy(value) {
+  if (isOfEngine(value)) return value.then !== Promise.prototype.then;
+  return typeof read(read(value, "constructor"), "resolve") !== "function";
+}
+
+/**
+ * A thenable as the engine's own promise: its `then` is called here and now, where the caller's session is known,
+ * and never again. Other values stay what they are.
+ * @template T
+ * @param {T} value
+ * @returns {T | Promise<Awaited<T>>}
+ */
+export function adopted(value) {
+  if (!isThenable(value) || (isOfEngine(value) && !isLazy(value))) return value;
+  const { then } = /** @type {any} */ (value);
+  return new Promise((resolve, reject) => void then.call(value, resolve, reject));
+}
+
+/**
+ * Has a thenable that may be lazy begin its work in the session of the function that returned it.
+ * @template T
+ * @param {T} result what the function returned
+ * @param {(then: () => unknown) => unknown} enter calls the object's `then` in that session
+ * @param {() => void} [ended] called, once or more, when that work is over
+ * @returns {T} the same, but for a lazy object that takes no property: then one that inherits from it
+ */
+export function enterLazily(result, enter, ended = () => {}) {
+  if (!isThenable(result) || !isLazy(result)) return result;
+  const value = enteringThen(result, enter, ended);
+  const then = { value, configurable: true, writable: true };
+  const same = attempt(() => Object.defineProperties(result, { then }), undefined);
+  return same ?? attempt(() => Object.create(result, { then }), result);
+}
+
+/**
+ * @param {PromiseLike<unknown>} promise not lazy
+ * @param {() => void} ended called when it is settled, before those who wait for it from now on
+ */
+export function whenSettled(promise, ended) {
+  // By `await` no `then` is called, which somebody may have patched.
+  if (read(promise, "constructor") === Promise) void afterwards(promise, ended);
+  else attempt(() => void promise.then(ended, ended), undefined);
+}
+
+/**
+ * @param {PromiseLike<unknown>} promise
+ * @param {() => void} ended
+ */
+async function afterwards(promise, ended) {
+  try {
+    await promise;
+  } catch {
+    // For whoever else waits for it.
+  }
+  ended();
+}
+
+/**
+ * @param {PromiseLike<unknown>} lazy
+ * @param {(then: () => unknown) => unknown} enter
+ * @param {() => void} ended
+ */
+function enteringThen(lazy, enter, ended) {
+  const { then } = lazy;
+  /**
+   * @param {unknown} fulfilled
+   * @param {unknown} rejected
+   */
+  return (fulfilled, rejected) => {
+    const kept = (/** @type {unknown} */ result) => {
+      ended();
+      return typeof fulfilled === "function" ? fulfilled(result) : result;
+    };
+    const broken = (/** @type {unknown} */ error) => {
+      ended();
+      if (typeof rejected === "function") return rejected(error);
+      throw error;
+    };
+    return enter(() => then.call(lazy, kept, broken));
+  };
+}
