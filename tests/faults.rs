@@ -5,10 +5,10 @@
 
 mod harness;
 
-use harness::{Bench, status, stores};
+use harness::{Bench, SERVER, status, stores};
 use honeyhive_edge::core::outcome::{Outcome, Reason};
 use honeyhive_edge::core::tracer::Counts;
-use honeyhive_edge::core::wire::Answer;
+use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::json;
 
 /// Ends of a call that are there at once, beside one that goes on its way.
@@ -206,4 +206,103 @@ fn a_flush_of_all_waits_for_the_starts_of_closed_tracers_and_for_nothing_else() 
     bench.run(500);
     assert!(bench.is_delivered(id));
     assert_eq!(report_of(&bench, flush).pending, 0);
+}
+
+const NOBODYS: &str = "33333333-3333-4333-8333-333333333333";
+
+/// A server that has only the sessions that were started, and only these routes.
+struct Sessions {
+    started: Vec<String>,
+    legacy: bool,
+    /// What it says of an update of a session that it does not have.
+    unknown: u16,
+}
+
+impl Sessions {
+    fn take(&mut self, request: &Request) -> Answer {
+        let body: serde_json::Value = serde_json::from_str(&request.body).unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let path = request.url.trim_start_matches(SERVER);
+        let (start, update) = match (path, self.legacy) {
+            ("/v1/sessions", false) => (Some(text(&body["session_id"])), None),
+            ("/session/start", true) => (Some(text(&body["session"]["session_id"])), None),
+            ("/events", true) => (None, Some(text(&body["event_id"]))),
+            (path, false) if path.starts_with("/v1/events/") => {
+                (None, Some(path.trim_start_matches("/v1/events/").to_owned()))
+            }
+            _ => return status(404, r#"{"message":"no such route"}"#),
+        };
+        self.started.extend(start);
+        let is_known = update.is_none_or(|id| self.started.contains(&id));
+        let code = if is_known && !request.body.contains("poison") { 200 } else { self.unknown };
+        status(code, r#"{"message":"no such session"}"#)
+    }
+}
+
+/// With any server, an unknown session costs no other session anything, and is made once.
+#[test]
+fn an_update_of_an_unknown_session_says_nothing_of_the_routes() {
+    for (legacy, unknown) in [(false, 404), (false, 405), (true, 404), (true, 400)] {
+        for update_first in [false, true] {
+            let mut server = Sessions { started: Vec::new(), legacy, unknown };
+            let mut bench = Bench::new(move |request| server.take(request));
+            let tracer = bench.init(json!({"sessionId": NOBODYS})).tracer;
+            let other = "44444444-4444-4444-8444-444444444444";
+            if !update_first {
+                bench.run(500);
+            }
+            let mut ids = vec![bench.enrich(tracer, Some(other), json!({"feedback": {"a": 1}}))];
+            bench.run(500);
+            for _ in 0..5 {
+                let next = bench.init(json!({})).tracer;
+                ids.push(bench.enrich(next, None, json!({"metadata": {"a": 1}})));
+                ids.push(bench.enrich(next, None, json!({"metrics": {"a": 1}})));
+            }
+            bench.run(2_000);
+            let lost: Vec<_> = ids.iter().filter(|id| !bench.is_delivered(**id)).collect();
+            assert!(lost.is_empty(), "{legacy} {unknown}: {:?}", bench.lines);
+            let count = |path| bench.requests.iter().filter(|it| it.url.ends_with(path)).count();
+            let tries = if legacy { count("/v1/sessions") } else { count("/session/start") };
+            assert!(tries <= 2, "{tries} tries of the other routes");
+        }
+    }
+}
+
+#[test]
+fn bad_input_to_a_known_legacy_session_starts_nothing_and_an_unknown_one_is_started_once() {
+    let mut server = Sessions { started: Vec::new(), legacy: true, unknown: 400 };
+    let mut bench = Bench::new(move |request| server.take(request));
+    let tracer = bench.init(json!({})).tracer;
+    bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    bench.run(500);
+    let before = bench.requests.len();
+    let bad = bench.enrich(tracer, None, json!({"metrics": {"poison": 1}}));
+    bench.run(500);
+    assert_eq!(bench.reason_of(bad), Some(Reason::Rejected));
+    assert_eq!(bench.requests.len(), before + 1);
+    let bad = bench.enrich(tracer, Some(NOBODYS), json!({"metrics": {"poison": 1}}));
+    bench.run(500);
+    assert_eq!(bench.reason_of(bad), Some(Reason::Rejected));
+    assert_eq!(bench.requests.len(), before + 4, "an update, a start, an update");
+}
+
+#[test]
+fn a_server_that_changes_its_routes_is_followed() {
+    for from in [false, true] {
+        let mut requests = 0;
+        let mut bench = Bench::new(move |request| {
+            requests += 1;
+            let legacy = if requests <= 4 { from } else { !from };
+            let is_v1 = request.url.contains("/v1/");
+            status(if is_v1 == legacy { 404 } else { 200 }, "{}")
+        });
+        for _ in 0..10 {
+            let tracer = bench.init(json!({})).tracer;
+            let first = bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+            bench.run(500);
+            let second = bench.enrich(tracer, None, json!({"metrics": {"a": 1}}));
+            bench.run(500);
+            assert!(bench.is_delivered(first) && bench.is_delivered(second), "{:?}", bench.lines);
+        }
+    }
 }

@@ -101,6 +101,8 @@ struct Batch {
     start: Option<Start>,
     /// The start that went ahead of the update, and so what of the batch is stored already.
     started: Option<Origin>,
+    /// Whether it was made sure once that the session exists, as the update was refused without that.
+    made_sure: bool,
 }
 
 /// How a batch goes on after a request of it was stored.
@@ -146,6 +148,8 @@ pub struct Outbox {
     hurried: bool,
     /// Whether the request on its way leaves out a start.
     left_out_start: bool,
+    /// Whether the server has stored something of the session.
+    is_known: bool,
     /// When a start goes at the latest.
     start_at: u64,
     /// What the session is still to be started with. Apart, as most of its life there is nothing.
@@ -190,6 +194,7 @@ impl Outbox {
             retry_at: 0,
             hurried: false,
             left_out_start: false,
+            is_known: false,
             start_at: 0,
             start: None,
             line: Vec::new(),
@@ -291,6 +296,7 @@ impl Outbox {
         }
         self.is_left |= other.is_left;
         self.hurried |= other.hurried;
+        self.is_known |= other.is_known;
         if let Some(start) = other.start.take() {
             self.want_start(*start);
             self.start_at = self.start_at.max(other.start_at);
@@ -451,23 +457,20 @@ impl Outbox {
             *last_stamp_ns
         });
         let id = self.adopted_id.as_ref().unwrap_or(&self.given_id);
-        // Without v1, making sure that a session exists is an update that says nothing: what else
-        // there is to say follows in another.
-        let start = batch.start.as_ref().filter(|start| !(routes.are_legacy() && start.is_touch()));
-        let request = match start {
+        let request = match &batch.start {
             Some(start) => {
                 let merged = merged(parts, InputsGo::ToStart);
-                wire::start(&self.destination, routes, id, start, &merged, stamp_ns)
+                // With a ticket, what a session is called is the relay's to say.
+                let project = self.settings.project.as_ref();
+                let project = project.filter(|_| !self.destination.is_ticket);
+                wire::start(&self.destination, routes, id, start, project, &merged, stamp_ns)
             }
             None => {
-                let merged = match batch.start {
-                    Some(_) => Merged::of([], InputsGo::ToMetadata),
-                    None => merged(parts, InputsGo::ToMetadata),
-                };
+                let merged = merged(parts, InputsGo::ToMetadata);
                 wire::update(&self.destination, routes, id, &merged, batch.started, stamp_ns)
             }
         };
-        (request, start.is_some())
+        (request, batch.start.is_some())
     }
 
     /// Where the request on its way only makes sure that the session exists, what is waiting for
@@ -526,7 +529,13 @@ impl Outbox {
         }
         self.hurried &= count < self.line.len();
         self.retry_at = 0;
-        self.batches.push(Batch { len: count, stamp_ns: None, start: None, started: None });
+        self.batches.push(Batch {
+            len: count,
+            stamp_ns: None,
+            start: None,
+            started: None,
+            made_sure: false,
+        });
     }
 
     /// What is known of all that waits, now that something of it is gone or has changed.
@@ -555,6 +564,7 @@ impl Outbox {
         self.failures = 0;
         self.retry_at = 0;
         self.left_out_start = false;
+        self.is_known = true;
         let Some(batch) = self.batches.first_mut() else {
             return Progress::Done(Vec::new());
         };
@@ -575,6 +585,22 @@ impl Outbox {
         let (_, parts) = self.take_first();
         self.recount();
         Progress::Done(parts)
+    }
+
+    /// The update on its way was refused, maybe because there is no such session: it is sent again, after
+    /// a start that makes the session if it is missing. Once, and with `unless_known` not of a session that
+    /// took something already. Says whether it is.
+    pub fn make_sure(&mut self, unless_known: bool) -> bool {
+        let is_known = self.is_known && unless_known;
+        let Some(batch) = self.batches.first_mut() else { return false };
+        let was_started = batch.start.is_some() || batch.started.is_some();
+        if is_known || was_started || std::mem::replace(&mut batch.made_sure, true) {
+            return false;
+        }
+        batch.start = Some(Start::touch());
+        batch.stamp_ns = None;
+        self.retry_at = 0;
+        true
     }
 
     /// The server does not know the route; the request is sent again to the other one.
@@ -730,8 +756,8 @@ impl Outbox {
             let len = batch.len - batch.len / 2;
             batch.len /= 2;
             batch.stamp_ns = None;
-            let started = batch.started;
-            self.batches.insert(1, Batch { len, stamp_ns: None, start: None, started });
+            let Batch { started, made_sure, .. } = *batch;
+            self.batches.insert(1, Batch { len, stamp_ns: None, start: None, started, made_sure });
         }
         self.failures = 0;
         self.retry_at = 0;

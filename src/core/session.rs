@@ -121,12 +121,22 @@ impl Start {
         })
     }
 
-    /// The session object of a start request that carries `merged` as far as a start takes it.
-    pub fn write(&self, id: &SessionId, merged: &Merged<'_>, legacy: bool, out: &mut String) {
+    /// The session object of a start request that carries `merged` as far as a start takes it. A `legacy`
+    /// route may ask for the `project` also where nothing else is said of the session.
+    pub fn write(
+        &self,
+        id: &SessionId,
+        merged: &Merged<'_>,
+        legacy: bool,
+        project: Option<&Text>,
+        out: &mut String,
+    ) {
         let mut object = Object::open(out);
         object.text("session_id", id.as_str());
-        if let Some(description) = &self.description {
-            description.write(legacy, &mut object);
+        match (&self.description, project) {
+            (Some(description), _) => description.write(legacy, &mut object),
+            (None, Some(project)) if legacy => object.text("project", project),
+            _ => {}
         }
         for field in Field::ALL.into_iter().filter(|field| self.origin.start_stores(*field)) {
             merged.write(field, field.wire_name(), &mut object);

@@ -6,7 +6,7 @@ use super::json::{self, Object, any_members, find};
 use super::retry::{RetryAfter, may_pass};
 use super::session::{Origin, SessionId, Start};
 use super::settings::Destination;
-use super::text::{decimal, fill};
+use super::text::{Text, decimal, fill};
 use super::time::Now;
 
 /// What every request says of its client, up to its timestamp (nanoseconds since the Unix epoch).
@@ -82,8 +82,11 @@ pub enum Verdict {
         /// JSON of the session's inputs.
         inputs: Option<String>,
     },
-    /// The server does not know the route: the legacy one is to be tried.
-    TryLegacy,
+    /// The server does not know the route that starts a session: it is to be tried as one with these.
+    TryRoutes(Routes),
+    /// An update was refused, maybe because there is no such session: a start tells, and makes it. If that
+    /// was tried, the update is refused for good.
+    NoSession(Refusal),
     /// It may pass.
     Retry {
         /// Milliseconds that the server asks to wait.
@@ -149,12 +152,13 @@ impl Refusal {
     }
 }
 
-/// The request that starts a session and carries `merged` as far as a start takes it.
+/// The request that starts a session of `project` and carries `merged` as far as a start takes it.
 pub fn start(
     destination: &Destination,
     routes: Routes,
     id: &SessionId,
     start: &Start,
+    project: Option<&Text>,
     merged: &Merged<'_>,
     stamp_ns: u64,
 ) -> Request {
@@ -162,10 +166,10 @@ pub fn start(
     let mut body = String::new();
     if legacy {
         let mut wrapper = Object::open(&mut body);
-        start.write(id, merged, true, wrapper.value("session"));
+        start.write(id, merged, true, project, wrapper.value("session"));
         wrapper.close();
     } else {
-        start.write(id, merged, false, &mut body);
+        start.write(id, merged, false, project, &mut body);
     }
     let path = if legacy { "/session/start" } else { "/v1/sessions" };
     request(destination, "POST", path, body, stamp_ns)
@@ -248,20 +252,18 @@ pub fn judge(
         200..=299 => stored(is_start, body),
         0 | 300..=399 => Verdict::Refused(Refusal::Redirect),
         401 | 403 if !is_ticket => Verdict::Refused(Refusal::Key { status }),
+        404 | 405 if !is_start => Verdict::NoSession(Refusal::Request { status, why: said(body) }),
+        // Older servers say this of a session that they do not have, and of much else.
+        400 if !is_start && routes.are_legacy() => {
+            Verdict::NoSession(Refusal::Request { status, why: said(body) })
+        }
         404 | 405 => match routes {
-            Routes::Unknown => Verdict::TryLegacy,
-            // The server began to answer otherwise: a deployment was rolled back.
-            Routes::V1 if is_start || status == 405 => Verdict::TryLegacy,
+            // A server that began to answer otherwise is one that was updated, or rolled back.
+            Routes::Unknown | Routes::V1 => Verdict::TryRoutes(Routes::TryLegacy),
+            Routes::Legacy => Verdict::TryRoutes(Routes::Unknown),
             Routes::TryLegacy => Verdict::Refused(Refusal::NoHoneyHive {
-                why: fill(
-                    "{} on its old and new routes{}",
-                    &[
-                        &decimal(status.into()),
-                        if is_start { "" } else { ", or it has no such session" },
-                    ],
-                ),
+                why: fill("{} on its old and new routes", &[&decimal(status.into())]),
             }),
-            _ => Verdict::Refused(Refusal::Request { status, why: said(body) }),
         },
         _ if may_pass(status) => Verdict::Retry {
             after_ms: retry_after.map(|header| header.wait_ms(now)),
@@ -313,34 +315,33 @@ mod tests {
                 judge(&page, is_start, Routes::Unknown, false, NOW),
                 Verdict::Refused(Refusal::NoHoneyHive { .. })
             ));
-            assert_eq!(
-                judge(&http(404, ""), is_start, Routes::Unknown, false, NOW),
-                Verdict::TryLegacy
-            );
+        }
+        for status in [404, 405] {
+            let answer = http(status, "");
+            for routes in [Routes::Unknown, Routes::V1] {
+                let verdict = judge(&answer, true, routes, false, NOW);
+                assert_eq!(verdict, Verdict::TryRoutes(Routes::TryLegacy));
+            }
+            let verdict = judge(&answer, true, Routes::Legacy, false, NOW);
+            assert_eq!(verdict, Verdict::TryRoutes(Routes::Unknown));
             assert!(matches!(
-                judge(&http(404, ""), is_start, Routes::TryLegacy, false, NOW),
+                judge(&answer, true, Routes::TryLegacy, false, NOW),
                 Verdict::Refused(Refusal::NoHoneyHive { .. })
             ));
         }
     }
 
     #[test]
-    fn where_no_route_answers_an_update_the_session_may_be_what_is_missing() {
-        let why = |is_start| match judge(&http(404, ""), is_start, Routes::TryLegacy, false, NOW) {
-            Verdict::Refused(refusal) => refusal.message("https://hive.example"),
-            other => panic!("{other:?}"),
-        };
-        assert!(why(false).contains("or it has no such session"), "{}", why(false));
-        assert!(!why(true).contains("session"), "{}", why(true));
-    }
-
-    #[test]
     fn an_unknown_session_is_no_unknown_route() {
-        let answer = http(404, r#"{"message":"no such event","success":false}"#);
-        assert_eq!(
-            judge(&answer, false, Routes::V1, false, NOW),
-            Verdict::Refused(Refusal::Request { status: 404, why: "no such event".into() })
-        );
+        let unknown = |status, routes| {
+            let answer = http(status, r#"{"message":"no such event","success":false}"#);
+            let refusal = Refusal::Request { status, why: "no such event".into() };
+            judge(&answer, false, routes, false, NOW) == Verdict::NoSession(refusal)
+        };
+        for routes in [Routes::Unknown, Routes::V1, Routes::TryLegacy, Routes::Legacy] {
+            assert!(unknown(404, routes) && unknown(405, routes));
+            assert_eq!(unknown(400, routes), routes.are_legacy());
+        }
     }
 
     #[test]

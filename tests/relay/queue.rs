@@ -174,7 +174,7 @@ fn an_older_deployment_is_found_once() {
         });
         assert_eq!(fates, [Fate::Stored]);
     }
-    assert_eq!(requests, ["/v1/sessions", "/events", "/events", "/events"]);
+    assert_eq!(requests, ["/v1/sessions", "/session/start", "/events", "/events"]);
     assert_eq!(fields_of(&backend, SESSION), json!({"feedback": {"at": 2}}));
 }
 

@@ -46,12 +46,12 @@ impl Backend {
                 _ => (400, String::new()),
             },
             ("PUT", "/events", true) => match given.remove("event_id") {
-                Some(Value::String(id)) => self.update(key, &id, stamp, body, given, true),
+                Some(Value::String(id)) => self.update(key, &id, stamp, body, given),
                 _ => (400, String::new()),
             },
             ("PUT", path, false) if path.starts_with("/v1/events/") => {
                 let id = path.trim_start_matches("/v1/events/").to_owned();
-                self.update(key, &id, stamp, body, given, false)
+                self.update(key, &id, stamp, body, given)
             }
             _ => (404, r#"{"message":"no such route"}"#.into()),
         }
@@ -102,12 +102,8 @@ impl Backend {
         stamp: u64,
         body: &str,
         given: Map<String, Value>,
-        creates: bool,
     ) -> (u16, String) {
         let place = (key.to_owned(), id.to_owned());
-        if creates && given.is_empty() {
-            self.sessions.entry(place.clone()).or_default();
-        }
         let Some(session) = self.sessions.get_mut(&place) else {
             return (404, r#"{"message":"no such session"}"#.into());
         };

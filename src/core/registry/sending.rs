@@ -249,12 +249,12 @@ impl Registry {
                 self.unite(flight.outbox, other, now);
                 self.deliver(done, id, now);
             }
-            Verdict::TryLegacy => {
+            Verdict::TryRoutes(routes) => {
                 outbox.try_other_route();
                 if let Some(server) = self.servers.get_mut(flight.server)
-                    && !server.routes.are_legacy()
+                    && server.routes == flight.routes
                 {
-                    server.routes = Routes::TryLegacy;
+                    server.routes = *routes;
                 }
                 self.schedule(flight.outbox, now);
             }
@@ -265,6 +265,15 @@ impl Registry {
                 let expired = outbox.failed(now, now.mono_ms.saturating_add(wait));
                 self.schedule(flight.outbox, now);
                 self.exhausted(expired, &id, &why, now);
+            }
+            Verdict::NoSession(refusal) => {
+                // A 400 may be for what was said as well.
+                let unless_known = matches!(refusal, Refusal::Request { status: 400, .. });
+                if outbox.make_sure(unless_known) {
+                    self.schedule(flight.outbox, now);
+                } else {
+                    self.refused(flight, refusal, now);
+                }
             }
             Verdict::Refused(refusal) => self.refused(flight, refusal, now),
         }

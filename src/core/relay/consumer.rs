@@ -180,9 +180,9 @@ impl Consumer {
                     delivery.settle(parts, &Fate::Stored);
                 }
             }
-            Verdict::TryLegacy => {
-                if !self.routes.are_legacy() {
-                    self.routes = Routes::TryLegacy;
+            Verdict::TryRoutes(other) => {
+                if self.routes == routes {
+                    self.routes = other;
                 }
                 outbox.try_other_route();
             }
@@ -192,7 +192,8 @@ impl Consumer {
                 let parts = outbox.take_all_of(0);
                 delivery.settle(parts, &Fate::Again { after_s });
             }
-            Verdict::Refused(refusal) => {
+            Verdict::NoSession(_) if outbox.make_sure(false) => {}
+            Verdict::Refused(refusal) | Verdict::NoSession(refusal) => {
                 if refusal.may_be_one_of_many() && outbox.halve() {
                     return;
                 }
