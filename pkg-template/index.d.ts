@@ -145,6 +145,12 @@ export interface TracerOptions extends SessionOptions {
   /** Bytes of unsent enrichments held for all sessions together. Default 4 MiB. */
   maxQueueBytes?: number;
   /**
+   * Requests on their way to the server at most, for all of its tracers together. By default as many as it
+   * answers well, up to 256, in Node, Deno and Bun; 6 in each request on Cloudflare Workers and Vercel's edge; 2
+   * in a page. A number holds it lower.
+   */
+  maxConcurrency?: number;
+  /**
    * What is masked before anything is queued. By default the values of keys such as `password` or
    * `authorization`, and bearer tokens, API keys, JWTs and card numbers inside strings.
    *

@@ -3,7 +3,8 @@
 
 /** One instance of the core. Every method is synchronous and none throws. */
 export interface Core {
-  connect(host: Host, seed: number): void;
+  /** `place` says how many connections the runtime has: a page few, each request at an edge some of its own. */
+  connect(host: Host, seed: number, place: "page" | "edge" | "server"): void;
   /** `options` is the JSON of `CoreOptions`; returns that of `TracerInfo`, and nothing where there
    * is no id for the session, or the instance died in the call. */
   initTracer(options: string, scope: number): string | undefined;

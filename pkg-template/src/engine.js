@@ -25,6 +25,7 @@ import { isThenable } from "./thenables.js";
  *   opens; throws where the browser does not allow that
  * @property {(name: string) => unknown} variable an environment variable
  * @property {(leaving: () => void) => import("./page/page.js").Page | undefined} [newPage] the browser's page around, if there is one
+ * @property {"edge"} [place] where each request that is served has connections of its own; else it is a page's or a server's
  * @property {string} hint what to do where WebAssembly will not start
  */
 
@@ -306,7 +307,8 @@ export class Engine {
     this.#core = core;
     this.#opening = false;
     this.#host = this.#newHost(core);
-    core.connect(this.#host, Math.floor(Math.random() * Number.MAX_SAFE_INTEGER));
+    const place = this.#platform.place ?? (this.#page ? "page" : "server");
+    core.connect(this.#host, Math.floor(Math.random() * Number.MAX_SAFE_INTEGER), place);
     this.#page?.run(this.#coreOfPage(core), isLeaving);
     this.#soon(() => this.#drain());
   }

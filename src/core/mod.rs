@@ -3,6 +3,7 @@
 //! neither clock nor network nor JavaScript, and runs on the host as it does in a browser.
 
 pub mod bytes;
+pub mod concurrency;
 pub mod enrichment;
 pub mod index;
 pub mod json;

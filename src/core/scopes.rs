@@ -12,8 +12,7 @@
 
 use super::outcome::Output;
 use super::policy::{
-    LOOK_ACROSS_MAX_MS, LOOK_ACROSS_MS, MAX_IN_FLIGHT, SCOPE_ABSENT_AFTER, SCOPE_GONE_AFTER,
-    SCOPE_SILENCE_MS,
+    LOOK_ACROSS_MAX_MS, LOOK_ACROSS_MS, SCOPE_ABSENT_AFTER, SCOPE_GONE_AFTER, SCOPE_SILENCE_MS,
 };
 use super::queue::Queue;
 use super::slab::NOTHING;
@@ -126,10 +125,9 @@ impl Scopes {
         }
     }
 
-    /// Whether `scope` may send one more request to `server`.
-    pub fn has_room(&self, scope: u64, server: u64) -> bool {
-        let in_flight = |scope: &Scope| scope.flights.iter().filter(|to| **to == server).count();
-        self.find(scope).is_none_or(|scope| in_flight(scope) < MAX_IN_FLIGHT)
+    /// How many requests of `scope` are on their way to `server`.
+    pub fn in_flight(&self, scope: u64, server: u64) -> usize {
+        self.find(scope).map_or(0, |it| it.flights.iter().filter(|to| **to == server).count())
     }
 
     /// Whether `scope` waits for an answer, which will wake it.

@@ -72,6 +72,14 @@ pub enum Answer {
     },
 }
 
+impl Answer {
+    /// Whether it shows that the server was sent more at once than it bears: 429 and 503, or that
+    /// there was no answer, or none in time (from a proxy, 408 and 504).
+    pub fn is_overload(&self) -> bool {
+        matches!(self, Answer::None { .. } | Answer::Http { status: 408 | 429 | 503 | 504, .. })
+    }
+}
+
 /// What an answer means for the enrichments in the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {

@@ -7,6 +7,7 @@
 
 use wasm_bindgen::prelude::*;
 
+use crate::core::concurrency::Place;
 use crate::core::json::elements;
 use crate::core::registry::{Registry, Turn};
 
@@ -18,10 +19,10 @@ use super::numerals::NUMERALS;
 use super::state;
 
 /// Begins in a fresh instance. To be called first; `seed` is any random whole number, from which
-/// the waits between retries are drawn.
+/// the waits between retries are drawn. `place` is what kind of place this is: "page", "edge" or "server".
 #[wasm_bindgen]
-pub fn connect(seed: f64) {
-    state::set(Registry::new(seed as u64, NUMERALS));
+pub fn connect(seed: f64, place: &str) {
+    state::set(Registry::new(seed as u64, NUMERALS).in_place(Place::named(place)));
 }
 
 /// Starts a session and makes a tracer for it. The network is not waited for.

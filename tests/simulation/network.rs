@@ -1,7 +1,7 @@
 //! What carries the simulated core's requests, and everything that can go wrong on the way.
 
+use honeyhive_edge::core::concurrency::Place;
 use honeyhive_edge::core::outcome::{Outcome, Output};
-use honeyhive_edge::core::policy::MAX_IN_FLIGHT;
 use honeyhive_edge::core::retry::RetryAfter;
 use honeyhive_edge::core::time::NEVER;
 use honeyhive_edge::core::wire::{Answer, Request};
@@ -112,8 +112,12 @@ impl World {
         if on_the_way().any(|sent| sent.session == session) {
             return Err(format!("two requests of {session:?} are on their way"));
         }
-        if on_the_way().filter(|sent| sent.scope == flight.1).count() >= MAX_IN_FLIGHT {
-            return Err(format!("more than {MAX_IN_FLIGHT} requests are on their way"));
+        let at_once = match self.place {
+            Place::EdgeRequest => on_the_way().filter(|sent| sent.scope == flight.1).count(),
+            Place::Page | Place::ServerProcess => on_the_way().count(),
+        };
+        if at_once >= most_at_once(self.place) {
+            return Err(format!("more than {at_once} requests are on their way"));
         }
         let mut body = request.body;
         match self.bug {
@@ -248,6 +252,15 @@ impl World {
             *last = Value::Object(outputs.clone()).to_string();
         }
         given.to_string()
+    }
+}
+
+/// Requests that may be on their way at once, in an edge runtime from one request.
+fn most_at_once(place: Place) -> usize {
+    match place {
+        Place::Page => 2,
+        Place::EdgeRequest => 6,
+        Place::ServerProcess => 256,
     }
 }
 

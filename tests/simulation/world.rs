@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use honeyhive_edge::core::concurrency::Place;
 use honeyhive_edge::core::json::Numerals;
 use honeyhive_edge::core::outcome::Reason;
 use honeyhive_edge::core::registry::Registry;
@@ -52,6 +53,7 @@ pub struct World {
     /// Decides who names a session by the backend's id for it. By itself, so that older seeds live on.
     aliases: fastrand::Rng,
     pub registry: Registry,
+    pub place: Place,
     pub backend: Backend,
     pub now: Now,
     pub tracers: Vec<Tracer>,
@@ -85,8 +87,17 @@ impl World {
         let mut random = fastrand::Rng::with_seed(seed);
         let backend = Backend { is_legacy: random.u8(..5) == 0, ..Backend::default() };
         let scopes = if random.bool() { vec![0] } else { vec![1, 2, 3, 4] };
+        // A page has one scope, an edge runtime one for each request. A server has one, or some where the
+        // application brings its own `waitUntil`.
+        let server = fastrand::Rng::with_seed(seed.rotate_left(7)).bool();
+        let place = match scopes.len() {
+            _ if server => Place::ServerProcess,
+            1 => Place::Page,
+            _ => Place::EdgeRequest,
+        };
         World {
-            registry: Registry::new(random.u64(..), Numerals::STD),
+            registry: Registry::new(random.u64(..), Numerals::STD).in_place(place),
+            place,
             backend,
             now: Now { mono_ms: random.u64(..10_000), unix_ms: 1_700_000_000_000 },
             tracers: Vec::new(),

@@ -130,7 +130,7 @@ fn text(value: &JsValue, name: &str) -> String {
 
 fn start(host: &TestHost, more: &[(&str, JsValue)]) -> f64 {
     Reflect::set(&js_sys::global(), &"host".into(), host).unwrap();
-    connect(7.0);
+    connect(7.0, "server");
     let options = Object::new();
     let own = [
         ("apiKey", "key".into()),

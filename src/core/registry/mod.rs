@@ -13,8 +13,10 @@ mod settling;
 mod tracers;
 mod waking;
 
+use std::collections::VecDeque;
 use std::rc::Weak;
 
+use super::concurrency::Place;
 use super::index::Index;
 use super::json::Numerals;
 use super::log::{Level, Line};
@@ -50,6 +52,9 @@ pub struct Registry {
     outboxes: Slab<Outbox>,
     servers: Slab<Server>,
     flights: Slab<Flight>,
+    /// Servers with sessions that any scope may send, in turns.
+    lines: VecDeque<u64>,
+    place: Place,
     /// Outboxes by session, one for each destination; twice for a session with two names.
     outbox_ids: Index,
     /// Sessions that the backend has under another id than they are named by, and that id; by
@@ -96,6 +101,8 @@ impl Registry {
             outboxes: Slab::default(),
             servers: Slab::default(),
             flights: Slab::default(),
+            lines: VecDeque::new(),
+            place: Place::default(),
             outbox_ids: Index::default(),
             renamed: Vec::new(),
             settings: Vec::new(),
@@ -115,6 +122,12 @@ impl Registry {
             leftovers: Vec::new(),
             last_leftover: 0,
         }
+    }
+
+    /// The same in this kind of place; without it, in a server process.
+    pub fn in_place(mut self, place: Place) -> Registry {
+        self.place = place;
+        self
     }
 
     /// How many tracers are held.

@@ -106,7 +106,7 @@ impl Registry {
             if let (Some(idle), true) = (idle, self.servers.len() >= REMEMBERED_SERVERS) {
                 self.servers.remove(idle);
             }
-            self.servers.insert(Server::new(url.clone(), *transport))
+            self.servers.insert(Server::new(url.clone(), *transport, self.place))
         });
         if let Some(server) = self.servers.get_mut(id) {
             server.outboxes += 1;
@@ -166,6 +166,10 @@ impl Registry {
             if !outbox.in_line && outbox.is_for_anyone() {
                 outbox.in_line = true;
                 server.ready.push(id);
+                if !server.in_line {
+                    server.in_line = true;
+                    self.lines.push_back(outbox.server);
+                }
             }
             // Whoever waits for its turn waits no longer than to its deadline.
             outbox.deadline_after(now)

@@ -6,7 +6,7 @@ use crate::core::outbox::{Kind, Parts, Progress};
 use crate::core::outcome::{Output, Reason};
 use crate::core::policy::{LEASE_GRACE_MS, REQUEST_OVERHEAD_BYTES};
 use crate::core::retry::backoff_ms;
-use crate::core::server::Server;
+use crate::core::server::Failure;
 use crate::core::session::SessionId;
 use crate::core::slab::NOTHING;
 use crate::core::text::fill;
@@ -21,6 +21,12 @@ pub(super) struct Flight {
     pub(super) scope: u64,
     pub(super) outbox: u64,
     server: u64,
+    /// Its number at the server.
+    request: u64,
+    /// When it was sent, on the forward clock.
+    sent_at: u64,
+    /// Milliseconds that it may take.
+    timeout_ms: u64,
     is_start: bool,
     /// The routes that the server was taken to have.
     routes: Routes,
@@ -97,7 +103,7 @@ impl Registry {
         let outbox = self.outboxes.get_mut(id)?;
         let server_id = outbox.server;
         let server = self.servers.get_mut(server_id)?;
-        server.sent();
+        let number = server.count_request();
         self.scopes.sent(scope, server_id);
         outbox.is_ready = false;
         outbox.timer = NEVER;
@@ -112,10 +118,18 @@ impl Registry {
         if let Some(bytes) = keepalive {
             self.page.sent(bytes);
         }
-        let server = server_id;
-        let is_overdue = false;
-        let flight = Flight { scope, outbox: id, server, is_start, routes, keepalive, is_overdue };
-        let flight = self.flights.insert(flight);
+        let flight = self.flights.insert(Flight {
+            scope,
+            outbox: id,
+            server: server_id,
+            request: number,
+            sent_at: now.mono_ms,
+            timeout_ms,
+            is_start,
+            routes,
+            keepalive,
+            is_overdue: false,
+        });
         outbox.flight = flight;
         self.timers.set(lease_until, Timer::Lease(flight));
         let keepalive = keepalive.is_some();
@@ -141,29 +155,38 @@ impl Registry {
         None
     }
 
-    /// The next outbox in line that any scope may send.
+    /// The next outbox in line that any scope may send: of each server with a line in turns, so that
+    /// one which is at its limit keeps nobody else waiting.
     fn next_in_line(&mut self, scope: u64, now: Now) -> Option<u64> {
-        // In most there is no line: an application may have a `fetch`, and so a server, a request.
-        let has_line = |server: &Server| !server.ready.is_empty();
-        loop {
-            let (server, _) = self
-                .servers
-                .iter()
-                .find(|(id, server)| has_line(server) && self.may_send(scope, *id, now))?;
-            let id = self.servers.get_mut(server)?.ready.pop()?;
-            // What waited in it may have been sent by a request, or given up.
-            if let Some(outbox) = self.outboxes.get_mut(id) {
-                outbox.in_line = false;
-                if outbox.is_ready && outbox.is_for_anyone() {
-                    return Some(id);
+        for _ in 0..self.lines.len() {
+            let server_id = self.lines.pop_front()?;
+            let has_room = self.may_send(scope, server_id, now);
+            let Some(server) = self.servers.get_mut(server_id) else { continue };
+            let mut next = None;
+            while has_room
+                && next.is_none()
+                && let Some(id) = server.ready.pop()
+            {
+                // What waited in it may have been sent by a request, or given up.
+                if let Some(outbox) = self.outboxes.get_mut(id) {
+                    outbox.in_line = false;
+                    next = (outbox.is_ready && outbox.is_for_anyone()).then_some(id);
                 }
             }
+            server.in_line = !server.ready.is_empty();
+            if server.in_line {
+                self.lines.push_back(server_id);
+            }
+            if next.is_some() {
+                return next;
+            }
         }
+        None
     }
 
     fn may_send(&self, scope: u64, server: u64, now: Now) -> bool {
-        self.scopes.has_room(scope, server)
-            && self.servers.get(server).is_some_and(|server| server.has_room(now))
+        let of_scope = self.scopes.in_flight(scope, server);
+        self.servers.get(server).is_some_and(|server| server.has_room(of_scope, now))
     }
 
     /// Nobody told the end of a request: the runtime has torn down the one that sent it. Or the whole program
@@ -207,14 +230,23 @@ impl Registry {
         if let Some(server) = self.servers.get_mut(flight.server) {
             match &verdict {
                 Verdict::Retry { after_ms, .. } => {
-                    // A server may ask for a year; nobody here waits longer than to the deadline.
-                    server.failed(now, after_ms.map(|ms| ms.min(deadline_ms)), &mut self.random);
-                    if let Some(at) = server.probe_at() {
+                    let failure = Failure {
+                        request: flight.request,
+                        is_overload: answer.is_overload(),
+                        // A server may ask for a year; nobody here waits longer than to the deadline.
+                        after_ms: after_ms.map(|ms| ms.min(deadline_ms)),
+                    };
+                    let before = server.resumes_at();
+                    server.failed(&failure, now, &mut self.random);
+                    if let Some(at) = server.resumes_at().filter(|at| Some(*at) != before) {
                         self.timers.set(at, Timer::Probe(flight.server));
                     }
                 }
                 _ => {
-                    if server.worked() {
+                    // After more than half of the time a server that had twice as much to do would
+                    // have been too late.
+                    let took_ms = now.mono_ms.saturating_sub(flight.sent_at);
+                    if server.worked(2 * took_ms <= flight.timeout_ms, now) {
                         self.go_on(flight.server, now);
                     }
                 }

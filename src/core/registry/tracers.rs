@@ -76,6 +76,11 @@ impl Registry {
         }
         if let Some(outbox) = self.outboxes.get_mut(outbox) {
             outbox.holders += 1;
+            if let Some(at_most) = settings.max_concurrency
+                && let Some(server) = self.servers.get_mut(outbox.server)
+            {
+                server.allow(at_most);
+            }
         }
         // What a session is called is not for the holder of a ticket to say.
         let start = match ticket {
@@ -162,8 +167,14 @@ impl Registry {
     fn leave_outbox(&mut self, id: u64, now: Now) {
         let Some(tracer) = self.tracers.get_mut(id) else { return };
         let outbox_id = std::mem::replace(&mut tracer.outbox, NOTHING);
+        let max_concurrency = tracer.settings.max_concurrency;
         if let Some(outbox) = self.outboxes.get_mut(outbox_id) {
             outbox.holders -= 1;
+            if let Some(at_most) = max_concurrency
+                && let Some(server) = self.servers.get_mut(outbox.server)
+            {
+                server.allow_no_more(at_most);
+            }
             self.schedule(outbox_id, now);
         }
     }

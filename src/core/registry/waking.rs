@@ -29,7 +29,7 @@ impl Registry {
             }
             if outbox.is_ready {
                 let server = self.servers.get(outbox.server);
-                at = at.min(server.and_then(Server::probe_at).unwrap_or(0).max(soon));
+                at = at.min(server.and_then(Server::resumes_at).unwrap_or(0).max(soon));
             }
             at = at.min(outbox.timer);
         }
@@ -50,7 +50,7 @@ impl Registry {
         timers.keep(&|at, timer| match timer {
             Timer::Outbox(id) => outboxes.get(id).is_some_and(|outbox| outbox.timer == at),
             Timer::Lease(flight) => flights.get(flight).is_some(),
-            Timer::Probe(server) => servers.get(server).and_then(Server::probe_at) == Some(at),
+            Timer::Probe(server) => servers.get(server).and_then(Server::resumes_at) == Some(at),
             // In the order in which they began.
             Timer::Wait(id) => waits.binary_search_by_key(&id, |wait| wait.id).is_ok(),
             Timer::Scope(scope) => scopes.asks_at(scope) == Some(at),
