@@ -9,7 +9,7 @@ use super::body::{Fields, judge};
 use super::head::Head;
 use super::message::Message;
 use super::origin::{Asker, asker};
-use super::policy::PREFLIGHT_S;
+use super::policy::{BUSY_S, PREFLIGHT_S};
 use super::rate::Rates;
 use super::refusal::{Refusal, error};
 use super::response::Response;
@@ -199,6 +199,11 @@ impl Passage {
     /// Milliseconds to wait at most: for the body, and for the backend's answer.
     pub fn timeout_ms(&self) -> u64 {
         self.trip.settings.tracer.timeout_ms
+    }
+
+    /// The answer where so many requests are under way that there is no place for this one.
+    pub fn refused_as_busy(&self) -> End {
+        self.trip.refused(Refusal::Busy { wait_s: BUSY_S })
     }
 
     /// Looks at the body.
