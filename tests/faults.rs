@@ -59,7 +59,7 @@ fn what_another_tracer_gives_is_held_by_the_one_that_it_is_given_to() {
     let active = bench.init(json!({"transport": 2, "apiKey": "another"})).tracer;
     bench.run(500);
     let json = json!({"metadata": {"a": 1}}).to_string();
-    let session = owner.session_id.as_str();
+    let session = &owner.session_id.to_string();
     assert_eq!(bench.registry.resolve_tracer(active, session, 0), owner.tracer);
     let id = bench.registry.enrich(active, Some(session), json, 0, false, bench.now);
     bench.hear_busy();
@@ -115,7 +115,7 @@ fn what_nobody_has_masked_for_the_tracer_that_gets_it_is_masked_whole() {
         let active = bench.init(json!({})).tracer;
         bench.run(500);
         let asked = if names { owner.tracer } else { active };
-        let (session, json) = (owner.session_id.as_str(), secrets.to_string());
+        let (session, json) = (&owner.session_id.to_string(), secrets.to_string());
         bench.registry.enrich(asked, Some(session), json, 0, names, bench.now);
         bench.run(500);
         let body = bench.body(bench.requests.len() - 1);
@@ -148,7 +148,7 @@ fn a_tracer_that_nobody_refers_to_is_given_nothing_more() {
     let gone = bench.init(json!({"transport": 1}));
     bench.registry.release(gone.tracer, bench.now);
     let other = bench.init(json!({})).tracer;
-    assert_eq!(bench.registry.resolve_tracer(other, gone.session_id.as_str(), 0), other);
+    assert_eq!(bench.registry.resolve_tracer(other, &gone.session_id.to_string(), 0), other);
 }
 
 fn report_of(bench: &Bench, id: u64) -> Counts {

@@ -134,7 +134,7 @@ fn a_session_that_never_got_through_begins_with_the_next_page() {
     };
     let starts = of(&bench, "POST");
     let start =
-        starts.iter().find(|start| start["session_id"] == info.session_id.as_str()).unwrap();
+        starts.iter().find(|start| start["session_id"] == info.session_id.to_string()).unwrap();
     assert_eq!((&start["session_name"], &start["source"]), (&json!("chat"), &json!("prod")));
     assert_eq!(start["inputs"], json!({"q": "hi"}));
     let updates = of(&bench, "PUT");

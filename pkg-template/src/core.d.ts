@@ -48,7 +48,6 @@ export interface Host {
   gone(id: number): void;
   dropped(tracer: number, json: string): void;
   log(level: "error" | "warn" | "info" | "debug", message: string): void;
-  adopted(tracer: number, sessionId: string): void;
   fetch(transport: number, url: string, init: RequestInit): Promise<Response>;
   waitUntil(scope: number, promise: Promise<void>): void;
   /** Keeps `json` until it is forgotten, in a store that outlives the page. */

@@ -578,10 +578,6 @@ export class Engine {
         if (current()) engine.#reach(tracer)?.tellDropped(() => JSON.parse(json));
       },
       log: print,
-      adopted(tracer, sessionId) {
-        const session = current() ? engine.#reach(tracer) : undefined;
-        if (session?.info) session.info.sessionId = sessionId;
-      },
       fetch(transport, url, init) {
         return engine.#fetch(transport, url, init);
       },

@@ -5,7 +5,6 @@
 pub mod bytes;
 pub mod concurrency;
 pub mod enrichment;
-pub mod index;
 pub mod json;
 pub mod kept;
 pub mod log;

@@ -123,10 +123,8 @@ pub struct Outbox {
     pub settings: Rc<Settings>,
     /// The server's number in the registry.
     pub server: u64,
-    /// The id it was opened by.
-    pub given_id: SessionId,
-    /// The id the backend gave it instead, where it did.
-    pub adopted_id: Option<SessionId>,
+    /// The session.
+    pub session_id: SessionId,
     /// Open tracers of this session.
     pub holders: u32,
     /// The request on its way, or [`NOTHING`].
@@ -174,14 +172,13 @@ impl Outbox {
         destination: Rc<Destination>,
         settings: Rc<Settings>,
         server: u64,
-        given_id: SessionId,
+        session_id: SessionId,
     ) -> Outbox {
         Outbox {
             destination,
             settings,
             server,
-            given_id,
-            adopted_id: None,
+            session_id,
             holders: 0,
             flight: NOTHING,
             is_left: false,
@@ -204,16 +201,6 @@ impl Outbox {
             counted: 0,
             totals: Totals::default(),
         }
-    }
-
-    /// The id by which the backend has the session, as far as is known.
-    pub fn id(&self) -> &SessionId {
-        self.adopted_id.as_ref().unwrap_or(&self.given_id)
-    }
-
-    /// Whether `id` is one of the session's names.
-    pub fn is_called(&self, id: &SessionId) -> bool {
-        self.given_id == *id || self.adopted_id.as_ref() == Some(id)
     }
 
     /// Bytes of unsent enrichments.
@@ -274,37 +261,6 @@ impl Outbox {
                 self.want_start_again(start);
             }
         }
-    }
-
-    /// `other`, which turned out to be of the same session, is to be left empty, and what waits in
-    /// it to go on in this one. It is not on its way to the backend.
-    pub fn take_over(&mut self, other: &mut Outbox) {
-        self.holders += std::mem::take(&mut other.holders);
-        self.adopted_id = Some(std::mem::replace(&mut self.given_id, other.given_id.clone()));
-        let mut mine = self.line.split_off(self.frozen()).into_iter();
-        let theirs = other.line.split_off(other.frozen());
-        self.batches.append(&mut other.batches);
-        self.line.append(&mut other.line);
-        for part in theirs {
-            while mine.as_slice().first().is_some_and(|first| first.id < part.id) {
-                self.line.extend(mine.next());
-            }
-            self.line.push(part);
-        }
-        for part in mine {
-            self.line.push(part);
-        }
-        self.is_left |= other.is_left;
-        self.hurried |= other.hurried;
-        self.is_known |= other.is_known;
-        if let Some(start) = other.start.take() {
-            self.want_start(*start);
-            self.start_at = self.start_at.max(other.start_at);
-        }
-        self.totals.take_in(std::mem::take(&mut other.totals));
-        other.window_until = 0;
-        other.recount();
-        self.recount();
     }
 
     /// There is nothing to do for a while: what was made room for is given back.
@@ -456,7 +412,7 @@ impl Outbox {
             *last_stamp_ns = said_ns.max(*last_stamp_ns + 1);
             *last_stamp_ns
         });
-        let id = self.adopted_id.as_ref().unwrap_or(&self.given_id);
+        let id = self.session_id;
         let request = match &batch.start {
             Some(start) => {
                 let merged = merged(parts, InputsGo::ToStart);

@@ -102,8 +102,8 @@ pub const KEPT_MS: u64 = 7 * 24 * 3_600_000;
 /// Different log lines remembered so that a warning is said once and not once a request.
 pub const REMEMBERED_LINES: usize = 64;
 
-/// Names of sessions remembered for which the backend has an id of its own.
-pub const REMEMBERED_NAMES: usize = 256;
+/// Characters of a session's name that a log line repeats.
+pub const LONGEST_NAME: usize = 100;
 
 /// Servers without any tracer that are remembered as knowing only the legacy routes.
 pub const REMEMBERED_SERVERS: usize = 32;

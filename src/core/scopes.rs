@@ -82,14 +82,8 @@ impl Scopes {
         if let Some(of) = self.find_mut(scope) {
             of.unsettled += 1;
         }
-        if outbox != NOTHING {
-            self.put(scope, outbox);
-        }
-    }
-
-    /// Something that was given in `scope` is in `outbox` now.
-    pub fn put(&mut self, scope: u64, outbox: u64) {
         if let Some(of) = self.find_mut(scope).filter(|_| scope != 0)
+            && outbox != NOTHING
             && !of.outboxes.contains(&outbox)
         {
             of.outboxes.push(outbox);

@@ -83,11 +83,9 @@ impl Answer {
 /// What an answer means for the enrichments in the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// They are stored. The backend's session, where it sent it along.
+    /// They are stored.
     Stored {
-        /// The id under which the backend has the session.
-        session_id: Option<SessionId>,
-        /// JSON of the session's inputs.
+        /// JSON of the inputs that the backend has of the session, where it sent them along.
         inputs: Option<String>,
     },
     /// The server does not know the route that starts a session: it is to be tried as one with these.
@@ -164,7 +162,7 @@ impl Refusal {
 pub fn start(
     destination: &Destination,
     routes: Routes,
-    id: &SessionId,
+    id: SessionId,
     start: &Start,
     project: Option<&Text>,
     merged: &Merged<'_>,
@@ -187,7 +185,7 @@ pub fn start(
 pub fn update(
     destination: &Destination,
     routes: Routes,
-    id: &SessionId,
+    id: SessionId,
     merged: &Merged<'_>,
     already: Option<Origin>,
     stamp_ns: u64,
@@ -195,7 +193,7 @@ pub fn update(
     let mut body = String::new();
     let mut object = Object::open(&mut body);
     if routes.are_legacy() {
-        object.text("event_id", id.as_str());
+        object.text("event_id", &id.to_string());
     }
     for field in Field::ALL.into_iter().filter(|field| is_left(*field, already)) {
         merged.write(field, field.wire_name(), &mut object);
@@ -204,7 +202,7 @@ pub fn update(
     if routes.are_legacy() {
         request(destination, "PUT", "/events", body, stamp_ns)
     } else {
-        let path = fill("/v1/events/{}", &[&id.as_path_segment()]);
+        let path = fill("/v1/events/{}", &[&id.to_string()]);
         request(destination, "PUT", &path, body, stamp_ns)
     }
 }
@@ -283,11 +281,7 @@ pub fn judge(
 
 fn stored(is_start: bool, body: &str) -> Verdict {
     let members = any_members(if is_start { body } else { "" });
-    let session_id = find(&members, "session_id").or_else(|| find(&members, "event_id"));
-    Verdict::Stored {
-        session_id: session_id.and_then(json::text).and_then(|id| SessionId::new(&id)),
-        inputs: find(&members, "inputs").map(str::to_owned),
-    }
+    Verdict::Stored { inputs: find(&members, "inputs").map(str::to_owned) }
 }
 
 /// The `message` of an error's JSON, or nothing.
@@ -353,17 +347,16 @@ mod tests {
     }
 
     #[test]
-    fn the_session_in_the_answer_to_a_start_is_read_and_a_strange_body_is_no_harm() {
-        let id = "0a0a0a0a-0000-4000-8000-000000000000";
-        let body = format!(r#"{{"event_id":"x","session_id":"{id}","inputs":{{"q":1}}}}"#);
+    fn the_inputs_in_the_answer_to_a_start_are_read_and_a_strange_body_is_no_harm() {
+        let body = r#"{"event_id":"x","session_id":"y","inputs":{"q":1}}"#;
         assert_eq!(
-            judge(&http(200, &body), true, Routes::Unknown, false, NOW),
-            Verdict::Stored { session_id: SessionId::new(id), inputs: Some("{\"q\":1}".into()) }
+            judge(&http(200, body), true, Routes::Unknown, false, NOW),
+            Verdict::Stored { inputs: Some("{\"q\":1}".into()) }
         );
         for body in ["", "ok", "{", "[1]", "{\"session_id\":7}"] {
             assert_eq!(
                 judge(&http(200, body), true, Routes::Unknown, false, NOW),
-                Verdict::Stored { session_id: None, inputs: None }
+                Verdict::Stored { inputs: None }
             );
         }
     }

@@ -66,7 +66,6 @@ fn perform(scope: u64, output: Output) {
             }
         }
         Output::Dropped { tracer, json } => host::dropped(tracer as f64, &json),
-        Output::Adopted { tracer, session_id } => host::adopted(tracer as f64, session_id.as_str()),
         Output::Idle { tracer } => host::idle(tracer as f64),
         Output::Keep { id, json } => host::keep(id as f64, &json),
         Output::Forget { ids } => {

@@ -20,8 +20,6 @@ export interface Host {
   dropped(tracer: number, json: string): void;
   /** A line for the log. */
   log(level: "error" | "warn" | "info" | "debug", message: string): void;
-  /** The backend gave the tracer's session an id of its own. */
-  adopted(tracer: number, sessionId: string): void;
   /** `json` is to be kept under `id` until it is forgotten, in a store that outlives the page. */
   keep(id: number, json: string): void;
   /** What was kept under `id` is over. Below zero it counts what `restore` was given: -1 is the first. */
@@ -70,9 +68,6 @@ extern "C" {
 
     #[wasm_bindgen(js_namespace = host)]
     pub fn log(level: &str, message: &str);
-
-    #[wasm_bindgen(js_namespace = host)]
-    pub fn adopted(tracer: f64, session_id: &str);
 
     #[wasm_bindgen(js_namespace = host)]
     pub fn keep(id: f64, json: &str);

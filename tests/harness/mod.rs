@@ -143,7 +143,7 @@ impl Bench {
                         assert!(self.busy.remove(&tracer), "{tracer} is idle twice");
                         self.idle.push(tracer);
                     }
-                    Output::Adopted { .. } | Output::Gone { .. } => {}
+                    Output::Gone { .. } => {}
                 }
             }
             let wake_at = self.registry.wake_at(0, self.now);

@@ -135,8 +135,8 @@ describe("tickets", () => {
     const bad = [
       [undefined, /HH_RELAY_SECRET/],
       [{ ...good, secret: "short" }, /HH_RELAY_SECRET/],
-      [{ ...good, sessionId: "conversation 7" }, /sessionIdFrom/],
-      [{ ...good, sessionId: 7 }, /`sessionId` must be a UUID/],
+      [{ ...good, sessionId: "" }, /`sessionId` must be the session's id/],
+      [{ ...good, sessionId: 7 }, /`sessionId` must be the session's id/],
       [{ ...good, fields: "feedback" }, /`fields` must be a list/],
       [{ ...good, fields: [] }, /empty/],
       [{ ...good, fields: ["password"] }, /names of an enrichment's fields/],

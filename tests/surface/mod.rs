@@ -45,7 +45,6 @@ export function makeHost(kind, newLoops, send, run, answered) {
     },
     dropped(tracer, json) { this.drops.push(JSON.parse(json)); },
     log(level, message) { this.lines.push(`${level} ${message}`); },
-    adopted() {},
     busy() {},
     idle(tracer) { this.idleTracers.push(tracer); },
     fetch(transport, url, init) {

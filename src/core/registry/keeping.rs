@@ -87,11 +87,11 @@ impl Registry {
             Fate::Leave => return,
             Fate::Expired(why) => {
                 let reason = Reason::RetriesExhausted;
-                return self.refuse(part, Some(session), reason, why, now);
+                return self.refuse(part, Some(*session), reason, why, now);
             }
         };
-        let Some(part) = self.with_room(part, Some(session), now) else { return };
-        let id = self.open_outbox(destination, settings, session.clone());
+        let Some(part) = self.with_room(part, Some(*session), now) else { return };
+        let id = self.open_outbox(destination, settings, *session);
         let (tracer, scope) = (part.tracer, part.scope);
         let part = self.keep(id, part, description.as_ref());
         if let Some(outbox) = self.outboxes.get_mut(id) {
@@ -115,8 +115,8 @@ impl Registry {
         let persists = self.tracers.get(part.tracer).is_some_and(|it| it.settings.persist);
         if let Some(outbox) = self.outboxes.get(outbox).filter(|_| self.keeps && persists) {
             let Part { given_unix_ms, enrichment, .. } = &*part;
-            let json =
-                written(&outbox.destination, outbox.id(), *given_unix_ms, enrichment, description);
+            let (destination, session_id) = (&outbox.destination, outbox.session_id);
+            let json = written(destination, session_id, *given_unix_ms, enrichment, description);
             self.outputs.push(Output::Keep { id: part.id, json });
             part.is_kept = true;
         }
@@ -141,13 +141,13 @@ impl Registry {
     pub fn only_kept(&mut self, still: &[u64], now: Now) {
         for id in self.busy.clone() {
             let Some(outbox) = self.outboxes.get_mut(id) else { continue };
-            let session_id = outbox.id().clone();
+            let session_id = outbox.session_id;
             let mut taken = outbox.take_those(&|part| part.is_kept && !still.contains(&part.id));
             self.schedule(id, now);
             for part in &mut taken {
                 part.is_kept = false;
             }
-            self.deliver(taken, &session_id, now);
+            self.deliver(taken, session_id, now);
         }
     }
 }

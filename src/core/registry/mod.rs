@@ -13,16 +13,15 @@ mod settling;
 mod tracers;
 mod waking;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Weak;
 
 use super::concurrency::Place;
-use super::index::Index;
 use super::json::Numerals;
 use super::log::{Level, Line};
 use super::outbox::Outbox;
 use super::outcome::Output;
-use super::policy::REMEMBERED_LINES;
+use super::policy::{LONGEST_NAME, REMEMBERED_LINES};
 use super::queue::Queue;
 use super::scopes::Scopes;
 use super::server::Server;
@@ -55,11 +54,8 @@ pub struct Registry {
     /// Servers with sessions that any scope may send, in turns.
     lines: VecDeque<u64>,
     place: Place,
-    /// Outboxes by session, one for each destination; twice for a session with two names.
-    outbox_ids: Index,
-    /// Sessions that the backend has under another id than they are named by, and that id; by
-    /// destination, for when the session is named again after all of its tracers are gone.
-    renamed: Vec<(String, SessionId)>,
+    /// Outboxes by session: one for each destination.
+    outbox_ids: BTreeSet<(SessionId, u64)>,
     /// Settings of tracers, with the options that they were made of, the latest last.
     settings: Vec<(String, Weak<Settings>)>,
     /// Outboxes with a start that was not looked at yet.
@@ -103,8 +99,7 @@ impl Registry {
             flights: Slab::default(),
             lines: VecDeque::new(),
             place: Place::default(),
-            outbox_ids: Index::default(),
-            renamed: Vec::new(),
+            outbox_ids: BTreeSet::new(),
             settings: Vec::new(),
             fresh: Vec::new(),
             busy: Vec::new(),
@@ -156,9 +151,12 @@ impl Registry {
     }
 
     fn log(&mut self, tracer: u64, line: Line) {
-        let level =
-            self.tracers.get(tracer).map_or(Level::Warn, |tracer| tracer.settings.log_level);
-        self.log_at(level, line);
+        self.log_at(self.level_of(tracer), line);
+    }
+
+    /// How much the tracer wants logged.
+    fn level_of(&self, tracer: u64) -> Level {
+        self.tracers.get(tracer).map_or(Level::Warn, |tracer| tracer.settings.log_level)
     }
 
     /// Logs that something happened because of `why`: once for each reason, whatever else happens
@@ -168,6 +166,20 @@ impl Registry {
         if !self.said.iter().any(|said| said.ends_with(why)) {
             self.log(tracer, line);
         }
+    }
+
+    /// The session that is meant by `name`, if that is no blank; once, at [`Level::Info`], a line says
+    /// which UUID a name that is none stands for.
+    fn session_named(&mut self, name: &str, level: Level) -> Option<SessionId> {
+        let session_id = SessionId::new(name)?;
+        if level >= Level::Info && session_id.stands_for(name) {
+            let shown: String = name.trim().chars().take(LONGEST_NAME).collect();
+            let message = format!(
+                "the session id \"{shown}\" is no UUID: it stands for {session_id}, the same in every service",
+            );
+            self.log_at(level, Line { level: Level::Info, message });
+        }
+        Some(session_id)
     }
 
     /// Logs `line` if `level` lets it through, and once: an application that makes a tracer a

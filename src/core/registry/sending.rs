@@ -83,10 +83,10 @@ impl Registry {
         let has_room = scopes.iter().any(|scope| self.may_send(*scope, server, now));
         let Some(outbox) = self.outboxes.get_mut(id) else { return };
         if !has_room || outbox.is_to_wait(now) {
-            let session_id = outbox.id().clone();
+            let session_id = outbox.session_id;
             let expired = outbox.expire(now);
             self.schedule(id, now);
-            self.exhausted(expired, &session_id, "the server is failing or busy", now);
+            self.exhausted(expired, session_id, "the server is failing or busy", now);
         }
     }
 
@@ -260,7 +260,7 @@ impl Registry {
             return;
         };
         outbox.flight = NOTHING;
-        let id = outbox.id().clone();
+        let session_id = outbox.session_id;
         if !matches!(verdict, Verdict::Stored { .. })
             && outbox.start_after_all()
             && !matches!(verdict, Verdict::Retry { .. })
@@ -268,18 +268,15 @@ impl Registry {
             verdict = Verdict::Retry { after_ms: Some(0), why: "the session was not there".into() };
         }
         match &verdict {
-            Verdict::Stored { session_id, inputs } => {
+            Verdict::Stored { inputs } => {
                 self.learn_routes(flight);
-                let id = session_id.as_ref().filter(|_| flight.is_start).unwrap_or(&id);
-                let other = self.adopt(flight.outbox, id);
                 let Some(outbox) = self.outboxes.get_mut(flight.outbox) else { return };
                 let done = match outbox.stored(flight.is_start, inputs.as_deref()) {
                     Progress::GoesOn => Vec::new(),
                     Progress::Done(parts) => parts,
                 };
                 self.schedule(flight.outbox, now);
-                self.unite(flight.outbox, other, now);
-                self.deliver(done, id, now);
+                self.deliver(done, session_id, now);
             }
             Verdict::TryRoutes(routes) => {
                 outbox.try_other_route();
@@ -296,7 +293,7 @@ impl Registry {
                     after_ms.unwrap_or_else(|| backoff_ms(outbox.failures + 1, &mut self.random));
                 let expired = outbox.failed(now, now.mono_ms.saturating_add(wait));
                 self.schedule(flight.outbox, now);
-                self.exhausted(expired, &id, &why, now);
+                self.exhausted(expired, session_id, &why, now);
             }
             Verdict::NoSession(refusal) => {
                 // A 400 may be for what was said as well.
@@ -320,27 +317,6 @@ impl Registry {
         }
     }
 
-    /// The backend has the session under an id of its own: both names reach it from now on.
-    /// Returns another outbox that has this name already, or [`NOTHING`].
-    fn adopt(&mut self, id: u64, session_id: &SessionId) -> u64 {
-        let outbox = self.outboxes.get(id).filter(|outbox| outbox.id() != session_id);
-        let Some(outbox) = outbox else { return NOTHING };
-        let other = self.outbox_called(&outbox.destination, session_id);
-        if other == NOTHING {
-            self.outbox_ids.insert(session_id.as_str(), id);
-        }
-        if let Some(outbox) = self.outboxes.get_mut(id)
-            && let Some(old) = outbox.adopted_id.replace(session_id.clone())
-        {
-            self.outbox_ids.remove(old.as_str(), id);
-        }
-        for (tracer, _) in self.tracers.iter().filter(|(_, tracer)| tracer.outbox == id) {
-            let session_id = session_id.clone();
-            self.outputs.push(Output::Adopted { tracer, session_id });
-        }
-        other
-    }
-
     /// A server works again: all who waited for it go on.
     fn go_on(&mut self, server: u64, now: Now) {
         self.for_each_busy(now, &mut |outbox| {
@@ -350,16 +326,10 @@ impl Registry {
         });
     }
 
-    fn exhausted(&mut self, expired: Parts, session_id: &SessionId, why: &str, now: Now) {
+    fn exhausted(&mut self, expired: Parts, session_id: SessionId, why: &str, now: Now) {
         if !expired.is_empty() {
             let message = fill("the backend could not be reached until the deadline ({})", &[why]);
-            self.give_up(
-                expired,
-                Some(session_id.clone()),
-                Reason::RetriesExhausted,
-                &message,
-                now,
-            );
+            self.give_up(expired, Some(session_id), Reason::RetriesExhausted, &message, now);
         }
     }
 
@@ -371,7 +341,7 @@ impl Registry {
         if to_blame && outbox.halve() {
             return self.schedule(flight.outbox, now);
         }
-        let session_id = outbox.id().clone();
+        let session_id = outbox.session_id;
         let message = refusal.message(&outbox.destination.server);
         let message = outbox.destination.without_key(&message);
         let parts = outbox.refused(to_blame);

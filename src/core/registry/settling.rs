@@ -28,8 +28,8 @@ pub(super) struct Wait {
 
 impl Registry {
     /// Tells those who wait for `parts`, all of one session, that the backend has them.
-    pub(super) fn deliver(&mut self, parts: Parts, session_id: &SessionId, now: Now) {
-        let outcome = Outcome::Delivered { session_id: session_id.clone() };
+    pub(super) fn deliver(&mut self, parts: Parts, session_id: SessionId, now: Now) {
+        let outcome = Outcome::Delivered { session_id };
         self.settle(parts, outcome, now);
     }
 
@@ -48,8 +48,8 @@ impl Registry {
             if self.tracers.get(part.tracer).is_some_and(|tracer| tracer.settings.on_drop) {
                 let mut json = String::new();
                 let mut object = Object::open(&mut json);
-                if let Some(session_id) = &session_id {
-                    object.text("sessionId", session_id.as_str());
+                if let Some(session_id) = session_id {
+                    object.text("sessionId", &session_id.to_string());
                 }
                 object.text("reason", reason.code());
                 object.text("message", message);
@@ -217,7 +217,7 @@ impl Registry {
             if taken.is_empty() {
                 continue;
             }
-            let session_id = Some(outbox.id().clone());
+            let session_id = Some(outbox.session_id);
             self.schedule(id, now);
             let why = "the tracer was closed before it could be sent: give close() more time";
             self.give_up(taken, session_id, Reason::Closed, why, now);

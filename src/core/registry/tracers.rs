@@ -30,7 +30,8 @@ impl Registry {
             Some(parent) => parent.settings.clone(),
             None => self.settings_of(options, &mut log),
         };
-        let mut named = settings::session_id(options, &mut log).and_then(SessionId::new);
+        let named = settings::session_id(options, &mut log);
+        let mut named = named.and_then(|name| self.session_named(name, settings.log_level));
         let destination = settings.destination.as_ref();
         let ticket = destination.filter(|it| it.is_ticket).map(|it| it.key.as_str());
         if let Some(of_ticket) = ticket.filter(|_| !is_child).and_then(session_of) {
@@ -54,12 +55,11 @@ impl Registry {
         for line in log {
             self.log_at(settings.log_level, line);
         }
-        let outbox =
-            destination.map_or(NOTHING, |to| self.open_outbox(to, &settings, session_id.clone()));
+        let outbox = destination.map_or(NOTHING, |to| self.open_outbox(to, &settings, session_id));
         let tracer = self.tracers.insert(Tracer {
             settings: settings.clone(),
             outbox,
-            session_id: session_id.clone(),
+            session_id,
             scope,
             is_closing: false,
             is_released: false,
@@ -186,7 +186,7 @@ impl Registry {
     /// The shell asks before it makes such a call, as it masks with the code that came with that tracer.
     pub fn resolve_tracer(&self, active: u64, session_id: &str, scope: u64) -> u64 {
         let session_id = SessionId::new(session_id);
-        let owner = session_id.as_ref().and_then(|session_id| self.tracer_of(session_id, active));
+        let owner = session_id.and_then(|session_id| self.tracer_of(session_id, active));
         match owner.unwrap_or(active) {
             0 => self.only_tracer(scope, session_id.is_some()).unwrap_or(0),
             tracer => tracer,
@@ -194,21 +194,15 @@ impl Registry {
     }
 
     /// An open tracer of the session, whichever its key and server; `preferred` if it is one.
-    pub(super) fn tracer_of(&self, session_id: &SessionId, preferred: u64) -> Option<u64> {
+    pub(super) fn tracer_of(&self, session_id: SessionId, preferred: u64) -> Option<u64> {
         let has_it = |tracer: &Tracer| {
-            let outbox = self.outboxes.get(tracer.outbox);
-            tracer.is_open() && outbox.is_some_and(|outbox| outbox.is_called(session_id))
+            tracer.session_id == session_id && tracer.is_open() && tracer.outbox != NOTHING
         };
         if self.tracers.get(preferred).is_some_and(has_it) {
             return Some(preferred);
         }
-        // Not all tracers are asked where no outbox has that name.
-        let known = self.outbox_ids.get(session_id.as_str(), &|id| {
-            self.outboxes.get(id).is_some_and(|outbox| outbox.is_called(session_id))
-        });
-        if known == NOTHING {
-            return None;
-        }
+        // Not all tracers are asked where the session has no outbox.
+        self.outboxes_of(session_id).next()?;
         self.tracers.iter().find(|(_, tracer)| has_it(tracer)).map(|(id, _)| id)
     }
 

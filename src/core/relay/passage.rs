@@ -18,6 +18,7 @@ use super::settings::RelaySettings;
 use super::ticket::{Presented, Signature, Ticket};
 use crate::core::json::{Object, members};
 use crate::core::log::{Level, Line};
+use crate::core::session::SessionId;
 use crate::core::wire::{self, Answer, Request};
 
 /// What a request came to, and what is to be logged of it.
@@ -163,7 +164,7 @@ impl Unverified {
         if let Err(wait_s) = rates.count(&signature, trip.settings.rate, now_ms) {
             return Err(trip.refused(Refusal::TooOften { wait_s }));
         }
-        if named.is_some_and(|named| *named != *trip.ticket.session) {
+        if named.is_some_and(|named| SessionId::new(&named) != Some(trip.ticket.session)) {
             return Err(trip.refused(Refusal::OtherSession));
         }
         Ok(Passage { trip, inputs: Vec::new() })
@@ -229,13 +230,13 @@ impl Passage {
         self.inputs = fields.inputs().into_iter().map(owned).collect();
         let stamp_ns = self.trip.stamp_ns(now_ms);
         if settings.queues {
-            let session = ticket.session.clone();
+            let session = ticket.session;
             let message = Message { session, stamp_ns, fields: json_of(&fields) };
             return Ok(Forward::Enqueue(message.write()));
         }
         let destination = settings.destination().ok_or(Refusal::Internal)?;
         let body = self.body(&fields, now_ms);
-        let path = route.path(&ticket.session);
+        let path = route.path(ticket.session);
         Ok(Forward::Send(wire::request(destination, route.method(), &path, body, stamp_ns)))
     }
 
@@ -253,12 +254,12 @@ impl Passage {
         let mut object = Object::open(out);
         match route {
             Route::Start | Route::LegacyStart => {
-                object.text("session_id", &ticket.session);
+                object.text("session_id", &ticket.session.to_string());
                 if let Some(description) = settings.description(now_ms) {
                     description.write(*route == Route::LegacyStart, &mut object);
                 }
             }
-            Route::LegacyUpdate => object.text("event_id", &ticket.session),
+            Route::LegacyUpdate => object.text("event_id", &ticket.session.to_string()),
             Route::Update => {}
         }
         fields.write(&mut object);
@@ -343,7 +344,7 @@ impl Passage {
         let mut object = Object::open(&mut body);
         object.json("success", "true");
         if self.trip.route.is_start() {
-            object.text("session_id", &self.trip.ticket.session);
+            object.text("session_id", &self.trip.ticket.session.to_string());
             let answer = members(answer).unwrap_or_default();
             let stored = answer.iter().find(|(key, _)| *key == "\"inputs\"");
             let stored = stored.and_then(|(_, inputs)| members(inputs)).unwrap_or_default();
