@@ -306,3 +306,40 @@ fn a_server_that_changes_its_routes_is_followed() {
         }
     }
 }
+
+/// The parts that wait in all outboxes, by what they take to print.
+fn size_of_all(bench: &Bench) -> usize {
+    format!("{:?}", bench.registry).len()
+}
+
+#[test]
+fn starts_that_were_given_up_do_not_pile_up_while_a_server_is_down() {
+    for fields in ["{}", r#"{"metadata":{"plan":"pro"},"inputs":{"q":"hi"}}"#] {
+        let mut bench = Bench::new(|_| status(503, ""));
+        let mut sizes = Vec::new();
+        let tracer = bench.init(json!({"sessionId": NOBODYS, "deadlineMs": 500})).tracer;
+        for round in 0..4 {
+            for _ in 0..100 {
+                let options = json!({"sessionId": NOBODYS, "deadlineMs": 500, "start": fields});
+                let tracer = bench.init(options).tracer;
+                if round % 2 == 0 {
+                    bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+                }
+                bench.run(20);
+                bench.registry.release(tracer, bench.now);
+            }
+            bench.run(10_000);
+            sizes.push(size_of_all(&bench));
+        }
+        assert!(sizes[3] < sizes[0] + 2_000, "{sizes:?}");
+        bench.answer = Box::new(stores);
+        let id = bench.enrich(tracer, None, json!({"feedback": {"good": true}}));
+        bench.run(20_000);
+        assert!(bench.is_delivered(id));
+        let plan = fields.contains("pro").then(|| json!("pro"));
+        let start = bench.requests.iter().rev().find(|it| it.url.ends_with("/v1/sessions"));
+        let start: serde_json::Value = serde_json::from_str(&start.unwrap().body).unwrap();
+        assert_eq!(start["metadata"].get("plan"), plan.as_ref(), "what a start said is not lost");
+        assert_eq!(bench.registry.held(), 0);
+    }
+}

@@ -58,7 +58,8 @@ pub struct Part {
 }
 
 impl Part {
-    /// Bytes that it holds. What is noted about a start counts as its tracer's.
+    /// Bytes that it holds. What is noted about a start counts as its tracer's; of those that were given up
+    /// few are left apart.
     pub fn bytes(&self) -> u64 {
         match self.kind {
             Kind::Enrichment => held_by(&self.enrichment),
@@ -684,21 +685,41 @@ impl Outbox {
             let enrichment = std::mem::take(&mut part.enrichment);
             // Its end is told in its scope; what is said once more, whoever comes may say.
             let start = Part { kind: Kind::WaitingStart, scope: 0, enrichment, ..**part };
-            let place =
-                self.line.iter().position(|other| other.id > start.id).unwrap_or(self.line.len());
-            let mut end = 0;
-            for batch in &mut self.batches {
-                end += batch.len;
-                if place < end {
-                    batch.len += 1;
-                    batch.stamp_ns = None;
-                    break;
-                }
-            }
-            self.line.insert(place, Box::new(start));
+            self.put_start_back(start);
         }
         self.recount();
         parts
+    }
+
+    /// Puts a start that was given up before what was said after it; together with another one that stands
+    /// there, so that they do not pile up while a server is down.
+    fn put_start_back(&mut self, start: Part) {
+        let place =
+            self.line.iter().position(|other| other.id > start.id).unwrap_or(self.line.len());
+        let (mut from, mut end) = (0, self.line.len());
+        let mut among = None;
+        for (number, batch) in self.batches.iter().enumerate() {
+            if place < from + batch.len {
+                (end, among) = (from + batch.len, Some(number));
+                break;
+            }
+            from += batch.len;
+        }
+        if let Some(batch) = among.and_then(|number| self.batches.get_mut(number)) {
+            batch.stamp_ns = None;
+        }
+        let waits = |part: &&mut Box<Part>| part.kind == Kind::WaitingStart;
+        if let Some(before) = self.line[from..place].last_mut().filter(waits) {
+            before.enrichment = before.enrichment.merged_with(&start.enrichment);
+        } else if let Some(after) = self.line[place..end].first_mut().filter(waits) {
+            after.enrichment = start.enrichment.merged_with(&after.enrichment);
+            after.id = start.id;
+        } else {
+            self.line.insert(place, Box::new(start));
+            if let Some(batch) = among.and_then(|number| self.batches.get_mut(number)) {
+                batch.len += 1;
+            }
+        }
     }
 
     /// The batch was refused, and one part of it may be to blame: it goes in two halves. Says
