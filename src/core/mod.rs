@@ -12,7 +12,6 @@ pub mod options;
 pub mod outbox;
 pub mod outcome;
 pub mod policy;
-pub mod queue;
 pub mod redact;
 pub mod registry;
 pub mod relay;

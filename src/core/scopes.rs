@@ -10,17 +10,18 @@
 //! send. It may yet come, where a busy machine made it late; when nothing of it is unsettled any
 //! more and it was silent for long, it is gone for good.
 
+use std::collections::VecDeque;
+
 use super::outcome::Output;
 use super::policy::{
     LOOK_ACROSS_MAX_MS, LOOK_ACROSS_MS, SCOPE_ABSENT_AFTER, SCOPE_GONE_AFTER, SCOPE_SILENCE_MS,
 };
-use super::queue::Queue;
 use super::slab::NOTHING;
 
 #[derive(Debug, Default)]
 struct Scope {
     unsettled: u64,
-    told: Queue<Output>,
+    told: VecDeque<Output>,
     /// Those that something of it was put into; of some it may have left again.
     outboxes: Vec<u64>,
     /// The servers that its requests are on their way to, once for each request.
@@ -42,7 +43,7 @@ pub enum Found {
     /// As above; and what it left in these outboxes, others may send.
     Absent(u64, Vec<u64>),
     /// It is gone, with what was to be told in it.
-    Gone(Queue<Output>),
+    Gone(VecDeque<Output>),
 }
 
 /// The scopes in which anything goes on, by number: one, or as many as a Worker serves requests
@@ -100,7 +101,7 @@ impl Scopes {
     /// `output` is to be told in `scope`.
     pub fn tell(&mut self, scope: u64, output: Output) {
         if let Some(scope) = self.find_mut(scope) {
-            scope.told.push(output);
+            scope.told.push_back(output);
         }
     }
 
@@ -142,7 +143,7 @@ impl Scopes {
         for number in [scope, 0] {
             let Ok(place) = self.place(number) else { continue };
             let of = &mut self.0[place].1;
-            if let Some(told) = of.told.pop() {
+            if let Some(told) = of.told.pop_front() {
                 return Some(told);
             }
             if of.unsettled == 0 && of.flights.is_empty() {

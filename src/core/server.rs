@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use std::collections::VecDeque;
+
 use super::concurrency::{Concurrency, Place};
 use super::policy::FAILING_AFTER;
-use super::queue::Queue;
 use super::retry::backoff_ms;
 use super::time::Now;
 use super::wire::Routes;
@@ -25,7 +26,7 @@ pub struct Server {
     pub outboxes: u32,
     /// Sessions that have something to send which any scope may send, in the order in which they
     /// may. A request knows its own.
-    pub ready: Queue<u64>,
+    pub ready: VecDeque<u64>,
     /// Whether it stands in the registry's list of servers with such sessions.
     pub in_line: bool,
     concurrency: Concurrency,
@@ -51,7 +52,7 @@ impl Server {
             transport,
             routes: Routes::default(),
             outboxes: 0,
-            ready: Queue::default(),
+            ready: VecDeque::new(),
             in_line: false,
             concurrency: Concurrency::new(place),
             allowed: BTreeMap::new(),

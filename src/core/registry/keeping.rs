@@ -38,7 +38,7 @@ impl Registry {
                     let place = place.unwrap_or(self.leftovers.len());
                     self.leftovers.insert(place, Box::new(Leftover { id, kept }));
                 }
-                None => self.outputs.push(Output::Forget { ids: vec![id] }),
+                None => self.outputs.push_back(Output::Forget { ids: vec![id] }),
             }
         }
         let mut tracers = Vec::new();
@@ -64,7 +64,7 @@ impl Registry {
                 continue;
             }
             let Leftover { id, kept } = &*leftover;
-            self.outputs.push(Output::Forget { ids: vec![*id] });
+            self.outputs.push_back(Output::Forget { ids: vec![*id] });
             let mut part = self.part(Kind::Enrichment, tracer, scope, now);
             part.given_unix_ms = kept.at.min(now.unix_ms);
             part.is_left = true;
@@ -117,7 +117,7 @@ impl Registry {
             let Part { given_unix_ms, enrichment, .. } = &*part;
             let (destination, session_id) = (&outbox.destination, outbox.session_id);
             let json = written(destination, session_id, *given_unix_ms, enrichment, description);
-            self.outputs.push(Output::Keep { id: part.id, json });
+            self.outputs.push_back(Output::Keep { id: part.id, json });
             part.is_kept = true;
         }
         part
@@ -132,7 +132,7 @@ impl Registry {
             }
         }
         if !ids.is_empty() {
-            self.outputs.push(Output::Forget { ids });
+            self.outputs.push_back(Output::Forget { ids });
         }
     }
 

@@ -22,7 +22,6 @@ use super::log::{Level, Line};
 use super::outbox::Outbox;
 use super::outcome::Output;
 use super::policy::{LONGEST_NAME, REMEMBERED_LINES};
-use super::queue::Queue;
 use super::scopes::Scopes;
 use super::server::Server;
 use super::session::SessionId;
@@ -66,9 +65,9 @@ pub struct Registry {
     waits: Vec<Wait>,
     scopes: Scopes,
     /// What is to be done in whichever scope asks first.
-    outputs: Queue<Output>,
+    outputs: VecDeque<Output>,
     /// Tracers that got work, which the shell is to be told of.
-    newly_busy: Queue<u64>,
+    newly_busy: VecDeque<u64>,
     /// Bytes of unsent enrichments.
     held: u64,
     counts: Counts,
@@ -106,8 +105,8 @@ impl Registry {
             timers: Timers::default(),
             waits: Vec::new(),
             scopes: Scopes::default(),
-            outputs: Queue::default(),
-            newly_busy: Queue::default(),
+            outputs: VecDeque::new(),
+            newly_busy: VecDeque::new(),
             held: 0,
             counts: Counts::default(),
             starting: 0,
@@ -192,6 +191,6 @@ impl Registry {
             self.said.clear();
         }
         self.said.push(line.message.clone());
-        self.outputs.push(Output::Log(line));
+        self.outputs.push_back(Output::Log(line));
     }
 }

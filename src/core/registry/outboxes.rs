@@ -122,7 +122,7 @@ impl Registry {
             outbox.is_ready = true;
             if !outbox.in_line && outbox.is_for_anyone() {
                 outbox.in_line = true;
-                server.ready.push(id);
+                server.ready.push_back(id);
                 if !server.in_line {
                     server.in_line = true;
                     self.lines.push_back(outbox.server);

@@ -50,7 +50,7 @@ impl Registry {
         if self.timers.are_many() {
             self.forget_old_timers();
         }
-        while let Some(output) = self.outputs.pop() {
+        while let Some(output) = self.outputs.pop_front() {
             if let Output::Idle { tracer } = &output
                 && !self.becomes_idle(*tracer)
             {
@@ -165,7 +165,7 @@ impl Registry {
             let mut next = None;
             while has_room
                 && next.is_none()
-                && let Some(id) = server.ready.pop()
+                && let Some(id) = server.ready.pop_front()
             {
                 // What waited in it may have been sent by a request, or given up.
                 if let Some(outbox) = self.outboxes.get_mut(id) {

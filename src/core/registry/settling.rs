@@ -55,7 +55,7 @@ impl Registry {
                 object.text("message", message);
                 object.json("enrichment", &part.enrichment.to_json());
                 object.close();
-                self.outputs.push(Output::Dropped { tracer: part.tracer, json });
+                self.outputs.push_back(Output::Dropped { tracer: part.tracer, json });
             }
         }
         let outcome = Outcome::Dropped { session_id, reason, message: message.to_owned() };
@@ -175,7 +175,7 @@ impl Registry {
     /// The next tracer that got work and had none. The shell asks at the end of each call, so that whatever
     /// the tracer came with is there when its work is done; [`Output::Idle`] says when that is over.
     pub fn next_busy(&mut self) -> Option<u64> {
-        self.newly_busy.pop()
+        self.newly_busy.pop_front()
     }
 
     /// The tracer has work.
@@ -183,7 +183,7 @@ impl Registry {
         if let Some(tracer) = self.tracers.get_mut(id)
             && !std::mem::replace(&mut tracer.is_busy, true)
         {
-            self.newly_busy.push(id);
+            self.newly_busy.push_back(id);
         }
     }
 
@@ -194,7 +194,7 @@ impl Registry {
             && tracer.unsettled() == 0
             && !std::mem::replace(&mut tracer.is_idle_queued, true)
         {
-            self.outputs.push(Output::Idle { tracer: id });
+            self.outputs.push_back(Output::Idle { tracer: id });
         }
     }
 

@@ -47,7 +47,7 @@ impl Registry {
     /// long after the session.
     pub(super) fn forget_old_timers(&mut self) {
         let Registry { timers, outboxes, flights, servers, waits, scopes, .. } = self;
-        timers.keep(&|at, timer| match timer {
+        timers.keep(|at, timer| match timer {
             Timer::Outbox(id) => outboxes.get(id).is_some_and(|outbox| outbox.timer == at),
             Timer::Lease(flight) => flights.get(flight).is_some(),
             Timer::Probe(server) => servers.get(server).and_then(Server::resumes_at) == Some(at),
@@ -84,18 +84,15 @@ impl Registry {
                     self.schedule(id, now);
                 }
             }
-            Found::Gone(mut of_it) => {
-                let (mut gone, mut told) = (Vec::new(), Vec::new());
-                while let Some(output) = of_it.pop() {
-                    if let Output::Settled { ids, .. } = &output {
+            Found::Gone(told) => {
+                let mut gone = Vec::new();
+                for output in &told {
+                    if let Output::Settled { ids, .. } = output {
                         gone.extend_from_slice(ids);
                     }
-                    told.push(output);
                 }
-                self.outputs.push(Output::Gone { scope, ids: gone });
-                for output in told {
-                    self.outputs.push(output);
-                }
+                self.outputs.push_back(Output::Gone { scope, ids: gone });
+                self.outputs.extend(told);
             }
         }
     }
