@@ -246,7 +246,7 @@ fn too_much_is_refused_at_the_door_and_what_was_accepted_stays() {
 fn what_masking_makes_too_large_is_said_to_be_so() {
     let mut bench = Bench::new(stores);
     let tracer = bench.init(json!({"redact": true, "maxQueueBytes": 100_000_000})).tracer;
-    let tokens = vec![r#"{"token":1}"#; 400_000].join(",");
+    let tokens = vec![r#"{"cvv":1}"#; 450_000].join(",");
     let json = format!(r#"{{"metadata":{{"list":[{tokens}]}}}}"#);
     assert!(json.len() < 4_900_000);
     let large = bench.registry.enrich(tracer, None, json, 0, true, bench.now);
