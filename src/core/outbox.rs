@@ -303,6 +303,16 @@ impl Outbox {
         self.hurried = true;
     }
 
+    /// Whether anything in it was given to `tracer`.
+    pub fn holds_any_of(&self, tracer: u64) -> bool {
+        self.line.iter().any(|part| part.tracer == tracer)
+    }
+
+    /// Whether it does not wait for the merge window.
+    pub fn is_hurried(&self) -> bool {
+        self.hurried
+    }
+
     /// A wait before a retry ends now: the server works again.
     pub fn wait_no_longer(&mut self) {
         self.retry_at = 0;

@@ -3,9 +3,7 @@
 //! While a server fails, one session probes and the others wait (a half-open circuit breaker),
 //! so that a thousand sessions do not hammer a backend that is down.
 
-use std::collections::BTreeMap;
-
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::concurrency::{Concurrency, Place};
 use super::policy::FAILING_AFTER;
@@ -27,8 +25,12 @@ pub struct Server {
     /// Sessions that have something to send which any scope may send, in the order in which they
     /// may. A request knows its own.
     pub ready: VecDeque<u64>,
+    /// Whether it is in the registry's list of servers that nothing is sent to.
+    pub is_idle_listed: bool,
     /// Whether it stands in the registry's list of servers with such sessions.
     pub in_line: bool,
+    /// Outboxes whose last request to it failed, and may be tried again at once when it works.
+    pub retrying: BTreeSet<u64>,
     concurrency: Concurrency,
     /// The `maxConcurrency` of open tracers, each with how many have it.
     allowed: BTreeMap<usize, u32>,
@@ -53,7 +55,9 @@ impl Server {
             routes: Routes::default(),
             outboxes: 0,
             ready: VecDeque::new(),
+            is_idle_listed: false,
             in_line: false,
+            retrying: BTreeSet::new(),
             concurrency: Concurrency::new(place),
             allowed: BTreeMap::new(),
             in_flight: 0,

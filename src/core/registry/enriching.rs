@@ -270,6 +270,9 @@ impl Registry {
     pub(super) fn given(&mut self, tracer: u64, scope: u64, outbox: u64, now: Now) {
         if let Some(tracer) = self.tracers.get_mut(tracer) {
             tracer.counts.pending += 1;
+            if outbox != NOTHING {
+                tracer.given_to.insert(outbox);
+            }
         }
         self.counts.pending += 1;
         self.mark_busy(tracer);

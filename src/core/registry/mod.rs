@@ -13,12 +13,13 @@ mod settling;
 mod tracers;
 mod waking;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Weak;
 
 use super::concurrency::Place;
 use super::json::Numerals;
 use super::log::{Level, Line};
+use super::open_tracers::OpenTracers;
 use super::outbox::Outbox;
 use super::outcome::Output;
 use super::policy::{LONGEST_NAME, REMEMBERED_LINES};
@@ -30,6 +31,7 @@ use super::slab::Slab;
 use super::text::fill;
 use super::timers::Timers;
 use super::tracer::{Counts, Tracer};
+use super::unsettled::Unsettled;
 
 use keeping::Leftovers;
 use page::Page;
@@ -47,8 +49,13 @@ pub struct Registry {
     /// The timestamp of the last new request, nanoseconds since the Unix epoch.
     last_stamp_ns: u64,
     tracers: Slab<Tracer>,
+    open_tracers: OpenTracers,
     outboxes: Slab<Outbox>,
     servers: Slab<Server>,
+    /// Servers by address and `fetch`.
+    server_ids: HashMap<(u32, String), u64>,
+    /// Servers that nothing is sent to now, the longest first; some may be used again.
+    idle_servers: VecDeque<u64>,
     flights: Slab<Flight>,
     /// Servers with sessions that any scope may send, in turns.
     lines: VecDeque<u64>,
@@ -61,8 +68,13 @@ pub struct Registry {
     fresh: Vec<u64>,
     /// Outboxes with something to send or on its way.
     busy: Vec<u64>,
+    /// Those of them that no flush of all has hurried yet.
+    unhurried: BTreeSet<u64>,
     timers: Timers,
-    waits: Vec<Wait>,
+    /// Flushes and closes that wait, by number.
+    waits: BTreeMap<u64, Wait>,
+    /// Flushes of all that wait.
+    waits_for_all: Unsettled,
     scopes: Scopes,
     /// What is to be done in whichever scope asks first.
     outputs: VecDeque<Output>,
@@ -93,8 +105,11 @@ impl Registry {
             last_number: 0,
             last_stamp_ns: 0,
             tracers: Slab::default(),
+            open_tracers: OpenTracers::default(),
             outboxes: Slab::default(),
             servers: Slab::default(),
+            server_ids: HashMap::new(),
+            idle_servers: VecDeque::new(),
             flights: Slab::default(),
             lines: VecDeque::new(),
             place: Place::default(),
@@ -103,7 +118,9 @@ impl Registry {
             fresh: Vec::new(),
             busy: Vec::new(),
             timers: Timers::default(),
-            waits: Vec::new(),
+            unhurried: BTreeSet::new(),
+            waits: BTreeMap::new(),
+            waits_for_all: Unsettled::default(),
             scopes: Scopes::default(),
             outputs: VecDeque::new(),
             newly_busy: VecDeque::new(),
@@ -132,6 +149,12 @@ impl Registry {
     /// How many sessions' outboxes are held.
     pub fn outboxes(&self) -> usize {
         self.outboxes.len()
+    }
+
+    /// How often a tracer, an outbox, a server or a request was looked for.
+    #[cfg(debug_assertions)]
+    pub fn looks(&self) -> u64 {
+        self.tracers.looks() + self.outboxes.looks() + self.servers.looks() + self.flights.looks()
     }
 
     /// How many request scopes are held.

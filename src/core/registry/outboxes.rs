@@ -49,26 +49,36 @@ impl Registry {
     /// The server of a new outbox.
     fn server_of(&mut self, destination: &Destination) -> u64 {
         let Destination { server: url, transport, .. } = destination;
-        let mut known = None;
-        let mut idle = None;
-        for (id, server) in self.servers.iter() {
-            if server.transport == *transport && server.url == *url {
-                known = Some(id);
-            }
-            if server.outboxes == 0 {
-                idle = idle.or(Some(id));
-            }
-        }
-        let id = known.unwrap_or_else(|| {
-            if let (Some(idle), true) = (idle, self.servers.len() >= REMEMBERED_SERVERS) {
-                self.servers.remove(idle);
-            }
-            self.servers.insert(Server::new(url.clone(), *transport, self.place))
-        });
+        let server = || Server::new(url.clone(), *transport, self.place);
+        let id = *self
+            .server_ids
+            .entry((*transport, url.clone()))
+            .or_insert_with(|| self.servers.insert(server()));
         if let Some(server) = self.servers.get_mut(id) {
             server.outboxes += 1;
         }
         id
+    }
+
+    /// An outbox of the server is gone. The servers that were used last are remembered.
+    fn leave_server(&mut self, id: u64) {
+        let Some(server) = self.servers.get_mut(id) else { return };
+        server.outboxes -= 1;
+        if server.outboxes > 0 || std::mem::replace(&mut server.is_idle_listed, true) {
+            return;
+        }
+        self.idle_servers.push_back(id);
+        if self.idle_servers.len() <= REMEMBERED_SERVERS {
+            return;
+        }
+        let Some(oldest) = self.idle_servers.pop_front() else { return };
+        let Some(server) = self.servers.get_mut(oldest) else { return };
+        server.is_idle_listed = false;
+        if server.outboxes == 0
+            && let Some(server) = self.servers.remove(oldest)
+        {
+            self.server_ids.remove(&(server.transport, server.url.clone()));
+        }
     }
 
     /// Sees to what follows from a change of the outbox: puts it in line to send, sets its timer, or lets
@@ -91,9 +101,13 @@ impl Registry {
                 outbox.busy_place = Some(self.busy.len());
                 self.busy.push(id);
             }
+            if !outbox.is_hurried() {
+                self.unhurried.insert(id);
+            }
         } else {
             outbox.is_left = false;
             outbox.rest();
+            self.unhurried.remove(&id);
             let busy_place = outbox.busy_place.take();
             let quiet_from = outbox.window_until();
             if outbox.holders == 0 {
@@ -165,8 +179,10 @@ impl Registry {
         };
         self.held -= outbox.counted;
         self.outbox_ids.remove(&(outbox.session_id, id));
+        self.unhurried.remove(&id);
         if let Some(server) = self.servers.get_mut(outbox.server) {
-            server.outboxes -= 1;
+            server.retrying.remove(&id);
         }
+        self.leave_server(outbox.server);
     }
 }

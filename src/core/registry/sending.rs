@@ -67,7 +67,7 @@ impl Registry {
                 Timer::Outbox(id) => self.outbox_is_due(id, at, now),
                 Timer::Lease(flight) => self.lease_ends(flight, now),
                 Timer::Probe(_) => {}
-                Timer::Wait(_) => self.end_waits(now),
+                Timer::Wait(id) => self.time_out_wait(id, now),
                 Timer::Scope(scope) => self.ask_for_scope(scope, now),
             }
         }
@@ -289,6 +289,9 @@ impl Registry {
             }
             Verdict::Retry { after_ms, why } => {
                 let why = outbox.destination.without_key(why);
+                if let Some(server) = self.servers.get_mut(flight.server) {
+                    server.retrying.insert(flight.outbox);
+                }
                 let wait =
                     after_ms.unwrap_or_else(|| backoff_ms(outbox.failures + 1, &mut self.random));
                 let expired = outbox.failed(now, now.mono_ms.saturating_add(wait));
@@ -319,11 +322,13 @@ impl Registry {
 
     /// A server works again: all who waited for it go on.
     fn go_on(&mut self, server: u64, now: Now) {
-        self.for_each_busy(now, &mut |outbox| {
-            if outbox.server == server {
+        let Some(server) = self.servers.get_mut(server) else { return };
+        for id in std::mem::take(&mut server.retrying) {
+            if let Some(outbox) = self.outboxes.get_mut(id) {
                 outbox.wait_no_longer();
+                self.schedule(id, now);
             }
-        });
+        }
     }
 
     fn exhausted(&mut self, expired: Parts, session_id: SessionId, why: &str, now: Now) {

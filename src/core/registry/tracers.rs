@@ -1,9 +1,11 @@
 //! Tracers: made, meant, and let go.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::Registry;
 use crate::core::log::{Line, warn};
+use crate::core::open_tracers::Only;
 use crate::core::options::Options;
 use crate::core::outbox::{Kind, Part};
 use crate::core::outcome::TracerInfo;
@@ -14,6 +16,7 @@ use crate::core::settings::{self, Settings};
 use crate::core::slab::NOTHING;
 use crate::core::time::Now;
 use crate::core::tracer::{Counts, Tracer};
+use crate::core::unsettled::Unsettled;
 
 impl Registry {
     /// Makes a tracer, whose session starts with what follows. A tracer that cannot send is disabled, and
@@ -65,10 +68,15 @@ impl Registry {
             is_released: false,
             counts: Counts::default(),
             starting: 0,
+            given_to: BTreeSet::new(),
+            waits: Unsettled::default(),
             // Its start is work, if it has one.
             is_busy: outbox != NOTHING,
             is_idle_queued: false,
         });
+        if let Some(made) = self.tracers.get(tracer) {
+            self.open_tracers.add(tracer, made);
+        }
         let enabled = outbox != NOTHING;
         let info = TracerInfo { tracer, session_id, description: description.clone(), enabled };
         if !enabled {
@@ -131,6 +139,7 @@ impl Registry {
         self.fresh.push(outbox);
         if let Some(tracer) = self.tracers.get_mut(tracer) {
             tracer.starting += 1;
+            tracer.given_to.insert(outbox);
             self.starting += 1;
         }
         self.mark_busy(tracer);
@@ -142,6 +151,7 @@ impl Registry {
     pub fn release(&mut self, tracer: u64, now: Now) {
         if let Some(released) = self.tracers.get_mut(tracer) {
             released.is_released = true;
+            self.open_tracers.remove(tracer, released);
             self.let_go_of_tracer(tracer, now);
         }
     }
@@ -195,43 +205,24 @@ impl Registry {
 
     /// An open tracer of the session, whichever its key and server; `preferred` if it is one.
     pub(super) fn tracer_of(&self, session_id: SessionId, preferred: u64) -> Option<u64> {
-        let has_it = |tracer: &Tracer| {
-            tracer.session_id == session_id && tracer.is_open() && tracer.outbox != NOTHING
-        };
-        if self.tracers.get(preferred).is_some_and(has_it) {
-            return Some(preferred);
-        }
-        // Not all tracers are asked where the session has no outbox.
-        self.outboxes_of(session_id).next()?;
-        self.tracers.iter().find(|(_, tracer)| has_it(tracer)).map(|(id, _)| id)
+        self.open_tracers.of_session(session_id, preferred)
     }
 
     /// The tracer that is meant where none is named: the only open one that this scope may know, or why
     /// there is none.
     pub(super) fn only_tracer(&self, scope: u64, names_session: bool) -> Result<u64, &'static str> {
-        let mut only: Option<(u64, &Tracer)> = None;
-        for (id, tracer) in self.tracers.iter() {
-            if !tracer.is_open() || (tracer.scope != scope && tracer.scope != 0) {
-                continue;
+        match self.open_tracers.only(scope) {
+            Only::One(only) => Ok(only),
+            Only::Alike(first) if names_session => Ok(first),
+            Only::None => {
+                Err("no session is active here: call initTracer() first, or pass { tracer }")
             }
-            match only {
-                None => only = Some((id, tracer)),
-                Some((_, first))
-                    if names_session
-                        && tracer.settings.destination == first.settings.destination => {}
-                Some(_) if names_session => {
-                    return Err(
-                        "several tracers with different keys or servers are open: pass { tracer } beside the session's id",
-                    );
-                }
-                Some(_) => {
-                    return Err(
-                        "several sessions are open and none is active here: call tracer.enrichSession(), pass { tracer } or { sessionId }, or run this inside tracer.run()",
-                    );
-                }
-            }
+            Only::Different if names_session => Err(
+                "several tracers with different keys or servers are open: pass { tracer } beside the session's id",
+            ),
+            Only::Alike(_) | Only::Different => Err(
+                "several sessions are open and none is active here: call tracer.enrichSession(), pass { tracer } or { sessionId }, or run this inside tracer.run()",
+            ),
         }
-        let none = "no session is active here: call initTracer() first, or pass { tracer }";
-        only.map(|(id, _)| id).ok_or(none)
     }
 }

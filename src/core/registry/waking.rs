@@ -33,8 +33,8 @@ impl Registry {
             }
             at = at.min(outbox.timer);
         }
-        for wait in self.waits.iter().filter(|wait| wait.scope == scope) {
-            at = at.min(wait.until);
+        if let Some(until) = self.scopes.next_wait_until(scope) {
+            at = at.min(until);
             // What it waits for may be another scope's doing; an answer of its own wakes it.
             if !self.scopes.has_flights(scope) {
                 at = at.min(soon);
@@ -51,8 +51,7 @@ impl Registry {
             Timer::Outbox(id) => outboxes.get(id).is_some_and(|outbox| outbox.timer == at),
             Timer::Lease(flight) => flights.get(flight).is_some(),
             Timer::Probe(server) => servers.get(server).and_then(Server::resumes_at) == Some(at),
-            // In the order in which they began.
-            Timer::Wait(id) => waits.binary_search_by_key(&id, |wait| wait.id).is_ok(),
+            Timer::Wait(id) => waits.contains_key(&id),
             Timer::Scope(scope) => scopes.asks_at(scope) == Some(at),
         });
     }
