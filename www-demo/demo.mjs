@@ -58,6 +58,10 @@ async function main() {
   try {
     sayIfTaken(port, demo.url);
     if (demo.viewerUrl) sayIfTaken(viewerPort, demo.viewerUrl);
+    if (honeyhive) {
+      const { reach } = await import("./reach.mjs");
+      await reach(honeyhive);
+    }
     console.log(
       `Playing one conversation through the Worker at ${demo.url}\n` +
         `(answers by ${openai ? "your model" : "the built-in model; set OPENAI_API_KEY for a real one"})\n`,

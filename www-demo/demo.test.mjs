@@ -178,7 +178,7 @@ test("with HH_API_KEY the sessions go to HoneyHive, and nowhere else", async (t)
   assert.doesNotMatch(printed, new RegExp(key));
 });
 
-test("a key that HoneyHive refuses is said with a sentence", async (t) => {
+test("a key that HoneyHive refuses is said at once, with what to do", async (t) => {
   const honeyhive = await startBackend();
   t.after(() => honeyhive.close());
   const mode = JSON.stringify({ keys: ["another"] });
@@ -189,7 +189,23 @@ test("a key that HoneyHive refuses is said with a sentence", async (t) => {
     HH_API_URL: honeyhive.url,
   }).ended;
   assert.equal(code, 1, printed);
-  assert.match(printed, /The demo failed: Not everything was stored\./);
+  assert.match(printed, /The demo failed: .*refused the API key with 401: set HH_API_KEY to a key/);
+  assert.equal(printed.match(/^ {2}visitor /gm)?.length, 1, `the visitor goes on:\n${printed}`);
+  assert.doesNotMatch(printed, /hh_wrong/);
+});
+
+test("a HoneyHive that nobody reaches is said before anything is played", async () => {
+  const { code, printed } = await startProcess({
+    ONCE: "1",
+    HH_API_KEY: "hh_any",
+    HH_API_URL: "http://127.0.0.1:2",
+  }).ended;
+  assert.equal(code, 1, printed);
+  assert.match(
+    printed,
+    /The demo failed: http:.* cannot be reached \(ECONNREFUSED\): check HH_API_URL/,
+  );
+  assert.doesNotMatch(printed, /visitor/);
 });
 
 test("a PORT that is none is refused with a sentence", async () => {

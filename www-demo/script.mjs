@@ -69,7 +69,10 @@ export async function playConversation(origin, say) {
       else if (event.type === "counted") turn.used.push(event.metrics);
       else if (event.type === "failed")
         throw new Error(`The chat did not answer "${question}": ${event.message}`);
-      else if (event.type === "stored" && event.dropped + event.pending > 0) {
+      else if (event.type === "stored" && event.delivered === 0 && event.why) {
+        // The visitor's own would be tried again, each for half a minute.
+        throw new Error(`Nothing of a turn was stored: ${event.why}.`);
+      } else if (event.type === "stored" && event.dropped + event.pending > 0) {
         played.problems.push(
           `The Worker lost ${event.dropped} enrichments and left ${event.pending} unsent at "${question}".`,
         );

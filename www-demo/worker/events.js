@@ -2,13 +2,14 @@
 // The page's reader is page/chat.js.
 
 /**
+ * `why` is what was said of the first enrichment that was dropped.
  * @typedef {{ type: "session", sessionId: string, ticket: string, variant: string, model: string }
  *   | { type: "enriched", fields: Record<string, unknown> }
  *   | { type: "counted", metrics: Record<string, number> }
  *   | { type: "text", text: string }
  *   | { type: "answer", number: number, tokens: number, costUsd: number, variant: string }
  *   | { type: "failed", message: string }
- *   | { type: "stored", delivered: number, dropped: number, pending: number }} ChatEvent
+ *   | { type: "stored", delivered: number, dropped: number, pending: number, why?: string }} ChatEvent
  */
 
 /** A visitor who leaves in the middle of an answer closes the stream; the turn goes on without. */

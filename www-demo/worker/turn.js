@@ -43,9 +43,12 @@ export async function answerTurn({ message, conversation: known, visitor }, env,
     config: { model, temperature, prompt },
     userProperties: { user_id: visitor.id, locale: visitor.locale, device: visitor.device },
   };
+  /** @type {string | undefined} */
+  let why;
   const tracer = await initTracer({
     ...server(env),
     ...SESSION,
+    onDrop: (lost) => void (why ??= lost.message),
     ...(before ? {} : start),
     sessionId: id,
   });
@@ -143,7 +146,8 @@ export async function answerTurn({ message, conversation: known, visitor }, env,
       turn.end(error);
     }
     await conversation.addUsed({ enrichments: said });
-    send({ type: "stored", ...(await tracer.close({ timeoutMs: STORE_LIMIT_MS })) });
+    const report = await tracer.close({ timeoutMs: STORE_LIMIT_MS });
+    send({ type: "stored", ...report, ...(why ? { why } : {}) });
     turn.export();
   }
 }
