@@ -24,7 +24,7 @@ help: ## This list
 
 # ---- what people call -----------------------------------------------------------------
 
-.PHONY: build demo test test-core test-wasm test-js lint fmt docs simulation fuzz bench bench-core bench-peers size memory unclosed clean distclean
+.PHONY: build demo test test-core test-wasm test-js lint fmt docs simulation fuzz bench bench-core bench-peers bench-latency size memory unclosed clean distclean
 build: $(PKG) ## pkg/, exactly what `npm publish` would send
 
 demo: build www-demo/node_modules/.package-lock.json ## The chat demo; ONCE=1 leaves after the first conversation
@@ -68,6 +68,9 @@ bench-core: setup-base ## The core's steps by themselves: time, and instructions
 
 size: $(PKG) ## What each part of the WebAssembly takes
 	@node scripts/size.mjs
+
+bench-latency: build setup-test-js benches/peers/node_modules/.package-lock.json ## Beside its peers at a backend's latency, some ten minutes; PEERS, RUNTIMES, RATES, DELAYS for a part
+	@node benches/latency.mjs
 
 bench-peers: build setup-test-js benches/peers/node_modules/.package-lock.json
 	@node benches/peers/compare.mjs

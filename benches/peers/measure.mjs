@@ -5,7 +5,7 @@ import { payloads, sized, small } from "./payloads.mjs";
 
 /**
  * @typedef {object} Peer as each adapter's setup() gives it
- * @property {(sessionId: string, key: string, payload: any) => void} update adds metadata to a session
+ * @property {(sessionId: string, key: string, payload: any) => unknown} update adds metadata to a session
  * @property {() => PromiseLike<unknown>} flush
  *
  * @typedef {object} Probe

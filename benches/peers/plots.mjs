@@ -16,7 +16,7 @@ const config = {
  * @param {any} spec of Vega-Lite
  * @returns {Promise<string>} SVG
  */
-async function svg(spec) {
+export async function svg(spec) {
   const compiled = compile({ ...spec, config }).spec;
   return `${await new vega.View(vega.parse(compiled), { renderer: "none" }).toSVG()}\n`;
 }
@@ -25,9 +25,9 @@ const colour = { field: "peer", type: "nominal", scale: { scheme: "tableau10" } 
 
 /**
  * @param {any[]} values
- * @param {{x: string, y: string, title: string, sort?: string[]}} what
+ * @param {{x: string, y: string, title: string, isLinear?: boolean}} what `isLinear` for what is a part of something
  */
-const lines = (values, { x, y, title }) => ({
+export const lines = (values, { x, y, title, isLinear = false }) => ({
   title,
   width: 420,
   height: 280,
@@ -35,7 +35,7 @@ const lines = (values, { x, y, title }) => ({
   mark: { type: "line", point: true },
   encoding: {
     x: { field: "x", type: "quantitative", scale: { type: "log" }, title: x },
-    y: { field: "y", type: "quantitative", scale: { type: "log" }, title: y },
+    y: { field: "y", type: "quantitative", scale: { type: isLinear ? "linear" : "log" }, title: y },
     color: colour,
   },
 });

@@ -3,6 +3,7 @@
 // for in the body as it is, whatever the format around them.
 
 import { createServer } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
 import { leak } from "./measure.mjs";
 
@@ -10,6 +11,9 @@ const unpack = { gzip: gunzipSync, deflate: inflateSync, br: brotliDecompressSyn
 
 /** As measure.mjs makes them. */
 const KEY = /m[a-z]+\d*_\d{6}z/g;
+
+/** A key's job, without its number. */
+const jobOf = (/** @type {string} */ key) => (/^m([a-z]+)/.exec(key) ?? [])[1] ?? "";
 
 /**
  * What an API answers, by the start of the path; a function gets the server's address.
@@ -75,15 +79,32 @@ const ID = "7d3c1f0e-5a52-4c55-9a0a-111111111111";
  * @typedef {object} Counted
  * @property {number} requests
  * @property {number} bytes as they were sent
- * @property {Set<string>} keys of updates that arrived
+ * @property {Map<string, number>} keys of updates that arrived, and when they had, in milliseconds since 1970
+ *
+ * @typedef {object} Behaviour
+ * @property {number} [delayMs] after which it answers; each answer by itself
+ * @property {number} [perSecond] requests that it takes in each second: more are answered 429 at once, with
+ *   `Retry-After: 1`
  *
  * @typedef {Awaited<ReturnType<typeof startServer>>} Server
  */
 
-/** @param {Record<string, {type: string, content: string | Buffer}>} [files] that a page may ask for */
-export async function startServer(files = {}) {
-  /** @type {Counted} */
-  let counted = { requests: 0, bytes: 0, keys: new Set() };
+/** @returns {Counted} */
+const nothing = () => ({ requests: 0, bytes: 0, keys: new Map() });
+
+const now = () => performance.timeOrigin + performance.now();
+
+/**
+ * @param {Record<string, {type: string, content: string | Buffer}>} [files] that a page may ask for
+ * @param {Behaviour} [behaviour]
+ */
+export async function startServer(files = {}, { delayMs = 0, perSecond = Infinity } = {}) {
+  let counted = nothing();
+  let refused = 0;
+  /** Requests by the job of their updates, and updates. @type {Map<string, { requests: number, updates: number }>} */
+  const jobs = new Map();
+  /** The second that is counted, and what was taken in it. */
+  const taken = { second: 0, requests: 0 };
   /** @type {Set<string>} */
   const unknown = new Set();
   /** @type {number | undefined} */
@@ -91,7 +112,7 @@ export async function startServer(files = {}) {
   let url = "";
 
   const server = createServer(async (request, response) => {
-    const at = performance.timeOrigin + performance.now();
+    const at = now();
     /** @type {Buffer[]} */
     const chunks = [];
     try {
@@ -102,9 +123,9 @@ export async function startServer(files = {}) {
     const path = request.url ?? "/";
     if (path.startsWith("/_taken")) {
       const job = new URL(path, url).searchParams.get("job") ?? "";
-      const keys = [...counted.keys].filter((key) => key.startsWith(`m${job}_`));
+      const keys = [...counted.keys.keys()].filter((key) => key.startsWith(`m${job}_`));
       const { requests, bytes } = counted;
-      counted = { requests: 0, bytes: 0, keys: new Set() };
+      counted = nothing();
       response.end(
         JSON.stringify({ requests, bytes, keys: keys.length, leaked: keys.includes(leak(job)) }),
       );
@@ -122,6 +143,14 @@ export async function startServer(files = {}) {
       return;
     }
     first ??= at;
+    const second = Math.floor(at / 1_000);
+    if (taken.second !== second) Object.assign(taken, { second, requests: 0 });
+    if (++taken.requests > perSecond) {
+      refused++;
+      response.writeHead(429, { "content-type": "application/json", "retry-after": "1" });
+      response.end('{"message":"too many requests"}');
+      return;
+    }
     const sent = Buffer.concat(chunks);
     const encoding = request.headers["content-encoding"] ?? "";
     const body = encoding in unpack ? unpack[/** @type {"gzip"} */ (encoding)](sent) : sent;
@@ -130,10 +159,23 @@ export async function startServer(files = {}) {
     counted.requests++;
     counted.bytes += sent.length;
     const text = body.toString("latin1");
-    for (const [key] of text.matchAll(KEY)) counted.keys.add(key);
+    const keys = new Set(Array.from(text.matchAll(KEY), ([key]) => key));
     const [, status, say] = answer ?? [/$/, 404, () => ({ message: "not here" })];
+    const content = JSON.stringify(say(url, text));
+    if (delayMs > 0) await sleep(delayMs);
+    const said = now();
+    for (const key of keys) {
+      const of = jobOf(key);
+      const job = jobs.get(of) ?? { requests: 0, updates: 0 };
+      jobs.set(of, job);
+      if (!counted.keys.has(key)) job.updates++;
+      counted.keys.set(key, counted.keys.get(key) ?? said);
+    }
+    for (const of of new Set([...keys].map(jobOf))) {
+      /** @type {{ requests: number }} */ (jobs.get(of)).requests++;
+    }
     response.writeHead(status, { "content-type": "application/json" });
-    response.end(JSON.stringify(say(url, text)));
+    response.end(content);
   });
   server.keepAliveTimeout = 60_000;
   await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
@@ -146,6 +188,11 @@ export async function startServer(files = {}) {
     unknown,
     /** When the first request came, in milliseconds since 1970. */
     first: () => first,
+    /** When each update had arrived. */
+    arrivals: () => counted.keys,
+    counts: () => ({ requests: counted.requests, refused }),
+    /** Requests and updates of all jobs whose name is this but for its number. */
+    ofJob: (/** @type {string} */ name) => jobs.get(name) ?? { requests: 0, updates: 0 },
     close() {
       server.closeAllConnections();
       return new Promise((resolve) => server.close(resolve));

@@ -6,7 +6,7 @@ export async function setup({ url }) {
   const tracer = await initTracer({ apiKey: "bench", serverUrl: url, logLevel: "error" });
   return {
     update(sessionId, key, payload) {
-      void enrichSession(sessionId, { metadata: { [key]: payload } });
+      return enrichSession(sessionId, { metadata: { [key]: payload } });
     },
     flush: () => tracer.flush({ timeoutMs: 30_000 }),
   };
