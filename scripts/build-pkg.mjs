@@ -62,6 +62,7 @@ const MODULES = [
       "claims",
       "seal",
       "admit",
+      "signature",
       "verified",
       "forward",
       "answered",

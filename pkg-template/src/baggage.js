@@ -1,7 +1,7 @@
 // W3C baggage: how a session travels from one service to the next in request headers.
 
 import { attempt, read } from "./guard.js";
-import { sessionIdOf, wellFormed } from "./ids.js";
+import { wellFormed } from "./ids.js";
 
 /** In the order in which they count. */
 const SESSION_KEYS = ["session_id", "honeyhive_session_id", "honeyhive.session_id"];
@@ -40,7 +40,7 @@ export function sessionIdFromHeaders(headers) {
   return attempt(() => {
     const members = baggageMembers(baggageOf(headers));
     for (const key of SESSION_KEYS) {
-      const id = sessionIdOf(members.get(key) ?? "");
+      const id = members.get(key);
       if (id) return id;
     }
     return undefined;

@@ -29,10 +29,10 @@ const LONGEST_TEXT = 1024;
  * @param {() => unknown} fetch with `init`
  * @param {RequestInit} init is added to
  * @param {number} timeoutMs for the answer and for reading it
+ * @param {AbortController | undefined} [abort] ends the request before
  * @returns {Promise<Answer>}
  */
-export async function send(fetch, init, timeoutMs) {
-  const abort = attempt(() => new AbortController(), undefined);
+export async function send(fetch, init, timeoutMs, abort = newAbort()) {
   /** @type {unknown} */
   let timer;
   /** @type {Promise<typeof LATE>} */
@@ -63,6 +63,11 @@ export async function send(fetch, init, timeoutMs) {
   } finally {
     clearTimer(timer);
   }
+}
+
+/** Nothing where the runtime has none. */
+export function newAbort() {
+  return attempt(() => new AbortController(), undefined);
 }
 
 /**

@@ -21,7 +21,6 @@ const TRACER_SCALARS = [
   "deadlineMs",
   "mergeWindowMs",
   "maxQueueBytes",
-  "maxConcurrency",
   "logLevel",
   "persist",
 ];

@@ -7,7 +7,6 @@
 
 use wasm_bindgen::prelude::*;
 
-use crate::core::concurrency::Place;
 use crate::core::json::elements;
 use crate::core::registry::{Registry, Turn};
 
@@ -19,10 +18,10 @@ use super::numerals::NUMERALS;
 use super::state;
 
 /// Begins in a fresh instance. To be called first; `seed` is any random whole number, from which
-/// the waits between retries are drawn. `place` is what kind of place this is: "page", "edge" or "server".
+/// the waits between retries are drawn.
 #[wasm_bindgen]
-pub fn connect(seed: f64, place: &str) {
-    state::set(Registry::new(seed as u64, NUMERALS).in_place(Place::named(place)));
+pub fn connect(seed: f64) {
+    state::set(Registry::new(seed as u64, NUMERALS));
 }
 
 /// Starts a session and makes a tracer for it. The network is not waited for.
@@ -108,13 +107,14 @@ pub fn only_kept(ids: String) {
 }
 
 /// What happens to the page: 0, it (a worker) goes on; 1, it (a document) goes on; 2, it is
-/// hidden or left; 3, there is no network; 4, it rests in the browser's cache.
+/// frozen or left; 3, there is no network; 4, it rests in the browser's cache; 5, it is hidden.
 #[wasm_bindgen]
 pub fn turn(what: f64) {
     let turn = match what as u8 {
         2 => Turn::Leaves,
         3 => Turn::Offline,
         4 => Turn::Rests,
+        5 => Turn::Hides,
         document => Turn::GoesOn { in_document: document == 1 },
     };
     state::with(|registry| registry.turn(turn, now()));

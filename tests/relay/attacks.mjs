@@ -249,9 +249,9 @@ export const ATTACKS = [
     attack: asking((from) => `${from.path}/v1/events/${from.session}%2F..%2F${OTHER}`),
   },
   {
-    name: "a name that stands for another session",
+    name: "the session in capitals",
     ...session,
-    attack: asking((from) => `${from.path}/v1/events/conversation-42`),
+    attack: asking((from) => `${from.path}/v1/events/${from.session.toUpperCase()}`),
   },
   {
     name: "starting another session",

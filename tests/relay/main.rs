@@ -13,7 +13,6 @@ mod page;
 mod passage;
 mod queue;
 mod tickets;
-mod under_way;
 
 use std::rc::Rc;
 

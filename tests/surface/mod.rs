@@ -45,6 +45,7 @@ export function makeHost(kind, newLoops, send, run, answered) {
     },
     dropped(tracer, json) { this.drops.push(JSON.parse(json)); },
     log(level, message) { this.lines.push(`${level} ${message}`); },
+    adopted() {},
     busy() {},
     idle(tracer) { this.idleTracers.push(tracer); },
     fetch(transport, url, init) {
@@ -59,6 +60,7 @@ export function makeHost(kind, newLoops, send, run, answered) {
         loops.look(scope);
       });
     },
+    abort() {},
     now: () => performance.now(),
   };
   const loops = newLoops(run, (scope, promise) => host.kept.push(promise));
@@ -129,7 +131,7 @@ fn text(value: &JsValue, name: &str) -> String {
 
 fn start(host: &TestHost, more: &[(&str, JsValue)]) -> f64 {
     Reflect::set(&js_sys::global(), &"host".into(), host).unwrap();
-    connect(7.0, "server");
+    connect(7.0);
     let options = Object::new();
     let own = [
         ("apiKey", "key".into()),

@@ -58,26 +58,25 @@ export class Relay {
    */
   async #pass(core, request) {
     const { json, secrets } = (this.#settings ??= this.#settingsOf(core));
-    const head = JSON.stringify(headOf(request));
-    const admitted = told(core.admit(json, head));
+    const admitted = told(core.admit(json, JSON.stringify(headOf(request))));
     if (admitted.end) return admitted.end;
-    const signature = Uint8Array.from(admitted.signature);
-    const isRight = await isSignedBy(secrets, signature, admitted.claims);
-    // Only now the core keeps something of the request.
-    const verified = told(core.verified(json, head, isRight, Date.now()));
-    if (verified.end) return verified.end;
-    const { passage, limit, timeoutMs } = verified;
+    let { passage } = admitted;
     try {
-      const { bytes, fault } = await readBody(request, limit, timeoutMs);
+      const signature = core.signature(passage) ?? new Uint8Array();
+      const isRight = await isSignedBy(secrets, signature, admitted.claims);
+      const verified = told(core.verified(passage, isRight, Date.now()));
+      if (verified.end) return verified.end;
+      ({ passage } = verified);
+      const { bytes, fault } = await readBody(request, verified.limit, verified.timeoutMs);
       const forward = told(core.forward(passage, bytes, fault, Date.now()));
       if (forward.end) return forward.end;
       if (forward.send) {
         const fetch = option(this.#options, "fetch");
-        const answer = await sendWith(fetch, forward.send, timeoutMs);
+        const answer = await sendWith(fetch, forward.send, verified.timeoutMs);
         const { status, retryAfter, body } = answer;
         return told(core.answered(passage, status, retryAfter, body, Date.now())).end;
       }
-      return told(core.queued(passage, await this.#enqueue(forward.enqueue, timeoutMs))).end;
+      return told(core.queued(passage, await this.#enqueue(forward.enqueue))).end;
     } finally {
       core.leave(passage);
     }
@@ -85,27 +84,16 @@ export class Relay {
 
   /**
    * @param {string} text
-   * @param {number} timeoutMs
    * @returns {Promise<boolean>} whether it is stored
    */
-  async #enqueue(text, timeoutMs) {
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    let timer;
-    const late = new Promise((_, reject) => {
-      timer = setTimeout(reject, timeoutMs, new Error(`no answer within ${timeoutMs} ms`));
-    });
+  async #enqueue(text) {
     try {
-      await Promise.race([
-        option(this.#options, "queue").send(text, { contentType: "text" }),
-        late,
-      ]);
+      await option(this.#options, "queue").send(text, { contentType: "text" });
       return true;
     } catch (error) {
       const message = `the queue did not take a message: ${messageOf(error)}`;
       this.#instance.complain(this.#options, message);
       return false;
-    } finally {
-      clearTimeout(timer);
     }
   }
 

@@ -222,14 +222,14 @@ impl Exporter {
                     line.again.push_front(Batch { items, stamp_ns: batch.stamp_ns });
                 }
             }
-            Verdict::NoSession(Refusal::Request { status: 405, .. }) | Verdict::TryRoutes(_) => {
+            Verdict::Refused(refusal) => {
                 line.ready_at = now.mono_ms;
-                let refusal = Refusal::NoHoneyHive { why: ["no route ", PATH].concat() };
                 let message = refusal.message(&destination.server);
                 self.refund_and_give_up(place, batch.items, Reason::Rejected, &message);
             }
-            Verdict::Refused(refusal) | Verdict::NoSession(refusal) => {
+            Verdict::TryLegacy => {
                 line.ready_at = now.mono_ms;
+                let refusal = Refusal::NoHoneyHive { why: ["no route ", PATH].concat() };
                 let message = refusal.message(&destination.server);
                 self.refund_and_give_up(place, batch.items, Reason::Rejected, &message);
             }
