@@ -17,9 +17,9 @@
 
 /**
  * An object of fields. Any value is accepted inside. What JSON cannot say is stored as the nearest thing
- * it can: a `Map` as an object, a `Set` as a list, an `Error` as `{ name, message, stack }`, a `BigInt` as a
- * number or decimal string, a cycle as `"[Circular]"`, more than 100 levels as `"[Too deep]"`, a getter that
- * throws as `"[Threw: …]"`. It is copied at the moment of the call; later changes to it are not seen.
+ * it can: a `Map`, `Headers`, `URLSearchParams` or `FormData` as an object, a `Set` as a list, an `Error` as
+ * `{ name, message, stack }`, a `RegExp` as its text, a `BigInt` as a number or decimal string, a cycle as
+ * `"[Circular]"`, more than 100 levels as `"[Too deep]"`, a getter that throws as `"[Threw: …]"`. It is copied at the moment of the call; later changes to it are not seen.
  */
 export type Fields = Record<string, unknown>;
 
@@ -150,7 +150,7 @@ export interface TracerOptions extends SessionOptions {
    *
    * A function gets every value (the parts of an object before the object) with its path, such as
    * `["metadata", "user", "email"]`, and returns what is stored instead; `undefined` leaves it out. If it
-   * throws, the whole field is masked. `false` masks nothing.
+   * throws, or returns a promise, the whole field is masked. `false` masks nothing.
    */
   redact?: RedactOptions | ((value: unknown, path: readonly string[]) => unknown) | false;
   /**
@@ -184,9 +184,9 @@ export type Fetch = typeof globalThis extends { fetch: infer F }
 
 export interface RedactOptions {
   /** Keys whose values are masked, at any depth, in upper or lower case. Replaces the default list. */
-  keys?: readonly string[];
+  keys?: Iterable<string>;
   /** What is masked inside strings. Replaces the default patterns. */
-  patterns?: readonly RegExp[];
+  patterns?: Iterable<RegExp>;
 }
 
 /** Counts of enrichments since the tracer, or the module, started. */

@@ -75,13 +75,15 @@ export function coreFactory(glue, exports) {
   if (hasHost) members.push(connecting(exports.includes("connect")));
 
   return `
+const { apply } = Reflect;
 export function createCore(onTrap) {
   let dead = false;${hasHost ? "\n  let host;" : ""}
   // Any exception out of the instance is its end: its memory is in no state to go on with.
+  // Not f(...args): that goes through the iterator of all lists, which a page's script may have replaced.
   const guard = (f) => (...args) => {
     if (dead) return undefined;
     try {
-      return f(...args);
+      return apply(f, undefined, args);
     } catch (error) {
       if (!dead) {
         dead = true;
@@ -109,7 +111,7 @@ ${body}
  * @returns {string} the instance's method that takes the host, and the rest for the module's own
  */
 function connecting(isExported) {
-  const own = isExported ? " guard(connect)(...rest);" : "";
+  const own = isExported ? " apply(guard(connect), undefined, rest);" : "";
   return `connect(it, ...rest) { host = it;${own} }`;
 }
 

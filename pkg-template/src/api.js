@@ -3,7 +3,7 @@
 // `withSession` throws.
 
 import { Engine } from "./engine.js";
-import { attempt, read } from "./guard.js";
+import { attempt, read, readGiven } from "./guard.js";
 import { newSessionId } from "./ids.js";
 import { enrichmentFields } from "./names.js";
 import { Session } from "./session.js";
@@ -240,8 +240,8 @@ function fieldsOf(params) {
  */
 function firstGiven(params, ...names) {
   if (typeof params !== "object" || params === null) return undefined;
-  for (const name of names) {
-    const value = read(params, name) ?? undefined;
+  for (let i = 0; i < names.length; i++) {
+    const value = readGiven(params, /** @type {string} */ (names[i])) ?? undefined;
     if (value !== undefined) return value;
   }
   return undefined;

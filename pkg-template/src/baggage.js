@@ -1,6 +1,6 @@
 // W3C baggage: how a session travels from one service to the next in request headers.
 
-import { attempt, read } from "./guard.js";
+import { attempt, readGiven } from "./guard.js";
 import { wellFormed } from "./ids.js";
 
 /** In the order in which they count. */
@@ -16,18 +16,25 @@ const MAX_BYTES = 8192;
  */
 export function baggageHeaders(members, headers) {
   let baggage = "";
-  const keys = new Set(SESSION_KEYS);
+  /** @type {Set<string>} */
+  const keys = new Set();
+  for (let i = 0; i < SESSION_KEYS.length; i++) keys.add(/** @type {string} */ (SESSION_KEYS[i]));
   const add = (/** @type {string} */ key, /** @type {string} */ member) => {
     keys.add(key);
     const longer = baggage ? `${baggage},${member}` : member;
     if (longer.length <= MAX_BYTES) baggage = longer;
   };
-  for (const [key, value] of Object.entries(members)) {
+  const names = Object.keys(members);
+  for (let i = 0; i < names.length; i++) {
+    const key = /** @type {string} */ (names[i]);
+    const value = members[key];
     if (value) add(key, `${key}=${encodeURIComponent(wellFormed(value))}`);
   }
-  for (const member of attempt(() => baggageOf(headers), "").split(",")) {
-    const [key = ""] = member.split(/[=;]/).map((part) => part.trim());
-    if (key && !keys.has(key)) add(key, member.trim());
+  const others = attempt(() => baggageOf(headers), "").split(",");
+  for (let i = 0; i < others.length; i++) {
+    const member = String(others[i]).trim();
+    const key = String(member.split(/[=;]/)[0]).trim();
+    if (key && !keys.has(key)) add(key, member);
   }
   return baggage ? { baggage } : {};
 }
@@ -39,8 +46,8 @@ export function baggageHeaders(members, headers) {
 export function sessionIdFromHeaders(headers) {
   return attempt(() => {
     const members = baggageMembers(baggageOf(headers));
-    for (const key of SESSION_KEYS) {
-      const id = members.get(key);
+    for (let i = 0; i < SESSION_KEYS.length; i++) {
+      const id = members.get(/** @type {string} */ (SESSION_KEYS[i]));
       if (id) return id;
     }
     return undefined;
@@ -52,12 +59,15 @@ export function sessionIdFromHeaders(headers) {
  * @returns {string}
  */
 function baggageOf(headers) {
-  if (typeof read(headers, "get") === "function") return String(headers.get("baggage") ?? "");
+  if (typeof readGiven(headers, "get") === "function") return String(headers.get("baggage") ?? "");
+  /** @type {string[]} */
   const values = [];
-  for (const name of Object.keys(headers)) {
-    if (name.toLowerCase() === "baggage") values.push(headers[name]);
+  const names = Object.keys(headers);
+  for (let i = 0; i < names.length; i++) {
+    const name = /** @type {string} */ (names[i]);
+    if (name.toLowerCase() === "baggage") values[values.length] = String(headers[name]);
   }
-  return values.flat().join(",");
+  return values.join(",");
 }
 
 /**
@@ -67,8 +77,9 @@ function baggageOf(headers) {
 export function baggageMembers(baggage) {
   /** @type {Map<string, string>} */
   const members = new Map();
-  for (const member of baggage.split(",")) {
-    const [pair = ""] = member.split(";");
+  const all = baggage.split(",");
+  for (let i = 0; i < all.length; i++) {
+    const pair = String(String(all[i]).split(";")[0]);
     const equals = pair.indexOf("=");
     if (equals < 0) continue;
     const value = pair.slice(equals + 1).trim();

@@ -3,6 +3,7 @@
 // in its place should it ever die. Knows no rule of sessions; those are the core's.
 
 import { Promise, forwardNow, microtask } from "./globals.js";
+import { parseJson, plainJson } from "./json.js";
 import { attempt, messageOf } from "./guard.js";
 import { environment, pageOrigin } from "./env.js";
 import { newSessionId } from "./ids.js";
@@ -274,14 +275,25 @@ export class Engine {
     try {
       const opening = this.#page ? pause().then(open) : open();
       if (isThenable(opening)) {
-        const both = Promise.all([opening, this.#page?.claimed]);
-        both.then(([core]) => this.#opening && this.#run((opened = core))).catch(fail);
+        this.#runOnceOpen(opening, (core) => (opened = core)).catch(fail);
       } else {
         this.#run((opened = opening));
       }
     } catch (error) {
       fail(error);
     }
+  }
+
+  /**
+   * @param {PromiseLike<Core>} opening
+   * @param {(core: Core) => void} opened
+   */
+  async #runOnceOpen(opening, opened) {
+    const core = await opening;
+    await this.#page?.claimed;
+    if (!this.#opening) return;
+    opened(core);
+    this.#run(core);
   }
 
   /** The page is hidden or left: what waits may have no other moment. */
@@ -416,10 +428,10 @@ export class Engine {
     if (parent !== undefined) options.parent = parent;
     // Registered before, in an instance that is gone: the session is the same.
     if (session.info) options.sessionId = session.info.sessionId;
-    const json = core.initTracer(JSON.stringify(options), scope);
+    const json = core.initTracer(plainJson(options), scope);
     if (!json) return undefined;
     /** @type {import("./core.d.ts").TracerInfo} */
-    const info = JSON.parse(json);
+    const info = { project: undefined, ...parseJson(json) };
     session.info = info;
     // One text for both, and not two.
     session.newSessionId = info.sessionId;
@@ -503,7 +515,7 @@ export class Engine {
       newSessionId: session.newSessionId ?? "",
       transport: session.transport,
       onDrop: settings.onDrop !== undefined,
-      env: environment(this.#platform.variable),
+      env: environment(this.#platform.variable, undefined, settings.scalars.logLevel),
       ambient: session.ambient,
     };
     if (settings.headers) options.headers = settings.headers;
@@ -566,14 +578,14 @@ export class Engine {
     /** @type {Host} */
     const host = {
       settle(id, json) {
-        if (json) outcome = JSON.parse(json);
+        if (json) outcome = parseJson(json);
         if (current()) engine.#settle(id, { ...outcome });
       },
       gone(id) {
         if (current()) engine.#forgetWho(id);
       },
       dropped(tracer, json) {
-        if (current()) engine.#reach(tracer)?.tellDropped(() => JSON.parse(json));
+        if (current()) engine.#reach(tracer)?.tellDropped(() => parseJson(json));
       },
       log: print,
       adopted(tracer, sessionId) {
@@ -603,7 +615,7 @@ export class Engine {
       left: (scope) => loops.leave(scope),
       send(scope, flight, transport, timeoutMs, keepalive, method, url, headers, body) {
         /** @type {RequestInit} */
-        const init = { method, headers: JSON.parse(headers), body };
+        const init = { method, headers: parseJson(headers), body };
         if (keepalive) init.keepalive = true;
         // The site's own requests come first.
         if (engine.#page) init.priority = "low";

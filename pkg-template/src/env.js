@@ -1,6 +1,7 @@
 // Environment variables, wherever the runtime keeps them. Which one counts is the core's to say.
 
 import { attempt, read } from "./guard.js";
+import { printAt } from "./log.js";
 
 // Asked for by name: Deno grants variables one by one, and listing all of Node's costs far more.
 export const NAMES = [
@@ -18,19 +19,41 @@ export const NAMES = [
   "HH_TEST_MODE",
 ];
 
+/** Variables whose quotes were spoken of. @type {Record<string, true>} */
+const spokenOf = Object.create(null);
+
 /**
  * @param {(name: string) => unknown} get
- * @param {string[]} names
+ * @param {string[]} [names]
+ * @param {unknown} [logLevel]
  * @returns {Record<string, string>}
  */
-export function environment(get, names = NAMES) {
+export function environment(get, names = NAMES, logLevel) {
   /** @type {Record<string, string>} */
   const env = {};
-  for (const name of names) {
+  for (let i = 0; i < names.length; i++) {
+    const name = /** @type {string} */ (names[i]);
     const value = attempt(() => get(name), undefined);
-    if (typeof value === "string") env[name] = value;
+    if (typeof value === "string") env[name] = unquoted(name, value, logLevel);
   }
   return env;
+}
+
+/**
+ * `docker run --env-file` and systemd hand over the quotes around a value, where a shell and dotenv take them off.
+ * @param {string} name
+ * @param {string} value
+ * @param {unknown} logLevel
+ */
+function unquoted(name, value, logLevel) {
+  const inner = /^\s*(["'])(.*)\1\s*$/s.exec(value)?.[2];
+  if (inner === undefined) return value;
+  if (!spokenOf[name]) {
+    const what = `${name} is set with quotes around its value, which were left out`;
+    printAt(logLevel, "warn", `${what}: write it without, ${name}=value`);
+  }
+  spokenOf[name] = true;
+  return inner;
 }
 
 /**

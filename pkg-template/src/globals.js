@@ -11,6 +11,28 @@ import { attempt, read } from "./guard.js";
 export const Promise = /* @__PURE__ */ (() =>
   /** @type {any} */ ((async () => {})()).constructor)();
 
+/**
+ * What the first of two comes to. As `Promise.race`, which goes through the iterator that all lists have, and
+ * through the `then` that a library gave all promises.
+ * @template A, B
+ * @param {A} one
+ * @param {B} other
+ * @returns {Promise<Awaited<A> | Awaited<B>>}
+ */
+export function firstOf(one, other) {
+  return new Promise((resolve, reject) => {
+    const follow = async (/** @type {A | B} */ value) => {
+      try {
+        resolve(await value);
+      } catch (error) {
+        reject(error);
+      }
+    };
+    void follow(one);
+    void follow(other);
+  });
+}
+
 const loaded = {
   setTimeout: read(globalThis, "setTimeout"),
   clearTimeout: read(globalThis, "clearTimeout"),

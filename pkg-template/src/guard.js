@@ -25,6 +25,40 @@ export function read(holder, key) {
   return attempt(() => holder?.[key], undefined);
 }
 
+const { getPrototypeOf, hasOwn, prototype: everyObjects } = Object;
+
+/**
+ * A property that the holder was given, or has from a class of its own. What a page or a library put on
+ * `Object.prototype` was given by nobody.
+ * @param {any} holder
+ * @param {PropertyKey} key
+ * @returns {any}
+ */
+export function readGiven(holder, key) {
+  return attempt(() => {
+    if (holder === undefined || holder === null) return undefined;
+    if (!(key in everyObjects)) return holder[key];
+    for (let at = Object(holder); at && at !== everyObjects; at = getPrototypeOf(at)) {
+      if (hasOwn(at, key)) return holder[key];
+    }
+    return undefined;
+  }, undefined);
+}
+
+/**
+ * The items of a list, or of anything that can be iterated, in a list that nobody else has. A list is read by its
+ * places: its iterator may be anybody's.
+ * @template T
+ * @param {Iterable<T>} given
+ * @returns {T[]}
+ */
+export function listOf(given) {
+  const items = [];
+  if (Array.isArray(given)) for (let i = 0; i < given.length; i++) items[i] = given[i];
+  else for (const item of given) items[items.length] = item;
+  return items;
+}
+
 /**
  * What a thrown value says of itself. Thrown values need not be errors, and asking may throw again.
  * @param {unknown} error

@@ -22,12 +22,17 @@ const ENRICHMENT = new Map([
 export function enrichmentFields(params) {
   if (typeof params !== "object" || params === null || Array.isArray(params)) return params;
   const keys = Object.keys(params);
-  if (!keys.some((key) => ENRICHMENT.has(key))) return params;
+  let isAsItIs = true;
+  for (let i = 0; i < keys.length; i++) {
+    if (ENRICHMENT.has(/** @type {string} */ (keys[i]))) isAsItIs = false;
+  }
+  if (isAsItIs) return params;
   const fields = Object.create(null);
-  for (const key of keys) {
+  for (let i = 0; i < keys.length; i++) {
+    const key = /** @type {string} */ (keys[i]);
     const name = ENRICHMENT.get(key) ?? key;
     // Where both spellings are given, ours holds.
-    if (name === "" || (name !== key && keys.includes(name))) continue;
+    if (name === "" || (name !== key && Object.hasOwn(params, name))) continue;
     try {
       fields[name] = params[key];
     } catch (error) {

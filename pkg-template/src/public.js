@@ -16,7 +16,8 @@ export function publicFunctions(runtime) {
     /** @type {typeof import("../index.d.ts").withSession} */
     withSession: (options, fn) => api.withSession(options, fn),
     /** @type {typeof import("../index.d.ts").enrichSession} */
-    enrichSession: (/** @type {[any?, any?]} */ ...given) => api.enrich(undefined, ...given),
+    enrichSession: (/** @type {any} */ first = undefined, /** @type {any} */ second = undefined) =>
+      api.enrich(undefined, first, second),
     /** @type {typeof import("../index.d.ts").activeTracer} */
     activeTracer: () => api.activeTracer(),
     /** @type {typeof import("../index.d.ts").flush} */

@@ -1,9 +1,11 @@
 // The caller's own masking: a function, or patterns of their own. It works on the snapshot, before
 // anything is queued, and fails closed. Masking by key names, and the default patterns, are the core's.
 
-import { attempt, read } from "./guard.js";
+import { attempt, listOf, readGiven } from "./guard.js";
+import { parseJson } from "./json.js";
 import { printAt } from "./log.js";
 import { snapshot } from "./snapshot.js";
+import { disregard, isThenable } from "./thenables.js";
 
 const MASK = "[Redacted]";
 
@@ -21,11 +23,16 @@ export function redaction(redact, logLevel) {
       redact: false,
       redactKeys: undefined,
       redactPatterns: false,
-      redactor: redact || undefined,
+      redactor: redact ? answeringAtOnce(redact, logLevel) : undefined,
     };
   }
-  const keys = read(redact, "keys");
-  const given = read(redact, "patterns");
+  const givenKeys = readGiven(redact, "keys") ?? undefined;
+  const isText = typeof givenKeys === "string";
+  const keys = givenKeys && !isText ? attempt(() => allCases(givenKeys), undefined) : undefined;
+  if (givenKeys && !keys) {
+    printAt(logLevel, "warn", "redact.keys is no list of names: the default keys are used");
+  }
+  const given = readGiven(redact, "patterns");
   const patterns = given && attempt(() => compile(given), undefined);
   if (given && !patterns) {
     printAt(
@@ -36,19 +43,46 @@ export function redaction(redact, logLevel) {
   }
   return {
     redact: true,
-    redactKeys: Array.isArray(keys) ? attempt(() => keys.flatMap(cases), undefined) : undefined,
+    redactKeys: keys,
     redactPatterns: !patterns,
     redactor: patterns && ((value) => maskMatches(value, patterns)),
   };
 }
 
 /**
- * A key in upper and lower case where it has letters beyond ASCII: the core compares those as they are.
- * @param {unknown} key
+ * A masking that promises to answer later has masked nothing: where it does, the whole field is masked.
+ * @param {Redactor} redact
+ * @param {unknown} logLevel
+ * @returns {Redactor}
  */
-function cases(key) {
-  const text = String(key);
-  return /\P{ASCII}/u.test(text) ? [text, text.toLowerCase(), text.toUpperCase()] : [text];
+function answeringAtOnce(redact, logLevel) {
+  let hasWarned = false;
+  return (value, path) => {
+    const masked = disregard(redact(value, path));
+    if (!isThenable(masked)) return masked;
+    const what = "redact returned a promise, so the whole field was masked";
+    if (!hasWarned) printAt(logLevel, "warn", `${what}: let it return what is to be stored`);
+    hasWarned = true;
+    throw new Error(what);
+  };
+}
+
+/**
+ * Keys in upper and lower case as well where they have letters beyond ASCII: the core compares those as they are.
+ * @param {Iterable<unknown>} keys
+ */
+function allCases(keys) {
+  /** @type {string[]} */
+  const cases = [];
+  const given = listOf(keys);
+  for (let i = 0; i < given.length; i++) {
+    const text = String(given[i]);
+    cases[cases.length] = text;
+    if (!/\P{ASCII}/u.test(text)) continue;
+    cases[cases.length] = text.toLowerCase();
+    cases[cases.length] = text.toUpperCase();
+  }
+  return cases;
 }
 
 /**
@@ -56,7 +90,12 @@ function cases(key) {
  * @param {Iterable<RegExp>} patterns
  */
 function compile(patterns) {
-  return [...patterns].map((p) => new RegExp(p.source, `${p.flags.replace(/[gy]/g, "")}g`));
+  const copies = listOf(patterns);
+  for (let i = 0; i < copies.length; i++) {
+    const { source, flags } = /** @type {RegExp} */ (copies[i]);
+    copies[i] = new RegExp(source, `${flags.replace(/[gy]/g, "")}g`);
+  }
+  return copies;
 }
 
 /**
@@ -65,7 +104,11 @@ function compile(patterns) {
  */
 function maskMatches(value, patterns) {
   if (typeof value !== "string") return value;
-  return patterns.reduce((text, pattern) => text.replace(pattern, MASK), value);
+  let text = value;
+  for (let i = 0; i < patterns.length; i++) {
+    text = text.replace(/** @type {RegExp} */ (patterns[i]), MASK);
+  }
+  return text;
 }
 
 /**
@@ -76,12 +119,14 @@ function maskMatches(value, patterns) {
  * @returns {string} JSON
  */
 export function redactJson(redactor, json, path = []) {
-  const fields = JSON.parse(json);
+  const fields = parseJson(json);
   if (typeof fields !== "object" || fields === null) return json;
-  for (const key of Object.keys(fields)) {
+  const keys = Object.keys(fields);
+  for (let i = 0; i < keys.length; i++) {
+    const key = /** @type {string} */ (keys[i]);
     const field = fields[key];
     const redacted = attempt(
-      () => redactValue(redactor, field, [...path, key]),
+      () => redactValue(redactor, field, below(path, key)),
       // A field has to stay an object to be stored at all.
       typeof field === "object" ? { redacted: MASK } : MASK,
     );
@@ -99,11 +144,23 @@ export function redactJson(redactor, json, path = []) {
  */
 function redactValue(redactor, value, path) {
   if (typeof value === "object" && value !== null) {
-    for (const key of Object.keys(value)) {
-      put(value, key, redactValue(redactor, value[key], [...path, key]));
+    const keys = Object.keys(value);
+    for (let i = 0; i < keys.length; i++) {
+      const key = /** @type {string} */ (keys[i]);
+      put(value, key, redactValue(redactor, value[key], below(path, key)));
     }
   }
   return redactor(value, path);
+}
+
+/**
+ * @param {readonly string[]} path
+ * @param {string} key
+ */
+function below(path, key) {
+  const longer = listOf(path);
+  longer[longer.length] = key;
+  return longer;
 }
 
 /**

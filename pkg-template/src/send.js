@@ -2,9 +2,10 @@
 // reject with anything, never settle, give something that is no Response, answer without end), there is
 // an answer in time.
 
-import { Promise, clearTimer, startTimer } from "./globals.js";
+import { Promise, clearTimer, firstOf, startTimer } from "./globals.js";
 import { attempt, read } from "./guard.js";
 import { LATE, bodyOf, readStream } from "./stream.js";
+import { disregard } from "./thenables.js";
 
 /**
  * Bytes of an answer that are read. The status has said what became of the request; of a body only the first
@@ -46,14 +47,14 @@ export async function send(fetch, init, timeoutMs, abort = newAbort()) {
     // The key is for one server alone, and a redirected POST can come out as a GET.
     init.redirect = "manual";
     if (abort) init.signal = abort.signal;
-    const answer = /** @type {any} */ (await Promise.race([fetch(), late]));
+    const answer = /** @type {any} */ (await firstOf(fetch(), late));
     if (answer === LATE) {
       status = -2;
       throw `no answer within ${timeoutMs} ms`;
     }
-    const given = read(answer, "status");
+    const given = disregard(read(answer, "status"));
     if (typeof given !== "number") throw "what fetch gave is no Response";
-    const retryAfter = attempt(() => answer.headers.get("retry-after"), "");
+    const retryAfter = attempt(() => disregard(answer.headers.get("retry-after")), "");
     const body = await readText(answer, late);
     status = given;
     return { status, retryAfter: cut(retryAfter, LONGEST_TEXT), body };
@@ -93,7 +94,7 @@ async function readText(answer, late) {
     }
     // A double, or a runtime without streams: there is nothing to stop in the middle.
     const whole = typeof read(answer, "text") === "function" ? answer.text() : asJson(answer);
-    return cut(await Promise.race([whole, late]), LONGEST_BODY);
+    return cut(await firstOf(whole, late), LONGEST_BODY);
   } catch {
     return "";
   }

@@ -2,7 +2,7 @@
 // Options may be anything, a proxy that throws included; each is read once. What a wrong value means is
 // for the core to say, but it never gets to see the caller's own object.
 
-import { attempt, read } from "./guard.js";
+import { attempt, readGiven } from "./guard.js";
 import { snakeCase } from "./names.js";
 import { redaction, redactJson } from "./redact.js";
 import { snapshot } from "./snapshot.js";
@@ -79,8 +79,14 @@ function shared(settings) {
  */
 function isDeepEqual(a, b) {
   if (typeof a !== "object" || typeof b !== "object") return a === b;
+  if (a === null || b === null) return a === b;
   const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => isDeepEqual(a[key], b[key]));
+  if (keys.length !== Object.keys(b).length) return false;
+  for (let i = 0; i < keys.length; i++) {
+    const key = /** @type {string} */ (keys[i]);
+    if (!isDeepEqual(a[key], b[key])) return false;
+  }
+  return true;
 }
 
 /**
@@ -107,7 +113,7 @@ export function sessionSettings(options, parent) {
  * @returns {any}
  */
 function option(options, name) {
-  return read(options, name) ?? read(options, snakeCase(name));
+  return readGiven(options, name) ?? readGiven(options, snakeCase(name));
 }
 
 /**
@@ -117,7 +123,8 @@ function option(options, name) {
 function scalars(options, names) {
   /** @type {Record<string, unknown>} */
   const values = {};
-  for (const name of names) {
+  for (let i = 0; i < names.length; i++) {
+    const name = /** @type {string} */ (names[i]);
     const value = option(options, name);
     if (value === undefined || value === null) continue;
     values[name] = scalar(value);
@@ -132,7 +139,7 @@ function scalars(options, names) {
 function scalar(value) {
   if (value === Infinity) return Number.MAX_VALUE;
   // Anything else here is a mistake that the core reports; its contents are not needed for that.
-  const fits = Number.isFinite(value) || ["string", "boolean"].includes(typeof value);
+  const fits = Number.isFinite(value) || typeof value === "string" || typeof value === "boolean";
   return fits ? value : {};
 }
 
@@ -141,9 +148,13 @@ function scalar(value) {
  * @param {import("./redact.js").Redactor | undefined} redactor
  */
 function start(options, redactor) {
-  const json = snapshot(
-    Object.fromEntries(START_FIELDS.map((name) => [name, option(options, name)])),
-  );
+  /** @type {Record<string, unknown>} */
+  const fields = {};
+  for (let i = 0; i < START_FIELDS.length; i++) {
+    const name = /** @type {string} */ (START_FIELDS[i]);
+    fields[name] = option(options, name);
+  }
+  const json = snapshot(fields);
   return redactor ? redactJson(redactor, json) : json;
 }
 
@@ -154,10 +165,25 @@ function start(options, redactor) {
 function headerRecord(headers) {
   if (typeof headers !== "object" || headers === null) return undefined;
   return attempt(() => {
-    const entries = typeof headers.entries === "function" ? [...headers] : Object.entries(headers);
-    return Object.fromEntries(
-      entries.filter(([name, value]) => typeof name === "string" && typeof value === "string"),
-    );
+    /** @type {Record<string, string>} */
+    const record = Object.create(null);
+    const keep = (/** @type {unknown} */ name, /** @type {unknown} */ value) => {
+      if (typeof name === "string" && typeof value === "string") record[name] = value;
+    };
+    if (Array.isArray(headers)) {
+      for (let i = 0; i < headers.length; i++) keep(headers[i][0], headers[i][1]);
+    } else if (typeof readGiven(headers, "forEach") === "function") {
+      headers.forEach((/** @type {unknown} */ value, /** @type {unknown} */ name) =>
+        keep(name, value),
+      );
+    } else {
+      const names = Object.keys(headers);
+      for (let i = 0; i < names.length; i++) {
+        const name = /** @type {string} */ (names[i]);
+        keep(name, headers[name]);
+      }
+    }
+    return record;
   }, undefined);
 }
 

@@ -5,6 +5,8 @@
 // into `{}`, takes the careful walk below. It holds no rule about fields: those are the core's.
 
 import { attempt, messageOf } from "./guard.js";
+import { parseJson, plainJson } from "./json.js";
+import { disregard, isThenable } from "./thenables.js";
 
 /** Levels of nesting below a field: what the walk says of deeper ones is better than what a backend would. */
 const MAX_DEPTH = 100;
@@ -25,8 +27,21 @@ const SPARSE_LENGTH = 10_000;
 /** What a list can have at most. */
 const MAX_LENGTH = 2 ** 32 - 1;
 
+/** Length of texts from which on lone surrogates are looked for before they are written: engines take long to escape them. */
+const MAX_UNSEEN = 32;
+
 /** How much of a thrown message is kept. */
 const MAX_THREW = 300;
+
+/** Of "\\ud800". */
+const ESCAPE_LENGTH = 6;
+
+const { stringify } = JSON;
+const objects = Object.prototype;
+const lists = Array.prototype;
+
+/** What is given to all of a kind is nobody's own toJSON; Date's, which the language has, is. */
+const KINDS = [objects, lists, String.prototype, Number.prototype, Boolean.prototype];
 
 /**
  * @param {unknown} value
@@ -36,13 +51,22 @@ export function snapshot(value) {
   let json;
   try {
     left = MAX_PLAIN;
-    if (typeof value === "object" && isPlain(value, 0)) json = JSON.stringify(value);
+    const isWritten = typeof value === "object" && isPlain(value, 0);
+    if (isWritten && !isEveryonesToJSON()) json = stringify(value);
   } catch {
     // A proxy or getter threw: the walk puts that in its place and keeps the rest.
   }
   json ??= new Walk().write(value, "", 0) ?? "null";
   // Engines write a lone surrogate, and nothing else, as an escape that starts like this.
   return json.includes("\\ud") ? wellFormed(json) : json;
+}
+
+/**
+ * Has somebody given all objects or all lists a toJSON? The engine's JSON.stringify would call it, and it is none of
+ * the values' own.
+ */
+function isEveryonesToJSON() {
+  return "toJSON" in objects || "toJSON" in lists;
 }
 
 /** Values that {@link isPlain} may still look at. */
@@ -65,7 +89,7 @@ function isPlain(value, depth) {
     for (let i = 0; i < value.length; i++) {
       const item = value[i];
       const type = typeof item;
-      if (type === "object" ? !isPlain(item, depth + 1) : type === "bigint") return false;
+      if (type === "object" ? !isPlain(item, depth + 1) : !isPlainLeaf(item, type)) return false;
     }
     return true;
   }
@@ -78,10 +102,19 @@ function isPlain(value, depth) {
   for (const key in value) {
     const item = value[key];
     const type = typeof item;
-    if (type === "object" ? !isPlain(item, depth + 1) : type === "bigint") return false;
+    if (type === "object" ? !isPlain(item, depth + 1) : !isPlainLeaf(item, type)) return false;
     if (type === "function" && key === "toJSON") return false;
   }
   return true;
+}
+
+/**
+ * @param {any} value no object
+ * @param {string} type of it
+ */
+function isPlainLeaf(value, type) {
+  if (type !== "string" || value.length <= MAX_UNSEEN) return type !== "bigint";
+  return typeof value.isWellFormed !== "function" || value.isWellFormed();
 }
 
 /**
@@ -89,10 +122,17 @@ function isPlain(value, depth) {
  * @returns {string}
  */
 function wellFormed(json) {
-  // Reading escape by escape keeps a written-out backslash ("\\ud800" as text) apart from an escape.
-  return json.replace(/\\(ud[89a-f][0-9a-f]{2}|.)/g, (all, escaped) =>
-    escaped.length === 5 ? "\ufffd" : all,
-  );
+  let text = "";
+  let from = 0;
+  for (let at = json.indexOf("\\ud"); at >= 0; at = json.indexOf("\\ud", at + 1)) {
+    let start = at;
+    while (start > from && json[start - 1] === "\\") start--;
+    // After an odd number of them the backslash is a written-out one ("\\ud800" as text), and no escape.
+    if ((at - start) % 2 === 1) continue;
+    text += `${json.slice(from, at)}\ufffd`;
+    from = at + ESCAPE_LENGTH;
+  }
+  return text + json.slice(from);
 }
 
 /** Writes everything that can be written, and says in its place why something could not. */
@@ -142,12 +182,17 @@ class Walk {
       const bytes = typeof value === "object" ? binary(value) : undefined;
       if (bytes !== undefined) return bytes;
       toJSON = value.toJSON;
-      if (typeof toJSON === "function") value = toJSON.call(value, key);
+      if (typeof toJSON === "function" && isOwnToJSON(toJSON)) {
+        value = toJSON.call(value, key);
+        // Of an async one nobody will ever ask what came of it.
+        if (isThenable(value)) disregard(value);
+      }
     }
     switch (typeof value) {
       case "string":
+        return stringify(typeof value.toWellFormed === "function" ? value.toWellFormed() : value);
       case "boolean":
-        return JSON.stringify(value);
+        return stringify(value);
       case "number":
         return Number.isFinite(value) ? String(value === 0 ? 0 : value) : "null";
       case "bigint":
@@ -176,15 +221,28 @@ class Walk {
   #object(value, depth, toJSON) {
     if (Array.isArray(value)) return this.#list(value, depth);
     const tag = attempt(() => Object.prototype.toString.call(value).slice(8, -1), "");
-    if (value instanceof Map || tag === "Map") {
+    if (tag === "Map" || isOf(value, Map)) {
       const entries = attempt(() => mapEntries(value), undefined);
       if (entries) return this.#map(entries, depth);
     }
-    if (value instanceof Set || tag === "Set") {
+    if (tag === "Set" || isOf(value, Set)) {
       const items = attempt(() => setItems(value), undefined);
       if (items) return this.#list(items, depth);
     }
-    if (value instanceof Error || tag === "Error" || tag === "DOMException") {
+    if (tag === "Headers" || tag === "URLSearchParams" || tag === "FormData") {
+      const entries = attempt(() => namedEntries(value), undefined);
+      if (entries) return this.#map(entries, depth);
+    }
+    if (tag === "RegExp") {
+      const text = attempt(() => RegExp.prototype.toString.call(value), undefined);
+      if (text !== undefined) return stringify(text);
+    }
+    if (tag === "Blob" || tag === "File") {
+      const size = attempt(() => value.size, undefined);
+      if (typeof size === "number") return `"[${size} bytes]"`;
+    }
+    if (tag === "Response" || tag === "Request") return this.#exchange(value, depth);
+    if (tag === "Error" || tag === "DOMException" || isOf(value, Error)) {
       return this.#error(value, depth);
     }
     if (tag === "Number" || tag === "String" || tag === "Boolean" || tag === "BigInt") {
@@ -192,7 +250,9 @@ class Walk {
       if (boxed !== undefined) return this.#any(boxed, "", depth);
     }
     const pairs = [];
-    for (const key of Object.keys(value)) {
+    const keys = Object.keys(value);
+    for (let i = 0; i < keys.length; i++) {
+      const key = /** @type {string} */ (keys[i]);
       const json =
         key === "toJSON" ? this.write(toJSON, key, depth + 1) : this.#property(value, key, depth);
       if (json !== undefined) pairs.push(this.#pair(key, json));
@@ -222,7 +282,7 @@ class Walk {
    * @param {string} json
    */
   #pair(key, json) {
-    const name = JSON.stringify(key);
+    const name = stringify(key);
     this.#chars += name.length + 2;
     return `${name}:${json}`;
   }
@@ -237,7 +297,9 @@ class Walk {
     if (length > SPARSE_LENGTH && isSparse(list, length)) {
       // What is there, by its index, instead of nulls without end.
       const pairs = [];
-      for (const key of Object.keys(list)) {
+      const keys = Object.keys(list);
+      for (let i = 0; i < keys.length; i++) {
+        const key = /** @type {string} */ (keys[i]);
         pairs.push(this.#pair(key, this.#property(list, key, depth) ?? "null"));
         if (this.#spent()) break;
       }
@@ -252,19 +314,28 @@ class Walk {
   }
 
   /**
-   * @param {[unknown, unknown][]} entries
+   * @param {Entry[]} entries
    * @param {number} depth
    */
   #map(entries, depth) {
-    /** @type {Map<string, string>} */
-    const pairs = new Map();
-    for (const [key, value] of entries) {
+    /** What stands under each name. @type {Map<string, string[]>} */
+    const values = new Map();
+    for (let i = 0; i < entries.length; i++) {
+      const { key, value } = /** @type {Entry} */ (entries[i]);
       const name = this.#name(key, depth);
       const json = this.write(value, name, depth + 1);
-      if (json !== undefined) pairs.set(name, this.#pair(name, json));
+      const known = values.get(name);
+      if (json !== undefined && known) known[known.length] = json;
+      else if (json !== undefined) values.set(name, [json]);
       if (this.#spent()) break;
     }
-    return `{${[...pairs.values()].join(",")}}`;
+    /** @type {string[]} */
+    const pairs = [];
+    values.forEach((all, name) => {
+      const json = all.length === 1 ? String(all[0]) : `[${all.join(",")}]`;
+      pairs[pairs.length] = this.#pair(name, json);
+    });
+    return `{${pairs.join(",")}}`;
   }
 
   /**
@@ -276,20 +347,43 @@ class Walk {
     if (typeof key === "string") return key;
     if (key === null || typeof key !== "object") return String(key);
     const json = this.write(key, "", depth + 1) ?? "null";
-    return json.startsWith('"') ? /** @type {string} */ (JSON.parse(json)) : json;
+    return json.startsWith('"') ? /** @type {string} */ (parseJson(json)) : json;
   }
 
   /**
-   * Name, message, stack and cause. Not what libraries hang on their errors besides: that is where requests
+   * Name, message, stack and cause, and the errors that an AggregateError is made of. Not what libraries hang on their errors besides: that is where requests
    * with their headers and keys are found.
    * @param {Error} error
    * @param {number} depth
    */
   #error(error, depth) {
+    const errors = attempt(() => /** @type {any} */ (error).errors, undefined);
+    const keys = ["name", "message", "stack", "cause"];
+    return this.#some(error, Array.isArray(errors) ? [...keys, "errors"] : keys, depth);
+  }
+
+  /**
+   * What a request or an answer says of itself. Its headers are where keys and cookies are, and its body is read but
+   * once, by somebody else.
+   * @param {Request | Response} exchange
+   * @param {number} depth
+   */
+  #exchange(exchange, depth) {
+    return this.#some(exchange, ["method", "url", "status", "statusText"], depth);
+  }
+
+  /**
+   * Some properties of an object whose own keys do not name them.
+   * @param {object} holder
+   * @param {string[]} keys
+   * @param {number} depth
+   */
+  #some(holder, keys, depth) {
     const pairs = [];
-    for (const key of ["name", "message", "stack", "cause"]) {
-      const json = this.#property(error, key, depth);
-      if (json !== undefined) pairs.push(this.#pair(key, json));
+    for (let i = 0; i < keys.length; i++) {
+      const key = /** @type {string} */ (keys[i]);
+      const json = this.#property(holder, key, depth);
+      if (json !== undefined) pairs[pairs.length] = this.#pair(key, json);
     }
     return `{${pairs.join(",")}}`;
   }
@@ -321,14 +415,18 @@ function binary(value) {
     value = bytes === 0 ? [] : new Uint8Array(value);
   }
   if (bytes > MAX_BYTES) return `"[${bytes} bytes]"`;
-  if (value instanceof DataView || !("length" in value)) {
+  // Of a view that has places its length says how many.
+  if (objects.toString.call(value) === "[object DataView]") {
     value = new Uint8Array(value.buffer, value.byteOffset, bytes);
   }
-  return JSON.stringify(
-    Array.from(value, (item) =>
-      typeof item === "bigint" && !Number.isSafeInteger(Number(item)) ? String(item) : Number(item),
-    ),
-  );
+  /** @type {unknown[]} */
+  const items = [];
+  for (let i = 0; i < value.length; i++) {
+    const item = value[i];
+    const isLong = typeof item === "bigint" && !Number.isSafeInteger(Number(item));
+    items[i] = isLong ? String(item) : Number(item);
+  }
+  return plainJson(items);
 }
 
 /**
@@ -346,14 +444,30 @@ function bufferLength(value) {
 
 // The built-ins' own methods, not the value's: they work across realms and run none of its code.
 
+/** @typedef {{ key: unknown, value: unknown }} Entry */
+
 /**
  * @param {any} map
- * @returns {[unknown, unknown][]}
+ * @returns {Entry[]}
  */
 function mapEntries(map) {
-  /** @type {[unknown, unknown][]} */
+  /** @type {Entry[]} */
   const entries = [];
-  Map.prototype.forEach.call(map, (value, key) => entries.push([key, value]));
+  Map.prototype.forEach.call(map, (value, key) => void (entries[entries.length] = { key, value }));
+  return entries;
+}
+
+/**
+ * Of headers and the like, which may be a library's as well as the runtime's.
+ * @param {any} given
+ * @returns {Entry[]}
+ */
+function namedEntries(given) {
+  /** @type {Entry[]} */
+  const entries = [];
+  given.forEach((/** @type {unknown} */ value, /** @type {unknown} */ key) => {
+    entries[entries.length] = { key, value };
+  });
   return entries;
 }
 
@@ -364,7 +478,7 @@ function mapEntries(map) {
 function setItems(set) {
   /** @type {unknown[]} */
   const items = [];
-  Set.prototype.forEach.call(set, (item) => items.push(item));
+  Set.prototype.forEach.call(set, (item) => void (items[items.length] = item));
   return items;
 }
 
@@ -376,6 +490,22 @@ function unbox(value, type) {
   return /** @type {any} */ (globalThis[type]).prototype.valueOf.call(value);
 }
 
+/**
+ * @param {unknown} value
+ * @param {Function} constructor
+ */
+function isOf(value, constructor) {
+  return attempt(() => value instanceof constructor, false);
+}
+
+/** @param {unknown} toJSON what a value has under that name */
+function isOwnToJSON(toJSON) {
+  for (let i = 0; i < KINDS.length; i++) {
+    if (toJSON === /** @type {any} */ (KINDS[i]).toJSON) return false;
+  }
+  return true;
+}
+
 /** @param {unknown} value */
 function isObject(value) {
   return typeof value === "object" && value !== null;
@@ -383,5 +513,5 @@ function isObject(value) {
 
 /** @param {unknown} error */
 function threw(error) {
-  return JSON.stringify(`[Threw: ${messageOf(error).slice(0, MAX_THREW)}]`);
+  return stringify(`[Threw: ${messageOf(error).slice(0, MAX_THREW)}]`);
 }

@@ -1,6 +1,7 @@
 // Reads what somebody else sends, as far as is wanted and no longer than it is waited for. The stream may be
 // any object: of another realm, a test's double, Node's own kind, or one that misbehaves.
 
+import { firstOf } from "./globals.js";
 import { attempt, read } from "./guard.js";
 
 /** What `late` has to resolve with. */
@@ -35,7 +36,7 @@ export async function readStream(source, take, late) {
   let end = "broken";
   try {
     for (;;) {
-      const result = await Promise.race([source.next(), late]);
+      const result = await firstOf(source.next(), late);
       if (result === LATE) {
         end = "late";
         break;

@@ -45,6 +45,22 @@ export function adopted(value) {
 }
 
 /**
+ * Sees to it that nobody hears of it when what a caller's function returned is a promise that rejects: unheard, it
+ * would end the process.
+ * @template T
+ * @param {T} result
+ * @returns {T}
+ */
+export function disregard(result) {
+  if (!isThenable(result)) return result;
+  const ignore = () => {};
+  const isNative = isOfEngine(result);
+  if (isNative) attempt(() => void Promise.prototype.then.call(result, ignore, ignore), undefined);
+  else if (!isLazy(result)) attempt(() => void result.then(ignore, ignore), undefined);
+  return result;
+}
+
+/**
  * Has a thenable that may be lazy begin its work in the session of the function that returned it.
  * @template T
  * @param {T} result what the function returned

@@ -128,7 +128,50 @@ row(
 row("a lone surrogate", "a\ud800b\udc00c", "a\ufffdb\ufffdc");
 row("a pair", "\ud83d\ude00", "\ud83d\ude00");
 row("an escape as text", "\\ud800 \\\ud800", "\\ud800 \\\ufffd");
-row("a pattern and a promise", [/a/, Promise.resolve(1)], [{}, {}]);
+row("a pattern and a promise", [/a\/"/giu, Promise.resolve(1)], ['/a\\/"/giu', {}]);
+row("a pattern with a text of its own", Object.assign(/a/, { toString: () => "b" }), "/a/");
+row("headers", new Headers({ a: "1", b: "2" }), { a: "1", b: "2" });
+row("a name that comes twice", new URLSearchParams("a=1&b=2&a=3"), { a: ["1", "3"], b: "2" });
+row("headers that come twice", cookies(), { "set-cookie": ["a=1", "b=2"], x: "1, 2" });
+row("a form", form(), { text: "t", file: ["[4096 bytes]", "[2 bytes]"] });
+row("a blob", new Blob(["abc"]), "[3 bytes]");
+row(
+  "a map with names that are the same",
+  new Map(
+    /** @type {any} */ ([
+      [1, "a"],
+      ["1", "b"],
+      ["left out", undefined],
+    ]),
+  ),
+  { 1: ["a", "b"] },
+);
+row("what only claims to be headers", { [Symbol.toStringTag]: "Headers", a: 1 }, { a: 1 });
+row(
+  "an answer",
+  new Response("body", { status: 404, statusText: "gone", headers: { "set-cookie": "secret" } }),
+  { url: "", status: 404, statusText: "gone" },
+);
+row("a request", new Request("http://localhost/a", { headers: { authorization: "secret" } }), {
+  method: "GET",
+  url: "http://localhost/a",
+});
+row(
+  "several errors in one",
+  [new AggregateError([new RangeError("one"), "two"], "several")].map((error) => {
+    error.stack = "stack";
+    error.errors[0].stack = "stack of one";
+    return error;
+  }),
+  [
+    {
+      name: "AggregateError",
+      message: "several",
+      stack: "stack",
+      errors: [{ name: "RangeError", message: "one", stack: "stack of one" }, "two"],
+    },
+  ],
+);
 row(
   "a getter that throws",
   {
@@ -451,4 +494,37 @@ function hostileTraps() {
     { get: () => () => fail },
     { has: fail, get: () => revoked.proxy },
   ];
+}
+
+test("lone surrogates cost a few times what plain text does, in one long text and in many", () => {
+  const time = (/** @type {unknown} */ value) => {
+    let best = Infinity;
+    for (let run = 0; run < 7; run++) {
+      const start = performance.now();
+      snapshot({ value });
+      best = Math.min(best, performance.now() - start);
+    }
+    return best;
+  };
+  const many = (/** @type {string} */ text) => Array.from({ length: 2_000 }, () => text.repeat(50));
+  for (const shape of [(/** @type {string} */ text) => text.repeat(100_000), many]) {
+    const ratio = time(shape("\ud800")) / time(shape("a"));
+    assert.ok(ratio < 60, `${ratio} times`);
+  }
+});
+
+function cookies() {
+  const headers = new Headers({ x: "1" });
+  headers.append("x", "2");
+  headers.append("set-cookie", "a=1");
+  headers.append("set-cookie", "b=2");
+  return headers;
+}
+
+function form() {
+  const data = new FormData();
+  data.append("text", "t");
+  data.append("file", new Blob([new Uint8Array(4096)]), "a.bin");
+  data.append("file", new Blob(["ab"]), "b.txt");
+  return data;
 }

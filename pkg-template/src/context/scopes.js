@@ -2,6 +2,7 @@
 // no other. Runtimes that have requests of their own (workerd) do it in their own way.
 
 import { attempt } from "../guard.js";
+import { disregard } from "../thenables.js";
 import { printAt } from "../log.js";
 
 /**
@@ -69,5 +70,5 @@ export class Scopes {
  * @returns {boolean} whether it took the promise
  */
 export function callWaitUntil(waitUntil, promise) {
-  return attempt(() => (waitUntil(promise), true), false);
+  return attempt(() => (disregard(waitUntil(promise)), true), false);
 }

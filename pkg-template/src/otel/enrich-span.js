@@ -1,6 +1,7 @@
 // An enrichment of a span: which span is meant, how much it still takes, and the attributes that the core
 // makes of the fields. Never throws, whatever it is given, and whatever the span does.
 
+import { parseJson, plainJson } from "../json.js";
 import { trace } from "@opentelemetry/api";
 import { attempt, messageOf, read } from "../guard.js";
 import { enrichmentFields } from "../names.js";
@@ -59,11 +60,11 @@ function enrich(instance, span, fields, { redact, redactKeys, redactPatterns, re
     redact,
     redactKeys,
     redactPatterns,
-    JSON.stringify(present),
+    plainJson(present),
     Math.max(limit - present.length, 0),
   );
   if (made === undefined) return;
-  const { attributes, warnings } = JSON.parse(made);
+  const { attributes, warnings } = parseJson(made);
   span.setAttributes(attributes);
   for (const warning of warnings) instance.say("warn", `enrichSpan: ${warning}`);
 }

@@ -1,9 +1,11 @@
 // Ended spans, to HoneyHive: what OpenTelemetry calls a SpanExporter. Delivery is the core's.
 
+import { plainJson } from "../json.js";
 import { Promise } from "../globals.js";
 import { environment, pageOrigin } from "../env.js";
 import { attempt, messageOf } from "../guard.js";
 import { tracerSettings } from "../settings.js";
+import { disregard } from "../thenables.js";
 import { spanJson } from "./span-json.js";
 
 /** @import { SpanCore } from "./core.d.ts" */
@@ -39,9 +41,9 @@ export class HoneyHiveSpanExporter {
     const { scalars, headers, fetch, waitUntil } = tracerSettings(options);
     this.#requests = { settings: { waitUntil }, logLevel: scalars.logLevel };
     const transport = fetch ? instance.lend(fetch) : 0;
-    const env = environment(instance.platform.variable);
+    const env = environment(instance.platform.variable, undefined, scalars.logLevel);
     const page = pageOrigin();
-    this.#options = JSON.stringify({ ...scalars, headers, transport, env, page });
+    this.#options = plainJson({ ...scalars, headers, transport, env, page });
   }
 
   /**
@@ -61,7 +63,7 @@ export class HoneyHiveSpanExporter {
         this.#pending.delete(pending);
         const result =
           why === undefined ? { code: SUCCESS } : { code: FAILED, error: new Error(why) };
-        attempt(() => resultCallback(result), undefined);
+        attempt(() => disregard(resultCallback(result)), undefined);
       }),
     };
     this.#pending.add(pending);

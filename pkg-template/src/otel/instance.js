@@ -1,6 +1,7 @@
 // Keeps one instance of the spans' core: starts it when it is first needed, does for it what only the
 // runtime can, and puts a fresh one in its place should it die. Knows no rule of spans; those are the core's.
 
+import { parseJson } from "../json.js";
 import { context, createContextKey } from "@opentelemetry/api";
 import { forwardNow } from "../globals.js";
 import { attempt, messageOf, read } from "../guard.js";
@@ -134,7 +135,7 @@ export class Instance {
       settle: (call, json) => {
         // What an instance that died still says does not count.
         if (this.#core !== core) return;
-        const { exporter, why } = JSON.parse(json);
+        const { exporter, why } = parseJson(json);
         const key = `${exporter} ${call}`;
         const ended = this.#waiting.get(key);
         this.#waiting.delete(key);
@@ -143,7 +144,7 @@ export class Instance {
       log: print,
       begin: (exporter, scope) => loops.wake(`${exporter} ${scope}`),
       send: (scope, exporter, transport, timeoutMs, _, method, url, headers, body) => {
-        const init = { method, headers: JSON.parse(headers), body };
+        const init = { method, headers: parseJson(headers), body };
         const fetch = () => this.#fetch(transport, url, init);
         void send(fetch, init, timeoutMs).then((answer) => {
           core.exportAnswered(exporter, scope, answer.status, answer.retryAfter, answer.body);

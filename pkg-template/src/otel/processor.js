@@ -1,7 +1,7 @@
 // Tells each span that starts which session it belongs to, in the attributes that HoneyHive looks for.
 
 import { Promise } from "../globals.js";
-import { messageOf, read } from "../guard.js";
+import { messageOf, read, readGiven } from "../guard.js";
 import { redaction } from "../redact.js";
 
 /** @import { Context, Span } from "@opentelemetry/api" */
@@ -23,7 +23,7 @@ export class SessionSpanProcessor {
   constructor(instance, sessions, options) {
     this.#instance = instance;
     this.#sessions = sessions;
-    this.#redaction = redaction(read(options, "redact"));
+    this.#redaction = redaction(readGiven(options, "redact"));
   }
 
   /**

@@ -1,7 +1,8 @@
 // A browser's page, or worker, around the core: tells it when the page is left and comes back and when the
 // network does, and keeps what is unsent for it. What follows from that is the core's to say.
 
-import { Promise, microtask, startTimer } from "../globals.js";
+import { plainJson } from "../json.js";
+import { Promise, firstOf, microtask, startTimer } from "../globals.js";
 import { messageOf } from "../guard.js";
 import { printAt } from "../log.js";
 import { Store } from "./store.js";
@@ -94,7 +95,7 @@ export class Page {
       () => void this.#claim(),
     );
     const late = new Promise((resolve) => startTimer(resolve, PATIENCE_MS, undefined));
-    this.#claimed = Promise.race([this.#claim(), late]);
+    this.#claimed = firstOf(this.#claim(), late);
   }
 
   /**
@@ -184,7 +185,7 @@ export class Page {
     if (!this.#isResting) return;
     try {
       const still = this.#isWhole && this.#left && (await this.#store?.back());
-      if (still) this.#core?.onlyKept(JSON.stringify(still));
+      if (still) this.#core?.onlyKept(plainJson(still));
     } catch (error) {
       this.#refused(error);
     }
@@ -196,7 +197,7 @@ export class Page {
   async #claim() {
     try {
       const left = await this.#store?.claim();
-      this.#left = [...(this.#left ?? []), ...(left ?? [])];
+      this.#left = (this.#left ?? []).concat(left ?? []);
       this.#restore();
     } catch (error) {
       this.#refused(error);
@@ -205,7 +206,7 @@ export class Page {
 
   #restore() {
     if (!this.#core || !this.#left) return;
-    this.#core.restore(JSON.stringify(this.#left));
+    this.#core.restore(plainJson(this.#left));
     this.#left = [];
   }
 

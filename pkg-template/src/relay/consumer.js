@@ -1,8 +1,10 @@
 // A queue's batch to the backend: the core says what is sent for which session, and what is to be said
 // to the queue of each message.
 
+import { parseJson } from "../json.js";
 import { Promise } from "../globals.js";
-import { messageOf, read } from "../guard.js";
+import { disregard } from "../thenables.js";
+import { attempt, messageOf, read } from "../guard.js";
 import { told } from "./instance.js";
 import { option, settingsJson } from "./options.js";
 import { sendWith } from "./send.js";
@@ -42,11 +44,12 @@ export class Consumer {
       const message = `the queue's consumer failed, and all comes again: ${messageOf(error)}`;
       this.#instance.complain(this.#options, message);
     }
-    messages.forEach((message, place) => {
+    for (let place = 0; place < messages.length; place++) {
+      const message = messages[place];
       const fate = fates[place] ?? null;
-      if (fate === true) message.ack();
-      else message.retry(fate === null ? undefined : { delaySeconds: fate });
-    });
+      const again = fate === null ? undefined : { delaySeconds: fate };
+      attempt(() => disregard(fate === true ? message.ack() : message.retry(again)), undefined);
+    }
   }
 
   /**
@@ -65,7 +68,7 @@ export class Consumer {
         for (;;) {
           const request = core.nextRequest(batch, session, Date.now());
           if (!request) break;
-          const answer = await sendWith(fetch, JSON.parse(request), timeoutMs);
+          const answer = await sendWith(fetch, parseJson(request), timeoutMs);
           const { status, retryAfter, body } = answer;
           core.batchAnswered(batch, session, status, retryAfter, body, Date.now());
         }

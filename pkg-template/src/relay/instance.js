@@ -2,6 +2,7 @@
 // process: starts it when it is first needed, and a fresh one should it die. Who dies with it is
 // answered that the relay failed; rates and what a consumer remembers begin anew.
 
+import { parseJson } from "../json.js";
 import { messageOf } from "../guard.js";
 import { print } from "../log.js";
 import { option } from "./options.js";
@@ -88,5 +89,5 @@ export class Instance {
  */
 export function told(json) {
   if (json === undefined) throw new Error("the relay's core died");
-  return JSON.parse(json);
+  return parseJson(json);
 }

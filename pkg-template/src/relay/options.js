@@ -1,8 +1,9 @@
 // What a caller's options come to: JSON for the core, and what stays on this side. Options may be
 // anything; each is read once. What a wrong value means is for the core to say.
 
+import { plainJson } from "../json.js";
 import { NAMES, environment } from "../env.js";
-import { read } from "../guard.js";
+import { listOf, readGiven } from "../guard.js";
 import { snakeCase } from "../names.js";
 
 const SCALARS = [
@@ -28,15 +29,18 @@ const SECRET_NAMES = ["HH_RELAY_SECRET", "HH_RELAY_SECRET_PREVIOUS"];
  */
 export function settingsJson(options, variable, more) {
   /** @type {Record<string, unknown>} */
-  const given = { env: environment(variable, NAMES), ...more };
-  for (const name of SCALARS) given[name] = plain(option(options, name));
+  const given = { env: environment(variable, NAMES, option(options, "logLevel")), ...more };
+  for (let i = 0; i < SCALARS.length; i++) {
+    const name = /** @type {string} */ (SCALARS[i]);
+    given[name] = plain(option(options, name));
+  }
   const origins = option(options, "origins");
-  given.origins = Array.isArray(origins) ? origins.map(plain) : plain(origins);
+  given.origins = plainOrList(origins);
   const rate = option(options, "rate");
   given.rate = isObject(rate)
-    ? { requests: plain(read(rate, "requests")), seconds: plain(read(rate, "seconds")) }
+    ? { requests: plain(readGiven(rate, "requests")), seconds: plain(readGiven(rate, "seconds")) }
     : plain(rate);
-  return JSON.stringify(given);
+  return plainJson(given);
 }
 
 /**
@@ -46,9 +50,9 @@ export function settingsJson(options, variable, more) {
  */
 export function secretsJson(options, variable) {
   const secret = option(options, "secret");
-  return JSON.stringify({
-    secret: Array.isArray(secret) ? secret.map(plain) : plain(secret),
-    env: environment(variable, SECRET_NAMES),
+  return plainJson({
+    secret: plainOrList(secret),
+    env: environment(variable, SECRET_NAMES, option(options, "logLevel")),
     logLevel: plain(option(options, "logLevel")),
   });
 }
@@ -59,9 +63,9 @@ export function secretsJson(options, variable) {
  */
 export function ticketJson(options) {
   const fields = option(options, "fields");
-  return JSON.stringify({
+  return plainJson({
     sessionId: plain(option(options, "sessionId")),
-    fields: Array.isArray(fields) ? fields.map(plain) : plain(fields),
+    fields: plainOrList(fields),
     expiresIn: plain(option(options, "expiresIn")),
   });
 }
@@ -73,7 +77,7 @@ export function ticketJson(options) {
  * @returns {any}
  */
 export function option(options, name) {
-  return read(options, name) ?? read(options, snakeCase(name));
+  return readGiven(options, name) ?? readGiven(options, snakeCase(name));
 }
 
 /**
@@ -84,7 +88,16 @@ function plain(value) {
   if (value === undefined || value === null) return undefined;
   // JSON makes null of these, which would be as if they had not been given.
   if (typeof value === "number" && !Number.isFinite(value)) return {};
-  return ["string", "number", "boolean"].includes(typeof value) ? value : {};
+  const type = typeof value;
+  return type === "string" || type === "number" || type === "boolean" ? value : {};
+}
+
+/** @param {unknown} value */
+function plainOrList(value) {
+  if (!Array.isArray(value)) return plain(value);
+  const list = listOf(value);
+  for (let i = 0; i < list.length; i++) list[i] = plain(list[i]);
+  return list;
 }
 
 /** @param {unknown} value */

@@ -1,5 +1,6 @@
 // A request through the relay: what the core says is to be done with it, step by step.
 
+import { plainJson } from "../json.js";
 import { messageOf, read } from "../guard.js";
 import { readBody } from "./body.js";
 import { told } from "./instance.js";
@@ -11,7 +12,7 @@ import { sendWith } from "./send.js";
 /** @import { Instance } from "./instance.js" */
 
 /** Where the core itself cannot say it. */
-const FAILED = JSON.stringify({
+const FAILED = plainJson({
   statusCode: 500,
   message: "the relay failed: try again",
   success: false,
@@ -58,7 +59,7 @@ export class Relay {
    */
   async #pass(core, request) {
     const { json, secrets } = (this.#settings ??= this.#settingsOf(core));
-    const admitted = told(core.admit(json, JSON.stringify(headOf(request))));
+    const admitted = told(core.admit(json, plainJson(headOf(request))));
     if (admitted.end) return admitted.end;
     let { passage } = admitted;
     try {
