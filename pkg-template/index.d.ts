@@ -49,7 +49,7 @@ export interface Enrichment {
 
 /** Which session an enrichment is for, if not the active one. */
 export interface EnrichmentTarget {
-  /** The session's id. Also `session_id`. */
+  /** The session's id. Also `session_id`. One that is no UUID stands for one, see {@link sessionIdFrom}. */
   sessionId?: string;
   /** The tracer whose key and server are used, and whose session if no id is given. Also `tracerInstance`, `tracer_instance`. */
   tracer?: Tracer;
@@ -59,7 +59,7 @@ export interface EnrichmentTarget {
 export type Delivery =
   | {
       readonly status: "delivered";
-      /** The session it was stored in. */
+      /** The UUID of the session it was stored in. */
       readonly sessionId: string;
     }
   | {
@@ -112,8 +112,8 @@ export interface SessionOptions {
   /** Its name in HoneyHive. Default: `HH_SESSION_NAME`, else `"session"`. */
   sessionName?: string;
   /**
-   * Continues this session; default is a new one, with a random UUID. For an id of your own that is no
-   * UUID, see {@link sessionIdFrom}.
+   * Continues this session; default is a new one, with a random UUID. An id of your own that is no UUID
+   * stands for one, see {@link sessionIdFrom}.
    */
   sessionId?: string;
   inputs?: Fields;
@@ -144,6 +144,12 @@ export interface TracerOptions extends SessionOptions {
   mergeWindowMs?: number;
   /** Bytes of unsent enrichments held for all sessions together. Default 4 MiB. */
   maxQueueBytes?: number;
+  /**
+   * Requests on their way to the server at most, for all of its tracers together. By default as many as it
+   * answers well, up to 256, in Node, Deno and Bun; 6 in each request on Cloudflare Workers and Vercel's edge; 2
+   * in a page. A number holds it lower.
+   */
+  maxConcurrency?: number;
   /**
    * What is masked before anything is queued. By default the values of keys such as `password` or
    * `authorization`, and bearer tokens, API keys, JWTs and card numbers inside strings.
@@ -201,6 +207,7 @@ export interface FlushReport {
 
 /** A session that can be enriched, made by {@link initTracer}, {@link withSession} or {@link Tracer.startSession}. */
 export interface Tracer extends AsyncDisposeMethod {
+  /** The session's UUID, also where the session was named by an id of your own. */
   readonly sessionId: string;
   readonly sessionName: string;
   readonly project: string | undefined;
@@ -303,13 +310,15 @@ export function activeTracer(): Tracer | undefined;
 export function flush(options?: { timeoutMs?: number }): Promise<FlushReport>;
 
 /**
- * The session id that stands for a name of your own, such as a conversation's id: the same UUID (version 5,
- * URL namespace) in every service and language. A UUID comes back as it is.
+ * The session id that a name of your own stands for, such as a conversation's id: the same UUID (version 5,
+ * URL namespace) in every service and language. Wherever a session id is taken, a name means this UUID. A
+ * UUID comes back in lower case. Where there is no name (`undefined`, `null`, an empty text or list), an
+ * error is logged and the id is a fresh one: else everybody without a name would share one session.
  */
 export function sessionIdFrom(name: string): string;
 
 /**
- * The session id that incoming request headers carry (W3C baggage), if any.
+ * The session id that incoming request headers carry (W3C baggage), if any, as a UUID.
  *
  * ```ts
  * await initTracer({ sessionId: sessionIdFromHeaders(request.headers) });

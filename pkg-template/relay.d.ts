@@ -41,7 +41,7 @@ export type TicketField =
 export type Secret = string | readonly string[];
 
 export interface TicketOptions {
-  /** The one session that may be enriched: a UUID. `sessionIdFrom` makes one of a name of your own. */
+  /** The one session that may be enriched. An id that is no UUID stands for one, as `sessionIdFrom` makes it. */
   sessionId: string;
   /** The fields that may be written. */
   fields: readonly TicketField[];

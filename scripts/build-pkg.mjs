@@ -62,7 +62,6 @@ const MODULES = [
       "claims",
       "seal",
       "admit",
-      "signature",
       "verified",
       "forward",
       "answered",

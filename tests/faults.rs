@@ -5,10 +5,10 @@
 
 mod harness;
 
-use harness::{Bench, status, stores};
+use harness::{Bench, SERVER, status, stores};
 use honeyhive_edge::core::outcome::{Outcome, Reason};
 use honeyhive_edge::core::tracer::Counts;
-use honeyhive_edge::core::wire::Answer;
+use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::json;
 
 /// Ends of a call that are there at once, beside one that goes on its way.
@@ -59,7 +59,7 @@ fn what_another_tracer_gives_is_held_by_the_one_that_it_is_given_to() {
     let active = bench.init(json!({"transport": 2, "apiKey": "another"})).tracer;
     bench.run(500);
     let json = json!({"metadata": {"a": 1}}).to_string();
-    let session = owner.session_id.as_str();
+    let session = &owner.session_id.to_string();
     assert_eq!(bench.registry.resolve_tracer(active, session, 0), owner.tracer);
     let id = bench.registry.enrich(active, Some(session), json, 0, false, bench.now);
     bench.hear_busy();
@@ -115,7 +115,7 @@ fn what_nobody_has_masked_for_the_tracer_that_gets_it_is_masked_whole() {
         let active = bench.init(json!({})).tracer;
         bench.run(500);
         let asked = if names { owner.tracer } else { active };
-        let (session, json) = (owner.session_id.as_str(), secrets.to_string());
+        let (session, json) = (&owner.session_id.to_string(), secrets.to_string());
         bench.registry.enrich(asked, Some(session), json, 0, names, bench.now);
         bench.run(500);
         let body = bench.body(bench.requests.len() - 1);
@@ -148,7 +148,7 @@ fn a_tracer_that_nobody_refers_to_is_given_nothing_more() {
     let gone = bench.init(json!({"transport": 1}));
     bench.registry.release(gone.tracer, bench.now);
     let other = bench.init(json!({})).tracer;
-    assert_eq!(bench.registry.resolve_tracer(other, gone.session_id.as_str(), 0), other);
+    assert_eq!(bench.registry.resolve_tracer(other, &gone.session_id.to_string(), 0), other);
 }
 
 fn report_of(bench: &Bench, id: u64) -> Counts {
@@ -206,4 +206,140 @@ fn a_flush_of_all_waits_for_the_starts_of_closed_tracers_and_for_nothing_else() 
     bench.run(500);
     assert!(bench.is_delivered(id));
     assert_eq!(report_of(&bench, flush).pending, 0);
+}
+
+const NOBODYS: &str = "33333333-3333-4333-8333-333333333333";
+
+/// A server that has only the sessions that were started, and only these routes.
+struct Sessions {
+    started: Vec<String>,
+    legacy: bool,
+    /// What it says of an update of a session that it does not have.
+    unknown: u16,
+}
+
+impl Sessions {
+    fn take(&mut self, request: &Request) -> Answer {
+        let body: serde_json::Value = serde_json::from_str(&request.body).unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let path = request.url.trim_start_matches(SERVER);
+        let (start, update) = match (path, self.legacy) {
+            ("/v1/sessions", false) => (Some(text(&body["session_id"])), None),
+            ("/session/start", true) => (Some(text(&body["session"]["session_id"])), None),
+            ("/events", true) => (None, Some(text(&body["event_id"]))),
+            (path, false) if path.starts_with("/v1/events/") => {
+                (None, Some(path.trim_start_matches("/v1/events/").to_owned()))
+            }
+            _ => return status(404, r#"{"message":"no such route"}"#),
+        };
+        self.started.extend(start);
+        let is_known = update.is_none_or(|id| self.started.contains(&id));
+        let code = if is_known && !request.body.contains("poison") { 200 } else { self.unknown };
+        status(code, r#"{"message":"no such session"}"#)
+    }
+}
+
+/// With any server, an unknown session costs no other session anything, and is made once.
+#[test]
+fn an_update_of_an_unknown_session_says_nothing_of_the_routes() {
+    for (legacy, unknown) in [(false, 404), (false, 405), (true, 404), (true, 400)] {
+        for update_first in [false, true] {
+            let mut server = Sessions { started: Vec::new(), legacy, unknown };
+            let mut bench = Bench::new(move |request| server.take(request));
+            let tracer = bench.init(json!({"sessionId": NOBODYS})).tracer;
+            let other = "44444444-4444-4444-8444-444444444444";
+            if !update_first {
+                bench.run(500);
+            }
+            let mut ids = vec![bench.enrich(tracer, Some(other), json!({"feedback": {"a": 1}}))];
+            bench.run(500);
+            for _ in 0..5 {
+                let next = bench.init(json!({})).tracer;
+                ids.push(bench.enrich(next, None, json!({"metadata": {"a": 1}})));
+                ids.push(bench.enrich(next, None, json!({"metrics": {"a": 1}})));
+            }
+            bench.run(2_000);
+            let lost: Vec<_> = ids.iter().filter(|id| !bench.is_delivered(**id)).collect();
+            assert!(lost.is_empty(), "{legacy} {unknown}: {:?}", bench.lines);
+            let count = |path| bench.requests.iter().filter(|it| it.url.ends_with(path)).count();
+            let tries = if legacy { count("/v1/sessions") } else { count("/session/start") };
+            assert!(tries <= 2, "{tries} tries of the other routes");
+        }
+    }
+}
+
+#[test]
+fn bad_input_to_a_known_legacy_session_starts_nothing_and_an_unknown_one_is_started_once() {
+    let mut server = Sessions { started: Vec::new(), legacy: true, unknown: 400 };
+    let mut bench = Bench::new(move |request| server.take(request));
+    let tracer = bench.init(json!({})).tracer;
+    bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    bench.run(500);
+    let before = bench.requests.len();
+    let bad = bench.enrich(tracer, None, json!({"metrics": {"poison": 1}}));
+    bench.run(500);
+    assert_eq!(bench.reason_of(bad), Some(Reason::Rejected));
+    assert_eq!(bench.requests.len(), before + 1);
+    let bad = bench.enrich(tracer, Some(NOBODYS), json!({"metrics": {"poison": 1}}));
+    bench.run(500);
+    assert_eq!(bench.reason_of(bad), Some(Reason::Rejected));
+    assert_eq!(bench.requests.len(), before + 4, "an update, a start, an update");
+}
+
+#[test]
+fn a_server_that_changes_its_routes_is_followed() {
+    for from in [false, true] {
+        let mut requests = 0;
+        let mut bench = Bench::new(move |request| {
+            requests += 1;
+            let legacy = if requests <= 4 { from } else { !from };
+            let is_v1 = request.url.contains("/v1/");
+            status(if is_v1 == legacy { 404 } else { 200 }, "{}")
+        });
+        for _ in 0..10 {
+            let tracer = bench.init(json!({})).tracer;
+            let first = bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+            bench.run(500);
+            let second = bench.enrich(tracer, None, json!({"metrics": {"a": 1}}));
+            bench.run(500);
+            assert!(bench.is_delivered(first) && bench.is_delivered(second), "{:?}", bench.lines);
+        }
+    }
+}
+
+/// The parts that wait in all outboxes, by what they take to print.
+fn size_of_all(bench: &Bench) -> usize {
+    format!("{:?}", bench.registry).len()
+}
+
+#[test]
+fn starts_that_were_given_up_do_not_pile_up_while_a_server_is_down() {
+    for fields in ["{}", r#"{"metadata":{"plan":"pro"},"inputs":{"q":"hi"}}"#] {
+        let mut bench = Bench::new(|_| status(503, ""));
+        let mut sizes = Vec::new();
+        let tracer = bench.init(json!({"sessionId": NOBODYS, "deadlineMs": 500})).tracer;
+        for round in 0..4 {
+            for _ in 0..100 {
+                let options = json!({"sessionId": NOBODYS, "deadlineMs": 500, "start": fields});
+                let tracer = bench.init(options).tracer;
+                if round % 2 == 0 {
+                    bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+                }
+                bench.run(20);
+                bench.registry.release(tracer, bench.now);
+            }
+            bench.run(10_000);
+            sizes.push(size_of_all(&bench));
+        }
+        assert!(sizes[3] < sizes[0] + 2_000, "{sizes:?}");
+        bench.answer = Box::new(stores);
+        let id = bench.enrich(tracer, None, json!({"feedback": {"good": true}}));
+        bench.run(20_000);
+        assert!(bench.is_delivered(id));
+        let plan = fields.contains("pro").then(|| json!("pro"));
+        let start = bench.requests.iter().rev().find(|it| it.url.ends_with("/v1/sessions"));
+        let start: serde_json::Value = serde_json::from_str(&start.unwrap().body).unwrap();
+        assert_eq!(start["metadata"].get("plan"), plan.as_ref(), "what a start said is not lost");
+        assert_eq!(bench.registry.held(), 0);
+    }
 }

@@ -7,9 +7,11 @@ mod harness;
 use harness::{Bench, SERVER, status, stores};
 use honeyhive_edge::core::outcome::{Outcome, Reason};
 use honeyhive_edge::core::retry::RetryAfter;
-use honeyhive_edge::core::session::SessionId;
 use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::{Value, json};
+
+/// A session that no tracer here has.
+const OTHER: &str = "0c0c0c0c-0000-4000-8000-000000000000";
 
 #[test]
 fn a_thousand_updates_in_one_burst_are_at_most_two_requests() {
@@ -89,7 +91,7 @@ fn a_session_whose_first_fields_are_of_no_use_is_started_and_tried_again_all_the
     bench.run(10_000);
     assert!(bench.lines.iter().any(|line| line.contains("starts without its first fields")));
     assert_eq!(bench.requests.len(), 2, "it failed once");
-    assert_eq!(bench.body(1)["session_id"], info.session_id.as_str());
+    assert_eq!(bench.body(1)["session_id"], info.session_id.to_string());
 }
 
 #[test]
@@ -99,14 +101,15 @@ fn a_server_without_v1_is_spoken_to_by_its_legacy_routes_from_then_on() {
     let tracer = bench.init(json!({"project": "p"})).tracer;
     let first = bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
     bench.run(500);
-    let touch = bench.enrich(tracer, Some("another"), json!({}));
+    let touch = bench.enrich(tracer, Some(OTHER), json!({}));
     bench.run(500);
     assert!(bench.is_delivered(first) && bench.is_delivered(touch));
     let urls: Vec<&str> =
         bench.requests.iter().map(|request| &request.url[SERVER.len()..]).collect();
-    assert_eq!(urls, ["/v1/sessions", "/session/start", "/events"]);
+    assert_eq!(urls, ["/v1/sessions", "/session/start", "/session/start"]);
     assert_eq!(bench.body(1)["session"]["project"], "p");
-    assert_eq!(bench.body(2), json!({"event_id": "another"}), "the touch is an update by id");
+    let touch = json!({"session": {"session_id": OTHER, "project": "p"}});
+    assert_eq!(bench.body(2), touch, "an update would make no session there");
 }
 
 #[test]
@@ -243,7 +246,7 @@ fn too_much_is_refused_at_the_door_and_what_was_accepted_stays() {
 fn what_masking_makes_too_large_is_said_to_be_so() {
     let mut bench = Bench::new(stores);
     let tracer = bench.init(json!({"redact": true, "maxQueueBytes": 100_000_000})).tracer;
-    let tokens = vec![r#"{"token":1}"#; 400_000].join(",");
+    let tokens = vec![r#"{"cvv":1}"#; 450_000].join(",");
     let json = format!(r#"{{"metadata":{{"list":[{tokens}]}}}}"#);
     assert!(json.len() < 4_900_000);
     let large = bench.registry.enrich(tracer, None, json, 0, true, bench.now);
@@ -303,10 +306,10 @@ fn a_bare_call_reaches_the_only_session_and_none_where_several_could_be_meant() 
     bench.run(500);
     bench.init(json!({}));
     let several = bench.enrich(0, None, json!({"metadata": {"a": 1}}));
-    let named = bench.enrich(0, Some(first.session_id.as_str()), json!({"metadata": {"a": 2}}));
+    let named = bench.enrich(0, Some(&first.session_id.to_string()), json!({"metadata": {"a": 2}}));
     bench.init(json!({"apiKey": "another"}));
     let still_named =
-        bench.enrich(0, Some(first.session_id.as_str()), json!({"metadata": {"a": 3}}));
+        bench.enrich(0, Some(&first.session_id.to_string()), json!({"metadata": {"a": 3}}));
     let whose = bench.enrich(0, Some("a session of nobody here"), json!({"metadata": {"a": 4}}));
     bench.run(500);
     assert_eq!(bench.reason_of(nobody), Some(Reason::NoSession));
@@ -317,95 +320,64 @@ fn a_bare_call_reaches_the_only_session_and_none_where_several_could_be_meant() 
     assert_eq!(bench.reason_of(whose), Some(Reason::NoSession));
 }
 
+/// The session that `chat 7` stands for: uuid.uuid5(uuid.NAMESPACE_URL, "chat 7").
+const CHAT_7: &str = "7e3c0821-b621-5b26-a20d-fe32cf946491";
+
+/// A server that answers as if it had the session under another id.
+fn renames(_: &Request) -> Answer {
+    status(200, r#"{"session_id":"0b0b0b0b-0000-4000-8000-000000000000","event_id":"string"}"#)
+}
+
 #[test]
-fn a_session_named_by_no_uuid_is_reached_by_either_name() {
-    let mut bench = Bench::new(|_| status(200, r#"{"session_id":"its-own-id"}"#));
-    let tracer = bench.init(json!({"sessionId": "chat 7"})).tracer;
-    bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
-    bench.run(500);
-    let by_either = [
-        bench.enrich(tracer, None, json!({"metadata": {"a": 2}})),
-        bench.enrich(tracer, Some("chat 7"), json!({"metadata": {"a": 3}})),
-        bench.enrich(tracer, Some("its-own-id"), json!({"metadata": {"a": 4}})),
+fn a_session_named_by_no_uuid_is_that_of_its_uuid_however_it_is_written() {
+    let mut bench = Bench::new(renames);
+    let tracer = bench.init(json!({"sessionId": " chat 7 ", "logLevel": "info"}));
+    assert_eq!(tracer.session_id.to_string(), CHAT_7);
+    let upper = bench.init(json!({"sessionId": CHAT_7.to_uppercase()}));
+    assert_eq!((upper.session_id, bench.registry.outboxes()), (tracer.session_id, 1));
+    let said = [
+        bench.enrich(tracer.tracer, None, json!({"metadata": {"a": 1}})),
+        bench.enrich(tracer.tracer, Some("chat 7"), json!({"metadata": {"a": 2}})),
+        bench.enrich(upper.tracer, Some(CHAT_7), json!({"metadata": {"a": 3}})),
+        bench.enrich(0, Some(&CHAT_7.to_uppercase()), json!({"metadata": {"a": 4}})),
     ];
     bench.run(500);
-    let reached = Outcome::Delivered { session_id: SessionId::new("its-own-id").unwrap() };
-    assert!(by_either.iter().all(|id| bench.end_of(*id) == Some(&reached)));
-    assert_eq!(bench.requests.len(), 2);
-    assert!(bench.requests[1].url.ends_with("/v1/events/its-own-id"));
-    assert_eq!(bench.body(1), json!({"metadata": {"a": 4}}));
-}
-
-/// A server that has `chat 7` as `its-own-id`.
-fn renames(_: &Request) -> Answer {
-    status(200, r#"{"session_id":"its-own-id"}"#)
+    let reached = Outcome::Delivered { session_id: tracer.session_id };
+    assert!(said.iter().all(|id| bench.end_of(*id) == Some(&reached)));
+    assert_eq!(bench.requests.len(), 1);
+    assert_eq!(bench.body(0)["session_id"], CHAT_7);
+    assert_eq!(bench.body(0)["metadata"], json!({"a": 4}));
+    let about_the_name: Vec<&String> =
+        bench.lines.iter().filter(|line| line.contains("chat 7")).collect();
+    assert_eq!(about_the_name.len(), 1, "{:?}", bench.lines);
+    assert!(about_the_name[0].contains(CHAT_7), "{about_the_name:?}");
 }
 
 #[test]
-fn a_session_known_by_both_names_before_they_are_one_has_one_request_on_its_way_after() {
+fn no_answer_renames_a_session() {
     let mut bench = Bench::new(renames);
     let tracer = bench.init(json!({"sessionId": "chat 7"})).tracer;
-    let other = bench.init(json!({"sessionId": "its-own-id"})).tracer;
-    let first = bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
-    bench.enrich(other, None, json!({"metadata": {"b": 1}}));
-    bench.run(50);
-    assert!(bench.is_delivered(first));
-    assert_eq!(bench.requests.len(), 2, "until the answer they are two sessions");
-    assert_eq!(bench.registry.outboxes(), 1, "and then one");
-    let later = [
-        bench.enrich(tracer, None, json!({"metadata": {"c": 1}})),
-        bench.enrich(other, None, json!({"metadata": {"c": 2}})),
-        bench.enrich(tracer, Some("its-own-id"), json!({"metadata": {"c": 3}})),
-        bench.enrich(other, Some("chat 7"), json!({"metadata": {"c": 4}})),
-        bench.registry.add_metrics(tracer, r#"{"m":2}"#, 0, bench.now),
-        bench.registry.add_metrics(other, r#"{"m":1}"#, 0, bench.now),
-    ];
+    let theirs = bench.init(json!({"sessionId": "0b0b0b0b-0000-4000-8000-000000000000"})).tracer;
     bench.run(500);
-    let reached = Outcome::Delivered { session_id: SessionId::new("its-own-id").unwrap() };
-    assert!(later.iter().all(|id| bench.end_of(*id) == Some(&reached)));
-    assert_eq!(bench.requests.len(), 3);
-    assert_eq!(bench.body(2), json!({"metadata": {"c": 4}, "metrics": {"m": 3}}));
-    for tracer in [tracer, other] {
-        bench.registry.close(tracer, 1_000, 0, bench.now);
+    for (place, tracer) in [tracer, theirs].into_iter().enumerate() {
+        let id = bench.enrich(tracer, None, json!({"metadata": {"a": place}}));
+        bench.run(500);
+        assert!(bench.is_delivered(id));
     }
-    bench.run(1_000);
-    assert_eq!((bench.registry.outboxes(), bench.registry.held()), (0, 0));
+    assert_eq!(bench.registry.outboxes(), 2, "two sessions stay two");
+    let urls: Vec<&str> = bench.requests[2..].iter().map(|it| it.url.as_str()).collect();
+    assert!(urls[0].ends_with(&format!("/v1/events/{CHAT_7}")), "{urls:?}");
+    assert!(urls[1].ends_with("/v1/events/0b0b0b0b-0000-4000-8000-000000000000"), "{urls:?}");
 }
 
 #[test]
-fn what_waits_under_two_names_goes_on_in_the_order_in_which_it_was_said() {
-    let mut bench = Bench::new(|request: &Request| match request.body.contains("\"b\"") {
-        true => status(503, ""),
-        false => renames(request),
-    });
-    let tracer = bench.init(json!({"sessionId": "chat 7"})).tracer;
-    let other = bench.init(json!({"sessionId": "its-own-id"})).tracer;
-    bench.run(300);
-    let said: Vec<u64> = [(tracer, "a"), (other, "b"), (tracer, "c"), (other, "c")]
-        .into_iter()
-        .enumerate()
-        .map(|(n, (tracer, key))| bench.enrich(tracer, None, json!({"metadata": {key: n}})))
-        .collect();
-    bench.run(2_000);
-    assert_eq!(bench.registry.outboxes(), 1);
-    bench.answer = Box::new(renames);
-    bench.run(20_000);
-    assert!(said.iter().all(|id| bench.is_delivered(*id)));
-    assert_eq!(bench.body(bench.requests.len() - 1)["metadata"]["c"], 3);
-}
-
-#[test]
-fn a_session_that_comes_back_by_its_old_name_is_the_same_one_as_by_its_id() {
-    for by_name_first in [true, false] {
+fn a_session_that_comes_back_by_its_name_is_the_same_one_as_by_its_id() {
+    for names in [["chat 7", CHAT_7], [CHAT_7, "chat 7"]] {
         let mut bench = Bench::new(renames);
         let tracer = bench.init(json!({"sessionId": "chat 7"})).tracer;
         bench.registry.close(tracer, 1_000, 0, bench.now);
         bench.run(1_000);
         assert_eq!(bench.registry.outboxes(), 0);
-        let mut names = ["chat 7", "its-own-id"];
-        if !by_name_first {
-            names.reverse();
-        }
         for name in names {
             bench.init(json!({"sessionId": name}));
         }
@@ -679,7 +651,7 @@ fn a_session_that_an_open_tracer_has_is_reached_by_that_tracers_key() {
     let json = json!({"metadata": {"a": 1}}).to_string();
     let found = bench.registry.enrich(
         right.tracer,
-        Some(left.session_id.as_str()),
+        Some(&left.session_id.to_string()),
         json.clone(),
         0,
         false,
@@ -692,7 +664,14 @@ fn a_session_that_an_open_tracer_has_is_reached_by_that_tracers_key() {
     assert!(bench.is_delivered(found));
     assert_eq!(key(&bench.requests[2]), "Bearer left");
     // Who names the tracer means its key.
-    bench.registry.enrich(right.tracer, Some(left.session_id.as_str()), json, 0, true, bench.now);
+    bench.registry.enrich(
+        right.tracer,
+        Some(&left.session_id.to_string()),
+        json,
+        0,
+        true,
+        bench.now,
+    );
     bench.run(500);
     assert_eq!(key(&bench.requests[3]), "Bearer right");
 }
@@ -703,25 +682,20 @@ fn a_legacy_session_is_made_sure_of_before_more_is_said() {
     let mut bench = Bench::new(move |request| {
         let body: Value = serde_json::from_str(&request.body).unwrap();
         match request.url.trim_start_matches(SERVER) {
-            "/session/start" => status(200, "{}"),
-            "/events" if exists || body.as_object().unwrap().len() == 1 => {
-                exists = true;
+            "/session/start" => {
+                exists |= body["session"]["session_id"] == "another";
                 status(200, "{}")
             }
+            "/events" if exists => status(200, "{}"),
             _ => status(404, r#"{"message":"no such event"}"#),
         }
     });
     let tracer = bench.init(json!({})).tracer;
     bench.run(500);
-    let touch = bench.enrich(tracer, Some("another"), json!({}));
-    let fields = bench.enrich(tracer, Some("another"), json!({"metadata": {"a": 1}}));
+    let touch = bench.enrich(tracer, Some(OTHER), json!({}));
+    let fields = bench.enrich(tracer, Some(OTHER), json!({"metadata": {"a": 1}}));
     bench.run(500);
     assert!(bench.is_delivered(touch) && bench.is_delivered(fields));
-    let said: Vec<Value> = (bench.requests.len() - 2..)
-        .map_while(|n| bench.requests.get(n).map(|_| bench.body(n)))
-        .collect();
-    assert_eq!(
-        said,
-        [json!({"event_id": "another"}), json!({"event_id": "another", "metadata": {"a": 1}}),]
-    );
+    let start = json!({"session": {"session_id": OTHER, "metadata": {"a": 1}}});
+    assert_eq!(bench.body(bench.requests.len() - 1), start);
 }

@@ -1,7 +1,7 @@
 // W3C baggage: how a session travels from one service to the next in request headers.
 
 import { attempt, readGiven } from "./guard.js";
-import { wellFormed } from "./ids.js";
+import { sessionIdOf, wellFormed } from "./ids.js";
 
 /** In the order in which they count. */
 const SESSION_KEYS = ["session_id", "honeyhive_session_id", "honeyhive.session_id"];
@@ -47,7 +47,7 @@ export function sessionIdFromHeaders(headers) {
   return attempt(() => {
     const members = baggageMembers(baggageOf(headers));
     for (let i = 0; i < SESSION_KEYS.length; i++) {
-      const id = members.get(/** @type {string} */ (SESSION_KEYS[i]));
+      const id = sessionIdOf(members.get(/** @type {string} */ (SESSION_KEYS[i])) ?? "");
       if (id) return id;
     }
     return undefined;

@@ -3,7 +3,8 @@
 
 /** One instance of the core. Every method is synchronous and none throws. */
 export interface Core {
-  connect(host: Host, seed: number): void;
+  /** `place` says how many connections the runtime has: a page few, each request at an edge some of its own. */
+  connect(host: Host, seed: number, place: "page" | "edge" | "server"): void;
   /** `options` is the JSON of `CoreOptions`; returns that of `TracerInfo`, and nothing where there
    * is no id for the session, or the instance died in the call. */
   initTracer(options: string, scope: number): string | undefined;
@@ -29,7 +30,7 @@ export interface Core {
   /** The page was away; only these (a JSON list) of what it kept are still its own to send. */
   onlyKept(ids: string): void;
   /** What happens to the page, see src/js/exports.rs. */
-  turn(what: 0 | 1 | 2 | 3 | 4 | 5): void;
+  turn(what: 0 | 1 | 2 | 3 | 4): void;
   tracers(): number;
   /** Runs a scope's loop. Returns the milliseconds after which to run it again, less than none if it is over. */
   run(scope: number): number | undefined;
@@ -47,7 +48,6 @@ export interface Host {
   gone(id: number): void;
   dropped(tracer: number, json: string): void;
   log(level: "error" | "warn" | "info" | "debug", message: string): void;
-  adopted(tracer: number, sessionId: string): void;
   fetch(transport: number, url: string, init: RequestInit): Promise<Response>;
   waitUntil(scope: number, promise: Promise<void>): void;
   /** Keeps `json` until it is forgotten, in a store that outlives the page. */
@@ -75,8 +75,6 @@ export interface Host {
     headers: string,
     body: string,
   ): void;
-  /** Aborts a request that was sent; nobody is told what comes of it. */
-  abort(flight: number): void;
   /** The forward clock. */
   now(): number;
 }

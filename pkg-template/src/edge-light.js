@@ -16,6 +16,7 @@ export const { initTracer, withSession, enrichSession, activeTracer, flush } =
       const AsyncLocalStorage = asyncLocalStorage();
       return AsyncLocalStorage ? alsContext(AsyncLocalStorage) : pageContext();
     },
+    place: "edge",
     hint: "The bundler has to hand over core.wasm?module as a compiled module.",
   });
 export { sessionIdFrom, sessionIdFromHeaders } from "./public.js";

@@ -9,7 +9,7 @@ import { environment, pageOrigin } from "./env.js";
 import { newSessionId } from "./ids.js";
 import { print, printAt } from "./log.js";
 import { newLoops } from "./loops.js";
-import { newAbort, send } from "./send.js";
+import { send } from "./send.js";
 import { plainInfo } from "./session.js";
 import { isThenable } from "./thenables.js";
 
@@ -26,6 +26,7 @@ import { isThenable } from "./thenables.js";
  *   opens; throws where the browser does not allow that
  * @property {(name: string) => unknown} variable an environment variable
  * @property {(leaving: () => void) => import("./page/page.js").Page | undefined} [newPage] the browser's page around, if there is one
+ * @property {"edge"} [place] where each request that is served has connections of its own; else it is a page's or a server's
  * @property {string} hint what to do where WebAssembly will not start
  */
 
@@ -318,7 +319,8 @@ export class Engine {
     this.#core = core;
     this.#opening = false;
     this.#host = this.#newHost(core);
-    core.connect(this.#host, Math.floor(Math.random() * Number.MAX_SAFE_INTEGER));
+    const place = this.#platform.place ?? (this.#page ? "page" : "server");
+    core.connect(this.#host, Math.floor(Math.random() * Number.MAX_SAFE_INTEGER), place);
     this.#page?.run(this.#coreOfPage(core), isLeaving);
     this.#soon(() => this.#drain());
   }
@@ -588,10 +590,6 @@ export class Engine {
         if (current()) engine.#reach(tracer)?.tellDropped(() => parseJson(json));
       },
       log: print,
-      adopted(tracer, sessionId) {
-        const session = current() ? engine.#reach(tracer) : undefined;
-        if (session?.info) session.info.sessionId = sessionId;
-      },
       fetch(transport, url, init) {
         return engine.#fetch(transport, url, init);
       },
@@ -617,22 +615,14 @@ export class Engine {
         /** @type {RequestInit} */
         const init = { method, headers: parseJson(headers), body };
         if (keepalive) init.keepalive = true;
-        // The site's own requests come first.
-        if (engine.#page) init.priority = "low";
         const fetch = () => host.fetch(transport, url, init);
-        const abort = newAbort();
-        if (abort) aborts.set(flight, abort);
-        void send(fetch, init, timeoutMs, abort).then((answer) => {
-          aborts.delete(flight);
+        void send(fetch, init, timeoutMs).then((answer) => {
           core.requestAnswered(flight, answer.status, answer.retryAfter, answer.body);
           loops.look(scope);
         });
       },
-      abort: (flight) => aborts.get(flight)?.abort(),
       now: forwardNow,
     };
-    /** Of the requests on their way. @type {Map<number, AbortController>} */
-    const aborts = new Map();
     const loops = newLoops((scope) => core.run(scope), host.waitUntil);
     return host;
   }

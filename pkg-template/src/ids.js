@@ -1,10 +1,14 @@
 // Session ids: new ones, and the one that stands for a name. Needs no wasm, so that `sessionIdFrom` is synchronous.
 
-import { v4, v5, validate } from "uuid";
+import { v4, v5 } from "uuid";
 import { attempt } from "./guard.js";
+import { print } from "./log.js";
 
 /** RFC 9562, appendix B. Not `v5.URL`: the build leaves that out, see build-pkg.mjs. */
 const NAMESPACE_URL = "6ba7b811-9dad-11d1-80b4-00c04fd430c8";
+
+/** Of any version, also one that is still to come. RFC 9562, section 4. */
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
  * Throws where the runtime has no random numbers to give: at a Worker's top level.
@@ -15,12 +19,45 @@ export function newSessionId() {
 }
 
 /**
+ * The session id that a text is or stands for, as the core has it: a UUID in lower case, or version 5 of any
+ * other name. Nothing where the text is blank.
+ * @param {string} text
+ * @returns {string | undefined}
+ */
+export function sessionIdOf(text) {
+  const name = wellFormed(text).trim();
+  if (!name) return undefined;
+  return UUID.test(name) ? name.toLowerCase() : v5(name, NAMESPACE_URL);
+}
+
+/**
+ * The session of a name. What is no name (nothing, a list without elements, an object that shows as
+ * `[object Object]`) is the same for everybody, who would then share one session: that gives a fresh id.
  * @param {unknown} name
  * @returns {string}
  */
 export function sessionIdFrom(name) {
-  const text = wellFormed(attempt(() => String(name), ""));
-  return validate(text) ? text : v5(text, NAMESPACE_URL);
+  const id = sessionIdOf(nameIn(name));
+  if (id) return id;
+  print(
+    "error",
+    "sessionIdFrom() was given no name, so it gave a fresh id that nobody else reaches: pass the name of the conversation, as in sessionIdFrom(conversation.id)",
+  );
+  return attempt(newSessionId, "");
+}
+
+/**
+ * @param {unknown} value
+ * @returns {string} empty where it is none
+ */
+function nameIn(value) {
+  if (typeof value === "string") return value;
+  const isOne =
+    typeof value === "bigint" ||
+    (typeof value === "number" && Number.isFinite(value)) ||
+    (typeof value === "object" && value !== null);
+  const text = isOne ? attempt(() => String(value), "") : "";
+  return text.startsWith("[object ") ? "" : text;
 }
 
 /**

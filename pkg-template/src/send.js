@@ -30,10 +30,10 @@ const LONGEST_TEXT = 1024;
  * @param {() => unknown} fetch with `init`
  * @param {RequestInit} init is added to
  * @param {number} timeoutMs for the answer and for reading it
- * @param {AbortController | undefined} [abort] ends the request before
  * @returns {Promise<Answer>}
  */
-export async function send(fetch, init, timeoutMs, abort = newAbort()) {
+export async function send(fetch, init, timeoutMs) {
+  const abort = attempt(() => new AbortController(), undefined);
   /** @type {unknown} */
   let timer;
   /** @type {Promise<typeof LATE>} */
@@ -64,11 +64,6 @@ export async function send(fetch, init, timeoutMs, abort = newAbort()) {
   } finally {
     clearTimer(timer);
   }
-}
-
-/** Nothing where the runtime has none. */
-export function newAbort() {
-  return attempt(() => new AbortController(), undefined);
 }
 
 /**

@@ -4,6 +4,7 @@
 
 import { Promise } from "./globals.js";
 import { messageOf } from "./guard.js";
+import { sessionIdOf } from "./ids.js";
 import { printAt } from "./log.js";
 import { redactJson } from "./redact.js";
 
@@ -85,7 +86,7 @@ export class Session {
  */
 export function plainInfo({ sessionId, sessionName, project, source, newSessionId, env }, parent) {
   return {
-    sessionId: text(sessionId) ?? newSessionId,
+    sessionId: sessionIdOf(text(sessionId) ?? "") ?? newSessionId,
     sessionName: text(sessionName) ?? parent?.sessionName ?? text(env.HH_SESSION_NAME) ?? "session",
     project: text(project) ?? parent?.project ?? text(env.HH_PROJECT),
     source: text(source) ?? parent?.source ?? text(env.HH_SOURCE) ?? "dev",

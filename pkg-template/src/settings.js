@@ -21,6 +21,7 @@ const TRACER_SCALARS = [
   "deadlineMs",
   "mergeWindowMs",
   "maxQueueBytes",
+  "maxConcurrency",
   "logLevel",
   "persist",
 ];

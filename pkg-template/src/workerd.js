@@ -15,6 +15,7 @@ export const { initTracer, withSession, enrichSession, activeTracer, flush } =
     // With Node's compatibility the bindings are in process.env too, but not in every version.
     variable: (name) => read(workers.env, name) ?? processVariable(name),
     newContext: () => workerdContext(workers),
+    place: "edge",
     hint: "The bundler has to leave this package's import of core.wasm to the Workers runtime.",
   });
 export { sessionIdFrom, sessionIdFromHeaders } from "./public.js";

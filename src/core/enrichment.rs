@@ -212,8 +212,21 @@ impl Enrichment {
 
     /// As the `Enrichment` object that was given, for `onDrop`.
     pub fn to_json(&self) -> String {
-        let merged = Merged::of([self], InputsGo::ToStart);
-        let mut json = String::with_capacity(self.text.len());
+        Enrichment::json_of(&[self])
+    }
+
+    /// What `self` and then `later` come to.
+    pub fn merged_with(&self, later: &Enrichment) -> Enrichment {
+        if self.is_empty() || later.is_empty() {
+            return if self.is_empty() { later.clone() } else { self.clone() };
+        }
+        Enrichment::parse(Enrichment::json_of(&[self, later]))
+            .map_or_else(|_| later.clone(), |it| it.0)
+    }
+
+    fn json_of(enrichments: &[&Enrichment]) -> String {
+        let merged = Merged::of_all(enrichments, InputsGo::ToStart);
+        let mut json = String::new();
         let mut object = Object::open(&mut json);
         for field in Field::ALL {
             merged.write(field, field.name(), &mut object);

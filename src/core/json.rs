@@ -71,6 +71,12 @@ pub fn elements(json: &str) -> Option<Vec<&str>> {
     Some(elements)
 }
 
+/// Whether `json` is one JSON value and nothing else.
+pub fn is_valid(json: &str) -> bool {
+    let mut scan = Scan::of(json);
+    scan.value().is_some() && scan.peek().is_none()
+}
+
 fn items(json: &str, open: u8) -> Option<Vec<(&str, &str)>> {
     let mut scan = Scan::of(json);
     let mut items = Vec::new();

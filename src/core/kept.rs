@@ -58,7 +58,7 @@ pub enum Fate {
 /// `enrichment` of `session`, given at `at` (Unix milliseconds), as it is kept.
 pub fn written(
     destination: &Destination,
-    session: &SessionId,
+    session: SessionId,
     at: u64,
     enrichment: &Enrichment,
     description: Option<&Description>,
@@ -72,7 +72,7 @@ pub fn written(
     } else {
         object.text("key", &fingerprint(destination));
     }
-    object.text("session", session.as_str());
+    object.text("session", &session.to_string());
     object.number("at", at);
     if let Some(description) = description {
         object.text("name", &description.name);
@@ -133,9 +133,7 @@ impl Kept {
             }
             Sender::Ticket(..) if !destination.is_ticket => return Fate::Leave,
             // Never by two tickets at a time: nothing would keep their requests in order.
-            Sender::Ticket(..) if session_of(&destination.key).as_ref() != Some(&self.session) => {
-                None
-            }
+            Sender::Ticket(..) if session_of(&destination.key) != Some(self.session) => None,
             _ => Some(destination.clone()),
         };
         if self.at.saturating_add(KEPT_MS) < now_unix_ms {
@@ -189,7 +187,7 @@ mod tests {
     fn kept(destination: &Destination) -> String {
         let session = SessionId::new(SESSION).unwrap();
         let fields = json!({"feedback": {"rating": 5}}).to_string();
-        written(destination, &session, DAY_MS, &Enrichment::parse(fields).unwrap().0, None)
+        written(destination, session, DAY_MS, &Enrichment::parse(fields).unwrap().0, None)
     }
 
     fn read(json: &str) -> Option<Kept> {
@@ -273,7 +271,7 @@ mod tests {
         };
         let session = SessionId::new(SESSION).unwrap();
         let empty = Enrichment::default();
-        let json = written(&of_key("k"), &session, 9, &empty, Some(&description));
+        let json = written(&of_key("k"), session, 9, &empty, Some(&description));
         let kept = read(&json).unwrap();
         assert_eq!(kept.description, Some(description));
         assert_eq!(kept.fields, "{}");

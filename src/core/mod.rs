@@ -3,16 +3,16 @@
 //! neither clock nor network nor JavaScript, and runs on the host as it does in a browser.
 
 pub mod bytes;
+pub mod concurrency;
 pub mod enrichment;
-pub mod index;
 pub mod json;
 pub mod kept;
 pub mod log;
+pub mod open_tracers;
 pub mod options;
 pub mod outbox;
 pub mod outcome;
 pub mod policy;
-pub mod queue;
 pub mod redact;
 pub mod registry;
 pub mod relay;
@@ -29,4 +29,5 @@ pub mod time;
 pub mod timers;
 pub mod totals;
 pub mod tracer;
+pub mod unsettled;
 pub mod wire;

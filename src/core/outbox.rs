@@ -58,7 +58,8 @@ pub struct Part {
 }
 
 impl Part {
-    /// Bytes that it holds. What is noted about a start counts as its tracer's.
+    /// Bytes that it holds. What is noted about a start counts as its tracer's; of those that were given up
+    /// few are left apart.
     pub fn bytes(&self) -> u64 {
         match self.kind {
             Kind::Enrichment => held_by(&self.enrichment),
@@ -101,6 +102,8 @@ struct Batch {
     start: Option<Start>,
     /// The start that went ahead of the update, and so what of the batch is stored already.
     started: Option<Origin>,
+    /// Whether it was made sure once that the session exists, as the update was refused without that.
+    made_sure: bool,
 }
 
 /// How a batch goes on after a request of it was stored.
@@ -121,10 +124,8 @@ pub struct Outbox {
     pub settings: Rc<Settings>,
     /// The server's number in the registry.
     pub server: u64,
-    /// The id it was opened by.
-    pub given_id: SessionId,
-    /// The id the backend gave it instead, where it did.
-    pub adopted_id: Option<SessionId>,
+    /// The session.
+    pub session_id: SessionId,
     /// Open tracers of this session.
     pub holders: u32,
     /// The request on its way, or [`NOTHING`].
@@ -146,8 +147,8 @@ pub struct Outbox {
     hurried: bool,
     /// Whether the request on its way leaves out a start.
     left_out_start: bool,
-    /// Whether a request of the batch was refused for want of a start, which is not left out again.
-    needs_start: bool,
+    /// Whether the server has stored something of the session.
+    is_known: bool,
     /// When a start goes at the latest.
     start_at: u64,
     /// What the session is still to be started with. Apart, as most of its life there is nothing.
@@ -172,14 +173,13 @@ impl Outbox {
         destination: Rc<Destination>,
         settings: Rc<Settings>,
         server: u64,
-        given_id: SessionId,
+        session_id: SessionId,
     ) -> Outbox {
         Outbox {
             destination,
             settings,
             server,
-            given_id,
-            adopted_id: None,
+            session_id,
             holders: 0,
             flight: NOTHING,
             is_left: false,
@@ -192,7 +192,7 @@ impl Outbox {
             retry_at: 0,
             hurried: false,
             left_out_start: false,
-            needs_start: false,
+            is_known: false,
             start_at: 0,
             start: None,
             line: Vec::new(),
@@ -202,16 +202,6 @@ impl Outbox {
             counted: 0,
             totals: Totals::default(),
         }
-    }
-
-    /// The id by which the backend has the session, as far as is known.
-    pub fn id(&self) -> &SessionId {
-        self.adopted_id.as_ref().unwrap_or(&self.given_id)
-    }
-
-    /// Whether `id` is one of the session's names.
-    pub fn is_called(&self, id: &SessionId) -> bool {
-        self.given_id == *id || self.adopted_id.as_ref() == Some(id)
     }
 
     /// Bytes of unsent enrichments.
@@ -274,36 +264,6 @@ impl Outbox {
         }
     }
 
-    /// `other`, which turned out to be of the same session, is to be left empty, and what waits in
-    /// it to go on in this one. It is not on its way to the backend.
-    pub fn take_over(&mut self, other: &mut Outbox) {
-        self.holders += std::mem::take(&mut other.holders);
-        self.adopted_id = Some(std::mem::replace(&mut self.given_id, other.given_id.clone()));
-        let mut mine = self.line.split_off(self.frozen()).into_iter();
-        let theirs = other.line.split_off(other.frozen());
-        self.batches.append(&mut other.batches);
-        self.line.append(&mut other.line);
-        for part in theirs {
-            while mine.as_slice().first().is_some_and(|first| first.id < part.id) {
-                self.line.extend(mine.next());
-            }
-            self.line.push(part);
-        }
-        for part in mine {
-            self.line.push(part);
-        }
-        self.is_left |= other.is_left;
-        self.hurried |= other.hurried;
-        if let Some(start) = other.start.take() {
-            self.want_start(*start);
-            self.start_at = self.start_at.max(other.start_at);
-        }
-        self.totals.take_in(std::mem::take(&mut other.totals));
-        other.window_until = 0;
-        other.recount();
-        self.recount();
-    }
-
     /// There is nothing to do for a while: what was made room for is given back.
     pub fn rest(&mut self) {
         self.batches.shrink_to_fit();
@@ -318,11 +278,6 @@ impl Outbox {
     /// Whether there is anything to send.
     pub fn has_work(&self) -> bool {
         !self.batches.is_empty() || self.any_waits(&mut |_| true)
-    }
-
-    /// Whether the browser keeps all that waits.
-    pub fn is_kept(&self) -> bool {
-        !self.any_waits(&mut |part| part.kind == Kind::Enrichment && !part.is_kept)
     }
 
     /// When the next request may go: after the wait before a retry, else after the merge window;
@@ -346,6 +301,16 @@ impl Outbox {
     /// What is queued does not wait for the merge window.
     pub fn hurry(&mut self) {
         self.hurried = true;
+    }
+
+    /// Whether anything in it was given to `tracer`.
+    pub fn holds_any_of(&self, tracer: u64) -> bool {
+        self.line.iter().any(|part| part.tracer == tracer)
+    }
+
+    /// Whether it does not wait for the merge window.
+    pub fn is_hurried(&self) -> bool {
+        self.hurried
     }
 
     /// A wait before a retry ends now: the server works again.
@@ -446,7 +411,6 @@ impl Outbox {
             batch.start = self.start.take().map(|start| *start);
         }
         if no_second
-            && !self.needs_start
             && batch.start.as_ref().is_some_and(Start::is_touch)
             && wire::needs_update(&merged(parts, InputsGo::ToMetadata), None)
         {
@@ -459,46 +423,45 @@ impl Outbox {
             *last_stamp_ns = said_ns.max(*last_stamp_ns + 1);
             *last_stamp_ns
         });
-        let id = self.adopted_id.as_ref().unwrap_or(&self.given_id);
-        // Without v1, making sure that a session exists is an update that says nothing: what else
-        // there is to say follows in another.
-        let start = batch.start.as_ref().filter(|start| !(routes.are_legacy() && start.is_touch()));
-        let request = match start {
+        let id = self.session_id;
+        let request = match &batch.start {
             Some(start) => {
                 let merged = merged(parts, InputsGo::ToStart);
-                wire::start(&self.destination, routes, id, start, &merged, stamp_ns)
+                // With a ticket, what a session is called is the relay's to say.
+                let project = self.settings.project.as_ref();
+                let project = project.filter(|_| !self.destination.is_ticket);
+                wire::start(&self.destination, routes, id, start, project, &merged, stamp_ns)
             }
             None => {
-                let merged = match batch.start {
-                    Some(_) => Merged::of([], InputsGo::ToMetadata),
-                    None => merged(parts, InputsGo::ToMetadata),
-                };
+                let merged = merged(parts, InputsGo::ToMetadata);
                 wire::update(&self.destination, routes, id, &merged, batch.started, stamp_ns)
             }
         };
-        (request, start.is_some())
+        (request, batch.start.is_some())
     }
 
-    /// The request on its way is taken back, as the page is left. It is repeated to the letter; but where it
-    /// only makes sure that the session exists, what waits for that waits no longer.
-    pub fn take_back_request(&mut self) {
-        self.flight = NOTHING;
-        let Some(batch) = self.batches.first() else { return };
+    /// Where the request on its way only makes sure that the session exists, what is waiting for
+    /// that waits no longer: the page is left. Gives the number of that request, whose answer
+    /// changes nothing any more.
+    pub fn leave_start_behind(&mut self) -> Option<u64> {
+        let batch = self.batches.first()?;
         let merged = merged(&self.line[..batch.len], InputsGo::ToStart);
         let mut is_touch = batch.start.as_ref().is_some_and(Start::is_touch);
         for field in Field::ALL {
             // An earlier value on its way could arrive after a later one.
             is_touch &= !(Origin::Named.start_stores(field) && merged.has(field));
         }
-        if !is_touch {
-            return;
+        if !is_touch || self.flight == NOTHING {
+            return None;
         }
+        let flight = std::mem::replace(&mut self.flight, NOTHING);
         let (batch, mut parts) = self.take_first();
         parts.append(&mut self.line.split_off(self.frozen()));
         self.line.append(&mut parts);
         if let Some(start) = batch.start {
             self.want_start(start);
         }
+        Some(flight)
     }
 
     /// Whether the request on its way was sent without making sure that the session exists. Then,
@@ -508,7 +471,6 @@ impl Outbox {
         if left_out && let Some(batch) = self.batches.first_mut() {
             batch.start = Some(Start::touch());
             batch.stamp_ns = None;
-            self.needs_start = true;
         }
         left_out
     }
@@ -534,7 +496,13 @@ impl Outbox {
         }
         self.hurried &= count < self.line.len();
         self.retry_at = 0;
-        self.batches.push(Batch { len: count, stamp_ns: None, start: None, started: None });
+        self.batches.push(Batch {
+            len: count,
+            stamp_ns: None,
+            start: None,
+            started: None,
+            made_sure: false,
+        });
     }
 
     /// What is known of all that waits, now that something of it is gone or has changed.
@@ -563,7 +531,7 @@ impl Outbox {
         self.failures = 0;
         self.retry_at = 0;
         self.left_out_start = false;
-        self.needs_start = false;
+        self.is_known = true;
         let Some(batch) = self.batches.first_mut() else {
             return Progress::Done(Vec::new());
         };
@@ -584,6 +552,22 @@ impl Outbox {
         let (_, parts) = self.take_first();
         self.recount();
         Progress::Done(parts)
+    }
+
+    /// The update on its way was refused, maybe because there is no such session: it is sent again, after
+    /// a start that makes the session if it is missing. Once, and with `unless_known` not of a session that
+    /// took something already. Says whether it is.
+    pub fn make_sure(&mut self, unless_known: bool) -> bool {
+        let is_known = self.is_known && unless_known;
+        let Some(batch) = self.batches.first_mut() else { return false };
+        let was_started = batch.start.is_some() || batch.started.is_some();
+        if is_known || was_started || std::mem::replace(&mut batch.made_sure, true) {
+            return false;
+        }
+        batch.start = Some(Start::touch());
+        batch.stamp_ns = None;
+        self.retry_at = 0;
+        true
     }
 
     /// The server does not know the route; the request is sent again to the other one.
@@ -711,21 +695,41 @@ impl Outbox {
             let enrichment = std::mem::take(&mut part.enrichment);
             // Its end is told in its scope; what is said once more, whoever comes may say.
             let start = Part { kind: Kind::WaitingStart, scope: 0, enrichment, ..**part };
-            let place =
-                self.line.iter().position(|other| other.id > start.id).unwrap_or(self.line.len());
-            let mut end = 0;
-            for batch in &mut self.batches {
-                end += batch.len;
-                if place < end {
-                    batch.len += 1;
-                    batch.stamp_ns = None;
-                    break;
-                }
-            }
-            self.line.insert(place, Box::new(start));
+            self.put_start_back(start);
         }
         self.recount();
         parts
+    }
+
+    /// Puts a start that was given up before what was said after it; together with another one that stands
+    /// there, so that they do not pile up while a server is down.
+    fn put_start_back(&mut self, start: Part) {
+        let place =
+            self.line.iter().position(|other| other.id > start.id).unwrap_or(self.line.len());
+        let (mut from, mut end) = (0, self.line.len());
+        let mut among = None;
+        for (number, batch) in self.batches.iter().enumerate() {
+            if place < from + batch.len {
+                (end, among) = (from + batch.len, Some(number));
+                break;
+            }
+            from += batch.len;
+        }
+        if let Some(batch) = among.and_then(|number| self.batches.get_mut(number)) {
+            batch.stamp_ns = None;
+        }
+        let waits = |part: &&mut Box<Part>| part.kind == Kind::WaitingStart;
+        if let Some(before) = self.line[from..place].last_mut().filter(waits) {
+            before.enrichment = before.enrichment.merged_with(&start.enrichment);
+        } else if let Some(after) = self.line[place..end].first_mut().filter(waits) {
+            after.enrichment = start.enrichment.merged_with(&after.enrichment);
+            after.id = start.id;
+        } else {
+            self.line.insert(place, Box::new(start));
+            if let Some(batch) = among.and_then(|number| self.batches.get_mut(number)) {
+                batch.len += 1;
+            }
+        }
     }
 
     /// The batch was refused, and one part of it may be to blame: it goes in two halves. Says
@@ -739,8 +743,8 @@ impl Outbox {
             let len = batch.len - batch.len / 2;
             batch.len /= 2;
             batch.stamp_ns = None;
-            let started = batch.started;
-            self.batches.insert(1, Batch { len, stamp_ns: None, start: None, started });
+            let Batch { started, made_sure, .. } = *batch;
+            self.batches.insert(1, Batch { len, stamp_ns: None, start: None, started, made_sure });
         }
         self.failures = 0;
         self.retry_at = 0;

@@ -83,12 +83,12 @@ impl Outcome {
         match self {
             Outcome::Delivered { session_id } => {
                 object.text("status", "delivered");
-                object.text("sessionId", session_id.as_str());
+                object.text("sessionId", &session_id.to_string());
             }
             Outcome::Dropped { session_id, reason, message } => {
                 object.text("status", "dropped");
                 if let Some(session_id) = session_id {
-                    object.text("sessionId", session_id.as_str());
+                    object.text("sessionId", &session_id.to_string());
                 }
                 object.text("reason", reason.code());
                 object.text("message", message);
@@ -120,11 +120,6 @@ pub enum Output {
         /// What to send.
         request: Box<Request>,
     },
-    /// Abort a request: what it would come to changes nothing any more.
-    Abort {
-        /// Its number.
-        flight: u64,
-    },
     /// Tell those who wait.
     Settled {
         /// The numbers they were given.
@@ -146,13 +141,6 @@ pub enum Output {
         tracer: u64,
         /// The `Dropped` object, as JSON.
         json: String,
-    },
-    /// A session got an id from the backend, and its tracer takes it on.
-    Adopted {
-        /// The tracer.
-        tracer: u64,
-        /// The session's id from now on.
-        session_id: SessionId,
     },
     /// Keep something unsent until it is forgotten.
     Keep {
@@ -195,7 +183,7 @@ impl TracerInfo {
         let mut json = String::new();
         let mut object = Object::open(&mut json);
         object.number("tracer", self.tracer);
-        object.text("sessionId", self.session_id.as_str());
+        object.text("sessionId", &self.session_id.to_string());
         object.text("sessionName", &self.description.name);
         if let Some(project) = &self.description.project {
             object.text("project", project);

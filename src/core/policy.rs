@@ -24,10 +24,28 @@ pub const MAX_TIMER_MS: u64 = 2_147_483_647;
 /// lost: its request may have been torn down by the runtime together with the timer that watched it.
 pub const LEASE_GRACE_MS: u64 = 500;
 
-/// Requests in flight to one server: what a browser opens to one host, and what one request of a
-/// Worker may at once. So each request scope has its own six.
+/// Requests in flight to one server from a page: a browser opens six connections to a host over
+/// HTTP/1.1, and they are the site's.
+/// <https://developer.mozilla.org/en-US/docs/Web/HTTP/Guides/Connection_management_in_HTTP_1.x>
+pub const PAGE_LIMIT: usize = 2;
+
+/// Requests in flight to one server from one request that an edge runtime serves: what a Worker may
+/// have open at once.
 /// <https://developers.cloudflare.com/workers/platform/limits/#simultaneous-open-connections>
-pub const MAX_IN_FLIGHT: usize = 6;
+pub const EDGE_LIMIT: usize = 6;
+
+/// Requests in flight to one server from a server process of which nothing is known yet: what TCP
+/// begins with in packets, for the same reason (RFC 6928).
+pub const FIRST_LIMIT: f64 = 10.0;
+
+/// Requests in flight to one server from a server process at most. A thousand requests a second at
+/// 200 ms need 200; beyond that a process is busier with sending than with its own work.
+pub const MOST_AT_ONCE: f64 = 256.0;
+
+/// Milliseconds after which the limit on requests in flight is back where it led to trouble. Each
+/// such look costs some refused requests and, where the server says `Retry-After`, a second of silence:
+/// once in ten seconds is a tenth.
+pub const LIMIT_RECOVERY_MS: f64 = 10_000.0;
 
 /// Milliseconds at least between two looks of a request at what another one does on its behalf: no
 /// promise can tell across requests.
@@ -74,17 +92,8 @@ pub const PART_OVERHEAD_BYTES: usize = 128;
 /// <https://fetch.spec.whatwg.org/#http-network-or-cache-fetch>
 pub const KEEPALIVE_BYTES: u64 = 60_000;
 
-/// Requests in flight that may outlive their page. One alone: where the server never answers, Chromium holds
-/// its connection for half a minute, in which the site's visitor opens the next pages.
-pub const KEEPALIVE_REQUESTS: usize = 1;
-
-/// Requests in flight from a page: over HTTP/1.1 a browser opens six connections to a host, and they are
-/// the site's.
-pub const PAGE_REQUESTS: usize = 2;
-
-/// Milliseconds after which a page sends nothing beside a request that has no answer yet: the server may
-/// never answer.
-pub const PAGE_SLOW_MS: u64 = 1_000;
+/// Requests in flight that may outlive their page: Chromium refuses more than some per process.
+pub const KEEPALIVE_REQUESTS: usize = 9;
 
 /// Milliseconds that an unsent enrichment is kept across page loads: a visitor who comes back
 /// within a week is heard; later nobody reads that session any more.
@@ -93,8 +102,8 @@ pub const KEPT_MS: u64 = 7 * 24 * 3_600_000;
 /// Different log lines remembered so that a warning is said once and not once a request.
 pub const REMEMBERED_LINES: usize = 64;
 
-/// Names of sessions remembered for which the backend has an id of its own.
-pub const REMEMBERED_NAMES: usize = 256;
+/// Characters of a session's name that a log line repeats.
+pub const LONGEST_NAME: usize = 100;
 
 /// Servers without any tracer that are remembered as knowing only the legacy routes.
 pub const REMEMBERED_SERVERS: usize = 32;

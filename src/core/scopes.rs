@@ -10,22 +10,24 @@
 //! send. It may yet come, where a busy machine made it late; when nothing of it is unsettled any
 //! more and it was silent for long, it is gone for good.
 
+use std::collections::{BTreeSet, VecDeque};
+
 use super::outcome::Output;
 use super::policy::{
-    LOOK_ACROSS_MAX_MS, LOOK_ACROSS_MS, MAX_IN_FLIGHT, SCOPE_ABSENT_AFTER, SCOPE_GONE_AFTER,
-    SCOPE_SILENCE_MS,
+    LOOK_ACROSS_MAX_MS, LOOK_ACROSS_MS, SCOPE_ABSENT_AFTER, SCOPE_GONE_AFTER, SCOPE_SILENCE_MS,
 };
-use super::queue::Queue;
 use super::slab::NOTHING;
 
 #[derive(Debug, Default)]
 struct Scope {
     unsettled: u64,
-    told: Queue<Output>,
+    told: VecDeque<Output>,
     /// Those that something of it was put into; of some it may have left again.
     outboxes: Vec<u64>,
     /// The servers that its requests are on their way to, once for each request.
     flights: Vec<u64>,
+    /// Its flushes and closes that wait: until when, and their numbers.
+    waits: BTreeSet<(u64, u64)>,
     /// When it is asked for next whether it came.
     ask_at: u64,
     came: bool,
@@ -43,7 +45,7 @@ pub enum Found {
     /// As above; and what it left in these outboxes, others may send.
     Absent(u64, Vec<u64>),
     /// It is gone, with what was to be told in it.
-    Gone(Queue<Output>),
+    Gone(VecDeque<Output>),
 }
 
 /// The scopes in which anything goes on, by number: one, or as many as a Worker serves requests
@@ -83,18 +85,31 @@ impl Scopes {
         if let Some(of) = self.find_mut(scope) {
             of.unsettled += 1;
         }
-        if outbox != NOTHING {
-            self.put(scope, outbox);
-        }
-    }
-
-    /// Something that was given in `scope` is in `outbox` now.
-    pub fn put(&mut self, scope: u64, outbox: u64) {
         if let Some(of) = self.find_mut(scope).filter(|_| scope != 0)
+            && outbox != NOTHING
             && !of.outboxes.contains(&outbox)
         {
             of.outboxes.push(outbox);
         }
+    }
+
+    /// A flush or close begins to wait in `scope`.
+    pub fn begin_wait(&mut self, scope: u64, until: u64, number: u64) {
+        if let Some(scope) = self.find_mut(scope) {
+            scope.waits.insert((until, number));
+        }
+    }
+
+    /// A flush or close waits in `scope` no more.
+    pub fn end_wait(&mut self, scope: u64, until: u64, number: u64) {
+        if let Some(scope) = self.find_mut(scope) {
+            scope.waits.remove(&(until, number));
+        }
+    }
+
+    /// When the first of the flushes and closes that wait in `scope` is over at the latest.
+    pub fn next_wait_until(&self, scope: u64) -> Option<u64> {
+        self.find(scope)?.waits.first().map(|(until, _)| *until)
     }
 
     /// Something that was given in `scope` has ended.
@@ -107,7 +122,7 @@ impl Scopes {
     /// `output` is to be told in `scope`.
     pub fn tell(&mut self, scope: u64, output: Output) {
         if let Some(scope) = self.find_mut(scope) {
-            scope.told.push(output);
+            scope.told.push_back(output);
         }
     }
 
@@ -126,10 +141,9 @@ impl Scopes {
         }
     }
 
-    /// Whether `scope` may send one more request to `server`.
-    pub fn has_room(&self, scope: u64, server: u64) -> bool {
-        let in_flight = |scope: &Scope| scope.flights.iter().filter(|to| **to == server).count();
-        self.find(scope).is_none_or(|scope| in_flight(scope) < MAX_IN_FLIGHT)
+    /// How many requests of `scope` are on their way to `server`.
+    pub fn in_flight(&self, scope: u64, server: u64) -> usize {
+        self.find(scope).map_or(0, |it| it.flights.iter().filter(|to| **to == server).count())
     }
 
     /// Whether `scope` waits for an answer, which will wake it.
@@ -150,7 +164,7 @@ impl Scopes {
         for number in [scope, 0] {
             let Ok(place) = self.place(number) else { continue };
             let of = &mut self.0[place].1;
-            if let Some(told) = of.told.pop() {
+            if let Some(told) = of.told.pop_front() {
                 return Some(told);
             }
             if of.unsettled == 0 && of.flights.is_empty() {

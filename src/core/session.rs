@@ -1,44 +1,60 @@
 //! Sessions: their ids, and what one is started with.
 
-use std::rc::Rc;
+use std::fmt;
+
+use uuid::Uuid;
 
 use super::enrichment::{Field, Merged};
 use super::json::Object;
 use super::text::Text;
 
-/// The id of a session, never empty. Mostly a UUID; a name of the application's own is let
-/// through, and the backend then answers with an id of its own.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SessionId(Text);
+/// The id of a session: a UUID (RFC 9562), which is all that HoneyHive's v1 routes take.
+///
+/// An application may call a session by a name of its own. That name stands for the UUID which
+/// version 5 in the URL namespace makes of it, so every service, in every language, that is given
+/// the same name reaches the same session, and no server has to give the session another id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(Uuid);
+
+/// Characters of a UUID as text.
+pub const UUID_LENGTH: usize = 36;
 
 impl SessionId {
-    /// The id in `text`, which may have space around it; nothing where nothing else is there.
-    /// `.` and `..` are no ids: no URL can name them, however they are written.
+    /// The id that `text` is or stands for, whatever white space is around it; nothing where `text`
+    /// is blank. A UUID may be written in upper or lower case.
     pub fn new(text: &str) -> Option<SessionId> {
-        let text = text.trim_ascii();
-        (!matches!(text, "" | "." | "..")).then(|| SessionId(Rc::new(text.to_owned())))
-    }
-
-    /// The id as it was given.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The id as one segment of a URL's path (RFC 3986, section 3.3).
-    pub fn as_path_segment(&self) -> String {
-        const HEX: &[u8; 16] = b"0123456789ABCDEF";
-        let mut segment = String::with_capacity(self.0.len());
-        for byte in self.0.bytes() {
-            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-                segment.push(char::from(byte));
-            } else {
-                segment.push('%');
-                segment.push(char::from(HEX[usize::from(byte >> 4)]));
-                segment.push(char::from(HEX[usize::from(byte & 15)]));
-            }
+        let name = trimmed(text);
+        if name.is_empty() {
+            return None;
         }
-        segment
+        let named = || SessionId(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()));
+        Some(SessionId::from_uuid(name).unwrap_or_else(named))
     }
+
+    /// The id that `text` is, to the letter but for upper and lower case; nothing where it is no UUID.
+    pub fn from_uuid(text: &str) -> Option<SessionId> {
+        // `Uuid` reads other notations as well, each of another length: without hyphens, as a URN.
+        let is_hyphenated = text.len() == UUID_LENGTH;
+        is_hyphenated.then(|| Uuid::try_parse(text).ok().map(SessionId)).flatten()
+    }
+
+    /// Whether `text`, of which this id was made, is a name that the id only stands for.
+    pub fn stands_for(self, text: &str) -> bool {
+        SessionId::from_uuid(trimmed(text)) != Some(self)
+    }
+}
+
+impl fmt::Display for SessionId {
+    /// The canonical text: lower case, with hyphens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+/// `text` without the white space around it, as JavaScript's `trim` has it: `sessionIdFrom` makes
+/// the same ids there.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| c == '\u{feff}' || c.is_whitespace() && c != '\u{85}')
 }
 
 /// What is known of a session before it is started.
@@ -121,12 +137,22 @@ impl Start {
         })
     }
 
-    /// The session object of a start request that carries `merged` as far as a start takes it.
-    pub fn write(&self, id: &SessionId, merged: &Merged<'_>, legacy: bool, out: &mut String) {
+    /// The session object of a start request that carries `merged` as far as a start takes it. A `legacy`
+    /// route may ask for the `project` also where nothing else is said of the session.
+    pub fn write(
+        &self,
+        id: SessionId,
+        merged: &Merged<'_>,
+        legacy: bool,
+        project: Option<&Text>,
+        out: &mut String,
+    ) {
         let mut object = Object::open(out);
-        object.text("session_id", id.as_str());
-        if let Some(description) = &self.description {
-            description.write(legacy, &mut object);
+        object.text("session_id", &id.to_string());
+        match (&self.description, project) {
+            (Some(description), _) => description.write(legacy, &mut object),
+            (None, Some(project)) if legacy => object.text("project", project),
+            _ => {}
         }
         for field in Field::ALL.into_iter().filter(|field| self.origin.start_stores(*field)) {
             merged.write(field, field.wire_name(), &mut object);
@@ -140,15 +166,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_one_segment_of_a_path_whatever_is_in_it() {
-        let segment = |text| SessionId::new(text).unwrap().as_path_segment();
-        assert_eq!(segment("3cd7-AB_c.~"), "3cd7-AB_c.~");
-        assert_eq!(segment(" a/b?c#d%é "), "a%2Fb%3Fc%23d%25%C3%A9");
+    fn an_id_that_is_no_uuid_is_its_uuid_in_the_url_namespace() {
+        let id = |text| SessionId::new(text).unwrap().to_string();
+        // As Python's uuid.uuid5(uuid.NAMESPACE_URL, …) has it.
+        assert_eq!(id("conversation-42"), "9ef19b5f-10a9-5c11-b87a-071520f60cb9");
+        assert_eq!(id(" grüße 🐝\n"), "45475c9a-1791-5e01-8c3d-13fb143b87b4");
+        for name in [".", "..", "3cd70a6e7d5b4f3a9b390c9c6a1f2e4d", "a/b?c#d"] {
+            assert!(SessionId::new(name).unwrap().stands_for(name), "{name}");
+        }
     }
 
     #[test]
-    fn what_no_url_can_name_is_no_id() {
-        for text in ["", "  ", ".", "..", " .. "] {
+    fn a_uuid_is_one_id_in_upper_and_lower_case() {
+        let lower = "3cd70a6e-7d5b-4f3a-9b39-0c9c6a1f2e4d";
+        let upper = format!("\t{} ", lower.to_uppercase());
+        let id = SessionId::new(&upper).unwrap();
+        assert_eq!(id, SessionId::new(lower).unwrap());
+        assert_eq!(id.to_string(), lower);
+        assert!(!id.stands_for(&upper));
+    }
+
+    #[test]
+    fn what_is_blank_is_no_id() {
+        for text in ["", "  ", "\u{feff}\u{a0}\n"] {
             assert_eq!(SessionId::new(text), None, "{text:?}");
         }
     }

@@ -100,6 +100,8 @@ pub struct Settings {
     pub merge_window_ms: u64,
     /// Bytes of unsent enrichments held at most, for all sessions together.
     pub max_queue_bytes: u64,
+    /// Requests on their way to the server at most, where it is to be fewer than the place allows.
+    pub max_concurrency: Option<usize>,
     /// What is masked.
     pub redaction: Option<Redaction>,
     /// Whether its user masks with code of their own, which only the shell can run.
@@ -133,6 +135,8 @@ impl Settings {
         let merge_window_ms =
             number("mergeWindowMs", policy::MERGE_WINDOW_MS, policy::MAX_TIMER_MS);
         let max_queue_bytes = number("maxQueueBytes", policy::MAX_QUEUE_BYTES, 1 << 53);
+        let most = policy::MOST_AT_ONCE as u64;
+        let max_concurrency = number("maxConcurrency", most, most).max(1) as usize;
         let mut name = |name, variable| -> Option<Text> {
             let of_variable = || Some(options.variable(&[variable])?.1.trim_ascii());
             text(name, options, log).or_else(of_variable).map(|text| Rc::new(text.to_owned()))
@@ -142,6 +146,7 @@ impl Settings {
             deadline_ms,
             merge_window_ms,
             max_queue_bytes,
+            max_concurrency: Some(max_concurrency).filter(|it| *it < policy::MOST_AT_ONCE as usize),
             project: name("project", "HH_PROJECT"),
             source: name("source", "HH_SOURCE").unwrap_or_else(|| Rc::new("dev".to_owned())),
             session_name: name("sessionName", "HH_SESSION_NAME")

@@ -3,6 +3,9 @@
 //! Not a map of the standard library: each of those costs some 12 KB of wasm for every type that
 //! it holds. Not the `slotmap` crate: its numbers outgrow what a JavaScript number tells apart.
 
+#[cfg(debug_assertions)]
+use std::cell::Cell;
+
 /// Bits of a number that say where the thing is.
 const PLACE_BITS: u32 = 32;
 
@@ -25,11 +28,19 @@ struct Entry<T> {
 pub struct Slab<T> {
     entries: Vec<Entry<T>>,
     free: Vec<u32>,
+    /// How often a thing was looked for: in debug builds, for tests that what a call costs does not grow.
+    #[cfg(debug_assertions)]
+    looks: Cell<u64>,
 }
 
 impl<T> Default for Slab<T> {
     fn default() -> Slab<T> {
-        Slab { entries: Vec::new(), free: Vec::new() }
+        Slab {
+            entries: Vec::new(),
+            free: Vec::new(),
+            #[cfg(debug_assertions)]
+            looks: Cell::new(0),
+        }
     }
 }
 
@@ -52,14 +63,27 @@ impl<T> Slab<T> {
         number(place, entry.generation)
     }
 
+    fn count_look(&self) {
+        #[cfg(debug_assertions)]
+        self.looks.set(self.looks.get() + 1);
+    }
+
+    /// How often a thing was looked for, one by one or in passing.
+    #[cfg(debug_assertions)]
+    pub fn looks(&self) -> u64 {
+        self.looks.get()
+    }
+
     /// The thing under `number`.
     pub fn get(&self, number: u64) -> Option<&T> {
+        self.count_look();
         let entry = self.entries.get(place(number)?)?;
         entry.thing.as_deref().filter(|_| entry.generation == generation(number))
     }
 
     /// The thing under `number`.
     pub fn get_mut(&mut self, number: u64) -> Option<&mut T> {
+        self.count_look();
         let entry = self.entries.get_mut(place(number)?)?;
         entry.thing.as_deref_mut().filter(|_| entry.generation == generation(number))
     }
@@ -80,6 +104,7 @@ impl<T> Slab<T> {
     /// All things with their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> + Clone {
         self.entries.iter().enumerate().filter_map(|(place, entry)| {
+            self.count_look();
             let thing = entry.thing.as_deref()?;
             Some((number(place as u32, entry.generation), thing))
         })

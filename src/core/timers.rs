@@ -1,9 +1,13 @@
 //! What happens at a certain time, the earliest first.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+
 use super::time::NEVER;
 
 /// What happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
     /// An outbox may send, or what waits in it reaches its deadline.
     Outbox(u64),
@@ -24,9 +28,8 @@ const FEW: usize = 64;
 /// still stands. Those that do not are thrown out together, before they outnumber those that do.
 #[derive(Debug, Default)]
 pub struct Timers {
-    /// A binary heap: none is earlier than the one at half its place. That of the standard library is
-    /// 2 KB of wasm more.
-    heap: Vec<(u64, Timer)>,
+    /// Reversed, so that the earliest is the greatest and comes first.
+    heap: BinaryHeap<Reverse<(u64, Timer)>>,
     /// How many stood when they were last looked through.
     stood: usize,
 }
@@ -34,43 +37,18 @@ pub struct Timers {
 impl Timers {
     /// `timer` fires at `at`, on the forward clock.
     pub fn set(&mut self, at: u64, timer: Timer) {
-        let mut place = self.heap.len();
-        self.heap.push((at, timer));
-        while place > 0 {
-            let above = (place - 1) / 2;
-            if self.heap[above].0 <= at {
-                return;
-            }
-            self.heap.swap(above, place);
-            place = above;
-        }
+        self.heap.push(Reverse((at, timer)));
     }
 
     /// When the next one fires.
     pub fn next_at(&self) -> u64 {
-        self.heap.first().map_or(NEVER, |(at, _)| *at)
+        self.heap.peek().map_or(NEVER, |Reverse((at, _))| *at)
     }
 
     /// The next one that is due at `now_ms`, and when it was to fire.
     pub fn take_due(&mut self, now_ms: u64) -> Option<(u64, Timer)> {
-        if self.heap.is_empty() || self.next_at() > now_ms {
-            return None;
-        }
-        let due = self.heap.swap_remove(0);
-        let mut place = 0;
-        loop {
-            let mut earliest = place;
-            for below in [2 * place + 1, 2 * place + 2] {
-                if below < self.heap.len() && self.heap[below].0 < self.heap[earliest].0 {
-                    earliest = below;
-                }
-            }
-            if earliest == place {
-                return Some(due);
-            }
-            self.heap.swap(earliest, place);
-            place = earliest;
-        }
+        let next = self.heap.peek_mut().filter(|next| next.0.0 <= now_ms)?;
+        Some(PeekMut::pop(next).0)
     }
 
     /// Whether there are so many that some may no longer stand. To be asked now and then.
@@ -79,12 +57,9 @@ impl Timers {
     }
 
     /// Throws out those that do not stand any more.
-    pub fn keep(&mut self, stands: &dyn Fn(u64, Timer) -> bool) {
-        for (at, timer) in std::mem::take(&mut self.heap) {
-            if stands(at, timer) {
-                self.set(at, timer);
-            }
-        }
+    pub fn keep(&mut self, stands: impl Fn(u64, Timer) -> bool) {
+        self.heap.retain(|Reverse((at, timer))| stands(*at, *timer));
+        self.heap.shrink_to_fit();
         self.stood = self.heap.len();
     }
 }
@@ -99,7 +74,7 @@ mod tests {
         for number in 0..100_000 {
             timers.set(1_000_000 + number, Timer::Wait(number));
             if timers.are_many() {
-                timers.keep(&|_, timer| matches!(timer, Timer::Wait(it) if it % 1_000 == 0));
+                timers.keep(|_, timer| matches!(timer, Timer::Wait(it) if it % 1_000 == 0));
             }
             let standing = number as usize / 1_000 + 1;
             assert!(timers.heap.len() <= 2 * standing.max(FEW) + 1);

@@ -66,15 +66,6 @@ impl Totals {
         });
     }
 
-    /// Takes in those of `others` that it does not have.
-    pub fn take_in(&mut self, others: Totals) {
-        for (key, total) in others.0 {
-            if self.place(&key).is_none() {
-                self.0.push((key, total));
-            }
-        }
-    }
-
     fn get(&mut self, key: &str) -> Option<&mut Total> {
         let place = match self.place(key) {
             Some(place) => place,

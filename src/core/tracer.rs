@@ -1,9 +1,11 @@
 //! One tracer: how it works, which session it speaks of, and what became of what it was given.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::session::SessionId;
 use super::settings::Settings;
+use super::unsettled::Unsettled;
 
 /// A tracer that `initTracer` or `startSession` made.
 #[derive(Debug)]
@@ -24,6 +26,10 @@ pub struct Tracer {
     pub counts: Counts,
     /// Starts of its session that are on their way.
     pub starting: u64,
+    /// Outboxes that may hold something of what it was given.
+    pub given_to: BTreeSet<u64>,
+    /// Its flushes and closes that wait.
+    pub waits: Unsettled,
     /// Whether the shell was told that it has work, and not yet that it has none any more.
     pub is_busy: bool,
     /// Whether the shell is about to be told that it has no work.

@@ -6,7 +6,7 @@ use super::json::{self, Object, any_members, find};
 use super::retry::{RetryAfter, may_pass};
 use super::session::{Origin, SessionId, Start};
 use super::settings::Destination;
-use super::text::{decimal, fill};
+use super::text::{Text, decimal, fill};
 use super::time::Now;
 
 /// What every request says of its client, up to its timestamp (nanoseconds since the Unix epoch).
@@ -72,18 +72,27 @@ pub enum Answer {
     },
 }
 
+impl Answer {
+    /// Whether it shows that the server was sent more at once than it bears: 429 and 503, or that
+    /// there was no answer, or none in time (from a proxy, 408 and 504).
+    pub fn is_overload(&self) -> bool {
+        matches!(self, Answer::None { .. } | Answer::Http { status: 408 | 429 | 503 | 504, .. })
+    }
+}
+
 /// What an answer means for the enrichments in the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// They are stored. The backend's session, where it sent it along.
+    /// They are stored.
     Stored {
-        /// The id under which the backend has the session.
-        session_id: Option<SessionId>,
-        /// JSON of the session's inputs.
+        /// JSON of the inputs that the backend has of the session, where it sent them along.
         inputs: Option<String>,
     },
-    /// The server does not know the route: the legacy one is to be tried.
-    TryLegacy,
+    /// The server does not know the route that starts a session: it is to be tried as one with these.
+    TryRoutes(Routes),
+    /// An update was refused, maybe because there is no such session: a start tells, and makes it. If that
+    /// was tried, the update is refused for good.
+    NoSession(Refusal),
     /// It may pass.
     Retry {
         /// Milliseconds that the server asks to wait.
@@ -149,12 +158,13 @@ impl Refusal {
     }
 }
 
-/// The request that starts a session and carries `merged` as far as a start takes it.
+/// The request that starts a session of `project` and carries `merged` as far as a start takes it.
 pub fn start(
     destination: &Destination,
     routes: Routes,
-    id: &SessionId,
+    id: SessionId,
     start: &Start,
+    project: Option<&Text>,
     merged: &Merged<'_>,
     stamp_ns: u64,
 ) -> Request {
@@ -162,10 +172,10 @@ pub fn start(
     let mut body = String::new();
     if legacy {
         let mut wrapper = Object::open(&mut body);
-        start.write(id, merged, true, wrapper.value("session"));
+        start.write(id, merged, true, project, wrapper.value("session"));
         wrapper.close();
     } else {
-        start.write(id, merged, false, &mut body);
+        start.write(id, merged, false, project, &mut body);
     }
     let path = if legacy { "/session/start" } else { "/v1/sessions" };
     request(destination, "POST", path, body, stamp_ns)
@@ -175,7 +185,7 @@ pub fn start(
 pub fn update(
     destination: &Destination,
     routes: Routes,
-    id: &SessionId,
+    id: SessionId,
     merged: &Merged<'_>,
     already: Option<Origin>,
     stamp_ns: u64,
@@ -183,7 +193,7 @@ pub fn update(
     let mut body = String::new();
     let mut object = Object::open(&mut body);
     if routes.are_legacy() {
-        object.text("event_id", id.as_str());
+        object.text("event_id", &id.to_string());
     }
     for field in Field::ALL.into_iter().filter(|field| is_left(*field, already)) {
         merged.write(field, field.wire_name(), &mut object);
@@ -192,7 +202,7 @@ pub fn update(
     if routes.are_legacy() {
         request(destination, "PUT", "/events", body, stamp_ns)
     } else {
-        let path = fill("/v1/events/{}", &[&id.as_path_segment()]);
+        let path = fill("/v1/events/{}", &[&id.to_string()]);
         request(destination, "PUT", &path, body, stamp_ns)
     }
 }
@@ -248,20 +258,18 @@ pub fn judge(
         200..=299 => stored(is_start, body),
         0 | 300..=399 => Verdict::Refused(Refusal::Redirect),
         401 | 403 if !is_ticket => Verdict::Refused(Refusal::Key { status }),
+        404 | 405 if !is_start => Verdict::NoSession(Refusal::Request { status, why: said(body) }),
+        // Older servers say this of a session that they do not have, and of much else.
+        400 if !is_start && routes.are_legacy() => {
+            Verdict::NoSession(Refusal::Request { status, why: said(body) })
+        }
         404 | 405 => match routes {
-            Routes::Unknown => Verdict::TryLegacy,
-            // The server began to answer otherwise: a deployment was rolled back.
-            Routes::V1 if is_start || status == 405 => Verdict::TryLegacy,
+            // A server that began to answer otherwise is one that was updated, or rolled back.
+            Routes::Unknown | Routes::V1 => Verdict::TryRoutes(Routes::TryLegacy),
+            Routes::Legacy => Verdict::TryRoutes(Routes::Unknown),
             Routes::TryLegacy => Verdict::Refused(Refusal::NoHoneyHive {
-                why: fill(
-                    "{} on its old and new routes{}",
-                    &[
-                        &decimal(status.into()),
-                        if is_start { "" } else { ", or it has no such session" },
-                    ],
-                ),
+                why: fill("{} on its old and new routes", &[&decimal(status.into())]),
             }),
-            _ => Verdict::Refused(Refusal::Request { status, why: said(body) }),
         },
         _ if may_pass(status) => Verdict::Retry {
             after_ms: retry_after.map(|header| header.wait_ms(now)),
@@ -273,11 +281,7 @@ pub fn judge(
 
 fn stored(is_start: bool, body: &str) -> Verdict {
     let members = any_members(if is_start { body } else { "" });
-    let session_id = find(&members, "session_id").or_else(|| find(&members, "event_id"));
-    Verdict::Stored {
-        session_id: session_id.and_then(json::text).and_then(|id| SessionId::new(&id)),
-        inputs: find(&members, "inputs").map(str::to_owned),
-    }
+    Verdict::Stored { inputs: find(&members, "inputs").map(str::to_owned) }
 }
 
 /// The `message` of an error's JSON, or nothing.
@@ -313,48 +317,46 @@ mod tests {
                 judge(&page, is_start, Routes::Unknown, false, NOW),
                 Verdict::Refused(Refusal::NoHoneyHive { .. })
             ));
-            assert_eq!(
-                judge(&http(404, ""), is_start, Routes::Unknown, false, NOW),
-                Verdict::TryLegacy
-            );
+        }
+        for status in [404, 405] {
+            let answer = http(status, "");
+            for routes in [Routes::Unknown, Routes::V1] {
+                let verdict = judge(&answer, true, routes, false, NOW);
+                assert_eq!(verdict, Verdict::TryRoutes(Routes::TryLegacy));
+            }
+            let verdict = judge(&answer, true, Routes::Legacy, false, NOW);
+            assert_eq!(verdict, Verdict::TryRoutes(Routes::Unknown));
             assert!(matches!(
-                judge(&http(404, ""), is_start, Routes::TryLegacy, false, NOW),
+                judge(&answer, true, Routes::TryLegacy, false, NOW),
                 Verdict::Refused(Refusal::NoHoneyHive { .. })
             ));
         }
     }
 
     #[test]
-    fn where_no_route_answers_an_update_the_session_may_be_what_is_missing() {
-        let why = |is_start| match judge(&http(404, ""), is_start, Routes::TryLegacy, false, NOW) {
-            Verdict::Refused(refusal) => refusal.message("https://hive.example"),
-            other => panic!("{other:?}"),
-        };
-        assert!(why(false).contains("or it has no such session"), "{}", why(false));
-        assert!(!why(true).contains("session"), "{}", why(true));
-    }
-
-    #[test]
     fn an_unknown_session_is_no_unknown_route() {
-        let answer = http(404, r#"{"message":"no such event","success":false}"#);
-        assert_eq!(
-            judge(&answer, false, Routes::V1, false, NOW),
-            Verdict::Refused(Refusal::Request { status: 404, why: "no such event".into() })
-        );
+        let unknown = |status, routes| {
+            let answer = http(status, r#"{"message":"no such event","success":false}"#);
+            let refusal = Refusal::Request { status, why: "no such event".into() };
+            judge(&answer, false, routes, false, NOW) == Verdict::NoSession(refusal)
+        };
+        for routes in [Routes::Unknown, Routes::V1, Routes::TryLegacy, Routes::Legacy] {
+            assert!(unknown(404, routes) && unknown(405, routes));
+            assert_eq!(unknown(400, routes), routes.are_legacy());
+        }
     }
 
     #[test]
-    fn the_session_in_the_answer_to_a_start_is_read_and_a_strange_body_is_no_harm() {
-        let id = "0a0a0a0a-0000-4000-8000-000000000000";
-        let body = format!(r#"{{"event_id":"x","session_id":"{id}","inputs":{{"q":1}}}}"#);
+    fn the_inputs_in_the_answer_to_a_start_are_read_and_a_strange_body_is_no_harm() {
+        let body = r#"{"event_id":"x","session_id":"y","inputs":{"q":1}}"#;
         assert_eq!(
-            judge(&http(200, &body), true, Routes::Unknown, false, NOW),
-            Verdict::Stored { session_id: SessionId::new(id), inputs: Some("{\"q\":1}".into()) }
+            judge(&http(200, body), true, Routes::Unknown, false, NOW),
+            Verdict::Stored { inputs: Some("{\"q\":1}".into()) }
         );
         for body in ["", "ok", "{", "[1]", "{\"session_id\":7}"] {
             assert_eq!(
                 judge(&http(200, body), true, Routes::Unknown, false, NOW),
-                Verdict::Stored { session_id: None, inputs: None }
+                Verdict::Stored { inputs: None }
             );
         }
     }

@@ -52,7 +52,6 @@ fn perform(scope: u64, output: Output) {
             &request.headers,
             &request.body,
         ),
-        Output::Abort { flight } => host::abort(flight as f64),
         Output::Settled { ids, outcome } => {
             let mut json = outcome.to_json();
             for id in ids {
@@ -67,7 +66,6 @@ fn perform(scope: u64, output: Output) {
             }
         }
         Output::Dropped { tracer, json } => host::dropped(tracer as f64, &json),
-        Output::Adopted { tracer, session_id } => host::adopted(tracer as f64, session_id.as_str()),
         Output::Idle { tracer } => host::idle(tracer as f64),
         Output::Keep { id, json } => host::keep(id as f64, &json),
         Output::Forget { ids } => {

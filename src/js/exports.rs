@@ -7,6 +7,7 @@
 
 use wasm_bindgen::prelude::*;
 
+use crate::core::concurrency::Place;
 use crate::core::json::elements;
 use crate::core::registry::{Registry, Turn};
 
@@ -18,10 +19,10 @@ use super::numerals::NUMERALS;
 use super::state;
 
 /// Begins in a fresh instance. To be called first; `seed` is any random whole number, from which
-/// the waits between retries are drawn.
+/// the waits between retries are drawn. `place` is what kind of place this is: "page", "edge" or "server".
 #[wasm_bindgen]
-pub fn connect(seed: f64) {
-    state::set(Registry::new(seed as u64, NUMERALS));
+pub fn connect(seed: f64, place: &str) {
+    state::set(Registry::new(seed as u64, NUMERALS).in_place(Place::named(place)));
 }
 
 /// Starts a session and makes a tracer for it. The network is not waited for.
@@ -107,14 +108,13 @@ pub fn only_kept(ids: String) {
 }
 
 /// What happens to the page: 0, it (a worker) goes on; 1, it (a document) goes on; 2, it is
-/// frozen or left; 3, there is no network; 4, it rests in the browser's cache; 5, it is hidden.
+/// hidden or left; 3, there is no network; 4, it rests in the browser's cache.
 #[wasm_bindgen]
 pub fn turn(what: f64) {
     let turn = match what as u8 {
         2 => Turn::Leaves,
         3 => Turn::Offline,
         4 => Turn::Rests,
-        5 => Turn::Hides,
         document => Turn::GoesOn { in_document: document == 1 },
     };
     state::with(|registry| registry.turn(turn, now()));

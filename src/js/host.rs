@@ -20,8 +20,6 @@ export interface Host {
   dropped(tracer: number, json: string): void;
   /** A line for the log. */
   log(level: "error" | "warn" | "info" | "debug", message: string): void;
-  /** The backend gave the tracer's session an id of its own. */
-  adopted(tracer: number, sessionId: string): void;
   /** `json` is to be kept under `id` until it is forgotten, in a store that outlives the page. */
   keep(id: number, json: string): void;
   /** What was kept under `id` is over. Below zero it counts what `restore` was given: -1 is the first. */
@@ -49,8 +47,6 @@ export interface Host {
     headers: string,
     body: string,
   ): void;
-  /** The request under this number is to be aborted; nobody is told what comes of it. */
-  abort(flight: number): void;
   /** The runtime's forward clock. */
   now(): number;
 }
@@ -72,9 +68,6 @@ extern "C" {
 
     #[wasm_bindgen(js_namespace = host)]
     pub fn log(level: &str, message: &str);
-
-    #[wasm_bindgen(js_namespace = host)]
-    pub fn adopted(tracer: f64, session_id: &str);
 
     #[wasm_bindgen(js_namespace = host)]
     pub fn keep(id: f64, json: &str);
@@ -106,9 +99,6 @@ extern "C" {
         headers: &str,
         body: &str,
     );
-
-    #[wasm_bindgen(js_namespace = host)]
-    pub fn abort(flight: f64);
 
     #[wasm_bindgen(js_namespace = host)]
     pub fn now() -> f64;

@@ -2,7 +2,7 @@
 //! [`passage`](crate::core::relay::passage) step by step, a queue's batch through
 //! [`consumer`](crate::core::relay::consumer), and tickets are written.
 //!
-//! Numbers stand for requests and batches under way. What is returned is JSON, as each function
+//! Numbers stand for requests with a right ticket and for batches under way. What is returned is JSON, as each function
 //! says; `{ end }` is the answer to the request: `{ status, headers, body, log }`, where the log is a
 //! list of `[level, message]`. Times are Unix milliseconds.
 
@@ -16,12 +16,13 @@ use crate::core::log::Line;
 use crate::core::options::{Options, text_of};
 use crate::core::relay::consumer::{Consumer, Delivery, Fate};
 use crate::core::relay::head::Head;
-use crate::core::relay::passage::{Body, End, Forward, Passage, Unverified, admit as admitted};
-use crate::core::relay::policy::{MAX_UNDER_WAY, TICKET_S};
+use crate::core::relay::passage::{Body, End, Forward, Unverified, admit as admitted};
+use crate::core::relay::policy::{LONGEST_BATCH_MS, TICKET_S};
 use crate::core::relay::rate::Rates;
 use crate::core::relay::refusal::Refusal;
 use crate::core::relay::settings::{self, RelaySettings};
 use crate::core::relay::ticket::{Signature, Ticket, sealed};
+use crate::core::relay::under_way::UnderWay;
 use crate::core::slab::Slab;
 use crate::core::wire::Request;
 
@@ -33,13 +34,6 @@ const KNOWN_OPTIONS: usize = 8;
 
 /// What there was instead of an answer.
 const TIMED_OUT: f64 = -2.0;
-
-/// A request under way.
-#[derive(Debug)]
-enum Stage {
-    Unverified(Unverified),
-    Verified(Passage),
-}
 
 /// A relay's settings, by the text of its options, and what its consumer remembers.
 #[derive(Debug)]
@@ -53,10 +47,16 @@ struct Known {
 struct State {
     known: Vec<Known>,
     rates: Rates,
-    under_way: Slab<Stage>,
-    /// Their numbers, the oldest first; some may be over.
-    order: Vec<u64>,
-    batches: Slab<(Box<str>, Delivery)>,
+    under_way: UnderWay,
+    batches: Slab<Batch>,
+}
+
+/// A queue's batch under way.
+#[derive(Debug)]
+struct Batch {
+    options: Box<str>,
+    delivery: Delivery,
+    opened_ms: u64,
 }
 
 thread_local! {
@@ -80,15 +80,25 @@ fn known<'a>(known: &'a mut Vec<Known>, options: &str) -> &'a mut Known {
 }
 
 impl State {
-    fn keep(&mut self, stage: Stage) -> u64 {
-        // A request that the runtime broke off never comes back.
-        self.order.retain(|number| self.under_way.get(*number).is_some());
-        if self.order.len() >= MAX_UNDER_WAY {
-            self.under_way.remove(self.order.remove(0));
+    /// Looks at the head of a request: as often as it is asked, since nothing is kept of a request
+    /// whose ticket has not been found right.
+    fn admit(&mut self, options: &str, head: &str) -> Result<Unverified, End> {
+        let settings = known(&mut self.known, options).settings.clone();
+        admitted(&settings, Head::of(head))
+    }
+
+    /// Lets go of batches that the runtime broke off: their messages have come again.
+    fn forget_batches(&mut self, now_ms: u64) {
+        let is_lost = |batch: &Batch| now_ms.saturating_sub(batch.opened_ms) > LONGEST_BATCH_MS;
+        let lost: Vec<u64> = self
+            .batches
+            .iter()
+            .filter(|(_, batch)| is_lost(batch))
+            .map(|(number, _)| number)
+            .collect();
+        for number in lost {
+            self.batches.remove(number);
         }
-        let number = self.under_way.insert(stage);
-        self.order.push(number);
-        number
     }
 }
 
@@ -151,53 +161,47 @@ pub fn seal(claims: &str, signature: &[u8]) -> String {
     Signature::try_from(signature).map_or(String::new(), |signature| sealed(claims, &signature))
 }
 
-/// Looks at a request's head, an object as [`Head`] describes it: `{ end }`, or `{ passage, claims }`
-/// where the ticket's signature is to be checked.
+/// Looks at a request's head, an object as [`Head`] describes it: `{ end }`, or `{ claims, signature }`
+/// where the signature, a list of bytes, is to be checked.
 #[wasm_bindgen]
 pub fn admit(options: &str, head: &str) -> String {
     with(|state| {
-        let settings = known(&mut state.known, options).settings.clone();
-        let unverified = match admitted(&settings, Head::of(head)) {
+        let unverified = match state.admit(options, head) {
             Ok(unverified) => unverified,
             Err(end) => return ended(&end),
         };
-        let claims = unverified.claims().to_owned();
-        let number = state.keep(Stage::Unverified(unverified));
         let mut json = String::new();
         let mut object = Object::open(&mut json);
-        object.json("passage", &number.to_string());
-        object.text("claims", &claims);
+        object.text("claims", unverified.claims());
+        let bytes = unverified.signature().iter().map(u8::to_string);
+        list(object.value("signature"), bytes);
         object.close();
         json
     })
 }
 
-/// The signature to check.
+/// Whether the signature is right of the ticket in `head`: `{ end }`, or `{ passage, limit, timeoutMs }`
+/// for reading the body, where `passage` is the request's number.
 #[wasm_bindgen]
-pub fn signature(passage: f64) -> Vec<u8> {
-    with(|state| match state.under_way.get(passage as u64) {
-        Some(Stage::Unverified(unverified)) => unverified.signature().to_vec(),
-        _ => Vec::new(),
-    })
-}
-
-/// Whether the signature is right: `{ end }`, or `{ limit, timeoutMs }` for reading the body.
-#[wasm_bindgen]
-pub fn verified(passage: f64, is_right: bool, now_ms: f64) -> String {
+pub fn verified(options: &str, head: &str, is_right: bool, now_ms: f64) -> String {
     with(|state| {
-        let stage = state.under_way.remove(passage as u64).map(|stage| *stage);
-        let Some(Stage::Unverified(unverified)) = stage else {
-            return lost();
-        };
-        match unverified.verified(is_right, &mut state.rates, now_ms as u64) {
+        let now_ms = now_ms as u64;
+        let verified = state
+            .admit(options, head)
+            .and_then(|unverified| unverified.verified(is_right, &mut state.rates, now_ms));
+        let entered = verified.and_then(|passage| {
+            let (limit, timeout_ms) = (passage.limit(), passage.timeout_ms());
+            let number = state.under_way.enter(passage, now_ms)?;
+            Ok((number, limit, timeout_ms))
+        });
+        match entered {
             Err(end) => ended(&end),
-            Ok(verified) => {
+            Ok((number, limit, timeout_ms)) => {
                 let mut json = String::new();
                 let mut object = Object::open(&mut json);
-                object.json("limit", &verified.limit().to_string());
-                object.json("timeoutMs", &verified.timeout_ms().to_string());
-                let number = state.keep(Stage::Verified(verified));
                 object.json("passage", &number.to_string());
+                object.json("limit", &limit.to_string());
+                object.json("timeoutMs", &timeout_ms.to_string());
                 object.close();
                 json
             }
@@ -216,7 +220,7 @@ pub fn forward(passage: f64, body: &[u8], fault: Option<String>, now_ms: f64) ->
         Some(_) => Body::Broken,
     };
     with(|state| {
-        let Some(Stage::Verified(passage)) = state.under_way.get_mut(passage as u64) else {
+        let Some(passage) = state.under_way.step(passage as u64, now_ms as u64) else {
             return lost();
         };
         let forward = match passage.forward(body, now_ms as u64) {
@@ -245,11 +249,11 @@ pub fn answered(
     now_ms: f64,
 ) -> String {
     with(|state| match state.under_way.get(passage as u64) {
-        Some(Stage::Verified(passage)) => {
+        Some(passage) => {
             let answer = answer(status, &retry_after, body);
             ended(&passage.answered(&answer, status == TIMED_OUT, now_ms as u64))
         }
-        _ => lost(),
+        None => lost(),
     })
 }
 
@@ -257,29 +261,31 @@ pub fn answered(
 #[wasm_bindgen]
 pub fn queued(passage: f64, was_taken: bool) -> String {
     with(|state| match state.under_way.get(passage as u64) {
-        Some(Stage::Verified(passage)) => ended(&passage.queued(was_taken)),
-        _ => lost(),
+        Some(passage) => ended(&passage.queued(was_taken)),
+        None => lost(),
     })
 }
 
 /// The request is over.
 #[wasm_bindgen]
 pub fn leave(passage: f64) {
-    with(|state| state.under_way.remove(passage as u64));
+    with(|state| state.under_way.leave(passage as u64));
 }
 
 /// Takes a batch of a queue, the texts of its messages: `{ batch, sessions, timeoutMs }`, where
 /// `sessions` is how many it is about.
 #[wasm_bindgen(js_name = openBatch)]
-pub fn open_batch(options: &str, messages: Vec<String>) -> String {
+pub fn open_batch(options: &str, messages: Vec<String>, now_ms: f64) -> String {
     with(|state| {
+        let opened_ms = now_ms as u64;
+        state.forget_batches(opened_ms);
         let Known { settings, consumer, .. } = known(&mut state.known, options);
         let delivery = consumer.open(settings, messages);
         let mut json = String::new();
         let mut object = Object::open(&mut json);
         object.json("sessions", &delivery.sessions().to_string());
         object.json("timeoutMs", &settings.tracer.timeout_ms.to_string());
-        let batch = state.batches.insert((options.into(), delivery));
+        let batch = state.batches.insert(Batch { options: options.into(), delivery, opened_ms });
         object.json("batch", &batch.to_string());
         object.close();
         json
@@ -290,7 +296,7 @@ pub fn open_batch(options: &str, messages: Vec<String>) -> String {
 #[wasm_bindgen(js_name = nextRequest)]
 pub fn next_request(batch: f64, session: f64, now_ms: f64) -> String {
     with(|state| {
-        let Some((options, delivery)) = state.batches.get_mut(batch as u64) else {
+        let Some(Batch { options, delivery, .. }) = state.batches.get_mut(batch as u64) else {
             return String::new();
         };
         let consumer = &mut known(&mut state.known, options).consumer;
@@ -313,7 +319,7 @@ pub fn batch_answered(
     now_ms: f64,
 ) {
     with(|state| {
-        if let Some((options, delivery)) = state.batches.get_mut(batch as u64) {
+        if let Some(Batch { options, delivery, .. }) = state.batches.get_mut(batch as u64) {
             let consumer = &mut known(&mut state.known, options).consumer;
             let answer = answer(status, &retry_after, body);
             consumer.answered(delivery, session as usize, &answer, now_ms as u64);
@@ -327,7 +333,7 @@ pub fn batch_answered(
 pub fn close_batch(batch: f64, now_ms: f64) -> String {
     with(|state| {
         let batch = state.batches.remove(batch as u64).map(|batch| *batch);
-        let Some((options, delivery)) = batch else {
+        let Some(Batch { options, delivery, .. }) = batch else {
             return String::new();
         };
         let consumer = &mut known(&mut state.known, &options).consumer;
@@ -357,7 +363,7 @@ fn ended(end: &End) -> String {
     json
 }
 
-/// The request is not known any more: so many came after it.
+/// The request is not known any more: it took longer than any can.
 fn lost() -> String {
     ended(&End { response: Refusal::Internal.response(), log: Vec::new() })
 }

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { sessionIdFrom } from "../../pkg-template/src/ids.js";
 import { face, logged } from "./face.mjs";
 
 test("nothing is loaded before the first call", async () => {
@@ -319,17 +320,27 @@ for (const [name, fetch] of /** @type {[string, any][]} */ ([
   });
 }
 
-test("a session that the backend renamed is known by its new name, also after a trap", async () => {
+test("a session is the same one after a trap", async () => {
   const it = face({
     behaviour: (instance) => ({ hold: instance === 0, trapOn: (_, json) => json.includes("boom") }),
   });
   await logged(async () => {
-    const tracer = await it.initTracer({ sessionId: "mine" });
-    it.core.host.adopted(1, "theirs");
-    assert.equal(tracer.sessionId, "theirs");
+    const tracer = await it.initTracer();
+    const { sessionId } = tracer;
     await tracer.enrichSession({ metadata: { boom: 1 } });
     await tracer.enrichSession({});
-    assert.equal(it.core.options.get(1)?.sessionId, "theirs");
+    assert.equal(it.core.options.get(1)?.sessionId, sessionId);
+    assert.equal(tracer.sessionId, sessionId);
+  });
+});
+
+test("where no core will start a tracer shows the UUID that its session's name stands for", async () => {
+  const it = face({ failLoading: () => new Error("no") });
+  await logged(async () => {
+    const named = await it.initTracer({ sessionId: " mine " });
+    assert.equal(named.sessionId, sessionIdFrom("mine"));
+    const fresh = await it.initTracer({ sessionId: " " });
+    assert.notEqual(fresh.sessionId, named.sessionId);
   });
 });
 

@@ -6,8 +6,10 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { baggageHeaders, sessionIdFromHeaders } from "../../pkg-template/src/baggage.js";
 import { environment, processVariable } from "../../pkg-template/src/env.js";
-import { newSessionId, sessionIdFrom } from "../../pkg-template/src/ids.js";
+import { newSessionId, sessionIdFrom, sessionIdOf } from "../../pkg-template/src/ids.js";
+import { logged } from "./face.mjs";
 
+const RANDOM_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 test("a name maps to the UUID that every other implementation gives", () => {
@@ -16,42 +18,72 @@ test("a name maps to the UUID that every other implementation gives", () => {
   assert.equal(sessionIdFrom("grüße 🐝"), "45475c9a-1791-5e01-8c3d-13fb143b87b4");
 });
 
-test("a UUID comes back as it is", () => {
+test("a UUID comes back in lower case, whatever its version", () => {
   for (const id of [
     "3CD74a5e-7a3e-4b5e-8d3c-6d0d8e1f2a3b",
     "0190b6a4-3f6e-7c3d-9b1a-2f4e6d8c0a1b",
+    "3cd70a6e-7d5b-ff3a-0b39-0c9c6a1f2e4d",
   ]) {
-    assert.equal(sessionIdFrom(id), id);
+    assert.equal(sessionIdFrom(id), id.toLowerCase());
+    assert.equal(sessionIdFrom(`\t${id.toUpperCase()} `), id.toLowerCase());
   }
+  // Without hyphens it may be a trace's id.
+  assert.match(sessionIdFrom("3cd70a6e7d5b4f3a9b390c9c6a1f2e4d"), UUID);
 });
 
-test("any input gives a string, the same one each time", () => {
-  for (const name of [
+test("a name of any kind gives its id, the same one each time", async () => {
+  const lines = await logged(() => {
+    for (const name of [42, 5n, "\ud800", "undefined", new URL("https://a.example"), [7]]) {
+      assert.match(sessionIdFrom(name), UUID);
+      assert.equal(sessionIdFrom(name), sessionIdFrom(String(name)));
+    }
+  });
+  assert.deepEqual(lines, []);
+});
+
+test("what is no name gives a fresh id and an error line, and never everybody's session", async () => {
+  const throwing = {
+    toString() {
+      throw new Error("no");
+    },
+  };
+  const noText = Object.create(null);
+  const nothings = [
     undefined,
     null,
-    42,
-    5n,
-    Symbol("s"),
-    {},
+    "",
+    "  ",
+    "\ufeff\n",
     [],
+    [[]],
+    [null],
+    {},
+    new Map(),
+    throwing,
+    noText,
+    Number.NaN,
+    true,
+    Symbol("s"),
+    Symbol(),
     () => 1,
-    "\ud800",
-    Object.create(null),
-    {
-      toString() {
-        throw new Error("no");
-      },
-    },
-  ]) {
-    // prettier-ignore
-    assert.match(sessionIdFrom(name), UUID);
-    assert.equal(sessionIdFrom(name), sessionIdFrom(name));
+  ];
+  for (const nothing of nothings) {
+    const lines = await logged(() => {
+      const ids = [sessionIdFrom(nothing), sessionIdFrom(nothing)];
+      for (const id of ids) assert.match(id, RANDOM_UUID);
+      assert.notEqual(ids[0], ids[1]);
+    });
+    assert.equal(lines.length, 2);
+    for (const { level, line } of lines) {
+      assert.equal(level, "error");
+      assert.match(line, /sessionIdFrom\(\) was given no name/);
+    }
   }
 });
 
 test("an id of a name is the hash that others make of it, at any length", () => {
   const namespace = Buffer.from("6ba7b8119dad11d180b400c04fd430c8", "hex");
-  for (let length = 0; length < 300; length++) {
+  for (let length = 1; length < 300; length++) {
     const name = "é€".repeat(length).slice(0, length);
     const sha1 = createHash("sha1").update(namespace).update(name).digest("hex");
     const digits = sessionIdFrom(name).replaceAll("-", "");
@@ -68,7 +100,7 @@ test("a page without HTTPS has new ids too", () => {
   try {
     crypto.randomUUID = /** @type {any} */ (undefined);
     const ids = Array.from({ length: 100 }, newSessionId);
-    for (const id of ids) assert.match(id, /^[^-]{8}-[^-]{4}-4[^-]{3}-[89ab][^-]{3}-[0-9a-f]{12}$/);
+    for (const id of ids) assert.match(id, RANDOM_UUID);
     assert.equal(new Set(ids).size, ids.length);
   } finally {
     crypto.randomUUID = randomUUID;
@@ -119,7 +151,7 @@ test("what is sent in headers is found in them again", () => {
     fc.property(fc.string({ unit: "grapheme", minLength: 1 }), fc.string(), (id, project) => {
       const headers = baggageHeaders({ session_id: id, project, source: "prod" });
       assert.match(String(headers.baggage), /^[\x21-\x7e]+$/);
-      assert.equal(sessionIdFromHeaders(headers), Buffer.from(id, "utf8").toString("utf8"));
+      assert.equal(sessionIdFromHeaders(headers), sessionIdOf(id));
       assert.equal(sessionIdFromHeaders(new Headers(headers)), sessionIdFromHeaders(headers));
     }),
   );
@@ -143,6 +175,8 @@ test("sessions are found under each name, in the order in which they count", () 
     [{ baggage: "session_id=%E0%A4%A" }, "%E0%A4%A"],
     [{ baggage: "session_id=a=b" }, "a=b"],
     [{ baggage: "session_id=" }, undefined],
+    [{ baggage: "session_id=%20,honeyhive_session_id=b" }, "b"],
+    [{ baggage: "session_id=3CD74A5E-7A3E-4B5E-8D3C-6D0D8E1F2A3B" }, "3cd74a5e-7a3e-4b5e-8d3c-6d0d8e1f2a3b"], // prettier-ignore
     [{ baggage: "SESSION_ID=a" }, undefined],
     [{ baggage: "" }, undefined],
     [{ baggage: undefined }, undefined],
@@ -154,7 +188,9 @@ test("sessions are found under each name, in the order in which they count", () 
     [{ get: () => 5 }, undefined],
     [{ get() { throw new Error("no"); } }, undefined], // prettier-ignore
   ];
-  for (const [headers, expected] of cases) assert.equal(sessionIdFromHeaders(headers), expected);
+  for (const [headers, name] of cases) {
+    assert.equal(sessionIdFromHeaders(headers), name && sessionIdFrom(name));
+  }
 });
 
 test("variables are read where the runtime has them, and only ours", (t) => {

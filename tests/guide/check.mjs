@@ -42,10 +42,10 @@ export async function checkGuide(facts, { backend, key, other, otherKey }) {
       await stored(active, { name: "somebody-else", metadata: { mine: true } });
     },
 
-    async legacyPositionalId({ sessionId, named, adopted }) {
-      assert.match(sessionId, UUID, "the backend's own id was not adopted");
-      assert.equal(named.status, "delivered");
-      assert.deepEqual(adopted, { status: "delivered", sessionId });
+    async legacyPositionalId({ sessionId, named, byId }) {
+      assert.equal(sessionId, uuidOfUrlName("sess_abc123"));
+      assert.deepEqual(named, { status: "delivered", sessionId });
+      assert.deepEqual(byId, { status: "delivered", sessionId });
       await stored(sessionId, {
         name: "positional",
         metadata: { user_id: "user_456", again: true },

@@ -83,16 +83,16 @@ export const examples = {
 
   async legacyPositionalId(scene) {
     const { initTracer, enrichSession } = scene.api;
-    // A name that is no UUID: the backend answers with an id of its own, and both reach the session.
+    // A name that is no UUID stands for one, and both reach the session.
     const tracer = await initTracer({
       ...server(scene),
       sessionName: "positional",
       sessionId: "sess_abc123",
     });
     const named = await enrichSession("sess_abc123", { metadata: { user_id: "user_456" } });
-    const adopted = await enrichSession(tracer.sessionId, { metadata: { again: true } });
+    const byId = await enrichSession(tracer.sessionId, { metadata: { again: true } });
     await tracer.close();
-    return { sessionId: tracer.sessionId, named, adopted };
+    return { sessionId: tracer.sessionId, named, byId };
   },
 
   async userProperties(scene) {

@@ -21,12 +21,6 @@ pub struct Bench {
     pub answer: Box<dyn FnMut(&Request) -> Answer>,
     pub requests: Vec<Request>,
     on_the_way: Vec<(u64, u64, Answer)>,
-    /// Milliseconds after which a request is answered.
-    pub latency_ms: u64,
-    /// Requests on their way at the same time, at most.
-    pub most_at_once: usize,
-    /// Requests that were to be aborted.
-    pub aborted: usize,
     pub settled: Vec<(u64, Outcome)>,
     /// What `onDrop` was told, as JSON.
     pub drops: Vec<String>,
@@ -60,9 +54,6 @@ impl Bench {
             answer: Box::new(answer),
             requests: Vec::new(),
             on_the_way: Vec::new(),
-            latency_ms: 5,
-            most_at_once: 0,
-            aborted: 0,
             settled: Vec::new(),
             drops: Vec::new(),
             lines: Vec::new(),
@@ -114,7 +105,7 @@ impl Bench {
         transport == 0 || self.transports.iter().any(has_it)
     }
 
-    /// Does what the core wants, each request answered after the latency, for `ms`.
+    /// Does what the core wants, each request answered 5 ms later, for `ms`.
     pub fn run(&mut self, ms: u64) {
         let end = self.now.mono_ms + ms;
         loop {
@@ -127,14 +118,8 @@ impl Bench {
                         }
                         self.keepalive.push(keepalive);
                         let answer = (self.answer)(&request);
-                        let at = self.now.mono_ms + self.latency_ms;
-                        self.on_the_way.push((at, flight, answer));
-                        self.most_at_once = self.most_at_once.max(self.on_the_way.len());
+                        self.on_the_way.push((self.now.mono_ms + 5, flight, answer));
                         self.requests.push(*request);
-                    }
-                    Output::Abort { flight } => {
-                        self.on_the_way.retain(|(_, it, _)| *it != flight);
-                        self.aborted += 1;
                     }
                     Output::Settled { ids, outcome } => {
                         self.settled.extend(ids.into_iter().map(|id| (id, (*outcome).clone())));
@@ -158,7 +143,7 @@ impl Bench {
                         assert!(self.busy.remove(&tracer), "{tracer} is idle twice");
                         self.idle.push(tracer);
                     }
-                    Output::Adopted { .. } | Output::Gone { .. } => {}
+                    Output::Gone { .. } => {}
                 }
             }
             let wake_at = self.registry.wake_at(0, self.now);
@@ -195,11 +180,6 @@ impl Bench {
 
     pub fn is_delivered(&self, id: u64) -> bool {
         matches!(self.end_of(id), Some(Outcome::Delivered { .. }))
-    }
-
-    /// How many requests are on their way.
-    pub fn in_flight(&self) -> usize {
-        self.on_the_way.len()
     }
 
     /// What the request with this number said.

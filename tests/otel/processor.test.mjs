@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ROOT_CONTEXT, TraceFlags, context, propagation, trace } from "@opentelemetry/api";
 import { NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
+import { sessionIdFrom } from "../../pkg-template/src/ids.js";
 import { main, otel, registered } from "./in-process.mjs";
 
 const { tracer, exporter, lines } = registered(new otel.SessionSpanProcessor());
@@ -62,10 +63,14 @@ describe("SessionSpanProcessor", () => {
 
   it("a honeyhive.session_id of the application's own counts, for the spans below too", () =>
     inSession((session) => {
-      const attributes = { "honeyhive.session_id": "own" };
+      const own = sessionIdFrom("own");
+      const attributes = { "honeyhive.session_id": own };
       const span = tracer.startSpan("span", { attributes });
       assert.deepEqual(attributesOf(span), attributes);
-      assert.equal(sessionOf(tracer.startSpan("child", {}, below(span))), "own");
+      assert.equal(sessionOf(tracer.startSpan("child", {}, below(span))), own);
+      const named = tracer.startSpan("named", { attributes: { "honeyhive.session_id": "own" } });
+      assert.equal(sessionOf(named), own, "a name stands for its UUID here as well");
+      assert.equal(sessionOf(tracer.startSpan("child", {}, below(named))), own);
       assert.equal(sessionOf(tracer.startSpan("sibling")), session.sessionId);
     }));
 

@@ -9,7 +9,10 @@ mod backend;
 mod harness;
 mod json;
 mod merging;
+mod ordinary;
 mod redaction;
+mod secrets;
+mod straight;
 mod values;
 
 use proptest::test_runner::Config;

@@ -76,7 +76,7 @@ fn stored(given: &[Value], bursts: &[usize], is_legacy: bool) -> Stored {
     }
     assert!(given.len() == bench.settled.len() && bench.drops.is_empty(), "{:?}", bench.settled);
     let mut backend = backend.borrow_mut();
-    backend.sessions.remove(&("sekret".into(), tracer.session_id.as_str().into())).unwrap()
+    backend.sessions.remove(&("sekret".into(), tracer.session_id.to_string())).unwrap()
 }
 
 fn answer(backend: &mut Backend, request: &Request) -> Answer {

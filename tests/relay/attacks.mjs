@@ -249,9 +249,9 @@ export const ATTACKS = [
     attack: asking((from) => `${from.path}/v1/events/${from.session}%2F..%2F${OTHER}`),
   },
   {
-    name: "the session in capitals",
+    name: "a name that stands for another session",
     ...session,
-    attack: asking((from) => `${from.path}/v1/events/${from.session.toUpperCase()}`),
+    attack: asking((from) => `${from.path}/v1/events/conversation-42`),
   },
   {
     name: "starting another session",

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, it } from "node:test";
+import { uuidOfUrlName } from "../guide/check.mjs";
 import { startBackends } from "../support/backends.mjs";
 import { ask } from "./ask.mjs";
 import { ATTACKS, good } from "./attacks.mjs";
@@ -93,9 +94,31 @@ export function holds(at) {
     assert.ok(Math.abs(Number(expires) - Date.now() / 1000 - 60) < 30, expires);
     const none = await fetch(`${at.served.url}/ticket`, {
       method: "POST",
-      body: JSON.stringify({ sessionId: "chat 7", fields: ["feedback"] }),
+      body: JSON.stringify({ sessionId: " ", fields: ["feedback"] }),
     });
     assert.equal(await none.text(), "");
+  });
+
+  it("takes a session by any spelling of its id, and a name for the UUID that it stands for", async () => {
+    const id = uuidOfUrlName("chat-7");
+    const issued = await fetch(`${at.served.url}/ticket`, {
+      method: "POST",
+      body: JSON.stringify({ sessionId: "chat-7", fields: ["feedback"], expiresIn: 60 }),
+    });
+    const ticket = await issued.text();
+    assert.equal(ticket.split(".")[1], id);
+    const { update, start } = good(at.served.url);
+    const headers = { ...update.headers, authorization: `Bearer ${ticket}` };
+    for (const spelled of ["chat-7", id.toUpperCase()]) {
+      const begun = await ask(at.served.url, {
+        ...start,
+        headers,
+        body: JSON.stringify({ session_id: spelled }),
+      });
+      assert.deepEqual([begun.status, begun.json.session_id], [200, id]);
+      const path = `${update.path.slice(0, update.path.lastIndexOf("/"))}/${spelled}`;
+      assert.equal((await ask(at.served.url, { ...update, headers, path })).status, 200);
+    }
   });
 
   it("answers pages of an origin that is named, and their preflights", async () => {

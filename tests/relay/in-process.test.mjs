@@ -8,6 +8,7 @@ import { pathToFileURL } from "node:url";
 import fc from "fast-check";
 import { relayFunctions } from "../../pkg-template/src/relay/public.js";
 import { logged } from "../face/face.mjs";
+import { until } from "../support/child.mjs";
 import { packageDir } from "../support/package.mjs";
 import { API_KEY, SECRETS, forge } from "./forge.mjs";
 
@@ -134,8 +135,8 @@ describe("tickets", () => {
     const bad = [
       [undefined, /HH_RELAY_SECRET/],
       [{ ...good, secret: "short" }, /HH_RELAY_SECRET/],
-      [{ ...good, sessionId: "conversation 7" }, /sessionIdFrom/],
-      [{ ...good, sessionId: 7 }, /`sessionId` must be a UUID/],
+      [{ ...good, sessionId: "" }, /`sessionId` must be the session's id/],
+      [{ ...good, sessionId: 7 }, /`sessionId` must be the session's id/],
       [{ ...good, fields: "feedback" }, /`fields` must be a list/],
       [{ ...good, fields: [] }, /empty/],
       [{ ...good, fields: ["password"] }, /names of an enrichment's fields/],
@@ -199,6 +200,74 @@ describe("the relay, whatever happens around it", () => {
     }
   });
 
+  it("keeps who waits for the backend, however many tickets are made up meanwhile", async () => {
+    /** @type {(answer: Response) => void} */
+    let answer = () => {};
+    const fetch = () => new Promise((resolve) => (answer = resolve));
+    const { handle } = relay({ fetch, timeoutMs: 300_000 });
+    const session = crypto.randomUUID();
+    const honest = handle(update(session, forge({ session })));
+    const secrets = ["A".repeat(32), SECRETS.foreign];
+    const burst = Array.from({ length: 5_000 }, async (_, place) => {
+      const stranger = crypto.randomUUID();
+      const ticket = forge({ session: stranger, secret: secrets[place % 2] });
+      return (await handle(update(stranger, ticket))).status;
+    });
+    assert.deepEqual([...new Set(await Promise.all(burst))], [401]);
+    answer(Response.json({ success: true, message: "stored" }));
+    assert.equal((await honest).status, 200);
+  });
+
+  it("tells who finds no place to come again, and keeps those who have one", async () => {
+    const AT_ONCE = 4_096;
+    /** @type {((answer: Response) => void)[]} */
+    const waiting = [];
+    const fetch = () => new Promise((resolve) => waiting.push(resolve));
+    // Another copy, in which nobody else has a place.
+    const { createRelay } = await freshly();
+    const options = { apiKey: API_KEY, secret: SECRETS.current, rate: { requests: 1e6 } };
+    const handle = createRelay({ ...options, fetch, timeoutMs: 300_000 });
+    const session = crypto.randomUUID();
+    const ticket = forge({ session });
+    /** @type {Response[]} */
+    const ended = [];
+    const all = Array.from({ length: AT_ONCE + 900 }, async () => {
+      ended.push(await handle(update(session, ticket)));
+    });
+    await until(() => ended.length + waiting.length === all.length, { what: "all to come" });
+    assert.equal(waiting.length, AT_ONCE);
+    for (const answer of ended.splice(0)) {
+      assert.deepEqual([answer.status, answer.headers.get("retry-after")], [503, "1"]);
+      assert.equal((await answer.json()).errorCode, "RELAY_BUSY");
+    }
+    for (const answer of waiting) answer(Response.json({ success: true }));
+    await Promise.all(all);
+    assert.equal(ended.length, AT_ONCE);
+    for (const { status } of ended) assert.equal(status, 200);
+    const next = handle(update(session, ticket));
+    await until(() => waiting.length > AT_ONCE, { what: "the next to find a place" });
+    waiting.at(-1)?.(Response.json({ success: true }));
+    assert.equal((await next).status, 200);
+  });
+
+  it("opens one core for a burst of requests", async () => {
+    let opened = 0;
+    const end = JSON.stringify({ end: { status: 404, headers: {}, body: "", log: [] } });
+    const empty = () => JSON.stringify({ secrets: [], log: [] });
+    const { createRelay } = relayFunctions({
+      hint: "",
+      variable: () => undefined,
+      open: () => {
+        opened++;
+        return /** @type {any} */ ({ secrets: empty, check: empty, admit: () => end });
+      },
+    });
+    const handle = createRelay();
+    const request = new Request("https://shop.example/honeyhive/v1/sessions");
+    await Promise.all(Array.from({ length: 1_000 }, () => handle(request)));
+    assert.equal(opened, 1);
+  });
+
   it("tells the page to come again where the queue takes nothing", async () => {
     const queue = { send: () => Promise.reject(new Error("overloaded")) };
     const { handle, sent } = relay({ queue });
@@ -210,6 +279,15 @@ describe("the relay, whatever happens around it", () => {
     });
     assert.match(lines[0].line, /did not take a message: overloaded/);
     assert.deepEqual(sent, []);
+  });
+
+  it("tells the page to come again where the queue says nothing", async () => {
+    const { handle } = relay({ queue: { send: () => new Promise(() => {}) }, timeoutMs: 50 });
+    const session = crypto.randomUUID();
+    const lines = await logged(async () => {
+      assert.equal((await handle(update(session, forge({ session })))).status, 503);
+    });
+    assert.match(lines[0].line, /did not take a message: no answer within 50 ms/);
   });
 
   it("works for whoever gives it something else than options or requests", async () => {

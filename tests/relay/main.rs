@@ -13,6 +13,7 @@ mod page;
 mod passage;
 mod queue;
 mod tickets;
+mod under_way;
 
 use std::rc::Rc;
 

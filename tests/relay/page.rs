@@ -36,7 +36,7 @@ fn relay(request: &Request) -> Answer {
 fn the_session_is_the_tickets_and_its_start_says_nothing_else() {
     let mut bench = Bench::new(relay);
     let info = bench.init(options());
-    assert_eq!(info.session_id.as_str(), SESSION);
+    assert_eq!(info.session_id.to_string(), SESSION);
     let id = bench.enrich(info.tracer, None, json!({"feedback": {"rating": 5}}));
     bench.run(1_000);
     assert!(bench.is_delivered(id));
@@ -65,11 +65,11 @@ fn an_id_beside_a_ticket_is_left_out() {
     let mut bench = Bench::new(relay);
     let mut given = options();
     given["sessionId"] = json!(SESSION);
-    assert_eq!(bench.init(given.clone()).session_id.as_str(), SESSION);
+    assert_eq!(bench.init(given.clone()).session_id.to_string(), SESSION);
     bench.run(100);
     assert_eq!(bench.lines, Vec::<String>::new());
     given["sessionId"] = json!("another");
-    assert_eq!(bench.init(given).session_id.as_str(), SESSION);
+    assert_eq!(bench.init(given).session_id.to_string(), SESSION);
     bench.run(100);
     assert!(bench.lines[0].contains("`sessionId` is left out"), "{:?}", bench.lines);
 }
@@ -81,7 +81,7 @@ fn a_further_session_is_not_written_into_the_tickets() {
     let mut child = options();
     child["parent"] = json!(parent.tracer);
     child["newSessionId"] = json!("0a0a0a0a-0000-4000-8000-000000000000");
-    assert_eq!(bench.init(child).session_id.as_str(), "0a0a0a0a-0000-4000-8000-000000000000");
+    assert_eq!(bench.init(child).session_id.to_string(), "0a0a0a0a-0000-4000-8000-000000000000");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use honeyhive_edge::core::relay::passage::{Body, Forward};
 use honeyhive_edge::core::relay::rate::Rates;
 use honeyhive_edge::core::relay::settings::RelaySettings;
 use honeyhive_edge::core::retry::RetryAfter;
+use honeyhive_edge::core::session::SessionId;
 use honeyhive_edge::core::wire::{Answer, Request};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -21,7 +22,8 @@ const OTHER: &str = "0a0a0a0a-0000-4000-8000-000000000000";
 /// A message: its session, milliseconds after [`NOW_MS`], and its fields.
 fn message(session: &str, at_ms: u64, fields: &Value) -> String {
     let stamp_ns = (NOW_MS + at_ms) * 1_000_000;
-    Message { session: session.into(), stamp_ns, fields: fields.to_string() }.write()
+    Message { session: SessionId::new(session).unwrap(), stamp_ns, fields: fields.to_string() }
+        .write()
 }
 
 /// Delivers a batch; `answer` is the backend. What became of each message, and the log.
@@ -174,7 +176,7 @@ fn an_older_deployment_is_found_once() {
         });
         assert_eq!(fates, [Fate::Stored]);
     }
-    assert_eq!(requests, ["/v1/sessions", "/events", "/events", "/events"]);
+    assert_eq!(requests, ["/v1/sessions", "/session/start", "/events", "/events"]);
     assert_eq!(fields_of(&backend, SESSION), json!({"feedback": {"at": 2}}));
 }
 

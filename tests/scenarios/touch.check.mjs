@@ -31,8 +31,8 @@ export async function check({ value: facts }, backends) {
         const { source: _source, ...rest } = body;
         assert.deepEqual(rest, { session_id: id });
       } else {
-        assert.equal(`${method} ${path}`, "PUT /events");
-        assert.deepEqual(body, { event_id: id });
+        assert.equal(`${method} ${path}`, "POST /session/start");
+        assert.deepEqual(body, { session: { session_id: id } });
       }
     }
   }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use honeyhive_edge::core::session::SessionId;
 use serde_json::{Map, Value};
 
 /// A stored session: its fields by the backend's names.
@@ -17,8 +18,6 @@ pub struct Stored {
 pub struct Backend {
     pub sessions: BTreeMap<(String, String), Stored>,
     pub is_legacy: bool,
-    /// Names that are no UUID, and the ids given in their place.
-    pub renamed: BTreeMap<String, String>,
 }
 
 const MERGED: [&str; 5] = ["metadata", "config", "feedback", "metrics", "user_properties"];
@@ -46,12 +45,12 @@ impl Backend {
                 _ => (400, String::new()),
             },
             ("PUT", "/events", true) => match given.remove("event_id") {
-                Some(Value::String(id)) => self.update(key, &id, stamp, body, given, true),
+                Some(Value::String(id)) => self.update(key, &id, stamp, body, given),
                 _ => (400, String::new()),
             },
             ("PUT", path, false) if path.starts_with("/v1/events/") => {
                 let id = path.trim_start_matches("/v1/events/").to_owned();
-                self.update(key, &id, stamp, body, given, false)
+                self.update(key, &id, stamp, body, given)
             }
             _ => (404, r#"{"message":"no such route"}"#.into()),
         }
@@ -64,18 +63,12 @@ impl Backend {
         body: &str,
         mut given: Map<String, Value>,
     ) -> (u16, String) {
-        let Some(Value::String(name)) = given.remove("session_id") else {
+        let Some(Value::String(id)) = given.remove("session_id") else {
             return (400, String::new());
         };
-        let is_uuid = name.len() == 36 && name.split('-').count() == 5;
-        // Only v1 is documented to give a session that has no UUID an id of its own.
-        let id = if is_uuid || self.is_legacy {
-            name
-        } else {
-            let number = self.renamed.len();
-            let fresh = || format!("00000000-0000-4000-8000-{number:012x}");
-            self.renamed.entry(name).or_insert_with(fresh).clone()
-        };
+        if !is_uuid(&id) {
+            return (422, r#"{"message":"session_id must be a UUID"}"#.into());
+        }
         let place = (key.to_owned(), id.clone());
         let exists = self.sessions.contains_key(&place);
         let session = self.sessions.entry(place).or_default();
@@ -88,7 +81,10 @@ impl Backend {
                 session.fields.insert(field, value);
             }
         }
-        let mut answer = serde_json::json!({ "session_id": id, "event_id": id });
+        // What the answer calls the session changes nothing: no server gives it another id.
+        let called = ["string", "99999999-9999-4999-8999-999999999999", id.as_str()];
+        let called = called[session.history.len() % called.len()];
+        let mut answer = serde_json::json!({ "session_id": called, "event_id": called });
         if let Some(inputs) = session.fields.get("inputs") {
             answer["inputs"] = inputs.clone();
         }
@@ -102,12 +98,11 @@ impl Backend {
         stamp: u64,
         body: &str,
         given: Map<String, Value>,
-        creates: bool,
     ) -> (u16, String) {
-        let place = (key.to_owned(), id.to_owned());
-        if creates && given.is_empty() {
-            self.sessions.entry(place.clone()).or_default();
+        if !is_uuid(id) {
+            return (422, r#"{"message":"event_id must be a UUID"}"#.into());
         }
+        let place = (key.to_owned(), id.to_owned());
         let Some(session) = self.sessions.get_mut(&place) else {
             return (404, r#"{"message":"no such session"}"#.into());
         };
@@ -121,6 +116,11 @@ impl Backend {
         }
         (200, "{}".into())
     }
+}
+
+/// Whether `id` is a UUID in its canonical text.
+fn is_uuid(id: &str) -> bool {
+    SessionId::from_uuid(id).is_some_and(|uuid| uuid.to_string() == id)
 }
 
 fn merge(fields: &mut BTreeMap<String, Value>, field: String, value: Value) {

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::backend::Stored;
 use super::bugs::Bug;
-use super::network::own_name;
 use super::world::{Said, World};
 
 impl World {
@@ -28,8 +27,7 @@ impl World {
         all.sort_by_key(|(order, _)| *order);
         let mut sessions: BTreeMap<(String, String), Vec<&Said>> = BTreeMap::new();
         for (_, said) in all {
-            let session = own_name(&self.backend, &said.session);
-            sessions.entry((said.key.clone(), session.to_owned())).or_default().push(said);
+            sessions.entry((said.key.clone(), said.session.clone())).or_default().push(said);
         }
         for (session, said) in &sessions {
             self.check_session(session, said).map_err(|why| format!("{session:?}: {why}"))?;

@@ -1,13 +1,12 @@
 //! What carries the simulated core's requests, and everything that can go wrong on the way.
 
+use honeyhive_edge::core::concurrency::Place;
 use honeyhive_edge::core::outcome::{Outcome, Output};
-use honeyhive_edge::core::policy::MAX_IN_FLIGHT;
 use honeyhive_edge::core::retry::RetryAfter;
 use honeyhive_edge::core::time::NEVER;
 use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::Value;
 
-use super::backend::Backend;
 use super::bugs::Bug;
 use super::world::{OnTheWay, World};
 
@@ -57,12 +56,8 @@ impl World {
             Output::Dropped { json, .. } => {
                 serde_json::from_str::<Value>(&json).map(|_| ()).map_err(|error| error.to_string())
             }
-            Output::Keep { .. } | Output::Forget { .. } | Output::Abort { .. } => {
-                Err("nobody has a page here".into())
-            }
-            Output::Adopted { .. } | Output::Idle { .. } | Output::Gone { .. } | Output::Log(_) => {
-                Ok(())
-            }
+            Output::Keep { .. } | Output::Forget { .. } => Err("nobody has a store here".into()),
+            Output::Idle { .. } | Output::Gone { .. } | Output::Log(_) => Ok(()),
         }
     }
 
@@ -82,7 +77,7 @@ impl World {
         }
         said.end = match outcome {
             _ if self.bug == Some(Bug::TellsNobody) && id.is_multiple_of(17) => None,
-            Outcome::Delivered { session_id } => Some(Ok(session_id.as_str().to_owned())),
+            Outcome::Delivered { session_id } => Some(Ok(session_id.to_string())),
             Outcome::Dropped { reason, .. } => Some(Err(*reason)),
             Outcome::Flushed(_) => None,
         };
@@ -109,13 +104,17 @@ impl World {
         let key = header("authorization").trim_start_matches("Bearer ").to_owned();
         let mut stamp: u64 = header("hh-client-timestamp").parse().map_err(|_| "no timestamp")?;
         let path = request.url.trim_start_matches("https://hive.example").to_owned();
-        let session = (key.clone(), session_of(&request, &path, &self.backend));
+        let session = (key.clone(), session_of(&request, &path));
         let on_the_way = || self.on_the_way.iter().filter(|sent| !sent.is_stray);
         if on_the_way().any(|sent| sent.session == session) {
             return Err(format!("two requests of {session:?} are on their way"));
         }
-        if on_the_way().filter(|sent| sent.scope == flight.1).count() >= MAX_IN_FLIGHT {
-            return Err(format!("more than {MAX_IN_FLIGHT} requests are on their way"));
+        let at_once = match self.place {
+            Place::EdgeRequest => on_the_way().filter(|sent| sent.scope == flight.1).count(),
+            Place::Page | Place::ServerProcess => on_the_way().count(),
+        };
+        if at_once >= most_at_once(self.place) {
+            return Err(format!("more than {at_once} requests are on their way"));
         }
         let mut body = request.body;
         match self.bug {
@@ -253,20 +252,24 @@ impl World {
     }
 }
 
+/// Requests that may be on their way at once, in an edge runtime from one request.
+fn most_at_once(place: Place) -> usize {
+    match place {
+        Place::Page => 2,
+        Place::EdgeRequest => 6,
+        Place::ServerProcess => 256,
+    }
+}
+
 fn http(status: u16, body: String) -> Answer {
     Answer::Http { status, retry_after: None, body }
 }
 
-fn session_of(request: &Request, path: &str, backend: &Backend) -> String {
+fn session_of(request: &Request, path: &str) -> String {
     let body: Value = serde_json::from_str(&request.body).unwrap_or_default();
-    let id = [&body["session"]["session_id"], &body["session_id"], &body["event_id"]]
+    [&body["session"]["session_id"], &body["session_id"], &body["event_id"]]
         .into_iter()
         .find_map(Value::as_str)
-        .unwrap_or_else(|| path.trim_start_matches("/v1/events/"));
-    own_name(backend, id).to_owned()
-}
-
-/// The id by which the backend has the session that is called `name`.
-pub fn own_name<'a>(backend: &'a Backend, name: &'a str) -> &'a str {
-    backend.renamed.get(name).map_or(name, |id| id)
+        .unwrap_or_else(|| path.trim_start_matches("/v1/events/"))
+        .to_owned()
 }

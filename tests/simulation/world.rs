@@ -3,16 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use honeyhive_edge::core::concurrency::Place;
 use honeyhive_edge::core::json::Numerals;
 use honeyhive_edge::core::outcome::Reason;
 use honeyhive_edge::core::registry::Registry;
+use honeyhive_edge::core::session::SessionId;
 use honeyhive_edge::core::time::Now;
 use honeyhive_edge::core::wire::Answer;
 use serde_json::{Value, json};
 
 use super::backend::Backend;
 use super::bugs::Bug;
-use super::network::own_name;
 
 /// Bytes that the simulated tracers may hold together.
 const BUDGET: u64 = 100_000;
@@ -49,9 +50,10 @@ pub struct OnTheWay {
 /// The simulated world.
 pub struct World {
     pub random: fastrand::Rng,
-    /// Decides who names a session by the backend's id for it. By itself, so that older seeds live on.
+    /// Decides how a session's id is written. By itself, so that older seeds live on.
     aliases: fastrand::Rng,
     pub registry: Registry,
+    pub place: Place,
     pub backend: Backend,
     pub now: Now,
     pub tracers: Vec<Tracer>,
@@ -85,8 +87,17 @@ impl World {
         let mut random = fastrand::Rng::with_seed(seed);
         let backend = Backend { is_legacy: random.u8(..5) == 0, ..Backend::default() };
         let scopes = if random.bool() { vec![0] } else { vec![1, 2, 3, 4] };
+        // A page has one scope, an edge runtime one for each request. A server has one, or some where the
+        // application brings its own `waitUntil`.
+        let server = fastrand::Rng::with_seed(seed.rotate_left(7)).bool();
+        let place = match scopes.len() {
+            _ if server => Place::ServerProcess,
+            1 => Place::Page,
+            _ => Place::EdgeRequest,
+        };
         World {
-            registry: Registry::new(random.u64(..), Numerals::STD),
+            registry: Registry::new(random.u64(..), Numerals::STD).in_place(place),
+            place,
             backend,
             now: Now { mono_ms: random.u64(..10_000), unix_ms: 1_700_000_000_000 },
             tracers: Vec::new(),
@@ -231,7 +242,7 @@ impl World {
         });
         let (high, low) = (self.random.u32(..), self.random.u64(..1 << 48));
         options["newSessionId"] = json!(format!("{high:08x}-0000-4000-8000-{low:012x}"));
-        let named = named.map(|named| self.alias(key, named));
+        let named = named.map(|named| self.spelling(named));
         if let Some(named) = &named {
             options["sessionId"] = json!(named);
         }
@@ -245,26 +256,28 @@ impl World {
         let scope = self.scope();
         let info = self.registry.init(&options.to_string(), scope, self.now).unwrap();
         let after = self.said.range(..u64::MAX / 2).next_back().map_or(0, |(id, _)| *id);
-        let (key_of, session) = (key.into(), info.session_id.as_str().to_owned());
+        let (key_of, session) = (key.into(), info.session_id.to_string());
         // Nobody is told what becomes of it.
         let end = Some(Err(Reason::Closed));
         self.starts.push((after, Said { key: key_of, session, fields, end }));
         self.tracers.push(Tracer {
             number: info.tracer,
             key: key.into(),
-            session: info.session_id.as_str().to_owned(),
+            session: info.session_id.to_string(),
             is_open: true,
             totals: BTreeMap::new(),
         });
     }
 
-    /// The session's name, or the id that the backend has it by and a delivery has told.
-    fn alias(&mut self, key: &str, session: String) -> String {
-        let told = self.said.values().filter(|said| said.key == key && said.session == session);
-        let mut ids = told.filter_map(|said| said.end.as_ref()?.as_ref().ok());
-        match ids.find(|id| **id != session).filter(|_| self.aliases.bool()) {
-            Some(id) => id.clone(),
-            None => session,
+    /// A way to write the session's id: in upper case, or as the name that it stands for.
+    fn spelling(&mut self, session: String) -> String {
+        let names = (0..3).map(|number| format!("conversation {number}"));
+        let stands_for =
+            |name: &String| SessionId::new(name).is_some_and(|id| id.to_string() == session);
+        match self.aliases.u8(..3) {
+            0 if SessionId::from_uuid(&session).is_some() => session.to_uppercase(),
+            1 => names.into_iter().find(stands_for).unwrap_or(session),
+            _ => session,
         }
     }
 
@@ -304,8 +317,7 @@ impl World {
             self.tracers.iter().filter(of_same_key).map(|other| other.session.clone()).collect();
         let named =
             (self.random.u8(..5) == 0).then(|| others[self.random.usize(..others.len())].clone());
-        let key_of = self.tracers[tracer].key.clone();
-        let named = named.map(|named| self.alias(&key_of, named));
+        let spelled = named.clone().map(|named| self.spelling(named));
         let scope = self.scope();
         let Tracer { number, key, session, .. } = &self.tracers[tracer];
         let session = named.clone().unwrap_or_else(|| session.clone());
@@ -319,7 +331,7 @@ impl World {
         }
         let id = self.registry.enrich(
             *number,
-            named.as_deref(),
+            spelled.as_deref(),
             fields.to_string(),
             scope,
             true,
@@ -331,9 +343,8 @@ impl World {
     fn add_metrics(&mut self) {
         let Some(place) = self.some_tracer() else { return };
         // Totals belong to a session: with two tracers of one session neither knows the sum.
-        let own = |tracer: &Tracer| own_name(&self.backend, &tracer.session).to_owned();
-        let session = own(&self.tracers[place]);
-        if self.tracers.iter().filter(|other| own(other) == session).count() > 1 {
+        let session = &self.tracers[place].session;
+        if self.tracers.iter().filter(|other| other.session == *session).count() > 1 {
             return;
         }
         let scope = self.scope();

@@ -45,7 +45,6 @@ export function makeHost(kind, newLoops, send, run, answered) {
     },
     dropped(tracer, json) { this.drops.push(JSON.parse(json)); },
     log(level, message) { this.lines.push(`${level} ${message}`); },
-    adopted() {},
     busy() {},
     idle(tracer) { this.idleTracers.push(tracer); },
     fetch(transport, url, init) {
@@ -60,7 +59,6 @@ export function makeHost(kind, newLoops, send, run, answered) {
         loops.look(scope);
       });
     },
-    abort() {},
     now: () => performance.now(),
   };
   const loops = newLoops(run, (scope, promise) => host.kept.push(promise));
@@ -131,7 +129,7 @@ fn text(value: &JsValue, name: &str) -> String {
 
 fn start(host: &TestHost, more: &[(&str, JsValue)]) -> f64 {
     Reflect::set(&js_sys::global(), &"host".into(), host).unwrap();
-    connect(7.0);
+    connect(7.0, "server");
     let options = Object::new();
     let own = [
         ("apiKey", "key".into()),

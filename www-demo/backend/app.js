@@ -121,15 +121,8 @@ export function createBackend({
     const { event_id: id, ...update } = check(legacyUpdateSchema, body);
     if (!isUuid(id)) throw new ApiError(400, "BAD_REQUEST", "event_id: must be a UUID");
     const row = store.read(key, id);
-    if (row) {
-      write(c, key, updateSession(row.event, update));
-    } else if (Object.keys(/** @type {object} */ (body)).length === 1) {
-      // The touch by update: on older deployments an update that carries only the id is how a
-      // client without data makes sure that the session exists.
-      write(c, key, startSession(id, {}, Date.now()));
-    } else {
-      throw noEvent(id);
-    }
+    if (!row) throw noEvent(id);
+    write(c, key, updateSession(row.event, update));
     return c.json({ event_id: id, success: true });
   });
 

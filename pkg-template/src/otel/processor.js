@@ -2,6 +2,7 @@
 
 import { Promise } from "../globals.js";
 import { messageOf, read, readGiven } from "../guard.js";
+import { sessionIdOf } from "../ids.js";
 import { redaction } from "../redact.js";
 
 /** @import { Context, Span } from "@opentelemetry/api" */
@@ -35,8 +36,13 @@ export class SessionSpanProcessor {
       const origin = this.#sessions.at(parentContext);
       const own = read(read(span, "attributes"), SESSION_ID);
       // The application's word counts, for the spans below as well.
-      if (typeof own === "string") origin.session = { sessionId: own };
-      else if (origin.session) span.setAttributes(attributesOf(origin.session));
+      const sessionId = typeof own === "string" ? sessionIdOf(own) : undefined;
+      if (sessionId) {
+        if (sessionId !== own) span.setAttribute(SESSION_ID, sessionId);
+        origin.session = { sessionId };
+      } else if (origin.session) {
+        span.setAttributes(attributesOf(origin.session));
+      }
       this.#sessions.note(span, { ...origin, redaction: this.#redaction });
     } catch (error) {
       this.#instance.say("warn", `a span was not told its session (${messageOf(error)})`);

@@ -14,7 +14,6 @@ const DOCUMENT_GOES_ON = 1;
 const LEAVES = 2;
 const OFFLINE = 3;
 const RESTS = 4;
-const HIDES = 5;
 
 /** Milliseconds that the first session waits for what earlier pages left: `indexedDB.open` was known to hang. */
 const PATIENCE_MS = 1000;
@@ -41,46 +40,32 @@ export class Page {
   /** @type {unknown} */
   #logLevel;
   #isWhole = true;
-  /** From the first listener of `pagehide` on, until the page comes back. */
-  #isLeft = false;
   #isResting = false;
-  #leaving;
   #document = globalThis.document;
 
   /** @param {() => void} leaving */
   constructor(leaving) {
     const document = this.#document;
-    this.#leaving = leaving;
     addEventListener("online", () => this.#goOn());
     addEventListener("offline", () => this.#core?.turn(OFFLINE));
     if (!document) return;
-    const depart = () => this.#depart();
-    addEventListener(
-      "pagehide",
-      () => {
-        this.#isLeft = true;
-        // Where nobody saw the page, there may be no later moment than this.
-        if (document.hidden) this.#leave();
-        // Listening last: the page's own listeners may have something to say.
-        addEventListener("pagehide", depart, { once: true });
-      },
-      true,
-    );
-    addEventListener("pageshow", () => {
-      removeEventListener("pagehide", depart);
-      this.#isLeft = false;
-      void this.#comeBack();
-    });
-    document.addEventListener("visibilitychange", () => {
-      if (!document.hidden) return this.#goOn();
-      // Chromium does not run a listener that is added to a window's event while that runs. There this
-      // event follows `pagehide`, or `freeze` where the page was hidden before.
-      if (this.#isLeft) return depart();
+    const leave = () => {
       leaving();
-      this.#core?.turn(HIDES);
-    });
-    document.addEventListener("freeze", () => (this.#isLeft ? depart() : this.#leave()));
-    document.addEventListener("resume", () => this.#goOn());
+      this.#core?.turn(LEAVES);
+    };
+    const goOn = () => this.#goOn();
+    const rest = () => {
+      leave();
+      // After what goes out because of that.
+      void microtask(() => this.#rest());
+    };
+    const last = () => addEventListener("pagehide", rest, { once: true });
+    // Listening last: the page's own listeners may have something to say.
+    addEventListener("pagehide", last, true);
+    addEventListener("pageshow", () => void this.#comeBack());
+    document.addEventListener("visibilitychange", () => (document.hidden ? leave : goOn)());
+    document.addEventListener("freeze", leave);
+    document.addEventListener("resume", goOn);
   }
 
   /**
@@ -90,10 +75,7 @@ export class Page {
   persist(logLevel) {
     if (this.#store) return;
     this.#logLevel = logLevel;
-    this.#store = new Store(
-      (error) => this.#refused(error),
-      () => void this.#claim(),
-    );
+    this.#store = new Store((error) => this.#refused(error));
     const late = new Promise((resolve) => startTimer(resolve, PATIENCE_MS, undefined));
     this.#claimed = firstOf(this.#claim(), late);
   }
@@ -104,7 +86,7 @@ export class Page {
    */
   soon(task) {
     // Where nothing is drawn any more, there may be no other moment; jsdom in Jest has no channels.
-    const isSeen = this.#document && !this.#document.hidden && !this.#isLeft;
+    const isSeen = this.#document && !this.#document.hidden && !this.#isResting;
     if (!isSeen || typeof MessageChannel !== "function") return task();
     const { port1, port2 } = new MessageChannel();
     port1.addEventListener("message", () => {
@@ -162,20 +144,7 @@ export class Page {
     if (this.#left) void this.#claim();
   }
 
-  #leave() {
-    this.#leaving();
-    this.#core?.turn(LEAVES);
-  }
-
-  /** The page is left, and may come back from the browser's cache. */
-  #depart() {
-    this.#leave();
-    // After what goes out because of that.
-    void microtask(() => this.#rest());
-  }
-
   #rest() {
-    if (this.#isResting) return;
     this.#isResting = true;
     this.#core?.turn(RESTS);
     this.#store?.leave();

@@ -6,9 +6,7 @@
 // has when it is left; and what was not touched for long enough belongs to nobody.
 
 import { Promise, microtask } from "../globals.js";
-import { attempt } from "../guard.js";
 import { newSessionId } from "../ids.js";
-import { newAbort } from "../send.js";
 
 const NAME = "honeyhive-edge";
 const STORE = "unsent";
@@ -26,25 +24,15 @@ export class Store {
   #release = () => {};
   /** @type {Promise<void> | undefined} */
   #named;
-  #isAway = false;
-  /** Names of living pages that have something, whose ends are waited for. @type {Set<string>} */
-  #awaited = new Set();
-  /** Ends that waiting. */
-  #stopWaiting = newAbort();
   /** Keys of what the core was told of, in that order. @type {IDBValidKey[]} */
   #left = [];
   /** Changes to come, made together. @type {((store: IDBObjectStore) => void)[]} */
   #changes = [];
   #failed;
-  #leftBehind;
 
-  /**
-   * @param {(error: unknown) => void} failed told of what could not be kept
-   * @param {() => void} leftBehind told when a page that had something has died, to be claimed
-   */
-  constructor(failed, leftBehind) {
+  /** @param {(error: unknown) => void} failed told of what could not be kept */
+  constructor(failed) {
     this.#failed = failed;
-    this.#leftBehind = leftBehind;
   }
 
   /** @param {number} id @param {string} json */
@@ -75,11 +63,7 @@ export class Store {
     if (owners.size === 0) return [];
     // Asked for after they were seen: who keeps something had its name before.
     const names = await navigator.locks?.query();
-    for (const { name } of names?.held ?? []) {
-      const owner = String(name).slice(NAME.length + 1);
-      // It may be just dying: the page before this one in its tab is.
-      if (owners.delete(owner)) this.#waitFor(owner);
-    }
+    for (const { name } of names?.held ?? []) owners.delete(String(name).slice(NAME.length + 1));
     /** @type {string[]} */
     const texts = [];
     await this.#each("readwrite", (cursor) => {
@@ -104,10 +88,8 @@ export class Store {
         this.#failed,
       );
     }
-    this.#isAway = true;
     this.#release();
-    attempt(() => this.#stopWaiting?.abort(), undefined);
-    this.#stopWaiting = newAbort();
+    this.#named = undefined;
   }
 
   /**
@@ -115,8 +97,6 @@ export class Store {
    * @returns {Promise<number[]>}
    */
   async back() {
-    this.#isAway = false;
-    this.#named = undefined;
     /** @type {number[]} */
     const ids = [];
     await this.#each(
@@ -203,18 +183,6 @@ export class Store {
     });
   }
 
-  /** Says so when the page of that name has died. @param {string} owner */
-  #waitFor(owner) {
-    if (this.#awaited.has(owner)) return;
-    this.#awaited.add(owner);
-    const signal = this.#stopWaiting?.signal;
-    navigator.locks
-      .request(`${NAME} ${owner}`, { mode: "shared", ...(signal ? { signal } : {}) }, () => {})
-      .then(this.#leftBehind)
-      .catch(() => {})
-      .finally(() => this.#awaited.delete(owner));
-  }
-
   /** Takes this page's name, which others see while it lives. @returns {Promise<void>} */
   #take() {
     return new Promise((resolve) => {
@@ -222,8 +190,6 @@ export class Store {
       navigator.locks
         .request(`${NAME} ${this.#owner}`, () => {
           resolve();
-          // What is kept by a page that is left is anybody's.
-          if (this.#isAway) return;
           return new Promise((release) => (this.#release = () => release(undefined)));
         })
         .catch(() => resolve());

@@ -59,7 +59,7 @@ export class Consumer {
   async #delivered(core, messages) {
     this.#settings ??= this.#settingsOf(core);
     const texts = messages.map(({ body }) => (typeof body === "string" ? body : ""));
-    const { batch, sessions, timeoutMs } = told(core.openBatch(this.#settings, texts));
+    const { batch, sessions, timeoutMs } = told(core.openBatch(this.#settings, texts, Date.now()));
     const fetch = option(this.#options, "fetch");
     let next = 0;
     const lane = async () => {

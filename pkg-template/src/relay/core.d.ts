@@ -8,8 +8,7 @@ export interface RelayCore {
   claims(asked: string, nowMs: number): string | undefined;
   seal(claims: string, signature: Uint8Array): string | undefined;
   admit(options: string, head: string): string | undefined;
-  signature(passage: number): Uint8Array<ArrayBuffer> | undefined;
-  verified(passage: number, isRight: boolean, nowMs: number): string | undefined;
+  verified(options: string, head: string, isRight: boolean, nowMs: number): string | undefined;
   forward(
     passage: number,
     body: Uint8Array,
@@ -25,7 +24,7 @@ export interface RelayCore {
   ): string | undefined;
   queued(passage: number, wasTaken: boolean): string | undefined;
   leave(passage: number): void;
-  openBatch(options: string, messages: string[]): string | undefined;
+  openBatch(options: string, messages: string[], nowMs: number): string | undefined;
   nextRequest(batch: number, session: number, nowMs: number): string | undefined;
   batchAnswered(
     batch: number,

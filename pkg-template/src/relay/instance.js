@@ -46,10 +46,12 @@ export class Instance {
     /** @type {RelayCore | undefined} */
     let opened;
     try {
-      opened = await this.#platform.open((error) => {
+      const opening = this.#platform.open((error) => {
         if (this.#core === opened) this.#core = undefined;
         this.say([["error", `an internal error of honeyhive-edge/relay (${messageOf(error)})`]]);
       });
+      // Not awaited where it is there: of a burst of requests each would open one of its own.
+      opened = opening instanceof Promise ? await opening : opening;
     } catch (error) {
       const why = `WebAssembly could not be started (${messageOf(error)}), so nothing is relayed.`;
       this.say([["error", `${why} ${this.#platform.hint}`]]);

@@ -59,25 +59,26 @@ export class Relay {
    */
   async #pass(core, request) {
     const { json, secrets } = (this.#settings ??= this.#settingsOf(core));
-    const admitted = told(core.admit(json, plainJson(headOf(request))));
+    const head = plainJson(headOf(request));
+    const admitted = told(core.admit(json, head));
     if (admitted.end) return admitted.end;
-    let { passage } = admitted;
+    const signature = Uint8Array.from(admitted.signature);
+    const isRight = await isSignedBy(secrets, signature, admitted.claims);
+    // Only now the core keeps something of the request.
+    const verified = told(core.verified(json, head, isRight, Date.now()));
+    if (verified.end) return verified.end;
+    const { passage, limit, timeoutMs } = verified;
     try {
-      const signature = core.signature(passage) ?? new Uint8Array();
-      const isRight = await isSignedBy(secrets, signature, admitted.claims);
-      const verified = told(core.verified(passage, isRight, Date.now()));
-      if (verified.end) return verified.end;
-      ({ passage } = verified);
-      const { bytes, fault } = await readBody(request, verified.limit, verified.timeoutMs);
+      const { bytes, fault } = await readBody(request, limit, timeoutMs);
       const forward = told(core.forward(passage, bytes, fault, Date.now()));
       if (forward.end) return forward.end;
       if (forward.send) {
         const fetch = option(this.#options, "fetch");
-        const answer = await sendWith(fetch, forward.send, verified.timeoutMs);
+        const answer = await sendWith(fetch, forward.send, timeoutMs);
         const { status, retryAfter, body } = answer;
         return told(core.answered(passage, status, retryAfter, body, Date.now())).end;
       }
-      return told(core.queued(passage, await this.#enqueue(forward.enqueue))).end;
+      return told(core.queued(passage, await this.#enqueue(forward.enqueue, timeoutMs))).end;
     } finally {
       core.leave(passage);
     }
@@ -85,16 +86,27 @@ export class Relay {
 
   /**
    * @param {string} text
+   * @param {number} timeoutMs
    * @returns {Promise<boolean>} whether it is stored
    */
-  async #enqueue(text) {
+  async #enqueue(text, timeoutMs) {
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(reject, timeoutMs, new Error(`no answer within ${timeoutMs} ms`));
+    });
     try {
-      await option(this.#options, "queue").send(text, { contentType: "text" });
+      await Promise.race([
+        option(this.#options, "queue").send(text, { contentType: "text" }),
+        late,
+      ]);
       return true;
     } catch (error) {
       const message = `the queue did not take a message: ${messageOf(error)}`;
       this.#instance.complain(this.#options, message);
       return false;
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -26,8 +26,9 @@ impl Registry {
         names_tracer: bool,
         now: Now,
     ) -> u64 {
-        let session_id = session_id.and_then(SessionId::new);
-        let named = session_id.as_ref().filter(|_| !names_tracer);
+        let session_id =
+            session_id.and_then(|name| self.session_named(name, self.level_of(tracer)));
+        let named = session_id.filter(|_| !names_tracer);
         let of_session = named.and_then(|session_id| self.tracer_of(session_id, tracer));
         let part = self.part(Kind::Enrichment, of_session.unwrap_or(tracer), scope, now);
         let id = part.id;
@@ -219,7 +220,7 @@ impl Registry {
     pub(super) fn with_room(
         &mut self,
         part: Box<Part>,
-        session_id: Option<&SessionId>,
+        session_id: Option<SessionId>,
         now: Now,
     ) -> Option<Box<Part>> {
         let tracer = self.tracers.get(part.tracer);
@@ -243,8 +244,8 @@ impl Registry {
 
     /// Puts `part` into its outbox. `increments` are what it adds to the running totals.
     fn accept(&mut self, id: u64, part: Box<Part>, increments: Option<&[(&str, f64)]>, now: Now) {
-        let session_id = self.outboxes.get(id).map(|outbox| outbox.id().clone());
-        let Some(part) = self.with_room(part, session_id.as_ref(), now) else {
+        let session_id = self.outboxes.get(id).map(|outbox| outbox.session_id);
+        let Some(part) = self.with_room(part, session_id, now) else {
             return;
         };
         let part = self.keep(id, part, None);
@@ -269,6 +270,9 @@ impl Registry {
     pub(super) fn given(&mut self, tracer: u64, scope: u64, outbox: u64, now: Now) {
         if let Some(tracer) = self.tracers.get_mut(tracer) {
             tracer.counts.pending += 1;
+            if outbox != NOTHING {
+                tracer.given_to.insert(outbox);
+            }
         }
         self.counts.pending += 1;
         self.mark_busy(tracer);
@@ -280,7 +284,7 @@ impl Registry {
     pub(super) fn refuse(
         &mut self,
         part: Box<Part>,
-        session_id: Option<&SessionId>,
+        session_id: Option<SessionId>,
         reason: Reason,
         why: &str,
         now: Now,
@@ -290,7 +294,7 @@ impl Registry {
             return self.log(part.tracer, line);
         }
         self.given(part.tracer, part.scope, NOTHING, now);
-        self.give_up(vec![part], session_id.cloned(), reason, why, now);
+        self.give_up(vec![part], session_id, reason, why, now);
     }
 }
 

@@ -8,7 +8,6 @@ use crate::core::json::{elements, text};
 use crate::core::kept::{Fate, Kept, written};
 use crate::core::outbox::{Kind, Part};
 use crate::core::outcome::{Output, Reason};
-use crate::core::policy::PAGE_SLOW_MS;
 use crate::core::session::{Description, Origin, Start};
 use crate::core::settings::Settings;
 use crate::core::time::Now;
@@ -34,16 +33,12 @@ impl Registry {
             let id = self.last_leftover;
             match text(entry).and_then(|json| Kept::read(&json, self.numerals)) {
                 Some(kept) => {
-                    // What was said this moment may just not have had the time.
-                    if kept.at.saturating_add(PAGE_SLOW_MS) <= now.unix_ms {
-                        self.begin_gently();
-                    }
                     // Those of one page come in order; those of several go by their clocks.
                     let place = self.leftovers.iter().position(|it| it.kept.at > kept.at);
                     let place = place.unwrap_or(self.leftovers.len());
                     self.leftovers.insert(place, Box::new(Leftover { id, kept }));
                 }
-                None => self.outputs.push(Output::Forget { ids: vec![id] }),
+                None => self.outputs.push_back(Output::Forget { ids: vec![id] }),
             }
         }
         let mut tracers = Vec::new();
@@ -69,7 +64,7 @@ impl Registry {
                 continue;
             }
             let Leftover { id, kept } = &*leftover;
-            self.outputs.push(Output::Forget { ids: vec![*id] });
+            self.outputs.push_back(Output::Forget { ids: vec![*id] });
             let mut part = self.part(Kind::Enrichment, tracer, scope, now);
             part.given_unix_ms = kept.at.min(now.unix_ms);
             part.is_left = true;
@@ -92,11 +87,11 @@ impl Registry {
             Fate::Leave => return,
             Fate::Expired(why) => {
                 let reason = Reason::RetriesExhausted;
-                return self.refuse(part, Some(session), reason, why, now);
+                return self.refuse(part, Some(*session), reason, why, now);
             }
         };
-        let Some(part) = self.with_room(part, Some(session), now) else { return };
-        let id = self.open_outbox(destination, settings, session.clone());
+        let Some(part) = self.with_room(part, Some(*session), now) else { return };
+        let id = self.open_outbox(destination, settings, *session);
         let (tracer, scope) = (part.tracer, part.scope);
         let part = self.keep(id, part, description.as_ref());
         if let Some(outbox) = self.outboxes.get_mut(id) {
@@ -120,9 +115,9 @@ impl Registry {
         let persists = self.tracers.get(part.tracer).is_some_and(|it| it.settings.persist);
         if let Some(outbox) = self.outboxes.get(outbox).filter(|_| self.keeps && persists) {
             let Part { given_unix_ms, enrichment, .. } = &*part;
-            let json =
-                written(&outbox.destination, outbox.id(), *given_unix_ms, enrichment, description);
-            self.outputs.push(Output::Keep { id: part.id, json });
+            let (destination, session_id) = (&outbox.destination, outbox.session_id);
+            let json = written(destination, session_id, *given_unix_ms, enrichment, description);
+            self.outputs.push_back(Output::Keep { id: part.id, json });
             part.is_kept = true;
         }
         part
@@ -137,25 +132,22 @@ impl Registry {
             }
         }
         if !ids.is_empty() {
-            self.outputs.push(Output::Forget { ids });
+            self.outputs.push_back(Output::Forget { ids });
         }
     }
 
     /// The page was away, and others may have taken over what it kept: `still` is what they left. The
-    /// rest is theirs to deliver; but not what was said since the page went, which the list may be too old for.
+    /// rest is theirs to deliver.
     pub fn only_kept(&mut self, still: &[u64], now: Now) {
-        let rested_at = self.page.rested_at;
         for id in self.busy.clone() {
             let Some(outbox) = self.outboxes.get_mut(id) else { continue };
-            let session_id = outbox.id().clone();
-            let mut taken = outbox.take_those(&|part| {
-                part.is_kept && part.id <= rested_at && !still.contains(&part.id)
-            });
+            let session_id = outbox.session_id;
+            let mut taken = outbox.take_those(&|part| part.is_kept && !still.contains(&part.id));
             self.schedule(id, now);
             for part in &mut taken {
                 part.is_kept = false;
             }
-            self.deliver(taken, &session_id, now);
+            self.deliver(taken, session_id, now);
         }
     }
 }

@@ -13,15 +13,16 @@ mod settling;
 mod tracers;
 mod waking;
 
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Weak;
 
-use super::index::Index;
+use super::concurrency::Place;
 use super::json::Numerals;
 use super::log::{Level, Line};
+use super::open_tracers::OpenTracers;
 use super::outbox::Outbox;
 use super::outcome::Output;
-use super::policy::REMEMBERED_LINES;
-use super::queue::Queue;
+use super::policy::{LONGEST_NAME, REMEMBERED_LINES};
 use super::scopes::Scopes;
 use super::server::Server;
 use super::session::SessionId;
@@ -30,6 +31,7 @@ use super::slab::Slab;
 use super::text::fill;
 use super::timers::Timers;
 use super::tracer::{Counts, Tracer};
+use super::unsettled::Unsettled;
 
 use keeping::Leftovers;
 use page::Page;
@@ -47,27 +49,37 @@ pub struct Registry {
     /// The timestamp of the last new request, nanoseconds since the Unix epoch.
     last_stamp_ns: u64,
     tracers: Slab<Tracer>,
+    open_tracers: OpenTracers,
     outboxes: Slab<Outbox>,
     servers: Slab<Server>,
+    /// Servers by address and `fetch`.
+    server_ids: HashMap<(u32, String), u64>,
+    /// Servers that nothing is sent to now, the longest first; some may be used again.
+    idle_servers: VecDeque<u64>,
     flights: Slab<Flight>,
-    /// Outboxes by session, one for each destination; twice for a session with two names.
-    outbox_ids: Index,
-    /// Sessions that the backend has under another id than they are named by, and that id; by
-    /// destination, for when the session is named again after all of its tracers are gone.
-    renamed: Vec<(String, SessionId)>,
+    /// Servers with sessions that any scope may send, in turns.
+    lines: VecDeque<u64>,
+    place: Place,
+    /// Outboxes by session: one for each destination.
+    outbox_ids: BTreeSet<(SessionId, u64)>,
     /// Settings of tracers, with the options that they were made of, the latest last.
     settings: Vec<(String, Weak<Settings>)>,
     /// Outboxes with a start that was not looked at yet.
     fresh: Vec<u64>,
     /// Outboxes with something to send or on its way.
     busy: Vec<u64>,
+    /// Those of them that no flush of all has hurried yet.
+    unhurried: BTreeSet<u64>,
     timers: Timers,
-    waits: Vec<Wait>,
+    /// Flushes and closes that wait, by number.
+    waits: BTreeMap<u64, Wait>,
+    /// Flushes of all that wait.
+    waits_for_all: Unsettled,
     scopes: Scopes,
     /// What is to be done in whichever scope asks first.
-    outputs: Queue<Output>,
+    outputs: VecDeque<Output>,
     /// Tracers that got work, which the shell is to be told of.
-    newly_busy: Queue<u64>,
+    newly_busy: VecDeque<u64>,
     /// Bytes of unsent enrichments.
     held: u64,
     counts: Counts,
@@ -93,19 +105,25 @@ impl Registry {
             last_number: 0,
             last_stamp_ns: 0,
             tracers: Slab::default(),
+            open_tracers: OpenTracers::default(),
             outboxes: Slab::default(),
             servers: Slab::default(),
+            server_ids: HashMap::new(),
+            idle_servers: VecDeque::new(),
             flights: Slab::default(),
-            outbox_ids: Index::default(),
-            renamed: Vec::new(),
+            lines: VecDeque::new(),
+            place: Place::default(),
+            outbox_ids: BTreeSet::new(),
             settings: Vec::new(),
             fresh: Vec::new(),
             busy: Vec::new(),
             timers: Timers::default(),
-            waits: Vec::new(),
+            unhurried: BTreeSet::new(),
+            waits: BTreeMap::new(),
+            waits_for_all: Unsettled::default(),
             scopes: Scopes::default(),
-            outputs: Queue::default(),
-            newly_busy: Queue::default(),
+            outputs: VecDeque::new(),
+            newly_busy: VecDeque::new(),
             held: 0,
             counts: Counts::default(),
             starting: 0,
@@ -117,6 +135,12 @@ impl Registry {
         }
     }
 
+    /// The same in this kind of place; without it, in a server process.
+    pub fn in_place(mut self, place: Place) -> Registry {
+        self.place = place;
+        self
+    }
+
     /// How many tracers are held.
     pub fn tracers(&self) -> usize {
         self.tracers.len()
@@ -125,6 +149,12 @@ impl Registry {
     /// How many sessions' outboxes are held.
     pub fn outboxes(&self) -> usize {
         self.outboxes.len()
+    }
+
+    /// How often a tracer, an outbox, a server or a request was looked for.
+    #[cfg(debug_assertions)]
+    pub fn looks(&self) -> u64 {
+        self.tracers.looks() + self.outboxes.looks() + self.servers.looks() + self.flights.looks()
     }
 
     /// How many request scopes are held.
@@ -143,9 +173,12 @@ impl Registry {
     }
 
     fn log(&mut self, tracer: u64, line: Line) {
-        let level =
-            self.tracers.get(tracer).map_or(Level::Warn, |tracer| tracer.settings.log_level);
-        self.log_at(level, line);
+        self.log_at(self.level_of(tracer), line);
+    }
+
+    /// How much the tracer wants logged.
+    fn level_of(&self, tracer: u64) -> Level {
+        self.tracers.get(tracer).map_or(Level::Warn, |tracer| tracer.settings.log_level)
     }
 
     /// Logs that something happened because of `why`: once for each reason, whatever else happens
@@ -155,6 +188,20 @@ impl Registry {
         if !self.said.iter().any(|said| said.ends_with(why)) {
             self.log(tracer, line);
         }
+    }
+
+    /// The session that is meant by `name`, if that is no blank; once, at [`Level::Info`], a line says
+    /// which UUID a name that is none stands for.
+    fn session_named(&mut self, name: &str, level: Level) -> Option<SessionId> {
+        let session_id = SessionId::new(name)?;
+        if level >= Level::Info && session_id.stands_for(name) {
+            let shown: String = name.trim().chars().take(LONGEST_NAME).collect();
+            let message = format!(
+                "the session id \"{shown}\" is no UUID: it stands for {session_id}, the same in every service",
+            );
+            self.log_at(level, Line { level: Level::Info, message });
+        }
+        Some(session_id)
     }
 
     /// Logs `line` if `level` lets it through, and once: an application that makes a tracer a
@@ -167,6 +214,6 @@ impl Registry {
             self.said.clear();
         }
         self.said.push(line.message.clone());
-        self.outputs.push(Output::Log(line));
+        self.outputs.push_back(Output::Log(line));
     }
 }

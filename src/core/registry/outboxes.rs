@@ -5,12 +5,11 @@ use std::rc::Rc;
 
 use super::Registry;
 use crate::core::outbox::Outbox;
-use crate::core::policy::{REMEMBERED_NAMES, REMEMBERED_SERVERS};
+use crate::core::policy::REMEMBERED_SERVERS;
 use crate::core::server::Server;
 use crate::core::session::SessionId;
 use crate::core::settings::{Destination, Settings};
 use crate::core::slab::NOTHING;
-use crate::core::text::fill;
 use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
 
@@ -22,100 +21,64 @@ impl Registry {
         settings: &Rc<Settings>,
         session_id: SessionId,
     ) -> u64 {
-        let known = self.outbox_called(destination, &session_id);
+        let known = self.outbox_of(destination, session_id);
         if known != NOTHING {
             return known;
         }
-        let global_name = global_name(destination, &session_id);
-        let renamed = self.renamed.iter().find(|(name, _)| *name == global_name);
-        let adopted_id = renamed.map(|(_, id)| id.clone());
-        let id = adopted_id.as_ref().map_or(NOTHING, |id| self.outbox_called(destination, id));
-        if let Some(outbox) = self.outboxes.get_mut(id) {
-            if outbox.adopted_id.is_none() {
-                self.outbox_ids.insert(session_id.as_str(), id);
-                outbox.adopted_id = Some(std::mem::replace(&mut outbox.given_id, session_id));
-            }
-            return id;
-        }
         let server = self.server_of(destination);
-        let mut outbox = Outbox::new(destination.clone(), settings.clone(), server, session_id);
-        outbox.adopted_id = adopted_id.clone();
-        let given_id = outbox.given_id.clone();
+        let outbox = Outbox::new(destination.clone(), settings.clone(), server, session_id);
         let id = self.outboxes.insert(outbox);
-        self.outbox_ids.insert(given_id.as_str(), id);
-        if let Some(adopted_id) = adopted_id {
-            self.outbox_ids.insert(adopted_id.as_str(), id);
-        }
+        self.outbox_ids.insert((session_id, id));
         id
     }
 
-    /// The backend has the session of the outbox `id`, which is not on its way, by the name of another
-    /// outbox: both are of one session, and what waits in either goes on in the other one.
-    pub(super) fn unite(&mut self, id: u64, other: u64, now: Now) {
-        let has_room = |outbox: &Outbox| outbox.adopted_id.is_none();
-        if !self.outboxes.get(other).is_some_and(has_room) {
-            return;
-        }
-        let Some(mut outbox) = self.outboxes.remove(id) else {
-            return;
+    /// The outbox of the session at this destination, or [`NOTHING`].
+    fn outbox_of(&self, destination: &Destination, session_id: SessionId) -> u64 {
+        let is_there = |id: &u64| {
+            self.outboxes.get(*id).is_some_and(|outbox| *outbox.destination == *destination)
         };
-        if let Some(place) = outbox.busy_place {
-            self.not_busy(place);
-        }
-        for scope in outbox.scopes() {
-            self.scopes.put(scope, other);
-        }
-        for (_, tracer) in self.tracers.iter_mut().filter(|(_, it)| it.outbox == id) {
-            tracer.outbox = other;
-        }
-        self.outbox_ids.remove(outbox.given_id.as_str(), id);
-        self.outbox_ids.insert(outbox.given_id.as_str(), other);
-        self.held -= outbox.counted;
-        if let Some(other) = self.outboxes.get_mut(other) {
-            other.take_over(&mut outbox);
-        }
-        self.schedule(other, now);
-        // A start that nobody has looked at yet may have come along.
-        self.fresh.push(other);
-        self.closed(id, &outbox);
+        self.outboxes_of(session_id).find(is_there).unwrap_or(NOTHING)
     }
 
-    /// The outbox that is found under this name of its session's, or [`NOTHING`].
-    pub(super) fn outbox_called(&self, destination: &Destination, session_id: &SessionId) -> u64 {
-        self.outbox_ids.get(session_id.as_str(), &|id| {
-            self.outboxes.get(id).is_some_and(|outbox| {
-                outbox.is_called(session_id) && *outbox.destination == *destination
-            })
-        })
+    /// The session's outboxes: one for each destination.
+    pub(super) fn outboxes_of(&self, session_id: SessionId) -> impl Iterator<Item = u64> {
+        let all = (session_id, u64::MIN)..=(session_id, u64::MAX);
+        self.outbox_ids.range(all).map(|(_, id)| *id)
     }
 
     /// The server of a new outbox.
     fn server_of(&mut self, destination: &Destination) -> u64 {
         let Destination { server: url, transport, .. } = destination;
-        let mut known = None;
-        let mut idle = None;
-        for (id, server) in self.servers.iter() {
-            if server.transport == *transport && server.url == *url {
-                known = Some(id);
-            }
-            if server.outboxes == 0 {
-                idle = idle.or(Some(id));
-            }
-        }
-        let id = known.unwrap_or_else(|| {
-            if let (Some(idle), true) = (idle, self.servers.len() >= REMEMBERED_SERVERS) {
-                self.servers.remove(idle);
-            }
-            let mut server = Server::new(url.clone(), *transport);
-            if self.page.begins_gently {
-                server.doubt();
-            }
-            self.servers.insert(server)
-        });
+        let server = || Server::new(url.clone(), *transport, self.place);
+        let id = *self
+            .server_ids
+            .entry((*transport, url.clone()))
+            .or_insert_with(|| self.servers.insert(server()));
         if let Some(server) = self.servers.get_mut(id) {
             server.outboxes += 1;
         }
         id
+    }
+
+    /// An outbox of the server is gone. The servers that were used last are remembered.
+    fn leave_server(&mut self, id: u64) {
+        let Some(server) = self.servers.get_mut(id) else { return };
+        server.outboxes -= 1;
+        if server.outboxes > 0 || std::mem::replace(&mut server.is_idle_listed, true) {
+            return;
+        }
+        self.idle_servers.push_back(id);
+        if self.idle_servers.len() <= REMEMBERED_SERVERS {
+            return;
+        }
+        let Some(oldest) = self.idle_servers.pop_front() else { return };
+        let Some(server) = self.servers.get_mut(oldest) else { return };
+        server.is_idle_listed = false;
+        if server.outboxes == 0
+            && let Some(server) = self.servers.remove(oldest)
+        {
+            self.server_ids.remove(&(server.transport, server.url.clone()));
+        }
     }
 
     /// Sees to what follows from a change of the outbox: puts it in line to send, sets its timer, or lets
@@ -138,9 +101,13 @@ impl Registry {
                 outbox.busy_place = Some(self.busy.len());
                 self.busy.push(id);
             }
+            if !outbox.is_hurried() {
+                self.unhurried.insert(id);
+            }
         } else {
             outbox.is_left = false;
             outbox.rest();
+            self.unhurried.remove(&id);
             let busy_place = outbox.busy_place.take();
             let quiet_from = outbox.window_until();
             if outbox.holders == 0 {
@@ -169,7 +136,11 @@ impl Registry {
             outbox.is_ready = true;
             if !outbox.in_line && outbox.is_for_anyone() {
                 outbox.in_line = true;
-                server.ready.push(id);
+                server.ready.push_back(id);
+                if !server.in_line {
+                    server.in_line = true;
+                    self.lines.push_back(outbox.server);
+                }
             }
             // Whoever waits for its turn waits no longer than to its deadline.
             outbox.deadline_after(now)
@@ -203,30 +174,15 @@ impl Registry {
     }
 
     fn close_outbox(&mut self, id: u64) {
-        if let Some(outbox) = self.outboxes.remove(id) {
-            self.held -= outbox.counted;
-            self.closed(id, &outbox);
-        }
-    }
-
-    fn closed(&mut self, id: u64, outbox: &Outbox) {
-        self.outbox_ids.remove(outbox.given_id.as_str(), id);
-        if let Some(adopted) = &outbox.adopted_id {
-            self.outbox_ids.remove(adopted.as_str(), id);
-            let name = global_name(&outbox.destination, &outbox.given_id);
-            let known = self.renamed.iter().position(|(known, _)| *known == name);
-            if known.is_some() || self.renamed.len() == REMEMBERED_NAMES {
-                self.renamed.remove(known.unwrap_or(0));
-            }
-            self.renamed.push((name, adopted.clone()));
-        }
+        let Some(outbox) = self.outboxes.remove(id) else {
+            return;
+        };
+        self.held -= outbox.counted;
+        self.outbox_ids.remove(&(outbox.session_id, id));
+        self.unhurried.remove(&id);
         if let Some(server) = self.servers.get_mut(outbox.server) {
-            server.outboxes -= 1;
+            server.retrying.remove(&id);
         }
+        self.leave_server(outbox.server);
     }
-}
-
-/// What makes two sessions the same, also when nothing of them is held meanwhile.
-fn global_name(destination: &Destination, session_id: &SessionId) -> String {
-    fill("{}\n\n{}", &[&destination.identity, session_id.as_str()])
 }

@@ -4,9 +4,9 @@ use super::Registry;
 use crate::core::log::Level;
 use crate::core::outbox::{Kind, Parts, Progress};
 use crate::core::outcome::{Output, Reason};
-use crate::core::policy::{LEASE_GRACE_MS, PAGE_SLOW_MS, REQUEST_OVERHEAD_BYTES};
+use crate::core::policy::{LEASE_GRACE_MS, REQUEST_OVERHEAD_BYTES};
 use crate::core::retry::backoff_ms;
-use crate::core::server::Server;
+use crate::core::server::Failure;
 use crate::core::session::SessionId;
 use crate::core::slab::NOTHING;
 use crate::core::text::fill;
@@ -20,23 +20,20 @@ pub(super) struct Flight {
     /// The request scope that sent it.
     pub(super) scope: u64,
     pub(super) outbox: u64,
-    pub(super) server: u64,
+    server: u64,
+    /// Its number at the server.
+    request: u64,
+    /// When it was sent, on the forward clock.
+    sent_at: u64,
+    /// Milliseconds that it may take.
+    timeout_ms: u64,
     is_start: bool,
     /// The routes that the server was taken to have.
     routes: Routes,
     /// Its bytes, where it may outlive the page.
-    pub(super) keepalive: Option<u64>,
-    /// When it was sent, on the forward clock.
-    pub(super) sent_at: u64,
+    keepalive: Option<u64>,
     /// Whether its lease has run out once.
     is_overdue: bool,
-}
-
-impl Flight {
-    /// Whether it is open for so long that the server may never answer.
-    pub(super) fn is_slow(&self, now: Now) -> bool {
-        now.mono_ms.saturating_sub(self.sent_at) >= PAGE_SLOW_MS
-    }
 }
 
 impl Registry {
@@ -53,7 +50,7 @@ impl Registry {
         if self.timers.are_many() {
             self.forget_old_timers();
         }
-        while let Some(output) = self.outputs.pop() {
+        while let Some(output) = self.outputs.pop_front() {
             if let Output::Idle { tracer } = &output
                 && !self.becomes_idle(*tracer)
             {
@@ -70,7 +67,7 @@ impl Registry {
                 Timer::Outbox(id) => self.outbox_is_due(id, at, now),
                 Timer::Lease(flight) => self.lease_ends(flight, now),
                 Timer::Probe(_) => {}
-                Timer::Wait(_) => self.end_waits(now),
+                Timer::Wait(id) => self.time_out_wait(id, now),
                 Timer::Scope(scope) => self.ask_for_scope(scope, now),
             }
         }
@@ -86,10 +83,10 @@ impl Registry {
         let has_room = scopes.iter().any(|scope| self.may_send(*scope, server, now));
         let Some(outbox) = self.outboxes.get_mut(id) else { return };
         if !has_room || outbox.is_to_wait(now) {
-            let session_id = outbox.id().clone();
+            let session_id = outbox.session_id;
             let expired = outbox.expire(now);
             self.schedule(id, now);
-            self.exhausted(expired, &session_id, "the server is failing or busy", now);
+            self.exhausted(expired, session_id, "the server is failing or busy", now);
         }
     }
 
@@ -97,17 +94,16 @@ impl Registry {
         if self.page.is_resting {
             return None;
         }
-        let leaving = self.next_leaving(now);
+        let leaving = self.next_leaving();
         let id = match leaving {
             Some(id) => id,
-            None if self.page.is_leaving() => return None,
             None => self.next_of(scope, now).or_else(|| self.next_in_line(scope, now))?,
         };
         self.enter(scope, now);
         let outbox = self.outboxes.get_mut(id)?;
         let server_id = outbox.server;
         let server = self.servers.get_mut(server_id)?;
-        server.sent();
+        let number = server.count_request();
         self.scopes.sent(scope, server_id);
         outbox.is_ready = false;
         outbox.timer = NEVER;
@@ -118,16 +114,22 @@ impl Registry {
         let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);
         let routes = server.routes;
         let bytes = (request.body.len() + REQUEST_OVERHEAD_BYTES) as u64;
-        let keepalive = leaving.map(|_| bytes);
+        let keepalive = self.page.has_room_for(bytes).then_some(bytes);
         if let Some(bytes) = keepalive {
             self.page.sent(bytes);
         }
-        let server = server_id;
-        let is_overdue = false;
-        let sent_at = now.mono_ms;
-        let flight =
-            Flight { scope, outbox: id, server, is_start, routes, keepalive, sent_at, is_overdue };
-        let flight = self.flights.insert(flight);
+        let flight = self.flights.insert(Flight {
+            scope,
+            outbox: id,
+            server: server_id,
+            request: number,
+            sent_at: now.mono_ms,
+            timeout_ms,
+            is_start,
+            routes,
+            keepalive,
+            is_overdue: false,
+        });
         outbox.flight = flight;
         self.timers.set(lease_until, Timer::Lease(flight));
         let keepalive = keepalive.is_some();
@@ -153,30 +155,38 @@ impl Registry {
         None
     }
 
-    /// The next outbox in line that any scope may send.
+    /// The next outbox in line that any scope may send: of each server with a line in turns, so that
+    /// one which is at its limit keeps nobody else waiting.
     fn next_in_line(&mut self, scope: u64, now: Now) -> Option<u64> {
-        // In most there is no line: an application may have a `fetch`, and so a server, a request.
-        let has_line = |server: &Server| !server.ready.is_empty();
-        loop {
-            let (server, _) = self
-                .servers
-                .iter()
-                .find(|(id, server)| has_line(server) && self.may_send(scope, *id, now))?;
-            let id = self.servers.get_mut(server)?.ready.pop()?;
-            // What waited in it may have been sent by a request, or given up.
-            if let Some(outbox) = self.outboxes.get_mut(id) {
-                outbox.in_line = false;
-                if outbox.is_ready && outbox.is_for_anyone() {
-                    return Some(id);
+        for _ in 0..self.lines.len() {
+            let server_id = self.lines.pop_front()?;
+            let has_room = self.may_send(scope, server_id, now);
+            let Some(server) = self.servers.get_mut(server_id) else { continue };
+            let mut next = None;
+            while has_room
+                && next.is_none()
+                && let Some(id) = server.ready.pop_front()
+            {
+                // What waited in it may have been sent by a request, or given up.
+                if let Some(outbox) = self.outboxes.get_mut(id) {
+                    outbox.in_line = false;
+                    next = (outbox.is_ready && outbox.is_for_anyone()).then_some(id);
                 }
             }
+            server.in_line = !server.ready.is_empty();
+            if server.in_line {
+                self.lines.push_back(server_id);
+            }
+            if next.is_some() {
+                return next;
+            }
         }
+        None
     }
 
     fn may_send(&self, scope: u64, server: u64, now: Now) -> bool {
-        self.scopes.has_room(scope, server)
-            && self.page_has_room(server, now)
-            && self.servers.get(server).is_some_and(|server| server.has_room(now))
+        let of_scope = self.scopes.in_flight(scope, server);
+        self.servers.get(server).is_some_and(|server| server.has_room(of_scope, now))
     }
 
     /// Nobody told the end of a request: the runtime has torn down the one that sent it. Or the whole program
@@ -198,7 +208,7 @@ impl Registry {
         self.act_on(&flight, Verdict::Retry { after_ms: Some(0), why }, now);
     }
 
-    pub(super) fn landed(&mut self, flight: u64) -> Option<Box<Flight>> {
+    fn landed(&mut self, flight: u64) -> Option<Box<Flight>> {
         let flight = self.flights.remove(flight)?;
         self.scopes.landed(flight.scope, flight.server);
         if let Some(bytes) = flight.keepalive {
@@ -213,9 +223,6 @@ impl Registry {
             return;
         };
         self.scopes.came(flight.scope);
-        if Registry::is_refused_by_browser(&flight, answer, now) {
-            return self.repeat_without_keepalive(&flight, now);
-        }
         let outbox = self.outboxes.get(flight.outbox);
         let is_ticket = outbox.is_some_and(|outbox| outbox.destination.is_ticket);
         let deadline_ms = outbox.map_or(0, |outbox| outbox.settings.deadline_ms);
@@ -223,17 +230,23 @@ impl Registry {
         if let Some(server) = self.servers.get_mut(flight.server) {
             match &verdict {
                 Verdict::Retry { after_ms, .. } => {
-                    // A server may ask for a year; nobody here waits longer than to the deadline.
-                    server.failed(now, after_ms.map(|ms| ms.min(deadline_ms)), &mut self.random);
-                    if flight.is_slow(now) {
-                        server.doubt();
-                    }
-                    if let Some(at) = server.probe_at() {
+                    let failure = Failure {
+                        request: flight.request,
+                        is_overload: answer.is_overload(),
+                        // A server may ask for a year; nobody here waits longer than to the deadline.
+                        after_ms: after_ms.map(|ms| ms.min(deadline_ms)),
+                    };
+                    let before = server.resumes_at();
+                    server.failed(&failure, now, &mut self.random);
+                    if let Some(at) = server.resumes_at().filter(|at| Some(*at) != before) {
                         self.timers.set(at, Timer::Probe(flight.server));
                     }
                 }
                 _ => {
-                    if server.worked() {
+                    // After more than half of the time a server that had twice as much to do would
+                    // have been too late.
+                    let took_ms = now.mono_ms.saturating_sub(flight.sent_at);
+                    if server.worked(2 * took_ms <= flight.timeout_ms, now) {
                         self.go_on(flight.server, now);
                     }
                 }
@@ -242,31 +255,12 @@ impl Registry {
         self.act_on(&flight, verdict, now);
     }
 
-    /// Whether no server has seen a request that was to outlive the page: browsers refuse such a one at once
-    /// where others hold what they allow of them.
-    fn is_refused_by_browser(flight: &Flight, answer: &Answer, now: Now) -> bool {
-        flight.keepalive.is_some() && matches!(answer, Answer::None { .. }) && !flight.is_slow(now)
-    }
-
-    /// Sends the same again as a request that ends with the page. That the first one failed is nobody's
-    /// failure; a server that is down fails the second one as well.
-    fn repeat_without_keepalive(&mut self, flight: &Flight, now: Now) {
-        self.page.refused();
-        if let Some(server) = self.servers.get_mut(flight.server) {
-            server.lost();
-        }
-        if let Some(outbox) = self.outboxes.get_mut(flight.outbox) {
-            outbox.flight = NOTHING;
-        }
-        self.schedule(flight.outbox, now);
-    }
-
     fn act_on(&mut self, flight: &Flight, mut verdict: Verdict, now: Now) {
         let Some(outbox) = self.outboxes.get_mut(flight.outbox) else {
             return;
         };
         outbox.flight = NOTHING;
-        let id = outbox.id().clone();
+        let session_id = outbox.session_id;
         if !matches!(verdict, Verdict::Stored { .. })
             && outbox.start_after_all()
             && !matches!(verdict, Verdict::Retry { .. })
@@ -274,35 +268,44 @@ impl Registry {
             verdict = Verdict::Retry { after_ms: Some(0), why: "the session was not there".into() };
         }
         match &verdict {
-            Verdict::Stored { session_id, inputs } => {
+            Verdict::Stored { inputs } => {
                 self.learn_routes(flight);
-                let id = session_id.as_ref().filter(|_| flight.is_start).unwrap_or(&id);
-                let other = self.adopt(flight.outbox, id);
                 let Some(outbox) = self.outboxes.get_mut(flight.outbox) else { return };
                 let done = match outbox.stored(flight.is_start, inputs.as_deref()) {
                     Progress::GoesOn => Vec::new(),
                     Progress::Done(parts) => parts,
                 };
                 self.schedule(flight.outbox, now);
-                self.unite(flight.outbox, other, now);
-                self.deliver(done, id, now);
+                self.deliver(done, session_id, now);
             }
-            Verdict::TryLegacy => {
+            Verdict::TryRoutes(routes) => {
                 outbox.try_other_route();
                 if let Some(server) = self.servers.get_mut(flight.server)
-                    && !server.routes.are_legacy()
+                    && server.routes == flight.routes
                 {
-                    server.routes = Routes::TryLegacy;
+                    server.routes = *routes;
                 }
                 self.schedule(flight.outbox, now);
             }
             Verdict::Retry { after_ms, why } => {
                 let why = outbox.destination.without_key(why);
+                if let Some(server) = self.servers.get_mut(flight.server) {
+                    server.retrying.insert(flight.outbox);
+                }
                 let wait =
                     after_ms.unwrap_or_else(|| backoff_ms(outbox.failures + 1, &mut self.random));
                 let expired = outbox.failed(now, now.mono_ms.saturating_add(wait));
                 self.schedule(flight.outbox, now);
-                self.exhausted(expired, &id, &why, now);
+                self.exhausted(expired, session_id, &why, now);
+            }
+            Verdict::NoSession(refusal) => {
+                // A 400 may be for what was said as well.
+                let unless_known = matches!(refusal, Refusal::Request { status: 400, .. });
+                if outbox.make_sure(unless_known) {
+                    self.schedule(flight.outbox, now);
+                } else {
+                    self.refused(flight, refusal, now);
+                }
             }
             Verdict::Refused(refusal) => self.refused(flight, refusal, now),
         }
@@ -317,46 +320,21 @@ impl Registry {
         }
     }
 
-    /// The backend has the session under an id of its own: both names reach it from now on.
-    /// Returns another outbox that has this name already, or [`NOTHING`].
-    fn adopt(&mut self, id: u64, session_id: &SessionId) -> u64 {
-        let outbox = self.outboxes.get(id).filter(|outbox| outbox.id() != session_id);
-        let Some(outbox) = outbox else { return NOTHING };
-        let other = self.outbox_called(&outbox.destination, session_id);
-        if other == NOTHING {
-            self.outbox_ids.insert(session_id.as_str(), id);
-        }
-        if let Some(outbox) = self.outboxes.get_mut(id)
-            && let Some(old) = outbox.adopted_id.replace(session_id.clone())
-        {
-            self.outbox_ids.remove(old.as_str(), id);
-        }
-        for (tracer, _) in self.tracers.iter().filter(|(_, tracer)| tracer.outbox == id) {
-            let session_id = session_id.clone();
-            self.outputs.push(Output::Adopted { tracer, session_id });
-        }
-        other
-    }
-
     /// A server works again: all who waited for it go on.
     fn go_on(&mut self, server: u64, now: Now) {
-        self.for_each_busy(now, &mut |outbox| {
-            if outbox.server == server {
+        let Some(server) = self.servers.get_mut(server) else { return };
+        for id in std::mem::take(&mut server.retrying) {
+            if let Some(outbox) = self.outboxes.get_mut(id) {
                 outbox.wait_no_longer();
+                self.schedule(id, now);
             }
-        });
+        }
     }
 
-    fn exhausted(&mut self, expired: Parts, session_id: &SessionId, why: &str, now: Now) {
+    fn exhausted(&mut self, expired: Parts, session_id: SessionId, why: &str, now: Now) {
         if !expired.is_empty() {
             let message = fill("the backend could not be reached until the deadline ({})", &[why]);
-            self.give_up(
-                expired,
-                Some(session_id.clone()),
-                Reason::RetriesExhausted,
-                &message,
-                now,
-            );
+            self.give_up(expired, Some(session_id), Reason::RetriesExhausted, &message, now);
         }
     }
 
@@ -368,7 +346,7 @@ impl Registry {
         if to_blame && outbox.halve() {
             return self.schedule(flight.outbox, now);
         }
-        let session_id = outbox.id().clone();
+        let session_id = outbox.session_id;
         let message = refusal.message(&outbox.destination.server);
         let message = outbox.destination.without_key(&message);
         let parts = outbox.refused(to_blame);

@@ -1,35 +1,34 @@
 //! Ends: every enrichment is told to be delivered or dropped, once; flushes and closes wait for it.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::Registry;
 use crate::core::json::Object;
-use crate::core::outbox::{Kind, Outbox, Parts};
+use crate::core::outbox::{Kind, Parts};
 use crate::core::outcome::{Outcome, Output, Reason};
 use crate::core::session::SessionId;
 use crate::core::slab::NOTHING;
 use crate::core::text::fill;
 use crate::core::time::Now;
 use crate::core::timers::Timer;
-use crate::core::tracer::{Counts, Tracer};
+use crate::core::tracer::Counts;
+use crate::core::unsettled::Unsettled;
 
 /// A flush or close that waits for all that was given before it.
 #[derive(Debug)]
 pub(super) struct Wait {
-    pub(super) id: u64,
-    pub(super) scope: u64,
+    scope: u64,
     /// When it is over at the latest, on the forward clock.
-    pub(super) until: u64,
+    until: u64,
     tracer: Option<u64>,
-    /// What was given before it and has not ended.
-    left: u64,
     closes: bool,
 }
 
 impl Registry {
     /// Tells those who wait for `parts`, all of one session, that the backend has them.
-    pub(super) fn deliver(&mut self, parts: Parts, session_id: &SessionId, now: Now) {
-        let outcome = Outcome::Delivered { session_id: session_id.clone() };
+    pub(super) fn deliver(&mut self, parts: Parts, session_id: SessionId, now: Now) {
+        let outcome = Outcome::Delivered { session_id };
         self.settle(parts, outcome, now);
     }
 
@@ -48,14 +47,14 @@ impl Registry {
             if self.tracers.get(part.tracer).is_some_and(|tracer| tracer.settings.on_drop) {
                 let mut json = String::new();
                 let mut object = Object::open(&mut json);
-                if let Some(session_id) = &session_id {
-                    object.text("sessionId", session_id.as_str());
+                if let Some(session_id) = session_id {
+                    object.text("sessionId", &session_id.to_string());
                 }
                 object.text("reason", reason.code());
                 object.text("message", message);
                 object.json("enrichment", &part.enrichment.to_json());
                 object.close();
-                self.outputs.push(Output::Dropped { tracer: part.tracer, json });
+                self.outputs.push_back(Output::Dropped { tracer: part.tracer, json });
             }
         }
         let outcome = Outcome::Dropped { session_id, reason, message: message.to_owned() };
@@ -68,21 +67,18 @@ impl Registry {
         self.forget(&parts);
         // Of one scope mostly, and one tracer.
         let mut told = (0, Vec::new());
-        let mut tracers: Vec<u64> = Vec::new();
+        let mut tracers = BTreeSet::new();
         for part in &parts {
             if part.kind == Kind::WaitingStart {
                 continue;
             }
             self.scopes.leave(part.scope);
-            for wait in &mut self.waits {
-                if part.id < wait.id && wait.tracer.is_none_or(|tracer| tracer == part.tracer) {
-                    wait.left -= 1;
-                }
+            self.waits_for_all.end_call(part.id);
+            tracers.insert(part.tracer);
+            let mut tracer = self.tracers.get_mut(part.tracer);
+            if let Some(tracer) = &mut tracer {
+                tracer.waits.end_call(part.id);
             }
-            if !tracers.contains(&part.tracer) {
-                tracers.push(part.tracer);
-            }
-            let tracer = self.tracers.get_mut(part.tracer);
             if part.kind == Kind::Start {
                 if let Some(tracer) = tracer {
                     tracer.starting -= 1;
@@ -101,8 +97,9 @@ impl Registry {
             told.1.push(part.id);
         }
         self.tell_settled(told, &outcome);
-        self.end_waits(now);
+        self.end_waits(None, now);
         for tracer in tracers {
+            self.end_waits(Some(tracer), now);
             self.tell_if_idle(tracer);
             self.let_go_of_tracer(tracer, now);
         }
@@ -122,8 +119,9 @@ impl Registry {
 
     /// As [`Registry::flush`]; then what is left of the tracer is dropped, and it is let go.
     pub fn close(&mut self, tracer: u64, timeout_ms: u64, scope: u64, now: Now) -> u64 {
-        if let Some(tracer) = self.tracers.get_mut(tracer) {
-            tracer.is_closing = true;
+        if let Some(closing) = self.tracers.get_mut(tracer) {
+            closing.is_closing = true;
+            self.open_tracers.remove(tracer, closing);
         }
         self.wait_for(Some(tracer), timeout_ms, true, scope, now)
     }
@@ -137,45 +135,106 @@ impl Registry {
         now: Now,
     ) -> u64 {
         let id = self.number();
-        let left = match tracer {
-            Some(tracer) => self.tracers.get(tracer).map_or(0, Tracer::unsettled),
-            None => self.counts.pending + self.starting,
-        };
         let until = now.mono_ms.saturating_add(timeout_ms);
         self.timers.set(until, Timer::Wait(id));
-        self.waits.push(Wait { id, scope, until, tracer, left, closes });
+        self.waits.insert(id, Wait { scope, until, tracer, closes });
         self.enter(scope, now);
         self.scopes.give(scope, NOTHING);
-        self.for_each_busy(now, &mut Outbox::hurry);
-        self.end_waits(now);
+        self.scopes.begin_wait(scope, until, id);
+        match tracer {
+            None => {
+                self.waits_for_all.begin_wait(id, self.counts.pending + self.starting);
+                self.hurry_all(now);
+            }
+            Some(number) => match self.tracers.get_mut(number) {
+                Some(tracer) => {
+                    tracer.waits.begin_wait(id, tracer.unsettled());
+                    self.hurry(number, now);
+                }
+                // There is nothing to wait for.
+                None => self.finish_wait(id, now),
+            },
+        }
+        self.end_waits(tracer, now);
+        self.time_out_wait(id, now);
         id
     }
 
-    /// Ends the flushes and closes for which nothing is left to wait, or no time.
-    pub(super) fn end_waits(&mut self, now: Now) {
-        let is_over = |wait: &Wait| wait.left == 0 || wait.until <= now.mono_ms;
-        while let Some(place) = self.waits.iter().position(is_over) {
-            let wait = self.waits.remove(place);
-            let mut counts = self.counts;
-            if let Some(tracer) = wait.tracer {
-                if wait.closes {
-                    self.drop_rest_of(tracer, now);
+    /// Sends what the tracer was given without waiting for windows.
+    fn hurry(&mut self, tracer: u64, now: Now) {
+        let Some(given_to) = self.tracers.get(tracer).map(|tracer| tracer.given_to.clone()) else {
+            return;
+        };
+        for id in given_to {
+            if let Some(outbox) = self.outboxes.get_mut(id).filter(|it| it.holds_any_of(tracer)) {
+                outbox.hurry();
+                self.schedule(id, now);
+            } else if let Some(tracer) = self.tracers.get_mut(tracer) {
+                tracer.given_to.remove(&id);
+            }
+        }
+    }
+
+    /// Sends all that was given without waiting for windows.
+    fn hurry_all(&mut self, now: Now) {
+        for id in std::mem::take(&mut self.unhurried) {
+            if let Some(outbox) = self.outboxes.get_mut(id).filter(|outbox| outbox.has_work()) {
+                outbox.hurry();
+                self.schedule(id, now);
+            }
+        }
+    }
+
+    /// Ends the flushes and closes of the tracer, or the flushes of all, for which nothing is left to wait.
+    fn end_waits(&mut self, tracer: Option<u64>, now: Now) {
+        loop {
+            let waits = match tracer {
+                None => Some(&mut self.waits_for_all),
+                Some(tracer) => self.tracers.get_mut(tracer).map(|tracer| &mut tracer.waits),
+            };
+            let Some(over) = waits.and_then(Unsettled::take_ended_wait) else { return };
+            self.finish_wait(over, now);
+        }
+    }
+
+    /// Ends the flush or close `id`, if it still waits and its time is over.
+    pub(super) fn time_out_wait(&mut self, id: u64, now: Now) {
+        let Some(wait) = self.waits.get(&id).filter(|wait| wait.until <= now.mono_ms) else {
+            return;
+        };
+        match wait.tracer {
+            None => self.waits_for_all.give_up_wait(id),
+            Some(tracer) => {
+                if let Some(tracer) = self.tracers.get_mut(tracer) {
+                    tracer.waits.give_up_wait(id);
                 }
-                let tracer = self.tracers.get(tracer);
-                counts = tracer.map_or(Counts::default(), |tracer| tracer.counts);
             }
-            self.scopes.leave(wait.scope);
-            self.tell_settled((wait.scope, vec![wait.id]), &Rc::new(Outcome::Flushed(counts)));
-            if let Some(tracer) = wait.tracer.filter(|_| wait.closes) {
-                self.finish_close(tracer, now);
+        }
+        self.finish_wait(id, now);
+    }
+
+    fn finish_wait(&mut self, id: u64, now: Now) {
+        let Some(wait) = self.waits.remove(&id) else { return };
+        let mut counts = self.counts;
+        if let Some(tracer) = wait.tracer {
+            if wait.closes {
+                self.drop_rest_of(tracer, now);
             }
+            let tracer = self.tracers.get(tracer);
+            counts = tracer.map_or(Counts::default(), |tracer| tracer.counts);
+        }
+        self.scopes.leave(wait.scope);
+        self.scopes.end_wait(wait.scope, wait.until, id);
+        self.tell_settled((wait.scope, vec![id]), &Rc::new(Outcome::Flushed(counts)));
+        if let Some(tracer) = wait.tracer.filter(|_| wait.closes) {
+            self.finish_close(tracer, now);
         }
     }
 
     /// The next tracer that got work and had none. The shell asks at the end of each call, so that whatever
     /// the tracer came with is there when its work is done; [`Output::Idle`] says when that is over.
     pub fn next_busy(&mut self) -> Option<u64> {
-        self.newly_busy.pop()
+        self.newly_busy.pop_front()
     }
 
     /// The tracer has work.
@@ -183,7 +242,7 @@ impl Registry {
         if let Some(tracer) = self.tracers.get_mut(id)
             && !std::mem::replace(&mut tracer.is_busy, true)
         {
-            self.newly_busy.push(id);
+            self.newly_busy.push_back(id);
         }
     }
 
@@ -194,7 +253,7 @@ impl Registry {
             && tracer.unsettled() == 0
             && !std::mem::replace(&mut tracer.is_idle_queued, true)
         {
-            self.outputs.push(Output::Idle { tracer: id });
+            self.outputs.push_back(Output::Idle { tracer: id });
         }
     }
 
@@ -208,16 +267,18 @@ impl Registry {
 
     /// Drops what a closed tracer could not send in time.
     fn drop_rest_of(&mut self, tracer: u64, now: Now) {
-        if self.tracers.get(tracer).is_none_or(|tracer| tracer.unsettled() == 0) {
+        let Some(given_to) =
+            self.tracers.get_mut(tracer).map(|it| std::mem::take(&mut it.given_to))
+        else {
             return;
-        }
-        for id in self.busy.clone() {
+        };
+        for id in given_to {
             let Some(outbox) = self.outboxes.get_mut(id) else { continue };
             let taken = outbox.take_all_of(tracer);
             if taken.is_empty() {
                 continue;
             }
-            let session_id = Some(outbox.id().clone());
+            let session_id = Some(outbox.session_id);
             self.schedule(id, now);
             let why = "the tracer was closed before it could be sent: give close() more time";
             self.give_up(taken, session_id, Reason::Closed, why, now);

@@ -1,9 +1,11 @@
 //! Tracers: made, meant, and let go.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::Registry;
 use crate::core::log::{Line, warn};
+use crate::core::open_tracers::Only;
 use crate::core::options::Options;
 use crate::core::outbox::{Kind, Part};
 use crate::core::outcome::TracerInfo;
@@ -14,6 +16,7 @@ use crate::core::settings::{self, Settings};
 use crate::core::slab::NOTHING;
 use crate::core::time::Now;
 use crate::core::tracer::{Counts, Tracer};
+use crate::core::unsettled::Unsettled;
 
 impl Registry {
     /// Makes a tracer, whose session starts with what follows. A tracer that cannot send is disabled, and
@@ -30,7 +33,8 @@ impl Registry {
             Some(parent) => parent.settings.clone(),
             None => self.settings_of(options, &mut log),
         };
-        let mut named = settings::session_id(options, &mut log).and_then(SessionId::new);
+        let named = settings::session_id(options, &mut log);
+        let mut named = named.and_then(|name| self.session_named(name, settings.log_level));
         let destination = settings.destination.as_ref();
         let ticket = destination.filter(|it| it.is_ticket).map(|it| it.key.as_str());
         if let Some(of_ticket) = ticket.filter(|_| !is_child).and_then(session_of) {
@@ -54,21 +58,25 @@ impl Registry {
         for line in log {
             self.log_at(settings.log_level, line);
         }
-        let outbox =
-            destination.map_or(NOTHING, |to| self.open_outbox(to, &settings, session_id.clone()));
+        let outbox = destination.map_or(NOTHING, |to| self.open_outbox(to, &settings, session_id));
         let tracer = self.tracers.insert(Tracer {
             settings: settings.clone(),
             outbox,
-            session_id: session_id.clone(),
+            session_id,
             scope,
             is_closing: false,
             is_released: false,
             counts: Counts::default(),
             starting: 0,
+            given_to: BTreeSet::new(),
+            waits: Unsettled::default(),
             // Its start is work, if it has one.
             is_busy: outbox != NOTHING,
             is_idle_queued: false,
         });
+        if let Some(made) = self.tracers.get(tracer) {
+            self.open_tracers.add(tracer, made);
+        }
         let enabled = outbox != NOTHING;
         let info = TracerInfo { tracer, session_id, description: description.clone(), enabled };
         if !enabled {
@@ -76,6 +84,11 @@ impl Registry {
         }
         if let Some(outbox) = self.outboxes.get_mut(outbox) {
             outbox.holders += 1;
+            if let Some(at_most) = settings.max_concurrency
+                && let Some(server) = self.servers.get_mut(outbox.server)
+            {
+                server.allow(at_most);
+            }
         }
         // What a session is called is not for the holder of a ticket to say.
         let start = match ticket {
@@ -126,6 +139,7 @@ impl Registry {
         self.fresh.push(outbox);
         if let Some(tracer) = self.tracers.get_mut(tracer) {
             tracer.starting += 1;
+            tracer.given_to.insert(outbox);
             self.starting += 1;
         }
         self.mark_busy(tracer);
@@ -137,6 +151,7 @@ impl Registry {
     pub fn release(&mut self, tracer: u64, now: Now) {
         if let Some(released) = self.tracers.get_mut(tracer) {
             released.is_released = true;
+            self.open_tracers.remove(tracer, released);
             self.let_go_of_tracer(tracer, now);
         }
     }
@@ -162,8 +177,14 @@ impl Registry {
     fn leave_outbox(&mut self, id: u64, now: Now) {
         let Some(tracer) = self.tracers.get_mut(id) else { return };
         let outbox_id = std::mem::replace(&mut tracer.outbox, NOTHING);
+        let max_concurrency = tracer.settings.max_concurrency;
         if let Some(outbox) = self.outboxes.get_mut(outbox_id) {
             outbox.holders -= 1;
+            if let Some(at_most) = max_concurrency
+                && let Some(server) = self.servers.get_mut(outbox.server)
+            {
+                server.allow_no_more(at_most);
+            }
             self.schedule(outbox_id, now);
         }
     }
@@ -175,7 +196,7 @@ impl Registry {
     /// The shell asks before it makes such a call, as it masks with the code that came with that tracer.
     pub fn resolve_tracer(&self, active: u64, session_id: &str, scope: u64) -> u64 {
         let session_id = SessionId::new(session_id);
-        let owner = session_id.as_ref().and_then(|session_id| self.tracer_of(session_id, active));
+        let owner = session_id.and_then(|session_id| self.tracer_of(session_id, active));
         match owner.unwrap_or(active) {
             0 => self.only_tracer(scope, session_id.is_some()).unwrap_or(0),
             tracer => tracer,
@@ -183,50 +204,25 @@ impl Registry {
     }
 
     /// An open tracer of the session, whichever its key and server; `preferred` if it is one.
-    pub(super) fn tracer_of(&self, session_id: &SessionId, preferred: u64) -> Option<u64> {
-        let has_it = |tracer: &Tracer| {
-            let outbox = self.outboxes.get(tracer.outbox);
-            tracer.is_open() && outbox.is_some_and(|outbox| outbox.is_called(session_id))
-        };
-        if self.tracers.get(preferred).is_some_and(has_it) {
-            return Some(preferred);
-        }
-        // Not all tracers are asked where no outbox has that name.
-        let known = self.outbox_ids.get(session_id.as_str(), &|id| {
-            self.outboxes.get(id).is_some_and(|outbox| outbox.is_called(session_id))
-        });
-        if known == NOTHING {
-            return None;
-        }
-        self.tracers.iter().find(|(_, tracer)| has_it(tracer)).map(|(id, _)| id)
+    pub(super) fn tracer_of(&self, session_id: SessionId, preferred: u64) -> Option<u64> {
+        self.open_tracers.of_session(session_id, preferred)
     }
 
     /// The tracer that is meant where none is named: the only open one that this scope may know, or why
     /// there is none.
     pub(super) fn only_tracer(&self, scope: u64, names_session: bool) -> Result<u64, &'static str> {
-        let mut only: Option<(u64, &Tracer)> = None;
-        for (id, tracer) in self.tracers.iter() {
-            if !tracer.is_open() || (tracer.scope != scope && tracer.scope != 0) {
-                continue;
+        match self.open_tracers.only(scope) {
+            Only::One(only) => Ok(only),
+            Only::Alike(first) if names_session => Ok(first),
+            Only::None => {
+                Err("no session is active here: call initTracer() first, or pass { tracer }")
             }
-            match only {
-                None => only = Some((id, tracer)),
-                Some((_, first))
-                    if names_session
-                        && tracer.settings.destination == first.settings.destination => {}
-                Some(_) if names_session => {
-                    return Err(
-                        "several tracers with different keys or servers are open: pass { tracer } beside the session's id",
-                    );
-                }
-                Some(_) => {
-                    return Err(
-                        "several sessions are open and none is active here: call tracer.enrichSession(), pass { tracer } or { sessionId }, or run this inside tracer.run()",
-                    );
-                }
-            }
+            Only::Different if names_session => Err(
+                "several tracers with different keys or servers are open: pass { tracer } beside the session's id",
+            ),
+            Only::Alike(_) | Only::Different => Err(
+                "several sessions are open and none is active here: call tracer.enrichSession(), pass { tracer } or { sessionId }, or run this inside tracer.run()",
+            ),
         }
-        let none = "no session is active here: call initTracer() first, or pass { tracer }";
-        only.map(|(id, _)| id).ok_or(none)
     }
 }

@@ -29,12 +29,12 @@ impl Registry {
             }
             if outbox.is_ready {
                 let server = self.servers.get(outbox.server);
-                at = at.min(server.and_then(Server::probe_at).unwrap_or(0).max(soon));
+                at = at.min(server.and_then(Server::resumes_at).unwrap_or(0).max(soon));
             }
             at = at.min(outbox.timer);
         }
-        for wait in self.waits.iter().filter(|wait| wait.scope == scope) {
-            at = at.min(wait.until);
+        if let Some(until) = self.scopes.next_wait_until(scope) {
+            at = at.min(until);
             // What it waits for may be another scope's doing; an answer of its own wakes it.
             if !self.scopes.has_flights(scope) {
                 at = at.min(soon);
@@ -47,12 +47,11 @@ impl Registry {
     /// long after the session.
     pub(super) fn forget_old_timers(&mut self) {
         let Registry { timers, outboxes, flights, servers, waits, scopes, .. } = self;
-        timers.keep(&|at, timer| match timer {
+        timers.keep(|at, timer| match timer {
             Timer::Outbox(id) => outboxes.get(id).is_some_and(|outbox| outbox.timer == at),
             Timer::Lease(flight) => flights.get(flight).is_some(),
-            Timer::Probe(server) => servers.get(server).and_then(Server::probe_at) == Some(at),
-            // In the order in which they began.
-            Timer::Wait(id) => waits.binary_search_by_key(&id, |wait| wait.id).is_ok(),
+            Timer::Probe(server) => servers.get(server).and_then(Server::resumes_at) == Some(at),
+            Timer::Wait(id) => waits.contains_key(&id),
             Timer::Scope(scope) => scopes.asks_at(scope) == Some(at),
         });
     }
@@ -84,18 +83,15 @@ impl Registry {
                     self.schedule(id, now);
                 }
             }
-            Found::Gone(mut of_it) => {
-                let (mut gone, mut told) = (Vec::new(), Vec::new());
-                while let Some(output) = of_it.pop() {
-                    if let Output::Settled { ids, .. } = &output {
+            Found::Gone(told) => {
+                let mut gone = Vec::new();
+                for output in &told {
+                    if let Output::Settled { ids, .. } = output {
                         gone.extend_from_slice(ids);
                     }
-                    told.push(output);
                 }
-                self.outputs.push(Output::Gone { scope, ids: gone });
-                for output in told {
-                    self.outputs.push(output);
-                }
+                self.outputs.push_back(Output::Gone { scope, ids: gone });
+                self.outputs.extend(told);
             }
         }
     }

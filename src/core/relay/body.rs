@@ -9,6 +9,7 @@ use super::route::Route;
 use super::ticket::Ticket;
 use crate::core::enrichment::Field;
 use crate::core::json::{self, Object, is_number, members};
+use crate::core::session::SessionId;
 
 /// The fields of one request, each once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub fn judge<'a>(route: Route, ticket: &Ticket, body: &'a str) -> Result<Fields<
             if id_seen {
                 return Err(TWICE);
             }
-            if json::text(value).is_none_or(|id| *id != *ticket.session) {
+            if json::text(value).and_then(|id| SessionId::new(&id)) != Some(ticket.session) {
                 return Err(Refusal::OtherSession);
             }
             id_seen = true;
@@ -146,7 +147,7 @@ mod tests {
 
     fn ticket(fields: &[Allowance]) -> Ticket {
         let allowed = fields.iter().fold(Allowed::default(), |all, field| all.with(*field));
-        Ticket { session: SESSION.into(), allowed, expires_at: 9 }
+        Ticket { session: SessionId::new(SESSION).unwrap(), allowed, expires_at: 9 }
     }
 
     fn written(route: Route, fields: &[Allowance], body: &str) -> Result<String, Refusal> {
@@ -226,16 +227,12 @@ mod tests {
     #[test]
     fn a_session_is_the_tickets_or_nobodys() {
         for (route, body) in [
-            (Route::Start, format!(r#"{{"session_id":"{}"}}"#, SESSION.to_uppercase())),
-            (Route::Start, r#"{"session_id":7}"#.into()),
-            (Route::LegacyUpdate, r#"{"event_id":"0a0a0a0a-0000-4000-8000-000000000000"}"#.into()),
-            (Route::LegacyStart, r#"{"session":{"session_id":""}}"#.into()),
+            (Route::Start, r#"{"session_id":"a name of the page's"}"#),
+            (Route::Start, r#"{"session_id":7}"#),
+            (Route::LegacyUpdate, r#"{"event_id":"0a0a0a0a-0000-4000-8000-000000000000"}"#),
+            (Route::LegacyStart, r#"{"session":{"session_id":""}}"#),
         ] {
-            assert_eq!(
-                written(route, &Allowance::ALL, &body),
-                Err(Refusal::OtherSession),
-                "{body}"
-            );
+            assert_eq!(written(route, &Allowance::ALL, body), Err(Refusal::OtherSession), "{body}");
         }
         for (route, body) in [
             (Route::Start, "{}".to_owned()),
@@ -248,6 +245,19 @@ mod tests {
         ] {
             let refused = written(route, &Allowance::ALL, &body);
             assert!(matches!(refused, Err(Refusal::Body(_))), "{body}: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_in_upper_case_or_a_name_of_it_is_the_same_session() {
+        let ticket = Ticket {
+            session: SessionId::new("chat 7").unwrap(),
+            allowed: Allowed::default().with(Allowance::Of(Field::Metadata)),
+            expires_at: 9,
+        };
+        for id in ["chat 7", &ticket.session.to_string().to_uppercase()] {
+            let body = format!(r#"{{"session_id":"{id}","metadata":{{"a":1}}}}"#);
+            assert!(judge(Route::Start, &ticket, &body).is_ok(), "{id}");
         }
     }
 

@@ -61,7 +61,7 @@ impl Delivered {
     fn bytes(&self) -> usize {
         let said: usize =
             self.said.iter().map(|(_, it)| it.bytes() + size_of::<Enrichment>()).sum();
-        size_of::<Delivered>() + self.session.as_str().len() + said
+        size_of::<Delivered>() + said
     }
 }
 
@@ -95,9 +95,8 @@ impl Consumer {
         let Some(destination) = settings.destination() else { return delivery };
         for (place, text) in batch.into_iter().enumerate() {
             let read = Message::read(&text).and_then(|message| {
-                let session = SessionId::new(&message.session)?;
                 let (enrichment, _) = Enrichment::parse(message.fields).ok()?;
-                Some((session, message.stamp_ns, enrichment))
+                Some((message.session, message.stamp_ns, enrichment))
             });
             let Some((session, stamp_ns, enrichment)) = read else {
                 error(
@@ -107,12 +106,12 @@ impl Consumer {
                 );
                 continue;
             };
-            let said = &mut delivery.of(&session, settings, destination).said;
+            let said = &mut delivery.of(session, settings, destination).said;
             said.push((place as u64, stamp_ns, enrichment));
         }
         for session in &mut delivery.sessions {
             let first = session.said.iter().map(|(_, stamp_ns, _)| *stamp_ns).min();
-            let before = match self.place_of(&session.outbox.given_id) {
+            let before = match self.place_of(session.outbox.session_id) {
                 Ok(place) => self.delivered[place].said.as_slice(),
                 Err(_) => {
                     // The message that starts it may come later, or never.
@@ -180,9 +179,9 @@ impl Consumer {
                     delivery.settle(parts, &Fate::Stored);
                 }
             }
-            Verdict::TryLegacy => {
-                if !self.routes.are_legacy() {
-                    self.routes = Routes::TryLegacy;
+            Verdict::TryRoutes(other) => {
+                if self.routes == routes {
+                    self.routes = other;
                 }
                 outbox.try_other_route();
             }
@@ -192,7 +191,8 @@ impl Consumer {
                 let parts = outbox.take_all_of(0);
                 delivery.settle(parts, &Fate::Again { after_s });
             }
-            Verdict::Refused(refusal) => {
+            Verdict::NoSession(_) if outbox.make_sure(false) => {}
+            Verdict::Refused(refusal) | Verdict::NoSession(refusal) => {
                 if refusal.may_be_one_of_many() && outbox.halve() {
                     return;
                 }
@@ -222,20 +222,20 @@ impl Consumer {
             let said = session.said.into_iter().filter(|(place, ..)| stored(*place));
             let said: Vec<_> = said.map(|(_, stamp_ns, it)| (stamp_ns, it)).collect();
             if !said.is_empty() {
-                self.remember(session.outbox.given_id, said, now_ms);
+                self.remember(session.outbox.session_id, said, now_ms);
             }
         }
         self.forget(now_ms);
         (fates, log)
     }
 
-    fn place_of(&self, session: &SessionId) -> Result<usize, usize> {
-        self.delivered.binary_search_by(|delivered| delivered.session.cmp(session))
+    fn place_of(&self, session: SessionId) -> Result<usize, usize> {
+        self.delivered.binary_search_by(|delivered| delivered.session.cmp(&session))
     }
 
     fn remember(&mut self, session: SessionId, mut said: Vec<(u64, Enrichment)>, now_ms: u64) {
         let (batch, at_ms) = (self.batches, now_ms);
-        match self.place_of(&session) {
+        match self.place_of(session) {
             Ok(place) => {
                 let known = &mut self.delivered[place];
                 self.held -= known.bytes();
@@ -273,14 +273,14 @@ impl Delivery {
 
     fn of(
         &mut self,
-        id: &SessionId,
+        id: SessionId,
         settings: &RelaySettings,
         destination: &Rc<Destination>,
     ) -> &mut SessionDelivery {
-        let known = self.sessions.iter().position(|session| session.outbox.given_id == *id);
+        let known = self.sessions.iter().position(|session| session.outbox.session_id == id);
         let place = known.unwrap_or_else(|| {
             let (destination, settings) = (destination.clone(), settings.tracer.clone());
-            let outbox = Outbox::new(destination, settings, 0, id.clone());
+            let outbox = Outbox::new(destination, settings, 0, id);
             let session =
                 SessionDelivery { outbox, said: Vec::new(), flight: None, is_over: false };
             self.sessions.push(session);
@@ -318,7 +318,7 @@ mod tests {
             assert!(consumer.held <= REMEMBERED_MESSAGES_BYTES);
         }
         assert!(consumer.delivered.len() > 1_000);
-        assert!(consumer.place_of(&SessionId::new("4999").unwrap()).is_ok());
+        assert!(consumer.place_of(SessionId::new("4999").unwrap()).is_ok());
         assert!(consumer.delivered.is_sorted_by(|a, b| a.session < b.session));
         let held: usize = consumer.delivered.iter().map(Delivered::bytes).sum();
         assert_eq!(held, consumer.held);

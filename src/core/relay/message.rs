@@ -1,6 +1,8 @@
 //! A request as it waits in a queue: one line that says what it is, and its fields as JSON. Text, not
 //! an object: a queue would read and write its numbers anew, and not every number survives that.
 
+use crate::core::session::SessionId;
+
 /// What a message begins with.
 const PREFIX: &str = "hhq1";
 
@@ -8,7 +10,7 @@ const PREFIX: &str = "hhq1";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// The session.
-    pub session: Box<str>,
+    pub session: SessionId,
     /// When it was made, nanoseconds since the Unix epoch.
     pub stamp_ns: u64,
     /// A JSON object under the backend's names.
@@ -18,8 +20,8 @@ pub struct Message {
 impl Message {
     /// As text.
     pub fn write(&self) -> String {
-        let stamp = self.stamp_ns.to_string();
-        [PREFIX, " ", &self.session, " ", &stamp, "\n", &self.fields].concat()
+        let Message { session, stamp_ns, fields } = self;
+        format!("{PREFIX} {session} {stamp_ns}\n{fields}")
     }
 
     /// The message that `text` is; nothing if it is none.
@@ -29,7 +31,7 @@ impl Message {
         if words.next()? != PREFIX {
             return None;
         }
-        let session = words.next().filter(|session| !session.is_empty())?.into();
+        let session = SessionId::new(words.next()?)?;
         let stamp_ns = words.next()?.parse().ok()?;
         words.next().is_none().then(|| Message { session, stamp_ns, fields: fields.to_owned() })
     }
@@ -42,7 +44,8 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let fields = "{\"feedback\":{\"a\":\"x\\ny\",\"n\":12345678901234567890}}".to_owned();
-        let message = Message { session: "s-1".into(), stamp_ns: u64::MAX, fields };
+        let message =
+            Message { session: SessionId::new("s-1").unwrap(), stamp_ns: u64::MAX, fields };
         assert_eq!(Message::read(&message.write()), Some(message));
     }
 

@@ -28,3 +28,5 @@ pub mod response;
 pub mod route;
 #[cfg(feature = "relay")]
 pub mod settings;
+#[cfg(feature = "relay")]
+pub mod under_way;

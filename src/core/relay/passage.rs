@@ -9,7 +9,7 @@ use super::body::{Fields, judge};
 use super::head::Head;
 use super::message::Message;
 use super::origin::{Asker, asker};
-use super::policy::PREFLIGHT_S;
+use super::policy::{BUSY_S, PREFLIGHT_S};
 use super::rate::Rates;
 use super::refusal::{Refusal, error};
 use super::response::Response;
@@ -18,6 +18,7 @@ use super::settings::RelaySettings;
 use super::ticket::{Presented, Signature, Ticket};
 use crate::core::json::{Object, members};
 use crate::core::log::{Level, Line};
+use crate::core::session::SessionId;
 use crate::core::wire::{self, Answer, Request};
 
 /// What a request came to, and what is to be logged of it.
@@ -163,7 +164,7 @@ impl Unverified {
         if let Err(wait_s) = rates.count(&signature, trip.settings.rate, now_ms) {
             return Err(trip.refused(Refusal::TooOften { wait_s }));
         }
-        if named.is_some_and(|named| *named != *trip.ticket.session) {
+        if named.is_some_and(|named| SessionId::new(&named) != Some(trip.ticket.session)) {
             return Err(trip.refused(Refusal::OtherSession));
         }
         Ok(Passage { trip, inputs: Vec::new() })
@@ -201,6 +202,11 @@ impl Passage {
         self.trip.settings.tracer.timeout_ms
     }
 
+    /// The answer where so many requests are under way that there is no place for this one.
+    pub fn refused_as_busy(&self) -> End {
+        self.trip.refused(Refusal::Busy { wait_s: BUSY_S })
+    }
+
     /// Looks at the body.
     pub fn forward(&mut self, body: Body<'_>, now_ms: u64) -> Result<Forward, End> {
         self.judged(body, now_ms).map_err(|refusal| self.trip.refused(refusal))
@@ -224,13 +230,13 @@ impl Passage {
         self.inputs = fields.inputs().into_iter().map(owned).collect();
         let stamp_ns = self.trip.stamp_ns(now_ms);
         if settings.queues {
-            let session = ticket.session.clone();
+            let session = ticket.session;
             let message = Message { session, stamp_ns, fields: json_of(&fields) };
             return Ok(Forward::Enqueue(message.write()));
         }
         let destination = settings.destination().ok_or(Refusal::Internal)?;
         let body = self.body(&fields, now_ms);
-        let path = route.path(&ticket.session);
+        let path = route.path(ticket.session);
         Ok(Forward::Send(wire::request(destination, route.method(), &path, body, stamp_ns)))
     }
 
@@ -248,12 +254,12 @@ impl Passage {
         let mut object = Object::open(out);
         match route {
             Route::Start | Route::LegacyStart => {
-                object.text("session_id", &ticket.session);
+                object.text("session_id", &ticket.session.to_string());
                 if let Some(description) = settings.description(now_ms) {
                     description.write(*route == Route::LegacyStart, &mut object);
                 }
             }
-            Route::LegacyUpdate => object.text("event_id", &ticket.session),
+            Route::LegacyUpdate => object.text("event_id", &ticket.session.to_string()),
             Route::Update => {}
         }
         fields.write(&mut object);
@@ -338,7 +344,7 @@ impl Passage {
         let mut object = Object::open(&mut body);
         object.json("success", "true");
         if self.trip.route.is_start() {
-            object.text("session_id", &self.trip.ticket.session);
+            object.text("session_id", &self.trip.ticket.session.to_string());
             let answer = members(answer).unwrap_or_default();
             let stored = answer.iter().find(|(key, _)| *key == "\"inputs\"");
             let stored = stored.and_then(|(_, inputs)| members(inputs)).unwrap_or_default();

@@ -29,9 +29,18 @@ pub const MAX_BODY_BYTES: u64 = 100 * 1024;
 /// Levels of objects and lists in a body: a tracer writes 102.
 pub const MAX_DEPTH: usize = 128;
 
-/// Requests in the middle of being relayed that are kept; one that a runtime broke off is never
-/// given back.
+/// Requests with a right ticket that may be under way at once: what each is about and the inputs of a
+/// start, some kilobytes, in the 128 MB that an isolate has.
 pub const MAX_UNDER_WAY: usize = 4_096;
+
+/// Milliseconds that a step of a request may last beyond `timeoutMs`, by a runtime that is busy.
+pub const LATE_MS: u64 = 10_000;
+
+/// Seconds after which who found no place is to come again: by then most requests under way are over.
+pub const BUSY_S: u64 = 1;
+
+/// Milliseconds that a queue's batch can take: Cloudflare ends a consumer after 15 minutes.
+pub const LONGEST_BATCH_MS: u64 = 15 * 60_000;
 
 /// Where the relay is (`path`).
 pub const PATH: &str = "/honeyhive";

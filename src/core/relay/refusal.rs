@@ -48,6 +48,11 @@ pub enum Refusal {
     Body(&'static str),
     /// The relay lacks something; what, in a sentence.
     NotSetUp(&'static str),
+    /// As many requests are under way as may be at once.
+    Busy {
+        /// Seconds to wait.
+        wait_s: u64,
+    },
     /// The queue did not take the message.
     Queue,
     /// The backend could not be reached.
@@ -58,7 +63,7 @@ pub enum Refusal {
     Key,
     /// What answered is no HoneyHive.
     NoHoneyHive,
-    /// Something broke inside the relay, or it is far too busy.
+    /// Something broke inside the relay.
     Internal,
 }
 
@@ -82,7 +87,7 @@ impl Refusal {
             Refusal::TooOften { .. } => 429,
             Refusal::NotSetUp(_) | Refusal::Internal => 500,
             Refusal::Unreachable | Refusal::Key | Refusal::NoHoneyHive => 502,
-            Refusal::Queue => 503,
+            Refusal::Queue | Refusal::Busy { .. } => 503,
             Refusal::NoAnswer => 504,
         }
     }
@@ -104,6 +109,7 @@ impl Refusal {
             Refusal::TooSlow => "REQUEST_TIMEOUT",
             Refusal::Body(_) => "BAD_REQUEST",
             Refusal::NotSetUp(_) => "RELAY_NOT_SET_UP",
+            Refusal::Busy { .. } => "RELAY_BUSY",
             Refusal::Queue => "QUEUE_UNAVAILABLE",
             Refusal::Unreachable | Refusal::NoAnswer => "BACKEND_UNREACHABLE",
             Refusal::Key => "RELAY_KEY_REFUSED",
@@ -151,6 +157,7 @@ impl Refusal {
             Refusal::TooLarge => "the body is larger than the relay takes (`maxBodyBytes`)",
             Refusal::TooSlow => "the body did not come in time",
             Refusal::Body(why) | Refusal::NotSetUp(why) => why,
+            Refusal::Busy { .. } => "the relay has too many requests under way: try again",
             Refusal::Queue => "the queue does not take it now: try again",
             Refusal::Unreachable => "HoneyHive could not be reached: try again",
             Refusal::NoAnswer => "HoneyHive did not answer in time: try again",
@@ -169,7 +176,9 @@ impl Refusal {
             Refusal::NoTicket | Refusal::NoSuchTicket | Refusal::Signature | Refusal::Expired => {
                 response.header("www-authenticate", "Bearer");
             }
-            Refusal::TooOften { wait_s } => response.header("retry-after", &wait_s.to_string()),
+            Refusal::TooOften { wait_s } | Refusal::Busy { wait_s } => {
+                response.header("retry-after", &wait_s.to_string());
+            }
             _ => {}
         }
         response

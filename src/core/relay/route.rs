@@ -1,6 +1,8 @@
 //! The routes that the package uses, and nothing else. Where a request goes is made of the route and
 //! the ticket; nothing of the address that was asked for is passed on.
 
+use crate::core::session::SessionId;
+
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
@@ -40,10 +42,10 @@ impl Route {
     }
 
     /// Its path at the backend.
-    pub fn path(self, session: &str) -> String {
+    pub fn path(self, session: SessionId) -> String {
         match self {
             Route::Start => "/v1/sessions".to_owned(),
-            Route::Update => ["/v1/events/", session].concat(),
+            Route::Update => format!("/v1/events/{session}"),
             Route::LegacyStart => "/session/start".to_owned(),
             Route::LegacyUpdate => "/events".to_owned(),
         }

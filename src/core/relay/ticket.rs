@@ -13,7 +13,7 @@
 use super::fields::{Allowance, Allowed};
 use super::policy::{LONGEST_TICKET, LONGEST_TICKET_S};
 use crate::core::json::place_of;
-use crate::core::session::SessionId;
+use crate::core::session::{SessionId, UUID_LENGTH};
 
 /// What every ticket of this version begins with. It is signed as well, so that a secret that is
 /// used elsewhere signs no ticket there.
@@ -28,8 +28,8 @@ pub type Signature = [u8; SIGNATURE_BYTES];
 /// What a ticket says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
-    /// The one session that may be enriched: a UUID, as it was given.
-    pub session: Box<str>,
+    /// The one session that may be enriched.
+    pub session: SessionId,
     /// The fields that may be written.
     pub allowed: Allowed,
     /// When it ends, Unix seconds.
@@ -46,9 +46,8 @@ impl Ticket {
         now_ms: u64,
     ) -> Result<Ticket, &'static str> {
         let session = session
-            .map(str::trim)
-            .filter(|session| is_uuid(session))
-            .ok_or("`sessionId` must be a UUID: sessionIdFrom() makes one of a name of your own")?;
+            .and_then(SessionId::new)
+            .ok_or("`sessionId` must be the session's id: a UUID, or a name of your own for it")?;
         let mut allowed = Allowed::default();
         for name in fields.ok_or("`fields` must be a list, as in [\"feedback\"]")? {
             let field = name.and_then(Allowance::named).ok_or(
@@ -64,12 +63,12 @@ impl Ticket {
             return Err("`expiresIn` must be seconds, from 1 to 2592000 (30 days)");
         }
         let expires_at = now_ms / 1_000 + expires_in as u64;
-        Ok(Ticket { session: session.into(), allowed, expires_at })
+        Ok(Ticket { session, allowed, expires_at })
     }
 
     /// What is signed: all of the ticket but its signature.
     pub fn claims(&self) -> String {
-        let mut claims = [PREFIX, ".", &self.session, "."].concat();
+        let mut claims = format!("{PREFIX}.{}.", self.session);
         for (place, field) in self.allowed.fields().enumerate() {
             claims.push_str(if place > 0 { "~" } else { "" });
             claims.push_str(field.name());
@@ -112,16 +111,16 @@ impl<'a> Presented<'a> {
         let mut parts = claims.split('.');
         let (prefix, session, fields, expires_at) =
             (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        if prefix != PREFIX || !is_uuid(session) {
+        if prefix != PREFIX {
             return None;
         }
+        let session = SessionId::from_uuid(session)?;
         let mut allowed = Allowed::default();
         for field in fields.split('~') {
             allowed = allowed.with(Allowance::named(field)?);
         }
-        let ticket =
-            Ticket { session: session.into(), allowed, expires_at: expires_at.parse().ok()? };
-        // The one text of this ticket: no other order, no second time, no zero in front.
+        let ticket = Ticket { session, allowed, expires_at: expires_at.parse().ok()? };
+        // The one text of this ticket: no upper case, no other order, no second time, no zero in front.
         (ticket.claims() == claims).then_some(Presented { ticket, claims, signature })
     }
 }
@@ -130,7 +129,7 @@ impl<'a> Presented<'a> {
 pub fn session_of(ticket: &str) -> Option<SessionId> {
     let claims = ticket.strip_prefix(PREFIX)?.strip_prefix(".")?;
     let (session, rest) = claims.split_at_checked(UUID_LENGTH)?;
-    SessionId::new(session).filter(|_| is_uuid(session) && rest.starts_with("."))
+    SessionId::from_uuid(session).filter(|_| rest.starts_with("."))
 }
 
 /// When `ticket` ends (Unix seconds, as text), whoever signed it.
@@ -138,18 +137,6 @@ pub fn end_of(ticket: &str) -> Option<&str> {
     let fields = ticket.get(PREFIX.len() + UUID_LENGTH + 2..)?;
     let end = &fields[place_of(b'.', fields)? + 1..];
     Some(&end[..place_of(b'.', end)?])
-}
-
-/// Characters of a UUID.
-const UUID_LENGTH: usize = 36;
-
-/// Whether `text` has the shape of a UUID (RFC 9562, section 4).
-fn is_uuid(text: &str) -> bool {
-    text.len() == UUID_LENGTH
-        && text.bytes().enumerate().all(|(place, byte)| match place {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
 }
 
 const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -205,10 +192,22 @@ mod tests {
     }
 
     #[test]
+    fn a_ticket_is_for_the_session_that_a_name_stands_for() {
+        for name in ["conversation 7", &SESSION.to_uppercase()] {
+            let feedback = Some([Some("feedback")]);
+            let ticket = Ticket::issue(Some(name), feedback, 60.0, 0).unwrap();
+            assert_eq!(Some(ticket.session), SessionId::new(name));
+            let text = sealed(&ticket.claims(), &[1; SIGNATURE_BYTES]);
+            assert_eq!(Presented::read(&text).unwrap().ticket, ticket);
+            assert_eq!(session_of(&text), SessionId::new(name));
+        }
+    }
+
+    #[test]
     fn what_cannot_be_issued_is_said() {
         for (session, fields, expires_in, about) in [
             (None, Some(vec![Some("feedback")]), 60.0, "sessionId"),
-            (Some("conversation 7"), Some(vec![Some("feedback")]), 60.0, "sessionIdFrom"),
+            (Some(" "), Some(vec![Some("feedback")]), 60.0, "sessionId"),
             (Some(SESSION), None, 60.0, "fields"),
             (Some(SESSION), Some(vec![]), 60.0, "empty"),
             (Some(SESSION), Some(vec![None]), 60.0, "fields"),
@@ -233,6 +232,7 @@ mod tests {
             "hht1",
             "hht1.x.feedback.65",
             &format!("hht2.{SESSION}.feedback.65"),
+            &format!("hht1.{}.feedback.65", SESSION.to_uppercase()),
             &format!("hht1.{SESSION}..65"),
             &format!("hht1.{SESSION}.feedback.065"),
             &format!("hht1.{SESSION}.feedback.+65"),

@@ -222,14 +222,14 @@ impl Exporter {
                     line.again.push_front(Batch { items, stamp_ns: batch.stamp_ns });
                 }
             }
-            Verdict::Refused(refusal) => {
+            Verdict::NoSession(Refusal::Request { status: 405, .. }) | Verdict::TryRoutes(_) => {
                 line.ready_at = now.mono_ms;
+                let refusal = Refusal::NoHoneyHive { why: ["no route ", PATH].concat() };
                 let message = refusal.message(&destination.server);
                 self.refund_and_give_up(place, batch.items, Reason::Rejected, &message);
             }
-            Verdict::TryLegacy => {
+            Verdict::Refused(refusal) | Verdict::NoSession(refusal) => {
                 line.ready_at = now.mono_ms;
-                let refusal = Refusal::NoHoneyHive { why: ["no route ", PATH].concat() };
                 let message = refusal.message(&destination.server);
                 self.refund_and_give_up(place, batch.items, Reason::Rejected, &message);
             }

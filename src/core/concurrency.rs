@@ -1,0 +1,262 @@
+//! How many requests may be on their way to one server at once.
+//!
+//! In a page and in an edge runtime the platform says: the connections are few, and not all are
+//! ours. In a server process nobody does, so the limit is found: it doubles with each round trip
+//! until the server has trouble, halves then, comes back to where the trouble was within
+//! [`policy::LIMIT_RECOVERY_MS`], stays about there for a while, and then looks further. That is
+//! CUBIC, TCP's rule for the same question (RFC 9438, section 4), with a half for its seven tenths.
+//! Both sides of it matter. A limit that is too low loses what an ordinary server has to say; one that is
+//! too high is a client that hammers a backend which asks to be spared.
+
+use super::policy;
+
+/// What kind of place the core runs in. The shell knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// A browser's page, or a worker of one.
+    Page,
+    /// A runtime that limits the connections of each request it serves: Cloudflare Workers,
+    /// Vercel's edge.
+    EdgeRequest,
+    /// A process with the machine's own connections: Node, Deno, Bun.
+    #[default]
+    ServerProcess,
+}
+
+impl Place {
+    /// The place that the shell calls by this name: "page", "edge", or else "server".
+    pub fn named(name: &str) -> Place {
+        match name {
+            "page" => Place::Page,
+            "edge" => Place::EdgeRequest,
+            _ => Place::ServerProcess,
+        }
+    }
+}
+
+/// The last trouble that a server had with what it was sent.
+#[derive(Clone, Copy, Debug)]
+struct Trouble {
+    /// The limit that led to it.
+    limit: f64,
+    /// When it was, on the forward clock, milliseconds.
+    at_ms: u64,
+    /// Whether the server has answered well since.
+    is_over: bool,
+}
+
+/// How many requests may be on their way to one server.
+#[derive(Debug)]
+pub struct Concurrency {
+    place: Place,
+    /// What a server process may send at once.
+    limit: f64,
+    trouble: Option<Trouble>,
+    /// The number of the last request that was sent.
+    last_sent: u64,
+    /// The number of the last request that was sent when the limit was halved. What was sent until
+    /// then was sent under the old limit, and its failing says nothing of the new one.
+    halved_after: u64,
+}
+
+impl Concurrency {
+    /// The rule for a server of which nothing is known.
+    pub fn new(place: Place) -> Concurrency {
+        Concurrency {
+            place,
+            limit: policy::FIRST_LIMIT,
+            trouble: None,
+            last_sent: 0,
+            halved_after: 0,
+        }
+    }
+
+    /// Whether one more request may be sent, where `to_server` are on their way to the server, and
+    /// `of_scope` of these from the same request scope. `at_most` is what the application allows.
+    pub fn has_room(&self, to_server: usize, of_scope: usize, at_most: usize) -> bool {
+        match self.place {
+            // Each request that an edge runtime serves has connections of its own.
+            Place::EdgeRequest => of_scope < policy::EDGE_LIMIT.min(at_most),
+            Place::Page => to_server < policy::PAGE_LIMIT.min(at_most),
+            Place::ServerProcess => to_server < (self.limit as usize).min(at_most),
+        }
+    }
+
+    /// A request is sent. Returns its number, by which it is known whether it was sent before or
+    /// after the limit was halved.
+    pub fn count_request(&mut self) -> u64 {
+        self.last_sent += 1;
+        self.last_sent
+    }
+
+    /// The number of the last request that was sent.
+    pub fn last_sent(&self) -> u64 {
+        self.last_sent
+    }
+
+    /// The server answered well and in time while `in_flight` requests were on their way to it,
+    /// this one included.
+    pub fn grow(&mut self, in_flight: usize, now_ms: u64) {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.is_over = true;
+        }
+        // A limit that is not made use of was not tried out either.
+        if 2.0 * (in_flight as f64) < self.limit {
+            return;
+        }
+        // One more for each answer is twice as many for each round trip.
+        let next = self.limit + 1.0;
+        self.limit = match self.trouble {
+            None => next,
+            Some(trouble) => next.min(trouble.limit_after(now_ms)).max(self.limit),
+        };
+        self.limit = self.limit.min(policy::MOST_AT_ONCE);
+    }
+
+    /// The request with this number was too much for the server, or got no answer.
+    pub fn halve(&mut self, request: u64, now_ms: u64) {
+        if request <= self.halved_after {
+            return;
+        }
+        self.halved_after = self.last_sent;
+        // Trouble on trouble, as in an outage, says nothing of what the server bears when it works.
+        let limit = match self.trouble {
+            Some(Trouble { limit, is_over: false, .. }) => limit,
+            _ => self.limit,
+        };
+        self.trouble = Some(Trouble { limit, at_ms: now_ms, is_over: false });
+        self.limit = (self.limit / 2.0).max(1.0);
+    }
+}
+
+impl Trouble {
+    /// The limit at `now_ms` if all goes well: half of what led to the trouble at once, all of it
+    /// after [`policy::LIMIT_RECOVERY_MS`], and from there on more, slowly first.
+    fn limit_after(self, now_ms: u64) -> f64 {
+        let passed = now_ms.saturating_sub(self.at_ms) as f64 / policy::LIMIT_RECOVERY_MS - 1.0;
+        self.limit * (1.0 + passed * passed * passed / 2.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANY: usize = usize::MAX;
+
+    fn limit(concurrency: &Concurrency) -> usize {
+        (0..).find(|in_flight| !concurrency.has_room(*in_flight, 0, ANY)).unwrap()
+    }
+
+    /// As many as there may be are answered well, and each is followed by another.
+    fn round_trip(concurrency: &mut Concurrency, now_ms: u64) {
+        let in_flight = limit(concurrency);
+        for _ in 0..in_flight {
+            concurrency.grow(in_flight, now_ms);
+            concurrency.count_request();
+        }
+    }
+
+    #[test]
+    fn a_server_that_answers_gets_what_hundreds_of_sessions_need_within_some_round_trips() {
+        let mut concurrency = Concurrency::new(Place::ServerProcess);
+        let mut trips = 0;
+        while limit(&concurrency) < 128 {
+            round_trip(&mut concurrency, 100 * trips);
+            trips += 1;
+        }
+        assert!(trips <= 4, "{trips}");
+        for trip in trips..1_000 {
+            round_trip(&mut concurrency, 100 * trip);
+        }
+        assert_eq!(limit(&concurrency), 256);
+    }
+
+    #[test]
+    fn trouble_halves_once_a_round_trip_and_one_is_the_least() {
+        let mut concurrency = Concurrency::new(Place::ServerProcess);
+        (0..20).for_each(|trip| round_trip(&mut concurrency, trip));
+        let sent: Vec<u64> = (0..256).map(|_| concurrency.count_request()).collect();
+        sent.iter().for_each(|request| concurrency.halve(*request, 1_000));
+        assert_eq!(limit(&concurrency), 128);
+        for _ in 0..20 {
+            let request = concurrency.count_request();
+            concurrency.halve(request, 1_000);
+        }
+        assert_eq!(limit(&concurrency), 1);
+    }
+
+    #[test]
+    fn after_trouble_the_limit_comes_back_and_then_looks_further() {
+        let mut concurrency = Concurrency::new(Place::ServerProcess);
+        (0..20).for_each(|trip| round_trip(&mut concurrency, trip));
+        let start = concurrency.count_request();
+        concurrency.halve(start, 0);
+        concurrency.grow(256, 0);
+        let request = concurrency.count_request();
+        concurrency.halve(request, 0);
+        let mut at = vec![limit(&concurrency)];
+        for trip in 1..=300 {
+            round_trip(&mut concurrency, 100 * trip);
+            at.push(limit(&concurrency));
+        }
+        assert_eq!(at[0], 64);
+        assert!(at.is_sorted());
+        assert!((110..128).contains(&at[50]), "most of it after half the time: {}", at[50]);
+        assert!((126..=130).contains(&at[100]), "then all: {}", at[100]);
+        assert!(at[120] < 132, "where trouble was it is careful: {}", at[120]);
+        assert!(at[200] > 180, "but not for ever: {}", at[200]);
+    }
+
+    #[test]
+    fn an_outage_leaves_no_limit_behind_that_takes_long_to_grow() {
+        let mut concurrency = Concurrency::new(Place::ServerProcess);
+        (0..20).for_each(|trip| round_trip(&mut concurrency, trip));
+        for probe in 0..10 {
+            let request = concurrency.count_request();
+            concurrency.halve(request, 1_000 * probe);
+        }
+        assert_eq!(limit(&concurrency), 1);
+        (0..10).for_each(|trip| round_trip(&mut concurrency, 30_000 + 100 * trip));
+        assert!(limit(&concurrency) >= 200, "{}", limit(&concurrency));
+    }
+
+    #[test]
+    fn a_limit_that_is_not_made_use_of_does_not_grow() {
+        let mut concurrency = Concurrency::new(Place::ServerProcess);
+        for now_ms in 0..10_000 {
+            concurrency.count_request();
+            concurrency.grow(1, now_ms);
+        }
+        assert_eq!(limit(&concurrency), policy::FIRST_LIMIT as usize);
+    }
+
+    #[test]
+    fn where_the_platform_says_how_many_nothing_changes_that() {
+        for (place, most) in [(Place::Page, 2), (Place::EdgeRequest, 6)] {
+            let mut concurrency = Concurrency::new(place);
+            for trip in 0..100 {
+                assert!(concurrency.has_room(most - 1, most - 1, ANY));
+                assert!(!concurrency.has_room(most, most, ANY));
+                let request = concurrency.count_request();
+                if trip % 3 == 0 {
+                    concurrency.halve(request, trip);
+                } else {
+                    concurrency.grow(most, trip);
+                }
+            }
+        }
+        let edge = Concurrency::new(Place::EdgeRequest);
+        assert!(edge.has_room(1_000, 0, ANY), "each request has connections of its own");
+    }
+
+    #[test]
+    fn the_application_may_hold_it_lower_and_not_higher() {
+        for place in [Place::Page, Place::EdgeRequest, Place::ServerProcess] {
+            let concurrency = Concurrency::new(place);
+            assert!(concurrency.has_room(0, 0, 1));
+            assert!(!concurrency.has_room(1, 1, 1));
+            assert!(!concurrency.has_room(300, 300, 1_000));
+        }
+    }
+}

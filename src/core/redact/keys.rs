@@ -1,0 +1,568 @@
+//! Names whose values are secrets, told by their words: `apiKey`, `api_key`, `API-KEY` and
+//! `OPENAI_API_KEY` all end in the words "api key".
+
+use std::collections::HashSet;
+
+use super::reader::is_random;
+
+/// What the value under a name is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Nothing to hide.
+    Open,
+    /// Listed by the application itself: any value is masked.
+    Own,
+    /// Any text is masked.
+    Secret,
+    /// A text is masked where it looks like a token: tokens are the words of models as well.
+    Token,
+    /// A text is masked where it is no plain words.
+    Cookie,
+    /// Of a payment card: texts and numbers are masked.
+    Card,
+}
+
+/// A name ends in it, spelled in any way.
+struct Noun {
+    /// Its letters in lower case, without what separates words.
+    letters: &'static str,
+    class: Class,
+    /// The last of them.
+    last: u8,
+    /// A word has to begin where it begins: "passtoken" may be one word, "ascvv" is none.
+    begins_word: bool,
+}
+
+const fn last_of(letters: &str) -> u8 {
+    letters.as_bytes()[letters.len() - 1]
+}
+
+const fn word(letters: &'static str, class: Class) -> Noun {
+    Noun { letters, class, last: last_of(letters), begins_word: true }
+}
+
+const fn anywhere(letters: &'static str, class: Class) -> Noun {
+    Noun { letters, class, last: last_of(letters), begins_word: false }
+}
+
+use Class::{Card, Cookie, Secret, Token};
+
+/// Longer ones before those that they end in.
+const NOUNS: &[Noun] = &[
+    anywhere("password", Secret),
+    anywhere("passwords", Secret),
+    anywhere("passwd", Secret),
+    anywhere("passphrase", Secret),
+    word("pwd", Secret),
+    word("passcode", Secret),
+    word("dbpass", Secret),
+    word("mysqlpass", Secret),
+    word("pgpass", Secret),
+    word("postgrespass", Secret),
+    word("redispass", Secret),
+    word("smtppass", Secret),
+    word("mailpass", Secret),
+    word("ftppass", Secret),
+    word("userpass", Secret),
+    word("adminpass", Secret),
+    word("rootpass", Secret),
+    word("sshpass", Secret),
+    anywhere("clientsecret", Secret),
+    anywhere("appsecret", Secret),
+    anywhere("apisecret", Secret),
+    anywhere("jwtsecret", Secret),
+    word("secret", Secret),
+    anywhere("apikey", Secret),
+    anywhere("apikeys", Secret),
+    anywhere("secretkey", Secret),
+    anywhere("privatekey", Secret),
+    anywhere("secretaccesskey", Secret),
+    anywhere("sharedaccesskey", Secret),
+    anywhere("encryptionkey", Secret),
+    anywhere("decryptionkey", Secret),
+    anywhere("signingkey", Secret),
+    anywhere("subscriptionkey", Secret),
+    anywhere("servicerolekey", Secret),
+    word("masterkey", Secret),
+    word("accountkey", Secret),
+    word("storagekey", Token),
+    word("servicekey", Token),
+    word("accesskey", Token),
+    word("authkey", Secret),
+    word("sharedkey", Token),
+    word("hmackey", Secret),
+    word("deploykey", Token),
+    word("licensekey", Token),
+    word("adminkey", Token),
+    word("sshkey", Token),
+    word("openaikey", Token),
+    word("anthropickey", Token),
+    word("stripekey", Token),
+    word("azurekey", Token),
+    word("groqkey", Token),
+    word("geminikey", Token),
+    word("coherekey", Token),
+    word("mistralkey", Token),
+    word("sendgridkey", Token),
+    word("twiliokey", Token),
+    word("honeyhivekey", Token),
+    word("hhkey", Token),
+    // A page to go on with is no secret.
+    word("pagetoken", Class::Open),
+    word("nexttoken", Class::Open),
+    word("continuationtoken", Class::Open),
+    word("synctoken", Class::Open),
+    word("cursortoken", Class::Open),
+    anywhere("accesstoken", Secret),
+    anywhere("refreshtoken", Secret),
+    anywhere("authtoken", Secret),
+    anywhere("sessiontoken", Secret),
+    anywhere("bearertoken", Secret),
+    anywhere("securitytoken", Secret),
+    anywhere("oauthtoken", Secret),
+    anywhere("csrftoken", Secret),
+    anywhere("xsrftoken", Secret),
+    word("apitoken", Secret),
+    word("idtoken", Secret),
+    word("bottoken", Secret),
+    word("authorizationtoken", Secret),
+    anywhere("token", Token),
+    word("credential", Token),
+    word("credentials", Token),
+    word("authorization", Secret),
+    word("authheader", Secret),
+    word("setcookie", Secret),
+    word("sessioncookie", Secret),
+    word("authcookie", Secret),
+    word("cookie", Cookie),
+    word("cookies", Cookie),
+    word("connectionstring", Secret),
+    word("connstring", Secret),
+    word("connstr", Secret),
+    word("cvv", Card),
+    word("cvc", Card),
+    anywhere("cardnumber", Card),
+    word("cardno", Card),
+    word("cardnum", Card),
+    word("cardpan", Card),
+    word("ccnumber", Card),
+    word("ccnum", Card),
+    word("creditcard", Card),
+    word("debitcard", Card),
+    word("cardsecuritycode", Card),
+    word("cardverificationcode", Card),
+    word("cardverificationvalue", Card),
+    word("securitycode", Card),
+];
+
+/// Words after a noun that say which of several it is or how it is written, and leave it a secret.
+const QUALIFIERS: &[&str] = &[
+    "again",
+    "b64",
+    "backup",
+    "base64",
+    "confirm",
+    "confirmation",
+    "dev",
+    "encoded",
+    "encrypted",
+    "hash",
+    "header",
+    "hex",
+    "live",
+    "main",
+    "new",
+    "old",
+    "pem",
+    "plain",
+    "plaintext",
+    "primary",
+    "prod",
+    "production",
+    "raw",
+    "repeat",
+    "secondary",
+    "staging",
+    "str",
+    "string",
+    "test",
+    "value",
+];
+
+/// Letters and digits of a name that are looked at: its last ones.
+const LONGEST_NAME: usize = 64;
+
+/// For each hash of three letters, whether something ends in such ones.
+type Endings = [u32; 32];
+
+const fn with(mut endings: Endings, letters: &str) -> Endings {
+    let letters = letters.as_bytes();
+    let length = letters.len();
+    let hash = hash(letters[length - 1], letters[length - 2], letters[length - 3]);
+    endings[hash >> 5] |= 1 << (hash & 31);
+    endings
+}
+
+const NOUN_ENDINGS: Endings = {
+    let mut endings = [0; 32];
+    let mut at = 0;
+    while at < NOUNS.len() {
+        endings = with(endings, NOUNS[at].letters);
+        at += 1;
+    }
+    endings
+};
+
+const QUALIFIER_ENDINGS: Endings = {
+    let mut endings = [0; 32];
+    let mut at = 0;
+    while at < QUALIFIERS.len() {
+        endings = with(endings, QUALIFIERS[at]);
+        at += 1;
+    }
+    endings
+};
+
+fn may_end(endings: &Endings, hash: usize) -> bool {
+    endings[hash >> 5] >> (hash & 31) & 1 != 0
+}
+
+/// A number from 0 to 1023 of a name's last three letters, in either case.
+const fn hash(last: u8, before: u8, first: u8) -> usize {
+    (last as usize & 31) | (before as usize & 31) << 5 ^ (first as usize & 31) << 3
+}
+
+/// A name without what separates its words.
+struct Name {
+    letters: [u8; LONGEST_NAME],
+    length: usize,
+    /// A bit for each letter that begins a word.
+    starts: u64,
+}
+
+impl Name {
+    fn of(name: &[u8]) -> Name {
+        let mut spelled = Name { letters: [0; LONGEST_NAME], length: 0, starts: 0 };
+        let name = &name[name.len().saturating_sub(2 * LONGEST_NAME)..];
+        let count = name.iter().filter(|byte| is_letter(**byte)).count();
+        let mut skipped = count.saturating_sub(LONGEST_NAME);
+        let mut before = 0;
+        for (at, &byte) in name.iter().enumerate() {
+            let last = std::mem::replace(&mut before, byte);
+            if !is_letter(byte) {
+                continue;
+            }
+            if skipped > 0 {
+                skipped -= 1;
+                continue;
+            }
+            let next_is_lower = name.get(at + 1).is_some_and(u8::is_ascii_lowercase);
+            let begins = !is_letter(last)
+                || byte.is_ascii_uppercase() && (!last.is_ascii_uppercase() || next_is_lower);
+            spelled.starts |= u64::from(begins) << spelled.length;
+            spelled.letters[spelled.length] = byte.to_ascii_lowercase();
+            spelled.length += 1;
+        }
+        spelled
+    }
+
+    fn may_end_in(&self, endings: &Endings) -> bool {
+        match self.letters[..self.length] {
+            [.., first, before, last] => may_end(endings, hash(last, before, first)),
+            _ => false,
+        }
+    }
+
+    fn ends_in(&self, letters: &str, begins_word: bool) -> bool {
+        let Some(start) = self.length.checked_sub(letters.len()) else { return false };
+        &self.letters[start..self.length] == letters.as_bytes()
+            && (!begins_word || start == 0 || self.starts >> start & 1 != 0)
+    }
+
+    /// Leaves out a word at the end that says which of several it is, or digits that number it.
+    fn shorten(&mut self) -> bool {
+        let length = self.length;
+        let may_end = self.may_end_in(&QUALIFIER_ENDINGS);
+        let qualifiers = if may_end { QUALIFIERS } else { &[] };
+        let qualifier = qualifiers.iter().find(|it| length > it.len() && self.ends_in(it, true));
+        self.length -= qualifier.map_or(0, |it| it.len());
+        if self.length < length {
+            return true;
+        }
+        while self.length > 0 && self.letters[self.length - 1].is_ascii_digit() {
+            self.length -= 1;
+        }
+        self.length < length
+    }
+}
+
+/// Whether `byte` is of a word; what is beyond ASCII is.
+fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80
+}
+
+/// What the value under `name` is, by the words of the name.
+pub fn class_of(name: &[u8]) -> Class {
+    // Most names end otherwise than any noun, which takes three letters to see.
+    let mut end = name.len();
+    let mut letter = || {
+        while end > 0 {
+            end -= 1;
+            if is_letter(name[end]) {
+                return name[end];
+            }
+        }
+        0
+    };
+    let (last, before, first) = (letter(), letter(), letter());
+    let hash = hash(last, before, first);
+    let may_be = may_end(&NOUN_ENDINGS, hash) || may_end(&QUALIFIER_ENDINGS, hash);
+    if first == 0 || !last.is_ascii_digit() && !may_be {
+        return Class::Open;
+    }
+    let mut name = Name::of(name);
+    loop {
+        let last = name.letters[..name.length].last().copied().unwrap_or(0);
+        let nouns = if name.may_end_in(&NOUN_ENDINGS) { NOUNS } else { &[] };
+        for noun in nouns {
+            // Most are told apart by their last letter, without a call.
+            if noun.last == last && name.ends_in(noun.letters, noun.begins_word) {
+                return noun.class;
+            }
+        }
+        if !name.shorten() {
+            return Class::Open;
+        }
+    }
+}
+
+/// Whether `text`, as it is between its quotes, is one that is masked under a name of `class`.
+pub fn is_secret(class: Class, text: &[u8]) -> bool {
+    match class {
+        Class::Open => false,
+        Class::Own => true,
+        Class::Secret => !text.is_empty(),
+        Class::Token => is_token(text),
+        Class::Cookie => text.iter().any(|byte| byte.is_ascii_digit() || *byte == b'='),
+        Class::Card => text.iter().any(u8::is_ascii_digit),
+    }
+}
+
+/// Whether `text` looks like a token and not like one of a model's words: nothing else mixes letters and
+/// digits so, without a space, over ten bytes and more.
+pub fn is_token(text: &[u8]) -> bool {
+    let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let letters = text.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    let fits =
+        text.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'\\'));
+    let is_date = matches!(text, [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..]);
+    fits && letters > 0 && (text.len() >= 10 && digits >= 3 && !is_date || is_random(text))
+}
+
+/// The letters of a key that an application names, however it is spelled.
+pub fn letters_of(key: &[u8]) -> Vec<u8> {
+    let separates = |byte: &u8| matches!(byte, b'_' | b'-' | b'.' | b' ');
+    key.iter().filter(|byte| !separates(byte)).map(u8::to_ascii_lowercase).collect()
+}
+
+/// The keys that an application names itself.
+pub fn own(keys: &[String]) -> HashSet<Vec<u8>> {
+    keys.iter().map(|key| letters_of(key.as_bytes())).filter(|key| !key.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn class(name: &str) -> Class {
+        class_of(name.as_bytes())
+    }
+
+    #[test]
+    fn one_name_is_the_same_in_every_spelling() {
+        for name in [
+            "api_key",
+            "apiKey",
+            "api-key",
+            "API_KEY",
+            "APIKey",
+            "ApiKey",
+            "apikey",
+            "APIKEY",
+            "Api Key",
+            "api.key",
+            "OPENAI_API_KEY",
+            "openaiApiKey",
+            "x-api-key",
+            "X-API-Key",
+            "apiKey2",
+            "API_KEY_PROD",
+            "api_key_1",
+        ] {
+            assert_eq!(class(name), Secret, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_secrets_are_known() {
+        for name in [
+            "password",
+            "Password",
+            "db_password",
+            "dbPassword",
+            "dbpassword",
+            "newPassword",
+            "new-password",
+            "password_confirmation",
+            "passwordHash",
+            "PASSWORD1",
+            "PGPASSWORD",
+            "passwd",
+            "pwd",
+            "passphrase",
+            "secret",
+            "client_secret",
+            "clientSecret",
+            "webhookSecret",
+            "aws_secret_access_key",
+            "AWS_SECRET_ACCESS_KEY",
+            "private_key",
+            "privateKeyPem",
+            "connection_string",
+            "connectionString",
+            "session_token",
+            "sessionToken",
+            "AWS_SESSION_TOKEN",
+            "x-auth-token",
+            "access_token",
+            "refreshToken",
+            "id_token",
+            "authorization",
+            "Proxy-Authorization",
+            "Set-Cookie",
+            "setCookie",
+            "secret_key_base64",
+            "DB_PASS",
+            "encryption_key",
+        ] {
+            assert_eq!(class(name), Secret, "{name}");
+        }
+        for name in ["token", "GITHUB_TOKEN", "hfToken", "access_key", "credentials", "OPENAI_KEY"]
+        {
+            assert_eq!(class(name), Token, "{name}");
+        }
+        for name in [
+            "cvv",
+            "CVV2",
+            "cvc",
+            "card_number",
+            "cardNumber",
+            "credit_card_number",
+            "card_cvc",
+            "creditCard",
+        ] {
+            assert_eq!(class(name), Card, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_that_only_look_alike_are_open() {
+        for name in [
+            "",
+            "_",
+            "tokens",
+            "token_count",
+            "tokenCount",
+            "total_tokens",
+            "max_tokens",
+            "tokenizer",
+            "author",
+            "authors",
+            "passage",
+            "passages",
+            "passed",
+            "pass",
+            "compass",
+            "public_key",
+            "public_key_id",
+            "api_key_id",
+            "key",
+            "keys",
+            "primary_key",
+            "sort_key",
+            "monkey",
+            "keyboard",
+            "secretary",
+            "secret_name",
+            "secretId",
+            "password_length",
+            "passwordPolicy",
+            "cookie_consent",
+            "cookieCount",
+            "authorized",
+            "authorization_url",
+            "token_type",
+            "next_page_token",
+            "nextToken",
+            "card",
+            "cardinality",
+            "card_brand",
+            "cvv_check",
+            "number",
+            "name",
+            "id",
+            "description",
+            "reason",
+            "user",
+            "session",
+            "session_name",
+            "string",
+            "value",
+            "test",
+            "header",
+            "ascvv",
+        ] {
+            assert_eq!(class(name), Class::Open, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_told_from_a_word() {
+        for token in [
+            "abc123def456",
+            "a1b2c3d4",
+            "9f86d081884c7d65",
+            "tok_live_4f9a8c7b",
+            "xyzABC123xyzABC123",
+        ] {
+            assert!(is_token(token.as_bytes()), "{token}");
+        }
+        for word in [
+            "",
+            "Hello",
+            " the",
+            "12",
+            "2024",
+            "<|endoftext|>",
+            "[PAD]",
+            "</s>",
+            "internationalization",
+            "gpt-4o",
+            "covid-19",
+            "windows-10",
+            "2024-05-01T10",
+            "antidisestablishmentarianism",
+            "\\n\\n",
+            "3.14159265358979",
+        ] {
+            assert!(!is_token(word.as_bytes()), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_very_long_name_is_judged_by_its_end() {
+        let long = ["a_".repeat(5_000), "password".into()].concat();
+        assert_eq!(class(&long), Secret);
+        assert_eq!(class(&"é".repeat(5_000)), Class::Open);
+    }
+}

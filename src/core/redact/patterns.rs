@@ -1,0 +1,718 @@
+//! Secrets inside a string: the shapes of the table, and those that are told by what stands around them.
+//!
+//! The text is that of a JSON string as it was written, so what a reader takes for a line break is `\n`
+//! here, and `\\n` where the string is JSON itself. A function that finds nothing has read a bounded
+//! number of bytes, or a run that [`Reader`] remembers, so the whole scan is straight in time.
+
+use std::ops::Range;
+
+use super::Redaction;
+use super::cards;
+use super::keys::{self, Class};
+use super::reader::{Alphabet, Reader, is_alnum, is_random};
+use super::rules::{Needs, Rule, beginning_with};
+
+/// Bytes of a name before `=` or `:` that are looked at.
+const LONGEST_NAME: usize = 80;
+
+/// Bytes between a word such as `Bearer` and its token.
+const LONGEST_GAP: usize = 16;
+
+/// Bytes of a token's beginning that are looked at to tell it from a word.
+const TOKEN_SAMPLE: usize = 48;
+
+/// Bytes of Base64 that are decoded to see a user's name and its colon.
+const CREDENTIALS_SAMPLE: usize = 256;
+
+/// Bytes of a PEM block's label, as `-----BEGIN OPENSSH PRIVATE KEY-----` has.
+const LONGEST_LABEL: usize = 60;
+
+/// Parameters of signed addresses: their names say nothing of a secret, but whoever has them has access.
+const SIGNATURES: [&[u8]; 4] = [b"sig", b"signature", b"x-amz-signature", b"x-goog-signature"];
+
+/// What a `Set-Cookie` says of its cookie.
+const COOKIE_ATTRIBUTES: [&[u8]; 7] =
+    [b"path", b"domain", b"expires", b"max-age", b"samesite", b"priority", b"version"];
+
+/// Words between `Authorization:` and the credentials.
+const SCHEMES: [&str; 7] = ["bearer", "basic", "token", "apikey", "api-key", "bot", "key"];
+
+/// What looks for secrets in the strings of one JSON text.
+#[derive(Debug)]
+pub struct Finder<'a> {
+    /// The text.
+    pub reader: Reader<'a>,
+    /// What is found in the string that is looked through: where each secret begins and ends.
+    pub found: Vec<Range<usize>>,
+    redaction: &'a Redaction,
+    /// No JSON web token begins before.
+    no_web_token_before: usize,
+}
+
+impl<'a> Finder<'a> {
+    /// A finder of what `redaction` masks in `text`.
+    pub fn new(text: &'a str, redaction: &'a Redaction) -> Finder<'a> {
+        let reader = Reader::new(text);
+        Finder { reader, found: Vec::new(), redaction, no_web_token_before: 0 }
+    }
+
+    /// Notes a secret; the place to go on at.
+    fn mask(&mut self, from: usize, to: usize) -> Option<usize> {
+        self.found.push(from..to);
+        Some(to)
+    }
+
+    /// Looks at the word that begins at `at`. Where a secret begins there, or the word ends.
+    #[inline(never)]
+    pub fn word(&mut self, at: usize) -> usize {
+        if let Some(end) = self.secret(at) {
+            return end;
+        }
+        // After a backslash that is no escape's of this JSON, a letter may be an escape of JSON within it.
+        if self.reader.before(at) == b'\\' {
+            let (escape, length) = match self.reader.get(at) {
+                Some(b'b' | b'f' | b'n' | b'r' | b't') => (true, 1),
+                Some(b'u') => (self.reader.hex(at + 1).and(self.reader.hex(at + 3)).is_some(), 5),
+                Some(b'x') => (self.reader.hex(at + 1).is_some(), 3),
+                _ => (false, 0),
+            };
+            if escape {
+                return at + length;
+            }
+        }
+        self.reader.word_end(at)
+    }
+
+    /// The end of the secret that begins with the word at `at`.
+    fn secret(&mut self, at: usize) -> Option<usize> {
+        let first = self.reader.get(at)?;
+        let second = self.reader.get(at + 1);
+        for rule in beginning_with(first) {
+            if rule.prefix.as_bytes().get(1).copied() == second
+                && self.reader.has(at, rule.prefix)
+                && let Some(end) = self.by_rule(at, rule)
+            {
+                return Some(end);
+            }
+        }
+        match first {
+            b'0'..=b'9' => self.number(at),
+            b'e' => self.web_token(at),
+            b'p' | b's' => self.dotted_token(at),
+            b'a' | b'A' => self.authorization(at),
+            b'b' | b'B' => self.scheme(at),
+            b'c' | b'C' => self.cookie(at),
+            _ => None,
+        }
+    }
+
+    fn by_rule(&mut self, at: usize, rule: &Rule) -> Option<usize> {
+        let body_at = at + rule.prefix.len();
+        let body = self.reader.run(body_at, rule.alphabet);
+        let mut end = if rule.is_exact { body.end.min(body_at + rule.shortest) } else { body.end };
+        if rule.is_exact && self.reader.is(end, is_alnum) {
+            return None;
+        }
+        end = match rule.keeps_prefix {
+            true => self.without_marks(body_at, end),
+            false => self.trimmed(at, end, rule.alphabet),
+        };
+        let fits = end >= body_at + rule.shortest
+            && match rule.needs {
+                Needs::Length => true,
+                Needs::Digit => body.has_digit,
+                Needs::Random => self.reader.looks_random(body_at, rule.alphabet),
+            };
+        let from = if rule.keeps_prefix { body_at } else { at };
+        if fits { self.mask(from, end) } else { None }
+    }
+
+    /// `end` without what ends a sentence, or the `_emphasis_` that began before `at`.
+    fn trimmed(&self, at: usize, mut end: usize, alphabet: Alphabet) -> usize {
+        if matches!(alphabet, Alphabet::Dotted | Alphabet::Token | Alphabet::Unreserved) {
+            while end > at && self.reader.before(end) == b'.' {
+                end -= 1;
+            }
+        }
+        for marks in 1..=3 {
+            if at < marks
+                || self.reader.get(at - marks) != Some(b'_')
+                || self.reader.before(end) != b'_'
+            {
+                break;
+            }
+            end -= 1;
+        }
+        end
+    }
+
+    /// `end` without the marks of Markdown and of sentences that a value between `from` and `end` ends in.
+    fn without_marks(&self, from: usize, mut end: usize) -> usize {
+        while end > from && matches!(self.reader.before(end), b'.' | b'_' | b'*') {
+            end -= 1;
+        }
+        end
+    }
+
+    /// A card's number, or a token of a Telegram bot: its number, and 35 bytes after a colon.
+    fn number(&mut self, at: usize) -> Option<usize> {
+        let last = self.found.last().map_or(0, |found| found.end);
+        if let Some(end) = cards::card_at(&self.reader, at, last) {
+            return self.mask(at, end);
+        }
+        let colon = at + self.reader.digits(at, 11);
+        if !(at + 8..=at + 10).contains(&colon) || self.reader.get(colon) != Some(b':') {
+            return None;
+        }
+        let body = self.reader.run(colon + 1, Alphabet::Url);
+        let is_token = (34..=37).contains(&body.len()) && body.has_letter() && body.has_digit;
+        let end = self.trimmed(at, body.end, Alphabet::Url);
+        if is_token { self.mask(at, end) } else { None }
+    }
+
+    /// A JSON web token: two stretches of Base64 after a header, which begins with `{"` (RFC 7519); four
+    /// of an encrypted one, of which the first may be empty (RFC 7516).
+    fn web_token(&mut self, at: usize) -> Option<usize> {
+        if at < self.no_web_token_before || !self.reader.has(at, "eyJ") {
+            return None;
+        }
+        let mut end = self.reader.run(at, Alphabet::Url).end;
+        // Whatever begins before the end of this header goes on in the same way.
+        self.no_web_token_before = end;
+        if end < at + 8 {
+            return None;
+        }
+        let is_direct = self.reader.has(end, "..");
+        end += usize::from(is_direct);
+        let mut parts = 0;
+        while parts < 4 && self.reader.get(end) == Some(b'.') {
+            let part = self.reader.run(end + 1, Alphabet::Url);
+            if part.len() < 4 {
+                break;
+            }
+            end = part.end;
+            parts += 1;
+        }
+        end = self.trimmed(at, end, Alphabet::Url);
+        if parts >= if is_direct { 3 } else { 2 } { self.mask(at, end) } else { None }
+    }
+
+    /// Airtable's tokens (gitleaks airtable-personnal-access-token) and Harness' (gitleaks harness-api-key).
+    fn dotted_token(&mut self, at: usize) -> Option<usize> {
+        let is_token = if self.reader.has(at, "pat.") || self.reader.has(at, "sat.") {
+            let account = self.reader.run(at + 4, Alphabet::Url);
+            account.len() == 22 && self.reader.get(account.end) == Some(b'.')
+        } else {
+            self.reader.has(at, "pat")
+                && self.reader.get(at + 17) == Some(b'.')
+                && self.reader.run(at, Alphabet::Alnum).end == at + 17
+                && self.reader.run(at + 18, Alphabet::Hex).len() >= 60
+        };
+        let body = self.reader.run(at, Alphabet::Dotted);
+        let end = self.trimmed(at, body.end, Alphabet::Dotted);
+        if is_token && end >= at + 60 { self.mask(at, end) } else { None }
+    }
+
+    /// What stands after `Authorization:` and the name of a scheme.
+    fn authorization(&mut self, at: usize) -> Option<usize> {
+        let mut value = self.after_word(at, "authorization").filter(|gap| gap.has_colon)?.end;
+        let scheme = SCHEMES.into_iter().find_map(|scheme| self.after_word(value, scheme));
+        value = scheme.map_or(value, |gap| gap.end);
+        let body = self.reader.run(value, Alphabet::Token);
+        let end = self.without_marks(value, body.end);
+        let is_word = !body.has_digit && !body.has_upper;
+        // As in "authorization: bearer authentication is required".
+        let is_prose = is_word
+            && self.reader.get(end) == Some(b' ')
+            && self.reader.is(end + 1, |it| it.is_ascii_lowercase());
+        let fits = match scheme {
+            Some(_) => end >= value + 4 && !is_prose,
+            None => end >= value + 8 && body.has_digit && !self.reader.has(value, "AWS4-"),
+        };
+        if fits { self.mask(value, end) } else { None }
+    }
+
+    /// What stands after `Bearer` (RFC 6750) or `Basic` (RFC 7617), if it is credentials and no word.
+    fn scheme(&mut self, at: usize) -> Option<usize> {
+        if let Some(gap) = self.after_word(at, "bearer") {
+            let body = self.reader.run(gap.end, Alphabet::Token);
+            let end = self.without_marks(gap.end, body.end);
+            return if self.is_bearer_token(gap.end, end) { self.mask(gap.end, end) } else { None };
+        }
+        let gap = self.after_word(at, "basic")?;
+        let body = self.reader.run(gap.end, Alphabet::Base64);
+        let sample = self.reader.slice(body.start, body.end.min(body.start + CREDENTIALS_SAMPLE));
+        let end = self.without_marks(body.start, body.end);
+        if are_credentials(sample) { self.mask(body.start, end) } else { None }
+    }
+
+    fn is_bearer_token(&self, from: usize, to: usize) -> bool {
+        if to < from + 8 {
+            return false;
+        }
+        let sample = self.reader.slice(from, to.min(from + TOKEN_SAMPLE));
+        let count = |fits: fn(&u8) -> bool| sample.iter().filter(|byte| fits(byte)).count();
+        let mixes_cases = sample.len() >= 24
+            && count(u8::is_ascii_uppercase) >= 4
+            && count(u8::is_ascii_lowercase) >= 4;
+        count(u8::is_ascii_digit) >= 3 && !is_date(sample) || is_random(sample) || mixes_cases
+    }
+
+    /// The values of the cookies after `Cookie:` or `Set-Cookie:`; the names stay.
+    fn cookie(&mut self, at: usize) -> Option<usize> {
+        let mut next = self.after_word(at, "cookie").filter(|gap| gap.has_colon)?.end;
+        let mut masked = None;
+        loop {
+            let mut equals = next;
+            while equals < next + LONGEST_NAME
+                && self
+                    .reader
+                    .is(equals, |it| is_alnum(it) || matches!(it, b'_' | b'-' | b'.' | b'$' | b'%'))
+            {
+                equals += 1;
+            }
+            if equals == next || self.reader.get(equals) != Some(b'=') {
+                return masked;
+            }
+            let name = self.reader.slice(next, equals);
+            let is_attribute =
+                COOKIE_ATTRIBUTES.into_iter().any(|it| name.eq_ignore_ascii_case(it));
+            let ends = |it: u8| {
+                matches!(it, b';' | b'"' | b'\'' | b'`' | b'\\' | b'<' | b'>' | b'(' | b')')
+                    || !(b' '..0x7f).contains(&it)
+                    || !is_attribute && matches!(it, b' ' | b',')
+            };
+            let mut end = equals + 1;
+            while self.reader.is(end, |it| !ends(it)) {
+                end += 1;
+            }
+            let value_end = self.without_marks(equals + 1, end);
+            if !is_attribute && value_end > equals + 1 {
+                masked = self.mask(equals + 1, value_end);
+            }
+            if self.reader.get(end) != Some(b';') {
+                return masked;
+            }
+            next = end + 1;
+            while self.reader.get(next) == Some(b' ') && next < end + 4 {
+                next += 1;
+            }
+            // Attributes without a value, as `HttpOnly`.
+            for flag in ["httponly", "secure", "partitioned"] {
+                if self.reader.has_word(next, flag) && self.reader.has(next + flag.len(), "; ") {
+                    next += flag.len() + 2;
+                }
+            }
+        }
+    }
+
+    /// The gap after `word` (in lower case), if that stands at `at`, in any case, and a gap after it.
+    fn after_word(&self, at: usize, word: &str) -> Option<Gap> {
+        let end = at + word.len();
+        let gap = self.reader.has_word(at, word).then(|| self.gap(end))?;
+        (gap.end > end).then_some(gap)
+    }
+
+    /// White space, quotes, colons and equals signs from `at` on, spelled in any way.
+    fn gap(&self, at: usize) -> Gap {
+        let mut gap = Gap { end: at, has_colon: false };
+        while gap.end < at + LONGEST_GAP {
+            let Some(byte) = self.reader.get(gap.end) else { break };
+            gap.end += match byte {
+                b' ' | b'\'' | b'`' => 1,
+                b':' | b'=' => {
+                    gap.has_colon = true;
+                    1
+                }
+                b'\\' => {
+                    let mut next = gap.end + 1;
+                    while next < at + LONGEST_GAP && self.reader.get(next) == Some(b'\\') {
+                        next += 1;
+                    }
+                    match self.reader.get(next) {
+                        Some(b'n' | b'r' | b't' | b'"' | b'\'') => next + 1 - gap.end,
+                        Some(b'u') if self.reader.has_word(next, "u00a0") => next + 5 - gap.end,
+                        _ => break,
+                    }
+                }
+                b'%' => match self.reader.hex(gap.end + 1) {
+                    Some(b' ' | b'"' | b'\'' | b'\t' | b'\n' | b'\r' | 0xc2 | 0xa0) => 3,
+                    Some(b':' | b'=') => {
+                        gap.has_colon = true;
+                        3
+                    }
+                    _ => break,
+                },
+                // A no-break space, and a narrow one.
+                0xc2 if self.reader.has(gap.end, "\u{a0}") => 2,
+                0xe2 if self.reader.has(gap.end, "\u{202f}") => 3,
+                _ => break,
+            };
+        }
+        gap
+    }
+
+    /// Looks at the `:` or `=` at `at`; the place to go on at.
+    #[inline(never)]
+    pub fn separator(&mut self, at: usize) -> usize {
+        if self.reader.get(at) == Some(b':')
+            && let Some(end) = self.password_in_url(at)
+        {
+            return end;
+        }
+        self.assignment(at).unwrap_or(at + 1)
+    }
+
+    /// The password in `scheme://user:password@host`, whose first colon is at `at`.
+    fn password_in_url(&mut self, at: usize) -> Option<usize> {
+        let mut from = at + 1;
+        for _ in 0..2 {
+            // JSON within JSON may write `\/`.
+            while from < at + LONGEST_GAP && self.reader.get(from) == Some(b'\\') {
+                from += 1;
+            }
+            if self.reader.get(from) != Some(b'/') {
+                return None;
+            }
+            from += 1;
+        }
+        if !is_alnum(self.reader.before(at)) {
+            return None;
+        }
+        let (mut end, mut colon, mut host) = (from, None, None);
+        while let Some(byte) = self.reader.get(end) {
+            match byte {
+                b':' if colon.is_none() => colon = Some(end + 1),
+                b'@' => host = Some(end),
+                b'/' | b'?' | b'#' | b'"' | b'\'' | b'`' | b'<' | b'>' | b'\\' | b'(' | b')' => {
+                    break;
+                }
+                0..=b' ' => break,
+                _ => {}
+            }
+            end += 1;
+        }
+        self.mask_password(colon?, host?, 1)
+    }
+
+    /// The same with percent signs, whose first is at `at`: `scheme%3A%2F%2Fuser%3Apassword%40host`.
+    fn password_in_encoded_url(&mut self, at: usize) -> Option<usize> {
+        if !self.reader.has_word(at, "%3a%2f%2f") {
+            return None;
+        }
+        let (mut end, mut colon, mut host) = (at + 9, None, None);
+        while let Some(byte) = self.reader.get(end) {
+            let decoded = if byte == b'%' { self.reader.hex(end + 1) } else { None };
+            match decoded {
+                Some(b':') if colon.is_none() => colon = Some(end + 3),
+                Some(b'@') => host = Some(end),
+                Some(b'/' | b'?' | b'#' | b' ' | b'"' | b'\n') => break,
+                Some(_) => {}
+                None if is_alnum(byte)
+                    || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'!' | b'*') => {}
+                None => break,
+            }
+            end += if decoded.is_some() { 3 } else { 1 };
+        }
+        self.mask_password(colon?, host?, 3)
+    }
+
+    fn mask_password(&mut self, from: usize, to: usize, sign: usize) -> Option<usize> {
+        let is_placeholder = self.reader.is(from, |it| matches!(it, b'$' | b'{' | b'<' | b'*'));
+        if from >= to || is_placeholder { None } else { self.mask(from, to).map(|end| end + sign) }
+    }
+
+    /// The value after the `:` or `=` at `at`, if what stands before is the name of a secret: a member of
+    /// JSON or of an object in source code, a variable, a parameter of an address.
+    fn assignment(&mut self, at: usize) -> Option<usize> {
+        let name = self.name_before(at)?;
+        let letters = self.reader.slice(name.from, name.to);
+        let is_signature =
+            name.is_parameter && SIGNATURES.into_iter().any(|it| letters.eq_ignore_ascii_case(it));
+        let class = if is_signature { Class::Secret } else { self.redaction.class_of(letters) };
+        if class == Class::Open {
+            return None;
+        }
+        let mut from = at + 1;
+        // As in `==` and `=>`, and spaces.
+        while from < at + 5 && self.reader.is(from, |it| matches!(it, b' ' | b'=' | b'>')) {
+            from += 1;
+        }
+        if let Some((from, to)) = self.quoted(from) {
+            let value = self.reader.slice(from, to);
+            let is_secret = match name.is_quoted {
+                true => keys::is_secret(class, value),
+                false => is_plausible(class, value, 6),
+            };
+            return if is_secret && from < to { self.mask(from, to) } else { None };
+        }
+        let body = self.reader.run(from, Alphabet::Value);
+        if self.reader.is(body.end, |it| matches!(it, b'(' | b'[' | b'{')) {
+            return None;
+        }
+        let end = self.without_marks(from, body.end);
+        let is_short_number = class == Class::Card && (3..=4).contains(&body.len());
+        if !body.has_digit && !name.is_parameter || body.len() < 3 {
+            return None;
+        }
+        // Only what is masked is read to its end.
+        let is_secret = if is_short_number {
+            self.reader.digits(from, 5) == body.len()
+        } else {
+            let value = self.reader.slice(from, end.min(from + LONGEST_NAME));
+            match (name.is_parameter, self.reader.get(at)) {
+                (true, _) => is_parameter(class, value, is_signature),
+                (false, Some(b'=')) => is_plausible(class, value, 6),
+                _ => {
+                    is_plausible(class, value, 8)
+                        && value.iter().filter(|it| it.is_ascii_digit()).count() >= 2
+                }
+            }
+        };
+        if is_secret { self.mask(from, end) } else { None }
+    }
+
+    /// The name before the `:` or `=` at `at`.
+    fn name_before(&self, at: usize) -> Option<Name> {
+        let mut to = at;
+        while to + 2 > at && self.reader.before(to) == b' ' {
+            to -= 1;
+        }
+        let quote = self.reader.before(to);
+        let is_quoted = matches!(quote, b'\'' | b'"' | b'`');
+        if is_quoted {
+            to -= 1;
+            while to + 10 > at && self.reader.before(to) == b'\\' {
+                to -= 1;
+            }
+        }
+        let mut from = to;
+        let is_of_name =
+            |it| is_alnum(it) || matches!(it, b'_' | b'-' | b'.') || is_quoted && it == b' ';
+        while to - from < LONGEST_NAME && is_of_name(self.reader.before(from)) {
+            from -= 1;
+        }
+        let before = self.reader.before(from);
+        if before == b'\\'
+            && self.reader.is(from, |it| matches!(it, b'b' | b'f' | b'n' | b'r' | b't'))
+        {
+            from += 1;
+        }
+        let is_parameter = matches!(before, b'?' | b'&' | b';' | b'#') && !is_quoted;
+        (from < to).then_some(Name {
+            from,
+            to,
+            is_quoted: is_quoted && before == quote,
+            is_parameter,
+        })
+    }
+
+    /// What stands between the quotes that are opened at `at`. They are closed by the same ones: where a
+    /// string is JSON, the quotes within its own strings have more backslashes.
+    fn quoted(&self, at: usize) -> Option<(usize, usize)> {
+        let mut from = at;
+        while from < at + LONGEST_GAP && self.reader.get(from) == Some(b'\\') {
+            from += 1;
+        }
+        let depth = from - at;
+        let quote = self.reader.get(from).filter(|it| matches!(it, b'"' | b'\'' | b'`'))?;
+        if quote == b'"' && depth == 0 {
+            return None;
+        }
+        from += 1;
+        let mut to = from;
+        loop {
+            let slashes = to;
+            while self.reader.get(to) == Some(b'\\') {
+                to += 1;
+            }
+            let byte = self.reader.get(to)?;
+            let depth_here = to - slashes;
+            if byte == quote && depth_here <= depth {
+                return Some((from, slashes));
+            }
+            if byte == b'"' && depth_here.is_multiple_of(2) {
+                return None;
+            }
+            to += 1;
+        }
+    }
+
+    /// Looks at the `%` at `at`, which may code a byte: the place to go on at.
+    pub fn percent(&mut self, at: usize) -> usize {
+        if let Some(end) = self.password_in_encoded_url(at) {
+            return end;
+        }
+        let Some(mut byte) = self.reader.hex(at + 1) else { return at + 1 };
+        let mut end = at + 3;
+        while byte == b'%'
+            && let Some(inner) = self.reader.hex(end)
+        {
+            byte = inner;
+            end += 2;
+        }
+        if is_alnum(byte) { self.reader.word_end(end) } else { end }
+    }
+
+    /// Looks at the `[` at `at`, which may be of an ANSI sequence such as `ESC [ 1 ; 32 m`: the place to go on at.
+    pub fn bracket(&self, at: usize) -> usize {
+        let mut end = at + 1;
+        while end < at + LONGEST_GAP && self.reader.is(end, |it| it.is_ascii_digit() || it == b';')
+        {
+            end += 1;
+        }
+        // ESC, as it is or as `\x1b`, `\033` or `\e`.
+        let is_escaped = match self.reader.before(at) {
+            0x1b => true,
+            b'b' | b'B' => self.reader.before(at - 1) == b'1',
+            b'3' => self.reader.before(at - 1) == b'3',
+            b'e' => self.reader.before(at - 1) == b'\\',
+            _ => false,
+        };
+        let ends = |it: u8| it == b'm' || is_escaped && it.is_ascii_alphabetic();
+        if (is_escaped || end > at + 1) && self.reader.is(end, ends) { end + 1 } else { at + 1 }
+    }
+
+    /// Looks at the dashes from `at` on, which may begin a private key in PEM (RFC 7468): the place to go on at.
+    pub fn dashes(&mut self, at: usize) -> usize {
+        let mut label = at;
+        while self.reader.get(label) == Some(b'-') {
+            label += 1;
+        }
+        if label < at + 5 || !self.reader.has(label, "BEGIN ") {
+            return label;
+        }
+        let mut body = label;
+        while body < label + LONGEST_LABEL
+            && self.reader.is(body, |it| it != b'-' && it != b'"' && it != b'\\')
+        {
+            body += 1;
+        }
+        let is_private = self.reader.slice(label, body).windows(11).any(|it| it == b"PRIVATE KEY");
+        if !is_private || !self.reader.has(body, "-----") {
+            return label;
+        }
+        let mut end = body + 5;
+        // Where the end is missing, all that could be of the key is masked.
+        while self.reader.is(end, |it| {
+            is_alnum(it)
+                || matches!(it, b'+' | b'/' | b'=' | b'\\' | b'-' | b' ' | b':' | b',' | b'.')
+        }) {
+            if self.reader.get(end) == Some(b'\\') && self.reader.get(end + 1) == Some(b'"') {
+                break;
+            }
+            if self.reader.has(end, "-----END ") {
+                end += 9;
+                while self.reader.is(end, |it| it != b'-' && (is_alnum(it) || it == b' ')) {
+                    end += 1;
+                }
+                end += 5 * usize::from(self.reader.has(end, "-----"));
+                break;
+            }
+            end += if self.reader.get(end) == Some(b'\\') { 2 } else { 1 };
+        }
+        let end = end.min(self.reader.len());
+        self.mask(label - 5, end).unwrap_or(end)
+    }
+
+    /// Looks at the `~` at `at`, which may be in a secret of an application in Microsoft Entra: three bytes,
+    /// a digit, `Q~`, and 31 to 34 more (gitleaks azure-ad-client-secret). The place to go on at.
+    pub fn tilde(&mut self, at: usize) -> usize {
+        let is_of_secret = |it: u8| is_alnum(it) || matches!(it, b'_' | b'~' | b'.' | b'-');
+        let last = self.found.last().map_or(0, |found| found.end);
+        let start = at.wrapping_sub(5);
+        if at < 5
+            || start < last
+            || self.reader.before(at) != b'Q'
+            || !self.reader.before(at - 1).is_ascii_digit()
+            || !(start..at).all(|place| self.reader.is(place, is_of_secret))
+        {
+            return at + 1;
+        }
+        let end = self.reader.run(at + 1, Alphabet::Unreserved).end;
+        let end = self.trimmed(start, end, Alphabet::Unreserved);
+        if (31..=40).contains(&(end - at)) { self.mask(start, end).unwrap_or(end) } else { at + 1 }
+    }
+}
+
+/// What stands between a word and what it announces.
+#[derive(Clone, Copy, Debug)]
+struct Gap {
+    end: usize,
+    /// There is a colon or an equals sign in it.
+    has_colon: bool,
+}
+
+/// A name before `:` or `=`.
+struct Name {
+    from: usize,
+    to: usize,
+    /// It stands in quotes, so it is a member of an object.
+    is_quoted: bool,
+    /// It is a parameter of an address.
+    is_parameter: bool,
+}
+
+fn is_date(text: &[u8]) -> bool {
+    matches!(text, [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..])
+}
+
+/// Whether a value in source code, a configuration or a log is one that somebody wrote down, and neither a
+/// word, a reference nor a placeholder.
+fn is_plausible(class: Class, value: &[u8], shortest: usize) -> bool {
+    let has_digit = value.iter().any(u8::is_ascii_digit);
+    let has_letter = value.iter().any(u8::is_ascii_alphabetic);
+    let is_open = value.iter().any(|it| matches!(it, b' ' | b'\\' | b'(' | b'{' | b'<'));
+    let begins_otherwise =
+        matches!(value, [b'$' | b'%' | b'*' | b'[' | b':', ..] | [b'h', b't', b't', b'p', ..]);
+    let is_path = value.contains(&b'.')
+        && value.split(|it| *it == b'.').all(|part| {
+            part.first().is_some_and(u8::is_ascii_alphabetic)
+                && part.iter().all(|it| it.is_ascii_alphanumeric() || *it == b'_')
+        });
+    let is_closed =
+        has_digit && has_letter && !is_open && !begins_otherwise && !is_path && !is_date(value);
+    value.len() >= shortest && is_closed && (class != Class::Token || keys::is_token(value))
+}
+
+/// Whether the value of a parameter in an address is a secret.
+fn is_parameter(class: Class, value: &[u8], is_signature: bool) -> bool {
+    let is_word =
+        [&b"true"[..], b"false", b"null", b"none", b"undefined", b"required"].contains(&value);
+    let is_placeholder = matches!(value, [b'$' | b'*' | b':', ..]);
+    let has_digit = value.iter().any(u8::is_ascii_digit);
+    !is_word
+        && !is_placeholder
+        && match class {
+            Class::Token | Class::Cookie | Class::Card => has_digit && value.len() >= 8,
+            _ => value.len() >= if is_signature { 16 } else { 4 },
+        }
+}
+
+/// Whether `base64` stands for a user's name, a colon and a password (RFC 7617).
+fn are_credentials(base64: &[u8]) -> bool {
+    let mut bits = 0_u32;
+    let mut count = 0;
+    let mut has_colon = false;
+    for byte in base64 {
+        let six = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => break,
+        };
+        bits = bits << 6 | u32::from(six);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            let decoded = (bits >> count) as u8;
+            has_colon |= decoded == b':';
+            if decoded < b' ' || decoded == 0x7f {
+                return false;
+            }
+        }
+    }
+    has_colon && base64.len() >= 4
+}

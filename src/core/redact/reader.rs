@@ -1,0 +1,362 @@
+//! Reading a text byte by byte: classes of bytes, and runs of one alphabet that are measured once.
+//!
+//! Everything that looks for secrets reads through [`Reader`]. Debug builds count what is read, so
+//! that a test can hold the whole scan to a constant number of reads for each byte of any text.
+
+#[cfg(debug_assertions)]
+use std::cell::Cell;
+
+const LOWER: u16 = 1;
+const UPPER: u16 = 2;
+/// A digit.
+pub const DIGIT: u16 = 4;
+const UNDERSCORE: u16 = 8;
+const DASH: u16 = 16;
+const DOT: u16 = 32;
+/// What Base64 has beside letters and digits.
+const BASE64: u16 = 64;
+const TILDE: u16 = 128;
+/// A letter that is a hexadecimal digit.
+const HEX_LETTER: u16 = 256;
+/// What an unquoted value in an assignment may hold.
+const VALUE: u16 = 512;
+/// What the scan of a string has to look at although it belongs to no word.
+pub const MARK: u16 = 1024;
+/// No byte: the text is over.
+pub const END: u16 = 2048;
+/// An ASCII letter or digit: what words consist of.
+pub const ALNUM: u16 = LOWER | UPPER | DIGIT;
+
+const CLASSES: [u16; 256] = {
+    let mut classes = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        let mut class = match byte {
+            b'a'..=b'z' => LOWER,
+            b'A'..=b'Z' => UPPER,
+            b'0'..=b'9' => DIGIT,
+            b'_' => UNDERSCORE,
+            b'-' => DASH,
+            b'.' => DOT,
+            b'+' | b'/' | b'=' => BASE64,
+            b'~' => TILDE,
+            _ => 0,
+        };
+        if matches!(byte, b'a'..=b'f' | b'A'..=b'F') {
+            class |= HEX_LETTER;
+        }
+        if byte > b' '
+            && byte != 0x7f
+            && !matches!(
+                byte,
+                b'"' | b'\''
+                    | b'`'
+                    | b'&'
+                    | b';'
+                    | b','
+                    | b'<'
+                    | b'>'
+                    | b'\\'
+                    | b'('
+                    | b')'
+                    | b'['
+                    | b']'
+                    | b'{'
+                    | b'}'
+            )
+        {
+            class |= VALUE;
+        }
+        if matches!(byte, b'"' | b'\\' | b'%' | b'[' | b'-' | b':' | b'=' | b'~') {
+            class |= MARK;
+        }
+        classes[at] = class;
+        at += 1;
+    }
+    classes
+};
+
+/// Whether `byte` is an ASCII letter or digit.
+pub fn is_alnum(byte: u8) -> bool {
+    CLASSES[usize::from(byte)] & ALNUM != 0
+}
+
+/// The bytes that the body of a secret consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alphabet {
+    /// `[A-Za-z0-9]`
+    Alnum,
+    /// `[0-9A-Fa-f]`
+    Hex,
+    /// `[A-Z0-9]`
+    Upper,
+    /// `[A-Za-z0-9_-]`, Base64 for URLs (RFC 4648, section 5)
+    Url,
+    /// The same with dots.
+    Dotted,
+    /// `[A-Za-z0-9+/=]`, and `-` and `_`
+    Base64,
+    /// What a bearer token consists of (RFC 6750, section 2.1).
+    Token,
+    /// `[A-Za-z0-9_.~-]`
+    Unreserved,
+    /// What an unquoted value in an assignment may hold: no space, quote, bracket or `& ; , < > \`.
+    Value,
+}
+
+const ALPHABETS: usize = 9;
+
+impl Alphabet {
+    fn classes(self) -> u16 {
+        match self {
+            Alphabet::Alnum => ALNUM,
+            Alphabet::Hex => DIGIT | HEX_LETTER,
+            Alphabet::Upper => UPPER | DIGIT,
+            Alphabet::Url => ALNUM | UNDERSCORE | DASH,
+            Alphabet::Dotted => ALNUM | UNDERSCORE | DASH | DOT,
+            Alphabet::Base64 => ALNUM | BASE64 | UNDERSCORE | DASH,
+            Alphabet::Token => ALNUM | UNDERSCORE | DASH | DOT | BASE64 | TILDE,
+            Alphabet::Unreserved => ALNUM | UNDERSCORE | DASH | DOT | TILDE,
+            Alphabet::Value => VALUE,
+        }
+    }
+}
+
+/// A longest stretch of bytes of one alphabet, from some place on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
+    start: usize,
+    end: usize,
+    /// After its last digit; 0 where it has none.
+    digit: usize,
+    /// After its last letter in lower case; 0 where it has none.
+    lower: usize,
+    /// After its last letter in upper case; 0 where it has none.
+    upper: usize,
+    /// No part of it looks random: see [`Reader::looks_random`].
+    is_plain: bool,
+}
+
+/// A stretch of bytes, and what is in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Body {
+    /// Its first byte's place.
+    pub start: usize,
+    /// The place after its last byte.
+    pub end: usize,
+    /// It has a digit.
+    pub has_digit: bool,
+    /// It has a letter in lower case.
+    pub has_lower: bool,
+    /// It has a letter in upper case.
+    pub has_upper: bool,
+}
+
+impl Body {
+    /// How many bytes it has.
+    pub fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Whether it has a letter.
+    pub fn has_letter(&self) -> bool {
+        self.has_lower || self.has_upper
+    }
+}
+
+#[cfg(debug_assertions)]
+thread_local! {
+    static READS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many bytes this thread has read so far in looking for secrets. Debug builds only.
+#[cfg(debug_assertions)]
+pub fn reads() -> u64 {
+    READS.get()
+}
+
+/// What the byte at `at` is.
+#[inline(always)]
+pub fn class_at(bytes: &[u8], at: usize) -> u16 {
+    #[cfg(debug_assertions)]
+    READS.set(READS.get() + 1);
+    match bytes.get(at) {
+        Some(byte) => CLASSES[usize::from(*byte)],
+        None => END,
+    }
+}
+
+/// The end of the word (letters and digits) that `at` is in.
+#[inline(always)]
+pub fn word_end(bytes: &[u8], mut at: usize) -> usize {
+    while class_at(bytes, at) & ALNUM != 0 {
+        at += 1;
+    }
+    at
+}
+
+/// A text that is looked through, and the runs that were measured in it last.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    runs: [Run; ALPHABETS],
+}
+
+impl<'a> Reader<'a> {
+    /// A reader of `text`.
+    pub fn new(text: &'a str) -> Reader<'a> {
+        Reader { bytes: text.as_bytes(), runs: [Run::default(); ALPHABETS] }
+    }
+
+    /// How many bytes the text has.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The byte at `at`, if the text is that long.
+    #[inline(always)]
+    pub fn get(&self, at: usize) -> Option<u8> {
+        #[cfg(debug_assertions)]
+        READS.set(READS.get() + 1);
+        self.bytes.get(at).copied()
+    }
+
+    /// The text's bytes, for [`class_at`].
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The byte before `at`; 0 at the beginning.
+    pub fn before(&self, at: usize) -> u8 {
+        at.checked_sub(1).and_then(|at| self.get(at)).unwrap_or(0)
+    }
+
+    /// Whether a word that is seen at `at` begins there: what is before is no letter or digit, or the letter
+    /// of an escape such as `\n`.
+    pub fn begins_at(&self, at: usize) -> bool {
+        let before = self.before(at);
+        let is_escape = matches!(before, b'b' | b'f' | b'n' | b'r' | b't');
+        !is_alnum(before) || is_escape && self.before(at - 1) == b'\\'
+    }
+
+    /// Whether the byte at `at` is there and `fits`.
+    pub fn is(&self, at: usize, fits: impl FnOnce(u8) -> bool) -> bool {
+        self.get(at).is_some_and(fits)
+    }
+
+    /// Whether the text goes on with `prefix` at `at`.
+    pub fn has(&self, at: usize, prefix: &str) -> bool {
+        prefix.bytes().enumerate().all(|(place, byte)| self.get(at + place) == Some(byte))
+    }
+
+    /// Whether the text goes on at `at` with `word` (in lower case), in any case.
+    pub fn has_word(&self, at: usize, word: &str) -> bool {
+        word.bytes()
+            .enumerate()
+            .all(|(place, byte)| self.is(at + place, |it| it.to_ascii_lowercase() == byte))
+    }
+
+    /// The bytes from `from` to `to`. Whoever reads them counts them.
+    pub fn slice(&self, from: usize, to: usize) -> &'a [u8] {
+        #[cfg(debug_assertions)]
+        READS.set(READS.get() + (to - from) as u64);
+        &self.bytes[from..to]
+    }
+
+    /// The end of the word (letters and digits) that `at` is in.
+    pub fn word_end(&self, at: usize) -> usize {
+        word_end(self.bytes, at)
+    }
+
+    /// How many digits there are from `at` on, counted up to `most`.
+    pub fn digits(&self, at: usize, most: usize) -> usize {
+        (0..most).take_while(|place| self.is(at + place, |it| it.is_ascii_digit())).count()
+    }
+
+    /// The value of the two hexadecimal digits at `at`.
+    pub fn hex(&self, at: usize) -> Option<u8> {
+        let digit = |at| char::from(self.get(at)?).to_digit(16);
+        Some((digit(at)? << 4 | digit(at + 1)?) as u8)
+    }
+
+    /// The longest stretch of `alphabet` from `at` on. A stretch that was measured is not read again.
+    pub fn run(&mut self, at: usize, alphabet: Alphabet) -> Body {
+        let known = self.runs[alphabet as usize];
+        let run =
+            if known.start <= at && at < known.end { known } else { self.measure(at, alphabet) };
+        Body {
+            start: at,
+            end: run.end,
+            has_digit: run.digit > at,
+            has_lower: run.lower > at,
+            has_upper: run.upper > at,
+        }
+    }
+
+    fn measure(&mut self, at: usize, alphabet: Alphabet) -> Run {
+        let classes = alphabet.classes();
+        let mut run = Run { start: at, end: at, ..Run::default() };
+        while let Some(byte) = self.get(run.end) {
+            let class = CLASSES[usize::from(byte)];
+            if class & classes == 0 {
+                break;
+            }
+            run.end += 1;
+            match class & ALNUM {
+                DIGIT => run.digit = run.end,
+                LOWER => run.lower = run.end,
+                UPPER => run.upper = run.end,
+                _ => {}
+            }
+        }
+        self.runs[alphabet as usize] = run;
+        run
+    }
+
+    /// Whether the run of `alphabet` at `at` has a part (between `-`, `_` and `.`) that no word, version
+    /// or date has: sixteen letters and digits mixed, or eight that change between both three times or
+    /// have digits and letters in both cases, or eighteen letters that change their case four times.
+    ///
+    /// A run without one is remembered, as none of its ends has one either.
+    pub fn looks_random(&mut self, at: usize, alphabet: Alphabet) -> bool {
+        let body = self.run(at, alphabet);
+        if self.runs[alphabet as usize].is_plain {
+            return false;
+        }
+        let is_random = body
+            .has_digit
+            .then_some(())
+            .or_else(|| (body.has_lower && body.has_upper).then_some(()))
+            .is_some_and(|()| is_random(self.slice(body.start, body.end)));
+        self.runs[alphabet as usize].is_plain = !is_random;
+        is_random
+    }
+}
+
+/// See [`Reader::looks_random`].
+pub fn is_random(text: &[u8]) -> bool {
+    text.split(|byte| !is_alnum(*byte)).any(|part| {
+        let kind = |byte: &u8| CLASSES[usize::from(*byte)] & ALNUM;
+        let (mut digits, mut lower, mut upper, mut changes, mut cases) = (0, 0, 0, 0, 0);
+        let mut last = 0;
+        for kind in part.iter().map(kind) {
+            match kind {
+                DIGIT => digits += 1,
+                LOWER => lower += 1,
+                _ => upper += 1,
+            }
+            if last != 0 && (kind == DIGIT) != (last == DIGIT) {
+                changes += 1;
+            } else if last != 0 && kind != last {
+                cases += 1;
+            }
+            last = kind;
+        }
+        let letters = lower + upper;
+        (digits > 0 && letters > 0 && part.len() >= 16)
+            || (part.len() >= 8 && changes >= 3)
+            || (part.len() >= 8 && digits > 0 && lower > 0 && upper > 0 && changes + cases >= 3)
+            || (part.len() >= 18 && lower > 0 && upper > 0 && cases >= 8)
+    })
+}
