@@ -4,6 +4,7 @@
 
 pub mod bytes;
 pub mod concurrency;
+pub mod deadline;
 pub mod enrichment;
 pub mod json;
 pub mod kept;

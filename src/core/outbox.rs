@@ -10,10 +10,11 @@
 
 use std::rc::Rc;
 
+use super::deadline::DeadlineClock;
 use super::enrichment::{Enrichment, Field, InputsGo, Merged};
 use super::json::any_members;
 use super::policy::{
-    MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REQUEST_OVERHEAD_BYTES, START_WAITS_MS,
+    LAST_TRY_MS, MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REQUEST_OVERHEAD_BYTES, START_WAITS_MS,
 };
 use super::session::{Origin, SessionId, Start};
 use super::settings::{Destination, Settings};
@@ -47,7 +48,11 @@ pub struct Part {
     pub scope: u64,
     /// When it was given, wall clock, milliseconds.
     pub given_unix_ms: u64,
-    /// When to give up retrying it, on the forward clock, milliseconds.
+    /// When it was given, forward clock, milliseconds.
+    pub given_ms: u64,
+    /// How many milliseconds it may be tried.
+    pub deadline_ms: u64,
+    /// When to give it up, on its outbox's [`DeadlineClock`].
     pub deadline: u64,
     /// Whether the browser keeps it until it has ended.
     pub is_kept: bool,
@@ -158,7 +163,8 @@ pub struct Outbox {
     /// Frozen, the first one next; more than one only after halving.
     batches: Vec<Batch>,
     held: u64,
-    /// The earliest deadline of an enrichment in the line, and the latest of a start: kept, as each
+    clock: DeadlineClock,
+    /// The earliest deadline of an enrichment in the line, and of a start: kept, as each
     /// enrichment that comes asks for them.
     deadlines: (u64, u64),
     /// What of it the registry has in its sum.
@@ -198,7 +204,8 @@ impl Outbox {
             line: Vec::new(),
             batches: Vec::new(),
             held: 0,
-            deadlines: (NEVER, 0),
+            clock: DeadlineClock::default(),
+            deadlines: (NEVER, NEVER),
             counted: 0,
             totals: Totals::default(),
         }
@@ -236,13 +243,15 @@ impl Outbox {
 
     /// Takes `part` into the queue. What it replaces there stays until it is stored: should the
     /// backend refuse `part`, the value before it is the one that counts.
-    pub fn accept(&mut self, part: Box<Part>) {
+    pub fn accept(&mut self, mut part: Box<Part>) {
+        self.set_deadline_of(&mut part);
         self.count(&part);
         self.line.push(part);
     }
 
     /// Takes in what an earlier page left, before what was given since then.
-    pub fn accept_in_time(&mut self, part: Box<Part>) {
+    pub fn accept_in_time(&mut self, mut part: Box<Part>) {
+        self.set_deadline_of(&mut part);
         self.count(&part);
         let mut place = self.frozen();
         while self.line.get(place).is_some_and(|it| it.given_unix_ms <= part.given_unix_ms) {
@@ -318,12 +327,58 @@ impl Outbox {
         self.retry_at = 0;
     }
 
-    /// What waits in it is given up at `at` on the forward clock, and not before.
-    pub fn set_deadlines(&mut self, at: u64) {
+    /// What waits in it may be tried for `deadline_ms` from now on.
+    pub fn set_deadlines(&mut self, deadline_ms: u64, now: Now) {
+        let deadline = self.clock.deadline(now.mono_ms, deadline_ms);
         for part in &mut self.line {
-            part.deadline = at;
+            part.given_ms = now.mono_ms;
+            part.deadline_ms = deadline_ms;
+            part.deadline = deadline;
         }
         self.recount();
+    }
+
+    /// The server has answered somebody well at `at_ms`: what waited for its turn until then has
+    /// as much time as before.
+    pub fn server_worked(&mut self, at_ms: u64) {
+        if self.clock.server_worked(at_ms) {
+            self.shorten_deadlines();
+        }
+    }
+
+    /// The request on its way was answered, and not in a way that may pass.
+    pub fn request_worked(&mut self, now: Now) {
+        self.clock.own_request_worked(now.mono_ms);
+        self.shorten_deadlines();
+    }
+
+    /// Sees to its clock: where it may send, it waits for its turn from now on. The window before that is
+    /// nobody's fault, unless the server `is_failing` meanwhile.
+    pub fn tell_clock(&mut self, is_failing: bool, now: Now) {
+        let due = self.due();
+        if due <= now.mono_ms {
+            let tried_until = if due == 0 { now.mono_ms } else { due };
+            self.clock.wait_for_turn(tried_until, now.mono_ms);
+        } else if self.batches.is_empty() && due < NEVER && !is_failing {
+            self.clock.rest_until(due);
+        }
+    }
+
+    /// Nobody has more time than given, though part of it was forgiven before it came.
+    fn shorten_deadlines(&mut self) {
+        let mut line = std::mem::take(&mut self.line);
+        for part in &mut line {
+            part.deadline = part.deadline.min(self.clock.deadline(part.given_ms, part.deadline_ms));
+        }
+        self.line = line;
+        self.recount();
+    }
+
+    fn set_deadline_of(&mut self, part: &mut Part) {
+        if self.line.is_empty() {
+            self.clock.own_request_worked(part.given_ms);
+        }
+        part.deadline = self.clock.deadline(part.given_ms, part.deadline_ms);
     }
 
     /// Whether something that waits in it was given in `scope`.
@@ -349,12 +404,36 @@ impl Outbox {
         self.is_left || self.concerns(0)
     }
 
-    /// The earliest deadline of what waits, where it is still to come. A start has one only where it is
-    /// left alone.
-    pub fn deadline_after(&self, now: Now) -> u64 {
+    /// When the first of what waits is to be given up if the server does not answer well until then,
+    /// on the forward clock; [`NEVER`] where that has passed.
+    pub fn gives_up_at(&self, now: Now) -> u64 {
+        self.clock.reaches(self.first_deadline(), now.mono_ms)
+    }
+
+    /// On its clock. A start has a deadline only where it is left alone.
+    fn first_deadline(&self) -> u64 {
         let (first, of_start) = self.deadlines;
-        let deadline = if first < NEVER { first } else { of_start };
-        if deadline > now.mono_ms { deadline } else { NEVER }
+        if first < NEVER { first } else { of_start }
+    }
+
+    /// Milliseconds that the next request may take: to the end of its time limit, or to the first deadline
+    /// of what is in it. Of what is over already, because the program stood still, there is one try.
+    pub fn timeout_ms(&self, now: Now) -> u64 {
+        let left = self.batch_deadline().saturating_sub(self.clock.reading(now.mono_ms));
+        match left {
+            0 => self.settings.timeout_ms,
+            left => left.min(self.settings.timeout_ms),
+        }
+    }
+
+    /// The first deadline in the batch that is tried, on its clock.
+    fn batch_deadline(&self) -> u64 {
+        let Some(batch) = self.batches.first() else { return NEVER };
+        let parts = &self.line[..batch.len];
+        let said = parts.iter().filter(|part| part.kind == Kind::Enrichment);
+        let starts = parts.iter().filter(|part| part.kind == Kind::Start);
+        let of_starts = || starts.map(|part| part.deadline).min();
+        said.map(|part| part.deadline).min().or_else(of_starts).unwrap_or(NEVER)
     }
 
     /// Whether `is_it` holds for any part that waits, asked one after the other until then.
@@ -402,6 +481,7 @@ impl Outbox {
         now: Now,
     ) -> (Request, bool) {
         self.window_until = now.mono_ms.saturating_add(self.settings.merge_window_ms);
+        self.clock.begin_try(now.mono_ms);
         if self.batches.is_empty() {
             self.freeze(no_second);
         }
@@ -508,7 +588,7 @@ impl Outbox {
     /// What is known of all that waits, now that something of it is gone or has changed.
     fn recount(&mut self) {
         self.held = 0;
-        self.deadlines = (NEVER, 0);
+        self.deadlines = (NEVER, NEVER);
         let line = std::mem::take(&mut self.line);
         for part in &line {
             self.count(part);
@@ -521,7 +601,7 @@ impl Outbox {
         let (first, of_start) = &mut self.deadlines;
         match part.kind {
             Kind::Enrichment => *first = part.deadline.min(*first),
-            Kind::Start => *of_start = part.deadline.max(*of_start),
+            Kind::Start => *of_start = part.deadline.min(*of_start),
             Kind::WaitingStart => {}
         }
     }
@@ -576,26 +656,31 @@ impl Outbox {
         self.retry_at = 0;
     }
 
-    /// The request failed in a way that may pass, and is tried again at `retry_at`, or when the
-    /// last of its deadlines is reached. Returns those whose deadline has passed.
-    pub fn failed(&mut self, now: Now, retry_at: u64) -> Parts {
+    /// The request failed in a way that may pass, and is tried again after `wait_ms`, if that is what
+    /// the server `asked` for; else a little earlier, where the last try would have no time before the
+    /// deadline. Returns those whose deadline has passed.
+    pub fn failed(&mut self, now: Now, wait_ms: u64, asked: bool) -> Parts {
         self.failures = self.failures.saturating_add(1);
         let expired = self.expire(now);
-        let mut last = 0;
-        if let Some(batch) = self.batches.first() {
-            for part in &self.line[..batch.len] {
-                last = part.deadline.max(last);
-            }
-        }
-        self.retry_at = retry_at.min(last);
+        let reading = self.clock.reading(now.mono_ms);
+        let left = self.batch_deadline().saturating_sub(reading);
+        // Half of the time for a try that may need all of its own: so the last tries come faster.
+        let latest = left.saturating_sub(self.settings.timeout_ms.min(left / 2));
+        let wait_ms = if asked || latest < LAST_TRY_MS { wait_ms } else { wait_ms.min(latest) };
+        // By then all of the batch is given up.
+        let len = self.batches.first().map_or(0, |batch| batch.len);
+        let last = self.line[..len].iter().map(|part| part.deadline).max().unwrap_or(0);
+        let wait_ms = wait_ms.min(last.saturating_sub(reading));
+        self.retry_at = now.mono_ms.saturating_add(wait_ms);
         expired
     }
 
     /// Takes out what has reached its deadline. A start among it is put back: see
     /// [`Kind::WaitingStart`].
     pub fn expire(&mut self, now: Now) -> Parts {
+        let reading = self.clock.reading(now.mono_ms);
         let expired =
-            self.take_out(&|part| part.kind != Kind::WaitingStart && part.deadline <= now.mono_ms);
+            self.take_out(&|part| part.kind != Kind::WaitingStart && part.deadline <= reading);
         self.put_starts_back(expired)
     }
 

@@ -14,6 +14,9 @@ pub const TIMEOUT_MS: u64 = 5_000;
 /// Milliseconds an enrichment is retried (`deadlineMs`): what a Worker's `waitUntil` grants.
 pub const DEADLINE_MS: u64 = 30_000;
 
+/// Milliseconds before a deadline in which nothing is tried any more: a backend's answer takes as long.
+pub const LAST_TRY_MS: u64 = 100;
+
 /// Bytes of unsent enrichments held for all sessions together (`maxQueueBytes`).
 pub const MAX_QUEUE_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -43,9 +46,10 @@ pub const FIRST_LIMIT: f64 = 10.0;
 pub const MOST_AT_ONCE: f64 = 256.0;
 
 /// Milliseconds after which the limit on requests in flight is back where it led to trouble. Each
-/// such look costs some refused requests and, where the server says `Retry-After`, a second of silence:
-/// once in ten seconds is a tenth.
-pub const LIMIT_RECOVERY_MS: f64 = 10_000.0;
+/// such look costs some refused requests and, where the server says `Retry-After`, a second of silence.
+/// With less, a server that takes fifty requests a second was used to less than four fifths; with more, one that
+/// bears more again would be found out late.
+pub const LIMIT_RECOVERY_MS: f64 = 15_000.0;
 
 /// Milliseconds at least between two looks of a request at what another one does on its behalf: no
 /// promise can tell across requests.

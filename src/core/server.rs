@@ -44,6 +44,10 @@ pub struct Server {
     probe_at: u64,
     /// Until when the server has asked to be left alone.
     spared_until: u64,
+    /// When it last answered well, on the forward clock.
+    worked_at: u64,
+    /// Why a request failed since then.
+    why: String,
 }
 
 impl Server {
@@ -65,6 +69,8 @@ impl Server {
             failed_after: 0,
             probe_at: 0,
             spared_until: 0,
+            worked_at: 0,
+            why: String::new(),
         }
     }
 
@@ -123,7 +129,24 @@ impl Server {
         }
         self.in_flight -= 1;
         self.failures = 0;
+        self.worked_at = now.mono_ms;
+        self.why.clear();
         was_failing
+    }
+
+    /// When it last answered well, on the forward clock.
+    pub fn worked_at(&self) -> u64 {
+        self.worked_at
+    }
+
+    /// Why a request to it failed since it last answered well; empty where none did.
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+
+    /// A request to it failed because of `why`.
+    pub fn note_failure(&mut self, why: &str) {
+        why.clone_into(&mut self.why);
     }
 
     /// A request was torn down by its sender's runtime: that says nothing of the server.

@@ -11,7 +11,7 @@ use crate::core::redact::MASK;
 use crate::core::session::SessionId;
 use crate::core::slab::NOTHING;
 use crate::core::text::{decimal, fill};
-use crate::core::time::Now;
+use crate::core::time::{NEVER, Now};
 
 impl Registry {
     /// Enriches a session: the one named, else that of `tracer`; tracer 0 is the only open one.
@@ -101,7 +101,9 @@ impl Registry {
             tracer,
             scope,
             given_unix_ms: now.unix_ms,
-            deadline: self.deadline(tracer, now),
+            given_ms: now.mono_ms,
+            deadline_ms: self.deadline_ms(tracer),
+            deadline: NEVER,
             is_kept: false,
             is_left: false,
             enrichment: Enrichment::default(),
@@ -114,7 +116,7 @@ impl Registry {
             match self.only_tracer(part.scope, names_session) {
                 Ok(only) => {
                     part.tracer = only;
-                    part.deadline = self.deadline(only, now);
+                    part.deadline_ms = self.deadline_ms(only);
                 }
                 Err(why) => {
                     self.refuse(part, None, Reason::NoSession, why, now);
@@ -236,10 +238,10 @@ impl Registry {
         Some(part)
     }
 
-    /// When to give up what is given to `tracer` now, on the forward clock.
-    fn deadline(&self, tracer: u64, now: Now) -> u64 {
+    /// How long what is given to `tracer` now may be tried.
+    fn deadline_ms(&self, tracer: u64) -> u64 {
         let tracer = self.tracers.get(tracer).filter(|_| !self.page.is_offline);
-        now.mono_ms.saturating_add(tracer.map_or(u64::MAX, |tracer| tracer.settings.deadline_ms))
+        tracer.map_or(u64::MAX, |tracer| tracer.settings.deadline_ms)
     }
 
     /// Puts `part` into its outbox. `increments` are what it adds to the running totals.

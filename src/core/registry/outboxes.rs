@@ -126,10 +126,11 @@ impl Registry {
         let Some(server) = self.servers.get_mut(outbox.server) else {
             return;
         };
+        outbox.tell_clock(!server.why().is_empty(), now);
         let due = outbox.due();
         let timer = if outbox.is_to_wait(now) {
             // Others in the batch may have more time, and the server may want to be left alone.
-            outbox.deadline_after(now).min(due)
+            outbox.gives_up_at(now).min(due)
         } else if due > now.mono_ms {
             due
         } else {
@@ -142,8 +143,8 @@ impl Registry {
                     self.lines.push_back(outbox.server);
                 }
             }
-            // Whoever waits for its turn waits no longer than to its deadline.
-            outbox.deadline_after(now)
+            // While the server answers others, that time comes later than it looks now.
+            outbox.gives_up_at(now)
         };
         outbox.timer = timer;
         // A start that nobody has looked at yet has no time. Deadlines stay where they are however often

@@ -68,7 +68,7 @@ impl Registry {
                 self.for_each_busy(now, &mut |outbox| {
                     if was_offline {
                         let deadline_ms = outbox.settings.deadline_ms;
-                        outbox.set_deadlines(now.mono_ms.saturating_add(deadline_ms));
+                        outbox.set_deadlines(deadline_ms, now);
                     }
                     outbox.wait_no_longer();
                 });
@@ -76,7 +76,7 @@ impl Registry {
             Turn::Leaves => self.leave(now),
             Turn::Offline => {
                 self.page.is_offline = true;
-                self.for_each_busy(now, &mut |outbox| outbox.set_deadlines(u64::MAX));
+                self.for_each_busy(now, &mut |outbox| outbox.set_deadlines(u64::MAX, now));
             }
             Turn::Rests => self.page.is_resting = true,
         }

@@ -27,6 +27,8 @@ pub(super) struct Flight {
     sent_at: u64,
     /// Milliseconds that it may take.
     timeout_ms: u64,
+    /// Whether that is less than a request is granted else: a deadline is near.
+    is_cut_short: bool,
     is_start: bool,
     /// The routes that the server was taken to have.
     routes: Routes,
@@ -34,6 +36,14 @@ pub(super) struct Flight {
     keepalive: Option<u64>,
     /// Whether its lease has run out once.
     is_overdue: bool,
+}
+
+impl Flight {
+    /// Whether it was given up before a request of that server usually is.
+    fn was_cut_short(&self, answer: &Answer, now: Now) -> bool {
+        let took_ms = now.mono_ms.saturating_sub(self.sent_at);
+        self.is_cut_short && took_ms >= self.timeout_ms && matches!(answer, Answer::None { .. })
+    }
 }
 
 impl Registry {
@@ -77,16 +87,23 @@ impl Registry {
         let Some(outbox) = self.outboxes.get(id).filter(|outbox| outbox.timer == at) else {
             return;
         };
-        let (server, scopes) = (outbox.server, outbox.scopes());
+        let (server_id, scopes) = (outbox.server, outbox.scopes());
+        let Some(server) = self.servers.get(server_id) else { return };
+        let (worked_at, why) = (server.worked_at(), server.why().to_owned());
+        if let Some(outbox) = self.outboxes.get_mut(id) {
+            outbox.server_worked(worked_at);
+        }
         self.schedule(id, now);
         // Where there is room it goes now: a program that was busy past the deadline has its try.
-        let has_room = scopes.iter().any(|scope| self.may_send(*scope, server, now));
+        let was_busy = now.mono_ms.saturating_sub(at) > LEASE_GRACE_MS || why.is_empty();
+        let has_room = was_busy && scopes.iter().any(|scope| self.may_send(*scope, server_id, now));
         let Some(outbox) = self.outboxes.get_mut(id) else { return };
         if !has_room || outbox.is_to_wait(now) {
             let session_id = outbox.session_id;
             let expired = outbox.expire(now);
             self.schedule(id, now);
-            self.exhausted(expired, session_id, "the server is failing or busy", now);
+            let why = if why.is_empty() { "it has not answered" } else { &why };
+            self.exhausted(expired, session_id, why, now);
         }
     }
 
@@ -107,9 +124,11 @@ impl Registry {
         self.scopes.sent(scope, server_id);
         outbox.is_ready = false;
         outbox.timer = NEVER;
+        outbox.server_worked(server.worked_at());
         let (request, is_start) =
             outbox.next_request(server.routes, leaving.is_some(), &mut self.last_stamp_ns, now);
-        let timeout_ms = outbox.settings.timeout_ms;
+        let timeout_ms = outbox.timeout_ms(now);
+        let is_cut_short = timeout_ms < outbox.settings.timeout_ms;
         let transport = outbox.destination.transport;
         let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);
         let routes = server.routes;
@@ -125,6 +144,7 @@ impl Registry {
             request: number,
             sent_at: now.mono_ms,
             timeout_ms,
+            is_cut_short,
             is_start,
             routes,
             keepalive,
@@ -229,6 +249,8 @@ impl Registry {
         let verdict = wire::judge(answer, flight.is_start, flight.routes, is_ticket, now);
         if let Some(server) = self.servers.get_mut(flight.server) {
             match &verdict {
+                // It had less time than a server is granted.
+                Verdict::Retry { .. } if flight.was_cut_short(answer, now) => server.lost(),
                 Verdict::Retry { after_ms, .. } => {
                     let failure = Failure {
                         request: flight.request,
@@ -260,6 +282,9 @@ impl Registry {
             return;
         };
         outbox.flight = NOTHING;
+        if !matches!(verdict, Verdict::Retry { .. }) {
+            outbox.request_worked(now);
+        }
         let session_id = outbox.session_id;
         if !matches!(verdict, Verdict::Stored { .. })
             && outbox.start_after_all()
@@ -291,10 +316,12 @@ impl Registry {
                 let why = outbox.destination.without_key(why);
                 if let Some(server) = self.servers.get_mut(flight.server) {
                     server.retrying.insert(flight.outbox);
+                    server.note_failure(&why);
                 }
+                let asked = after_ms.is_some();
                 let wait =
                     after_ms.unwrap_or_else(|| backoff_ms(outbox.failures + 1, &mut self.random));
-                let expired = outbox.failed(now, now.mono_ms.saturating_add(wait));
+                let expired = outbox.failed(now, wait, asked);
                 self.schedule(flight.outbox, now);
                 self.exhausted(expired, session_id, &why, now);
             }

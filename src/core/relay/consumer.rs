@@ -18,7 +18,7 @@ use crate::core::log::{Line, error};
 use crate::core::outbox::{Kind, Outbox, Part, Parts, Progress};
 use crate::core::session::{SessionId, Start};
 use crate::core::settings::Destination;
-use crate::core::time::Now;
+use crate::core::time::{NEVER, Now};
 use crate::core::wire::{self, Answer, Request, Routes, Verdict};
 
 /// What becomes of a message.
@@ -132,7 +132,9 @@ impl Consumer {
                     tracer: 0,
                     scope: 0,
                     given_unix_ms: stamp_ns / 1_000_000,
-                    deadline: u64::MAX,
+                    given_ms: 0,
+                    deadline_ms: NEVER,
+                    deadline: NEVER,
                     is_kept: false,
                     is_left: false,
                     enrichment,
