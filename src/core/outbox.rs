@@ -14,7 +14,8 @@ use super::deadline::DeadlineClock;
 use super::enrichment::{Enrichment, Field, InputsGo, Merged};
 use super::json::any_members;
 use super::policy::{
-    LAST_TRY_MS, MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REQUEST_OVERHEAD_BYTES, START_WAITS_MS,
+    GENERAL_REFUSAL, GENERAL_REFUSAL_AGAIN, LAST_TRY_MS, MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES,
+    REQUEST_OVERHEAD_BYTES, SMALLEST_PIECE, START_WAITS_MS,
 };
 use super::session::{Origin, SessionId, Start};
 use super::settings::{Destination, Settings};
@@ -101,6 +102,8 @@ fn said_unix_ms(parts: &[Box<Part>]) -> u64 {
 struct Batch {
     /// How many parts it is: those that come after the parts of the batches before it.
     len: usize,
+    /// How many parts it was before it was halved.
+    whole_len: usize,
     /// The timestamp of its request, from the first try on.
     stamp_ns: Option<u64>,
     /// The start that its first request is, from the first try on.
@@ -147,6 +150,8 @@ pub struct Outbox {
     pub busy_place: Option<usize>,
     /// Failures of the batch in a row.
     pub failures: u32,
+    /// Single enrichments that were refused in a row, nothing being stored in between.
+    refused_singles: u32,
     window_until: u64,
     retry_at: u64,
     hurried: bool,
@@ -194,6 +199,7 @@ impl Outbox {
             timer: NEVER,
             busy_place: None,
             failures: 0,
+            refused_singles: 0,
             window_until: 0,
             retry_at: 0,
             hurried: false,
@@ -578,6 +584,7 @@ impl Outbox {
         self.retry_at = 0;
         self.batches.push(Batch {
             len: count,
+            whole_len: count,
             stamp_ns: None,
             start: None,
             started: None,
@@ -611,6 +618,7 @@ impl Outbox {
         self.failures = 0;
         self.retry_at = 0;
         self.left_out_start = false;
+        self.refused_singles = 0;
         self.is_known = true;
         let Some(batch) = self.batches.first_mut() else {
             return Progress::Done(Vec::new());
@@ -760,6 +768,7 @@ impl Outbox {
             return Vec::new();
         }
         let (batch, parts) = self.take_first();
+        self.refused_singles += u32::from(parts.len() == 1);
         if let Some(start) = batch.start {
             self.want_start_again(start);
         }
@@ -818,18 +827,31 @@ impl Outbox {
     }
 
     /// The batch was refused, and one part of it may be to blame: it goes in two halves. Says
-    /// whether there was more than one part.
-    pub fn halve(&mut self) -> bool {
+    /// whether it does.
+    ///
+    /// A thousand enrichments with a bad one among them are twenty requests more, and none but that one
+    /// is lost. Where all are refused it would be two requests for each. So it ends early once
+    /// refusal is plainly general: so many singles were refused in a row, and nothing was stored in
+    /// between. From then on pieces that were refused are refused as they are, down to a sixteenth of
+    /// the batch. Nothing is refused that was not asked for; and if what comes later in the batch is sound
+    /// again, it is lost at most to the end of the sixteenth that has something bad in it. A server that
+    /// `refuses_all`, of other sessions as well, has given its evidence before, and a few will do.
+    pub fn halve(&mut self, refuses_all: bool) -> bool {
+        let enough = if refuses_all { GENERAL_REFUSAL_AGAIN } else { GENERAL_REFUSAL };
+        let is_general = self.refused_singles >= enough;
         let Some(batch) = self.batches.first_mut() else {
             return false;
         };
-        let can = batch.len > 1;
+        let is_small = batch.len * SMALLEST_PIECE <= batch.whole_len;
+        let can = batch.len > 1 && !(is_general && is_small);
         if can {
             let len = batch.len - batch.len / 2;
             batch.len /= 2;
             batch.stamp_ns = None;
-            let Batch { started, made_sure, .. } = *batch;
-            self.batches.insert(1, Batch { len, stamp_ns: None, start: None, started, made_sure });
+            let Batch { whole_len, started, made_sure, .. } = *batch;
+            let (stamp_ns, start) = (None, None);
+            let rest = Batch { len, whole_len, stamp_ns, start, started, made_sure };
+            self.batches.insert(1, rest);
         }
         self.failures = 0;
         self.retry_at = 0;

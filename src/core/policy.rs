@@ -73,6 +73,16 @@ pub const SCOPE_GONE_AFTER: u32 = 12;
 /// chance; where a third of all requests fail, two in a row still are in nine cases of ten.
 pub const FAILING_AFTER: u32 = 2;
 
+/// Single enrichments refused in a row, and none stored in between, after which refusal is taken to be
+/// general. Where one in ten is sound, so many in a row are refused once in a thousand times.
+pub const GENERAL_REFUSAL: u32 = 64;
+
+/// As many for a further session, where the server has refused so many of others.
+pub const GENERAL_REFUSAL_AGAIN: u32 = 4;
+
+/// Which part of a batch is looked into no further where refusal is general: a sixteenth, which is 32 requests.
+pub const SMALLEST_PIECE: usize = 16;
+
 /// First ceiling of the random wait before a retry, in milliseconds; doubled each time.
 pub const BACKOFF_BASE_MS: u64 = 250;
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::concurrency::{Concurrency, Place};
-use super::policy::FAILING_AFTER;
+use super::policy::{FAILING_AFTER, GENERAL_REFUSAL};
 use super::retry::backoff_ms;
 use super::time::Now;
 use super::wire::Routes;
@@ -44,6 +44,8 @@ pub struct Server {
     probe_at: u64,
     /// Until when the server has asked to be left alone.
     spared_until: u64,
+    /// Single enrichments that it refused in a row, whosesoever, without storing anything in between.
+    refused_singles: u32,
     /// When it last answered well, on the forward clock.
     worked_at: u64,
     /// Why a request failed since then.
@@ -69,6 +71,7 @@ impl Server {
             failed_after: 0,
             probe_at: 0,
             spared_until: 0,
+            refused_singles: 0,
             worked_at: 0,
             why: String::new(),
         }
@@ -132,6 +135,21 @@ impl Server {
         self.worked_at = now.mono_ms;
         self.why.clear();
         was_failing
+    }
+
+    /// It stored something.
+    pub fn stored(&mut self) {
+        self.refused_singles = 0;
+    }
+
+    /// It refused a single enrichment.
+    pub fn refused_single(&mut self) {
+        self.refused_singles = self.refused_singles.saturating_add(1);
+    }
+
+    /// Whether it refuses plainly all, see [`Outbox::halve`](super::outbox::Outbox::halve).
+    pub fn refuses_all(&self) -> bool {
+        self.refused_singles >= GENERAL_REFUSAL
     }
 
     /// When it last answered well, on the forward clock.

@@ -340,6 +340,7 @@ impl Registry {
 
     fn learn_routes(&mut self, flight: &Flight) {
         if let Some(server) = self.servers.get_mut(flight.server) {
+            server.stored();
             server.routes = match flight.routes {
                 Routes::Unknown | Routes::V1 => Routes::V1,
                 Routes::TryLegacy | Routes::Legacy => Routes::Legacy,
@@ -370,13 +371,20 @@ impl Registry {
             return;
         };
         let to_blame = refusal.may_be_one_of_many();
-        if to_blame && outbox.halve() {
+        let server = self.servers.get_mut(flight.server);
+        if to_blame && outbox.halve(server.is_some_and(|server| server.refuses_all())) {
             return self.schedule(flight.outbox, now);
         }
         let session_id = outbox.session_id;
         let message = refusal.message(&outbox.destination.server);
         let message = outbox.destination.without_key(&message);
         let parts = outbox.refused(to_blame);
+        if to_blame
+            && parts.len() == 1
+            && let Some(server) = self.servers.get_mut(flight.server)
+        {
+            server.refused_single();
+        }
         if let (Refusal::NoHoneyHive { .. }, Some(server)) =
             (refusal, self.servers.get_mut(flight.server))
         {

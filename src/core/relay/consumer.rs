@@ -195,7 +195,7 @@ impl Consumer {
             }
             Verdict::NoSession(_) if outbox.make_sure(false) => {}
             Verdict::Refused(refusal) | Verdict::NoSession(refusal) => {
-                if refusal.may_be_one_of_many() && outbox.halve() {
+                if refusal.may_be_one_of_many() && outbox.halve(false) {
                     return;
                 }
                 let destination = &outbox.destination;
