@@ -151,8 +151,9 @@ export interface TracerOptions extends SessionOptions {
    */
   maxConcurrency?: number;
   /**
-   * What is masked before anything is queued. By default the values of keys such as `password` or
-   * `authorization`, and bearer tokens, API keys, JWTs and card numbers inside strings.
+   * What is masked before anything is queued. By default texts under names such as `password`, `apiKey` or
+   * `authorization`, and API keys, tokens, private keys, passwords in addresses and card numbers inside strings
+   * and keys.
    *
    * A function gets every value (the parts of an object before the object) with its path, such as
    * `["metadata", "user", "email"]`, and returns what is stored instead; `undefined` leaves it out. If it
@@ -189,9 +190,9 @@ export type Fetch = typeof globalThis extends { fetch: infer F }
   : (input: any, init?: any) => Promise<any>;
 
 export interface RedactOptions {
-  /** Keys whose values are masked, at any depth, in upper or lower case. Replaces the default list. */
+  /** Keys whose values are masked, whatever these are, at any depth, in upper or lower case. Replaces the default names. */
   keys?: Iterable<string>;
-  /** What is masked inside strings. Replaces the default patterns. */
+  /** What is masked inside strings, keys, and the names of sessions and metrics. Replaces the default patterns. */
   patterns?: Iterable<RegExp>;
 }
 

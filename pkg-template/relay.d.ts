@@ -17,7 +17,7 @@
  * @packageDocumentation
  */
 
-import type { Fetch, LogLevel } from "./index.js";
+import type { Fetch, LogLevel, RedactOptions } from "./index.js";
 
 /** A field of an enrichment. `metadata` covers every key that is no field as well. */
 export type TicketField =
@@ -89,6 +89,11 @@ export interface RelayOptions extends BackendOptions {
   origins?: readonly string[];
   /** How often one ticket may be used: so many requests at once, and as many in each span of seconds. Counted in this isolate or process alone. Default `{ requests: 300, seconds: 60 }`. */
   rate?: { requests?: number; seconds?: number };
+  /**
+   * Masks on the server as well what pages have left in clear: `true` as a tracer does by default, `{ keys }`
+   * the values of keys of your own instead of the default names. Default false: the page's tracer has masked.
+   */
+  redact?: boolean | Pick<RedactOptions, "keys">;
   /** Bytes of a request's body at most. Default 102400. */
   maxBodyBytes?: number;
   /** A Cloudflare Queue. With it requests are answered when they are stored there; {@link createConsumer} delivers them. */

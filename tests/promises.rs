@@ -267,6 +267,45 @@ fn a_hundred_kilobytes_are_warned_of_once_and_delivered() {
 }
 
 #[test]
+fn names_are_masked_like_values() {
+    let key = ["gh", "p_", "Zk3vQ9xT7bLm2RpW8cYdZk3vQ9xT7bLm2RpW"].concat();
+    let mut bench = Bench::new(stores);
+    let options = json!({
+        "redact": true, "redactPatterns": true, "sessionName": format!("chat of {key}"),
+        "source": format!("https://ann:{key}@h"), "project": key, "start": format!(r#"{{"inputs":{{"{key}":1}}}}"#),
+    });
+    let tracer = bench.init(options.clone()).tracer;
+    bench.registry.add_metrics(tracer, &format!(r#"{{"{key}":3}}"#), 0, bench.now);
+    bench.run(1_000);
+    let child = json!({ "parent": tracer, "sessionName": key });
+    bench.init(child);
+    bench.run(1_000);
+    let sent: Vec<_> = bench.requests.iter().map(|request| request.body.clone()).collect();
+    assert!(sent.iter().all(|body| !body.contains(&key)), "{sent:#?}");
+    assert_eq!(bench.body(0)["session_name"], "chat of [Redacted]");
+    assert_eq!(bench.body(0)["inputs"], json!({ "[Redacted]": 1 }));
+    assert!(sent.iter().any(|body| body.contains(r#""metrics":{"[Redacted]":3}"#)), "{sent:#?}");
+    assert!(sent.iter().any(|body| body.contains(r#""session_name":"[Redacted]""#)), "{sent:#?}");
+    let open = bench.init(json!({ "redact": false, "sessionName": key }));
+    assert_eq!(open.description.name.as_str(), key);
+}
+
+#[test]
+fn a_key_in_what_a_server_says_is_told_in_no_part() {
+    let key = "sekret-0123456789abcdefghijklmnop";
+    for length in 150..205 {
+        let message = format!("{}{key} is not allowed", "x".repeat(length));
+        let answer = json!({ "message": message }).to_string();
+        let mut bench = Bench::new(move |_| status(422, &answer));
+        let tracer = bench.init(json!({ "apiKey": key, "logLevel": "debug" })).tracer;
+        bench.enrich(tracer, None, json!({ "metadata": { "a": 1 } }));
+        bench.run(1_000);
+        let told = format!("{:?}{:?}{:?}", bench.lines, bench.drops, bench.settled);
+        assert!(told.contains("rejected the request") && !told.contains("sek"), "{told}");
+    }
+}
+
+#[test]
 fn metrics_that_are_added_to_are_masked_like_any_other() {
     let mut bench = Bench::new(stores);
     let tracer = bench.init(json!({"redact": true, "redactKeys": ["salary"]})).tracer;

@@ -60,6 +60,16 @@ export function listOf(given) {
 }
 
 /**
+ * The beginning of a text, up to the last space: of half a secret nobody could tell that it is one.
+ * @param {string} text
+ * @param {number} length characters at most
+ * @returns {string}
+ */
+export function beginningOf(text, length) {
+  return text.length <= length ? text : text.slice(0, text.lastIndexOf(" ", length) + 1);
+}
+
+/**
  * What a thrown value says of itself. Thrown values need not be errors, and asking may throw again.
  * @param {unknown} error
  * @returns {string}

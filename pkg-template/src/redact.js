@@ -11,11 +11,13 @@ const MASK = "[Redacted]";
 
 /** @typedef {(value: unknown, path: readonly string[]) => unknown} Redactor */
 
+/** @typedef {(name: string) => string} Renamer Masks what is no value: a key, the name of a session or of a metric. */
+
 /**
  * What `options.redact` comes to.
  * @param {any} redact
  * @param {unknown} [logLevel]
- * @returns {{ redact: boolean, redactKeys: string[] | undefined, redactPatterns: boolean, redactor: Redactor | undefined }}
+ * @returns {{ redact: boolean, redactKeys: string[] | undefined, redactPatterns: boolean, redactor: Redactor | undefined, rename: Renamer | undefined }}
  */
 export function redaction(redact, logLevel) {
   if (redact === false || typeof redact === "function") {
@@ -24,6 +26,7 @@ export function redaction(redact, logLevel) {
       redactKeys: undefined,
       redactPatterns: false,
       redactor: redact ? answeringAtOnce(redact, logLevel) : undefined,
+      rename: undefined,
     };
   }
   const givenKeys = readGiven(redact, "keys") ?? undefined;
@@ -46,6 +49,7 @@ export function redaction(redact, logLevel) {
     redactKeys: keys,
     redactPatterns: !patterns,
     redactor: patterns && ((value) => maskMatches(value, patterns)),
+    rename: patterns && ((name) => String(maskMatches(name, patterns))),
   };
 }
 
@@ -116,9 +120,10 @@ function maskMatches(value, patterns) {
  * @param {Redactor} redactor
  * @param {string} json a snapshot
  * @param {string[]} [path] of the object that the snapshot is
+ * @param {Renamer} [rename]
  * @returns {string} JSON
  */
-export function redactJson(redactor, json, path = []) {
+export function redactJson(redactor, json, path = [], rename = undefined) {
   const fields = parseJson(json);
   if (typeof fields !== "object" || fields === null) return json;
   const keys = Object.keys(fields);
@@ -133,7 +138,28 @@ export function redactJson(redactor, json, path = []) {
     put(fields, key, redacted);
   }
   // The redactor may have put anything in.
-  return snapshot(fields);
+  return snapshot(rename ? renamed(fields, rename) : fields);
+}
+
+/**
+ * The same with its keys masked. Two keys of one object stay two.
+ * @param {any} value parsed JSON
+ * @param {Renamer} rename
+ * @returns {any}
+ */
+function renamed(value, rename) {
+  if (typeof value !== "object" || value === null) return value;
+  const isList = Array.isArray(value);
+  const members = isList ? value : Object.create(null);
+  const keys = Object.keys(value);
+  for (let i = 0; i < keys.length; i++) {
+    const key = /** @type {string} */ (keys[i]);
+    const name = isList ? key : rename(key);
+    let free = name;
+    for (let n = 2; !isList && free in members; n++) free = `${name} ${n}`;
+    members[free] = renamed(value[key], rename);
+  }
+  return members;
 }
 
 /**

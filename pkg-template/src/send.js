@@ -3,7 +3,7 @@
 // an answer in time.
 
 import { Promise, clearTimer, firstOf, startTimer } from "./globals.js";
-import { attempt, read } from "./guard.js";
+import { attempt, beginningOf, read } from "./guard.js";
 import { LATE, bodyOf, readStream } from "./stream.js";
 import { disregard } from "./thenables.js";
 
@@ -60,7 +60,7 @@ export async function send(fetch, init, timeoutMs) {
     return { status, retryAfter: cut(retryAfter, LONGEST_TEXT), body };
   } catch (error) {
     const message = typeof error === "string" ? error : read(error, "message");
-    return { status, retryAfter: "", body: cut(message, LONGEST_TEXT) || "fetch failed" };
+    return { status, retryAfter: "", body: sentences(message) || "fetch failed" };
   } finally {
     clearTimer(timer);
   }
@@ -98,6 +98,11 @@ async function readText(answer, late) {
 /** @param {any} answer */
 async function asJson(answer) {
   return JSON.stringify(await answer.json());
+}
+
+/** @param {unknown} message */
+function sentences(message) {
+  return typeof message === "string" ? beginningOf(message, LONGEST_TEXT) : "";
 }
 
 /**

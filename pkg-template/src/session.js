@@ -62,8 +62,8 @@ export class Session {
    * @param {string[]} [path]
    */
   redact(json, path) {
-    const { redactor } = this.settings.redaction;
-    return redactor ? redactJson(redactor, json, path) : json;
+    const { redactor, rename } = this.settings.redaction;
+    return redactor ? redactJson(redactor, json, path, rename) : json;
   }
 
   /**

@@ -26,6 +26,9 @@ const TRACER_SCALARS = [
   "persist",
 ];
 
+/** What names a session and says where it comes from. */
+const NAMES = ["sessionName", "source", "project"];
+
 const START_FIELDS = ["inputs", "metadata", "config", "userProperties"];
 
 /**
@@ -46,11 +49,12 @@ const START_FIELDS = ["inputs", "metadata", "config", "userProperties"];
 export function tracerSettings(options) {
   const plain = scalars(options, TRACER_SCALARS);
   const masking = redaction(option(options, "redact"), plain.logLevel);
+  maskNames(plain, masking);
   return shared({
     scalars: plain,
     headers: headerRecord(option(options, "headers")),
     redaction: masking,
-    start: start(options, masking.redactor),
+    start: start(options, masking),
     fetch: callable(option(options, "fetch")),
     waitUntil: callable(option(options, "waitUntil")),
     onDrop: callable(option(options, "onDrop")),
@@ -101,8 +105,8 @@ export function sessionSettings(options, parent) {
   const { sessionId: _, ...inherited } = parent.scalars;
   const settings = {
     ...parent,
-    scalars: { ...inherited, ...scalars(options, SESSION_SCALARS) },
-    start: start(options, parent.redaction.redactor),
+    scalars: { ...inherited, ...maskNames(scalars(options, SESSION_SCALARS), parent.redaction) },
+    start: start(options, parent.redaction),
   };
   return isDeepEqual(settings, parent) ? parent : settings;
 }
@@ -145,10 +149,25 @@ function scalar(value) {
 }
 
 /**
- * @param {unknown} options
- * @param {import("./redact.js").Redactor | undefined} redactor
+ * Masks what names a session and where it comes from, by patterns of the caller's own.
+ * @param {Record<string, unknown>} values
+ * @param {ReturnType<typeof redaction>} masking
  */
-function start(options, redactor) {
+function maskNames(values, { rename }) {
+  if (!rename) return values;
+  for (let i = 0; i < NAMES.length; i++) {
+    const name = /** @type {string} */ (NAMES[i]);
+    const value = values[name];
+    if (typeof value === "string") values[name] = rename(value);
+  }
+  return values;
+}
+
+/**
+ * @param {unknown} options
+ * @param {ReturnType<typeof redaction>} masking
+ */
+function start(options, { redactor, rename }) {
   /** @type {Record<string, unknown>} */
   const fields = {};
   for (let i = 0; i < START_FIELDS.length; i++) {
@@ -156,7 +175,7 @@ function start(options, redactor) {
     fields[name] = option(options, name);
   }
   const json = snapshot(fields);
-  return redactor ? redactJson(redactor, json) : json;
+  return redactor ? redactJson(redactor, json, [], rename) : json;
 }
 
 /**

@@ -4,7 +4,7 @@
 // Plain data takes the engine's own JSON.stringify. Everything it would throw on, or quietly turn
 // into `{}`, takes the careful walk below. It holds no rule about fields: those are the core's.
 
-import { attempt, messageOf } from "./guard.js";
+import { attempt, beginningOf, messageOf } from "./guard.js";
 import { parseJson, plainJson } from "./json.js";
 import { disregard, isThenable } from "./thenables.js";
 
@@ -513,5 +513,5 @@ function isObject(value) {
 
 /** @param {unknown} error */
 function threw(error) {
-  return stringify(`[Threw: ${messageOf(error).slice(0, MAX_THREW)}]`);
+  return stringify(`[Threw: ${beginningOf(messageOf(error), MAX_THREW)}]`);
 }

@@ -63,21 +63,10 @@ impl Destination {
         })
     }
 
-    /// `text` without the key, should it have found its way there: what a `fetch` rejects with
-    /// or a server answers is not ours to trust.
+    /// `text` without the key, and without other secrets, should they have found their way there: what a
+    /// `fetch` rejects with or a server answers is not ours to trust.
     pub fn without_key(&self, text: &str) -> String {
-        // Not `str::replace`: its search is 2 KB of wasm.
-        let mut masked = String::new();
-        let mut rest = text;
-        while let Some(at) =
-            rest.as_bytes().windows(self.key.len()).position(|it| it == self.key.as_bytes())
-        {
-            masked.push_str(&rest[..at]);
-            masked.push_str(MASK);
-            rest = &rest[at + self.key.len()..];
-        }
-        masked.push_str(rest);
-        masked
+        Redaction::default().text(&text.replace(&self.key, MASK)).into_owned()
     }
 }
 
@@ -141,17 +130,22 @@ impl Settings {
             let of_variable = || Some(options.variable(&[variable])?.1.trim_ascii());
             text(name, options, log).or_else(of_variable).map(|text| Rc::new(text.to_owned()))
         };
+        let redaction = redaction(options);
+        let masked = |text: Text| match &redaction {
+            Some(redaction) => Rc::new(redaction.text(&text).into_owned()),
+            None => text,
+        };
         Settings {
             timeout_ms,
             deadline_ms,
             merge_window_ms,
             max_queue_bytes,
             max_concurrency: Some(max_concurrency).filter(|it| *it < policy::MOST_AT_ONCE as usize),
-            project: name("project", "HH_PROJECT"),
-            source: name("source", "HH_SOURCE").unwrap_or_else(|| Rc::new("dev".to_owned())),
+            project: name("project", "HH_PROJECT").map(&masked),
+            source: name("source", "HH_SOURCE").map_or_else(|| Rc::new("dev".to_owned()), &masked),
             session_name: name("sessionName", "HH_SESSION_NAME")
-                .unwrap_or_else(|| Rc::new("session".to_owned())),
-            redaction: redaction(options),
+                .map_or_else(|| Rc::new("session".to_owned()), &masked),
+            redaction,
             has_redactor: options.is_true("redactor"),
             persist: options.get("persist") != Some("false"),
             on_drop: options.is_true("onDrop"),
@@ -297,17 +291,33 @@ fn server(options: &Options<'_>, is_ticket: bool, log: &mut Vec<Line>) -> Option
         error(
             log,
             "{} is \"{}\", which is no address of a server, so nothing is sent: set it to one like {}",
-            &[name, url, DEFAULT_SERVER],
+            &[name, &printable(url), DEFAULT_SERVER],
         );
         return None;
     };
     if scheme == "http" && !is_loopback(host) {
-        warn(log, "{} is \"{}\": over http the key travels in clear; use https", &[name, url]);
+        warn(
+            log,
+            "{} is \"{}\": over http the key travels in clear; use https",
+            &[name, &printable(url)],
+        );
     }
     let foreign = own_origin.is_some_and(|origin| {
         url.strip_prefix(origin).is_none_or(|rest| !rest.is_empty() && !rest.starts_with("/"))
     });
     Some((url.to_owned(), foreign))
+}
+
+/// `url` as it may be printed: without a user's name and password, and without what else is secret.
+pub fn printable(url: &str) -> String {
+    let masked = match url.rsplit_once('@') {
+        None => url.to_owned(),
+        Some((user, host)) => {
+            let scheme = user.find("//").map_or("", |at| &user[..at + 2]);
+            [scheme, MASK, "@", host].concat()
+        }
+    };
+    Redaction::default().text(&masked).into_owned()
 }
 
 /// `url` without the slashes it ends in.
@@ -493,13 +503,17 @@ mod tests {
             "api.honeyhive.ai",
             "/honeyhive",
             "https://",
-            "https://u:p@h",
+            "https://u:p4ss@h",
+            "https://ann:p4ss@w0rd/x@h",
+            "ann:p4ss@h",
+            "//ann:p4ss@h",
             "//h",
             "https://h?x",
         ] {
             let (settings, log) = resolve(&with_env(&[("HH_API_KEY", "k"), ("HH_API_URL", url)]));
             assert!(settings.destination.is_none(), "{url}");
             assert!(said(&log).contains("error HH_API_URL is"), "{url}: {log:?}");
+            assert!(!said(&log).contains("p4ss"), "{url}: {log:?}");
         }
     }
 

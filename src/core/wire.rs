@@ -3,6 +3,7 @@
 
 use super::enrichment::{Field, Merged};
 use super::json::{self, Object, any_members, find};
+use super::redact::Redaction;
 use super::retry::{RetryAfter, may_pass};
 use super::session::{Origin, SessionId, Start};
 use super::settings::Destination;
@@ -234,15 +235,17 @@ pub(super) fn request(
     Request { method, url: fill("{}{}", &[&destination.server, path]), headers, body }
 }
 
-/// What `answer` means, for a start or an update sent to `routes`. With a ticket a relay may refuse
-/// one field and take another, and says itself what is wrong.
+/// What `answer` of `destination` means, for a start or an update sent to `routes`. With a ticket a relay
+/// may refuse one field and take another, and says itself what is wrong.
 pub fn judge(
     answer: &Answer,
     is_start: bool,
     routes: Routes,
-    is_ticket: bool,
+    destination: Option<&Destination>,
     now: Now,
 ) -> Verdict {
+    let is_ticket = destination.is_some_and(|it| it.is_ticket);
+    let said = |body| said(body, destination);
     let (status, retry_after, body) = match answer {
         Answer::None { why } => {
             return Verdict::Retry { after_ms: None, why: why.clone() };
@@ -284,19 +287,17 @@ fn stored(is_start: bool, body: &str) -> Verdict {
     Verdict::Stored { inputs: find(&members, "inputs").map(str::to_owned) }
 }
 
-/// The `message` of an error's JSON, or nothing.
-pub(super) fn said(body: &str) -> String {
+/// The beginning of the `message` of an error's JSON, or nothing. What is secret in it is masked before it
+/// is cut: of half a key nobody could tell that it is one.
+pub(super) fn said(body: &str, destination: Option<&Destination>) -> String {
     let members = any_members(body);
     let message = find(&members, "message").and_then(json::text).unwrap_or_default();
-    let mut said = String::new();
-    let mut left = LONGEST_QUOTE;
-    for c in message.chars() {
-        if left > 0 && !c.is_control() {
-            said.push(c);
-            left -= 1;
-        }
-    }
-    said
+    let message: String = message.chars().filter(|c| !c.is_control()).collect();
+    let masked = match destination {
+        Some(destination) => destination.without_key(&message),
+        None => Redaction::default().text(&message).into_owned(),
+    };
+    masked.chars().take(LONGEST_QUOTE).collect()
 }
 
 #[cfg(test)]
@@ -304,6 +305,34 @@ mod tests {
     use super::*;
 
     const NOW: Now = Now { mono_ms: 0, unix_ms: 0 };
+
+    fn destination(key: &str) -> Destination {
+        Destination {
+            identity: String::new(),
+            server: "https://hive.example".into(),
+            key: key.into(),
+            is_ticket: false,
+            headers: String::new(),
+            client_headers: true,
+            transport: 0,
+        }
+    }
+
+    #[test]
+    fn a_message_is_masked_before_it_is_cut() {
+        let own = "own-key-0123456789abcdefghijklmn";
+        let other = ["gh", "p_", "Zk3vQ9xT7bLm2RpW8cYdZk3vQ9xT7bLm2RpW"].concat();
+        for secret in [own, &other] {
+            // However much of it stands before the cut.
+            for length in LONGEST_QUOTE - 40..=LONGEST_QUOTE + 1 {
+                let message = format!("{} {secret} is wrong", "x".repeat(length));
+                let body = serde_json::json!({ "message": message }).to_string();
+                let told = said(&body, Some(&destination(own)));
+                assert!(!told.contains(&secret[..3]), "{told}");
+                assert!(told.chars().count() <= LONGEST_QUOTE);
+            }
+        }
+    }
 
     fn http(status: u16, body: &str) -> Answer {
         Answer::Http { status, retry_after: None, body: body.into() }
@@ -314,20 +343,20 @@ mod tests {
         let page = http(200, "  <!doctype html><title>hello");
         for is_start in [true, false] {
             assert!(matches!(
-                judge(&page, is_start, Routes::Unknown, false, NOW),
+                judge(&page, is_start, Routes::Unknown, None, NOW),
                 Verdict::Refused(Refusal::NoHoneyHive { .. })
             ));
         }
         for status in [404, 405] {
             let answer = http(status, "");
             for routes in [Routes::Unknown, Routes::V1] {
-                let verdict = judge(&answer, true, routes, false, NOW);
+                let verdict = judge(&answer, true, routes, None, NOW);
                 assert_eq!(verdict, Verdict::TryRoutes(Routes::TryLegacy));
             }
-            let verdict = judge(&answer, true, Routes::Legacy, false, NOW);
+            let verdict = judge(&answer, true, Routes::Legacy, None, NOW);
             assert_eq!(verdict, Verdict::TryRoutes(Routes::Unknown));
             assert!(matches!(
-                judge(&answer, true, Routes::TryLegacy, false, NOW),
+                judge(&answer, true, Routes::TryLegacy, None, NOW),
                 Verdict::Refused(Refusal::NoHoneyHive { .. })
             ));
         }
@@ -338,7 +367,7 @@ mod tests {
         let unknown = |status, routes| {
             let answer = http(status, r#"{"message":"no such event","success":false}"#);
             let refusal = Refusal::Request { status, why: "no such event".into() };
-            judge(&answer, false, routes, false, NOW) == Verdict::NoSession(refusal)
+            judge(&answer, false, routes, None, NOW) == Verdict::NoSession(refusal)
         };
         for routes in [Routes::Unknown, Routes::V1, Routes::TryLegacy, Routes::Legacy] {
             assert!(unknown(404, routes) && unknown(405, routes));
@@ -350,12 +379,12 @@ mod tests {
     fn the_inputs_in_the_answer_to_a_start_are_read_and_a_strange_body_is_no_harm() {
         let body = r#"{"event_id":"x","session_id":"y","inputs":{"q":1}}"#;
         assert_eq!(
-            judge(&http(200, body), true, Routes::Unknown, false, NOW),
+            judge(&http(200, body), true, Routes::Unknown, None, NOW),
             Verdict::Stored { inputs: Some("{\"q\":1}".into()) }
         );
         for body in ["", "ok", "{", "[1]", "{\"session_id\":7}"] {
             assert_eq!(
-                judge(&http(200, body), true, Routes::Unknown, false, NOW),
+                judge(&http(200, body), true, Routes::Unknown, None, NOW),
                 Verdict::Stored { inputs: None }
             );
         }
@@ -369,12 +398,12 @@ mod tests {
             body: String::new(),
         };
         assert!(matches!(
-            judge(&answer, false, Routes::V1, false, NOW),
+            judge(&answer, false, Routes::V1, None, NOW),
             Verdict::Retry { after_ms: Some(2_000), .. }
         ));
         for status in [400, 401, 403, 413, 422, 301, 0] {
             assert!(matches!(
-                judge(&http(status, ""), false, Routes::V1, false, NOW),
+                judge(&http(status, ""), false, Routes::V1, None, NOW),
                 Verdict::Refused(_)
             ));
         }
@@ -383,8 +412,9 @@ mod tests {
     #[test]
     fn a_relay_says_itself_what_is_wrong_with_a_ticket() {
         let body = r#"{"message":"the ticket does not allow `metadata`"}"#;
+        let relay = Destination { is_ticket: true, ..destination("ticket") };
         for status in [401, 403] {
-            let verdict = judge(&http(status, body), false, Routes::V1, true, NOW);
+            let verdict = judge(&http(status, body), false, Routes::V1, Some(&relay), NOW);
             let Verdict::Refused(refusal) = verdict else { panic!("{verdict:?}") };
             assert!(refusal.message("/relay").contains("does not allow `metadata`"));
             assert_eq!(refusal.may_be_one_of_many(), status == 403);

@@ -94,7 +94,7 @@ test("patterns mask every match in every string, whatever their flags", async ()
           .replace(/^(.*? .*? .*? .*? .*?) /, "$1 x"),
         n: 1,
         list: ["[Redacted]"],
-        key_a1: true,
+        "key_[Redacted]": true,
       },
     });
   }
@@ -116,9 +116,10 @@ test("masking that can not be used leaves the default on", async () => {
       { patterns: [null] },
     ]) {
       // prettier-ignore
-      const { redactor, ...core } = redaction(redact);
+      const { redactor, rename, ...core } = redaction(redact);
       assert.deepEqual(core, { redact: true, redactKeys: undefined, redactPatterns: true });
       assert.equal(redactor, undefined);
+      assert.equal(rename, undefined);
     }
     assert.deepEqual(redaction({ keys: ["a"] }).redactKeys, ["a"]);
     assert.equal(redaction({ keys: "abc" }).redactKeys, undefined);
@@ -128,8 +129,35 @@ test("masking that can not be used leaves the default on", async () => {
       redactKeys: undefined,
       redactPatterns: false,
       redactor: undefined,
+      rename: undefined,
     });
   });
+});
+
+test("patterns mask keys, and the names of sessions and metrics", async () => {
+  const it = face();
+  const redact = { patterns: [/\d{3}-\d{2}-\d{4}/] };
+  const tracer = await it.initTracer({
+    redact,
+    sessionName: "of 123-45-6789",
+    source: "123-45-6789",
+    metadata: { "123-45-6789": 1 },
+  });
+  const options = it.core.options.get(1);
+  assert.equal(options?.sessionName, "of [Redacted]");
+  assert.equal(options?.source, "[Redacted]");
+  assert.equal(options?.start, '{"metadata":{"[Redacted]":1}}');
+  await tracer.enrichSession({
+    metadata: { list: [{ "a 123-45-6789": 1, "a 123-45-6780": 2, b: { __proto__: null } }] },
+  });
+  assert.equal(
+    it.core.calls.at(-1)?.json,
+    '{"metadata":{"list":[{"a [Redacted]":1,"a [Redacted] 2":2,"b":{}}]}}',
+  );
+  await tracer.addMetrics({ "123-45-6789": 1 });
+  assert.equal(it.core.calls.at(-1)?.json, '{"[Redacted]":1}');
+  tracer.startSession({ sessionName: "123-45-6789" });
+  assert.equal(it.core.options.get(2)?.sessionName, "[Redacted]");
 });
 
 test("one that changes nothing changes nothing", () => {

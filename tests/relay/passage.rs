@@ -53,6 +53,35 @@ fn the_key_takes_the_tickets_place() {
 }
 
 #[test]
+fn a_relay_that_is_to_mask_masks_what_pages_left_in_clear() {
+    let key = ["gh", "p_", "Zk3vQ9xT7bLm2RpW8cYdZk3vQ9xT7bLm2RpW"].concat();
+    let body = format!(r#"{{"feedback":{{"password":"x","note":"my key is {key}","salary":1}}}}"#);
+    let passed = |options: Value| {
+        let asked = head("PUT", &update_path(), &ticket(&["feedback"]));
+        match relayed(&relay(options), asked, &body) {
+            Ok(Forward::Send(request)) => request.body,
+            Ok(Forward::Enqueue(message)) => message,
+            Err(end) => panic!("{end:?}"),
+        }
+    };
+    assert_eq!(passed(json!({})), body);
+    let on = json!({ "redact": true, "redactPatterns": true });
+    assert_eq!(
+        passed(on.clone()),
+        r#"{"feedback":{"password":"[Redacted]","note":"my key is [Redacted]","salary":1}}"#
+    );
+    let mut queued = on.clone();
+    queued["queue"] = json!(true);
+    assert!(!passed(queued).contains(&key));
+    let mut own = on;
+    own["redactKeys"] = json!(["salary"]);
+    assert_eq!(
+        passed(own),
+        r#"{"feedback":{"password":"x","note":"my key is [Redacted]","salary":"[Redacted]"}}"#
+    );
+}
+
+#[test]
 fn a_timestamp_from_the_future_or_none_is_the_relays_own() {
     let settings = relay(json!({}));
     for stamp in ["1700000000000000001", "99999999999999999999", "-5", "+5", "", "0", "1e9", "soon"]

@@ -49,14 +49,14 @@ export function enrichSpanWith(instance, sessions, given) {
  * @param {unknown} fields
  * @param {ReturnType<typeof redaction>} masking
  */
-function enrich(instance, span, fields, { redact, redactKeys, redactPatterns, redactor }) {
+function enrich(instance, span, fields, { redact, redactKeys, redactPatterns, redactor, rename }) {
   const { core } = instance;
   if (!core) return;
   const json = snapshot(attempt(() => enrichmentFields(fields), fields) ?? {});
   const present = Object.keys(read(span, "attributes") ?? {});
   const limit = read(read(span, "_spanLimits"), "attributeCountLimit") ?? ATTRIBUTE_LIMIT;
   const made = core.spanAttributes(
-    redactor ? redactJson(redactor, json) : json,
+    redactor ? redactJson(redactor, json, [], rename) : json,
     redact,
     redactKeys,
     redactPatterns,

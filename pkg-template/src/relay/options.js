@@ -40,7 +40,25 @@ export function settingsJson(options, variable, more) {
   given.rate = isObject(rate)
     ? { requests: plain(readGiven(rate, "requests")), seconds: plain(readGiven(rate, "seconds")) }
     : plain(rate);
-  return plainJson(given);
+  const redact = redactionOf(option(options, "redact"));
+  return plainJson({ ...given, ...redact });
+}
+
+/**
+ * What `redact` comes to for the core, which has the default patterns and any names.
+ * @param {any} redact
+ */
+function redactionOf(redact) {
+  if (redact === undefined || redact === null || redact === false) return {};
+  const keys = readGiven(redact, "keys");
+  const isOtherwise = typeof redact === "function" || readGiven(redact, "patterns") !== undefined;
+  return {
+    redact: true,
+    redactPatterns: true,
+    redactKeys: Array.isArray(keys) ? plainOrList(keys) : undefined,
+    // Functions and patterns stay where they are.
+    redactOtherwise: isOtherwise,
+  };
 }
 
 /**

@@ -472,3 +472,16 @@ pub fn beginning_with(first: u8) -> &'static [Rule] {
     let (from, to) = ROWS.get(usize::from(first)).copied().unwrap_or_default();
     &RULES[usize::from(from)..usize::from(to)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_prefix_is_in_the_document() {
+        let document = include_str!("../../../docs/redaction.md");
+        for rule in RULES {
+            assert!(document.contains(&format!("`{}`", rule.prefix)), "{} is missing", rule.prefix);
+        }
+    }
+}

@@ -244,9 +244,9 @@ impl Registry {
         };
         self.scopes.came(flight.scope);
         let outbox = self.outboxes.get(flight.outbox);
-        let is_ticket = outbox.is_some_and(|outbox| outbox.destination.is_ticket);
+        let destination = outbox.map(|outbox| &*outbox.destination);
         let deadline_ms = outbox.map_or(0, |outbox| outbox.settings.deadline_ms);
-        let verdict = wire::judge(answer, flight.is_start, flight.routes, is_ticket, now);
+        let verdict = wire::judge(answer, flight.is_start, flight.routes, destination, now);
         if let Some(server) = self.servers.get_mut(flight.server) {
             match &verdict {
                 // It had less time than a server is granted.

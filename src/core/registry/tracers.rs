@@ -53,7 +53,9 @@ impl Registry {
             start_time: now.unix_ms,
         };
         if let Some(name) = settings::session_name(options, &mut log) {
-            description.name = Rc::new(name.to_owned());
+            let redaction = settings.redaction.as_ref();
+            let masked = redaction.map_or(name.into(), |redaction| redaction.text(name));
+            description.name = Rc::new(masked.into_owned());
         }
         for line in log {
             self.log_at(settings.log_level, line);

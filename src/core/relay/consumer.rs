@@ -174,7 +174,7 @@ impl Consumer {
         let Some((is_start, routes)) = session.flight.take() else { return };
         let now = Now { mono_ms: now_ms, unix_ms: now_ms };
         let outbox = &mut session.outbox;
-        match wire::judge(answer, is_start, routes, false, now) {
+        match wire::judge(answer, is_start, routes, Some(&outbox.destination), now) {
             Verdict::Stored { inputs, .. } => {
                 self.routes = if routes.are_legacy() { Routes::Legacy } else { Routes::V1 };
                 if let Progress::Done(parts) = outbox.stored(is_start, inputs.as_deref()) {

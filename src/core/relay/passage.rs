@@ -231,11 +231,12 @@ impl Passage {
         let stamp_ns = self.trip.stamp_ns(now_ms);
         if settings.queues {
             let session = ticket.session;
-            let message = Message { session, stamp_ns, fields: json_of(&fields) };
+            let fields = settings.masked(json_of(&fields));
+            let message = Message { session, stamp_ns, fields };
             return Ok(Forward::Enqueue(message.write()));
         }
         let destination = settings.destination().ok_or(Refusal::Internal)?;
-        let body = self.body(&fields, now_ms);
+        let body = settings.masked(self.body(&fields, now_ms));
         let path = route.path(ticket.session);
         Ok(Forward::Send(wire::request(destination, route.method(), &path, body, stamp_ns)))
     }
@@ -284,9 +285,8 @@ impl Passage {
             0 | 300..=399 => self.misdirected(Refusal::NoHoneyHive, *status),
             401 | 403 => self.misdirected(Refusal::Key, *status),
             status => {
-                let destination = self.trip.settings.destination();
-                let said =
-                    destination.map_or(String::new(), |it| it.without_key(&wire::said(body)));
+                let destination = self.trip.settings.destination().map(|it| &**it);
+                let said = wire::said(body, destination);
                 let status_text = status.to_string();
                 let message = match said.is_empty() {
                     true => ["HoneyHive answered with ", &status_text].concat(),

@@ -10,7 +10,7 @@ use crate::core::json::{Numerals, elements, members};
 use crate::core::log::{Line, error, warn};
 use crate::core::options::{Options, text_of};
 use crate::core::session::Description;
-use crate::core::settings::{self, Destination, Settings};
+use crate::core::settings::{self, Destination, Settings, printable};
 
 /// The variables that secrets are looked for in: the one that signs, then the one before it.
 const SECRET_VARIABLES: [&str; 2] = ["HH_RELAY_SECRET", "HH_RELAY_SECRET_PREVIOUS"];
@@ -52,6 +52,10 @@ impl RelaySettings {
             || options.variable(&["HH_SESSION_NAME", "HH_SOURCE"]).is_some();
         let mut of_backend = Vec::new();
         let tracer = Rc::new(Settings::resolve(options, &mut of_backend));
+        if options.is_true("redactOtherwise") {
+            let what = "`redact` of a relay is true or { keys }: it masks by the default patterns, and functions and patterns are for the pages' tracers";
+            warn(log, what, &[]);
+        }
         let queues = options.is_true("queue");
         // The backend is then the consumer's affair, which may be elsewhere.
         if !queues {
@@ -72,6 +76,14 @@ impl RelaySettings {
     /// The backend, and what shows that it may be written to.
     pub fn destination(&self) -> Option<&Rc<Destination>> {
         self.tracer.destination.as_ref()
+    }
+
+    /// `json` of fields with the secrets in it masked, where the site wants that done on the server as well.
+    pub fn masked(&self, json: String) -> String {
+        match &self.tracer.redaction {
+            Some(redaction) => redaction.apply(json),
+            None => json,
+        }
     }
 
     /// What keeps it from working, if anything does.
@@ -136,7 +148,7 @@ fn origins(options: &Options<'_>, log: &mut Vec<Line>) -> Vec<String> {
             None => error(
                 log,
                 "`origins` has {}, which is no origin and is left out: write it like \"https://shop.example\"",
-                &[each],
+                &[&printable(each)],
             ),
         }
     }

@@ -189,7 +189,7 @@ impl Exporter {
         else {
             return;
         };
-        match judge(answer, false, Routes::V1, destination.is_ticket, now) {
+        match judge(answer, false, Routes::V1, Some(&destination), now) {
             Verdict::Stored { .. } => {
                 line.failures = 0;
                 self.say_what_was_left_out(answer);
@@ -314,9 +314,11 @@ impl Exporter {
         };
         let partial = of(body, "\"partialSuccess\"").unwrap_or_default();
         let rejected = of(&partial, "\"rejectedSpans\"").unwrap_or_default();
-        let rejected = rejected.trim_matches('"');
-        if !matches!(rejected, "" | "0") {
-            self.say(LogLine::warn("the backend left out {} spans of a request", &[rejected]));
+        // A number, which JSON's form of the protocol may write as a text; a server's text is not repeated.
+        let rejected: u64 = rejected.trim_matches('"').parse().unwrap_or(0);
+        if rejected > 0 {
+            let count = rejected.to_string();
+            self.say(LogLine::warn("the backend left out {} spans of a request", &[&count]));
         }
     }
 
