@@ -151,15 +151,29 @@ function renamed(value, rename) {
   if (typeof value !== "object" || value === null) return value;
   const isList = Array.isArray(value);
   const members = isList ? value : Object.create(null);
+  const counts = Object.create(null);
   const keys = Object.keys(value);
   for (let i = 0; i < keys.length; i++) {
     const key = /** @type {string} */ (keys[i]);
-    const name = isList ? key : rename(key);
-    let free = name;
-    for (let n = 2; !isList && free in members; n++) free = `${name} ${n}`;
-    members[free] = renamed(value[key], rename);
+    const name = isList ? key : unused(rename(key), members, counts);
+    members[name] = renamed(value[key], rename);
   }
   return members;
+}
+
+/**
+ * @param {string} name
+ * @param {object} members without a prototype
+ * @param {Record<string, number>} counts how often each name came before, without a prototype
+ */
+function unused(name, members, counts) {
+  let free = name;
+  while (free in members) {
+    const count = (counts[name] ?? 1) + 1;
+    counts[name] = count;
+    free = `${name} ${count}`;
+  }
+  return free;
 }
 
 /**

@@ -187,6 +187,17 @@ mod tests {
     }
 
     #[test]
+    fn a_string_that_ends_in_a_backslash_ends_there() {
+        for before in ["password=", "'password': ", "Bearer ", "Authorization: ", "Cookie: "] {
+            for slashes in ["\\", "\\\\", "\\\\\\"] {
+                let text = [before, slashes].concat();
+                let json = serde_json::json!({ "a": text, "b": "hunter2 abc123def456ghi789" });
+                assert_eq!(redact(&json.to_string()), json.to_string());
+            }
+        }
+    }
+
+    #[test]
     fn text_that_is_no_json_does_no_harm() {
         for text in [
             "",

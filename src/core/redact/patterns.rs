@@ -330,6 +330,8 @@ impl<'a> Finder<'a> {
                         next += 1;
                     }
                     match self.reader.get(next) {
+                        // A quote that is not escaped ends the string.
+                        Some(b'"') if (next - gap.end).is_multiple_of(2) => break,
                         Some(b'n' | b'r' | b't' | b'"' | b'\'') => next + 1 - gap.end,
                         Some(b'u') if self.reader.has_word(next, "u00a0") => next + 5 - gap.end,
                         _ => break,
@@ -516,7 +518,8 @@ impl<'a> Finder<'a> {
         }
         let depth = from - at;
         let quote = self.reader.get(from).filter(|it| matches!(it, b'"' | b'\'' | b'`'))?;
-        if quote == b'"' && depth == 0 {
+        // A quote that is not escaped ends the string.
+        if quote == b'"' && depth.is_multiple_of(2) {
             return None;
         }
         from += 1;
