@@ -24,7 +24,7 @@ help: ## This list
 
 # ---- what people call -----------------------------------------------------------------
 
-.PHONY: build demo test test-core test-wasm test-js lint fmt docs simulation fuzz bench bench-core bench-peers bench-latency size memory unclosed clean distclean
+.PHONY: build demo test test-core test-wasm test-js lint fmt docs simulation fuzz bench bench-core bench-peers bench-growth bench-latency size memory unclosed clean distclean
 build: $(PKG) ## pkg/, exactly what `npm publish` would send
 
 demo: build www-demo/node_modules/.package-lock.json ## The chat demo; ONCE=1 leaves after the first conversation
@@ -81,6 +81,9 @@ docs: setup-base docs/reference/node_modules/.package-lock.json ## The reference
 
 memory: build ## What a million sessions leave in memory, and what open ones cost; SESSIONS=50000 for less
 	@node benches/memory.mjs
+
+bench-growth: build ## What a call costs with few others around and with many; FEW=1000 MANY=40000
+	@node benches/growth.mjs
 
 unclosed: build setup-test-js ## What 100,000 requests leave that close nothing, in workerd and Node; REQUESTS=10000 for less
 	@node benches/unclosed.mjs

@@ -2,7 +2,7 @@
 // first call, holds calls back until it is there, keeps the promises it owes, and puts a fresh instance
 // in its place should it ever die. Knows no rule of sessions; those are the core's.
 
-import { Promise, forwardNow, microtask } from "./globals.js";
+import { Promise, forwardNow, microtask, startTimer } from "./globals.js";
 import { parseJson, plainJson } from "./json.js";
 import { attempt, messageOf } from "./guard.js";
 import { environment, pageOrigin } from "./env.js";
@@ -47,6 +47,15 @@ const TRAPPED =
 const NO_RANDOMNESS =
   "no random numbers are to be had here (on Workers: outside a request), so no session can be started";
 
+/** Milliseconds for which calls are made to the core in one go: less than a frame of a page. */
+const SLICE_MS = 10;
+
+/** Calls made between two looks at the clock. */
+const CALLS_BETWEEN_LOOKS = 32;
+
+/** Milliseconds after which a timer that was to make the next calls counts as lost. */
+const LATE_SLICE_MS = 1000;
+
 /** Idle sessions kept registered where there is no FinalizationRegistry: more than one isolate serves at a time. */
 const MAX_IDLE = 256;
 
@@ -68,6 +77,8 @@ export class Engine {
   /** Calls on their way to the core, in order; those before `#head` are made. @type {Task[]} */
   #queue = [];
   #head = 0;
+  /** When what is left of them was left to a timer. */
+  #slicedAt = Infinity;
   /** @type {Map<number, Owed>} */
   #owed = new Map();
   /**
@@ -155,12 +166,7 @@ export class Engine {
    */
   deliver(session, scope, call) {
     return new Promise((resolve) => {
-      const wasEmpty = this.#isEmpty();
-      this.#queue.push((core) =>
-        this.#send(core, { resolve, session, report: false }, scope, call),
-      );
-      // Soon, not now: the caller has waited for the snapshot, the rest of the work is not on its time.
-      if (wasEmpty) void microtask(() => this.#soon(() => this.#drain()));
+      this.#enqueue((core) => this.#send(core, { resolve, session, report: false }, scope, call));
     });
   }
 
@@ -197,9 +203,7 @@ export class Engine {
       return Promise.resolve({ ...this.#before, pending: 0 });
     }
     return new Promise((resolve) => {
-      this.#whenRunning((core) =>
-        this.#send(core, { resolve, session, report: true }, scope, call),
-      );
+      this.#enqueue((core) => this.#send(core, { resolve, session, report: true }, scope, call));
     });
   }
 
@@ -227,6 +231,19 @@ export class Engine {
     return { status: "dropped", ...where, reason, message };
   }
 
+  /**
+   * Soon, not now: the caller has waited for the snapshot, the rest of the work is not on its time.
+   * @param {Task} task
+   */
+  #enqueue(task) {
+    const wasEmpty = this.#isEmpty();
+    this.#queue.push(task);
+    // The next slice may have been left to a timer that is never run: fake clocks, a request that was torn down.
+    const isLate = forwardNow() - this.#slicedAt > LATE_SLICE_MS;
+    if (wasEmpty || isLate) void microtask(() => this.#soon(() => this.#drain()));
+    if (isLate) this.#slicedAt = Infinity;
+  }
+
   /** @param {Task} task */
   #whenRunning(task) {
     if (this.#isSettled && this.#isEmpty()) return task(this.#core);
@@ -249,12 +266,24 @@ export class Engine {
     return this.#head === this.#queue.length;
   }
 
-  /** Makes the calls that wait, or sees to it that there is a core that they can be made to. */
-  #drain() {
+  /**
+   * Makes the calls that wait, or sees to it that there is a core that they can be made to. Thousands are made in
+   * slices: the application has other things to do.
+   * @param {boolean} [atOnce] there may be no later
+   */
+  #drain(atOnce = false) {
+    const end = forwardNow() + SLICE_MS;
+    let calls = 0;
+    this.#slicedAt = Infinity;
     // A task may itself call in here, and may be the instance's end.
     while (this.#isSettled && !this.#isEmpty()) {
       const task = /** @type {Task} */ (this.#queue[this.#head++]);
       task(this.#core);
+      if (atOnce || ++calls % CALLS_BETWEEN_LOOKS > 0 || forwardNow() < end) continue;
+      if (attempt(() => (startTimer(() => this.#drain(), 0, undefined), true), false)) {
+        this.#slicedAt = forwardNow();
+        return;
+      }
     }
     if (this.#isEmpty()) {
       this.#queue = [];
@@ -299,7 +328,7 @@ export class Engine {
 
   /** The page is hidden or left: what waits may have no other moment. */
   #leave() {
-    this.#drain();
+    this.#drain(true);
     const { openNow } = this.#platform;
     if (this.#isEmpty() || !openNow) return;
     /** @type {Core | undefined} */
@@ -308,7 +337,7 @@ export class Engine {
     opened = attempt(() => openNow(onTrap), undefined);
     if (!opened) return;
     this.#run(opened, true);
-    this.#drain();
+    this.#drain(true);
   }
 
   /**

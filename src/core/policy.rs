@@ -128,3 +128,7 @@ pub const REMEMBERED_SETTINGS: usize = 16;
 
 /// Metrics whose last value is remembered for a session, so that `addMetrics` can add to them.
 pub const REMEMBERED_METRICS: usize = 256;
+
+/// Timers that fire in one look: so many that in a look mostly all do, so few that thousands which are
+/// due together do not hold up the program around.
+pub const TIMERS_AT_ONCE: usize = 256;

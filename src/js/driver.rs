@@ -15,6 +15,13 @@ use super::clock::now;
 use super::host;
 use super::state;
 
+/// Milliseconds for which outputs are carried out in one go: less than a frame of a page. On Workers the
+/// clock stands still meanwhile, and all is done in one.
+const SLICE_MS: u64 = 10;
+
+/// Outputs carried out between two looks at the clock.
+const OUTPUTS_BETWEEN_LOOKS: u32 = 32;
+
 /// Nothing of the scope is left: its loop is over.
 const OVER: f64 = -1.0;
 
@@ -22,8 +29,17 @@ const OVER: f64 = -1.0;
 /// run again, infinitely many where only an answer or a call can change anything; below zero, it
 /// is over.
 pub fn run(scope: u64) -> f64 {
+    let end = now().mono_ms + SLICE_MS;
+    let mut outputs = 0;
     while let Some(output) = state::with(|registry| registry.poll(scope, now())).flatten() {
         perform(scope, output);
+        outputs += 1;
+        if outputs % OUTPUTS_BETWEEN_LOOKS == 0
+            && now().mono_ms > end
+            && state::with(|registry| !registry.is_leaving()) == Some(true)
+        {
+            return 0.0;
+        }
     }
     let ms = state::with(|registry| {
         if !registry.is_busy(scope) {

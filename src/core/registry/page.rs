@@ -82,6 +82,11 @@ impl Registry {
         }
     }
 
+    /// Whether the page was left a moment ago, and may not run again.
+    pub fn is_leaving(&self) -> bool {
+        !self.page.leaving.is_empty()
+    }
+
     fn leave(&mut self, now: Now) {
         let mut left_behind = Vec::new();
         self.for_each_busy(now, &mut |outbox| {

@@ -4,7 +4,7 @@ use super::Registry;
 use crate::core::log::Level;
 use crate::core::outbox::{Kind, Parts, Progress};
 use crate::core::outcome::{Output, Reason};
-use crate::core::policy::{LEASE_GRACE_MS, REQUEST_OVERHEAD_BYTES};
+use crate::core::policy::{LEASE_GRACE_MS, REQUEST_OVERHEAD_BYTES, TIMERS_AT_ONCE};
 use crate::core::retry::backoff_ms;
 use crate::core::server::Failure;
 use crate::core::session::SessionId;
@@ -72,7 +72,9 @@ impl Registry {
     }
 
     fn fire_timers(&mut self, now: Now) {
-        while let Some((at, timer)) = self.timers.take_due(now.mono_ms) {
+        // What is left is due at the next look, which the shell may put off a little.
+        for _ in 0..TIMERS_AT_ONCE {
+            let Some((at, timer)) = self.timers.take_due(now.mono_ms) else { return };
             match timer {
                 Timer::Outbox(id) => self.outbox_is_due(id, at, now),
                 Timer::Lease(flight) => self.lease_ends(flight, now),
