@@ -343,3 +343,49 @@ fn starts_that_were_given_up_do_not_pile_up_while_a_server_is_down() {
         assert_eq!(bench.registry.held(), 0);
     }
 }
+
+#[test]
+fn a_clock_that_is_set_back_holds_up_nothing() {
+    let mut bench = Bench::new(stores);
+    let tracer = bench.init(json!({})).tracer;
+    bench.now.mono_ms += 7_200_000;
+    bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    bench.run(500);
+    bench.enrich(tracer, None, json!({"metadata": {"a": 2}}));
+    bench.run(20);
+    let waits = bench.enrich(tracer, None, json!({"metadata": {"a": 3}}));
+    let flush = bench.registry.flush(tracer, 1_000, 0, bench.now);
+    // Where there is no `performance`, this is the only clock.
+    bench.now.mono_ms -= 3_600_000;
+    bench.run(1_000);
+    assert!(bench.is_delivered(waits));
+    assert_eq!(report_of(&bench, flush).pending, 0);
+    let next = bench.enrich(tracer, None, json!({"metadata": {"a": 4}}));
+    bench.run(1_000);
+    assert!(bench.is_delivered(next));
+}
+
+#[test]
+fn what_was_kept_for_too_long_is_forgotten_whosever_it_was() {
+    let mut bench = Bench::new(|_| status(503, ""));
+    bench.registry.restore("[]", 0, bench.now);
+    let tracer = bench.init(json!({"deadlineMs": 100_000_000})).tracer;
+    bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    bench.run(1_000);
+    let kept = bench.store.values().next().unwrap().clone();
+    let day_ms = 24 * 3_600_000;
+    for (later_ms, stays) in [(day_ms, true), (3 * 365 * day_ms, false)] {
+        let mut page = Bench::new(stores);
+        page.now.unix_ms = bench.now.unix_ms + later_ms;
+        page.init(json!({"apiKey": "another"}));
+        page.store.insert(-1, kept.clone());
+        page.registry.restore(&json!([kept]).to_string(), 0, page.now);
+        page.run(1_000);
+        assert_eq!(page.store.contains_key(&-1), stays);
+        // Its own tracer comes after all.
+        page.init(json!({}));
+        page.run(1_000);
+        assert!(page.store.is_empty());
+        assert_eq!(page.drops.len(), usize::from(!stays), "what is not sent is told");
+    }
+}

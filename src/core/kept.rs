@@ -122,6 +122,11 @@ impl Kept {
         })
     }
 
+    /// Whether it was kept for too long to be sent. From a time that is that far ahead, a clock was wrong.
+    pub fn is_over(&self, now_unix_ms: u64) -> bool {
+        self.at.abs_diff(now_unix_ms) > KEPT_MS
+    }
+
     /// What a tracer of `destination` is to do with it.
     pub fn fate(&self, destination: &Rc<Destination>, now_unix_ms: u64) -> Fate {
         if self.server != destination.server {
@@ -136,7 +141,7 @@ impl Kept {
             Sender::Ticket(..) if session_of(&destination.key) != Some(self.session) => None,
             _ => Some(destination.clone()),
         };
-        if self.at.saturating_add(KEPT_MS) < now_unix_ms {
+        if self.is_over(now_unix_ms) {
             return Fate::Expired("it was kept for a week, and could not be sent before");
         }
         match (send_to, &self.sender) {

@@ -9,5 +9,28 @@ pub struct Now {
     pub unix_ms: u64,
 }
 
+/// Makes a clock go forward only. Where a runtime has nothing but a wall clock, that is set back now and
+/// then: by an hour, and what was due in a second would wait for an hour.
+#[derive(Debug, Default)]
+pub struct ForwardClock {
+    last_ms: u64,
+    /// Milliseconds by which the runtime's clock was set back so far.
+    behind_ms: u64,
+}
+
+impl ForwardClock {
+    /// `now` as it is taken here, where clocks stand still instead of going back.
+    pub fn advance(&mut self, now: Now) -> Now {
+        self.last_ms = self.read(now);
+        self.behind_ms = self.last_ms.saturating_sub(now.mono_ms);
+        Now { mono_ms: self.last_ms, ..now }
+    }
+
+    /// The time on it when the runtime's says `now`.
+    pub fn read(&self, now: Now) -> u64 {
+        now.mono_ms.saturating_add(self.behind_ms).max(self.last_ms)
+    }
+}
+
 /// A time on the forward clock that does not come.
 pub const NEVER: u64 = u64::MAX;

@@ -181,7 +181,7 @@ impl World {
                 let jump = self.random.u64(..7_200_000);
                 self.now.unix_ms = (self.now.unix_ms + jump).saturating_sub(3_600_000);
                 if !self.has_forward_clock {
-                    self.now.mono_ms = (self.now.mono_ms + jump / 100).saturating_sub(36_000);
+                    self.set_clock((self.now.mono_ms + jump / 100).saturating_sub(36_000));
                 }
             }
             72..80 => {
@@ -199,6 +199,19 @@ impl World {
             return Err(format!("{} bytes are held", self.registry.held()));
         }
         self.pump()
+    }
+
+    /// The only clock is set to another time. Where it is set back, what is on its way takes as long as before.
+    fn set_clock(&mut self, mono_ms: u64) {
+        let before = std::mem::replace(&mut self.now.mono_ms, mono_ms);
+        let back = before.saturating_sub(mono_ms);
+        let moved = |at: u64| at.saturating_sub(back);
+        for sent in &mut self.on_the_way {
+            sent.answer_at = moved(sent.answer_at);
+        }
+        for at in self.wakes.values_mut().filter(|at| **at > 0) {
+            *at = moved(*at);
+        }
     }
 
     fn pass(&mut self, ms: u64) {

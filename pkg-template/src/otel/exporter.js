@@ -29,6 +29,9 @@ export class HoneyHiveSpanExporter {
   /** Where it is registered. @type {{ core: SpanCore, exporter: number } | undefined} */
   #home;
   #closed = false;
+  /** Its own, if it has one: lent to the instance while something is sent. @type {Function | undefined} */
+  #fetch;
+  #transport;
   /** Exports that have not ended. @type {Set<{ scope: number, ended: Promise<void> }>} */
   #pending = new Set();
 
@@ -40,7 +43,9 @@ export class HoneyHiveSpanExporter {
     this.#instance = instance;
     const { scalars, headers, fetch, waitUntil } = tracerSettings(options);
     this.#requests = { settings: { waitUntil }, logLevel: scalars.logLevel };
-    const transport = fetch ? instance.lend(fetch) : 0;
+    const transport = fetch ? instance.newTransport() : 0;
+    this.#fetch = fetch;
+    this.#transport = transport;
     const env = environment(instance.platform.variable, undefined, scalars.logLevel);
     const page = pageOrigin();
     this.#options = plainJson({ ...scalars, headers, transport, env, page });
@@ -61,12 +66,14 @@ export class HoneyHiveSpanExporter {
       scope,
       ended: ended.then((why) => {
         this.#pending.delete(pending);
+        if (this.#pending.size === 0) this.#instance.takeBack(this.#transport);
         const result =
           why === undefined ? { code: SUCCESS } : { code: FAILED, error: new Error(why) };
         attempt(() => disregard(resultCallback(result)), undefined);
       }),
     };
     this.#pending.add(pending);
+    if (this.#fetch) this.#instance.lend(this.#transport, this.#fetch);
     try {
       this.#send(spans, scope, end);
     } catch (error) {
@@ -90,6 +97,8 @@ export class HoneyHiveSpanExporter {
     await this.forceFlush();
     this.#home?.core.closeExporter(this.#home.exporter);
     this.#home = undefined;
+    // What is still on its way in another request has it until then.
+    this.#fetch = undefined;
   }
 
   /**

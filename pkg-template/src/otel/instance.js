@@ -85,13 +85,23 @@ export class Instance {
     print(level, message);
   }
 
+  /** @returns {number} by which the core is to name an exporter's own fetch */
+  newTransport() {
+    return ++this.#lastTransport;
+  }
+
   /**
-   * @param {Function} fetch an exporter's own
-   * @returns {number} by which the core names it
+   * Holds an exporter's own fetch while it has something to send.
+   * @param {number} transport
+   * @param {Function} fetch
    */
-  lend(fetch) {
-    this.#transports.set(++this.#lastTransport, fetch);
-    return this.#lastTransport;
+  lend(transport, fetch) {
+    this.#transports.set(transport, fetch);
+  }
+
+  /** @param {number} transport */
+  takeBack(transport) {
+    this.#transports.delete(transport);
   }
 
   /**
@@ -162,7 +172,9 @@ export class Instance {
    * @returns {Promise<Response>}
    */
   #fetch(transport, url, init) {
-    const fetch = this.#transports.get(transport) ?? globalThis.fetch;
+    const own = this.#transports.get(transport);
+    if (transport && !own) return Promise.reject(new Error("the exporter's fetch is gone"));
+    const fetch = own ?? globalThis.fetch;
     if (isPageHidden() && String(init.body).length < KEEPALIVE_BYTES) init.keepalive = true;
     // Instrumentations of fetch would make spans of it, for ever.
     const untraced = context.active().setValue(SUPPRESS_TRACING, true);

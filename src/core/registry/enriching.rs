@@ -26,6 +26,7 @@ impl Registry {
         names_tracer: bool,
         now: Now,
     ) -> u64 {
+        let now = self.clock.advance(now);
         let session_id =
             session_id.and_then(|name| self.session_named(name, self.level_of(tracer)));
         let named = session_id.filter(|_| !names_tracer);
@@ -44,6 +45,7 @@ impl Registry {
 
     /// Adds to metrics of the tracer's session. `json` is an object of numbers.
     pub fn add_metrics(&mut self, tracer: u64, json: &str, scope: u64, now: Now) -> u64 {
+        let now = self.clock.advance(now);
         let part = self.part(Kind::Enrichment, tracer, scope, now);
         let id = part.id;
         if let Some(part) = self.meant(part, false, now)

@@ -17,6 +17,8 @@ use crate::core::time::Now;
 pub(super) struct Leftover {
     id: i64,
     kept: Kept,
+    /// Whether the store was told to let go of it.
+    is_forgotten: bool,
 }
 
 /// In boxes: to move a number is less code.
@@ -27,6 +29,7 @@ impl Registry {
     /// pages left there; the shell counts them -1, -2 … over all calls. Each goes out with the first
     /// tracer that may send it.
     pub fn restore(&mut self, entries: &str, scope: u64, now: Now) {
+        let now = self.clock.advance(now);
         self.keeps = true;
         for entry in elements(entries).unwrap_or_default() {
             self.last_leftover -= 1;
@@ -36,7 +39,8 @@ impl Registry {
                     // Those of one page come in order; those of several go by their clocks.
                     let place = self.leftovers.iter().position(|it| it.kept.at > kept.at);
                     let place = place.unwrap_or(self.leftovers.len());
-                    self.leftovers.insert(place, Box::new(Leftover { id, kept }));
+                    let leftover = Leftover { id, kept, is_forgotten: false };
+                    self.leftovers.insert(place, Box::new(leftover));
                 }
                 None => self.outputs.push_back(Output::Forget { ids: vec![id] }),
             }
@@ -47,6 +51,19 @@ impl Registry {
         }
         for tracer in tracers {
             self.take_leftovers(tracer, scope, now);
+        }
+        self.forget_old_leftovers(now);
+    }
+
+    /// What is too old to be sent, and of a key or server that no tracer here has, may never find one that
+    /// has: later pages are not to read it again. A tracer that comes yet tells of it.
+    fn forget_old_leftovers(&mut self, now: Now) {
+        for leftover in &mut self.leftovers {
+            if leftover.kept.is_over(now.unix_ms)
+                && !std::mem::replace(&mut leftover.is_forgotten, true)
+            {
+                self.outputs.push_back(Output::Forget { ids: vec![leftover.id] });
+            }
         }
     }
 
@@ -63,8 +80,10 @@ impl Registry {
                 self.leftovers.push(leftover);
                 continue;
             }
-            let Leftover { id, kept } = &*leftover;
-            self.outputs.push_back(Output::Forget { ids: vec![*id] });
+            let Leftover { id, kept, is_forgotten } = &*leftover;
+            if !is_forgotten {
+                self.outputs.push_back(Output::Forget { ids: vec![*id] });
+            }
             let mut part = self.part(Kind::Enrichment, tracer, scope, now);
             part.given_unix_ms = kept.at.min(now.unix_ms);
             part.is_left = true;
@@ -139,6 +158,7 @@ impl Registry {
     /// The page was away, and others may have taken over what it kept: `still` is what they left. The
     /// rest is theirs to deliver.
     pub fn only_kept(&mut self, still: &[u64], now: Now) {
+        let now = self.clock.advance(now);
         for id in self.busy.clone() {
             let Some(outbox) = self.outboxes.get_mut(id) else { continue };
             let session_id = outbox.session_id;

@@ -29,6 +29,7 @@ use super::session::SessionId;
 use super::settings::Settings;
 use super::slab::Slab;
 use super::text::fill;
+use super::time::ForwardClock;
 use super::timers::Timers;
 use super::tracer::{Counts, Tracer};
 use super::unsettled::Unsettled;
@@ -44,6 +45,7 @@ use settling::Wait;
 pub struct Registry {
     random: fastrand::Rng,
     numerals: Numerals,
+    clock: ForwardClock,
     /// The last number given to an enrichment, a flush or a close: they only go up.
     last_number: u64,
     /// The timestamp of the last new request, nanoseconds since the Unix epoch.
@@ -102,6 +104,7 @@ impl Registry {
         Registry {
             random: fastrand::Rng::with_seed(seed),
             numerals,
+            clock: ForwardClock::default(),
             last_number: 0,
             last_stamp_ns: 0,
             tracers: Slab::default(),

@@ -56,6 +56,7 @@ impl Page {
 impl Registry {
     /// What happens to the page that this is in.
     pub fn turn(&mut self, turn: Turn, now: Now) {
+        let now = self.clock.advance(now);
         match turn {
             Turn::GoesOn { in_document } => {
                 self.page.in_document = in_document;

@@ -49,6 +49,7 @@ impl Flight {
 impl Registry {
     /// What is to be done next, in `scope`; nothing where all is done for now.
     pub fn poll(&mut self, scope: u64, now: Now) -> Option<Output> {
+        let now = self.clock.advance(now);
         self.scopes.came(scope);
         for id in std::mem::take(&mut self.fresh) {
             if let Some(outbox) = self.outboxes.get_mut(id) {
@@ -241,6 +242,7 @@ impl Registry {
 
     /// What came of a request. An answer to one that counts as lost already changes nothing.
     pub fn answered(&mut self, flight: u64, answer: &Answer, now: Now) {
+        let now = self.clock.advance(now);
         let Some(flight) = self.landed(flight) else {
             return;
         };

@@ -114,11 +114,13 @@ impl Registry {
     /// Sends what was given so far without waiting for windows, and reports when all of it has
     /// ended, or after `timeout_ms`. Tracer 0 means all.
     pub fn flush(&mut self, tracer: u64, timeout_ms: u64, scope: u64, now: Now) -> u64 {
+        let now = self.clock.advance(now);
         self.wait_for((tracer != 0).then_some(tracer), timeout_ms, false, scope, now)
     }
 
     /// As [`Registry::flush`]; then what is left of the tracer is dropped, and it is let go.
     pub fn close(&mut self, tracer: u64, timeout_ms: u64, scope: u64, now: Now) -> u64 {
+        let now = self.clock.advance(now);
         if let Some(closing) = self.tracers.get_mut(tracer) {
             closing.is_closing = true;
             self.open_tracers.remove(tracer, closing);

@@ -25,6 +25,7 @@ impl Registry {
     ///
     /// `json` is an object as [`Options`] describes it.
     pub fn init(&mut self, json: &str, scope: u64, now: Now) -> Option<TracerInfo> {
+        let now = self.clock.advance(now);
         let options = &Options::of(json, self.numerals);
         let mut log = Vec::new();
         let parent = self.tracers.get(options.number("parent").unwrap_or_default() as u64);
@@ -151,6 +152,7 @@ impl Registry {
 
     /// Nobody refers to the tracer any more. What it was given goes on its way.
     pub fn release(&mut self, tracer: u64, now: Now) {
+        let now = self.clock.advance(now);
         if let Some(released) = self.tracers.get_mut(tracer) {
             released.is_released = true;
             self.open_tracers.remove(tracer, released);

@@ -5,13 +5,22 @@ use crate::core::outcome::Output;
 use crate::core::policy::LOOK_ACROSS_MAX_MS;
 use crate::core::scopes::Found;
 use crate::core::server::Server;
-use crate::core::time::Now;
+use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
 
 impl Registry {
     /// When to poll again in `scope` at the latest, on the forward clock; [`NEVER`](crate::core::time::NEVER)
     /// where only an answer or a new enrichment can change anything.
     pub fn wake_at(&self, scope: u64, now: Now) -> u64 {
+        let mono_ms = self.clock.read(now);
+        match self.next_look(scope, Now { mono_ms, ..now }) {
+            NEVER => NEVER,
+            // As the runtime's clock has it.
+            at => at.saturating_sub(mono_ms.saturating_sub(now.mono_ms)),
+        }
+    }
+
+    fn next_look(&self, scope: u64, now: Now) -> u64 {
         if scope == 0 {
             return self.timers.next_at();
         }
