@@ -4,6 +4,8 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { join } from "node:path";
+import v8 from "node:v8";
+import vm from "node:vm";
 import { pathToFileURL } from "node:url";
 import {
   ROOT_CONTEXT,
@@ -403,6 +405,27 @@ describe("what becomes of it", { concurrency: 1 }, () => {
     assert.match(String(why), /closed/);
     await Promise.all([exporter.forceFlush(), exporter.shutdown()]);
     assert.equal((await sent()).length, 2);
+  });
+
+  it("its own fetch is held while something is sent, and no longer", async () => {
+    v8.setFlagsFromString("--expose-gc");
+    const gc = vm.runInNewContext("gc");
+    /** @type {WeakRef<object>[]} */
+    const refs = [];
+    for (const shutsDown of [true, false]) {
+      await (async () => {
+        const own = async () => new Response("{}");
+        refs.push(new WeakRef(own));
+        const exporter = exporterWith({ fetch: own });
+        assert.equal((await exported(exporter, oneSpan())).code, 0);
+        if (shutsDown) await exporter.shutdown();
+      })();
+    }
+    for (let i = 0; i < 10; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      gc();
+    }
+    assert.deepEqual(refs.map((ref) => ref.deref()), [undefined, undefined]); // prettier-ignore
   });
 });
 
