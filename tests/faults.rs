@@ -7,6 +7,8 @@ mod harness;
 
 use harness::{Bench, SERVER, status, stores};
 use honeyhive_edge::core::outcome::{Outcome, Reason};
+use honeyhive_edge::core::registry::Turn;
+use honeyhive_edge::core::retry::RetryAfter;
 use honeyhive_edge::core::tracer::Counts;
 use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::json;
@@ -388,4 +390,96 @@ fn what_was_kept_for_too_long_is_forgotten_whosever_it_was() {
         assert!(page.store.is_empty());
         assert_eq!(page.drops.len(), usize::from(!stays), "what is not sent is told");
     }
+}
+
+/// What a page that died left of the session [`NOBODYS`], said a minute before `bench` is.
+fn left_a_minute_ago(fields: &serde_json::Value) -> String {
+    let mut bench = Bench::new(|_| status(503, ""));
+    bench.now.unix_ms -= 60_000;
+    bench.registry.restore("[]", 0, bench.now);
+    let tracer = bench.init(json!({"sessionId": NOBODYS})).tracer;
+    bench.run(500);
+    bench.store.clear();
+    bench.enrich(tracer, None, fields.clone());
+    bench.run(1);
+    bench.store.into_values().next_back().expect("it is kept")
+}
+
+fn restore(bench: &mut Bench, left: String) {
+    bench.store.insert(-1, left.clone());
+    bench.registry.restore(&json!([left]).to_string(), 0, bench.now);
+    bench.hear_busy();
+}
+
+#[test]
+fn what_a_dead_tab_left_is_stamped_before_what_was_sent_since() {
+    let stamp = |request: &Request| {
+        let headers: serde_json::Value = serde_json::from_str(&request.headers).unwrap();
+        headers["hh-client-timestamp"].as_str().unwrap().parse::<u64>().unwrap()
+    };
+    let mut bench = Bench::new(stores);
+    let tracer = bench.init(json!({"sessionId": NOBODYS})).tracer;
+    bench.enrich(tracer, None, json!({"feedback": {"rating": "new"}}));
+    bench.run(1_000);
+    restore(&mut bench, left_a_minute_ago(&json!({"feedback": {"rating": "old"}})));
+    bench.run(1_000);
+    let of =
+        |said: &str| bench.requests.iter().find(|it| it.body.contains(said)).map(stamp).unwrap();
+    assert!(of("old") < of("new"), "the backend goes by the time");
+}
+
+#[test]
+fn a_total_is_not_set_back_by_what_a_dead_tab_left() {
+    let mut bench = Bench::new(stores);
+    let tracer = bench.init(json!({"sessionId": NOBODYS})).tracer;
+    bench.registry.add_metrics(tracer, r#"{"tokens":3}"#, 0, bench.now);
+    bench.enrich(tracer, None, json!({"metrics": {"set": 7}}));
+    bench.run(1_000);
+    restore(&mut bench, left_a_minute_ago(&json!({"metrics": {"tokens": 5, "set": 1}})));
+    bench.run(1_000);
+    bench.registry.add_metrics(tracer, r#"{"tokens":1,"set":1}"#, 0, bench.now);
+    bench.run(1_000);
+    let last = bench.body(bench.requests.len() - 1);
+    assert_eq!(last["metrics"], json!({"tokens": 9, "set": 8}));
+}
+
+#[test]
+fn after_an_outage_each_has_the_deadline_that_it_was_given() {
+    let mut bench = Bench::new(|_| status(503, ""));
+    let give = |bench: &mut Bench| {
+        [1_000, 60_000].map(|deadline_ms| {
+            let options = json!({"sessionId": NOBODYS, "deadlineMs": deadline_ms});
+            let tracer = bench.init(options).tracer;
+            bench.enrich(tracer, None, json!({"metadata": {"a": deadline_ms}}))
+        })
+    };
+    let before = give(&mut bench);
+    bench.registry.turn(Turn::Offline, bench.now);
+    let meanwhile = give(&mut bench);
+    bench.run(3_600_000);
+    assert!([before, meanwhile].concat().iter().all(|id| bench.end_of(*id).is_none()));
+    bench.registry.turn(Turn::GoesOn { in_document: true }, bench.now);
+    bench.run(3_000);
+    for [short, long] in [before, meanwhile] {
+        assert_eq!(bench.reason_of(short), Some(Reason::RetriesExhausted));
+        assert_eq!(bench.end_of(long), None);
+    }
+}
+
+#[test]
+fn switching_tabs_does_not_shorten_what_a_server_asked_for() {
+    let mut bench = Bench::new(|_| Answer::Http {
+        status: 429,
+        retry_after: Some(RetryAfter::Seconds(20)),
+        body: "".into(),
+    });
+    let tracer = bench.init(json!({})).tracer;
+    bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    for _ in 0..50 {
+        bench.registry.turn(Turn::Leaves, bench.now);
+        bench.run(100);
+        bench.registry.turn(Turn::GoesOn { in_document: true }, bench.now);
+        bench.run(100);
+    }
+    assert!(bench.requests.len() <= 2, "{} requests", bench.requests.len());
 }

@@ -154,6 +154,12 @@ pub struct Outbox {
     refused_singles: u32,
     window_until: u64,
     retry_at: u64,
+    /// Until when the server has asked to be left alone, when a request last failed.
+    asked_until: u64,
+    /// Whether deadlines stand still, as there is no network.
+    pub is_paused: bool,
+    /// The timestamp of the last request that said what an earlier page left.
+    left_stamp_ns: u64,
     hurried: bool,
     /// Whether the request on its way leaves out a start.
     left_out_start: bool,
@@ -202,6 +208,9 @@ impl Outbox {
             refused_singles: 0,
             window_until: 0,
             retry_at: 0,
+            asked_until: 0,
+            is_paused: false,
+            left_stamp_ns: 0,
             hurried: false,
             left_out_start: false,
             is_known: false,
@@ -329,17 +338,31 @@ impl Outbox {
     }
 
     /// A wait before a retry ends now: the server works again.
+    /// Not a wait that the server asked for.
     pub fn wait_no_longer(&mut self) {
-        self.retry_at = 0;
+        self.retry_at = self.asked_until;
     }
 
-    /// What waits in it may be tried for `deadline_ms` from now on.
-    pub fn set_deadlines(&mut self, deadline_ms: u64, now: Now) {
-        let deadline = self.clock.deadline(now.mono_ms, deadline_ms);
+    /// Whether the server has asked to be left alone for longer.
+    pub fn is_asked_to_wait(&self, now: Now) -> bool {
+        !self.batches.is_empty() && self.asked_until > now.mono_ms
+    }
+
+    /// There is no network: deadlines stand still.
+    pub fn pause_deadlines(&mut self) {
+        self.is_paused = true;
+        for part in &mut self.line {
+            part.deadline = NEVER;
+        }
+        self.recount();
+    }
+
+    /// The network is back: each may be tried for as long as it was given, from now on.
+    pub fn resume_deadlines(&mut self, now: Now) {
+        self.is_paused = false;
         for part in &mut self.line {
             part.given_ms = now.mono_ms;
-            part.deadline_ms = deadline_ms;
-            part.deadline = deadline;
+            part.deadline = self.clock.deadline(now.mono_ms, part.deadline_ms);
         }
         self.recount();
     }
@@ -372,6 +395,9 @@ impl Outbox {
 
     /// Nobody has more time than given, though part of it was forgiven before it came.
     fn shorten_deadlines(&mut self) {
+        if self.is_paused {
+            return;
+        }
         let mut line = std::mem::take(&mut self.line);
         for part in &mut line {
             part.deadline = part.deadline.min(self.clock.deadline(part.given_ms, part.deadline_ms));
@@ -384,7 +410,10 @@ impl Outbox {
         if self.line.is_empty() {
             self.clock.own_request_worked(part.given_ms);
         }
-        part.deadline = self.clock.deadline(part.given_ms, part.deadline_ms);
+        part.deadline = match self.is_paused {
+            true => NEVER,
+            false => self.clock.deadline(part.given_ms, part.deadline_ms),
+        };
     }
 
     /// Whether something that waits in it was given in `scope`.
@@ -506,8 +535,12 @@ impl Outbox {
         }
         let stamp_ns = *batch.stamp_ns.get_or_insert_with(|| {
             let said_ns = said_unix_ms(parts).saturating_mul(1_000_000);
-            *last_stamp_ns = said_ns.max(*last_stamp_ns + 1);
-            *last_stamp_ns
+            // What an earlier page left is older than what this one has sent, though it comes later.
+            let mut said = parts.iter().filter(|part| part.kind == Kind::Enrichment).peekable();
+            let was_left = said.peek().is_some() && said.all(|part| part.is_left);
+            let last = if was_left { &mut self.left_stamp_ns } else { last_stamp_ns };
+            *last = said_ns.max(*last + 1);
+            *last
         });
         let id = self.session_id;
         let request = match &batch.start {
@@ -680,6 +713,7 @@ impl Outbox {
         let last = self.line[..len].iter().map(|part| part.deadline).max().unwrap_or(0);
         let wait_ms = wait_ms.min(last.saturating_sub(reading));
         self.retry_at = now.mono_ms.saturating_add(wait_ms);
+        self.asked_until = if asked { self.retry_at } else { 0 };
         expired
     }
 

@@ -7,6 +7,10 @@ use super::policy::REMEMBERED_METRICS;
 /// A running total of one metric, kept exact over many small increments (Neumaier's sum).
 #[derive(Clone, Copy, Debug, Default)]
 struct Total {
+    /// What it was set to, which the sum is added to.
+    base: f64,
+    /// Whether that was said on this page.
+    is_set: bool,
     sum: f64,
     correction: f64,
 }
@@ -23,7 +27,7 @@ impl Total {
     }
 
     fn value(self) -> f64 {
-        self.sum + self.correction
+        self.base + (self.sum + self.correction)
     }
 }
 
@@ -61,7 +65,16 @@ impl Totals {
     pub fn set_by(&mut self, enrichment: &Enrichment, numerals: Numerals) {
         enrichment.each_metric(numerals, &mut |key, sum| {
             if let Some(total) = self.get(key) {
-                *total = Total { sum, correction: 0.0 };
+                *total = Total { base: sum, is_set: true, ..Total::default() };
+            }
+        });
+    }
+
+    /// Metrics that an earlier page left are what was added here since goes on from, unless they were set here.
+    pub fn set_by_left(&mut self, enrichment: &Enrichment, numerals: Numerals) {
+        enrichment.each_metric(numerals, &mut |key, sum| {
+            if let Some(total) = self.get(key).filter(|total| !total.is_set) {
+                total.base = sum;
             }
         });
     }

@@ -242,7 +242,7 @@ impl Registry {
 
     /// How long what is given to `tracer` now may be tried.
     fn deadline_ms(&self, tracer: u64) -> u64 {
-        let tracer = self.tracers.get(tracer).filter(|_| !self.page.is_offline);
+        let tracer = self.tracers.get(tracer);
         tracer.map_or(u64::MAX, |tracer| tracer.settings.deadline_ms)
     }
 

@@ -117,7 +117,7 @@ impl Registry {
             // It may have been the session's beginning that did not get through.
             let description = description.clone();
             outbox.want_start(Start { origin: Origin::Named, description });
-            outbox.totals.set_by(&part.enrichment, self.numerals);
+            outbox.totals.set_by_left(&part.enrichment, self.numerals);
             outbox.accept_in_time(part);
         }
         self.schedule(id, now);

@@ -26,7 +26,8 @@ impl Registry {
             return known;
         }
         let server = self.server_of(destination);
-        let outbox = Outbox::new(destination.clone(), settings.clone(), server, session_id);
+        let mut outbox = Outbox::new(destination.clone(), settings.clone(), server, session_id);
+        outbox.is_paused = self.page.is_offline;
         let id = self.outboxes.insert(outbox);
         self.outbox_ids.insert((session_id, id));
         id

@@ -2,6 +2,7 @@
 //! network is away.
 
 use super::Registry;
+use crate::core::outbox::Outbox;
 use crate::core::policy::{KEEPALIVE_BYTES, KEEPALIVE_REQUESTS, REQUEST_OVERHEAD_BYTES};
 use crate::core::slab::NOTHING;
 use crate::core::time::Now;
@@ -68,8 +69,7 @@ impl Registry {
                 }
                 self.for_each_busy(now, &mut |outbox| {
                     if was_offline {
-                        let deadline_ms = outbox.settings.deadline_ms;
-                        outbox.set_deadlines(deadline_ms, now);
+                        outbox.resume_deadlines(now);
                     }
                     outbox.wait_no_longer();
                 });
@@ -77,7 +77,7 @@ impl Registry {
             Turn::Leaves => self.leave(now),
             Turn::Offline => {
                 self.page.is_offline = true;
-                self.for_each_busy(now, &mut |outbox| outbox.set_deadlines(u64::MAX, now));
+                self.for_each_busy(now, &mut Outbox::pause_deadlines);
             }
             Turn::Rests => self.page.is_resting = true,
         }
@@ -106,13 +106,14 @@ impl Registry {
     }
 
     /// The next outbox that is to send because the page is left, and may: the smallest.
-    pub(super) fn next_leaving(&mut self) -> Option<u64> {
+    pub(super) fn next_leaving(&mut self, now: Now) -> Option<u64> {
         let mut smallest = None;
         for id in &self.page.leaving {
             let Some(outbox) = self.outboxes.get(*id) else { continue };
             let bytes = outbox.held() + REQUEST_OVERHEAD_BYTES as u64;
             if outbox.flight == NOTHING
                 && outbox.has_work()
+                && !outbox.is_asked_to_wait(now)
                 && smallest.is_none_or(|(least, _)| bytes < least)
             {
                 smallest = Some((bytes, *id));

@@ -114,7 +114,7 @@ impl Registry {
         if self.page.is_resting {
             return None;
         }
-        let leaving = self.next_leaving();
+        let leaving = self.next_leaving(now);
         let id = match leaving {
             Some(id) => id,
             None => self.next_of(scope, now).or_else(|| self.next_in_line(scope, now))?,
