@@ -80,7 +80,7 @@ export type Delivery =
  * - `too_large`: over the size that one request may have
  * - `queue_full`: `maxQueueBytes` are waiting already
  * - `rejected`: the backend refused it (400, 401, 403, 404, 413, 422 …); it is not tried again
- * - `retries_exhausted`: network errors, 408, 429 or 5xx until `deadlineMs` was over
+ * - `retries_exhausted`: network errors, 408, 425, 429 or 5xx until `deadlineMs` was over
  * - `closed`: the tracer was closed before
  * - `internal`: an error in this package; later calls work again
  */

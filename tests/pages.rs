@@ -459,3 +459,23 @@ fn a_page_that_rests_sends_nothing_and_leaves_what_others_took_over() {
     assert!(sent.contains("\"b\":1") && !sent.contains("\"a\":1"), "{sent}");
     assert_eq!(bench.store.keys().collect::<Vec<_>>(), [&(taken as i64)], "that is another's now");
 }
+
+#[test]
+fn what_a_page_says_first_is_stored_if_another_page_started_its_session_meanwhile() {
+    let mut bench = page(gone, &[]);
+    let options = json!({"apiKey": "sekret", "serverUrl": "https://hive.example"});
+    let tracer = bench.init(options).tracer;
+    let own = bench.enrich(tracer, None, json!({"outputs": {"a": 1}, "config": {"b": 2}}));
+    bench.run(1);
+    bench.registry.turn(Turn::Leaves, bench.now);
+    bench.registry.turn(Turn::Rests, bench.now);
+    bench.run(20_000);
+    bench.answer = Box::new(stores);
+    bench.registry.turn(Turn::GoesOn { in_document: true }, bench.now);
+    let before = bench.requests.len();
+    bench.run(20_000);
+    assert!(bench.is_delivered(own));
+    let updates = bench.requests[before..].iter().filter(|it| it.method == "PUT");
+    let updates: String = updates.map(|it| it.body.clone()).collect();
+    assert!(updates.contains("\"a\":1") && updates.contains("\"b\":2"), "{updates}");
+}

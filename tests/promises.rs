@@ -243,6 +243,48 @@ fn too_much_is_refused_at_the_door_and_what_was_accepted_stays() {
 }
 
 #[test]
+fn what_is_refused_for_its_size_leaves_nothing_of_its_session() {
+    let mut bench = Bench::new(stores);
+    let tracer = bench.init(json!({"maxQueueBytes": 1_000})).tracer;
+    bench.run(1_000);
+    let other = "0a0a0a0a-0000-4000-8000-000000000000";
+    let full = json!({"metadata": {"a": "x".repeat(8_000)}});
+    let full = bench.enrich(tracer, Some(other), full);
+    bench.run(1_000);
+    assert_eq!(bench.reason_of(full), Some(Reason::QueueFull));
+    assert_eq!(bench.registry.outboxes(), 1, "that of the tracer's own session");
+}
+
+#[test]
+fn nobody_is_refused_for_what_another_tracer_gave_up_meanwhile() {
+    let mut bench = Bench::new(|request| {
+        let is_bad = request.body.contains("poison");
+        status(if is_bad { 422 } else { 200 }, "{}")
+    });
+    let one = json!({"sessionId": "0a0a0a0a-0000-4000-8000-000000000000"});
+    let (bad, good) = (bench.init(one.clone()).tracer, bench.init(one).tracer);
+    bench.run(1_000);
+    let refused = bench.enrich(bad, None, json!({"metadata": {"poison": 1}}));
+    let innocent = bench.enrich(good, None, json!({"metadata": {"a": 1}}));
+    // The request is on its way.
+    bench.run(1);
+    bench.registry.close(bad, 0, 0, bench.now);
+    bench.run(1_000);
+    assert_eq!(bench.reason_of(refused), Some(Reason::Closed));
+    assert!(bench.is_delivered(innocent));
+}
+
+#[test]
+fn too_early_is_no_refusal() {
+    let mut answers = [425, 200].into_iter();
+    let mut bench = Bench::new(move |_| status(answers.next().unwrap_or(200), "{}"));
+    let tracer = bench.init(json!({})).tracer;
+    let id = bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    bench.run(1_000);
+    assert!(bench.is_delivered(id));
+}
+
+#[test]
 fn what_masking_makes_too_large_is_said_to_be_so() {
     let mut bench = Bench::new(stores);
     let tracer = bench.init(json!({"redact": true, "maxQueueBytes": 100_000_000})).tracer;
@@ -737,4 +779,25 @@ fn a_legacy_session_is_made_sure_of_before_more_is_said() {
     assert!(bench.is_delivered(touch) && bench.is_delivered(fields));
     let start = json!({"session": {"session_id": OTHER, "metadata": {"a": 1}}});
     assert_eq!(bench.body(bench.requests.len() - 1), start);
+}
+
+#[test]
+fn one_strange_answer_to_a_start_costs_no_other_session_anything() {
+    let mut answers = 0;
+    let mut bench = Bench::new(move |request| {
+        answers += 1;
+        let is_v1 = request.url.contains("/v1/");
+        status(if answers == 1 || !is_v1 { 404 } else { 200 }, "{}")
+    });
+    let mut ids = Vec::new();
+    for _ in 0..6 {
+        let tracer = bench.init(json!({})).tracer;
+        ids.push(bench.enrich(tracer, None, json!({"metadata": {"a": 1}})));
+        // The first answer has come, and what followed from it is on its way.
+        bench.run(if ids.len() == 1 { 6 } else { 0 });
+    }
+    bench.run(20_000);
+    // The first one was refused on either kind of routes.
+    let delivered = ids[1..].iter().filter(|id| bench.is_delivered(**id)).count();
+    assert_eq!(delivered, 5, "{:?}", bench.settled);
 }

@@ -112,6 +112,8 @@ struct Batch {
     started: Option<Origin>,
     /// Whether it was made sure once that the session exists, as the update was refused without that.
     made_sure: bool,
+    /// Whether it was sent to one kind of routes, and is now to the other.
+    tried_other_route: bool,
 }
 
 /// How a batch goes on after a request of it was stored.
@@ -622,6 +624,7 @@ impl Outbox {
             start: None,
             started: None,
             made_sure: false,
+            tried_other_route: false,
         });
     }
 
@@ -691,10 +694,13 @@ impl Outbox {
         true
     }
 
-    /// The server does not know the route; the request is sent again to the other one.
-    pub fn try_other_route(&mut self) {
+    /// The server does not know the route; the request is sent again to the other one. Says whether that
+    /// was done for it before.
+    pub fn try_other_route(&mut self) -> bool {
         self.forget_empty_batches();
         self.retry_at = 0;
+        let batch = self.batches.first_mut();
+        batch.is_some_and(|batch| std::mem::replace(&mut batch.tried_other_route, true))
     }
 
     /// The request failed in a way that may pass, and is tried again after `wait_ms`, if that is what
@@ -787,6 +793,24 @@ impl Outbox {
         }
     }
 
+    /// Others may start the session with what was kept of it: a start that comes later is ignored in most of
+    /// what it says, which then goes in an update.
+    pub fn may_be_started_by_others(&mut self) {
+        if let Some(start) = &mut self.start
+            && start.origin == Origin::New
+        {
+            start.origin = Origin::Named;
+        }
+        for batch in &mut self.batches {
+            if let Some(start) = &mut batch.start
+                && start.origin == Origin::New
+            {
+                start.origin = Origin::Named;
+                batch.stamp_ns = None;
+            }
+        }
+    }
+
     /// A start that was tried and given up: the backend may have the session all the same.
     fn want_start_again(&mut self, start: Start) {
         self.want_start(Start { origin: Origin::Named, ..start });
@@ -861,7 +885,7 @@ impl Outbox {
     }
 
     /// The batch was refused, and one part of it may be to blame: it goes in two halves. Says
-    /// whether it does.
+    /// whether it does, or is to be sent again.
     ///
     /// A thousand enrichments with a bad one among them are twenty requests more, and none but that one
     /// is lost. Where all are refused it would be two requests for each. So it ends early once
@@ -876,16 +900,21 @@ impl Outbox {
         let Some(batch) = self.batches.first_mut() else {
             return false;
         };
+        // What is left of a batch whose parts were given up in part, while it was on its way, goes as it is: one
+        // of those may have been to blame.
+        if batch.stamp_ns.is_none() && batch.len > 0 {
+            self.failures = 0;
+            self.retry_at = 0;
+            return true;
+        }
         let is_small = batch.len * SMALLEST_PIECE <= batch.whole_len;
         let can = batch.len > 1 && !(is_general && is_small);
         if can {
             let len = batch.len - batch.len / 2;
             batch.len /= 2;
             batch.stamp_ns = None;
-            let Batch { whole_len, started, made_sure, .. } = *batch;
-            let (stamp_ns, start) = (None, None);
-            let rest = Batch { len, whole_len, stamp_ns, start, started, made_sure };
-            self.batches.insert(1, rest);
+            let second = Batch { len, stamp_ns: None, start: None, ..*batch };
+            self.batches.insert(1, second);
         }
         self.failures = 0;
         self.retry_at = 0;

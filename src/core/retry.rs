@@ -5,7 +5,7 @@ use super::time::Now;
 
 /// Whether a status may pass by itself: too slow, too much, or the server's own trouble.
 pub fn may_pass(status: u16) -> bool {
-    status == 408 || status == 429 || status >= 500
+    matches!(status, 408 | 425 | 429) || status >= 500
 }
 
 /// Exponential backoff with full jitter: anything from zero to the ceiling of the `attempt`-th
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn what_can_pass_is_retried_and_nothing_else() {
-        for status in [408, 429, 500, 502, 503, 504, 599] {
+        for status in [408, 425, 429, 500, 502, 503, 504, 599] {
             assert!(may_pass(status), "{status}");
         }
         for status in [200, 301, 400, 401, 403, 404, 405, 413, 422] {

@@ -59,7 +59,8 @@ fn merged(given: &[Value], inputs: InputsGo) -> Value {
 
 /// What a session that exists becomes of `given`, sent in bursts of so many.
 fn stored(given: &[Value], bursts: &[usize], is_legacy: bool) -> Stored {
-    let backend = Rc::new(RefCell::new(Backend { is_legacy, ..Backend::default() }));
+    let backend =
+        Rc::new(RefCell::new(Backend { is_legacy, is_lenient: true, ..Backend::default() }));
     let server = backend.clone();
     let mut bench = Bench::new(move |request| answer(&mut server.borrow_mut(), request));
     let tracer = bench.init(json!({"logLevel": "silent"}));

@@ -165,7 +165,7 @@ fn a_key_that_is_refused_is_said_and_nothing_is_lost() {
 #[test]
 fn an_older_deployment_is_found_once() {
     let settings = relay(json!({}));
-    let mut backend = Backend { is_legacy: true, ..Backend::default() };
+    let mut backend = Backend { is_legacy: true, is_lenient: true, ..Backend::default() };
     let mut consumer = Consumer::default();
     let mut requests = Vec::new();
     for at_ms in [1, 2] {

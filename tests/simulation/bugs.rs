@@ -1,4 +1,4 @@
-//! Mistakes that a core could make, planted around it to see that the simulation finds them.
+//! Mistakes that a core or a face could make, planted around them to see that the simulation finds them.
 
 /// A planted mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,11 +17,37 @@ pub enum Bug {
     NewTimestampOnRetry,
     /// A request carries another tracer's key.
     WrongKey,
+    /// A bare call is masked as the tracer of its context has it, and not the one that it is given to.
+    MasksForTheWrongTracer,
+    /// Functions are let go of when one call of a tracer's was refused, whatever else it has to send.
+    LetsGoWithWorkLeft,
+    /// Functions of a tracer that the core gives work by itself are not held.
+    HoldsCallersOnly,
+    /// One 404 to an update is the end of it, and nobody looks whether the session is there.
+    TakesOneAnswerForRefusal,
+    /// A flush ends before what was said before it.
+    FlushesTooEarly,
+    /// Each tracer of a session adds up by itself.
+    SplitsTotals,
+    /// What an earlier page left is stamped as if it was said now.
+    StampsLeftoversAnew,
+    /// A report after the close is of zeros.
+    ForgetsItsCounts,
+    /// What is kept while a page that rested comes back is taken for delivered by others.
+    OverlooksWhatIsKept,
+    /// What was taken over from earlier pages stays in the store.
+    KeepsForEver,
+    /// A tracer's enrichment is given up at the deadline of another one.
+    GivesUpEarly,
+    /// A request is repeated before the time that its server asked for.
+    IgnoresRetryAfter,
+    /// Enrichments are refused for a budget that is not spent.
+    SeesAFullBudget,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 7] = [
+    pub const ALL: [Bug; 20] = [
         Bug::MergesOutputs,
         Bug::RetriesOutOfOrder,
         Bug::ForgetsWhatCameInFlight,
@@ -29,5 +55,27 @@ impl Bug {
         Bug::TellsNobody,
         Bug::NewTimestampOnRetry,
         Bug::WrongKey,
+        Bug::MasksForTheWrongTracer,
+        Bug::LetsGoWithWorkLeft,
+        Bug::HoldsCallersOnly,
+        Bug::TakesOneAnswerForRefusal,
+        Bug::FlushesTooEarly,
+        Bug::SplitsTotals,
+        Bug::StampsLeftoversAnew,
+        Bug::ForgetsItsCounts,
+        Bug::OverlooksWhatIsKept,
+        Bug::KeepsForEver,
+        Bug::GivesUpEarly,
+        Bug::IgnoresRetryAfter,
+        Bug::SeesAFullBudget,
     ];
+
+    /// What of users' lives shows it, where that is not always there.
+    pub fn needs(self) -> Option<&'static str> {
+        match self {
+            Bug::StampsLeftoversAnew => Some("leftovers in order"),
+            Bug::OverlooksWhatIsKept => Some("said while back"),
+            _ => None,
+        }
+    }
 }

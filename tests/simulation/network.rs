@@ -8,82 +8,180 @@ use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::Value;
 
 use super::bugs::Bug;
-use super::world::{OnTheWay, World};
+use super::calls::{Name, markers_in};
+use super::program::{Failure, LEASE_MS, Sent};
+use super::world::URLS;
+use super::world::World;
 
 /// Requests of one life: more are a loop.
 const MOST_REQUESTS: usize = 50_000;
+
+impl Sent {
+    /// What is known of a request that no answer will come to.
+    pub fn lost(self, known_ms: u64) -> Failure {
+        let Sent { session, is_start, body, .. } = self;
+        Failure { session, known_ms, status: None, is_start, body }
+    }
+}
 
 impl World {
     /// Lets the core do what it wants in the scopes that have a reason to look, and the network
     /// what it does.
     pub fn pump(&mut self) -> Result<(), String> {
         loop {
-            let has_arrived = |sent: &OnTheWay| sent.answer_at <= self.now.mono_ms;
-            while let Some(place) = self.on_the_way.iter().position(has_arrived) {
-                let sent = self.on_the_way.remove(place);
-                self.registry.answered(sent.flight, &sent.answer, self.now);
-                self.wakes.insert(sent.scope, 0);
-            }
-            let is_due = |(_, at): &(&u64, &u64)| **at <= self.now.mono_ms;
-            let Some(scope) = self.wakes.iter().find(is_due).map(|(scope, _)| *scope) else {
+            if self.is_frozen() {
                 return Ok(());
+            }
+            self.answers_arrive();
+            let awake_ms = self.clock.awake_ms;
+            let program = &self.programs[self.here];
+            let is_due = |(_, at): &(&u64, &u64)| **at <= awake_ms;
+            let Some(scope) = program.wakes.iter().find(is_due).map(|(scope, _)| *scope) else {
+                return self.no_flush_waits_for_nothing();
             };
-            while let Some(output) = self.registry.poll(scope, self.now) {
+            let now = self.clock.now();
+            while let Some(output) = self.programs[self.here].registry.poll(scope, now) {
                 self.carry_out(output, scope)?;
             }
-            self.wakes.remove(&scope);
-            let at = self.registry.wake_at(scope, self.now);
-            if self.registry.is_busy(scope) && at < NEVER {
-                if at <= self.now.mono_ms {
+            let program = &mut self.programs[self.here];
+            program.wakes.remove(&scope);
+            let at = program.registry.wake_at(scope, now);
+            if program.registry.is_busy(scope) && at < NEVER {
+                if at <= now.mono_ms {
                     return Err(format!("{scope} looks again and again"));
                 }
-                self.wakes.insert(scope, at);
+                program.wakes.insert(scope, awake_ms + (at - now.mono_ms));
+            }
+        }
+    }
+
+    fn answers_arrive(&mut self) {
+        let (now, awake_ms) = (self.clock.now(), self.clock.awake_ms);
+        let program = &mut self.programs[self.here];
+        let has_arrived = |sent: &Sent| sent.answer_at <= awake_ms;
+        while let Some(place) = program.on_the_way.iter().position(has_arrived) {
+            let mut sent = program.on_the_way.remove(place);
+            program.wait_as_told(&sent, now);
+            if let (Some(Bug::IgnoresRetryAfter), Answer::Http { retry_after, .. }) =
+                (self.bug, &mut sent.answer)
+            {
+                *retry_after = None;
+            }
+            let plain = Answer::Http { status: 410, retry_after: None, body: String::new() };
+            let is_404 = matches!(sent.answer, Answer::Http { status: 404, .. });
+            let answer = match self.bug {
+                Some(Bug::TakesOneAnswerForRefusal) if is_404 => &plain,
+                _ => &sent.answer,
+            };
+            program.registry.answered(sent.flight, answer, now);
+            program.wakes.insert(sent.scope, 0);
+            match &sent.answer {
+                Answer::None { .. } => program.failures.push(sent.lost(awake_ms)),
+                Answer::Http { status, .. } if (200..300).contains(status) => {
+                    program.worked.insert(sent.session.server, awake_ms);
+                    if sent.is_start {
+                        program.started.insert(sent.session);
+                    }
+                }
+                Answer::Http { status, .. } => {
+                    let status = Some(*status);
+                    program.failures.push(Failure { status, ..sent.lost(awake_ms) });
+                }
             }
         }
     }
 
     pub fn carry_out(&mut self, output: Output, scope: u64) -> Result<(), String> {
+        if self.is_traced {
+            eprintln!("{:?} {output:?}", self.clock.now());
+        }
+        let bug = self.bug;
+        let program = &mut self.programs[self.here];
         match output {
-            Output::Send { flight, timeout_ms, request, .. } => {
+            Output::Send { flight, transport, timeout_ms, request, .. } => {
+                if !program.face.lends(transport) {
+                    return Err(format!("the fetch number {transport} was let go of"));
+                }
                 self.send((flight, scope), timeout_ms, *request)
             }
-            Output::Gone { scope, .. } if self.scopes.contains(&scope) => {
+            Output::Gone { scope, .. } if program.scopes.contains(&scope) => {
                 Err(format!("{scope} is alive, and counts as gone"))
             }
             Output::Settled { ids, outcome } => {
                 ids.into_iter().try_for_each(|id| self.settle(id, &outcome))
             }
-            Output::Dropped { json, .. } => {
-                serde_json::from_str::<Value>(&json).map(|_| ()).map_err(|error| error.to_string())
+            Output::Dropped { tracer, json } => {
+                let place = program.face.place(tracer).ok_or("a tracer of nobody's drops")?;
+                if !program.face.tracers[place].has_on_drop || !program.face.holds(place) {
+                    return Err(format!("the onDrop of {tracer} is not at hand for {json}"));
+                }
+                self.check_dropped(place, &json)
             }
-            Output::Keep { .. } | Output::Forget { .. } => Err("nobody has a store here".into()),
-            Output::Idle { .. } | Output::Gone { .. } | Output::Log(_) => Ok(()),
+            Output::Idle { tracer } => {
+                if let Some(place) = program.face.place(tracer) {
+                    program.face.let_go(place);
+                }
+                Ok(())
+            }
+            Output::Keep { id, json } => self.keep(id, json),
+            Output::Forget { ids } if bug == Some(Bug::KeepsForEver) && ids[0] < 0 => Ok(()),
+            Output::Forget { ids } => self.forget(&ids),
+            _ => Ok(()),
         }
     }
 
     fn settle(&mut self, id: u64, outcome: &Outcome) -> Result<(), String> {
-        if let Outcome::Flushed(_) = outcome {
-            return if self.flushes.remove(&id) {
-                Ok(())
-            } else {
-                Err(format!("flush {id} ended twice"))
-            };
+        if let Outcome::Flushed(counts) = outcome {
+            let flush = self.programs[self.here].flushes.remove(&id);
+            let flush = flush.ok_or_else(|| format!("flush {id} ended twice"))?;
+            return self.check_report(id, &flush, *counts);
         }
-        let Some(said) = self.said.get_mut(&id) else {
-            return Err(format!("{id} was never said"));
+        let end = match outcome {
+            Outcome::Delivered { session_id } => Ok(session_id.to_string()),
+            Outcome::Dropped { reason, .. } => Err(*reason),
+            Outcome::Flushed(_) => return Ok(()),
         };
-        if said.end.is_some() && self.bug != Some(Bug::TellsNobody) {
+        let program = &mut self.programs[self.here];
+        let Some(call) = program.calls.get_mut(&id) else {
+            program.leftovers.1 += 1;
+            if program.leftovers.1 > program.leftovers.0 {
+                return Err(format!("{id} was never said"));
+            }
+            // What an earlier page said, whose promise nobody holds any more.
+            let whose = program.inherited.remove(&id);
+            if whose.is_none() && end.is_ok() {
+                return Err(format!("{id} is delivered, and was said by nobody"));
+            }
+            if let Some((page, id)) = whose.flatten()
+                && let Some(call) = self.programs[page].calls.get_mut(&id)
+            {
+                call.end = Some(end);
+            }
+            return Ok(());
+        };
+        if call.is_told && self.bug != Some(Bug::TellsNobody) {
             return Err(format!("{id} ended twice"));
         }
-        said.end = match outcome {
-            _ if self.bug == Some(Bug::TellsNobody) && id.is_multiple_of(17) => None,
-            Outcome::Delivered { session_id } => Some(Ok(session_id.to_string())),
-            Outcome::Dropped { reason, .. } => Some(Err(*reason)),
-            Outcome::Flushed(_) => None,
-        };
-        if self.bug == Some(Bug::EndsTwice) && id.is_multiple_of(11) {
-            self.bug = None;
-            return self.settle(id, outcome);
+        if self.bug == Some(Bug::TellsNobody) && id.is_multiple_of(17) {
+            return Ok(());
+        }
+        call.is_told = true;
+        if !call.is_handed_over {
+            call.end = Some(end.clone());
+            self.check_end(id)?;
+        }
+        match self.bug {
+            Some(Bug::EndsTwice) if id.is_multiple_of(11) => {
+                self.bug = None;
+                return self.settle(id, outcome);
+            }
+            Some(Bug::LetsGoWithWorkLeft) if end.is_err() => {
+                let program = &mut self.programs[self.here];
+                if let Some(place) = program.calls[&id].tracer {
+                    program.face.let_go(place);
+                }
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -102,38 +200,75 @@ impl World {
             serde_json::from_str(&request.headers).map_err(|_| "headers that are no JSON")?;
         let header = |name: &str| headers[name].as_str().unwrap_or_default();
         let key = header("authorization").trim_start_matches("Bearer ").to_owned();
-        let mut stamp: u64 = header("hh-client-timestamp").parse().map_err(|_| "no timestamp")?;
-        let path = request.url.trim_start_matches("https://hive.example").to_owned();
-        let session = (key.clone(), session_of(&request, &path));
-        let on_the_way = || self.on_the_way.iter().filter(|sent| !sent.is_stray);
-        if on_the_way().any(|sent| sent.session == session) {
-            return Err(format!("two requests of {session:?} are on their way"));
-        }
-        let at_once = match self.place {
-            Place::EdgeRequest => on_the_way().filter(|sent| sent.scope == flight.1).count(),
-            Place::Page | Place::ServerProcess => on_the_way().count(),
+        let stamp: u64 = header("hh-client-timestamp").parse().map_err(|_| "no timestamp")?;
+        let server = URLS.iter().position(|url| request.url.starts_with(url)).ok_or("no server")?;
+        let path = request.url.trim_start_matches(URLS[server]).to_owned();
+        let id = session_of(&request, &path);
+        let session = Name { server, key, id };
+        // The lenient reading of the legacy routes.
+        let is_touch = request.body.starts_with("{\"event_id\"") && !request.body.contains(',');
+        let mut sent = Sent {
+            flight: flight.0,
+            scope: flight.1,
+            session,
+            answer_at: 0,
+            answer: Answer::None { why: String::new() },
+            is_stray: false,
+            is_start: request.method == "POST" || is_touch,
+            body: request.body,
         };
-        if at_once >= most_at_once(self.place) {
+        self.check_sent(&sent)?;
+        let on_the_way = &self.programs[self.here].on_the_way;
+        let on_the_way = || on_the_way.iter().filter(|other| !other.is_stray);
+        if on_the_way().any(|other| other.session == sent.session) {
+            return Err(format!("two requests of {:?} are on their way", sent.session));
+        }
+        let program = &self.programs[self.here];
+        let is_beside = |other: &&Sent| {
+            let of_scope = program.place != Place::EdgeRequest || other.scope == sent.scope;
+            of_scope && other.session.server == sent.session.server
+        };
+        let at_once = on_the_way().filter(is_beside).count();
+        // A page that is left has no other moment.
+        let is_left = program.page.as_ref().is_some_and(|page| page.is_left);
+        if at_once >= most_at_once(program.place) && !is_left {
             return Err(format!("more than {at_once} requests are on their way"));
         }
-        let mut body = request.body;
+        self.carry((request.method, &path, stamp), timeout_ms, &mut sent);
+        Ok(())
+    }
+
+    /// Carries a request to its server and the answer back, or not.
+    fn carry(&mut self, what: (&str, &str, u64), timeout_ms: u64, sent: &mut Sent) {
+        let (method, path, mut stamp) = what;
+        let taken = sent.body.clone();
+        let mut body = taken.as_str();
+        let mut key = sent.session.key.clone();
+        let merged;
         match self.bug {
-            Some(Bug::MergesOutputs) => body = self.merge_outputs(&session, body),
+            Some(Bug::MergesOutputs) => {
+                merged = self.merge_outputs(&sent.session, body);
+                body = &merged;
+            }
             Some(Bug::NewTimestampOnRetry) => {
                 stamp = stamp.wrapping_add(self.random.u64(..1_000_000_000))
             }
-            Some(Bug::WrongKey) if self.random.u8(..20) == 0 => {
-                let (status, body) = self.backend.take(request.method, &path, "beta", stamp, &body);
-                self.answer_later(flight, session, 5, http(status, body), false);
-                return Ok(());
+            Some(Bug::StampsLeftoversAnew) if self.is_of_another_page(body) => {
+                stamp = self.clock.now().unix_ms * 1_000_000 + 999_999;
             }
+            Some(Bug::WrongKey) if self.random.u8(..20) == 0 => key = "beta".into(),
             _ => {}
         }
-        let delay = 1 + self.random.u64(..if self.is_healed { 50 } else { timeout_ms - 1 });
-        let fault = self.random.u32(..100) < self.fault_rate;
-        let fault = if fault { self.random.u8(..12) } else { u8::MAX };
-        let mut take = || self.backend.take(request.method, &path, &key, stamp, &body);
+        let server = &mut self.servers[sent.session.server];
+        let mut take = || server.take(method, path, &key, stamp, body);
+        let most = if self.is_healed { 50 } else { timeout_ms.max(2) - 1 };
+        let mut delay = 1 + self.random.u64(..most);
+        let is_faulty = self.random.u32(..100) < self.fault_rate;
+        let fault = if is_faulty { self.random.u8(..12) } else { u8::MAX };
+        let is_offline = self.programs[self.here].page.as_ref().is_some_and(|page| page.is_offline);
+        let lease_ends = self.clock.awake_ms + LEASE_MS;
         let answer = match fault {
+            _ if is_offline => Answer::None { why: "there is no network".into() },
             0 => Answer::None { why: "connection refused".into() },
             1 => http([500, 502, 503, 408][self.random.usize(..4)], String::new()),
             2 => self.slow_down(),
@@ -153,18 +288,24 @@ impl World {
                 http(status, body)
             }
             // Never answered: its lease runs out. Or answered after that.
-            6 => return Ok(()),
+            6 => {
+                let failure = sent.copy().lost(lease_ends);
+                self.programs[self.here].failures.push(failure);
+                return;
+            }
             7 => {
                 let (status, body) = take();
-                let delay = timeout_ms + 2_000 + self.random.u64(..10_000);
-                self.answer_later(flight, session, delay, http(status, body), true);
-                return Ok(());
+                let failure = sent.copy().lost(lease_ends);
+                self.programs[self.here].failures.push(failure);
+                delay = timeout_ms + 2_000 + self.random.u64(..10_000);
+                sent.is_stray = true;
+                http(status, body)
             }
             // Answered twice, and not the same.
             8 => {
                 let (status, body) = take();
                 let stray = self.any_answer();
-                self.answer_later(flight, session.clone(), delay + 1, stray, true);
+                self.answer_later(Sent { is_stray: true, ..sent.copy() }, delay + 1, stray);
                 http(status, body)
             }
             // Some other program answers.
@@ -188,29 +329,21 @@ impl World {
         if self.bug == Some(Bug::RetriesOutOfOrder) {
             // A failed request goes aside, and is sent again behind the next one that is stored.
             if matches!(answer, Answer::None { .. }) {
-                self.set_aside.insert(session.clone(), (request.method, path, stamp, body));
-                let (status, body) = (200, format!(r#"{{"session_id":"{}"}}"#, session.1));
-                self.answer_later(flight, session, delay, http(status, body), false);
-                return Ok(());
+                let aside = (method.to_owned(), path.to_owned(), stamp, taken.clone());
+                self.set_aside.insert(sent.session.clone(), aside);
+                self.answer_later(sent.copy(), delay, http(200, String::new()));
+                return;
             }
-            if let Some((method, path, stamp, body)) = self.set_aside.remove(&session) {
-                self.backend.take(method, &path, &key, stamp, &body);
+            if let Some((method, path, stamp, body)) = self.set_aside.remove(&sent.session) {
+                self.servers[sent.session.server].take(&method, &path, &key, stamp, &body);
             }
         }
-        self.answer_later(flight, session, delay, answer, false);
-        Ok(())
+        self.answer_later(sent.copy(), delay, answer);
     }
 
-    fn answer_later(
-        &mut self,
-        (flight, scope): (u64, u64),
-        session: (String, String),
-        delay: u64,
-        answer: Answer,
-        is_stray: bool,
-    ) {
-        let answer_at = self.now.mono_ms + delay;
-        self.on_the_way.push(OnTheWay { flight, scope, session, answer_at, answer, is_stray });
+    fn answer_later(&mut self, sent: Sent, delay: u64, answer: Answer) {
+        let answer_at = self.clock.awake_ms + delay;
+        self.programs[self.here].on_the_way.push(Sent { answer_at, answer, ..sent });
     }
 
     /// `Retry-After`, in either of its forms.
@@ -218,7 +351,7 @@ impl World {
         let seconds = self.random.u64(..4);
         let retry_after = match self.random.bool() {
             true => RetryAfter::Seconds(seconds),
-            false => RetryAfter::At(self.now.unix_ms + 1_000 * seconds),
+            false => RetryAfter::At(self.clock.now().unix_ms + 1_000 * seconds),
         };
         Answer::Http {
             status: [429, 503][self.random.usize(..2)],
@@ -237,10 +370,15 @@ impl World {
         http(status[self.random.usize(..2)], body[self.random.usize(..4)].into())
     }
 
-    fn merge_outputs(&mut self, session: &(String, String), body: String) -> String {
-        let Ok(mut given) = serde_json::from_str::<Value>(&body) else { return body };
+    fn is_of_another_page(&self, body: &str) -> bool {
+        let mut pages = markers_in(body).filter_map(|marker| self.markers.get(&marker));
+        pages.any(|(page, _)| *page != self.here)
+    }
+
+    fn merge_outputs(&mut self, session: &Name, body: &str) -> String {
+        let Ok(mut given) = serde_json::from_str::<Value>(body) else { return body.to_owned() };
         if let Some(outputs) = given.get_mut("outputs").and_then(Value::as_object_mut) {
-            let last = self.last_bodies.entry(session.clone()).or_default();
+            let last = self.last_outputs.entry(session.clone()).or_default();
             if let Ok(Value::Object(before)) = serde_json::from_str(last) {
                 before.into_iter().for_each(|(key, value)| {
                     outputs.entry(key).or_insert(value);
@@ -252,7 +390,19 @@ impl World {
     }
 }
 
-/// Requests that may be on their way at once, in an edge runtime from one request.
+impl Sent {
+    /// The same request, with its answer yet to come.
+    pub fn copy(&self) -> Sent {
+        Sent {
+            session: self.session.clone(),
+            answer: Answer::None { why: String::new() },
+            body: self.body.clone(),
+            ..*self
+        }
+    }
+}
+
+/// Requests that may be on their way to a server at once, in an edge runtime from one request.
 fn most_at_once(place: Place) -> usize {
     match place {
         Place::Page => 2,
@@ -267,9 +417,7 @@ fn http(status: u16, body: String) -> Answer {
 
 fn session_of(request: &Request, path: &str) -> String {
     let body: Value = serde_json::from_str(&request.body).unwrap_or_default();
-    [&body["session"]["session_id"], &body["session_id"], &body["event_id"]]
-        .into_iter()
-        .find_map(Value::as_str)
-        .unwrap_or_else(|| path.trim_start_matches("/v1/events/"))
-        .to_owned()
+    let ids = [&body["session"]["session_id"], &body["session_id"], &body["event_id"]];
+    let id = ids.into_iter().find_map(Value::as_str);
+    id.unwrap_or_else(|| path.trim_start_matches("/v1/events/")).to_owned()
 }

@@ -250,7 +250,8 @@ impl Registry {
     fn accept(&mut self, id: u64, part: Box<Part>, increments: Option<&[(&str, f64)]>, now: Now) {
         let session_id = self.outboxes.get(id).map(|outbox| outbox.session_id);
         let Some(part) = self.with_room(part, session_id, now) else {
-            return;
+            // The outbox may have been opened for this part alone.
+            return self.schedule(id, now);
         };
         let part = self.keep(id, part, None);
         let (tracer, scope) = (part.tracer, part.scope);

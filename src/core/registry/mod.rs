@@ -82,6 +82,9 @@ pub struct Registry {
     outputs: VecDeque<Output>,
     /// Tracers that got work, which the shell is to be told of.
     newly_busy: VecDeque<u64>,
+    /// Tracers that may have no work any more. The shell is told of them after all outputs, some of which
+    /// need what a tracer came with.
+    maybe_idle: VecDeque<u64>,
     /// Bytes of unsent enrichments.
     held: u64,
     counts: Counts,
@@ -127,6 +130,7 @@ impl Registry {
             scopes: Scopes::default(),
             outputs: VecDeque::new(),
             newly_busy: VecDeque::new(),
+            maybe_idle: VecDeque::new(),
             held: 0,
             counts: Counts::default(),
             starting: 0,

@@ -79,7 +79,10 @@ impl Registry {
                 self.page.is_offline = true;
                 self.for_each_busy(now, &mut Outbox::pause_deadlines);
             }
-            Turn::Rests => self.page.is_resting = true,
+            Turn::Rests => {
+                self.page.is_resting = true;
+                self.for_each_busy(now, &mut Outbox::may_be_started_by_others);
+            }
         }
     }
 

@@ -61,13 +61,13 @@ impl Registry {
         if self.timers.are_many() {
             self.forget_old_timers();
         }
-        while let Some(output) = self.outputs.pop_front() {
-            if let Output::Idle { tracer } = &output
-                && !self.becomes_idle(*tracer)
-            {
-                continue;
-            }
+        if let Some(output) = self.outputs.pop_front() {
             return Some(output);
+        }
+        while let Some(tracer) = self.maybe_idle.pop_front() {
+            if self.becomes_idle(tracer) {
+                return Some(Output::Idle { tracer });
+            }
         }
         self.scopes.next_told(scope).or_else(|| self.send(scope, now))
     }
@@ -337,6 +337,17 @@ impl Registry {
                 } else {
                     self.refused(flight, refusal, now);
                 }
+            }
+            // What another session was answered spoke against the new routes: this one tries them itself.
+            Verdict::Refused(Refusal::NoHoneyHive { .. })
+                if flight.routes == Routes::TryLegacy && !outbox.try_other_route() =>
+            {
+                if let Some(server) = self.servers.get_mut(flight.server)
+                    && server.routes == flight.routes
+                {
+                    server.routes = Routes::Unknown;
+                }
+                self.schedule(flight.outbox, now);
             }
             Verdict::Refused(refusal) => self.refused(flight, refusal, now),
         }

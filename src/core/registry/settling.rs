@@ -255,7 +255,7 @@ impl Registry {
             && tracer.unsettled() == 0
             && !std::mem::replace(&mut tracer.is_idle_queued, true)
         {
-            self.outputs.push_back(Output::Idle { tracer: id });
+            self.maybe_idle.push_back(id);
         }
     }
 
