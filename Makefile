@@ -64,6 +64,7 @@ bench: bench-core bench-peers build www-demo/node_modules/.package-lock.json ## 
 bench-core: setup-base ## The core's steps by themselves: time, and instructions against those of last time
 	@scripts/setup-valgrind.sh
 	cargo bench --locked --package honeyhive-edge-benches --bench time
+	cargo bench --locked --package honeyhive-edge-benches --bench hostile
 	@node benches/core/instructions.mjs
 
 size: $(PKG) ## What each part of the WebAssembly takes

@@ -1,6 +1,7 @@
 //! No secret that is listed is left in what is sent, told or logged, wherever it stands and however
 //! it is spelled; and nothing else is touched.
 
+use honeyhive_edge::core::redact::Redaction;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::string::string_regex;
@@ -10,6 +11,7 @@ use serde_json::value::RawValue;
 use crate::cases;
 use crate::harness::{Bench, status, stores};
 use crate::json::{self, in_string, members, read};
+use crate::straight::PIECES;
 
 /// In every text under a secret key and in every secret inside a string, and nowhere else.
 const MARK: &str = "90210777";
@@ -168,6 +170,25 @@ proptest! {
         let hidden = format!(r#"{{{key}:[{MARK},{{"a":"{MARK}"}},{value}]}}"#);
         let secret = (0..depth).fold(hidden, |inner, _| format!(r#"[{{"a":{inner}}}]"#));
         assert_kept(&secret, json!({"redact": true, "redactKeys": OWN}))?;
+    }
+
+    #[test]
+    fn a_string_that_was_json_is_json_after(
+        inner in with_secrets(&LISTED),
+        pieces in vec(prop::sample::select(PIECES.to_vec()), 0..6),
+        levels in 1..4_usize,
+    ) {
+        let text = json!({ "text": pieces.concat(), pieces.concat(): 1 }).to_string();
+        let innermost = format!("[{inner},{text}]");
+        let json = (0..levels).fold(innermost, |json, _| json!({ "q": json }).to_string());
+        let mut told = Redaction::default().apply(json);
+        for _ in 0..levels {
+            let read: Result<serde_json::Value, _> = serde_json::from_str(&told);
+            prop_assert!(read.is_ok(), "{}", told);
+            told = read.unwrap()["q"].as_str().unwrap().to_owned();
+        }
+        prop_assert!(serde_json::from_str::<Box<RawValue>>(&told).is_ok(), "{}", told);
+        prop_assert!(!told.contains(MARK), "{}", told);
     }
 
     #[test]

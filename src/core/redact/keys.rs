@@ -193,7 +193,7 @@ const QUALIFIERS: &[&str] = &[
 const LONGEST_NAME: usize = 64;
 
 /// For each hash of three letters, whether something ends in such ones.
-type Endings = [u32; 32];
+type Endings = [u32; 1024];
 
 const fn with(mut endings: Endings, letters: &str) -> Endings {
     let letters = letters.as_bytes();
@@ -204,7 +204,7 @@ const fn with(mut endings: Endings, letters: &str) -> Endings {
 }
 
 const NOUN_ENDINGS: Endings = {
-    let mut endings = [0; 32];
+    let mut endings = [0; 1024];
     let mut at = 0;
     while at < NOUNS.len() {
         endings = with(endings, NOUNS[at].letters);
@@ -214,7 +214,7 @@ const NOUN_ENDINGS: Endings = {
 };
 
 const QUALIFIER_ENDINGS: Endings = {
-    let mut endings = [0; 32];
+    let mut endings = [0; 1024];
     let mut at = 0;
     while at < QUALIFIERS.len() {
         endings = with(endings, QUALIFIERS[at]);
@@ -227,9 +227,9 @@ fn may_end(endings: &Endings, hash: usize) -> bool {
     endings[hash >> 5] >> (hash & 31) & 1 != 0
 }
 
-/// A number from 0 to 1023 of a name's last three letters, in either case.
+/// A number from 0 to 32,767 of a name's last three letters, in either case.
 const fn hash(last: u8, before: u8, first: u8) -> usize {
-    (last as usize & 31) | (before as usize & 31) << 5 ^ (first as usize & 31) << 3
+    (last as usize & 31) | (before as usize & 31) << 5 | (first as usize & 31) << 10
 }
 
 /// A name without what separates its words.
@@ -301,20 +301,22 @@ fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80
 }
 
+/// The last three letters of `name`, the last one first; 0 for those that it has not.
+fn last_letters(name: &[u8]) -> (u8, u8, u8) {
+    let mut letters = name.iter().rev().copied().filter(|byte| is_letter(*byte));
+    let mut next = || letters.next().unwrap_or(0);
+    (next(), next(), next())
+}
+
 /// What the value under `name` is, by the words of the name.
 pub fn class_of(name: &[u8]) -> Class {
     // Most names end otherwise than any noun, which takes three letters to see.
-    let mut end = name.len();
-    let mut letter = || {
-        while end > 0 {
-            end -= 1;
-            if is_letter(name[end]) {
-                return name[end];
-            }
+    let (last, before, first) = match *name {
+        [.., first, before, last] if is_letter(last) && is_letter(before) && is_letter(first) => {
+            (last, before, first)
         }
-        0
+        _ => last_letters(name),
     };
-    let (last, before, first) = (letter(), letter(), letter());
     let hash = hash(last, before, first);
     let may_be = may_end(&NOUN_ENDINGS, hash) || may_end(&QUALIFIER_ENDINGS, hash);
     if first == 0 || !last.is_ascii_digit() && !may_be {

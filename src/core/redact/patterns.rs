@@ -333,7 +333,16 @@ impl<'a> Finder<'a> {
                         // A quote that is not escaped ends the string.
                         Some(b'"') if (next - gap.end).is_multiple_of(2) => break,
                         Some(b'n' | b'r' | b't' | b'"' | b'\'') => next + 1 - gap.end,
-                        Some(b'u') if self.reader.has_word(next, "u00a0") => next + 5 - gap.end,
+                        // A control character, a space, or a no-break one by its number.
+                        Some(b'u')
+                            if self.reader.has(next, "u00")
+                                && self
+                                    .reader
+                                    .hex(next + 3)
+                                    .is_some_and(|it| it <= b' ' || it == 0xa0) =>
+                        {
+                            next + 5 - gap.end
+                        }
                         _ => break,
                     }
                 }
@@ -495,10 +504,17 @@ impl<'a> Finder<'a> {
             from -= 1;
         }
         let before = self.reader.before(from);
-        if before == b'\\'
-            && self.reader.is(from, |it| matches!(it, b'b' | b'f' | b'n' | b'r' | b't'))
-        {
-            from += 1;
+        // The name begins after an escape.
+        if before == b'\\' {
+            from += match self.reader.get(from) {
+                Some(b'b' | b'f' | b'n' | b'r' | b't') => 1,
+                Some(b'u')
+                    if self.reader.hex(from + 1).and(self.reader.hex(from + 3)).is_some() =>
+                {
+                    5
+                }
+                _ => 0,
+            };
         }
         let is_parameter = matches!(before, b'?' | b'&' | b';' | b'#') && !is_quoted;
         (from < to).then_some(Name {

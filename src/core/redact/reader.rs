@@ -315,8 +315,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether the run of `alphabet` at `at` has a part (between `-`, `_` and `.`) that no word, version
-    /// or date has: sixteen letters and digits mixed, or eight that change between both three times or
-    /// have digits and letters in both cases, or eighteen letters that change their case four times.
+    /// or date has: see [`is_random`], or 24 letters, or ten digits.
     ///
     /// A run without one is remembered, as none of its ends has one either.
     pub fn looks_random(&mut self, at: usize, alphabet: Alphabet) -> bool {
@@ -324,17 +323,19 @@ impl<'a> Reader<'a> {
         if self.runs[alphabet as usize].is_plain {
             return false;
         }
-        let is_random = body
-            .has_digit
-            .then_some(())
-            .or_else(|| (body.has_lower && body.has_upper).then_some(()))
-            .is_some_and(|()| is_random(self.slice(body.start, body.end)));
+        let text = self.slice(body.start, body.end);
+        let is_long = |part: &[u8]| {
+            part.len() >= 24 || part.len() >= 10 && part.iter().all(u8::is_ascii_digit)
+        };
+        let is_random = is_random(text) || text.split(|byte| !is_alnum(*byte)).any(is_long);
         self.runs[alphabet as usize].is_plain = !is_random;
         is_random
     }
 }
 
-/// See [`Reader::looks_random`].
+/// Whether `text` has a part (between all that is no letter or digit) of sixteen letters and digits mixed, of
+/// eight that change between both three times or have digits and letters in both cases, or of eighteen
+/// letters that change their case eight times.
 pub fn is_random(text: &[u8]) -> bool {
     text.split(|byte| !is_alnum(*byte)).any(|part| {
         let kind = |byte: &u8| CLASSES[usize::from(*byte)] & ALNUM;

@@ -15,7 +15,7 @@ pub enum Needs {
     Length,
     /// A digit.
     Digit,
-    /// A part that no word, version or date has: the prefix is short, and words begin with it as well.
+    /// A part that no word, version or date has: names of things begin with the prefix as well.
     Random,
 }
 
@@ -190,7 +190,7 @@ pub const RULES: &[Rule] = &[
     with_digit("glrt-", Dotted, 20),
     // Grafana: service accounts (gitleaks grafana-service-account-token).
     rule("glsa_", Url, 36),
-    with_digit("glsoat-", Dotted, 20),
+    random("glsoat-", Dotted, 20),
     // Groq ("API keys").
     rule("gsk_", Alnum, 40),
     // Hugging Face (gitleaks huggingface-access-token).
@@ -234,8 +234,8 @@ pub const RULES: &[Rule] = &[
     rule("ops_eyJ", Base64, 60),
     // Airtable (gitleaks airtable-personnal-access-token) and Harness have their own shape: see patterns.
     // HubSpot ("Private apps").
-    with_digit("pat-eu1-", Url, 32),
-    with_digit("pat-na1-", Url, 32),
+    random("pat-eu1-", Url, 32),
+    random("pat-na1-", Url, 32),
     // Pinecone ("API keys").
     random("pcsk_", Url, 40),
     // Adobe (gitleaks adobe-client-secret).
@@ -290,12 +290,12 @@ pub const RULES: &[Rule] = &[
     rule("shpss_", Hex, 30),
     // Anthropic (gitleaks anthropic-*), OpenRouter, OpenAI (gitleaks openai-api-key), Langfuse, and those
     // who write theirs as OpenAI did at first (DeepSeek, Moonshot, LiteLLM, Braintrust).
-    with_digit("sk-admin-", Url, 20),
-    with_digit("sk-ant-", Url, 20),
-    with_digit("sk-lf-", Url, 32),
+    random("sk-admin-", Url, 20),
+    random("sk-ant-", Url, 20),
+    random("sk-lf-", Url, 32),
     with_digit("sk-or-v1-", Alnum, 32),
-    with_digit("sk-proj-", Url, 16),
-    with_digit("sk-svcacct-", Url, 20),
+    random("sk-proj-", Url, 16),
+    random("sk-svcacct-", Url, 20),
     random("sk-", Url, 16),
     // Mapbox ("Access tokens").
     rule("sk.eyJ", Dotted, 60),
@@ -323,7 +323,7 @@ pub const RULES: &[Rule] = &[
     // Scalingo (gitleaks scalingo-api-token).
     with_digit("tk-us-", Url, 44),
     // Tavily ("API key").
-    with_digit("tvly-", Url, 24),
+    random("tvly-", Url, 24),
     // Cloudflare: origin CA keys (gitleaks cloudflare-origin-ca-key).
     rule("v1.0-", Url, 100),
     // Vercel ("Token formats").
@@ -334,20 +334,20 @@ pub const RULES: &[Rule] = &[
     // xAI ("API keys").
     with_digit("xai-", Alnum, 50),
     // Slack (gitleaks slack-*).
-    with_digit("xapp-", Url, 20),
+    random("xapp-", Url, 20),
     // Brevo (gitleaks sendinblue-api-token).
     rule("xkeysib-", Url, 60),
-    with_digit("xoxa-", Url, 10),
-    with_digit("xoxb-", Url, 10),
-    with_digit("xoxc-", Url, 10),
-    with_digit("xoxd-", Url, 10),
-    with_digit("xoxe-", Url, 10),
+    random("xoxa-", Url, 10),
+    random("xoxb-", Url, 10),
+    random("xoxc-", Url, 10),
+    random("xoxd-", Url, 10),
+    random("xoxe-", Url, 10),
     with_digit("xoxe.xoxb-", Url, 10),
     with_digit("xoxe.xoxp-", Url, 10),
-    with_digit("xoxo-", Url, 10),
-    with_digit("xoxp-", Url, 10),
-    with_digit("xoxr-", Url, 10),
-    with_digit("xoxs-", Url, 10),
+    random("xoxo-", Url, 10),
+    random("xoxp-", Url, 10),
+    random("xoxr-", Url, 10),
+    random("xoxs-", Url, 10),
     rule("xsmtpsib-", Url, 60),
     // Google: OAuth access tokens.
     with_digit("ya29.", Dotted, 20),

@@ -1,6 +1,7 @@
 //! The one pass over a JSON text: strings are handed to the [`Finder`], values under the names of secrets
 //! and numbers of cards are masked, everything else is copied as it was written.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::keys::{self, Class};
@@ -34,8 +35,9 @@ struct Scan<'a> {
     depth: u8,
     /// Objects and lists that are open.
     open: usize,
-    /// Keys that were masked in objects that are still open, and in the how manieth of those.
-    keys: Vec<(usize, String)>,
+    /// For objects that are open and have keys that were masked: the how manieth of the open ones it is, and
+    /// how often each of its keys came.
+    keys: Vec<(usize, HashMap<String, usize>)>,
 }
 
 /// `json` with its secrets masked; nothing where there is none.
@@ -213,12 +215,16 @@ impl Scan<'_> {
             }
             masked_key.push_str(&self.json[copied..string.end]);
         }
-        let same =
-            self.keys.iter().filter(|(open, key)| *open == self.open && *key == masked_key).count();
-        self.keys.push((self.open, masked_key.clone()));
-        if same > 0 {
-            masked_key.pop();
-            masked_key.push_str(&format!(" {}\"", same + 1));
+        if self.keys.last().is_none_or(|(open, _)| *open != self.open) {
+            self.keys.push((self.open, HashMap::new()));
+        }
+        if let Some((_, keys)) = self.keys.last_mut() {
+            let count = keys.entry(masked_key.clone()).or_default();
+            *count += 1;
+            if *count > 1 {
+                masked_key.pop();
+                masked_key.push_str(&format!(" {count}\""));
+            }
         }
         self.put(quote, string.end, &masked_key);
     }
