@@ -483,3 +483,26 @@ fn switching_tabs_does_not_shorten_what_a_server_asked_for() {
     }
     assert!(bench.requests.len() <= 2, "{} requests", bench.requests.len());
 }
+
+#[test]
+fn a_retry_after_of_a_day_to_one_tracer_does_not_drop_what_another_one_says() {
+    for deadline_ms in [4_000, 30_000] {
+        let mut requests = 0;
+        let mut bench = Bench::new(move |request| {
+            requests += 1;
+            let retry_after = Some(RetryAfter::Seconds(86_400));
+            match requests {
+                1 => Answer::Http { status: 429, retry_after, body: "".into() },
+                _ => stores(request),
+            }
+        });
+        let patient = bench.init(json!({"deadlineMs": 1_000_000_000})).tracer;
+        bench.enrich(patient, None, json!({"metadata": {"a": 1}}));
+        bench.run(1_000);
+        let other = bench.init(json!({ "deadlineMs": deadline_ms })).tracer;
+        let id = bench.enrich(other, None, json!({"metadata": {"a": 1}}));
+        bench.run(deadline_ms);
+        assert!(bench.is_delivered(id), "{:?}", bench.end_of(id));
+        assert_eq!(bench.requests.len(), 2, "who was asked to wait waits");
+    }
+}

@@ -117,6 +117,17 @@ impl Server {
         self.probe_at = 0;
     }
 
+    /// Whether the server has asked to be left alone for longer than until `at`.
+    pub fn is_spared_after(&self, at: u64) -> bool {
+        self.spared_until > at
+    }
+
+    /// A request may go though the server has asked to be left alone: else what waits would be given up
+    /// without a try.
+    pub fn spare_no_longer(&mut self) {
+        self.spared_until = 0;
+    }
+
     /// A request is on its way. Returns its number.
     pub fn count_request(&mut self) -> u64 {
         self.in_flight += 1;

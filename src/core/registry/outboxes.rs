@@ -145,7 +145,18 @@ impl Registry {
                 }
             }
             // While the server answers others, that time comes later than it looks now.
-            outbox.gives_up_at(now)
+            let gives_up_at = outbox.gives_up_at(now);
+            let Settings { timeout_ms, deadline_ms, .. } = *outbox.settings;
+            let last_try_at = gives_up_at.saturating_sub(timeout_ms.min(deadline_ms / 2));
+            // The server has asked somebody else to wait for longer than there is time here.
+            if gives_up_at == NEVER || !server.is_spared_after(last_try_at) {
+                gives_up_at
+            } else if last_try_at > now.mono_ms {
+                last_try_at
+            } else {
+                server.spare_no_longer();
+                gives_up_at
+            }
         };
         outbox.timer = timer;
         // A start that nobody has looked at yet has no time. Deadlines stay where they are however often
