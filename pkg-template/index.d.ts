@@ -80,7 +80,8 @@ export type Delivery =
  * - `too_large`: over the size that one request may have
  * - `queue_full`: `maxQueueBytes` are waiting already
  * - `rejected`: the backend refused it (400, 401, 403, 404, 413, 422 …); it is not tried again
- * - `retries_exhausted`: network errors, 408, 425, 429 or 5xx until `deadlineMs` was over
+ * - `retries_exhausted`: network errors, 408, 425, 429 or 5xx until `deadlineMs` was over, for itself or, while it
+ *   waited for its turn, for all
  * - `closed`: the tracer was closed before
  * - `internal`: an error in this package; later calls work again
  */
@@ -138,11 +139,17 @@ export interface TracerOptions extends SessionOptions {
   disabled?: boolean;
   /** Limit for one request, in milliseconds. Default 5000. */
   timeoutMs?: number;
-  /** How long an enrichment is tried before it is dropped, in milliseconds. Default 30000. */
+  /**
+   * How long an enrichment is tried before it is dropped, in milliseconds, the last try included. Waiting for its
+   * turn behind a server that answers does not count. Default 30000.
+   */
   deadlineMs?: number;
   /** Shortest time between two requests for one session, in milliseconds; what comes between is merged. Default 200. */
   mergeWindowMs?: number;
-  /** Bytes of unsent enrichments held for all sessions together. Default 4 MiB. */
+  /**
+   * Bytes of unsent enrichments held for all sessions together, with what each takes beside its text. Default
+   * 64 MiB in Node, Deno and Bun, 16 MiB on Cloudflare Workers and Vercel's edge, 4 MiB in a page.
+   */
   maxQueueBytes?: number;
   /**
    * Requests on their way to the server at most, for all of its tracers together. By default as many as it

@@ -1,5 +1,8 @@
 //! Servers that take their time, bear only so much, or hang, and everything that a busy process says to
 //! them. In simulated time: what is judged is the core, not the machine.
+//!
+//! `limited_servers_of_many_kinds` lives a life from each seed: `SIMULATION_SEEDS=100000` for more of them,
+//! `SIMULATION_SEED=17` for one again.
 
 #![cfg(not(target_arch = "wasm32"))]
 
@@ -8,7 +11,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use honeyhive_edge::core::concurrency::Place;
 use honeyhive_edge::core::json::Numerals;
-use honeyhive_edge::core::outcome::{Outcome, Output};
+use honeyhive_edge::core::outcome::{Outcome, Output, Reason};
 use honeyhive_edge::core::registry::Registry;
 use honeyhive_edge::core::retry::RetryAfter;
 use honeyhive_edge::core::time::Now;
@@ -23,12 +26,24 @@ enum Cap {
     Window(usize),
     /// So many in any second.
     Sliding(usize),
+    /// So many at a time.
+    AtOnce(usize),
     /// Nothing at all is answered.
     Hangs,
 }
 
+/// Mistakes of the rules that are planted around the core, to see that they are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bug {
+    /// The limit on requests at once never shrinks: the core does not hear that there were too many.
+    NeverShrinks,
+    /// Waiting for one's turn counts against the deadline.
+    WaitCounts,
+}
+
 /// A process with sessions, and the server they are about.
 struct Busy {
+    bug: Option<Bug>,
     registry: Registry,
     now: Now,
     latency_ms: u64,
@@ -51,6 +66,7 @@ struct Busy {
 impl Busy {
     fn new(latency_ms: u64, cap: Cap) -> Busy {
         Busy {
+            bug: None,
             registry: Registry::new(1, Numerals::STD).in_place(Place::ServerProcess),
             now: Now { mono_ms: 1_000, unix_ms: 1_700_000_000_000 },
             latency_ms,
@@ -88,6 +104,11 @@ impl Busy {
         let now = self.now.mono_ms;
         let (since, most) = match self.cap {
             Cap::None | Cap::Hangs => return 200,
+            Cap::AtOnce(most) => {
+                let is_over = self.in_flight > most;
+                self.refused += usize::from(is_over);
+                return if is_over { 503 } else { 200 };
+            }
             Cap::Window(most) => (now - now % 1_000, most),
             Cap::Sliding(most) => ((now + 1).saturating_sub(1_000), most),
         };
@@ -118,7 +139,14 @@ impl Busy {
                 }
                 Output::Settled { ids, outcome } => {
                     for id in ids {
-                        self.ended.insert(id, (self.now.mono_ms, (*outcome).clone()));
+                        let given = self.given.get(&id).copied().unwrap_or(self.now.mono_ms);
+                        let mut end = (*outcome).clone();
+                        if self.bug == Some(Bug::WaitCounts) && self.now.mono_ms - given > 30_000 {
+                            let (session_id, message) = (None, String::new());
+                            let reason = Reason::RetriesExhausted;
+                            end = Outcome::Dropped { session_id, reason, message };
+                        }
+                        self.ended.insert(id, (self.now.mono_ms, end));
                     }
                 }
                 _ => {}
@@ -141,8 +169,11 @@ impl Busy {
             {
                 self.answers.pop();
                 self.in_flight -= 1;
-                let retry_after =
-                    (status == 429 && self.says_when).then_some(RetryAfter::Seconds(1));
+                let is_refused = matches!(status, 429 | 503);
+                let is_unheard = is_refused && self.bug == Some(Bug::NeverShrinks);
+                let status = if is_unheard { 500 } else { status };
+                let retry_after = (matches!(status, 429 | 503) && self.says_when)
+                    .then_some(RetryAfter::Seconds(1));
                 let answer = match status {
                     0 => Answer::None { why: "no answer in time".into() },
                     _ => Answer::Http { status, retry_after, body: "{}".into() },
@@ -267,5 +298,70 @@ fn a_limited_server_is_used_to_most_of_its_limit_and_nothing_is_lost() {
                 assert_eq!(busy.delivered(), 6_000);
             }
         }
+    }
+}
+
+/// A process that says more than its server bears, which changes now and then.
+fn live(seed: u64, bug: Option<Bug>) -> Result<(), String> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut busy = Busy::new(random.u64(5..250), Cap::None);
+    busy.bug = bug;
+    busy.says_when = random.bool();
+    let tracer = busy.init(json!({}));
+    let mut last = 0;
+    let phases = 1 + random.usize(..4);
+    for _ in 0..phases {
+        let most = random.usize(20..120);
+        busy.cap = match random.u8(..4) {
+            0 => Cap::Window(most),
+            1 => Cap::Sliding(most),
+            2 => Cap::AtOnce(1 + most / 10),
+            _ => Cap::None,
+        };
+        for _ in 0..random.u32(200..2_500) {
+            last += 1;
+            busy.enrich(tracer, Some(&format!("11111111-1111-4111-8111-{last:012}")));
+            if random.u8(..50) == 0 {
+                busy.run(random.u64(..500));
+            }
+        }
+        busy.run(random.u64(1_000..40_000));
+    }
+    let (refused, requests) = (busy.refused, busy.requests);
+    busy.cap = Cap::None;
+    busy.run(300_000);
+    let lost = busy.given.len() - busy.delivered();
+    if lost > 0 {
+        return Err(format!("{lost} of {} are lost", busy.given.len()));
+    }
+    if busy.in_flight > 0 || busy.registry.held() > 0 {
+        return Err("something is left".into());
+    }
+    // A limit is felt for by running into it; each time it falls that costs what was on its way.
+    if refused > requests / 4 + 256 * phases {
+        return Err(format!("{refused} of {requests} requests were too many"));
+    }
+    Ok(())
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+#[test]
+fn limited_servers_of_many_kinds() {
+    let one = number("SIMULATION_SEED");
+    let first = one.unwrap_or(0);
+    let seeds = one.map_or_else(|| number("SIMULATION_SEEDS").unwrap_or(100), |_| 1);
+    for seed in first..first + seeds {
+        live(seed, None).unwrap_or_else(|why| panic!("SIMULATION_SEED={seed}: {why}"));
+    }
+}
+
+#[test]
+fn planted_bugs_of_the_rules_are_found() {
+    for bug in [Bug::NeverShrinks, Bug::WaitCounts] {
+        let found = (0..100).find(|seed| live(*seed, Some(bug)).is_err());
+        assert!(found.is_some(), "{bug:?} was not found");
     }
 }

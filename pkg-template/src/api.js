@@ -24,6 +24,11 @@ const NO_SESSION =
 const NO_ID = "the session id is no string, and nothing was sent lest it reach another session";
 const NO_TRACER =
   "what was given as tracer is none, and nothing was sent lest it reach another session";
+/** Bytes that the backend takes in one request: in a text of more characters there are more. */
+const MAX_REQUEST_CHARS = 5_000_000;
+
+const TOO_LARGE =
+  "an enrichment of over 5000000 bytes is more than the backend takes in one request (5 MB): send less, or store it elsewhere and enrich with its address";
 const NO_FIELDS = "the first argument is neither a session id nor an object of fields";
 
 export class Api {
@@ -100,13 +105,17 @@ export class Api {
     // With an id, the core can tell whether the open tracers leave any doubt about whose key to use.
     if (!target && sessionId === undefined) return this.#refuse(target, "no_session", NO_SESSION);
     const json = fieldsOf(params);
+    if (json === undefined) return this.#refuse(target, "too_large", TOO_LARGE, sessionId);
     const scope = this.#context.scope(target);
     if (sessionId !== undefined && tracer === undefined && !session) {
       return this.#engine.deliverById(target, sessionId, scope, json);
     }
     const redacted = target ? target.redact(json) : json;
-    return this.#engine.deliver(target, scope, (core, id) =>
-      core.enrichSession(id, sessionId ?? "", redacted, scope, true),
+    return this.#engine.deliver(
+      target,
+      scope,
+      (core, id) => core.enrichSession(id, sessionId ?? "", redacted, scope, true),
+      redacted.length,
     );
   }
 
@@ -118,7 +127,12 @@ export class Api {
   addMetrics(session, increments) {
     const json = session.redact(snapshot(increments), ["metrics"]);
     const scope = this.#context.scope(session);
-    return this.#engine.deliver(session, scope, (core, id) => core.addMetrics(id, json, scope));
+    return this.#engine.deliver(
+      session,
+      scope,
+      (core, id) => core.addMetrics(id, json, scope),
+      json.length,
+    );
   }
 
   /**
@@ -199,12 +213,13 @@ export class Api {
 
   /**
    * @param {Session | undefined} session
-   * @param {"invalid" | "no_session"} reason
+   * @param {"invalid" | "no_session" | "too_large"} reason
    * @param {string} message
+   * @param {string} [sessionId] where another one was named
    * @returns {Promise<Delivery>}
    */
-  #refuse(session, reason, message) {
-    return Promise.resolve(this.#engine.drop(session, reason, message));
+  #refuse(session, reason, message, sessionId) {
+    return Promise.resolve(this.#engine.drop(session, reason, message, sessionId));
   }
 
   /**
@@ -225,11 +240,16 @@ export class Api {
 
 /**
  * @param {unknown} params
- * @returns {string} JSON
+ * @returns {string | undefined} JSON; undefined where it is too large
  */
 function fieldsOf(params) {
   if (params === undefined || params === null) return "{}";
-  return snapshot(attempt(() => enrichmentFields(params), params));
+  let isCut = false;
+  const json = snapshot(
+    attempt(() => enrichmentFields(params), params),
+    () => (isCut = true),
+  );
+  return isCut || json.length > MAX_REQUEST_CHARS ? undefined : json;
 }
 
 /**

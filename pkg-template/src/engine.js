@@ -56,6 +56,18 @@ const CALLS_BETWEEN_LOOKS = 32;
 /** Milliseconds after which a timer that was to make the next calls counts as lost. */
 const LATE_SLICE_MS = 1000;
 
+const NOT_STARTED =
+  "more than maxQueueBytes waits for WebAssembly to start: enrich less at once, or later";
+
+/** Bytes of calls that may wait to be made together. */
+const MAX_WAITING = 1024 * 1024;
+
+/** Bytes that may wait while there is no core yet, where `maxQueueBytes` does not say: what a page may hold. */
+const MAX_WITHOUT_CORE = 4 * 1024 * 1024;
+
+/** Bytes that a call takes beside its text: its promise and what is done in it. */
+const CALL_BYTES = 512;
+
 /** Idle sessions kept registered where there is no FinalizationRegistry: more than one isolate serves at a time. */
 const MAX_IDLE = 256;
 
@@ -79,6 +91,8 @@ export class Engine {
   #head = 0;
   /** When what is left of them was left to a timer. */
   #slicedAt = Infinity;
+  /** Bytes that they take, about. */
+  #waiting = 0;
   /** @type {Map<number, Owed>} */
   #owed = new Map();
   /**
@@ -162,9 +176,17 @@ export class Engine {
    * @param {Session | undefined} session
    * @param {number} scope
    * @param {(core: Core, tracer: number, owed: Owed) => number} call
+   * @param {number} chars that wait with it
    * @returns {Promise<Delivery>}
    */
-  deliver(session, scope, call) {
+  deliver(session, scope, call, chars) {
+    this.#waiting += chars + CALL_BYTES;
+    // What waits here is in no budget: where it is much, it goes to the core now, which keeps one.
+    if (this.#waiting > MAX_WAITING && !this.#opening) this.#drain(true);
+    if (!this.#isSettled && this.#waiting > mostWithoutCore(session)) {
+      this.#waiting -= chars + CALL_BYTES;
+      return Promise.resolve(this.drop(session, "queue_full", NOT_STARTED));
+    }
     return new Promise((resolve) => {
       this.#enqueue((core) => this.#send(core, { resolve, session, report: false }, scope, call));
     });
@@ -180,15 +202,20 @@ export class Engine {
    * @returns {Promise<Delivery>}
    */
   deliverById(active, sessionId, scope, json) {
-    return this.deliver(active, scope, (core, tracer, owed) => {
-      const owner = this.#resolve(core, tracer, sessionId, scope);
-      owed.session = owner.session;
-      if (active) owed.caller = active;
-      // Where its code can not be called, the core lets nothing through that it would mask.
-      if (!owner.session) return core.enrichSession(tracer, sessionId, json, scope, false);
-      const redacted = owner.session.redact(json);
-      return core.enrichSession(owner.tracer, sessionId, redacted, scope, true);
-    });
+    return this.deliver(
+      active,
+      scope,
+      (core, tracer, owed) => {
+        const owner = this.#resolve(core, tracer, sessionId, scope);
+        owed.session = owner.session;
+        if (active) owed.caller = active;
+        // Where its code can not be called, the core lets nothing through that it would mask.
+        if (!owner.session) return core.enrichSession(tracer, sessionId, json, scope, false);
+        const redacted = owner.session.redact(json);
+        return core.enrichSession(owner.tracer, sessionId, redacted, scope, true);
+      },
+      json.length,
+    );
   }
 
   /**
@@ -212,10 +239,11 @@ export class Engine {
    * @param {Session | undefined} session
    * @param {DropReason} reason
    * @param {string} message
+   * @param {string} [named] the session that it was for, if not that one's own
    * @returns {Delivery}
    */
-  drop(session, reason, message) {
-    const sessionId = session && this.info(session).sessionId;
+  drop(session, reason, message, named) {
+    const sessionId = named ?? (session && this.info(session).sessionId);
     const where = sessionId ? { sessionId } : {};
     this.#counts.dropped++;
     this.#before.dropped++;
@@ -288,6 +316,7 @@ export class Engine {
     if (this.#isEmpty()) {
       this.#queue = [];
       this.#head = 0;
+      this.#waiting = 0;
     } else if (!this.#opening) {
       this.#open();
     }
@@ -707,6 +736,15 @@ export class Engine {
       return Promise.reject(error);
     }
   }
+}
+
+/**
+ * @param {Session | undefined} session
+ * @returns {number} bytes that may wait while there is no core
+ */
+function mostWithoutCore(session) {
+  const { maxQueueBytes } = session?.settings.scalars ?? {};
+  return typeof maxQueueBytes === "number" && maxQueueBytes >= 0 ? maxQueueBytes : MAX_WITHOUT_CORE;
 }
 
 /**

@@ -3,6 +3,7 @@
 // for the core to say, but it never gets to see the caller's own object.
 
 import { attempt, readGiven } from "./guard.js";
+import { printAt } from "./log.js";
 import { snakeCase } from "./names.js";
 import { redaction, redactJson } from "./redact.js";
 import { snapshot } from "./snapshot.js";
@@ -29,6 +30,9 @@ const TRACER_SCALARS = [
 /** What names a session and says where it comes from. */
 const NAMES = ["sessionName", "source", "project"];
 
+const TOO_LARGE =
+  "the session starts without its first fields: they are more than the backend takes in one request (5 MB)";
+
 const START_FIELDS = ["inputs", "metadata", "config", "userProperties"];
 
 /**
@@ -54,7 +58,7 @@ export function tracerSettings(options) {
     scalars: plain,
     headers: headerRecord(option(options, "headers")),
     redaction: masking,
-    start: start(options, masking),
+    start: start(options, masking, plain.logLevel),
     fetch: callable(option(options, "fetch")),
     waitUntil: callable(option(options, "waitUntil")),
     onDrop: callable(option(options, "onDrop")),
@@ -106,7 +110,7 @@ export function sessionSettings(options, parent) {
   const settings = {
     ...parent,
     scalars: { ...inherited, ...maskNames(scalars(options, SESSION_SCALARS), parent.redaction) },
-    start: start(options, parent.redaction),
+    start: start(options, parent.redaction, parent.scalars.logLevel),
   };
   return isDeepEqual(settings, parent) ? parent : settings;
 }
@@ -166,15 +170,21 @@ function maskNames(values, { rename }) {
 /**
  * @param {unknown} options
  * @param {ReturnType<typeof redaction>} masking
+ * @param {unknown} logLevel
  */
-function start(options, { redactor, rename }) {
+function start(options, { redactor, rename }, logLevel) {
   /** @type {Record<string, unknown>} */
   const fields = {};
   for (let i = 0; i < START_FIELDS.length; i++) {
     const name = /** @type {string} */ (START_FIELDS[i]);
     fields[name] = option(options, name);
   }
-  const json = snapshot(fields);
+  let isCut = false;
+  const json = snapshot(fields, () => (isCut = true));
+  if (isCut) {
+    printAt(logLevel, "warn", TOO_LARGE);
+    return "{}";
+  }
   return redactor ? redactJson(redactor, json, [], rename) : json;
 }
 

@@ -45,18 +45,25 @@ const KINDS = [objects, lists, String.prototype, Number.prototype, Boolean.proto
 
 /**
  * @param {unknown} value
+ * @param {() => void} [onCut] for whoever has no use for what is more than any request may have: called where
+ *   something was left out because of that
  * @returns {string} JSON
  */
-export function snapshot(value) {
+export function snapshot(value, onCut) {
   let json;
   try {
     left = MAX_PLAIN;
+    charsLeft = onCut ? MAX_CHARS : Infinity;
     const isWritten = typeof value === "object" && isPlain(value, 0);
     if (isWritten && !isEveryonesToJSON()) json = stringify(value);
   } catch {
     // A proxy or getter threw: the walk puts that in its place and keeps the rest.
   }
-  json ??= new Walk().write(value, "", 0) ?? "null";
+  if (json === undefined) {
+    const walk = new Walk(onCut !== undefined);
+    json = walk.write(value, "", 0) ?? "null";
+    if (walk.isSpent()) onCut?.();
+  }
   // Engines write a lone surrogate, and nothing else, as an escape that starts like this.
   return json.includes("\\ud") ? wellFormed(json) : json;
 }
@@ -68,6 +75,9 @@ export function snapshot(value) {
 function isEveryonesToJSON() {
   return "toJSON" in objects || "toJSON" in lists;
 }
+
+/** Characters of texts that {@link isPlain} may still see: what is too large is known before it is copied. */
+let charsLeft = 0;
 
 /** Values that {@link isPlain} may still look at. */
 let left = 0;
@@ -113,7 +123,9 @@ function isPlain(value, depth) {
  * @param {string} type of it
  */
 function isPlainLeaf(value, type) {
-  if (type !== "string" || value.length <= MAX_UNSEEN) return type !== "bigint";
+  if (type !== "string") return type !== "bigint";
+  if ((charsLeft -= value.length) < 0) return false;
+  if (value.length <= MAX_UNSEEN) return true;
   return typeof value.isWellFormed !== "function" || value.isWellFormed();
 }
 
@@ -141,6 +153,12 @@ class Walk {
   #ancestors = [];
   #chars = 0;
   #values = 0;
+  #cuts;
+
+  /** @param {boolean} cuts whether a text that is too large is left out */
+  constructor(cuts) {
+    this.#cuts = cuts;
+  }
 
   /**
    * @param {any} value
@@ -149,7 +167,7 @@ class Walk {
    * @returns {string | undefined} JSON; undefined for what JSON leaves out
    */
   write(value, key, depth) {
-    if (this.#spent()) return '"[Too large]"';
+    if (this.isSpent()) return '"[Too large]"';
     this.#values++;
     let json;
     try {
@@ -162,7 +180,7 @@ class Walk {
     return json;
   }
 
-  #spent() {
+  isSpent() {
     return this.#chars > MAX_CHARS || this.#values > MAX_VALUES;
   }
 
@@ -190,6 +208,10 @@ class Walk {
     }
     switch (typeof value) {
       case "string":
+        if (this.#cuts && value.length > MAX_CHARS) {
+          this.#chars += value.length;
+          return '"[Too large]"';
+        }
         return stringify(typeof value.toWellFormed === "function" ? value.toWellFormed() : value);
       case "boolean":
         return stringify(value);
@@ -256,7 +278,7 @@ class Walk {
       const json =
         key === "toJSON" ? this.write(toJSON, key, depth + 1) : this.#property(value, key, depth);
       if (json !== undefined) pairs.push(this.#pair(key, json));
-      if (this.#spent()) break;
+      if (this.isSpent()) break;
     }
     return `{${pairs.join(",")}}`;
   }
@@ -301,12 +323,12 @@ class Walk {
       for (let i = 0; i < keys.length; i++) {
         const key = /** @type {string} */ (keys[i]);
         pairs.push(this.#pair(key, this.#property(list, key, depth) ?? "null"));
-        if (this.#spent()) break;
+        if (this.isSpent()) break;
       }
       return `{${pairs.join(",")}}`;
     }
     const items = [];
-    for (let i = 0; i < length && !this.#spent(); i++) {
+    for (let i = 0; i < length && !this.isSpent(); i++) {
       items.push(this.#property(list, i, depth) ?? "null");
       this.#chars += 1;
     }
@@ -327,7 +349,7 @@ class Walk {
       const known = values.get(name);
       if (json !== undefined && known) known[known.length] = json;
       else if (json !== undefined) values.set(name, [json]);
-      if (this.#spent()) break;
+      if (this.isSpent()) break;
     }
     /** @type {string[]} */
     const pairs = [];

@@ -26,6 +26,15 @@ pub enum Place {
 }
 
 impl Place {
+    /// Bytes of unsent enrichments that are held at most, where the application does not say.
+    pub fn max_queue_bytes(self) -> u64 {
+        match self {
+            Place::Page => policy::PAGE_QUEUE_BYTES,
+            Place::EdgeRequest => policy::EDGE_QUEUE_BYTES,
+            Place::ServerProcess => policy::SERVER_QUEUE_BYTES,
+        }
+    }
+
     /// The place that the shell calls by this name: "page", "edge", or else "server".
     pub fn named(name: &str) -> Place {
         match name {

@@ -194,6 +194,11 @@ impl Enrichment {
         self.text.len() + self.slots.len() * size_of::<Slot>()
     }
 
+    /// Bytes of memory that it takes.
+    pub fn held_bytes(&self) -> usize {
+        self.text.capacity() + self.slots.capacity() * size_of::<Slot>()
+    }
+
     /// Whether there is nothing in it: a touch.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()

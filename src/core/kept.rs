@@ -165,6 +165,7 @@ fn fingerprint(destination: &Destination) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::concurrency::Place;
     use crate::core::settings::Settings;
     use serde_json::{Value, json};
 
@@ -178,7 +179,7 @@ mod tests {
     fn destination(options: Value) -> Rc<Destination> {
         let options = options.to_string();
         let options = Options::of(&options, Numerals::STD);
-        Settings::resolve(&options, &mut Vec::new()).destination.unwrap()
+        Settings::resolve(&options, Place::Page, &mut Vec::new()).destination.unwrap()
     }
 
     fn of_key(key: &str) -> Rc<Destination> {

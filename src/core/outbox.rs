@@ -79,7 +79,7 @@ pub type Parts = Vec<Box<Part>>;
 
 /// Bytes that holding `enrichment` takes.
 pub fn held_by(enrichment: &Enrichment) -> u64 {
-    (enrichment.bytes() + PART_OVERHEAD_BYTES) as u64
+    (enrichment.held_bytes() + PART_OVERHEAD_BYTES) as u64
 }
 
 fn merged(parts: &[Box<Part>], inputs: InputsGo) -> Merged<'_> {

@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use super::concurrency::Place;
 use super::json::{self, Object, any_members, elements};
 use super::log::{Level, Line, error, warn};
 use super::options::{Options, text_of};
@@ -105,7 +106,7 @@ pub struct Settings {
 
 impl Settings {
     /// Puts options and variables together; what is wrong with them is said in `log`.
-    pub fn resolve(options: &Options, log: &mut Vec<Line>) -> Settings {
+    pub fn resolve(options: &Options, place: Place, log: &mut Vec<Line>) -> Settings {
         let verbose = options.variable(&["HH_VERBOSE"]).is_some_and(is_true);
         let mut log_level = if verbose { Level::Debug } else { Level::Warn };
         if options.get("logLevel").is_some() {
@@ -123,7 +124,7 @@ impl Settings {
         let deadline_ms = number("deadlineMs", policy::DEADLINE_MS, policy::MAX_TIMER_MS);
         let merge_window_ms =
             number("mergeWindowMs", policy::MERGE_WINDOW_MS, policy::MAX_TIMER_MS);
-        let max_queue_bytes = number("maxQueueBytes", policy::MAX_QUEUE_BYTES, 1 << 53);
+        let max_queue_bytes = number("maxQueueBytes", place.max_queue_bytes(), 1 << 53);
         let most = policy::MOST_AT_ONCE as u64;
         let max_concurrency = number("maxConcurrency", most, most).max(1) as usize;
         let mut name = |name, variable| -> Option<Text> {
@@ -421,7 +422,7 @@ mod tests {
     fn resolve(options: &Value) -> (Settings, Vec<Line>) {
         let mut log = Vec::new();
         let options = options.to_string();
-        (Settings::resolve(&Options::of(&options, Numerals::STD), &mut log), log)
+        (Settings::resolve(&Options::of(&options, Numerals::STD), Place::Page, &mut log), log)
     }
 
     /// The headers as a reader of the request sees them.
@@ -567,7 +568,7 @@ mod tests {
         assert_eq!(settings.timeout_ms, policy::TIMEOUT_MS);
         assert_eq!(settings.deadline_ms, policy::DEADLINE_MS);
         assert_eq!(settings.merge_window_ms, policy::MERGE_WINDOW_MS);
-        assert_eq!(settings.max_queue_bytes, policy::MAX_QUEUE_BYTES);
+        assert_eq!(settings.max_queue_bytes, policy::PAGE_QUEUE_BYTES);
         assert_eq!(&*settings.source, "dev");
         assert_eq!(
             headers(&settings),

@@ -361,3 +361,52 @@ test("nobody is told in a request that was torn down, and what it gave is counte
   await logged(() => it.core.trap(new Error("unreachable")));
   assert.equal((await it.flush()).delivered, 2);
 });
+
+test("what is too large is refused before it is copied, wherever it is in it", async () => {
+  const it = face();
+  /** @type {any[]} */
+  const drops = [];
+  const tracer = await it.initTracer({
+    onDrop: (dropped) => drops.push(dropped),
+    logLevel: "silent",
+  });
+  const large = "x".repeat(9_000_000);
+  const list = Array.from({ length: 100 }, () => "x".repeat(100_000));
+  for (const metadata of [
+    { large },
+    { deep: [{ large }] },
+    { list },
+    { map: new Map([[1, large]]) },
+  ]) {
+    const outcome = await tracer.enrichSession({ metadata });
+    assert.equal(outcome.status === "dropped" && outcome.reason, "too_large");
+  }
+  const named = sessionIdFrom("named");
+  const outcome = await tracer.enrichSession(named, { metadata: { large } });
+  assert.equal(outcome.sessionId, named);
+  assert.equal(it.core.of("enrichSession").length, 0);
+  assert.equal(drops.length, 5);
+  assert.equal((await tracer.enrichSession({ metadata: { ok: 1 } })).status, "delivered");
+});
+
+test("a flood in one tick goes to the core, whose budget it is, before it takes much memory", async () => {
+  const it = face({ loading: "sync" });
+  const tracer = await it.initTracer();
+  const text = "x".repeat(100_000);
+  const outcomes = Array.from({ length: 50 }, () => tracer.enrichSession({ metadata: { text } }));
+  assert.ok(it.core.of("enrichSession").length >= 40, "all but the last MiB are there");
+  for (const { status } of await Promise.all(outcomes)) assert.equal(status, "delivered");
+});
+
+test("what waits for a core that is yet to start is bounded as well, and said", async () => {
+  const it = face({ loading: "async" });
+  const started = it.initTracer({ maxQueueBytes: 1_000_000, logLevel: "silent" });
+  const text = "x".repeat(100_000);
+  const outcomes = await Promise.all(
+    Array.from({ length: 50 }, () => it.enrichSession({ metadata: { text } })),
+  );
+  await started;
+  const full = outcomes.filter((end) => end.status === "dropped" && end.reason === "queue_full");
+  assert.equal(full.length, 41);
+  assert.equal(outcomes.filter((end) => end.status === "delivered").length, 9);
+});

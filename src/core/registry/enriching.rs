@@ -136,6 +136,10 @@ impl Registry {
         json: String,
         now: Now,
     ) -> Option<Box<Part>> {
+        if json.len() > MAX_REQUEST_BYTES {
+            self.refuse_large(part, json.len(), now);
+            return None;
+        }
         let json = self.masked(part.tracer, json);
         let bytes = json.len();
         let (enrichment, left_out) = match Enrichment::parse(json) {
@@ -157,11 +161,7 @@ impl Registry {
             self.log(part.tracer, line);
         }
         if bytes > MAX_REQUEST_BYTES - 2 * REQUEST_OVERHEAD_BYTES {
-            let why = fill(
-                "an enrichment of {} bytes is more than the backend takes in one request (5 MB): send less, or store it elsewhere and enrich with its address",
-                &[&decimal(bytes as u64)],
-            );
-            self.refuse(part, None, Reason::TooLarge, &why, now);
+            self.refuse_large(part, bytes, now);
             return None;
         }
         if bytes > LARGE_ENRICHMENT_BYTES {
@@ -179,6 +179,14 @@ impl Registry {
             return mask_all(&json);
         }
         json
+    }
+
+    fn refuse_large(&mut self, part: Box<Part>, bytes: usize, now: Now) {
+        let why = fill(
+            "an enrichment of {} bytes is more than the backend takes in one request (5 MB): send less, or store it elsewhere and enrich with its address",
+            &[&decimal(bytes as u64)],
+        );
+        self.refuse(part, None, Reason::TooLarge, &why, now);
     }
 
     /// `json` without what the tracer is to keep to itself.

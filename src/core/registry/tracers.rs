@@ -120,7 +120,7 @@ impl Registry {
                 Some(_) => {}
             }
         }
-        let settings = Rc::new(Settings::resolve(options, log));
+        let settings = Rc::new(Settings::resolve(options, self.place, log));
         if over.is_some() || self.settings.len() == REMEMBERED_SETTINGS {
             self.settings.remove(over.unwrap_or(0));
         }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::origin::origin;
 use super::policy;
 use super::rate::Rate;
+use crate::core::concurrency::Place;
 use crate::core::json::{Numerals, elements, members};
 use crate::core::log::{Line, error, warn};
 use crate::core::options::{Options, text_of};
@@ -51,7 +52,7 @@ impl RelaySettings {
         let describes = ["sessionName", "source"].iter().any(|name| options.get(name).is_some())
             || options.variable(&["HH_SESSION_NAME", "HH_SOURCE"]).is_some();
         let mut of_backend = Vec::new();
-        let tracer = Rc::new(Settings::resolve(options, &mut of_backend));
+        let tracer = Rc::new(Settings::resolve(options, Place::EdgeRequest, &mut of_backend));
         if options.is_true("redactOtherwise") {
             let what = "`redact` of a relay is true or { keys }: it masks by the default patterns, and functions and patterns are for the pages' tracers";
             warn(log, what, &[]);

@@ -6,6 +6,7 @@
 
 use super::line::{Batch, Item, Line};
 use super::otlp;
+use crate::core::concurrency::Place;
 use crate::core::json::{Numerals, members};
 use crate::core::log::Line as LogLine;
 use crate::core::options::Options;
@@ -81,7 +82,7 @@ impl Exporter {
     /// An exporter with these options, the JSON of an object as [`Options`] describes it.
     pub fn new(options: &str, numerals: Numerals, seed: u64) -> Exporter {
         let mut log = Vec::new();
-        let settings = Settings::resolve(&Options::of(options, numerals), &mut log);
+        let settings = Settings::resolve(&Options::of(options, numerals), Place::Page, &mut log);
         log.retain(|line| line.level <= settings.log_level);
         let random = fastrand::Rng::with_seed(seed);
         let (lines, calls, said) = (Vec::new(), Vec::new(), Vec::new());
