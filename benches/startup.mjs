@@ -15,13 +15,26 @@ const PROCESSES = 9;
 const BATCH = 100;
 const BATCHES = 20;
 
+/** Times that JSON is written and read: some 30 ms. */
+const YARDSTICK = 20_000;
+
 /** Portable: a Worker's clock stands still between two waits. */
 const measured = `
   const tick = () => new Promise((resolve) => setTimeout(resolve, 0));
   const fetch = async () => new Response("{}");
   const options = { apiKey: "bench", serverUrl: "http://127.0.0.1:1", fetch };
 
+  // What this machine takes for so much work of another kind, to hold the rest against.
+  async function yardstick() {
+    await tick();
+    const from = performance.now();
+    for (let n = 0; n < ${YARDSTICK}; n++) JSON.parse(JSON.stringify({ n, list: [n, "n"], text: "text" }));
+    await tick();
+    return performance.now() - from;
+  }
+
   export async function measure(load) {
+    const yard = await yardstick();
     await tick();
     const from = performance.now();
     const { initTracer, flush } = await load();
@@ -36,7 +49,7 @@ const measured = `
       starts.push((performance.now() - from) / ${BATCH});
       await flush();
     }
-    return { loaded, started: Math.min(...starts.slice(${BATCHES / 4})) };
+    return { yard, loaded, started: Math.min(...starts.slice(${BATCHES / 4})) };
   }
 `;
 const program = `
@@ -54,6 +67,7 @@ const worker = `
 
 /**
  * @typedef {object} Startup in milliseconds
+ * @property {number} yard so much work of another kind
  * @property {number} loaded the import
  * @property {number} started a warm initTracer
  */

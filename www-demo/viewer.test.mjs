@@ -268,7 +268,14 @@ test("everything can be reached by keyboard", async () => {
   });
 });
 
-test("with 5,000 sessions the first content comes at once, and so does an update", async () => {
+/** 5,000 sessions may take so many times as long as a few do, on the same machine a moment before. */
+const TIMES_AS_LONG = 5;
+
+test("with 5,000 sessions the first content comes as soon as with a few, and so does an update", async () => {
+  const few = {
+    first: await firstContent(browser, viewerUrl),
+    update: median(await updateTimes(browser, backendUrl, viewerUrl)),
+  };
   const missing = 5000 - (await storedSessions()).length;
   let made = 0;
   const make = async () => {
@@ -289,10 +296,12 @@ test("with 5,000 sessions the first content comes at once, and so does an update
   };
   await Promise.all(Array.from({ length: 16 }, make));
 
-  // A quiet machine takes a tenth of it; see README.md.
   const first = await firstContent(browser, viewerUrl);
-  assert.ok(first < 4000, `first content after ${first} ms`);
+  assert.ok(first < TIMES_AS_LONG * few.first, `first content: ${first} ms, before ${few.first}`);
   const updates = await updateTimes(browser, backendUrl, viewerUrl);
-  assert.ok(median(updates) < 1000, `updates after ${updates.map(Math.round)} ms`);
+  assert.ok(
+    median(updates) < TIMES_AS_LONG * few.update,
+    `updates: ${updates.map(Math.round)} ms, before ${few.update}`,
+  );
   await withViewer(DESKTOP, (page) => untilCounted(page, 5000 + updates.length));
 });

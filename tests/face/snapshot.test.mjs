@@ -359,23 +359,23 @@ test("a list that is mostly holes keeps what is there", () => {
   assert.deepEqual(stored({ list: [1, , 3] }), { list: [1, null, 3] }); // oxlint-disable-line no-sparse-arrays
 });
 
-test("what grows without end is cut off, as JSON, in little time", () => {
+test("what grows without end is cut off, as JSON, after so many looks", () => {
   /** @type {any} */
   let doubling = { a: 1 };
+  let looks = 0;
   for (let i = 0; i < 60; i++) doubling = { left: doubling, right: doubling };
   /** @type {any} */
-  const endless = { get self() { return { get self() { return endless; }, also: [endless.self] }; } }; // prettier-ignore
+  const endless = { get self() { looks++; return { get self() { return endless; }, also: [endless.self] }; } }; // prettier-ignore
   for (const value of [
     doubling,
     { endless },
     { list: Array.from({ length: 3_000_000 }, () => doubling) },
   ]) {
-    const started = performance.now();
     const json = snapshot(value);
     assert.ok(JSON.parse(json));
-    assert.ok(performance.now() - started < 10_000, `${performance.now() - started} ms`);
     assert.ok(json.length < 64 * 1024 * 1024);
   }
+  assert.ok(looks < 10_000, `${looks} looks`);
 });
 
 test("the walk reads each property once and changes nothing", () => {

@@ -119,15 +119,15 @@ describe("faults", { concurrency: 2 }, () => {
     it(`${name}: a refused key is one request and one clear line`, async (t) => {
       const { url, put, requests } = await backend(t);
       await put("mode", { keys: ["another"] });
-      const [{ deliveries, lines, ms }] = await run("calls", [
-        { options: { apiKey: KEY, serverUrl: url } },
-      ]);
+      // Who tried again, or waited for a deadline, would not be back before the runtime's own limit.
+      const patience = { timeoutMs: 600_000, deadlineMs: 600_000 };
+      const options = { apiKey: KEY, serverUrl: url, ...patience };
+      const [{ deliveries, lines }] = await run("calls", [{ options }]);
       assert.deepEqual(reasons(deliveries), ["rejected", "rejected", "rejected"]);
       assert.equal((await requests()).length, 1);
       assert.equal(lines.length, 1, JSON.stringify(lines));
       assert.match(lines[0].text, /401.*HH_API_KEY/);
       assert.doesNotMatch(JSON.stringify({ deliveries, lines }), new RegExp(KEY));
-      assert.ok(ms < 4_000, `it took ${ms} ms to say so`);
     });
 
     it(`${name}: an answer that is no JSON does no harm, nor does one that takes its time`, async (t) => {

@@ -48,10 +48,9 @@ export async function calls({ api, options }) {
   for (const level of levels) console[level] = (text) => void lines.push({ level, text });
   try {
     const tracer = await api.initTracer(options);
-    const from = Date.now();
     const said = [1, 2, 3].map((n) => tracer.enrichSession({ metadata: { n } }));
     const deliveries = await Promise.all(said);
-    return { sessionId: tracer.sessionId, deliveries, lines, ms: Date.now() - from };
+    return { sessionId: tracer.sessionId, deliveries, lines };
   } finally {
     levels.forEach((level, i) => (console[level] = /** @type {any} */ (own[i])));
   }

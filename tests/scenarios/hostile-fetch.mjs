@@ -2,8 +2,11 @@
 // its own with short limits; afterwards the same tracer gets a fetch that works, so that what the
 // fault may have broken inside shows.
 
-/** Long enough for everything to have ended by its own limits, far below the scenario's. */
-const SETTLED_WITHIN_MS = 8000;
+/** Only so that what never ends is told: a slow machine is waited for. */
+const SETTLED_WITHIN_MS = 60_000;
+
+/** Milliseconds between two beats of {@link beats}. */
+const BEAT_MS = 100;
 
 const json = () =>
   new Response('{"success":true}', { headers: { "content-type": "application/json" } });
@@ -190,9 +193,9 @@ export async function run({ api, servers, keys }) {
       });
       const first = tracer.enrichSession({ metadata: { first: true } });
       const second = tracer.enrichSession({ metadata: { second: true } });
-      const from = Date.now();
+      const count = beats();
       const settled = await settledWithin(Promise.all([first, second]));
-      const ms = Date.now() - from;
+      const waited = count();
       healed = true;
       // A server that failed is left alone for a while, maybe for longer than the short deadline.
       const after = [];
@@ -201,7 +204,7 @@ export async function run({ api, servers, keys }) {
         after.push(await settledWithin(tried));
       }
       const report = await settledWithin(tracer.close({ timeoutMs: 1000 }));
-      facts[name] = { sessionId: tracer.sessionId, settled, ms, after, report, calls, dropped };
+      facts[name] = { sessionId: tracer.sessionId, settled, waited, after, report, calls, dropped };
     }),
   );
   // The module as a whole has taken no harm.
@@ -220,39 +223,46 @@ export async function run({ api, servers, keys }) {
 }
 
 /**
- * Another tracer of the same server, with the usual fetch, while all this goes on.
+ * Another tracer of the same server, with the usual fetch, while all this goes on and a third one's request is held.
  * @param {import("./runner.mjs").Context["api"]} api
  * @param {object} server
  */
 async function bystander(api, server) {
+  /** @type {(answer: Response) => void} */
+  let release = () => {};
+  const answer = new Promise((/** @type {(answer: Response) => void} */ resolve) => {
+    release = resolve;
+  });
+  const patience = { timeoutMs: SETTLED_WITHIN_MS, deadlineMs: SETTLED_WITHIN_MS };
+  const held = await api.initTracer({ ...server, ...patience, fetch: () => answer });
+  let isHeld = true;
+  const enriched = held.enrichSession({ metadata: { held: true } }).then((delivery) => {
+    isHeld = false;
+    return delivery;
+  });
   const tracer = await api.initTracer({ ...server, sessionName: "bystander", mergeWindowMs: 1 });
   const deliveries = [];
   for (let number = 1; number <= 5; number += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const from = Date.now();
-    const lost = lostTime();
-    const delivery = await tracer.enrichSession({ metadata: { number } });
-    deliveries.push({ ...delivery, ms: Date.now() - from - lost() });
+    await new Promise((resolve) => setTimeout(resolve, BEAT_MS));
+    const { status } = await tracer.enrichSession({ metadata: { number } });
+    deliveries.push({ status, isHeld });
   }
-  await tracer.close();
-  return { sessionId: tracer.sessionId, deliveries };
+  release(json());
+  const { status } = await enriched;
+  await Promise.all([tracer.close(), held.close()]);
+  return { sessionId: tracer.sessionId, deliveries, held: status };
 }
 
-/** Until it is called: milliseconds for which a busy machine ran nothing here. */
-function lostTime() {
-  const STEP_MS = 20;
-  let lost = 0;
-  let last = Date.now();
-  const count = () => {
-    const now = Date.now();
-    lost += Math.max(0, now - last - STEP_MS);
-    last = now;
-  };
-  const timer = setInterval(count, STEP_MS);
+/**
+ * A clock of the scenario's own, in which a machine that is busy elsewhere loses beats.
+ * @returns {() => number} stops it; how many beats there were
+ */
+function beats() {
+  let count = 0;
+  const timer = setInterval(() => count++, BEAT_MS);
   return () => {
     clearInterval(timer);
-    count();
-    return lost;
+    return count;
   };
 }
 
