@@ -107,6 +107,11 @@ export class Engine {
    */
   #registered = new Map();
   /**
+   * The one that a call is being given to: where nothing can be referred to weakly, nobody else knows it once it was idle.
+   * @type {Session | undefined}
+   */
+  #calling;
+  /**
    * Where idle sessions are registered: only where nothing tells what was collected, and then bounded. The
    * sessions themselves, and the callbacks they came with, are not held.
    * @type {Map<number, NonNullable<Session["home"]>>}
@@ -468,7 +473,9 @@ export class Engine {
       }
       tracer = registered;
     }
+    this.#calling = session;
     const id = call(core, tracer, owed);
+    this.#calling = undefined;
     // After a trap in the call itself nobody would ever tell of the id.
     if (id > 0 && this.#core === core) this.#owed.set(id, owed);
     else this.#lose(owed);
@@ -530,7 +537,9 @@ export class Engine {
    * @returns {Session | undefined} there until the end of this turn
    */
   #reach(tracer) {
-    return this.#busy.get(tracer) ?? this.#registered.get(tracer)?.deref();
+    const known = this.#busy.get(tracer) ?? this.#registered.get(tracer)?.deref();
+    if (known) return known;
+    return this.#calling?.home?.tracer === tracer ? this.#calling : undefined;
   }
 
   /**

@@ -29,18 +29,16 @@ export function sourceOf(stream) {
  * @param {Source} source
  * @param {(chunk: Uint8Array) => boolean} take whether more is wanted
  * @param {Promise<typeof LATE>} late
- * @returns {Promise<"ended" | "enough" | "late" | "broken">} never rejects; what was not read is cancelled
+ * @returns {Promise<"ended" | "enough" | "late" | "broken">} never rejects. What was not read is cancelled; what is
+ *   late, the caller has to end: in workerd cancelling in the middle of a read leaves a rejection that nobody can catch
  */
 export async function readStream(source, take, late) {
-  /** @type {"enough" | "late" | "broken"} */
+  /** @type {"enough" | "broken"} */
   let end = "broken";
   try {
     for (;;) {
       const result = await firstOf(source.next(), late);
-      if (result === LATE) {
-        end = "late";
-        break;
-      }
+      if (result === LATE) return "late";
       if (result.done) return "ended";
       if (!take(bytesOf(result.value))) {
         end = "enough";
@@ -50,9 +48,13 @@ export async function readStream(source, take, late) {
   } catch {
     // It broke off, or was no stream after all.
   }
-  // Nobody waits for what comes of it.
-  (async () => await source.cancel())().catch(() => {});
+  cancel(source);
   return end;
+}
+
+/** Nobody waits for what comes of it. @param {Source} source */
+export function cancel(source) {
+  (async () => await source.cancel())().catch(() => {});
 }
 
 /**

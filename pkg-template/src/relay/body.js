@@ -1,7 +1,7 @@
 // Reads a request's body, no further than is allowed and no longer.
 
 import { Promise, clearTimer, startTimer } from "../globals.js";
-import { LATE, bodyOf, readStream } from "../stream.js";
+import { LATE, bodyOf, cancel, readStream } from "../stream.js";
 
 /** @import { BodyFault } from "./core.d.ts" */
 
@@ -39,6 +39,7 @@ export async function readBody(request, limit, timeoutMs) {
     return length <= limit + DRAINED_BYTES;
   };
   const end = await readStream(source, take, late);
+  if (end === "late") cancel(source);
   clearTimer(timer);
   const fault = end !== "ended" ? FAULTS[end] : length > limit ? "large" : undefined;
   if (fault) return { bytes: new Uint8Array(), fault };
