@@ -1,9 +1,10 @@
 // The package at the latency of a real backend, beside its peers and a bare `fetch` loop: `make bench-latency`. Each is
-// a process of its own, one after the other, against a server that takes its time. PEERS, RUNTIMES, RATES and DELAYS
-// name a part of it (by commas). Results go to benches/results/latency.*, those of a part to build/bench/.
+// a process of its own, one after the other, against a server that takes its time. JOBS and RUNTIMES name a part of it
+// (by commas), whose results take their place among those of benches/results/latency.*; those of PEERS, RATES and DELAYS
+// go to build/bench/.
 
 import { execFileSync } from "node:child_process";
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { bun, deno } from "../tests/support/binaries.mjs";
@@ -32,6 +33,9 @@ const PEERS = [
   ...[6, 64, 128, 256].map((lanes) => `fetch, ${lanes} at once`),
 ];
 const RUNTIMES = ["Node", "Deno", "Bun", "workerd"];
+
+/** `large` is the batch of 100,000, which takes as long as all the rest. */
+const JOBS = ["batch", "cpu", "sessions", "capped", "large"];
 const SECONDS = 5;
 
 /** What the guide says a call takes, and what the comparison with others is at. */
@@ -45,10 +49,11 @@ const listed = (/** @type {string} */ name) => process.env[name]?.split(",");
 const wanted = {
   peers: listed("PEERS") ?? PEERS,
   runtimes: listed("RUNTIMES") ?? RUNTIMES,
+  jobs: listed("JOBS") ?? JOBS,
   rates: (listed("RATES") ?? ["25", "50", "100", "200", "400"]).map(Number),
   delays: (listed("DELAYS") ?? ["20", "100", "200"]).map(Number),
 };
-const whole = !["PEERS", "RUNTIMES", "RATES", "DELAYS"].some((name) => process.env[name]);
+const whole = !["PEERS", "RATES", "DELAYS"].some((name) => process.env[name]);
 const folder = new URL(whole ? "results/" : "../build/bench/", import.meta.url);
 
 /** @type {Record<string, () => [string, ...string[]]>} */
@@ -80,7 +85,9 @@ async function run(runtime, peer, url, kind, load) {
   const [command, ...flags] = /** @type {() => [string]} */ (COMMANDS[runtime])();
   const { adapter, lanes } = adapterOf(peer);
   const args = [...flags, CHILD, adapter, url, kind, JSON.stringify({ ...load, lanes })];
-  const { stdout, stderr, code } = await runToEnd(command, args, { timeoutMs: 300_000 });
+  const { stdout, stderr, code } = await runToEnd(command, args, {
+    timeoutMs: 300_000,
+  });
   const found = /^REPORT (.*)$/m.exec(stdout)?.[1];
   if (found === undefined) throw new Error(`ended with ${code}: ${(stderr || stdout).slice(-300)}`);
   return JSON.parse(found);
@@ -122,8 +129,58 @@ function percentiles(values) {
   return { p50: at(0.5), p99: at(0.99), max: at(1) };
 }
 
+const list = PEERS.filter((peer) => {
+  return (
+    wanted.peers.includes(peer) || (peer.startsWith("fetch") && wanted.peers.includes("fetch"))
+  );
+});
+
+/** What a row is about, by which a later one takes its place. @param {Row} row */
+const about = ({ job, runtime, peer, rate, ids, delayMs }) =>
+  [job, runtime, peer, rate, ids, delayMs].join(" ");
+
+/** Those of the last runs. @returns {Promise<Row[]>} */
+async function before() {
+  if (!whole) return [];
+  const text = await readFile(new URL("latency.json", folder), "utf8").catch(() => '{"rows":[]}');
+  return JSON.parse(text).rows;
+}
+const known = await before();
+
 /** @type {Row[]} */
 const rows = [];
+
+/** What is known of the machine and of what runs on it. */
+const setting = {
+  command: "make bench-latency",
+  date: new Date().toISOString().slice(0, 10),
+  machine: `${availableParallelism()} cores, ${process.platform} ${process.arch}, Node ${process.version}`,
+  commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], {
+    encoding: "utf8",
+  }).trim(),
+  versions: (
+    await Promise.all(peers.filter(({ name }) => list.includes(name)).map(versions))
+  ).flat(),
+  each: EACH,
+  seconds: SECONDS,
+  cap: CAP,
+};
+
+/** After each row: a run that is broken off has said something. */
+async function write() {
+  const again = new Set(rows.map(about));
+  const results = {
+    ...setting,
+    rows: [...known.filter((row) => !again.has(about(row))), ...rows],
+  };
+  await mkdir(folder, { recursive: true });
+  await writeFile(new URL("latency.json", folder), `${JSON.stringify(results, null, 1)}\n`);
+  await writeFile(new URL("latency.md", folder), markdown(results));
+  for (const [name, svg] of Object.entries(await draw(results))) {
+    await writeFile(new URL(`${name}.svg`, folder), svg);
+  }
+  return markdown(results);
+}
 
 /**
  * @param {Row} row as far as it is known before
@@ -142,9 +199,10 @@ async function measured(row, behaviour, measure) {
   }
   const { stored, said, failed, late } = /** @type {Row} */ (rows.at(-1));
   const seconds = ((performance.now() - from) / 1_000).toFixed(0);
-  const about = [row.job, row.runtime, row.peer, row.rate ?? row.ids ?? "", `${row.delayMs} ms`];
+  const what = [row.job, row.runtime, row.peer, row.rate ?? row.ids ?? "", `${row.delayMs} ms`];
   const found = failed ?? `${stored} of ${said}, p50 ${late?.p50}, p99 ${late?.p99}`;
-  console.error(`${about.join(", ")}: ${found} (${seconds} s)`);
+  console.error(`${what.join(", ")}: ${found} (${seconds} s)`);
+  await write();
 }
 
 /**
@@ -169,7 +227,10 @@ const batch = (runtime, peer, ids) =>
     { job: "batch", runtime, peer, ids, delayMs: DELAY_MS },
     { delayMs: DELAY_MS },
     async (server) => {
-      const calls = await run(runtime, peer, server.url, "batch", { job: "batch", ids });
+      const calls = await run(runtime, peer, server.url, "batch", {
+        job: "batch",
+        ids,
+      });
       return outcome(calls, server);
     },
   );
@@ -177,7 +238,13 @@ const batch = (runtime, peer, ids) =>
 /** What a server gets that takes so many requests a second and says when to come again. */
 const capped = () =>
   measured(
-    { job: "capped", runtime: "Node", peer: OURS, ids: CAPPED_IDS, delayMs: DELAY_MS },
+    {
+      job: "capped",
+      runtime: "Node",
+      peer: OURS,
+      ids: CAPPED_IDS,
+      delayMs: DELAY_MS,
+    },
     { delayMs: DELAY_MS, perSecond: CAP },
     async (server) => {
       const load = { job: "capped", ids: CAPPED_IDS };
@@ -203,7 +270,11 @@ const cpu = () =>
         return micros / per("ours") / (found.bare[n] / per("bare"));
       });
       const keys = server.arrivals().size;
-      return { said: keys, stored: keys, cpu: { ...found, ratio: spread(ratios) } };
+      return {
+        said: keys,
+        stored: keys,
+        cpu: { ...found, ratio: spread(ratios) },
+      };
     },
   );
 
@@ -212,44 +283,52 @@ await symlink("../../../pkg", new URL("peers/node_modules/honeyhive-edge", impor
     if (error.code !== "EEXIST") throw error;
   },
 );
-const list = PEERS.filter((peer) => {
-  return (
-    wanted.peers.includes(peer) || (peer.startsWith("fetch") && wanted.peers.includes("fetch"))
-  );
-});
 const bare = list.filter((peer) => peer.startsWith("fetch"));
 const ours = list.includes(OURS);
 
+const has = (/** @type {string} */ job) => wanted.jobs.includes(job);
+
+/** Rates at which others are looked at. */
+const few = wanted.rates.filter((rate) => [25, 100, 400].includes(rate));
+
 if (wanted.runtimes.includes("Node")) {
   // What they are held to first, then the package, then the others: a run that is broken off has said the most.
-  for (const peer of bare) await batch("Node", peer, peer.startsWith("fetch, 6 ") ? 600 : 10_000);
-  if (ours) await batch("Node", OURS, 10_000);
-  if (ours) await cpu();
-  for (const delayMs of wanted.delays) {
-    for (const rate of wanted.rates) {
-      if (ours) await sessions("Node", OURS, rate, delayMs);
+  if (has("batch")) {
+    for (const peer of bare) await batch("Node", peer, peer.startsWith("fetch, 6 ") ? 600 : 10_000);
+    if (ours) await batch("Node", OURS, 10_000);
+  }
+  if (has("cpu") && ours) await cpu();
+  if (has("capped") && ours) await capped();
+  if (has("sessions")) {
+    for (const delayMs of ours ? wanted.delays : []) {
+      for (const rate of wanted.rates) await sessions("Node", OURS, rate, delayMs);
+    }
+    for (const peer of list.filter((each) => each !== OURS)) {
+      for (const rate of few) await sessions("Node", peer, rate, DELAY_MS);
     }
   }
-  if (ours) await capped();
-  for (const peer of list.filter((each) => each !== OURS)) {
-    const rates = peer.startsWith("fetch")
-      ? wanted.rates
-      : wanted.rates.filter((rate) => rate === 25 || rate === 100 || rate === 400);
-    for (const rate of rates) await sessions("Node", peer, rate, DELAY_MS);
-    if (!peer.startsWith("fetch")) await batch("Node", peer, 10_000);
+  if (has("batch")) {
+    const others = list.filter((peer) => peer !== OURS && !bare.includes(peer));
+    for (const peer of others) await batch("Node", peer, 10_000);
   }
-  if (process.env["RATES"] === undefined) {
-    const most = list.filter((peer) => !peer.startsWith("fetch") || peer.includes("256"));
+  if (has("large")) {
+    const most = list.filter((peer) => !bare.includes(peer) || peer.includes("256"));
     for (const peer of most) await batch("Node", peer, 100_000);
   }
 }
 for (const runtime of ["Deno", "Bun"].filter((name) => ours && wanted.runtimes.includes(name))) {
-  for (const rate of wanted.rates) await sessions(runtime, OURS, rate, DELAY_MS);
-  await batch(runtime, OURS, 10_000);
+  if (has("sessions")) for (const rate of few) await sessions(runtime, OURS, rate, DELAY_MS);
+  if (has("batch")) await batch(runtime, OURS, 10_000);
 }
-if (ours && wanted.runtimes.includes("workerd")) {
-  for (const rate of wanted.rates) {
-    const row = { job: "sessions", runtime: "workerd", peer: OURS, rate, delayMs: DELAY_MS };
+if (ours && has("sessions") && wanted.runtimes.includes("workerd")) {
+  for (const rate of few) {
+    const row = {
+      job: "sessions",
+      runtime: "workerd",
+      peer: OURS,
+      rate,
+      delayMs: DELAY_MS,
+    };
     await measured(row, { delayMs: DELAY_MS }, async (server) => {
       const workers = await startWorkers(server.url);
       try {
@@ -261,25 +340,6 @@ if (ours && wanted.runtimes.includes("workerd")) {
   }
 }
 
-const results = {
-  command: "make bench-latency",
-  date: new Date().toISOString().slice(0, 10),
-  machine: `${availableParallelism()} cores, ${process.platform} ${process.arch}, Node ${process.version}`,
-  commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim(),
-  versions: (
-    await Promise.all(peers.filter(({ name }) => list.includes(name)).map(versions))
-  ).flat(),
-  each: EACH,
-  seconds: SECONDS,
-  cap: CAP,
-  rows,
-};
-await mkdir(folder, { recursive: true });
-await writeFile(new URL("latency.json", folder), `${JSON.stringify(results, null, 1)}\n`);
-await writeFile(new URL("latency.md", folder), markdown(results));
-for (const [name, svg] of Object.entries(await draw(results))) {
-  await writeFile(new URL(`${name}.svg`, folder), svg);
-}
-console.log(markdown(results));
+console.log(await write());
 console.error(`written to ${fileURLToPath(folder)}`);
 process.exit(0);
