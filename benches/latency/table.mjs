@@ -61,9 +61,12 @@ export function markdown(results) {
   const { rows, versions, machine, date, command, commit, each, seconds: length, cap } = results;
   const of = (/** @type {string} */ job) => rows.filter((row) => row.job === job);
   const unique = (/** @type {any[]} */ values) => [...new Set(values)];
+  const loads = rows.map(({ load = 0 }) => Math.round(load));
   const parts = [
     `# At the latency of a real backend\n\n\`${command}\`, ${date}, commit ${commit}, ${machine}. A server on loopback that answers\n` +
-      `after as long as is said and never fails; it and what is measured share the machine. ${versions.join(", ")}.\n`,
+      "after as long as is said and never fails; it and what is measured share the machine. Each row was measured after the other,\n" +
+      `at a load average of ${Math.min(...loads)} to ${Math.max(...loads)}, this and other work together: what is beside one another is to be compared,\n` +
+      `with the bare \`fetch\` loops above all. ${versions.join(", ")}.\n`,
   ];
   const all = of("sessions");
   for (const runtime of unique(all.map((row) => row.runtime))) {
