@@ -1,33 +1,22 @@
-//! Things kept under a number, which is never given to another thing soon.
-//!
-//! Not a map of the standard library: each of those costs some 12 KB of wasm for every type that
-//! it holds. Not the `slotmap` crate: its numbers outgrow what a JavaScript number tells apart.
+//! Things kept under a number of their own, by which the other side of the boundary names them.
 
 #[cfg(debug_assertions)]
 use std::cell::Cell;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 
-/// Bits of a number that say where the thing is.
-const PLACE_BITS: u32 = 32;
-
-/// Generations of one place before its numbers come again. With the place, 52 bits: an exact
-/// JavaScript number.
-const GENERATIONS: u32 = 1 << 20;
-
-/// The number of nothing. Not `Option`, which is two numbers to hand around.
+/// The number of nothing.
 pub const NOTHING: u64 = 0;
 
-#[derive(Debug)]
-struct Entry<T> {
-    generation: u32,
-    /// Apart, so that a place costs little, and what was taken out gives its memory back.
-    thing: Option<Box<T>>,
-}
-
-/// Things under numbers from 1 up.
+/// Things under numbers from 1 up. A number is never given twice, so that one which came late, of a
+/// thing that is gone, finds no other thing; and there are more exact numbers in JavaScript (2^53)
+/// than a program has time to give.
 #[derive(Debug)]
 pub struct Slab<T> {
-    entries: Vec<Entry<T>>,
-    free: Vec<u32>,
+    /// In boxes, as a map has more room than things. Hashed without a seed: nobody else chooses the
+    /// numbers, and a simulation has to go the same way each time.
+    things: HashMap<u64, Box<T>, BuildHasherDefault<DefaultHasher>>,
+    last: u64,
     /// How often a thing was looked for: in debug builds, for tests that what a call costs does not grow.
     #[cfg(debug_assertions)]
     looks: Cell<u64>,
@@ -36,8 +25,8 @@ pub struct Slab<T> {
 impl<T> Default for Slab<T> {
     fn default() -> Slab<T> {
         Slab {
-            entries: Vec::new(),
-            free: Vec::new(),
+            things: HashMap::default(),
+            last: NOTHING,
             #[cfg(debug_assertions)]
             looks: Cell::new(0),
         }
@@ -47,20 +36,9 @@ impl<T> Default for Slab<T> {
 impl<T> Slab<T> {
     /// Keeps `thing` and returns its number.
     pub fn insert(&mut self, thing: T) -> u64 {
-        self.insert_boxed(Box::new(thing))
-    }
-
-    /// Apart, as it is the same for all things.
-    #[inline(never)]
-    fn insert_boxed(&mut self, thing: Box<T>) -> u64 {
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.entries.push(Entry { generation: 0, thing: None });
-            self.entries.len() as u32 - 1
-        });
-        let entry = &mut self.entries[place as usize];
-        // Nothing is there: to drop it would be code for each kind of thing.
-        std::mem::forget(entry.thing.replace(thing));
-        number(place, entry.generation)
+        self.last += 1;
+        self.things.insert(self.last, Box::new(thing));
+        self.last
     }
 
     fn count_look(&self) {
@@ -77,108 +55,73 @@ impl<T> Slab<T> {
     /// The thing under `number`.
     pub fn get(&self, number: u64) -> Option<&T> {
         self.count_look();
-        let entry = self.entries.get(place(number)?)?;
-        entry.thing.as_deref().filter(|_| entry.generation == generation(number))
+        self.things.get(&number).map(Box::as_ref)
     }
 
     /// The thing under `number`.
     pub fn get_mut(&mut self, number: u64) -> Option<&mut T> {
         self.count_look();
-        let entry = self.entries.get_mut(place(number)?)?;
-        entry.thing.as_deref_mut().filter(|_| entry.generation == generation(number))
+        self.things.get_mut(&number).map(Box::as_mut)
     }
 
     /// Takes out the thing under `number`.
     pub fn remove(&mut self, number: u64) -> Option<Box<T>> {
-        let place = place(number)?;
-        let entry = self.entries.get_mut(place)?;
-        if entry.generation != generation(number) {
-            return None;
-        }
-        let thing = entry.thing.take()?;
-        entry.generation = (entry.generation + 1) % GENERATIONS;
-        self.free.push(place as u32);
-        Some(thing)
+        self.things.remove(&number)
     }
 
-    /// All things with their numbers.
+    /// All things with their numbers, in any order.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> + Clone {
-        self.entries.iter().enumerate().filter_map(|(place, entry)| {
+        self.things.iter().map(|(number, thing)| {
             self.count_look();
-            let thing = entry.thing.as_deref()?;
-            Some((number(place as u32, entry.generation), thing))
+            (*number, &**thing)
         })
     }
 
-    /// All things with their numbers.
+    /// All things with their numbers, in any order.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (u64, &mut T)> {
-        self.entries.iter_mut().enumerate().filter_map(|(place, entry)| {
-            let thing = entry.thing.as_deref_mut()?;
-            Some((number(place as u32, entry.generation), thing))
-        })
+        self.things.iter_mut().map(|(number, thing)| (*number, &mut **thing))
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.entries.len() - self.free.len()
+        self.things.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.things.is_empty()
     }
-}
-
-fn number(place: u32, generation: u32) -> u64 {
-    (u64::from(generation) << PLACE_BITS) + u64::from(place) + 1
-}
-
-fn place(number: u64) -> Option<usize> {
-    Some((number.checked_sub(1)? & u64::from(u32::MAX)) as usize)
-}
-
-fn generation(number: u64) -> u32 {
-    ((number - 1) >> PLACE_BITS) as u32
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn a_number_finds_its_thing_and_no_later_one() {
-        let mut slab = Slab::default();
-        let first = slab.insert("first");
-        let second = slab.insert("second");
+        let mut things = Slab::default();
+        let first = things.insert("first");
+        let second = things.insert("second");
         assert_eq!((first, second), (1, 2));
-        assert_eq!(slab.remove(first).as_deref(), Some(&"first"));
-        assert_eq!(slab.remove(first), None);
-        let third = slab.insert("third");
-        assert_eq!(slab.get(first), None);
-        assert_eq!(slab.get(third), Some(&"third"));
-        assert_eq!(slab.get_mut(second), Some(&mut "second"));
-        assert_eq!(slab.iter().map(|(number, _)| number).collect::<Vec<_>>(), [third, second]);
-        assert_eq!(slab.len(), 2);
+        assert_eq!(things.remove(first).as_deref(), Some(&"first"));
+        assert_eq!(things.remove(first), None);
+        let third = things.insert("third");
+        assert_eq!(things.get(first), None);
+        assert_eq!(things.get(third), Some(&"third"));
+        assert_eq!(things.get_mut(second), Some(&mut "second"));
+        let numbers: BTreeSet<u64> = things.iter().map(|(number, _)| number).collect();
+        assert_eq!(numbers, BTreeSet::from([second, third]));
+        assert_eq!(things.len(), 2);
     }
 
     #[test]
     fn no_number_but_a_given_one_finds_anything() {
-        let mut slab = Slab::default();
-        let number = slab.insert(());
-        for other in [0, number + 1, number + (1 << PLACE_BITS), u64::MAX] {
-            assert_eq!(slab.get(other), None, "{other}");
-            assert_eq!(slab.remove(other), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn numbers_stay_exact_in_javascript() {
-        let mut slab = Slab::default();
-        let mut last = slab.insert(());
-        for _ in 0..3 * GENERATIONS {
-            slab.remove(last).unwrap();
-            last = slab.insert(());
-            assert!(last < 1 << 53);
+        let mut things = Slab::default();
+        let number = things.insert(());
+        for other in [NOTHING, number + 1, u64::MAX] {
+            assert_eq!(things.get(other), None, "{other}");
+            assert_eq!(things.remove(other), None, "{other}");
         }
     }
 }

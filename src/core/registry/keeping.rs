@@ -49,6 +49,8 @@ impl Registry {
         for (tracer, _) in self.tracers.iter() {
             tracers.push(tracer);
         }
+        // The oldest first: each takes what it may send.
+        tracers.sort_unstable();
         for tracer in tracers {
             self.take_leftovers(tracer, scope, now);
         }
