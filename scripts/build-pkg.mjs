@@ -4,6 +4,7 @@
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import path from "node:path";
+import { deflateRawSync } from "node:zlib";
 import { build } from "esbuild";
 import { coreFactory } from "./core-factory.mjs";
 
@@ -15,7 +16,7 @@ const pkg = path.resolve(process.argv[3] ?? path.join(root, "pkg"));
 /**
  * The package's entry points, and the module of WebAssembly behind each: an artifact of build-wasm.sh.
  * In the sources `#name` is the module's factory, `./name.wasm` the module, and `#name.wasm.base64` its
- * text. For pages, `#core.packed.base64` is the packed one's and `#unpack.wasm.hex` that of what unpacks it.
+ * text. For pages, `#name.deflated.base64` is the text of the module deflated (RFC 1951).
  * @type {{ artifact: string, name: string, exports: string[], entries: Entry[] }[]}
  */
 const MODULES = [
@@ -76,28 +77,16 @@ const MODULES = [
   },
 ];
 
-const pages = {
-  "#core.packed.base64": textModule(
-    await readFile(path.join(wasmFolder, "tracer/core.packed")),
-    "base64",
-  ),
-  // Code that is not packed, gzip finds more of in this.
-  "#unpack.wasm.hex": textModule(await readFile(path.join(wasmFolder, "unpack.wasm")), "hex"),
-};
-
 await rm(pkg, { recursive: true, force: true });
 await mkdir(pkg, { recursive: true });
 for (const { artifact, name, exports, entries } of MODULES) {
   const folder = path.join(wasmFolder, artifact);
   const wasm = await readFile(path.join(folder, "core_bg.wasm"));
-  const glue = withShortNames(
-    await readFile(path.join(folder, "core.js"), "utf8"),
-    JSON.parse(await readFile(path.join(folder, "names.json"), "utf8")),
-  );
+  const glue = await readFile(path.join(folder, "core.js"), "utf8");
   const virtual = {
     [`#${name}`]: coreFactory(glue, exports),
-    [`#${name}.wasm.base64`]: textModule(wasm, "base64"),
-    ...pages,
+    [`#${name}.wasm.base64`]: textModule(wasm),
+    [`#${name}.deflated.base64`]: textModule(deflateRawSync(wasm, { level: 9 })),
   };
   for (const entry of entries) await bundle(entry, virtual);
   await writeFile(path.join(pkg, `${name}.wasm`), wasm);
@@ -139,31 +128,6 @@ function browser(source, output) {
 }
 
 /**
- * The glue with the short names that the module has for what it imports and exports: as they were, with
- * hashes in them, they took 2 KB of a compressed bundle.
- * @param {string} glue
- * @param {{ imports: [module: string, name: string, short: string][], exports: [name: string, short: string][] }} names
- */
-function withShortNames(glue, { imports, exports }) {
-  const imported = new Map(imports.map(([, name, short]) => [name, short]));
-  const exported = new Map(exports);
-  return (
-    glue
-      .replace('"./core_bg.js": import0', "a: import0")
-      // What nothing calls was left out of the module.
-      .replace(/^ {8}(__wb\w+)(: function[\s\S]*?^ {8}\}.*\n)/gm, (_, name, rest) => {
-        const short = imported.get(name);
-        return short === undefined ? "" : short + rest;
-      })
-      .replace(/(?<=\bwasm\.)\w+/g, (name) => {
-        const short = exported.get(name);
-        must(short !== undefined, `the module exports no ${name}`);
-        return /** @type {string} */ (short);
-      })
-  );
-}
-
-/**
  * uuid's v5 without the namespaces that it sets on itself when it is loaded: for those a page would have it,
  * and its SHA-1, even where nobody asks for the id of a name.
  * @param {string} v5
@@ -174,12 +138,9 @@ function withoutProperties(v5) {
   return without;
 }
 
-/**
- * @param {Uint8Array} bytes
- * @param {"base64" | "hex"} encoding
- */
-function textModule(bytes, encoding) {
-  return `export default ${JSON.stringify(Buffer.from(bytes).toString(encoding))};`;
+/** @param {Uint8Array} bytes */
+function textModule(bytes) {
+  return `export default ${JSON.stringify(Buffer.from(bytes).toString("base64"))};`;
 }
 
 /**
@@ -239,12 +200,16 @@ async function copyText() {
     await writeFile(path.join(pkg, types.replace(/ts$/, "cts")), cjs);
   }
   await cp(path.join(root, "LICENSE"), path.join(pkg, "LICENSE"));
-  const uuid = path.dirname(fileURLToPath(import.meta.resolve("uuid/package.json")));
-  const notice = await readFile(path.join(uuid, "LICENSE.md"), "utf8");
-  await writeFile(
-    path.join(pkg, "THIRD-PARTY-LICENSES.md"),
-    `# Licences of what is bundled in this package\n\n## uuid (npm)\n\n${notice.trim()}\n`,
-  );
+  let notices = "# Licences of what is bundled in this package\n";
+  for (const [name, file] of [
+    ["uuid", "LICENSE.md"],
+    ["fflate", "LICENSE"],
+  ]) {
+    const folder = path.join(root, "node_modules", name);
+    const notice = await readFile(path.join(folder, file), "utf8");
+    notices += `\n## ${name} (npm)\n\n${notice.trim()}\n`;
+  }
+  await writeFile(path.join(pkg, "THIRD-PARTY-LICENSES.md"), notices);
 }
 
 /**

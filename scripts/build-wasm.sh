@@ -1,8 +1,6 @@
 #!/usr/bin/env bash
-# src/ → build/wasm/<artifact>/core.js and core_bg.wasm: compile, generate the glue, make it small. The
-# names under which the two know each other become letters; names.json says which, for build-pkg.mjs.
-# An artifact is the crate with one of its features; what becomes of it in the package is said in
-# build-pkg.mjs. For pages the tracer is packed as well (core.packed), and pack/ is what unpacks it.
+# src/ → build/wasm/<artifact>/core.js and core_bg.wasm: compile, generate the glue, make it small. An
+# artifact is the crate with one of its features; what becomes of it in the package is said in build-pkg.mjs.
 . "$(dirname "$0")/common.sh"
 cd "$root"
 artifacts=(tracer otel relay)
@@ -51,17 +49,9 @@ for artifact in "${artifacts[@]}"; do
   wasm-opt -Oz --converge --one-caller-inline-max-function-size=10 --low-memory-unused \
     -g --strip-producers "$wasm" -o "$built/$artifact/named.wasm"
   # By itself: --converge would do it again and again. What has the names of functions is kept for `make size`.
-  wasm-opt --minify-imports-and-exports-and-modules --strip-debug --strip-target-features \
-    "$built/$artifact/named.wasm" -o "$wasm" >"$built/$artifact/names.json"
+  wasm-opt --strip-debug --strip-target-features "$built/$artifact/named.wasm" -o "$wasm"
   say "$artifact: $(wc -c <"$wasm") bytes, $(gzip -9c "$wasm" | wc -c) gzipped"
 done
-
-compile_either honeyhive-edge-pack
-wasm-opt -Oz --converge --strip-producers --strip-debug --strip-target-features \
-  "$compiled/honeyhive_edge_pack.wasm" -o $built/unpack.wasm
-cargo run --quiet --release --package honeyhive-edge-pack -- \
-  $built/tracer/core_bg.wasm $built/tracer/core.packed
-say "tracer, packed: $(wc -c <$built/tracer/core.packed) bytes, and $(wc -c <$built/unpack.wasm) to unpack it"
 
 # Renamed last, so that a build broken off half-way does not look finished.
 mv $built build/wasm

@@ -9,4 +9,3 @@ if [ -d "$wasm_rust" ]; then
   clippy=(env SYSROOT="$wasm_rust" /usr/bin/cargo-clippy clippy)
 fi
 "${clippy[@]}" --locked --target $wasm_target --lib --tests -- -D warnings
-"${clippy[@]}" --locked --target $wasm_target --lib --package honeyhive-edge-pack -- -D warnings

@@ -8,7 +8,7 @@
 cd "$root"
 mkdir -p build/logs
 
-crates="--package honeyhive-edge --package honeyhive-edge-pack"
+crates="--package honeyhive-edge"
 limit=30m # for a stage that hangs: the longest takes a fraction of it
 passed=0 failed=0 skipped=0
 report=() broken=()

@@ -1,15 +1,14 @@
-// Entry that bundlers for browsers choose: index.js with its module packed, so that a visitor waits for less.
+// Entry that bundlers for browsers choose: index.js with its module deflated, so that a visitor waits for less.
 
-import packed from "#core.packed.base64";
-import hex from "#unpack.wasm.hex";
 import { createCore } from "#core";
+import deflated from "#core.deflated.base64";
 import { inlineFunctions } from "./inline.js";
 import { inlineOpener, openBytes } from "./load.js";
-import { unpack, unpackNow } from "./page/unpack.js";
+import { inflate, inflateNow } from "./page/inflate.js";
 
 export const { initTracer, withSession, enrichSession, activeTracer, flush } =
   /* @__PURE__ */ inlineFunctions(
-    /* @__PURE__ */ inlineOpener(createCore, (pause) => unpack(hex, packed, pause)),
-    (onTrap) => openBytes(createCore, unpackNow(hex, packed), onTrap),
+    /* @__PURE__ */ inlineOpener(createCore, () => inflate(deflated)),
+    (onTrap) => openBytes(createCore, inflateNow(deflated), onTrap),
   );
 export { sessionIdFrom, sessionIdFromHeaders } from "./public.js";

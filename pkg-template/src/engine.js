@@ -20,8 +20,7 @@ import { isThenable } from "./thenables.js";
 /**
  * What differs between runtimes.
  * @typedef {object} Platform
- * @property {(onTrap: (error: unknown) => void, pause: () => Promise<void>) => Core | Promise<Core>} open a fresh
- *   instance of the core; `pause` lets a page draw
+ * @property {(onTrap: (error: unknown) => void) => Core | Promise<Core>} open a fresh instance of the core
  * @property {(onTrap: (error: unknown) => void) => Core} [openNow] the same at once, for a page that is left while it
  *   opens; throws where the browser does not allow that
  * @property {(name: string) => unknown} variable an environment variable
@@ -335,7 +334,7 @@ export class Engine {
     const fail = (/** @type {unknown} */ error) => this.#fail(error);
     /** @type {() => Promise<void>} */
     const pause = () => new Promise((go) => this.#soon(go));
-    const open = () => this.#platform.open(onTrap, pause);
+    const open = () => this.#platform.open(onTrap);
     try {
       const opening = this.#page ? pause().then(open) : open();
       if (isThenable(opening)) {

@@ -21,15 +21,14 @@ export function openModule(createCore, module, onTrap) {
  * Where the module is text in this very file.
  * @template C
  * @param {CreateCore<C>} createCore
- * @param {(pause?: () => Promise<void>) => Promise<BufferSource>} bytes makes the module's of that text, and may
- *   pause while it does
- * @returns {(onTrap: (error: unknown) => void, pause?: () => Promise<void>) => Promise<C>}
+ * @param {() => Promise<BufferSource>} bytes makes the module's of that text
+ * @returns {(onTrap: (error: unknown) => void) => Promise<C>}
  */
 export function inlineOpener(createCore, bytes) {
   /** @type {Promise<WebAssembly.Module> | undefined} */
   let compiling;
-  return async (onTrap, pause) => {
-    compiling ??= bytes(pause).then((module) => WebAssembly.compile(module));
+  return async (onTrap) => {
+    compiling ??= bytes().then((module) => WebAssembly.compile(module));
     // A failure may pass; it must not be remembered.
     compiling.catch(() => (compiling = undefined));
     const { imports, start } = createCore(onTrap);

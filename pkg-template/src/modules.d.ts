@@ -27,14 +27,9 @@ declare module "#relay.wasm.base64" {
   export default base64;
 }
 
-declare module "#core.packed.base64" {
+declare module "#core.deflated.base64" {
   const base64: string;
   export default base64;
-}
-
-declare module "#unpack.wasm.hex" {
-  const hex: string;
-  export default hex;
 }
 
 declare module "*.wasm" {

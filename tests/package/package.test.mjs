@@ -8,7 +8,7 @@ import { before, describe, it } from "node:test";
 import { build } from "esbuild";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
-import { unpack } from "../../pkg-template/src/page/unpack.js";
+import { inflate, inflateNow } from "../../pkg-template/src/page/inflate.js";
 import { runToEnd } from "../support/child.mjs";
 import { consumer, packedPackage, testsDir } from "../support/package.mjs";
 
@@ -97,19 +97,23 @@ describe("the tarball", () => {
     }
   });
 
-  it("gives pages, packed, the module that Workers load", async () => {
+  it("gives pages, deflated, the module that Workers load", async () => {
     const folder = join(packed.project, "node_modules", "honeyhive-edge");
     const source = await readFile(join(folder, "browser.js"), "utf8");
-    const [base64 = "", hex = ""] = [/"([\w+/=]{20000,})"/, /"([0-9a-f]{1000,})"/].map(
-      (text) => text.exec(source)?.[1],
-    );
-    const paused = { times: 0 };
-    const bytes = await unpack(hex, base64, async () => void paused.times++);
-    assert.deepEqual(
-      Buffer.from(/** @type {Uint8Array} */ (bytes)),
-      await readFile(join(folder, "core.wasm")),
-    );
-    assert.ok(paused.times > 1, "a page could not draw while it was unpacked");
+    const base64 = /"([\w+/=]{20000,})"/.exec(source)?.[1] ?? "";
+    const module = await readFile(join(folder, "core.wasm"));
+    const plain = (/** @type {any} */ bytes) => Buffer.from(bytes);
+    assert.deepEqual(plain(await inflate(base64)), module);
+    assert.deepEqual(plain(inflateNow(base64)), module);
+    const { DecompressionStream } = globalThis;
+    try {
+      for (const other of [undefined, {}, () => assert.fail("called")]) {
+        globalThis.DecompressionStream = /** @type {any} */ (other);
+        assert.deepEqual(plain(await inflate(base64)), module);
+      }
+    } finally {
+      globalThis.DecompressionStream = DecompressionStream;
+    }
   });
 
   it("names no machine it was built on", async () => {
