@@ -1,11 +1,12 @@
 //! The tracers that take calls, as a call finds them that names none.
 
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use super::session::SessionId;
 use super::settings::Destination;
+use super::slab::FixedMap;
 use super::tracer::Tracer;
 
 /// What a bare call means, or why it means nothing.
@@ -27,7 +28,7 @@ pub struct OpenTracers {
     /// Those that send, by session.
     by_session: BTreeSet<(SessionId, u64)>,
     /// By the request scope that each was made in.
-    by_scope: BTreeMap<u64, OfScope>,
+    by_scope: FixedMap<u64, OfScope>,
 }
 
 /// The open tracers that were made in one request scope.
@@ -35,11 +36,11 @@ pub struct OpenTracers {
 struct OfScope {
     tracers: BTreeSet<u64>,
     /// Where they send, and how many to each place.
-    destinations: BTreeMap<Place, usize>,
+    destinations: FixedMap<Place, usize>,
 }
 
 /// Where a tracer sends, if it does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq)]
 struct Place(Option<Rc<Destination>>);
 
 impl Place {
@@ -48,15 +49,15 @@ impl Place {
     }
 }
 
-impl PartialOrd for Place {
-    fn partial_cmp(&self, other: &Place) -> Option<Ordering> {
-        Some(self.cmp(other))
+impl PartialEq for Place {
+    fn eq(&self, other: &Place) -> bool {
+        self.identity() == other.identity()
     }
 }
 
-impl Ord for Place {
-    fn cmp(&self, other: &Place) -> Ordering {
-        self.identity().cmp(&other.identity())
+impl Hash for Place {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
     }
 }
 

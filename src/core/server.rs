@@ -33,7 +33,7 @@ pub struct Server {
     pub retrying: BTreeSet<u64>,
     concurrency: Concurrency,
     /// The `maxConcurrency` of open tracers, each with how many have it.
-    allowed: BTreeMap<usize, u32>,
+    allowed: BTreeMap<u64, u64>,
     in_flight: usize,
     /// Rounds of requests that failed since the last success.
     failures: u32,
@@ -79,15 +79,15 @@ impl Server {
 
     /// A tracer that allows so many requests at once is open.
     pub fn allow(&mut self, at_most: usize) {
-        *self.allowed.entry(at_most).or_default() += 1;
+        *self.allowed.entry(at_most as u64).or_default() += 1;
     }
 
     /// A tracer that allows so many requests at once is open no more.
     pub fn allow_no_more(&mut self, at_most: usize) {
-        if let Some(tracers) = self.allowed.get_mut(&at_most) {
+        if let Some(tracers) = self.allowed.get_mut(&(at_most as u64)) {
             *tracers -= 1;
             if *tracers == 0 {
-                self.allowed.remove(&at_most);
+                self.allowed.remove(&(at_most as u64));
             }
         }
     }
@@ -106,7 +106,8 @@ impl Server {
 
     /// Whether a request may be sent now from a scope that has `of_scope` on their way to it.
     pub fn has_room(&self, of_scope: usize, now: Now) -> bool {
-        let at_most = self.allowed.first_key_value().map_or(usize::MAX, |(at_most, _)| *at_most);
+        let at_most =
+            self.allowed.first_key_value().map_or(usize::MAX, |(at_most, _)| *at_most as usize);
         self.resumes_at().is_none_or(|at| at <= now.mono_ms)
             && !(self.is_failing() && self.in_flight > 0)
             && self.concurrency.has_room(self.in_flight, of_scope, at_most)

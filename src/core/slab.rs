@@ -5,6 +5,10 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
+/// A hash map for what nobody else chooses the keys of, without a seed: a simulation has to go the same
+/// way each time.
+pub type FixedMap<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
+
 /// The number of nothing.
 pub const NOTHING: u64 = 0;
 
@@ -13,9 +17,8 @@ pub const NOTHING: u64 = 0;
 /// than a program has time to give.
 #[derive(Debug)]
 pub struct Slab<T> {
-    /// In boxes, as a map has more room than things. Hashed without a seed: nobody else chooses the
-    /// numbers, and a simulation has to go the same way each time.
-    things: HashMap<u64, Box<T>, BuildHasherDefault<DefaultHasher>>,
+    /// In boxes, as a map has more room than things.
+    things: FixedMap<u64, Box<T>>,
     last: u64,
     /// How often a thing was looked for: in debug builds, for tests that what a call costs does not grow.
     #[cfg(debug_assertions)]
@@ -25,7 +28,7 @@ pub struct Slab<T> {
 impl<T> Default for Slab<T> {
     fn default() -> Slab<T> {
         Slab {
-            things: HashMap::default(),
+            things: FixedMap::default(),
             last: NOTHING,
             #[cfg(debug_assertions)]
             looks: Cell::new(0),

@@ -13,7 +13,7 @@ mod settling;
 mod tracers;
 mod waking;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Weak;
 
 use super::concurrency::Place;
@@ -27,7 +27,7 @@ use super::scopes::Scopes;
 use super::server::Server;
 use super::session::SessionId;
 use super::settings::Settings;
-use super::slab::Slab;
+use super::slab::{FixedMap, Slab};
 use super::text::fill;
 use super::time::ForwardClock;
 use super::timers::Timers;
@@ -74,7 +74,7 @@ pub struct Registry {
     unhurried: BTreeSet<u64>,
     timers: Timers,
     /// Flushes and closes that wait, by number.
-    waits: BTreeMap<u64, Wait>,
+    waits: FixedMap<u64, Wait>,
     /// Flushes of all that wait.
     waits_for_all: Unsettled,
     scopes: Scopes,
@@ -125,7 +125,7 @@ impl Registry {
             busy: Vec::new(),
             timers: Timers::default(),
             unhurried: BTreeSet::new(),
-            waits: BTreeMap::new(),
+            waits: FixedMap::default(),
             waits_for_all: Unsettled::default(),
             scopes: Scopes::default(),
             outputs: VecDeque::new(),
