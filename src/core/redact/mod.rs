@@ -110,7 +110,8 @@ mod tests {
     fn secrets_inside_strings_are_masked() {
         for (secret, masked) in [
             ("Authorization: Bearer abc.def-123", "Authorization: Bearer [Redacted]"),
-            ("\\nbearer  abcd1234efgh rest", "\nbearer  [Redacted] rest"),
+            ("\\nbearer  abcdefgh rest", "\nbearer  [Redacted] rest"),
+            ("Bearer abcdefghijkl", "Bearer [Redacted]"),
             ("key sk-proj-abcdefghij0123456789!", "key [Redacted]!"),
             ("hh_ingst_abcdefghijklmnop", "[Redacted]"),
             ("t=eyJhbGciOiJI.eyJzdWIi.c2lnbmF0dXJl", "t=[Redacted]"),

@@ -255,7 +255,12 @@ impl<'a> Finder<'a> {
         let mixes_cases = sample.len() >= 24
             && count(u8::is_ascii_uppercase) >= 4
             && count(u8::is_ascii_lowercase) >= 4;
-        count(u8::is_ascii_digit) >= 3 && !is_date(sample) || is_random(sample) || mixes_cases
+        // No word has five letters in the alphabet's order; what stands for a token in examples has.
+        let is_of_alphabet = sample.windows(5).any(|five| five.is_sorted_by(|a, b| *a + 1 == *b));
+        is_of_alphabet
+            || count(u8::is_ascii_digit) >= 3 && !is_date(sample)
+            || is_random(sample)
+            || mixes_cases
     }
 
     /// The values of the cookies after `Cookie:` or `Set-Cookie:`; the names stay.
