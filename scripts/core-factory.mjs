@@ -76,7 +76,7 @@ export function coreFactory(glue, exports) {
 
   return `
 const { apply } = Reflect;
-export function createCore(onTrap) {
+export function createCore(onTrap, { TextDecoder, TextEncoder } = globalThis) {
   let dead = false;${hasHost ? "\n  let host;" : ""}
   // Any exception out of the instance is its end: its memory is in no state to go on with.
   // Not f(...args): that goes through the iterator of all lists, which a page's script may have replaced.

@@ -11,7 +11,7 @@ import { sessionSettings, tracerSettings } from "./settings.js";
 import { Promise } from "./globals.js";
 import { snapshot } from "./snapshot.js";
 import { adopted } from "./thenables.js";
-import { Tracer } from "./tracer.js";
+import { tracerClass } from "./tracer.js";
 
 /** @import { Delivery, FlushReport, Tracer as PublicTracer } from "../index.d.ts" */
 
@@ -34,6 +34,7 @@ const NO_FIELDS = "the first argument is neither a session id nor an object of f
 export class Api {
   #engine;
   #newContext;
+  #Tracer = tracerClass(this);
   /** @type {import("./context/context.d.ts").Context | undefined} */
   #madeContext;
 
@@ -97,7 +98,7 @@ export class Api {
       : firstGiven(params, "tracer", "tracerInstance", "tracer_instance");
     const sessionId = first && positional ? first : firstGiven(params, "sessionId", "session_id");
     const target =
-      tracer === undefined ? (session ?? this.#context.here()) : Tracer.session(this, tracer);
+      tracer === undefined ? (session ?? this.#context.here()) : this.#Tracer.session(tracer);
     if (tracer !== undefined && !target) return this.#elsewhere(tracer, sessionId, params);
     if (sessionId !== undefined && typeof sessionId !== "string") {
       return this.#refuse(target, "invalid", NO_ID);
@@ -208,7 +209,7 @@ export class Api {
 
   /** @param {Session} session */
   #tracer(session) {
-    return (session.tracer ??= /** @type {any} */ (new Tracer(this, session)));
+    return (session.tracer ??= /** @type {any} */ (this.#Tracer.of(session)));
   }
 
   /**

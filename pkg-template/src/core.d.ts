@@ -112,7 +112,10 @@ export interface CoreOptions {
 }
 
 /** What wasm-bindgen's glue is turned into by scripts/build-pkg.mjs. */
-export type CreateCore<C = Core> = (onTrap: (error: unknown) => void) => {
+export type CreateCore<C = Core> = (
+  onTrap: (error: unknown) => void,
+  classes?: Pick<typeof globalThis, "TextDecoder" | "TextEncoder">,
+) => {
   imports: WebAssembly.Imports;
   start(instance: WebAssembly.Instance): C;
 };

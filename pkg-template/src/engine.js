@@ -4,12 +4,12 @@
 
 import { Promise, forwardNow, microtask, startTimer } from "./globals.js";
 import { parseJson, plainJson } from "./json.js";
-import { attempt, messageOf } from "./guard.js";
+import { attempt, messageOf, newRegistry } from "./guard.js";
 import { environment, pageOrigin } from "./env.js";
 import { newSessionId } from "./ids.js";
 import { print, printAt } from "./log.js";
 import { newLoops } from "./loops.js";
-import { send } from "./send.js";
+import { runtimeFetch, send } from "./send.js";
 import { plainInfo } from "./session.js";
 import { isThenable } from "./thenables.js";
 
@@ -132,9 +132,7 @@ export class Engine {
     this.#platform = platform;
     this.#context = context;
     // Older Workers have none. There the oldest idle sessions are let go instead, see #bound.
-    if (typeof FinalizationRegistry === "function" && typeof WeakRef === "function") {
-      this.#forgotten = new FinalizationRegistry((home) => this.#release(home));
-    }
+    if (typeof WeakRef === "function") this.#forgotten = newRegistry((home) => this.#release(home));
   }
 
   /**
@@ -471,6 +469,8 @@ export class Engine {
         return resolve(this.drop(session, "disabled", NO_RANDOMNESS));
       }
       tracer = registered;
+      // Where there are no weak references, it can not be found when the core says that it is busy.
+      if (!this.#forgotten && session.info?.enabled) this.#hold(tracer, session);
     }
     this.#calling = session;
     const id = call(core, tracer, owed);
@@ -497,22 +497,26 @@ export class Engine {
     const json = core.initTracer(plainJson(options), scope);
     if (!json) return undefined;
     /** @type {import("./core.d.ts").TracerInfo} */
-    const info = { project: undefined, ...parseJson(json) };
+    const given = parseJson(json);
+    const { tracer, sessionId, sessionName, source, enabled } = given;
+    const project = Object.hasOwn(given, "project") ? given.project : undefined;
+    // Written out, so that it takes no more room than it needs, and has a project of its own.
+    const info = { sessionId, sessionName, project, source, enabled };
     session.info = info;
     // One text for both, and not two.
     session.newSessionId = info.sessionId;
     const { delivered, dropped } = session;
     const { fetch, redaction } = session.settings;
     const isNeeded = fetch !== undefined || redaction.redactor !== undefined;
-    session.home = { core, tracer: info.tracer, delivered, dropped, isNeeded, released: false };
+    session.home = { core, tracer: tracer, delivered, dropped, isNeeded, released: false };
     // Of an instance that died, nothing has to be released, and the call does nothing.
     this.#forgotten?.register(session, session.home);
     if (typeof WeakRef === "function") {
-      this.#registered.set(info.tracer, (session.weak ??= new WeakRef(session)));
+      this.#registered.set(tracer, (session.weak ??= new WeakRef(session)));
     }
     // Its start is on its way.
-    if (info.enabled) this.#hold(info.tracer, session);
-    return info.tracer;
+    if (info.enabled) this.#hold(tracer, session);
+    return tracer;
   }
 
   /**
@@ -682,14 +686,28 @@ export class Engine {
         const init = { method, headers: parseJson(headers), body };
         if (keepalive) init.keepalive = true;
         const fetch = () => host.fetch(transport, url, init);
+        inFlight.set(scope, (inFlight.get(scope) ?? 0) + 1);
         void send(fetch, init, timeoutMs).then((answer) => {
+          inFlight.set(scope, (inFlight.get(scope) ?? 1) - 1);
+          if (inFlight.get(scope) === 0) inFlight.delete(scope);
           core.requestAnswered(flight, answer.status, answer.retryAfter, answer.body);
           loops.look(scope);
         });
       },
-      now: forwardNow,
+      now: () => forwardNow() + skippedMs,
     };
-    const loops = newLoops((scope) => core.run(scope), host.waitUntil);
+    /** How many requests are on their way, by scope. @type {Map<number, number>} */
+    const inFlight = new Map();
+    /** By how much the clock was put forward where there are no timers to wait with. */
+    let skippedMs = 0;
+    const skip = (/** @type {number} */ scope, /** @type {number} */ ms) => {
+      // A Worker has timers in its requests, and none before.
+      if (this.#platform.place === "edge") return "call";
+      if (inFlight.has(scope)) return "answer";
+      skippedMs += ms;
+      return "skipped";
+    };
+    const loops = newLoops((scope) => core.run(scope), host.waitUntil, skip);
     return host;
   }
 
@@ -737,9 +755,8 @@ export class Engine {
     try {
       const own = this.#transports.get(transport)?.fetch;
       if (transport && !own) throw new Error("the tracer's fetch is gone");
-      // Looked up now: tests and instrumentation replace it.
-      const { fetch } = globalThis;
-      return Promise.resolve(own ? own(url, init) : fetch(url, init));
+      const fetch = own ?? runtimeFetch();
+      return Promise.resolve(fetch(url, init));
     } catch (error) {
       return Promise.reject(error);
     }

@@ -80,6 +80,17 @@ export function clearTimer(timer) {
 }
 
 /**
+ * A class for text and its bytes. Jest's page has none; there it is Node's own.
+ * @param {"TextDecoder" | "TextEncoder"} name
+ * @returns {any} undefined where there is none
+ */
+export function textClass(name) {
+  const { process } = /** @type {any} */ (globalThis);
+  const ofNode = () => process.getBuiltinModule("node:util")[name];
+  return read(globalThis, name) ?? attempt(ofNode, undefined);
+}
+
+/**
  * The runtime's forward clock, in milliseconds; the wall clock where there is none.
  * @returns {number}
  */

@@ -25,6 +25,25 @@ export function read(holder, key) {
   return attempt(() => holder?.[key], undefined);
 }
 
+/**
+ * @template {object} T
+ * @param {T} value
+ * @returns {{ deref(): T | undefined }} strongly where the runtime has no weak references
+ */
+export function weakly(value) {
+  return typeof WeakRef === "function" ? new WeakRef(value) : { deref: () => value };
+}
+
+/**
+ * Has `collected` called when a value that was registered is collected; nothing where the runtime does not tell.
+ * @template T
+ * @param {(held: T) => void} collected
+ * @returns {FinalizationRegistry<T> | undefined}
+ */
+export function newRegistry(collected) {
+  return attempt(() => new FinalizationRegistry(collected), undefined);
+}
+
 const { getPrototypeOf, hasOwn, prototype: everyObjects } = Object;
 
 /**

@@ -3,6 +3,7 @@
 import { alsContext, asyncLocalStorage } from "./context/als.js";
 import { pageContext } from "./context/page.js";
 import { processVariable } from "./env.js";
+import { inlineHint } from "./load.js";
 import { browserPage } from "./page/page.js";
 import { publicFunctions } from "./public.js";
 
@@ -20,6 +21,8 @@ export function inlineFunctions(open, openNow) {
       const AsyncLocalStorage = asyncLocalStorage();
       return AsyncLocalStorage ? alsContext(AsyncLocalStorage) : pageContext();
     },
-    hint: "A page with a Content-Security-Policy has to allow 'wasm-unsafe-eval' in script-src.",
+    get hint() {
+      return inlineHint();
+    },
   });
 }

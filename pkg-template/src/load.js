@@ -1,7 +1,14 @@
 // How the WebAssembly module becomes a running core, by what a runtime allows: Workers compile nothing
 // and may not await what another request began; browsers and servers have the bytes inline.
 
+import { textClass } from "./globals.js";
+import { attempt } from "./guard.js";
+
 /** @import { CreateCore } from "./core.d.ts" */
+
+function textClasses() {
+  return { TextDecoder: textClass("TextDecoder"), TextEncoder: textClass("TextEncoder") };
+}
 
 /**
  * Where the module is at hand, and loading has to be over at once.
@@ -12,7 +19,7 @@
  * @returns {C}
  */
 export function openModule(createCore, module, onTrap) {
-  const { imports, start } = createCore(onTrap);
+  const { imports, start } = createCore(onTrap, textClasses());
   // On Vercel's edge the module is of another realm; the constructor does not mind.
   return start(new WebAssembly.Instance(module, imports));
 }
@@ -31,7 +38,7 @@ export function inlineOpener(createCore, bytes) {
     compiling ??= bytes().then((module) => WebAssembly.compile(module));
     // A failure may pass; it must not be remembered.
     compiling.catch(() => (compiling = undefined));
-    const { imports, start } = createCore(onTrap);
+    const { imports, start } = createCore(onTrap, textClasses());
     // Asynchronously: Chromium was long in allowing a page anything else.
     return start(await WebAssembly.instantiate(await compiling, imports));
   };
@@ -63,4 +70,19 @@ export function bytesOf(base64) {
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   return bytes;
+}
+
+/**
+ * What to do where a module that is text in the package's own file will not start.
+ * @returns {string}
+ */
+export function inlineHint() {
+  if (typeof WebAssembly === "undefined") {
+    return "This runtime has no WebAssembly, as React Native's Hermes has none: enrich from your server instead.";
+  }
+  const { navigator } = globalThis;
+  if (attempt(() => navigator.userAgent, "") === "Cloudflare-Workers") {
+    return "On Cloudflare Workers the package has to be left to the Worker's own bundler: with Next.js and OpenNext, name it in serverExternalPackages (next.config).";
+  }
+  return "A page with a Content-Security-Policy has to allow 'wasm-unsafe-eval' in script-src.";
 }

@@ -26,9 +26,11 @@ import { Promise, clearTimer, microtask, startTimer } from "./globals.js";
  * @param {(key: K, hasTimers: boolean) => number | undefined} run does what is to be done now; returns the
  *   milliseconds after which that is to be done again, and less than none if nothing is left
  * @param {(key: K, promise: Promise<void>) => void} waitUntil
+ * @param {(key: K, ms: number) => "skipped" | "answer" | "call"} [skip] where there are no timers: puts the clock
+ *   forward instead of waiting, or says what else the loop waits for
  * @returns {Loops<K>}
  */
-export function newLoops(run, waitUntil) {
+export function newLoops(run, waitUntil, skip = () => "call") {
   /** @type {Map<K, Loop>} */
   const loops = new Map();
 
@@ -49,6 +51,9 @@ export function newLoops(run, waitUntil) {
     try {
       if (ms >= 0 && ms < Infinity) loop.timer = startTimer(look, ms, key);
     } catch {
+      const next = skip(key, ms);
+      if (next === "skipped") wake(key);
+      if (next !== "call") return;
       // Without timers, what waits goes out with the next call that comes.
       run(key, false);
       ms = -1;

@@ -12,8 +12,11 @@ import { redactJson } from "./redact.js";
 const transports = new WeakMap();
 let lastTransport = 0;
 
+/** @type {WeakMap<Session, import("./context/scopes.js").Scope>} */
+const scopes = new WeakMap();
+
 export class Session {
-  /** @type {import("./core.d.ts").TracerInfo | undefined} what the core said at the first registration */
+  /** @type {Omit<import("./core.d.ts").TracerInfo, "tracer"> | undefined} what the core said at the first registration */
   info;
   /**
    * Where it is registered, the outcomes that instance knows nothing of, whether nothing can be sent without what it
@@ -26,8 +29,6 @@ export class Session {
   closed = false;
   /** What its users hold, and what a redaction or onDrop of theirs may hold. @type {import("../index.d.ts").Tracer | undefined} */
   tracer;
-  /** Made of its own `waitUntil`, where it has one. @type {import("./context/scopes.js").Scope | undefined} */
-  scope;
   /** To be known by, and not held. @type {WeakRef<Session> | undefined} */
   weak;
 
@@ -42,6 +43,15 @@ export class Session {
     this.parent = parent;
     /** The id it gets if it has none; made at the first registration where randomness is not to be had yet. @type {string | undefined} */
     this.newSessionId = undefined;
+  }
+
+  /** Made of its own `waitUntil`, where it has one; few have. @type {import("./context/scopes.js").Scope | undefined} */
+  get scope() {
+    return scopes.get(this);
+  }
+
+  set scope(scope) {
+    if (scope) scopes.set(this, scope);
   }
 
   /** The number of its fetch: 0 for the global one. */

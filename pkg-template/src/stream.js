@@ -1,7 +1,7 @@
 // Reads what somebody else sends, as far as is wanted and no longer than it is waited for. The stream may be
 // any object: of another realm, a test's double, Node's own kind, or one that misbehaves.
 
-import { firstOf } from "./globals.js";
+import { firstOf, textClass } from "./globals.js";
 import { attempt, read } from "./guard.js";
 
 /** What `late` has to resolve with. */
@@ -63,7 +63,7 @@ export function cancel(source) {
  * @returns {Uint8Array<ArrayBuffer>}
  */
 function bytesOf(chunk) {
-  if (typeof chunk === "string") return new TextEncoder().encode(chunk);
+  if (typeof chunk === "string") return new (textClass("TextEncoder"))().encode(chunk);
   if (!ArrayBuffer.isView(chunk)) throw new TypeError("the stream is not one of bytes");
   const { buffer, byteOffset, byteLength } = /** @type {Uint8Array<ArrayBuffer>} */ (chunk);
   return new Uint8Array(buffer, byteOffset, byteLength);

@@ -1,109 +1,17 @@
-// What users hold of a session. Its methods work when taken off the object, and are made as they are
-// taken: held by each tracer, they would be most of what an open session costs.
+// What users hold of a session. Its methods work when taken off it, and to whoever asks they are plain functions of
+// the tracer's own, so that a test's spy can be put in their place. They are made as they are asked for: held by
+// each tracer, they would be most of what an open session costs. Hence the proxy.
 
 import { baggageHeaders } from "./baggage.js";
+import { read } from "./guard.js";
 
 /** @import { Session } from "./session.js" */
 /** @import { Api } from "./api.js" */
 
-export class Tracer {
-  #api;
-  #session;
+/** Under this a tracer gives what is behind its proxy. */
+const SELF = Symbol("honeyhive-edge.tracer");
 
-  /**
-   * @param {Api} api
-   * @param {Session} session
-   */
-  constructor(api, session) {
-    this.#api = api;
-    this.#session = session;
-    // Where the runtime has no such symbol, compilers for `await using` look under this one. Not at
-    // import: a polyfill may come later.
-    const asyncDispose = Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose");
-    /** @type {any} */ (Tracer.prototype)[asyncDispose] ??= dispose;
-  }
-
-  /**
-   * @param {Api} api
-   * @param {any} tracer
-   * @returns {Session | undefined} the session of one of `api`'s tracers
-   */
-  static session(api, tracer) {
-    const is = typeof tracer === "object" && tracer !== null && #session in tracer;
-    return is && tracer.#api === api ? tracer.#session : undefined;
-  }
-
-  /** Else Vue would put a proxy around it, which nothing private can be read through. */
-  get [Symbol.toStringTag]() {
-    return "Tracer";
-  }
-
-  get sessionId() {
-    return this.#api.info(this.#session).sessionId;
-  }
-
-  get sessionName() {
-    return this.#api.info(this.#session).sessionName;
-  }
-
-  get project() {
-    return this.#api.info(this.#session).project;
-  }
-
-  get source() {
-    return this.#api.info(this.#session).source;
-  }
-
-  get enabled() {
-    return this.#api.info(this.#session).enabled;
-  }
-
-  get enrichSession() {
-    return (/** @type {any} */ first, /** @type {any} */ second) =>
-      this.#api.enrich(this.#session, first, second);
-  }
-
-  get addMetrics() {
-    return (/** @type {Record<string, number>} */ increments) =>
-      this.#api.addMetrics(this.#session, increments);
-  }
-
-  get run() {
-    /** @type {<T>(fn: () => T) => T} */
-    return (fn) => this.#api.run(this.#session, fn);
-  }
-
-  get startSession() {
-    return (/** @type {import("../index.d.ts").SessionOptions} */ options) =>
-      this.#api.startSession(this.#session, options);
-  }
-
-  get propagationHeaders() {
-    return (/** @type {any} */ headers) => {
-      const { sessionId, project, source } = this.#api.info(this.#session);
-      return baggageHeaders({ session_id: sessionId, project, source }, headers);
-    };
-  }
-
-  get flush() {
-    return (/** @type {{ timeoutMs?: number }} */ options) =>
-      this.#api.flush(this.#session, options);
-  }
-
-  get close() {
-    /** @type {(options?: { timeoutMs?: number }) => Promise<import("../index.d.ts").FlushReport>} */
-    return (options) => this.#api.close(this.#session, options);
-  }
-
-  /** A tracer inside what is logged or sent says which it is, and none of its secrets. */
-  toJSON() {
-    const { sessionId, sessionName, project, source, enabled } = this.#api.info(this.#session);
-    return { sessionId, sessionName, project, source, enabled };
-  }
-}
-
-// Whoever wants to may put something else in a method's place, as with one that is held.
-for (const name of [
+const METHODS = [
   "enrichSession",
   "addMetrics",
   "run",
@@ -111,16 +19,124 @@ for (const name of [
   "propagationHeaders",
   "flush",
   "close",
-]) {
-  const { get } = Object.getOwnPropertyDescriptor(Tracer.prototype, name) ?? {};
-  /** @this {Tracer} @param {unknown} value */
-  const set = function (value) {
-    Object.defineProperty(this, name, { value, writable: true, configurable: true });
-  };
-  Object.defineProperty(Tracer.prototype, name, { get, set, configurable: true });
-}
+];
 
-/** @this {Tracer} */
-async function dispose() {
-  await this.close();
+/** @type {ProxyHandler<any>} */
+const handler = {
+  get(tracer, key) {
+    if (key === SELF) return tracer;
+    const value = Reflect.get(tracer, key, tracer);
+    const isMethod = typeof value === "function" && key !== "constructor";
+    return isMethod && !Object.hasOwn(tracer, key) ? value.bind(tracer) : value;
+  },
+  set(tracer, key, value) {
+    const whole = { value, writable: true, enumerable: true, configurable: true };
+    return Reflect.defineProperty(tracer, key, whole);
+  },
+  getOwnPropertyDescriptor(tracer, key) {
+    const own = Reflect.getOwnPropertyDescriptor(tracer, key);
+    const isMethod = typeof key === "string" && METHODS.includes(key);
+    if (own || !isMethod || !Object.isExtensible(tracer)) return own;
+    const value = Reflect.get(tracer, key, tracer).bind(tracer);
+    return { value, writable: true, enumerable: false, configurable: true };
+  },
+};
+
+/**
+ * The class of one api's tracers. That none of them has to hold the api is part of what makes them light.
+ * @param {Api} api
+ */
+export function tracerClass(api) {
+  class Tracer {
+    #session;
+
+    /**
+     * @param {Session} session
+     */
+    constructor(session) {
+      this.#session = session;
+      // Where the runtime has no such symbol, compilers for `await using` look under this one. Not at
+      // import: a polyfill may come later.
+      const asyncDispose = Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose");
+      /** @type {any} */ (Tracer.prototype)[asyncDispose] ??= async function () {
+        await this.close();
+      };
+    }
+
+    /**
+     * @param {any} tracer
+     * @returns {Session | undefined} the session of one of this api's tracers
+     */
+    static session(tracer) {
+      const own = read(tracer, SELF);
+      return typeof own === "object" && own !== null && #session in own ? own.#session : undefined;
+    }
+
+    /** @param {Session} session */
+    static of(session) {
+      return new Proxy(new Tracer(session), handler);
+    }
+
+    /** Else Vue would put a proxy around it, which nothing private can be read through. */
+    get [Symbol.toStringTag]() {
+      return "Tracer";
+    }
+
+    get sessionId() {
+      return api.info(this.#session).sessionId;
+    }
+
+    get sessionName() {
+      return api.info(this.#session).sessionName;
+    }
+
+    get project() {
+      return api.info(this.#session).project;
+    }
+
+    get source() {
+      return api.info(this.#session).source;
+    }
+
+    get enabled() {
+      return api.info(this.#session).enabled;
+    }
+
+    enrichSession(/** @type {any} */ first, /** @type {any} */ second) {
+      return api.enrich(this.#session, first, second);
+    }
+
+    addMetrics(/** @type {Record<string, number>} */ increments) {
+      return api.addMetrics(this.#session, increments);
+    }
+
+    /** @template T @param {() => T} fn */
+    run(fn) {
+      return api.run(this.#session, fn);
+    }
+
+    startSession(/** @type {import("../index.d.ts").SessionOptions} */ options) {
+      return api.startSession(this.#session, options);
+    }
+
+    propagationHeaders(/** @type {any} */ headers) {
+      const { sessionId, project, source } = api.info(this.#session);
+      return baggageHeaders({ session_id: sessionId, project, source }, headers);
+    }
+
+    flush(/** @type {{ timeoutMs?: number }} */ options) {
+      return api.flush(this.#session, options);
+    }
+
+    close(/** @type {{ timeoutMs?: number } | undefined} */ options = undefined) {
+      return api.close(this.#session, options);
+    }
+
+    /** A tracer inside what is logged or sent says which it is, and none of its secrets. */
+    toJSON() {
+      const { sessionId, sessionName, project, source, enabled } = api.info(this.#session);
+      return { sessionId, sessionName, project, source, enabled };
+    }
+  }
+  return Tracer;
 }

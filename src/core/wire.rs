@@ -71,6 +71,11 @@ pub enum Answer {
         /// What the runtime said, for the log.
         why: String,
     },
+    /// There is no `fetch`, or what the caller's own gave is no answer: no other try comes to more.
+    Unusable {
+        /// What is wrong, and what to write instead.
+        why: String,
+    },
 }
 
 impl Answer {
@@ -120,6 +125,11 @@ pub enum Refusal {
     },
     /// A redirect: following it could carry the key elsewhere, or turn the request into a GET.
     Redirect,
+    /// Nothing can be sent from here.
+    Fetch {
+        /// What is wrong, and what to write instead.
+        why: String,
+    },
     /// Anything else, mostly 400, 404, 413 and 422.
     Request {
         /// The status.
@@ -151,6 +161,7 @@ impl Refusal {
                 "{} redirects elsewhere, where the key is not sent: set HH_API_URL to the final address",
                 &[server],
             ),
+            Refusal::Fetch { why } => fill("no request to {} can work here: {}", &[server, why]),
             Refusal::Request { status, why } => fill(
                 "{} rejected the request with {}{}{}",
                 &[server, &decimal((*status).into()), if why.is_empty() { "" } else { ": " }, why],
@@ -249,6 +260,9 @@ pub fn judge(
     let (status, retry_after, body) = match answer {
         Answer::None { why } => {
             return Verdict::Retry { after_ms: None, why: why.clone() };
+        }
+        Answer::Unusable { why } => {
+            return Verdict::Refused(Refusal::Fetch { why: why.clone() });
         }
         Answer::Http { status, retry_after, body } => {
             (*status, *retry_after, body.trim_ascii_start())

@@ -1,7 +1,7 @@
 // Browsers: nothing follows the code across an await, so what is known is which runs have not ended and
 // which tracers are open. Where those leave more than one, none is meant.
 
-import { attempt } from "../guard.js";
+import { newRegistry } from "../guard.js";
 import { enterLazily, isLazy, isThenable, whenSettled } from "../thenables.js";
 import { Ambient } from "./ambient.js";
 import { Scopes } from "./scopes.js";
@@ -42,10 +42,7 @@ export class Runs {
   /** Those that wait for a promise. @type {Set<{ session: Session }>} */
   #waiting = new Set();
   /** Those whose lazy thenable nobody has begun, or can begin any more. @type {FinalizationRegistry<{ session: Session }> | undefined} */
-  #abandoned = attempt(
-    () => new FinalizationRegistry((waiting) => void this.#waiting.delete(waiting)),
-    undefined,
-  );
+  #abandoned = newRegistry((waiting) => void this.#waiting.delete(waiting));
 
   /**
    * @template T

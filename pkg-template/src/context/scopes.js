@@ -1,7 +1,7 @@
 // Scopes that a caller's own `waitUntil` makes: what is queued in one is kept alive by that function and
 // no other. Runtimes that have requests of their own (workerd) do it in their own way.
 
-import { attempt } from "../guard.js";
+import { attempt, newRegistry, weakly } from "../guard.js";
 import { disregard } from "../thenables.js";
 import { printAt } from "../log.js";
 
@@ -12,15 +12,18 @@ import { printAt } from "../log.js";
  * @property {unknown} [logLevel]
  */
 
+/** Scopes that are held where nothing tells which are of no use any more. */
+const MAX_UNTOLD = 1000;
+
 const THREW =
   "waitUntil threw, so the runtime may end before all is sent: pass (promise) => ctx.waitUntil(promise)";
 
 export class Scopes {
   #warned = false;
   #last = 0;
-  /** Weakly: a scope lasts as long as its session or request. @type {Map<number, WeakRef<Scope>>} */
+  /** Weakly: a scope lasts as long as its session or request. @type {Map<number, { deref(): Scope | undefined }>} */
   #scopes = new Map();
-  #gone = new FinalizationRegistry((/** @type {number} */ id) => this.#scopes.delete(id));
+  #gone = newRegistry((/** @type {number} */ id) => void this.#scopes.delete(id));
 
   /**
    * The scope of a session that brought its own `waitUntil`, shared by the sessions it starts.
@@ -44,8 +47,9 @@ export class Scopes {
   add(waitUntil, logLevel) {
     const id = ++this.#last;
     const scope = { id, waitUntil, logLevel };
-    this.#scopes.set(id, new WeakRef(scope));
-    this.#gone.register(scope, id);
+    this.#scopes.set(id, weakly(scope));
+    if (this.#gone) this.#gone.register(scope, id);
+    else if (this.#scopes.size > MAX_UNTOLD) this.#scopes.delete(id - MAX_UNTOLD);
     return scope;
   }
 

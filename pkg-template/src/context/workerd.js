@@ -7,7 +7,7 @@
 //  - `withEnv`, an environment that follows a function across its awaits, carries `run`.
 // https://developers.cloudflare.com/workers/runtime-apis/context/
 
-import { attempt } from "../guard.js";
+import { attempt, weakly } from "../guard.js";
 import { enterLazily } from "../thenables.js";
 import { Runs } from "./page.js";
 import { callWaitUntil } from "./scopes.js";
@@ -139,13 +139,4 @@ export function workerdContext(workers) {
     opened() {},
     closed: (session) => void topLevel.delete(session),
   };
-}
-
-/**
- * @template {object} T
- * @param {T} value
- * @returns {{ deref(): T | undefined }} strongly where the runtime has no weak references
- */
-function weakly(value) {
-  return typeof WeakRef === "function" ? new WeakRef(value) : { deref: () => value };
 }

@@ -5,7 +5,7 @@ import base64 from "#otel.wasm.base64";
 import { alsContext, asyncLocalStorage } from "../context/als.js";
 import { pageContext } from "../context/page.js";
 import { processVariable } from "../env.js";
-import { bytesOf, openBytes } from "../load.js";
+import { bytesOf, inlineHint, openBytes } from "../load.js";
 import { otelFunctions } from "./public.js";
 
 export const { enrichSpan, SessionSpanProcessor, SessionPropagator, HoneyHiveSpanExporter } =
@@ -17,5 +17,7 @@ export const { enrichSpan, SessionSpanProcessor, SessionPropagator, HoneyHiveSpa
       const AsyncLocalStorage = asyncLocalStorage();
       return AsyncLocalStorage ? alsContext(AsyncLocalStorage) : pageContext();
     },
-    hint: "A page with a Content-Security-Policy has to allow 'wasm-unsafe-eval' in script-src.",
+    get hint() {
+      return inlineHint();
+    },
   });

@@ -7,7 +7,7 @@ import { forwardNow } from "../globals.js";
 import { attempt, messageOf, read } from "../guard.js";
 import { print } from "../log.js";
 import { newLoops } from "../loops.js";
-import { send } from "../send.js";
+import { runtimeFetch, send } from "../send.js";
 
 /** @import { SpanCore, SpanHost } from "./core.d.ts" */
 
@@ -174,7 +174,7 @@ export class Instance {
   #fetch(transport, url, init) {
     const own = this.#transports.get(transport);
     if (transport && !own) return Promise.reject(new Error("the exporter's fetch is gone"));
-    const fetch = own ?? globalThis.fetch;
+    const fetch = own ?? runtimeFetch();
     if (isPageHidden() && String(init.body).length < KEEPALIVE_BYTES) init.keepalive = true;
     // Instrumentations of fetch would make spans of it, for ever.
     const untraced = context.active().setValue(SUPPRESS_TRACING, true);

@@ -2,8 +2,8 @@
 // network does, and keeps what is unsent for it. What follows from that is the core's to say.
 
 import { plainJson } from "../json.js";
-import { Promise, firstOf, microtask, startTimer } from "../globals.js";
-import { messageOf } from "../guard.js";
+import { clearTimer, Promise, firstOf, microtask, startTimer } from "../globals.js";
+import { attempt, messageOf } from "../guard.js";
 import { printAt } from "../log.js";
 import { Store } from "./store.js";
 
@@ -14,6 +14,9 @@ const DOCUMENT_GOES_ON = 1;
 const LEAVES = 2;
 const OFFLINE = 3;
 const RESTS = 4;
+
+/** Milliseconds after which a message to oneself counts as lost. */
+const SOON_MS = 500;
 
 /** Milliseconds that the first session waits for what earlier pages left: `indexedDB.open` was known to hang. */
 const PATIENCE_MS = 1000;
@@ -85,16 +88,30 @@ export class Page {
    * @param {() => void} task
    */
   soon(task) {
-    // Where nothing is drawn any more, there may be no other moment; jsdom in Jest has no channels.
+    // Where nothing is drawn any more, there may be no other moment.
     const isSeen = this.#document && !this.#document.hidden && !this.#isResting;
-    if (!isSeen || typeof MessageChannel !== "function") return task();
-    const { port1, port2 } = new MessageChannel();
-    port1.addEventListener("message", () => {
-      port1.close();
-      task();
-    });
-    port1.start();
-    port2.postMessage(0);
+    if (!isSeen) return task();
+    let isToCome = true;
+    // A message that somebody else's channel loses is not waited for for ever.
+    const timer = attempt(() => startTimer(() => once(), SOON_MS, undefined), undefined);
+    const once = () => {
+      clearTimer(timer);
+      const isFirst = isToCome;
+      isToCome = false;
+      if (isFirst) task();
+    };
+    try {
+      const { port1, port2 } = new MessageChannel();
+      port1.addEventListener("message", () => {
+        port1.close();
+        once();
+      });
+      port1.start();
+      port2.postMessage(0);
+    } catch {
+      // jsdom in Jest has no channels.
+      once();
+    }
   }
 
   /** Settles when it is known what earlier pages left, or that it cannot be known. */

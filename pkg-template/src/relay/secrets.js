@@ -1,5 +1,6 @@
 // HMAC-SHA-256 by the runtime's WebCrypto, whose `verify` takes the same time whatever is wrong.
 
+import { textClass } from "../globals.js";
 import { told } from "./instance.js";
 import { secretsJson } from "./options.js";
 
@@ -11,7 +12,8 @@ const ALGORITHM = { name: "HMAC", hash: "SHA-256" };
 /** Imported keys that are kept: a relay has one or two. */
 const KEPT_KEYS = 16;
 
-const encoder = new TextEncoder();
+/** @param {string} text @returns {Uint8Array<ArrayBuffer>} */
+const encoded = (text) => new (textClass("TextEncoder"))().encode(text);
 
 /**
  * Keys, not promises of keys: on Workers no request may await what another one began.
@@ -40,7 +42,7 @@ export function secretsOf(instance, core, options) {
  * @returns {Promise<Uint8Array>}
  */
 export async function signed(secret, claims) {
-  const signature = await crypto.subtle.sign("HMAC", await keyOf(secret), encoder.encode(claims));
+  const signature = await crypto.subtle.sign("HMAC", await keyOf(secret), encoded(claims));
   return new Uint8Array(signature);
 }
 
@@ -51,7 +53,7 @@ export async function signed(secret, claims) {
  * @returns {Promise<boolean>} whether the signature is by one of the secrets
  */
 export async function isSignedBy(secrets, signature, claims) {
-  const bytes = encoder.encode(claims);
+  const bytes = encoded(claims);
   for (const secret of secrets) {
     if (await crypto.subtle.verify("HMAC", await keyOf(secret), signature, bytes)) return true;
   }
@@ -62,7 +64,7 @@ export async function isSignedBy(secrets, signature, claims) {
 async function keyOf(secret) {
   const known = keys.get(secret);
   if (known) return known;
-  const bytes = encoder.encode(secret);
+  const bytes = encoded(secret);
   const key = await crypto.subtle.importKey("raw", bytes, ALGORITHM, false, ["sign", "verify"]);
   if (keys.size >= KEPT_KEYS) keys.clear();
   keys.set(secret, key);

@@ -1,6 +1,6 @@
 // A request that the relay's core describes, to the backend.
 
-import { send } from "../send.js";
+import { runtimeFetch, send } from "../send.js";
 
 /** @import { Outgoing } from "./core.d.ts" */
 
@@ -11,5 +11,5 @@ import { send } from "../send.js";
  */
 export function sendWith(fetch, { url, ...init }, timeoutMs) {
   const own = typeof fetch === "function" ? fetch : undefined;
-  return send(() => (own ? own(url, init) : globalThis.fetch(url, init)), init, timeoutMs);
+  return send(() => (own ?? runtimeFetch())(url, init), init, timeoutMs);
 }
