@@ -107,3 +107,16 @@ export function plainInfo({ sessionId, sessionName, project, source, newSessionI
 function text(value) {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
+
+/**
+ * What is the same for tracers that enrich one session of one server with one key, from when they are made.
+ * @param {Session} session
+ * @returns {string}
+ */
+export function sessionKey({ settings, newSessionId, info }) {
+  const { sessionId, ticket, apiKey, serverUrl } = settings.scalars;
+  // Without an id or ticket nothing else can mean the same session.
+  const own = text(sessionId) ?? text(ticket);
+  if (own === undefined) return newSessionId ?? info?.sessionId ?? "";
+  return `${own}\n${String(apiKey)}\n${String(serverUrl)}`;
+}

@@ -289,3 +289,45 @@ function detached(fn) {
 const queue = [];
 const pump = setInterval(() => queue.shift()?.(), 1);
 after(() => clearInterval(pump));
+
+for (const [name, newContext] of /** @type {const} */ ([
+  ["async context", undefined],
+  ["page", inPage],
+])) {
+  for (const [what, options] of Object.entries({
+    id: { sessionId: "one", apiKey: "hh_guest" },
+    ticket: { ticket: "claims.signature" },
+  })) {
+    test(`${name}: two tracers of one ${what} are one session`, async () => {
+      const it = face({ newContext });
+      const [first, second] = await detached(() =>
+        Promise.all([it.initTracer(options), it.initTracer(options)]),
+      );
+      assert.equal((await it.enrichSession({})).status, "delivered");
+      assert.equal(it.activeTracer(), second);
+      await second.close();
+      assert.equal(it.activeTracer(), first);
+      const other = await detached(() => it.initTracer({ ...options, serverUrl: "http://b" }));
+      assert.equal(await reached(it), "none");
+      await other.close();
+      assert.equal(it.activeTracer(), first);
+      await first.close();
+      assert.equal(await reached(it), "none");
+    });
+  }
+}
+
+test("page: runs of two tracers of one session are runs of one", async () => {
+  const it = face({ newContext: inPage });
+  const options = { sessionId: "one" };
+  const a = await it.initTracer(options);
+  const b = await it.initTracer(options);
+  await Promise.all(
+    [a, b].map((tracer) =>
+      tracer.run(async () => {
+        await sleep(1);
+        assert.equal((await it.enrichSession({})).sessionId, "one");
+      }),
+    ),
+  );
+});

@@ -147,7 +147,7 @@ describe("what is needed is named", { concurrency: 2 }, () => {
     });
   }
 
-  const soon = "deadlineMs: 300";
+  const soon = "deadlineMs: 2000";
   it("a closed port", async () => {
     const { outcome, dropped } = await enrichedAfter("", soon);
     assert.equal(outcome.reason, "retries_exhausted");

@@ -76,7 +76,9 @@ impl World {
             program.registry.answered(sent.flight, answer, now);
             program.wakes.insert(sent.scope, 0);
             match &sent.answer {
-                Answer::None { .. } => program.failures.push(sent.lost(awake_ms)),
+                Answer::None { .. } | Answer::Unusable { .. } => {
+                    program.failures.push(sent.lost(awake_ms))
+                }
                 Answer::Http { status, .. } if (200..300).contains(status) => {
                     program.worked.insert(sent.session.server, awake_ms);
                     if sent.is_start {

@@ -138,7 +138,9 @@ impl Program {
                 let until = now.mono_ms + retry_after.wait_ms(now);
                 self.told_to_wait.insert(sent.session.clone(), (sent.body.clone(), until));
             }
-            Answer::Http { status: 408 | 425 | 429 | 500..=599, .. } | Answer::None { .. } => {}
+            Answer::Http { status: 408 | 425 | 429 | 500..=599, .. }
+            | Answer::None { .. }
+            | Answer::Unusable { .. } => {}
             Answer::Http { .. } => {
                 self.told_to_wait.retain(|session, _| session.server != sent.session.server)
             }

@@ -1,47 +1,80 @@
-// "The only open tracer": the last thing a bare call can mean. Counts what was opened and never closed,
-// collected or not, so that the garbage collector can not change what a call means.
+// "The only open session": the last thing a bare call can mean. Several tracers may be open for one session, as
+// React's StrictMode makes them. What was opened and never closed counts, collected or not, so that the
+// garbage collector can not change what a call means.
+
+import { weakly } from "../guard.js";
+import { sessionKey } from "../session.js";
 
 /** @import { Session } from "../session.js" */
 
+/** @typedef {{ deref(): Session | undefined }} Weak */
+
 export class Ambient {
-  #open = 0;
-  /** @type {Session | undefined} held as long as it is the only one */
+  /** The open tracers of each session: one, or a list. @type {Map<string, Weak | Weak[]>} */
+  #open = new Map();
+  /** Sessions whose tracers were collected without being closed; of two or more it does not matter which. @type {Set<string>} */
+  #lost = new Set();
+  /** @type {Session | undefined} held as long as no other session is open */
   #only;
-  /** The open ones, to find the one that is left when others are closed. @type {Set<WeakRef<Session>>} */
-  #others = new Set();
-  /** How many there may be before those that were collected are taken out. */
+  /** How many sessions there may be before those that were collected are taken out. */
   #limit = 64;
 
   /** @param {Session} session */
   opened(session) {
     if (!session.ambient) return;
-    this.#open++;
-    this.#only = this.#open === 1 ? session : undefined;
-    if (typeof WeakRef !== "function") return;
-    session.weak ??= new WeakRef(session);
-    this.#others.add(session.weak);
-    if (this.#others.size <= this.#limit) return;
-    for (const ref of this.#others) if (!ref.deref()) this.#others.delete(ref);
-    this.#limit = 2 * this.#others.size + 64;
+    const key = sessionKey(session);
+    const known = this.#open.get(key);
+    const weak = (session.weak ??= /** @type {any} */ (weakly(session)));
+    this.#open.set(key, known === undefined ? weak : listOf(known).concat(weak));
+    this.#only = this.#count === 1 ? session : undefined;
+    if (this.#open.size <= this.#limit) return;
+    this.#forgetCollected();
+    this.#limit = 2 * this.#open.size + 64;
   }
 
   /** @param {Session} session closed for the first time */
   closed(session) {
     if (!session.ambient) return;
-    this.#open--;
-    if (session.weak) this.#others.delete(session.weak);
+    const key = sessionKey(session);
+    const left = listOf(this.#open.get(key) ?? []).filter((weak) => weak !== session.weak);
+    if (left.length > 0) this.#open.set(key, left);
+    else this.#open.delete(key);
     this.#only = undefined;
-    if (this.#open !== 1) return;
-    for (const ref of this.#others) this.#only ??= ref.deref();
+    if (this.#count !== 1) return;
+    this.#open.forEach((open) => {
+      for (const weak of listOf(open)) this.#only = weak.deref() ?? this.#only;
+    });
   }
 
-  /** @returns {Session | undefined} */
+  /** @returns {Session | undefined} a tracer of the only open session, the last one that was opened */
   only() {
     return this.#only;
   }
 
-  /** @returns {number} */
+  /** @returns {number} how many sessions are open */
   get size() {
-    return this.#open;
+    return this.#count;
   }
+
+  get #count() {
+    let count = this.#open.size;
+    for (const key of this.#lost) if (!this.#open.has(key)) count++;
+    return count;
+  }
+
+  #forgetCollected() {
+    this.#open.forEach((open, key) => {
+      const all = listOf(open);
+      const alive = all.filter((weak) => weak.deref());
+      if (alive.length === all.length) return;
+      if (this.#lost.size < 2) this.#lost.add(key);
+      if (alive.length > 0) this.#open.set(key, alive);
+      else this.#open.delete(key);
+    });
+  }
+}
+
+/** @param {Weak | Weak[]} open @returns {Weak[]} */
+function listOf(open) {
+  return Array.isArray(open) ? open : [open];
 }

@@ -3,6 +3,7 @@
 
 import { newRegistry } from "../guard.js";
 import { enterLazily, isLazy, isThenable, whenSettled } from "../thenables.js";
+import { sessionKey } from "../session.js";
 import { Ambient } from "./ambient.js";
 import { Scopes } from "./scopes.js";
 
@@ -25,7 +26,8 @@ export function pageContext() {
       if (pending.size === 0) return ambient.only();
       // The caller may be inside a run that waits, or outside of it.
       const [only] = pending;
-      const outside = ambient.size === 0 || ambient.only() === only;
+      const open = ambient.only();
+      const outside = ambient.size === 0 || (open && only && sessionKey(open) === sessionKey(only));
       return pending.size === 1 && outside ? only : undefined;
     },
     scope: (session) => (session && scopes.of(session)?.id) ?? 0,
@@ -91,8 +93,11 @@ export class Runs {
     return this.#stack.at(-1);
   }
 
-  /** @returns {Set<Session>} */
+  /** @returns {Set<Session>} one of each session */
   get pending() {
-    return new Set(Array.from(this.#waiting, ({ session }) => session));
+    /** @type {Map<string, Session>} */
+    const sessions = new Map();
+    this.#waiting.forEach(({ session }) => sessions.set(sessionKey(session), session));
+    return new Set(sessions.values());
   }
 }

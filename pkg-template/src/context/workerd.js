@@ -8,6 +8,7 @@
 // https://developers.cloudflare.com/workers/runtime-apis/context/
 
 import { attempt, weakly } from "../guard.js";
+import { sessionKey } from "../session.js";
 import { enterLazily } from "../thenables.js";
 import { Runs } from "./page.js";
 import { callWaitUntil } from "./scopes.js";
@@ -88,9 +89,9 @@ export function workerdContext(workers) {
     }
     scope.searched = forgotten + entered.length;
     const open = [...scope.found].filter((session) => !session.closed);
-    if (open.length > 0) return open.length === 1 ? open[0] : undefined;
+    if (open.length > 0) return onlyOf(open);
     // If the request may have had a session that can not be found any more, no other is meant.
-    return !forgot && topLevel.size === 1 ? [...topLevel][0] : undefined;
+    return forgot ? undefined : onlyOf([...topLevel]);
   };
 
   return {
@@ -139,4 +140,13 @@ export function workerdContext(workers) {
     opened() {},
     closed: (session) => void topLevel.delete(session),
   };
+}
+
+/**
+ * @param {Session[]} tracers
+ * @returns {Session | undefined} the last of them, if all are of one session
+ */
+function onlyOf(tracers) {
+  const keys = new Set(tracers.map(sessionKey));
+  return keys.size === 1 ? tracers.at(-1) : undefined;
 }
