@@ -31,6 +31,7 @@ const MODULES = [
       "addMetrics",
       "flush",
       "close",
+      "totalsOf",
       "release",
       "restore",
       "onlyKept",

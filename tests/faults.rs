@@ -506,3 +506,19 @@ fn a_retry_after_of_a_day_to_one_tracer_does_not_drop_what_another_one_says() {
         assert_eq!(bench.requests.len(), 2, "who was asked to wait waits");
     }
 }
+
+#[test]
+fn totals_go_on_where_a_tracer_is_released_and_comes_back() {
+    let mut bench = Bench::new(stores);
+    let tracer = bench.init(json!({"sessionId": NOBODYS})).tracer;
+    bench.registry.add_metrics(tracer, r#"{"tokens":5,"cost":0.5}"#, 0, bench.now);
+    bench.run(1_000);
+    let totals = bench.registry.totals_of(tracer);
+    bench.registry.release(tracer, bench.now);
+    bench.run(1_000);
+    let again = bench.init(json!({"sessionId": NOBODYS, "totals": totals})).tracer;
+    bench.registry.add_metrics(again, r#"{"tokens":3}"#, 0, bench.now);
+    bench.run(1_000);
+    let last = bench.body(bench.requests.len() - 1);
+    assert_eq!(last["metrics"], json!({"tokens": 8}));
+}

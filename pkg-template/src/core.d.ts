@@ -23,6 +23,8 @@ export interface Core {
   addMetrics(tracer: number, json: string, scope: number): number;
   flush(tracer: number, timeoutMs: number, scope: number): number;
   close(tracer: number, timeoutMs: number, scope: number): number;
+  /** What the metrics of the tracer's session add up to, as JSON for `CoreOptions.totals`; empty where there are none. */
+  totalsOf(tracer: number): string;
   /** Nobody refers to the tracer any more. */
   release(tracer: number): void;
   /** There is a store that outlives the page; a JSON list of what earlier pages left there. */
@@ -102,6 +104,8 @@ export interface CoreOptions {
   /** The fields the session starts with, as JSON. */
   start: string;
   newSessionId: string;
+  /** What it added up to when it was released, where it comes back. */
+  totals?: string;
   transport: number;
   onDrop: boolean;
   env: Record<string, string>;

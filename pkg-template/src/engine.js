@@ -494,6 +494,7 @@ export class Engine {
     if (parent !== undefined) options.parent = parent;
     // Registered before, in an instance that is gone: the session is the same.
     if (session.info) options.sessionId = session.info.sessionId;
+    if (session.home?.totals) options.totals = session.home.totals;
     const json = core.initTracer(plainJson(options), scope);
     if (!json) return undefined;
     /** @type {import("./core.d.ts").TracerInfo} */
@@ -508,7 +509,15 @@ export class Engine {
     const { delivered, dropped } = session;
     const { fetch, redaction } = session.settings;
     const isNeeded = fetch !== undefined || redaction.redactor !== undefined;
-    session.home = { core, tracer: tracer, delivered, dropped, isNeeded, released: false };
+    session.home = {
+      core,
+      tracer,
+      delivered,
+      dropped,
+      isNeeded,
+      released: false,
+      totals: "",
+    };
     // Of an instance that died, nothing has to be released, and the call does nothing.
     this.#forgotten?.register(session, session.home);
     if (typeof WeakRef === "function") {
@@ -634,7 +643,9 @@ export class Engine {
     if (session.home) this.#idle.set(tracer, session.home);
     if (this.#idle.size <= MAX_IDLE) return;
     const [oldest] = this.#idle.values();
-    if (oldest) this.#release(oldest);
+    if (!oldest) return;
+    oldest.totals = oldest.core.totalsOf(oldest.tracer) ?? "";
+    this.#release(oldest);
   }
 
   /**

@@ -20,8 +20,8 @@ export class Session {
   info;
   /**
    * Where it is registered, the outcomes that instance knows nothing of, whether nothing can be sent without what it
-   * came with, and whether that instance let go of it.
-   * @type {{ core: import("./core.d.ts").Core, tracer: number, delivered: number, dropped: number, isNeeded: boolean, released: boolean } | undefined}
+   * came with, whether that instance let go of it, and what its metrics added up to then.
+   * @type {{ core: import("./core.d.ts").Core, tracer: number, delivered: number, dropped: number, isNeeded: boolean, released: boolean, totals: string } | undefined}
    */
   home;
   delivered = 0;

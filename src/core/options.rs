@@ -22,6 +22,7 @@ use super::json::{self, Numerals, any_members};
 /// | `onDrop` | whether somebody wants to hear of what is dropped |
 /// | `env` | an object of the environment variables of interest |
 /// | `page` | the page's origin, in a page |
+/// | `totals` | what its metrics added up to when it was released, see [`totals_of`](super::registry::Registry::totals_of) |
 /// | `parent` | the tracer whose settings `startSession` takes over |
 #[derive(Debug)]
 pub struct Options<'a> {
@@ -32,7 +33,7 @@ pub struct Options<'a> {
 
 /// The options that speak of a session, in their quotes. Its name is a tracer's as well: sessions
 /// started from it are called the same.
-const OF_SESSION: [&str; 3] = ["\"sessionId\"", "\"newSessionId\"", "\"start\""];
+const OF_SESSION: [&str; 4] = ["\"sessionId\"", "\"newSessionId\"", "\"start\"", "\"totals\""];
 
 /// One option, or one variable.
 #[derive(Debug)]

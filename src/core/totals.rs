@@ -1,7 +1,7 @@
 //! What a session's metrics add up to, which `addMetrics` adds to.
 
 use super::enrichment::Enrichment;
-use super::json::Numerals;
+use super::json::{Numerals, Object, any_members};
 use super::policy::REMEMBERED_METRICS;
 
 /// A running total of one metric, kept exact over many small increments (Neumaier's sum).
@@ -77,6 +77,30 @@ impl Totals {
                 total.base = sum;
             }
         });
+    }
+
+    /// What they come to, as a JSON object; empty where there are none.
+    pub fn to_json(&self, numerals: Numerals) -> String {
+        if self.0.is_empty() {
+            return String::new();
+        }
+        let mut json = String::new();
+        let mut object = Object::open(&mut json);
+        for (key, total) in &self.0 {
+            object.member(key, &(numerals.write)(total.value()));
+        }
+        object.close();
+        json
+    }
+
+    /// Goes on from what [`Totals::to_json`] gave, where nothing newer is known.
+    pub fn go_on_from(&mut self, json: &str, numerals: Numerals) {
+        for (key, value) in any_members(json) {
+            let (None, Some(base)) = (self.place(key), numerals.number(value)) else { continue };
+            if let Some(total) = self.get(key) {
+                total.base = base;
+            }
+        }
     }
 
     fn get(&mut self, key: &str) -> Option<&mut Total> {

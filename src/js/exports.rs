@@ -81,6 +81,13 @@ pub fn close(tracer: f64, timeout_ms: f64, scope: f64) -> f64 {
     call(scope, |registry, scope| registry.close(tracer as u64, timeout_ms as u64, scope, now()))
 }
 
+/// What the metrics of the tracer's session add up to, as JSON, for the option `totals` of a tracer that is
+/// released and comes back; empty where there are none.
+#[wasm_bindgen(js_name = totalsOf)]
+pub fn totals_of(tracer: f64) -> String {
+    state::with(|registry| registry.totals_of(tracer as u64)).unwrap_or_default()
+}
+
 /// Nobody refers to the tracer any more: it is let go once all it was given has ended.
 #[wasm_bindgen]
 pub fn release(tracer: f64) {

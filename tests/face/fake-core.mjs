@@ -71,6 +71,7 @@ export class FakeCore {
         this.#call({ method: "flush", tracer, json: String(timeoutMs), scope }),
       close: (tracer, timeoutMs, scope) =>
         this.#call({ method: "close", tracer, json: String(timeoutMs), scope }),
+      totalsOf: (tracer) => `{"of":${tracer}}`,
       release: (tracer) => void this.released.push(tracer),
       tracers: () => this.options.size,
       restore: () => {},

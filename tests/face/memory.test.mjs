@@ -114,6 +114,7 @@ test("where nothing tells what is collected, idle tracers are bounded and come b
     assert.equal(it.core.released[0], 1);
     assert.deepEqual(await first.enrichSession({}), { status: "delivered", sessionId: "first" });
     const again = it.core.options.get(302);
+    assert.equal(again?.totals, '{"of":1}', "addMetrics goes on from there");
     assert.deepEqual([again?.sessionId, again?.sessionName], ["first", "s"]);
     assert.equal((await first.flush()).pending, 0);
     const late = await closed.enrichSession({});

@@ -87,6 +87,9 @@ impl Registry {
         }
         if let Some(outbox) = self.outboxes.get_mut(outbox) {
             outbox.holders += 1;
+            if let Some(totals) = options.text("totals") {
+                outbox.totals.go_on_from(totals, self.numerals);
+            }
             if let Some(at_most) = settings.max_concurrency
                 && let Some(server) = self.servers.get_mut(outbox.server)
             {
@@ -148,6 +151,13 @@ impl Registry {
         self.mark_busy(tracer);
         self.enter(scope, now);
         self.scopes.give(scope, outbox);
+    }
+
+    /// What the metrics of the tracer's session add up to, as JSON; empty where there are none. To be given to
+    /// [`Registry::init`] where a tracer is released for want of room, and comes back.
+    pub fn totals_of(&self, tracer: u64) -> String {
+        let outbox = self.tracers.get(tracer).and_then(|tracer| self.outboxes.get(tracer.outbox));
+        outbox.map_or(String::new(), |outbox| outbox.totals.to_json(self.numerals))
     }
 
     /// Nobody refers to the tracer any more. What it was given goes on its way.
