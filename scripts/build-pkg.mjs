@@ -4,7 +4,8 @@
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import path from "node:path";
-import { deflateRawSync } from "node:zlib";
+import { promisify } from "node:util";
+import zopfli from "@gfx/zopfli";
 import { build } from "esbuild";
 import { coreFactory } from "./core-factory.mjs";
 
@@ -16,7 +17,8 @@ const pkg = path.resolve(process.argv[3] ?? path.join(root, "pkg"));
 /**
  * The package's entry points, and the module of WebAssembly behind each: an artifact of build-wasm.sh.
  * In the sources `#name` is the module's factory, `./name.wasm` the module, and `#name.wasm.base64` its
- * text. For pages, `#name.deflated.base64` is the text of the module deflated (RFC 1951).
+ * text. For pages, `#core.deflated.base64` is the text of the tracer's module deflated (RFC 1951), by Zopfli, whose
+ * result is 4 % smaller than zlib's.
  * @type {{ artifact: string, name: string, exports: string[], entries: Entry[] }[]}
  */
 const MODULES = [
@@ -78,6 +80,9 @@ const MODULES = [
   },
 ];
 
+/** @type {(bytes: Uint8Array, options: object) => Promise<Uint8Array>} */
+const deflate = promisify(zopfli.deflate);
+
 await rm(pkg, { recursive: true, force: true });
 await mkdir(pkg, { recursive: true });
 for (const { artifact, name, exports, entries } of MODULES) {
@@ -87,8 +92,10 @@ for (const { artifact, name, exports, entries } of MODULES) {
   const virtual = {
     [`#${name}`]: coreFactory(glue, exports),
     [`#${name}.wasm.base64`]: textModule(wasm),
-    [`#${name}.deflated.base64`]: textModule(deflateRawSync(wasm, { level: 9 })),
   };
+  if (artifact === "tracer") {
+    virtual["#core.deflated.base64"] = textModule(await deflate(wasm, {}));
+  }
   for (const entry of entries) await bundle(entry, virtual);
   await writeFile(path.join(pkg, `${name}.wasm`), wasm);
 }
