@@ -146,9 +146,6 @@ impl World {
             pending: counts.pending,
         };
         let is_closed = flush.tracer.is_some_and(|it| program.face.tracers[it].is_closed);
-        if is_closed && !flush.closes && !bears("after close") {
-            return Ok(());
-        }
         if self.bug == Some(Bug::ForgetsItsCounts) && is_closed && !flush.closes {
             told = Numbers::default();
         }
@@ -197,7 +194,7 @@ impl World {
         let face = &self.programs[self.here].face;
         let asked = tracers.filter(|it| {
             let tracer = &face.tracers[*it];
-            !tracer.is_forgotten && (!tracer.is_closed || bears("after close"))
+            !tracer.is_forgotten
         });
         let asked: Vec<_> = asked.map(Some).chain([None]).collect();
         for tracer in asked {

@@ -207,8 +207,6 @@ impl World {
         let path = request.url.trim_start_matches(URLS[server]).to_owned();
         let id = session_of(&request, &path);
         let session = Name { server, key, id };
-        // The lenient reading of the legacy routes.
-        let is_touch = request.body.starts_with("{\"event_id\"") && !request.body.contains(',');
         let mut sent = Sent {
             flight: flight.0,
             scope: flight.1,
@@ -216,7 +214,7 @@ impl World {
             answer_at: 0,
             answer: Answer::None { why: String::new() },
             is_stray: false,
-            is_start: request.method == "POST" || is_touch,
+            is_start: request.method == "POST",
             body: request.body,
         };
         self.check_sent(&sent)?;

@@ -74,7 +74,7 @@ impl World {
                 let is_hidden = page.is_hidden;
                 if is_hidden { self.turn(Turn::Leaves)? } else { self.go_on()? }
             }
-            4..6 if bears("outage") => {
+            4..6 => {
                 if page.is_offline {
                     self.go_online()?
                 } else {

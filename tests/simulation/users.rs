@@ -96,13 +96,7 @@ impl World {
             (0..tracers.len()).filter(|place| !tracers[*place].is_forgotten).collect();
         let closed: Vec<usize> =
             held.iter().copied().filter(|place| tracers[*place].is_closed).collect();
-        let from = if !bears("after close") {
-            held.into_iter().filter(|place| !closed.contains(place)).collect()
-        } else if closed.is_empty() || self.random.bool() {
-            held
-        } else {
-            closed
-        };
+        let from = if closed.is_empty() || self.random.bool() { held } else { closed };
         (!from.is_empty()).then(|| from[self.random.usize(..from.len())])
     }
 

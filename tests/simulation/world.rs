@@ -16,11 +16,9 @@ use super::program::{LEASE_MS, Program};
 pub const URLS: [&str; 2] = ["https://hive.example", "https://old.example"];
 
 /// What users do that the core does not bear yet.
-const UNBORNE: [&str; 5] = [
+const UNBORNE: [&str; 4] = [
     // Tracers of one session with a `fetch` each.
     "own fetch",
-    // Pages without a network.
-    "outage",
     // What earlier pages left, beside what was said since, to the millisecond.
     "leftovers in order",
     // What is said while a page that rested looks for what it had kept.
@@ -75,7 +73,7 @@ impl World {
         let place = [Place::ServerProcess, Place::EdgeRequest, Place::Page][random.usize(..3)];
         let mut server = || Backend {
             is_legacy: random.u8(..4) == 0,
-            is_lenient: random.u8(..4) == 0 || !bears("strict legacy"),
+            is_lenient: random.u8(..4) == 0,
             ..Backend::default()
         };
         let servers = [server(), server()];
@@ -136,7 +134,7 @@ impl World {
             let place = self.random.usize(..self.programs[self.here].scopes.len());
             self.replace_scope(place);
         }
-        if self.random.u16(..600) == 0 && bears("changing routes") {
+        if self.random.u16(..600) == 0 {
             let server = &mut self.servers[self.random.usize(..2)];
             server.is_legacy ^= true;
         }
