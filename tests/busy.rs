@@ -281,22 +281,24 @@ fn a_server_that_hangs_is_given_up_at_the_deadline_by_all() {
 
 #[test]
 fn a_limited_server_is_used_to_most_of_its_limit_and_nothing_is_lost() {
-    for latency_ms in [20, 100, 200] {
-        for cap in [Cap::Window(50), Cap::Sliding(50)] {
-            for says_when in [true, false] {
-                let mut busy = Busy::new(latency_ms, cap);
-                busy.says_when = says_when;
-                let tracer = busy.init(json!({}));
-                for n in 0..6_000 {
-                    busy.enrich(tracer, Some(&format!("11111111-1111-4111-8111-{n:012}")));
-                }
-                busy.run(60_000);
-                let delivered = busy.delivered();
-                assert!(delivered >= 60 * 50 * 8 / 10, "{latency_ms} {says_when} {delivered}");
-                assert!(20 * busy.refused < busy.requests, "it hears little that it refuses");
-                busy.run(120_000);
-                assert_eq!(busy.delivered(), 6_000);
+    let caps = [Cap::Window(50), Cap::Sliding(50)];
+    for (latency_ms, cap) in [20, 100, 200].into_iter().flat_map(|ms| caps.map(|cap| (ms, cap))) {
+        for (says_when, seed) in
+            [true, false].into_iter().flat_map(|says| (1..6).map(move |seed| (says, seed)))
+        {
+            let mut busy = Busy::new(latency_ms, cap);
+            busy.registry = Registry::new(seed, Numerals::STD).in_place(Place::ServerProcess);
+            busy.says_when = says_when;
+            let tracer = busy.init(json!({}));
+            for n in 0..6_000 {
+                busy.enrich(tracer, Some(&format!("11111111-1111-4111-8111-{n:012}")));
             }
+            busy.run(60_000);
+            let delivered = busy.delivered();
+            assert!(delivered >= 60 * 50 * 8 / 10, "{latency_ms} {says_when} {seed} {delivered}");
+            assert!(20 * busy.refused < busy.requests, "it hears little that it refuses");
+            busy.run(120_000);
+            assert_eq!(busy.delivered(), 6_000);
         }
     }
 }

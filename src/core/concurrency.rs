@@ -31,6 +31,7 @@ impl Place {
         match self {
             Place::Page => policy::PAGE_QUEUE_BYTES,
             Place::EdgeRequest => policy::EDGE_QUEUE_BYTES,
+            // To the nearest: where the limit is low, what is cut off would be a large part of it.
             Place::ServerProcess => policy::SERVER_QUEUE_BYTES,
         }
     }
@@ -89,7 +90,8 @@ impl Concurrency {
             // Each request that an edge runtime serves has connections of its own.
             Place::EdgeRequest => of_scope < policy::EDGE_LIMIT.min(at_most),
             Place::Page => to_server < policy::PAGE_LIMIT.min(at_most),
-            Place::ServerProcess => to_server < (self.limit as usize).min(at_most),
+            // To the nearest: where the limit is low, what is cut off would be a large part of it.
+            Place::ServerProcess => to_server < (self.limit.round() as usize).min(at_most),
         }
     }
 
@@ -207,16 +209,25 @@ mod tests {
         let request = concurrency.count_request();
         concurrency.halve(request, 0);
         let mut at = vec![limit(&concurrency)];
-        for trip in 1..=300 {
-            round_trip(&mut concurrency, 100 * trip);
+        let recovery = policy::LIMIT_RECOVERY_MS as usize / 100;
+        for trip in 1..=2 * recovery {
+            round_trip(&mut concurrency, 100 * trip as u64);
             at.push(limit(&concurrency));
         }
         assert_eq!(at[0], 64);
         assert!(at.is_sorted());
-        assert!((115..128).contains(&at[75]), "most of it after half the time: {}", at[75]);
-        assert!((126..=130).contains(&at[150]), "then all: {}", at[150]);
-        assert!(at[200] < 132, "where trouble was it is careful: {}", at[200]);
-        assert!(at[300] > 180, "but not for ever: {}", at[300]);
+        assert!(
+            (115..128).contains(&at[recovery / 2]),
+            "most of it after half the time: {}",
+            at[recovery / 2]
+        );
+        assert!((126..=130).contains(&at[recovery]), "then all: {}", at[recovery]);
+        assert!(
+            at[recovery * 4 / 3] < 132,
+            "where trouble was it is careful: {}",
+            at[recovery * 4 / 3]
+        );
+        assert!(at[2 * recovery] > 180, "but not for ever: {}", at[2 * recovery]);
     }
 
     #[test]

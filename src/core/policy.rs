@@ -58,7 +58,7 @@ pub const MOST_AT_ONCE: f64 = 256.0;
 /// such look costs some refused requests and, where the server says `Retry-After`, a second of silence.
 /// With less, a server that takes fifty requests a second was used to less than four fifths; with more, one that
 /// bears more again would be found out late.
-pub const LIMIT_RECOVERY_MS: f64 = 15_000.0;
+pub const LIMIT_RECOVERY_MS: f64 = 20_000.0;
 
 /// Milliseconds at least between two looks of a request at what another one does on its behalf: no
 /// promise can tell across requests.
