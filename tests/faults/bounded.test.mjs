@@ -25,6 +25,9 @@ const MOST_SENT = 40 * MB;
 /** What one answer's MiB may come to in a process that reads eleven, one after the other. */
 const MOST_MORE = 100 * MB;
 
+/** Bun may unpack all that arrived before anybody can read of it, or stop it: once, and not eleven times. */
+const MOST_MORE_IN_BUN = 2 * BOMB_BYTES;
+
 const entry = `
   import { readFileSync } from "node:fs";
   import * as api from "honeyhive-edge";
@@ -118,7 +121,8 @@ describe("an answer is read to a MiB at most", { concurrency: 1 }, () => {
       const bomb = await read("bomb");
       assert.deepEqual([small.facts, bomb.facts], [STORED, STORED]);
       const more = peak(bomb.status) - peak(small.status);
-      assert.ok(more < MOST_MORE, `${more} bytes more than for small answers`);
+      const most = name === "Bun" ? MOST_MORE_IN_BUN : MOST_MORE;
+      assert.ok(more < most, `${more} bytes more than for small answers`);
     });
   }
 });
