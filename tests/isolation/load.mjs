@@ -9,7 +9,7 @@ import { WebSocket } from "ws";
 import { KEYS, startBackends } from "../support/backends.mjs";
 import { node } from "../support/binaries.mjs";
 import { start, until } from "../support/child.mjs";
-import { consumer, exportNames } from "../support/package.mjs";
+import { consumer } from "../support/package.mjs";
 import { bundleWorker, startWorker } from "../support/workerd.mjs";
 import { CONFIGURATIONS } from "./workers.mjs";
 
@@ -62,11 +62,8 @@ const server = `
 
 /** Starts a server, which is given these variables. @typedef {(env: Record<string, string>) => Promise<Served>} Serve */
 
-/** What runs inside, which is told the short names that the build gave the module's exports. */
-async function unclosed() {
-  const own = await readFile(new URL("unclosed.mjs", import.meta.url), "utf8");
-  return `globalThis.EXPORTS = ${JSON.stringify(await exportNames("tracer"))};\n${own}`;
-}
+/** What runs inside. */
+const unclosed = () => readFile(new URL("unclosed.mjs", import.meta.url), "utf8");
 
 /**
  * @param {import("../support/workerd.mjs").WorkerOptions} options

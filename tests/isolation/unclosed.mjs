@@ -2,16 +2,13 @@
 // enrichment, nothing awaited and nothing closed), and what all of them have left in memory. To be
 // imported before the package, whose memory nobody else gets to see; needs V8's --expose-gc.
 
-/** The short names that the build gave the module's exports. @type {Record<"memory" | "tracers", string>} */
-const NAMES = /** @type {any} */ (globalThis).EXPORTS;
-
 /** @type {any[]} what each instance of the package's module exports */
 const instances = [];
 
 /** @param {any} made */
 const note = (made) => {
   const { exports } = made.instance ?? made;
-  if (exports[NAMES.tracers]) instances.push(exports);
+  if (exports.tracers) instances.push(exports);
   return made;
 };
 
@@ -47,8 +44,8 @@ export async function held() {
   const sum = (/** @type {(exports: any) => number} */ of) =>
     instances.reduce((all, exports) => all + of(exports), 0);
   return {
-    wasm: sum((exports) => exports[NAMES.memory].buffer.byteLength),
-    tracers: sum((exports) => exports[NAMES.tracers]()),
+    wasm: sum((exports) => exports.memory.buffer.byteLength),
+    tracers: sum((exports) => exports.tracers()),
     heap: process?.memoryUsage?.().heapUsed,
   };
 }

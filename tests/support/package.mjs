@@ -17,16 +17,6 @@ const cacheDir = join(testsDir, ".cache");
 export const packageDir = resolve(process.env["HONEYHIVE_EDGE_PKG"] ?? join(testsDir, "..", "pkg"));
 
 /**
- * The short names that the build gave the exports of a module, by those they had.
- * @param {"tracer" | "otel" | "relay"} artifact
- * @returns {Promise<Record<string, string>>}
- */
-export async function exportNames(artifact) {
-  const file = join(packageDir, "../build/wasm", artifact, "names.json");
-  return Object.fromEntries(JSON.parse(await readFile(file, "utf8")).exports);
-}
-
-/**
  * @typedef {object} Packed
  * @property {string} tarball
  * @property {string[]} files what is in it
