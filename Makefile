@@ -134,7 +134,7 @@ benches/peers/node_modules/.package-lock.json: benches/peers/package.json benche
 
 # ---- the build ------------------------------------------------------------------------
 
-$(WASM): Cargo.toml Cargo.lock package-lock.json scripts/build-wasm.sh $(shell find src pack -type f) \
+$(WASM): Cargo.toml Cargo.lock package-lock.json scripts/build-wasm.sh $(shell find src -type f) \
 		| setup-wasm node_modules/.package-lock.json
 	@scripts/build-wasm.sh
 

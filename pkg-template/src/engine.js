@@ -504,8 +504,9 @@ export class Engine {
     // Written out, so that it takes no more room than it needs, and has a project of its own.
     const info = { sessionId, sessionName, project, source, enabled };
     session.info = info;
-    // One text for both, and not two.
-    session.newSessionId = info.sessionId;
+    // One text for all that name it, and not two: whoever was told the id before the core was, holds it.
+    if (sessionId === session.newSessionId) info.sessionId = session.newSessionId;
+    else session.newSessionId = sessionId;
     const { delivered, dropped } = session;
     const { fetch, redaction } = session.settings;
     const isNeeded = fetch !== undefined || redaction.redactor !== undefined;

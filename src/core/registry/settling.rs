@@ -264,6 +264,10 @@ impl Registry {
         let Some(tracer) = self.tracers.get_mut(id) else { return true };
         tracer.is_idle_queued = false;
         tracer.is_busy = tracer.unsettled() > 0;
+        if !tracer.is_busy {
+            // An emptied set would keep its last node, and each open tracer one such.
+            tracer.given_to = BTreeSet::new();
+        }
         !tracer.is_busy
     }
 
