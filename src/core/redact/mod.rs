@@ -1,8 +1,8 @@
 //! Masking of secrets in an enrichment's text, before anything of it is queued.
 //!
 //! Works on JSON text in one pass, straight in time, and copies only where something is masked. What is
-//! masked by default: values under names that say so ([`keys`]), what has the published shape of a secret
-//! ([`rules`], [`patterns`]), and numbers of payment cards ([`cards`]). What an application means by a secret
+//! masked by default: values under names that say so (`keys`), what has the published shape of a secret
+//! (`rules`, `patterns`), and numbers of payment cards (`cards`). What an application means by a secret
 //! of its own (`redact` as a function, patterns of its own) is asked of it outside the core.
 
 mod cards;

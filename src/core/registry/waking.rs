@@ -9,7 +9,7 @@ use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
 
 impl Registry {
-    /// When to poll again in `scope` at the latest, on the forward clock; [`NEVER`](crate::core::time::NEVER)
+    /// When to poll again in `scope` at the latest, on the forward clock; [`NEVER`]
     /// where only an answer or a new enrichment can change anything.
     pub fn wake_at(&self, scope: u64, now: Now) -> u64 {
         let mono_ms = self.clock.read(now);
