@@ -67,6 +67,9 @@ const MAX_WITHOUT_CORE = 4 * 1024 * 1024;
 /** Bytes that a call takes beside its text: its promise and what is done in it. */
 const CALL_BYTES = 512;
 
+/** Descriptions remembered for the next sessions to share. */
+const MAX_DESCRIPTIONS = 64;
+
 /** Idle sessions kept registered where there is no FinalizationRegistry: more than one isolate serves at a time. */
 const MAX_IDLE = 256;
 
@@ -105,6 +108,11 @@ export class Engine {
    * @type {Map<number, WeakRef<Session>>}
    */
   #registered = new Map();
+  /**
+   * What the core said of sessions, by its JSON: those that are made alike hold one description together.
+   * @type {Map<string, NonNullable<Session["description"]>>}
+   */
+  #descriptions = new Map();
   /**
    * The one that a call is being given to: where nothing can be referred to weakly, nobody else knows it once it was idle.
    * @type {Session | undefined}
@@ -162,10 +170,11 @@ export class Engine {
    * @returns {Omit<TracerInfo, "tracer">}
    */
   info(session) {
-    if (!session.info && this.#core) {
+    if (!session.description && this.#core) {
       this.#register(this.#core, session, this.#context().scope(session));
     }
-    if (session.info) return session.info;
+    const { newSessionId: sessionId, description } = session;
+    if (sessionId !== undefined && description) return { sessionId, ...description };
     const parent = session.parent && this.info(session.parent);
     const options = this.#options(session);
     return {
@@ -470,7 +479,7 @@ export class Engine {
       }
       tracer = registered;
       // Where there are no weak references, it can not be found when the core says that it is busy.
-      if (!this.#forgotten && session.info?.enabled) this.#hold(tracer, session);
+      if (!this.#forgotten && session.description?.enabled) this.#hold(tracer, session);
     }
     this.#calling = session;
     const id = call(core, tracer, owed);
@@ -493,20 +502,17 @@ export class Engine {
     if (!options.newSessionId) return undefined;
     if (parent !== undefined) options.parent = parent;
     // Registered before, in an instance that is gone: the session is the same.
-    if (session.info) options.sessionId = session.info.sessionId;
+    if (session.description) options.sessionId = options.newSessionId;
     if (session.home?.totals) options.totals = session.home.totals;
     const json = core.initTracer(plainJson(options), scope);
     if (!json) return undefined;
     /** @type {import("./core.d.ts").TracerInfo} */
     const given = parseJson(json);
-    const { tracer, sessionId, sessionName, source, enabled } = given;
-    const project = Object.hasOwn(given, "project") ? given.project : undefined;
-    // Written out, so that it takes no more room than it needs, and has a project of its own.
-    const info = { sessionId, sessionName, project, source, enabled };
-    session.info = info;
+    const { tracer, sessionId } = given;
+    const description = this.#describe(given);
+    session.description = description;
     // One text for all that name it, and not two: whoever was told the id before the core was, holds it.
-    if (sessionId === session.newSessionId) info.sessionId = session.newSessionId;
-    else session.newSessionId = sessionId;
+    if (sessionId !== session.newSessionId) session.newSessionId = sessionId;
     const { delivered, dropped } = session;
     const { fetch, redaction } = session.settings;
     const isNeeded = fetch !== undefined || redaction.redactor !== undefined;
@@ -516,7 +522,6 @@ export class Engine {
       delivered,
       dropped,
       isNeeded,
-      released: false,
       totals: "",
     };
     // Of an instance that died, nothing has to be released, and the call does nothing.
@@ -525,8 +530,24 @@ export class Engine {
       this.#registered.set(tracer, (session.weak ??= new WeakRef(session)));
     }
     // Its start is on its way.
-    if (info.enabled) this.#hold(tracer, session);
+    if (description.enabled) this.#hold(tracer, session);
     return tracer;
+  }
+
+  /**
+   * @param {TracerInfo} info
+   * @returns {NonNullable<Session["description"]>} what it says of the session beside its id
+   */
+  #describe(info) {
+    const { sessionName, source, enabled } = info;
+    const project = Object.hasOwn(info, "project") ? info.project : undefined;
+    const description = { sessionName, project, source, enabled };
+    const key = plainJson(description);
+    const known = this.#descriptions.get(key);
+    if (known) return known;
+    if (this.#descriptions.size === MAX_DESCRIPTIONS) this.#descriptions.clear();
+    this.#descriptions.set(key, description);
+    return description;
   }
 
   /**
@@ -570,11 +591,12 @@ export class Engine {
     return true;
   }
 
-  /** @param {Pick<NonNullable<Session["home"]>, "core" | "tracer"> & { released?: boolean }} home */
+  /** @param {Pick<NonNullable<Session["home"]>, "core" | "tracer">} home */
   #release(home) {
-    home.core.release(home.tracer);
-    home.released = true;
-    if (home.core !== this.#core) return;
+    const { core } = home;
+    core?.release(home.tracer);
+    home.core = undefined;
+    if (core !== this.#core) return;
     this.#registered.delete(home.tracer);
     this.#idle.delete(home.tracer);
   }
@@ -645,7 +667,7 @@ export class Engine {
     if (this.#idle.size <= MAX_IDLE) return;
     const [oldest] = this.#idle.values();
     if (!oldest) return;
-    oldest.totals = oldest.core.totalsOf(oldest.tracer) ?? "";
+    oldest.totals = oldest.core?.totalsOf(oldest.tracer) ?? "";
     this.#release(oldest);
   }
 
@@ -790,5 +812,5 @@ function mostWithoutCore(session) {
  * @returns {boolean} whether the session is registered there
  */
 function isAt({ home }, core) {
-  return home?.core === core && !home.released;
+  return home?.core === core;
 }

@@ -16,12 +16,15 @@ let lastTransport = 0;
 const scopes = new WeakMap();
 
 export class Session {
-  /** @type {Omit<import("./core.d.ts").TracerInfo, "tracer"> | undefined} what the core said at the first registration */
-  info;
   /**
-   * Where it is registered, the outcomes that instance knows nothing of, whether nothing can be sent without what it
-   * came with, whether that instance let go of it, and what its metrics added up to then.
-   * @type {{ core: import("./core.d.ts").Core, tracer: number, delivered: number, dropped: number, isNeeded: boolean, released: boolean, totals: string } | undefined}
+   * What the core said of it at the last registration, beside its id. Not its own: others are described alike.
+   * @type {Readonly<Omit<import("./core.d.ts").TracerInfo, "tracer" | "sessionId">> | undefined}
+   */
+  description;
+  /**
+   * Where it is registered, until that instance lets go of it; the outcomes that instance knows nothing of, whether
+   * nothing can be sent without what it came with, and what its metrics added up to when it was let go of.
+   * @type {{ core: import("./core.d.ts").Core | undefined, tracer: number, delivered: number, dropped: number, isNeeded: boolean, totals: string } | undefined}
    */
   home;
   delivered = 0;
@@ -41,7 +44,7 @@ export class Session {
     this.settings = settings;
     this.ambient = ambient;
     this.parent = parent;
-    /** The id it gets if it has none; made at the first registration where randomness is not to be had yet. @type {string | undefined} */
+    /** The id it gets if it has none; made at the first registration where randomness is not to be had yet. From then on the id it has. @type {string | undefined} */
     this.newSessionId = undefined;
   }
 
@@ -113,10 +116,10 @@ function text(value) {
  * @param {Session} session
  * @returns {string}
  */
-export function sessionKey({ settings, newSessionId, info }) {
+export function sessionKey({ settings, newSessionId }) {
   const { sessionId, ticket, apiKey, serverUrl } = settings.scalars;
   // Without an id or ticket nothing else can mean the same session.
   const own = text(sessionId) ?? text(ticket);
-  if (own === undefined) return newSessionId ?? info?.sessionId ?? "";
+  if (own === undefined) return newSessionId ?? "";
   return `${own}\n${String(apiKey)}\n${String(serverUrl)}`;
 }

@@ -10,7 +10,7 @@
 use super::time::NEVER;
 
 /// Milliseconds that counted so far, and the stretch that may come to count.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct DeadlineClock {
     counted: u64,
     /// When the stretch began, on the forward clock; it may be to come.
@@ -20,6 +20,9 @@ pub struct DeadlineClock {
 }
 
 impl DeadlineClock {
+    /// Before anything has counted.
+    pub const START: DeadlineClock = DeadlineClock { counted: 0, from: 0, is_trying: false };
+
     /// What it says at `at_ms` on the forward clock.
     pub fn reading(&self, at_ms: u64) -> u64 {
         self.counted.saturating_add(at_ms.saturating_sub(self.from))
@@ -88,7 +91,7 @@ mod tests {
 
     #[test]
     fn failing_tries_and_the_waits_between_them_count() {
-        let mut clock = DeadlineClock::default();
+        let mut clock = DeadlineClock::START;
         clock.own_request_worked(100);
         let deadline = clock.deadline(100, 1_000);
         clock.begin_try(100);
@@ -102,7 +105,7 @@ mod tests {
 
     #[test]
     fn waiting_behind_a_server_that_answers_does_not_count() {
-        let mut clock = DeadlineClock::default();
+        let mut clock = DeadlineClock::START;
         clock.own_request_worked(0);
         let deadline = clock.deadline(0, 1_000);
         assert!(clock.server_worked(900));
@@ -115,7 +118,7 @@ mod tests {
 
     #[test]
     fn waiting_behind_a_server_that_answers_nothing_counts() {
-        let mut clock = DeadlineClock::default();
+        let mut clock = DeadlineClock::START;
         clock.own_request_worked(0);
         let deadline = clock.deadline(0, 1_000);
         assert_eq!(clock.reaches(deadline, 400), 1_000);
@@ -125,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_window_does_not_count() {
-        let mut clock = DeadlineClock::default();
+        let mut clock = DeadlineClock::START;
         clock.own_request_worked(0);
         clock.rest_until(5_000);
         let deadline = clock.deadline(3_000, 1_000);
@@ -136,7 +139,7 @@ mod tests {
 
     #[test]
     fn what_program_stood_still_for_after_a_wait_is_waiting_for_its_turn() {
-        let mut clock = DeadlineClock::default();
+        let mut clock = DeadlineClock::START;
         clock.begin_try(0);
         clock.wait_for_turn(200, 60_000);
         assert!(clock.server_worked(59_000));

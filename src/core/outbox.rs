@@ -8,6 +8,7 @@
 //! flight, and its enrichments reach the backend in order. A batch that the backend refuses is
 //! halved until the one to blame is alone: bad input costs nobody anything but itself.
 
+use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 use super::deadline::DeadlineClock;
@@ -125,6 +126,57 @@ pub enum Progress {
     Done(Parts),
 }
 
+/// What there is to send, and when.
+#[derive(Debug)]
+struct Unsent {
+    /// All that waits: the parts of the batches one after the other, then the queue.
+    line: Parts,
+    /// Frozen, the first one next; more than one only after halving.
+    batches: Vec<Batch>,
+    /// Bytes of the line.
+    held: u64,
+    /// On which its deadlines are.
+    clock: DeadlineClock,
+    /// The earliest deadline of an enrichment in the line, and of a start: kept, as each
+    /// enrichment that comes asks for them.
+    deadlines: (u64, u64),
+    /// When the first batch is tried again.
+    retry_at: u64,
+    /// Until when the server has asked to be left alone, when a request last failed.
+    asked_until: u64,
+}
+
+impl Unsent {
+    const NOTHING: Unsent = Unsent {
+        line: Vec::new(),
+        batches: Vec::new(),
+        held: 0,
+        clock: DeadlineClock::START,
+        deadlines: (NEVER, NEVER),
+        retry_at: 0,
+        asked_until: 0,
+    };
+}
+
+/// Takes room from when something is written to it until [`Outbox::rest`]: most of its life a session has
+/// nothing to send, and a server keeps thousands of sessions.
+#[derive(Debug, Default)]
+struct Work(Option<Box<Unsent>>);
+
+impl Deref for Work {
+    type Target = Unsent;
+
+    fn deref(&self) -> &Unsent {
+        self.0.as_deref().unwrap_or(const { &Unsent::NOTHING })
+    }
+}
+
+impl DerefMut for Work {
+    fn deref_mut(&mut self) -> &mut Unsent {
+        self.0.get_or_insert_with(|| Box::new(Unsent::NOTHING))
+    }
+}
+
 /// The outbox of one session at one destination.
 #[derive(Debug)]
 pub struct Outbox {
@@ -155,9 +207,6 @@ pub struct Outbox {
     /// Single enrichments that were refused in a row, nothing being stored in between.
     refused_singles: u32,
     window_until: u64,
-    retry_at: u64,
-    /// Until when the server has asked to be left alone, when a request last failed.
-    asked_until: u64,
     /// Whether deadlines stand still, as there is no network.
     pub is_paused: bool,
     /// The timestamp of the last request that said what an earlier page left.
@@ -171,15 +220,7 @@ pub struct Outbox {
     start_at: u64,
     /// What the session is still to be started with. Apart, as most of its life there is nothing.
     start: Option<Box<Start>>,
-    /// All that waits: the parts of the batches one after the other, then the queue.
-    line: Parts,
-    /// Frozen, the first one next; more than one only after halving.
-    batches: Vec<Batch>,
-    held: u64,
-    clock: DeadlineClock,
-    /// The earliest deadline of an enrichment in the line, and of a start: kept, as each
-    /// enrichment that comes asks for them.
-    deadlines: (u64, u64),
+    work: Work,
     /// What of it the registry has in its sum.
     pub counted: u64,
     /// What its metrics add up to.
@@ -209,8 +250,6 @@ impl Outbox {
             failures: 0,
             refused_singles: 0,
             window_until: 0,
-            retry_at: 0,
-            asked_until: 0,
             is_paused: false,
             left_stamp_ns: 0,
             hurried: false,
@@ -218,11 +257,7 @@ impl Outbox {
             is_known: false,
             start_at: 0,
             start: None,
-            line: Vec::new(),
-            batches: Vec::new(),
-            held: 0,
-            clock: DeadlineClock::default(),
-            deadlines: (NEVER, NEVER),
+            work: Work::default(),
             counted: 0,
             totals: Totals::default(),
         }
@@ -230,7 +265,7 @@ impl Outbox {
 
     /// Bytes of unsent enrichments.
     pub fn held(&self) -> u64 {
-        self.held
+        self.work.held
     }
 
     /// The session is to be started with its next request: with that of its first enrichment, or
@@ -263,7 +298,7 @@ impl Outbox {
     pub fn accept(&mut self, mut part: Box<Part>) {
         self.set_deadline_of(&mut part);
         self.count(&part);
-        self.line.push(part);
+        self.work.line.push(part);
     }
 
     /// Takes in what an earlier page left, before what was given since then.
@@ -271,10 +306,10 @@ impl Outbox {
         self.set_deadline_of(&mut part);
         self.count(&part);
         let mut place = self.frozen();
-        while self.line.get(place).is_some_and(|it| it.given_unix_ms <= part.given_unix_ms) {
+        while self.work.line.get(place).is_some_and(|it| it.given_unix_ms <= part.given_unix_ms) {
             place += 1;
         }
-        self.line.insert(place, part);
+        self.work.line.insert(place, part);
     }
 
     /// Starts that were given up once and are alone again wait for company, with nothing on its
@@ -283,7 +318,7 @@ impl Outbox {
         if self.any_waits(&mut |part| part.kind != Kind::WaitingStart) {
             return;
         }
-        while let Some(batch) = self.batches.pop() {
+        while let Some(batch) = self.work.batches.pop() {
             if let Some(start) = batch.start {
                 self.want_start_again(start);
             }
@@ -292,25 +327,29 @@ impl Outbox {
 
     /// There is nothing to do for a while: what was made room for is given back.
     pub fn rest(&mut self) {
-        self.batches.shrink_to_fit();
-        self.line.shrink_to_fit();
+        if self.work.line.is_empty() && self.work.batches.is_empty() {
+            self.work = Work::default();
+        } else {
+            self.work.batches.shrink_to_fit();
+            self.work.line.shrink_to_fit();
+        }
     }
 
     /// Whether something failed that is to be tried again, and other than at once.
     pub fn is_to_wait(&self, now: Now) -> bool {
-        !self.batches.is_empty() && self.retry_at > now.mono_ms
+        !self.work.batches.is_empty() && self.work.retry_at > now.mono_ms
     }
 
     /// Whether there is anything to send.
     pub fn has_work(&self) -> bool {
-        !self.batches.is_empty() || self.any_waits(&mut |_| true)
+        !self.work.batches.is_empty() || self.any_waits(&mut |_| true)
     }
 
     /// When the next request may go: after the wait before a retry, else after the merge window;
     /// a start without any enrichment waits for one a little.
     pub fn due(&self) -> u64 {
-        if !self.batches.is_empty() {
-            return self.retry_at;
+        if !self.work.batches.is_empty() {
+            return self.work.retry_at;
         }
         if self.hurried {
             return 0;
@@ -331,7 +370,7 @@ impl Outbox {
 
     /// Whether anything in it was given to `tracer`.
     pub fn holds_any_of(&self, tracer: u64) -> bool {
-        self.line.iter().any(|part| part.tracer == tracer)
+        self.work.line.iter().any(|part| part.tracer == tracer)
     }
 
     /// Whether it does not wait for the merge window.
@@ -342,18 +381,18 @@ impl Outbox {
     /// A wait before a retry ends now: the server works again.
     /// Not a wait that the server asked for.
     pub fn wait_no_longer(&mut self) {
-        self.retry_at = self.asked_until;
+        self.work.retry_at = self.work.asked_until;
     }
 
     /// Whether the server has asked to be left alone for longer.
     pub fn is_asked_to_wait(&self, now: Now) -> bool {
-        !self.batches.is_empty() && self.asked_until > now.mono_ms
+        !self.work.batches.is_empty() && self.work.asked_until > now.mono_ms
     }
 
     /// There is no network: deadlines stand still.
     pub fn pause_deadlines(&mut self) {
         self.is_paused = true;
-        for part in &mut self.line {
+        for part in &mut self.work.line {
             part.deadline = NEVER;
         }
         self.recount();
@@ -362,9 +401,10 @@ impl Outbox {
     /// The network is back: each may be tried for as long as it was given, from now on.
     pub fn resume_deadlines(&mut self, now: Now) {
         self.is_paused = false;
-        for part in &mut self.line {
+        let Unsent { line, clock, .. } = &mut *self.work;
+        for part in line {
             part.given_ms = now.mono_ms;
-            part.deadline = self.clock.deadline(now.mono_ms, part.deadline_ms);
+            part.deadline = clock.deadline(now.mono_ms, part.deadline_ms);
         }
         self.recount();
     }
@@ -372,14 +412,14 @@ impl Outbox {
     /// The server has answered somebody well at `at_ms`: what waited for its turn until then has
     /// as much time as before.
     pub fn server_worked(&mut self, at_ms: u64) {
-        if self.clock.server_worked(at_ms) {
+        if self.work.clock.server_worked(at_ms) {
             self.shorten_deadlines();
         }
     }
 
     /// The request on its way was answered, and not in a way that may pass.
     pub fn request_worked(&mut self, now: Now) {
-        self.clock.own_request_worked(now.mono_ms);
+        self.work.clock.own_request_worked(now.mono_ms);
         self.shorten_deadlines();
     }
 
@@ -389,9 +429,9 @@ impl Outbox {
         let due = self.due();
         if due <= now.mono_ms {
             let tried_until = if due == 0 { now.mono_ms } else { due };
-            self.clock.wait_for_turn(tried_until, now.mono_ms);
-        } else if self.batches.is_empty() && due < NEVER && !is_failing {
-            self.clock.rest_until(due);
+            self.work.clock.wait_for_turn(tried_until, now.mono_ms);
+        } else if self.work.batches.is_empty() && due < NEVER && !is_failing {
+            self.work.clock.rest_until(due);
         }
     }
 
@@ -400,21 +440,22 @@ impl Outbox {
         if self.is_paused {
             return;
         }
-        let mut line = std::mem::take(&mut self.line);
+        let mut line = std::mem::take(&mut self.work.line);
         for part in &mut line {
-            part.deadline = part.deadline.min(self.clock.deadline(part.given_ms, part.deadline_ms));
+            part.deadline =
+                part.deadline.min(self.work.clock.deadline(part.given_ms, part.deadline_ms));
         }
-        self.line = line;
+        self.work.line = line;
         self.recount();
     }
 
     fn set_deadline_of(&mut self, part: &mut Part) {
-        if self.line.is_empty() {
-            self.clock.own_request_worked(part.given_ms);
+        if self.work.line.is_empty() {
+            self.work.clock.own_request_worked(part.given_ms);
         }
         part.deadline = match self.is_paused {
             true => NEVER,
-            false => self.clock.deadline(part.given_ms, part.deadline_ms),
+            false => self.work.clock.deadline(part.given_ms, part.deadline_ms),
         };
     }
 
@@ -444,19 +485,19 @@ impl Outbox {
     /// When the first of what waits is to be given up if the server does not answer well until then,
     /// on the forward clock; [`NEVER`] where that has passed.
     pub fn gives_up_at(&self, now: Now) -> u64 {
-        self.clock.reaches(self.first_deadline(), now.mono_ms)
+        self.work.clock.reaches(self.first_deadline(), now.mono_ms)
     }
 
     /// On its clock. A start has a deadline only where it is left alone.
     fn first_deadline(&self) -> u64 {
-        let (first, of_start) = self.deadlines;
+        let (first, of_start) = self.work.deadlines;
         if first < NEVER { first } else { of_start }
     }
 
     /// Milliseconds that the next request may take: to the end of its time limit, or to the first deadline
     /// of what is in it. Of what is over already, because the program stood still, there is one try.
     pub fn timeout_ms(&self, now: Now) -> u64 {
-        let left = self.batch_deadline().saturating_sub(self.clock.reading(now.mono_ms));
+        let left = self.batch_deadline().saturating_sub(self.work.clock.reading(now.mono_ms));
         match left {
             0 => self.settings.timeout_ms,
             left => left.min(self.settings.timeout_ms),
@@ -465,8 +506,8 @@ impl Outbox {
 
     /// The first deadline in the batch that is tried, on its clock.
     fn batch_deadline(&self) -> u64 {
-        let Some(batch) = self.batches.first() else { return NEVER };
-        let parts = &self.line[..batch.len];
+        let Some(batch) = self.work.batches.first() else { return NEVER };
+        let parts = &self.work.line[..batch.len];
         let said = parts.iter().filter(|part| part.kind == Kind::Enrichment);
         let starts = parts.iter().filter(|part| part.kind == Kind::Start);
         let of_starts = || starts.map(|part| part.deadline).min();
@@ -476,7 +517,7 @@ impl Outbox {
     /// Whether `is_it` holds for any part that waits, asked one after the other until then.
     fn any_waits(&self, is_it: &mut dyn FnMut(&Part) -> bool) -> bool {
         let mut frozen = self.frozen();
-        for part in &self.line {
+        for part in &self.work.line {
             let waits = frozen > 0 || part.kind != Kind::WaitingStart;
             if waits && is_it(part) {
                 return true;
@@ -489,7 +530,7 @@ impl Outbox {
     /// How many parts of the line are in batches.
     fn frozen(&self) -> usize {
         let mut frozen = 0;
-        for batch in &self.batches {
+        for batch in &self.work.batches {
             frozen += batch.len;
         }
         frozen
@@ -497,9 +538,9 @@ impl Outbox {
 
     /// Takes out the first batch with its parts.
     fn take_first(&mut self) -> (Batch, Parts) {
-        let batch = self.batches.remove(0);
-        let rest = self.line.split_off(batch.len);
-        (batch, std::mem::replace(&mut self.line, rest))
+        let batch = self.work.batches.remove(0);
+        let rest = self.work.line.split_off(batch.len);
+        (batch, std::mem::replace(&mut self.work.line, rest))
     }
 
     /// The next request, and whether it is a start. Freezes the queue if no batch waits.
@@ -518,12 +559,13 @@ impl Outbox {
         now: Now,
     ) -> (Request, bool) {
         self.window_until = now.mono_ms.saturating_add(self.settings.merge_window_ms);
-        self.clock.begin_try(now.mono_ms);
-        if self.batches.is_empty() {
+        self.work.clock.begin_try(now.mono_ms);
+        if self.work.batches.is_empty() {
             self.freeze(no_second);
         }
-        let batch = &mut self.batches[0];
-        let parts = &self.line[..batch.len];
+        let Unsent { line, batches, .. } = &mut *self.work;
+        let batch = &mut batches[0];
+        let parts = &line[..batch.len];
         if batch.stamp_ns.is_none() && batch.started.is_none() && batch.start.is_none() {
             batch.start = self.start.take().map(|start| *start);
         }
@@ -565,8 +607,8 @@ impl Outbox {
     /// that waits no longer: the page is left. Gives the number of that request, whose answer
     /// changes nothing any more.
     pub fn leave_start_behind(&mut self) -> Option<u64> {
-        let batch = self.batches.first()?;
-        let merged = merged(&self.line[..batch.len], InputsGo::ToStart);
+        let batch = self.work.batches.first()?;
+        let merged = merged(&self.work.line[..batch.len], InputsGo::ToStart);
         let mut is_touch = batch.start.as_ref().is_some_and(Start::is_touch);
         for field in Field::ALL {
             // An earlier value on its way could arrive after a later one.
@@ -577,8 +619,9 @@ impl Outbox {
         }
         let flight = std::mem::replace(&mut self.flight, NOTHING);
         let (batch, mut parts) = self.take_first();
-        parts.append(&mut self.line.split_off(self.frozen()));
-        self.line.append(&mut parts);
+        let frozen = self.frozen();
+        parts.append(&mut self.work.line.split_off(frozen));
+        self.work.line.append(&mut parts);
         if let Some(start) = batch.start {
             self.want_start(start);
         }
@@ -589,7 +632,7 @@ impl Outbox {
     /// as it was not stored, that is done now.
     pub fn start_after_all(&mut self) -> bool {
         let left_out = std::mem::take(&mut self.left_out_start);
-        if left_out && let Some(batch) = self.batches.first_mut() {
+        if left_out && let Some(batch) = self.work.batches.first_mut() {
             batch.start = Some(Start::touch());
             batch.stamp_ns = None;
         }
@@ -606,7 +649,7 @@ impl Outbox {
         let mut bytes = self.start.as_ref().map_or(0, |start| start.bytes());
         let mut count = 0;
         let mut were_left = None;
-        for part in &self.line {
+        for part in &self.work.line {
             bytes += part.enrichment.bytes() as u64;
             let is_said = part.kind == Kind::Enrichment && !all_at_once;
             let is_apart = is_said && *were_left.get_or_insert(part.is_left) != part.is_left;
@@ -615,9 +658,9 @@ impl Outbox {
             }
             count += 1;
         }
-        self.hurried &= count < self.line.len();
-        self.retry_at = 0;
-        self.batches.push(Batch {
+        self.hurried &= count < self.work.line.len();
+        self.work.retry_at = 0;
+        self.work.batches.push(Batch {
             len: count,
             whole_len: count,
             stamp_ns: None,
@@ -630,18 +673,18 @@ impl Outbox {
 
     /// What is known of all that waits, now that something of it is gone or has changed.
     fn recount(&mut self) {
-        self.held = 0;
-        self.deadlines = (NEVER, NEVER);
-        let line = std::mem::take(&mut self.line);
+        self.work.held = 0;
+        self.work.deadlines = (NEVER, NEVER);
+        let line = std::mem::take(&mut self.work.line);
         for part in &line {
             self.count(part);
         }
-        self.line = line;
+        self.work.line = line;
     }
 
     fn count(&mut self, part: &Part) {
-        self.held += part.bytes();
-        let (first, of_start) = &mut self.deadlines;
+        self.work.held += part.bytes();
+        let (first, of_start) = &mut self.work.deadlines;
         match part.kind {
             Kind::Enrichment => *first = part.deadline.min(*first),
             Kind::Start => *of_start = part.deadline.min(*of_start),
@@ -652,15 +695,16 @@ impl Outbox {
     /// The request was stored. `answer_inputs` is the session's inputs in the answer to a start.
     pub fn stored(&mut self, was_start: bool, answer_inputs: Option<&str>) -> Progress {
         self.failures = 0;
-        self.retry_at = 0;
+        self.work.retry_at = 0;
         self.left_out_start = false;
         self.refused_singles = 0;
         self.is_known = true;
-        let Some(batch) = self.batches.first_mut() else {
+        let Unsent { line, batches, .. } = &mut *self.work;
+        let Some(batch) = batches.first_mut() else {
             return Progress::Done(Vec::new());
         };
         if let Some(start) = batch.start.take() {
-            let parts = &self.line[..batch.len];
+            let parts = &line[..batch.len];
             let sent = merged(parts, InputsGo::ToStart);
             // To a new session a backend that does not say what it stored is believed.
             let is_told = start.origin != Origin::New || answer_inputs.is_some();
@@ -683,14 +727,14 @@ impl Outbox {
     /// took something already. Says whether it is.
     pub fn make_sure(&mut self, unless_known: bool) -> bool {
         let is_known = self.is_known && unless_known;
-        let Some(batch) = self.batches.first_mut() else { return false };
+        let Some(batch) = self.work.batches.first_mut() else { return false };
         let was_started = batch.start.is_some() || batch.started.is_some();
         if is_known || was_started || std::mem::replace(&mut batch.made_sure, true) {
             return false;
         }
         batch.start = Some(Start::touch());
         batch.stamp_ns = None;
-        self.retry_at = 0;
+        self.work.retry_at = 0;
         true
     }
 
@@ -698,8 +742,8 @@ impl Outbox {
     /// was done for it before.
     pub fn try_other_route(&mut self) -> bool {
         self.forget_empty_batches();
-        self.retry_at = 0;
-        let batch = self.batches.first_mut();
+        self.work.retry_at = 0;
+        let batch = self.work.batches.first_mut();
         batch.is_some_and(|batch| std::mem::replace(&mut batch.tried_other_route, true))
     }
 
@@ -709,24 +753,24 @@ impl Outbox {
     pub fn failed(&mut self, now: Now, wait_ms: u64, asked: bool) -> Parts {
         self.failures = self.failures.saturating_add(1);
         let expired = self.expire(now);
-        let reading = self.clock.reading(now.mono_ms);
+        let reading = self.work.clock.reading(now.mono_ms);
         let left = self.batch_deadline().saturating_sub(reading);
         // Half of the time for a try that may need all of its own: so the last tries come faster.
         let latest = left.saturating_sub(self.settings.timeout_ms.min(left / 2));
         let wait_ms = if asked || latest < LAST_TRY_MS { wait_ms } else { wait_ms.min(latest) };
         // By then all of the batch is given up.
-        let len = self.batches.first().map_or(0, |batch| batch.len);
-        let last = self.line[..len].iter().map(|part| part.deadline).max().unwrap_or(0);
+        let len = self.work.batches.first().map_or(0, |batch| batch.len);
+        let last = self.work.line[..len].iter().map(|part| part.deadline).max().unwrap_or(0);
         let wait_ms = wait_ms.min(last.saturating_sub(reading));
-        self.retry_at = now.mono_ms.saturating_add(wait_ms);
-        self.asked_until = if asked { self.retry_at } else { 0 };
+        self.work.retry_at = now.mono_ms.saturating_add(wait_ms);
+        self.work.asked_until = if asked { self.work.retry_at } else { 0 };
         expired
     }
 
     /// Takes out what has reached its deadline. A start among it is put back: see
     /// [`Kind::WaitingStart`].
     pub fn expire(&mut self, now: Now) -> Parts {
-        let reading = self.clock.reading(now.mono_ms);
+        let reading = self.work.clock.reading(now.mono_ms);
         let expired =
             self.take_out(&|part| part.kind != Kind::WaitingStart && part.deadline <= reading);
         self.put_starts_back(expired)
@@ -747,10 +791,10 @@ impl Outbox {
     /// Takes out the parts that go. From a batch a start goes only with the last enrichment.
     fn take_out(&mut self, goes: &dyn Fn(&Part) -> bool) -> Parts {
         let (mut taken, mut left) = (Vec::new(), Vec::new());
-        let mut line = std::mem::take(&mut self.line).into_iter();
+        let mut line = std::mem::take(&mut self.work.line).into_iter();
         // What is on its way stays, if only as nothing, for its answer to find.
         let mut stays = self.flight != NOTHING;
-        for batch in &mut self.batches {
+        for batch in &mut self.work.batches {
             let before = left.len();
             for part in &line.as_slice()[..batch.len] {
                 stays |= part.kind != Kind::WaitingStart && !goes(part);
@@ -771,7 +815,7 @@ impl Outbox {
         for part in line {
             if goes(&part) { taken.push(part) } else { left.push(part) }
         }
-        self.line = left;
+        self.work.line = left;
         self.forget_empty_batches();
         taken
     }
@@ -781,9 +825,9 @@ impl Outbox {
     fn forget_empty_batches(&mut self) {
         let mut place = usize::from(self.flight != NOTHING);
         let mut first = None;
-        while place < self.batches.len() {
-            if self.batches[place].len == 0 {
-                first = first.or(self.batches.remove(place).start);
+        while place < self.work.batches.len() {
+            if self.work.batches[place].len == 0 {
+                first = first.or(self.work.batches.remove(place).start);
             } else {
                 place += 1;
             }
@@ -801,7 +845,7 @@ impl Outbox {
         {
             start.origin = Origin::Named;
         }
-        for batch in &mut self.batches {
+        for batch in &mut self.work.batches {
             if let Some(start) = &mut batch.start
                 && start.origin == Origin::New
             {
@@ -821,8 +865,8 @@ impl Outbox {
     /// refused again with each half of a batch, and those halved again, without end.
     pub fn refused(&mut self, to_blame: bool) -> Parts {
         self.failures = 0;
-        self.retry_at = 0;
-        if self.batches.is_empty() {
+        self.work.retry_at = 0;
+        if self.work.batches.is_empty() {
             return Vec::new();
         }
         let (batch, parts) = self.take_first();
@@ -856,29 +900,33 @@ impl Outbox {
     /// Puts a start that was given up before what was said after it; together with another one that stands
     /// there, so that they do not pile up while a server is down.
     fn put_start_back(&mut self, start: Part) {
-        let place =
-            self.line.iter().position(|other| other.id > start.id).unwrap_or(self.line.len());
-        let (mut from, mut end) = (0, self.line.len());
+        let place = self
+            .work
+            .line
+            .iter()
+            .position(|other| other.id > start.id)
+            .unwrap_or(self.work.line.len());
+        let (mut from, mut end) = (0, self.work.line.len());
         let mut among = None;
-        for (number, batch) in self.batches.iter().enumerate() {
+        for (number, batch) in self.work.batches.iter().enumerate() {
             if place < from + batch.len {
                 (end, among) = (from + batch.len, Some(number));
                 break;
             }
             from += batch.len;
         }
-        if let Some(batch) = among.and_then(|number| self.batches.get_mut(number)) {
+        if let Some(batch) = among.and_then(|number| self.work.batches.get_mut(number)) {
             batch.stamp_ns = None;
         }
         let waits = |part: &&mut Box<Part>| part.kind == Kind::WaitingStart;
-        if let Some(before) = self.line[from..place].last_mut().filter(waits) {
+        if let Some(before) = self.work.line[from..place].last_mut().filter(waits) {
             before.enrichment = before.enrichment.merged_with(&start.enrichment);
-        } else if let Some(after) = self.line[place..end].first_mut().filter(waits) {
+        } else if let Some(after) = self.work.line[place..end].first_mut().filter(waits) {
             after.enrichment = start.enrichment.merged_with(&after.enrichment);
             after.id = start.id;
         } else {
-            self.line.insert(place, Box::new(start));
-            if let Some(batch) = among.and_then(|number| self.batches.get_mut(number)) {
+            self.work.line.insert(place, Box::new(start));
+            if let Some(batch) = among.and_then(|number| self.work.batches.get_mut(number)) {
                 batch.len += 1;
             }
         }
@@ -897,14 +945,14 @@ impl Outbox {
     pub fn halve(&mut self, refuses_all: bool) -> bool {
         let enough = if refuses_all { GENERAL_REFUSAL_AGAIN } else { GENERAL_REFUSAL };
         let is_general = self.refused_singles >= enough;
-        let Some(batch) = self.batches.first_mut() else {
+        let Some(batch) = self.work.batches.first_mut() else {
             return false;
         };
         // What is left of a batch whose parts were given up in part, while it was on its way, goes as it is: one
         // of those may have been to blame.
         if batch.stamp_ns.is_none() && batch.len > 0 {
             self.failures = 0;
-            self.retry_at = 0;
+            self.work.retry_at = 0;
             return true;
         }
         let is_small = batch.len * SMALLEST_PIECE <= batch.whole_len;
@@ -914,10 +962,10 @@ impl Outbox {
             batch.len /= 2;
             batch.stamp_ns = None;
             let second = Batch { len, stamp_ns: None, start: None, ..*batch };
-            self.batches.insert(1, second);
+            self.work.batches.insert(1, second);
         }
         self.failures = 0;
-        self.retry_at = 0;
+        self.work.retry_at = 0;
         can
     }
 }

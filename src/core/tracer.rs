@@ -25,11 +25,11 @@ pub struct Tracer {
     /// What became of its enrichments.
     pub counts: Counts,
     /// Starts of its session that are on their way.
-    pub starting: u64,
+    pub starting: u32,
     /// Outboxes that may hold something of what it was given.
     pub given_to: BTreeSet<u64>,
-    /// Its flushes and closes that wait.
-    pub waits: Unsettled,
+    /// Its flushes and closes that wait: apart, as mostly there are none.
+    pub waits: Option<Box<Unsettled>>,
     /// Whether the shell was told that it has work, and not yet that it has none any more.
     pub is_busy: bool,
     /// Whether the shell is about to be told that it has no work.
@@ -44,7 +44,7 @@ impl Tracer {
 
     /// How many enrichments and starts have not ended.
     pub fn unsettled(&self) -> u64 {
-        self.counts.pending + self.starting
+        self.counts.pending + u64::from(self.starting)
     }
 }
 

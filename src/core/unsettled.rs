@@ -15,6 +15,11 @@ pub struct Unsettled {
 }
 
 impl Unsettled {
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.before.is_empty()
+    }
+
     /// A wait begins under `number`, for all that has not ended: `total`.
     pub fn begin_wait(&mut self, number: u64, total: u64) {
         self.before.insert(number, total - self.awaited);

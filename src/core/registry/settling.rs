@@ -76,8 +76,8 @@ impl Registry {
             self.waits_for_all.end_call(part.id);
             tracers.insert(part.tracer);
             let mut tracer = self.tracers.get_mut(part.tracer);
-            if let Some(tracer) = &mut tracer {
-                tracer.waits.end_call(part.id);
+            if let Some(waits) = tracer.as_mut().and_then(|tracer| tracer.waits.as_mut()) {
+                waits.end_call(part.id);
             }
             if part.kind == Kind::Start {
                 if let Some(tracer) = tracer {
@@ -150,7 +150,8 @@ impl Registry {
             }
             Some(number) => match self.tracers.get_mut(number) {
                 Some(tracer) => {
-                    tracer.waits.begin_wait(id, tracer.unsettled());
+                    let unsettled = tracer.unsettled();
+                    tracer.waits.get_or_insert_default().begin_wait(id, unsettled);
                     self.hurry(number, now);
                 }
                 // There is nothing to wait for.
@@ -192,10 +193,15 @@ impl Registry {
         loop {
             let waits = match tracer {
                 None => Some(&mut self.waits_for_all),
-                Some(tracer) => self.tracers.get_mut(tracer).map(|tracer| &mut tracer.waits),
+                Some(tracer) => {
+                    self.tracers.get_mut(tracer).and_then(|tracer| tracer.waits.as_deref_mut())
+                }
             };
-            let Some(over) = waits.and_then(Unsettled::take_ended_wait) else { return };
+            let Some(over) = waits.and_then(Unsettled::take_ended_wait) else { break };
             self.finish_wait(over, now);
+        }
+        if let Some(tracer) = tracer.and_then(|tracer| self.tracers.get_mut(tracer)) {
+            tracer.waits.take_if(|waits| waits.is_empty());
         }
     }
 
@@ -207,8 +213,9 @@ impl Registry {
         match wait.tracer {
             None => self.waits_for_all.give_up_wait(id),
             Some(tracer) => {
-                if let Some(tracer) = self.tracers.get_mut(tracer) {
-                    tracer.waits.give_up_wait(id);
+                let tracer = self.tracers.get_mut(tracer);
+                if let Some(waits) = tracer.and_then(|tracer| tracer.waits.as_mut()) {
+                    waits.give_up_wait(id);
                 }
             }
         }

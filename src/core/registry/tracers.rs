@@ -16,7 +16,6 @@ use crate::core::settings::{self, Settings};
 use crate::core::slab::NOTHING;
 use crate::core::time::Now;
 use crate::core::tracer::{Counts, Tracer};
-use crate::core::unsettled::Unsettled;
 
 impl Registry {
     /// Makes a tracer, whose session starts with what follows. A tracer that cannot send is disabled, and
@@ -72,7 +71,7 @@ impl Registry {
             counts: Counts::default(),
             starting: 0,
             given_to: BTreeSet::new(),
-            waits: Unsettled::default(),
+            waits: None,
             // Its start is work, if it has one.
             is_busy: outbox != NOTHING,
             is_idle_queued: false,
