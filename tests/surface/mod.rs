@@ -101,15 +101,37 @@ extern "C" {
     fn send(fetch: JsValue, init: JsValue, timeout_ms: f64) -> JsValue;
 }
 
-/// What both import.
+// What those import. wasm-bindgen takes along only the files from which something is imported here.
+
 #[wasm_bindgen(module = "/pkg-template/src/guard.js")]
 extern "C" {
     #[wasm_bindgen(js_name = messageOf)]
     fn message_of(error: JsValue) -> String;
 }
 
+#[wasm_bindgen(module = "/pkg-template/src/globals.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = forwardNow)]
+    fn forward_now() -> f64;
+}
+
+#[wasm_bindgen(module = "/pkg-template/src/stream.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = bodyOf)]
+    fn body_of(holder: JsValue) -> JsValue;
+}
+
+#[wasm_bindgen(module = "/pkg-template/src/thenables.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = isThenable)]
+    fn is_thenable(value: JsValue) -> bool;
+}
+
 fn make_host(kind: &str) -> TestHost {
     assert_eq!(message_of("it".into()), "it");
+    assert!(forward_now() >= 0.0);
+    assert!(body_of(JsValue::UNDEFINED).is_undefined());
+    assert!(!is_thenable(JsValue::UNDEFINED));
     make_host_of(
         kind,
         &Closure::<dyn Fn(JsValue, JsValue) -> JsValue>::new(new_loops).into_js_value(),
@@ -193,22 +215,23 @@ async fn what_is_given_to_fetch_is_a_request_to_the_platform_too() {
 
 #[wasm_bindgen_test]
 async fn no_fetch_leaves_a_call_without_its_outcome() {
-    for kind in [
-        "throws",
-        "rejectsWithText",
-        "rejectsWithNothing",
-        "rejectsWithForeignError",
-        "givesNothing",
-        "givesThrowingStatus",
-        "givesThrowingThen",
-        "neverSettles",
+    for (kind, reason) in [
+        ("throws", "retries_exhausted"),
+        ("rejectsWithText", "retries_exhausted"),
+        ("rejectsWithNothing", "retries_exhausted"),
+        ("rejectsWithForeignError", "retries_exhausted"),
+        // What is no Response will be none the next time, so it is said at once.
+        ("givesNothing", "rejected"),
+        ("givesThrowingStatus", "rejected"),
+        ("givesThrowingThen", "retries_exhausted"),
+        ("neverSettles", "retries_exhausted"),
     ] {
         let host = make_host(kind);
         let tracer = start(&host, &[("deadlineMs", 30.into()), ("timeoutMs", 20.into())]);
         let id = enrich_session(tracer, String::new(), r#"{"metadata":{"a":1}}"#.into(), 0.0, true);
         let ended = outcome(&host, id).await;
         assert_eq!(text(&ended, "status"), "dropped", "{kind}");
-        assert_eq!(text(&ended, "reason"), "retries_exhausted", "{kind}");
+        assert_eq!(text(&ended, "reason"), reason, "{kind}");
         let dropped = host.drops().get(0);
         assert_eq!(get(&get(&get(&dropped, "enrichment"), "metadata"), "a"), 1, "{kind}");
     }
