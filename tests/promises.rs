@@ -401,6 +401,15 @@ fn a_bare_call_reaches_the_only_session_and_none_where_several_could_be_meant() 
     assert_eq!(bench.reason_of(whose), Some(Reason::NoSession));
 }
 
+#[test]
+fn a_session_id_that_holds_the_key_is_not_shown() {
+    let mut bench = Bench::new(|_| status(200, "{}"));
+    bench.init(json!({"logLevel": "debug", "sessionId": "chat of sekret"}));
+    bench.run(1_000);
+    assert!(bench.lines.iter().any(|line| line.contains("is no UUID")), "{:?}", bench.lines);
+    assert!(!bench.lines.iter().any(|line| line.contains("sekret")), "{:?}", bench.lines);
+}
+
 /// The session that `chat 7` stands for: uuid.uuid5(uuid.NAMESPACE_URL, "chat 7").
 const CHAT_7: &str = "7e3c0821-b621-5b26-a20d-fe32cf946491";
 

@@ -27,8 +27,8 @@ impl Registry {
         now: Now,
     ) -> u64 {
         let now = self.clock.advance(now);
-        let session_id =
-            session_id.and_then(|name| self.session_named(name, self.level_of(tracer)));
+        let settings = self.tracers.get(tracer).map(|tracer| tracer.settings.clone());
+        let session_id = session_id.and_then(|name| self.session_named(name, settings.as_deref()));
         let named = session_id.filter(|_| !names_tracer);
         let of_session = named.and_then(|session_id| self.tracer_of(session_id, tracer));
         let part = self.part(Kind::Enrichment, of_session.unwrap_or(tracer), scope, now);

@@ -34,7 +34,7 @@ impl Registry {
             None => self.settings_of(options, &mut log),
         };
         let named = settings::session_id(options, &mut log);
-        let mut named = named.and_then(|name| self.session_named(name, settings.log_level));
+        let mut named = named.and_then(|name| self.session_named(name, Some(&settings)));
         let destination = settings.destination.as_ref();
         let ticket = destination.filter(|it| it.is_ticket).map(|it| it.key.as_str());
         if let Some(of_ticket) = ticket.filter(|_| !is_child).and_then(session_of) {
