@@ -121,7 +121,7 @@ describe("tickets", () => {
     const session = crypto.randomUUID();
     const secret = SECRETS.current;
     const fields = /** @type {const} */ (["feedback"]);
-    const ticket = await edge.issueTicket({ sessionId: session, fields, expiresIn: 1, secret });
+    const ticket = await edge.issueTicket({ sessionId: session, fields, expiresIn: 2, secret });
     assert.equal((await handle(update(session, ticket))).status, 200);
     const [, , , end] = ticket.split(".");
     while (Date.now() < Number(end) * 1000) await new Promise((done) => setTimeout(done, 50));

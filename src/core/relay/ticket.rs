@@ -37,8 +37,9 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// A ticket for `session` and `fields` that ends `expires_in` seconds from `now_ms`, or what is
-    /// wrong with one of these.
+    /// A ticket for `session` and `fields` that lasts `expires_in` seconds from `now_ms`, or what is
+    /// wrong with one of these. A ticket names whole seconds, and both are rounded up, so that it never
+    /// ends earlier: one of a second would otherwise have ended, now and then, before it was used.
     pub fn issue<'a>(
         session: Option<&str>,
         fields: Option<impl IntoIterator<Item = Option<&'a str>>>,
@@ -62,7 +63,7 @@ impl Ticket {
         if !(expires_in >= 1.0 && expires_in <= LONGEST_TICKET_S as f64) {
             return Err("`expiresIn` must be seconds, from 1 to 2592000 (30 days)");
         }
-        let expires_at = now_ms / 1_000 + expires_in as u64;
+        let expires_at = now_ms.div_ceil(1_000) + expires_in.ceil() as u64;
         Ok(Ticket { session, allowed, expires_at })
     }
 
@@ -182,8 +183,8 @@ mod tests {
     #[test]
     fn a_ticket_says_what_it_was_issued_for() {
         let ticket = issue(&["user_properties", "feedback", "feedback"], 60.9).unwrap();
-        assert_eq!(ticket.claims(), format!("hht1.{SESSION}.userProperties~feedback.65"));
-        assert!(!ticket.has_expired(64_999) && ticket.has_expired(65_000));
+        assert_eq!(ticket.claims(), format!("hht1.{SESSION}.userProperties~feedback.67"));
+        assert!(!ticket.has_expired(66_999) && ticket.has_expired(67_000));
         let text = sealed(&ticket.claims(), &[0xfb; SIGNATURE_BYTES]);
         let presented = Presented::read(&text).unwrap();
         assert_eq!(presented.ticket, ticket);
@@ -200,6 +201,19 @@ mod tests {
             let text = sealed(&ticket.claims(), &[1; SIGNATURE_BYTES]);
             assert_eq!(Presented::read(&text).unwrap().ticket, ticket);
             assert_eq!(session_of(&text), SessionId::new(name));
+        }
+    }
+
+    #[test]
+    fn a_ticket_lasts_as_long_as_was_asked_for_whenever_it_is_issued() {
+        for now_ms in [0, 1, 999, 1_000, 1_999] {
+            for expires_in in [1.0, 1.5, 60.0] {
+                let feedback = Some([Some("feedback")]);
+                let ticket = Ticket::issue(Some(SESSION), feedback, expires_in, now_ms).unwrap();
+                let asked_for = now_ms + (expires_in * 1_000.0) as u64;
+                assert!(!ticket.has_expired(asked_for - 1), "{now_ms}, {expires_in}");
+                assert!(ticket.has_expired(asked_for + 2_000), "{now_ms}, {expires_in}");
+            }
         }
     }
 
