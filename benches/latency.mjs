@@ -150,6 +150,13 @@ const known = await before();
 /** @type {Row[]} */
 const rows = [];
 
+// Before the versions are asked for, the package's own among them.
+await symlink("../../../pkg", new URL("peers/node_modules/honeyhive-edge", import.meta.url)).catch(
+  (error) => {
+    if (error.code !== "EEXIST") throw error;
+  },
+);
+
 /** What is known of the machine and of what runs on it. */
 const setting = {
   command: "make bench-latency",
@@ -278,11 +285,6 @@ const cpu = () =>
     },
   );
 
-await symlink("../../../pkg", new URL("peers/node_modules/honeyhive-edge", import.meta.url)).catch(
-  (error) => {
-    if (error.code !== "EEXIST") throw error;
-  },
-);
 const bare = list.filter((peer) => peer.startsWith("fetch"));
 const ours = list.includes(OURS);
 
