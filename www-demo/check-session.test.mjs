@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startSession, updateSession } from "./backend/session.js";
+import { startSession, updateEvent } from "./backend/session.js";
 import { missingFrom } from "./check-session.mjs";
 import { printSession } from "./print-session.mjs";
 
@@ -36,7 +36,7 @@ const STARTED = startSession(
   Date.UTC(2026, 0, 2, 3, 4, 5),
 );
 
-const WHOLE = updateSession(STARTED, {
+const WHOLE = updateEvent(STARTED, {
   outputs: { answer: "A2", turns: 2 },
   metadata: { status: "completed", turn: 2 },
   // Added up in another order: not the same last digit as 0.1 + 0.2 + 0.3.

@@ -6,6 +6,7 @@ import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { jsonOf } from "./body.js";
 import { ApiError, errorBody, noEvent } from "./errors.js";
+import { createEvent, eventOfSpan, isFound, recreateEvent } from "./event.js";
 import { htmlPage } from "./faults.js";
 import { localRoutes } from "./local-routes.js";
 import { DEFAULT_MODE, hasRoutes } from "./mode.js";
@@ -14,15 +15,20 @@ import { sessionOf, spansOf, tracesSchema } from "./otlp.js";
 import { pageOf } from "./query.js";
 import { newRun } from "./run.js";
 import {
+  batchSchema,
   check,
+  eventSchema,
   isJsonObject,
   isUuid,
+  legacyEventSchema,
   legacySessionSchema,
   legacyUpdateSchema,
+  searchSchema,
+  sessionBatchSchema,
   sessionSchema,
   updateSchema,
 } from "./schemas.js";
-import { restartSession, startSession, updateSession } from "./session.js";
+import { restartSession, startSession, updateEvent } from "./session.js";
 import { memoryStore } from "./store.js";
 
 /** @typedef {import("./observe.js").Context} Context */
@@ -108,22 +114,64 @@ export function createBackend({
     const key = keyOf(c);
     const id = c.req.param("id");
     if (!isUuid(id)) throw new ApiError(400, "BAD_REQUEST", "event_id: must be a UUID");
-    const update = check(updateSchema, bodyOf(c));
-    const row = store.read(key, id);
-    if (!row) throw noEvent(id);
-    write(c, key, updateSession(row.event, update));
-    return c.json({ event_id: id, success: true });
+    return c.json(update(c, key, id, check(updateSchema, bodyOf(c))));
   });
 
   app.put("/events", requireRoutes("legacy"), (c) => {
     const key = keyOf(c);
-    const body = bodyOf(c);
-    const { event_id: id, ...update } = check(legacyUpdateSchema, body);
+    const { event_id: id, ...said } = check(legacyUpdateSchema, bodyOf(c));
     if (!isUuid(id)) throw new ApiError(400, "BAD_REQUEST", "event_id: must be a UUID");
-    const row = store.read(key, id);
-    if (!row) throw noEvent(id);
-    write(c, key, updateSession(row.event, update));
-    return c.json({ event_id: id, success: true });
+    return c.json(update(c, key, id, said));
+  });
+
+  app.get("/v1/events/:id", requireRoutes("v1"), (c) => {
+    if (!c.get("run").mode.reads) return c.notFound();
+    const id = c.req.param("id");
+    return c.json(read(keyOf(c), id));
+  });
+
+  app.post("/v1/events", requireRoutes("v1"), (c) => {
+    const key = keyOf(c);
+    return c.json({ event_id: create(c, key, check(eventSchema, bodyOf(c))), success: true });
+  });
+
+  app.post("/events", requireRoutes("legacy"), (c) => {
+    const key = keyOf(c);
+    const body = bodyOf(c);
+    const wrapped = isJsonObject(body) ? body["event"] : undefined;
+    const event = check(legacyEventSchema, wrapped, "event");
+    return c.json({ event_id: create(c, key, event), success: true });
+  });
+
+  app.post("/v1/events/batch", requireRoutes("v1"), (c) => {
+    const key = keyOf(c);
+    const { events, single_session: isOne, session_properties } = check(batchSchema, bodyOf(c));
+    const session = isOne ? start(c, key, session_properties ?? {}).session_id : undefined;
+    const ids = events.map((event) => create(c, key, event, session));
+    return c.json({
+      event_ids: ids,
+      ...(session === undefined ? {} : { session_id: session }),
+      success: true,
+    });
+  });
+
+  app.post("/v1/sessions/:id/events/batch", requireRoutes("v1"), (c) => {
+    const key = keyOf(c);
+    const id = c.req.param("id");
+    if (!store.read(key, id)) throw noEvent(id);
+    for (const event of check(sessionBatchSchema, bodyOf(c)).events) create(c, key, event, id);
+    return c.json({ success: true });
+  });
+
+  app.post("/v1/events/search", requireRoutes("v1"), (c) => {
+    const key = keyOf(c);
+    const search = check(searchSchema, bodyOf(c));
+    const found = store
+      .everything(key)
+      .filter((event) => isFound(event, search))
+      .sort((a, b) => b.start_time - a.start_time);
+    const from = (search.page - 1) * search.limit;
+    return c.json({ events: found.slice(from, from + search.limit), count: found.length });
   });
 
   // Older deployments take spans as well.
@@ -156,12 +204,89 @@ export function createBackend({
    * @param {import("./session.js").SessionStart} body
    */
   function start(c, key, body) {
+    const event = begin(key, body);
+    write(c, key, event);
+    return event;
+  }
+
+  /**
+   * A session as a start makes it, or leaves it. Stores nothing.
+   * @param {string} key
+   * @param {import("./session.js").SessionStart} body
+   */
+  function begin(key, body) {
     const { session_id: given } = body;
     const id = given !== undefined && isUuid(given) ? given : crypto.randomUUID();
     const row = store.read(key, id);
-    const event = row ? restartSession(row.event, body) : startSession(id, body, Date.now());
-    write(c, key, event);
-    return event;
+    return row ? restartSession(row.event, body) : startSession(id, body, Date.now());
+  }
+
+  /**
+   * A session's event, or another.
+   * @param {string} key
+   * @param {string} id
+   */
+  function read(key, id) {
+    const row = store.read(key, id) ?? store.readEvent(key, id);
+    if (!row) throw noEvent(id);
+    return row.event;
+  }
+
+  /**
+   * @param {Context} c
+   * @param {string} key
+   * @param {string} id
+   * @param {import("./session.js").EventUpdate} said
+   */
+  function update(c, key, id, said) {
+    const session = store.read(key, id);
+    if (session) write(c, key, updateEvent(session.event, said));
+    else {
+      const row = store.readEvent(key, id);
+      if (!row) throw noEvent(id);
+      writeEvent(c, key, updateEvent(row.event, said));
+    }
+    return { event_id: id, success: true };
+  }
+
+  /**
+   * Makes an event, and the session it names where that is not there.
+   * @param {Context} c
+   * @param {string} key
+   * @param {import("./event.js").NewEvent} body
+   * @param {string} [session] that stands for the one in the body
+   * @returns {string} the event's id
+   */
+  function create(c, key, body, session = body.session_id) {
+    for (const name of /** @type {const} */ (["event_id", "session_id"])) {
+      const id = body[name];
+      if (id === undefined || isUuid(id)) continue;
+      throw new ApiError(400, "BAD_REQUEST", `${name}: must be a UUID`);
+    }
+    if (body.event_type === "session") {
+      const { feedback, metrics } = body;
+      const started = begin(key, { ...body, session_id: session ?? body.event_id });
+      write(c, key, updateEvent(started, { feedback, metrics }));
+      return started.event_id;
+    }
+    const id = body.event_id ?? crypto.randomUUID();
+    if (store.read(key, id)) {
+      throw new ApiError(400, "BAD_REQUEST", "event_id: there is a session of this id");
+    }
+    const of = session ?? crypto.randomUUID();
+    if (!store.read(key, of)) write(c, key, startSession(of, {}, Date.now()));
+    storeEvent(c, key, createEvent(id, of, body, Date.now()));
+    return id;
+  }
+
+  /**
+   * @param {Context} c
+   * @param {string} key
+   * @param {import("./event.js").ChildEvent} event
+   */
+  function storeEvent(c, key, event) {
+    const before = store.readEvent(key, event.event_id);
+    writeEvent(c, key, before ? recreateEvent(before.event, event) : event);
   }
 
   /**
@@ -179,6 +304,8 @@ export function createBackend({
       write(c, key, startSession(session.id, { session_name: name, source }, Date.now()));
     }
     store.writeSpan(key, session?.id ?? null, span);
+    const event = session && eventOfSpan(span, session.id);
+    if (event) storeEvent(c, key, event);
     return undefined;
   }
 
@@ -188,18 +315,38 @@ export function createBackend({
    * @param {import("./session.js").SessionEvent} event
    */
   function write(c, key, event) {
+    c.get("exchange").session = event.session_id;
+    store.write(key, event, changeOf(c));
+    noteStored(c);
+  }
+
+  /**
+   * @param {Context} c
+   * @param {string} key
+   * @param {import("./event.js").ChildEvent} event
+   */
+  function writeEvent(c, key, event) {
+    c.get("exchange").session ??= event.session_id;
+    store.writeEvent(key, event, changeOf(c));
+    noteStored(c);
+  }
+
+  /** @param {Context} c */
+  function noteStored(c) {
     const exchange = c.get("exchange");
-    exchange.session = event.session_id;
+    // A batch is many writes, and one request.
+    if (exchange.stored) return;
     exchange.stored = true;
-    store.write(key, event, {
-      seq: exchange.seq,
-      at: Date.now(),
-      method: exchange.method,
-      path: exchange.path,
-      timestamp: exchange.timestamp,
-      body: c.get("body").json,
-    });
     c.get("run").traffic.stored(exchange);
+  }
+
+  /**
+   * @param {Context} c
+   * @returns {import("./store.js").Change}
+   */
+  function changeOf(c) {
+    const { seq, method, path, timestamp } = c.get("exchange");
+    return { seq, at: Date.now(), method, path, timestamp, body: c.get("body").json };
   }
 
   return { fetch: async (request, connection) => app.fetch(request, { connection }) };

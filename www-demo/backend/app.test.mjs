@@ -286,6 +286,10 @@ test("without a bearer key there is 401, on every route", async (t) => {
       ["PUT", `/v1/events/${ABSENT}`, {}],
       ["POST", "/session/start", { session: {} }],
       ["PUT", "/events", { event_id: ABSENT }],
+      ["POST", "/v1/events", {}],
+      ["POST", "/v1/events/batch", {}],
+      ["POST", "/v1/events/search", {}],
+      ["GET", `/v1/events/${ABSENT}`, undefined],
       ["GET", `/v1/sessions/${ABSENT}`, undefined],
       ["GET", "/v1/sessions", undefined],
     ])) {
@@ -468,7 +472,7 @@ test("other routes and methods are 404 in the same shape", async (t) => {
   for (const [method, path] of /** @type {const} */ ([
     ["POST", "/v2/sessions"],
     ["PUT", "/v1/sessions"],
-    ["POST", "/events"],
+    ["POST", "/events/model"],
     ["GET", "/"],
     ["DELETE", `/v1/sessions/${ABSENT}`],
     ["GET", "/_local/nonsense"],

@@ -74,6 +74,7 @@ export function localRoutes({ store, currentRun, reset }) {
       found.map((row) => ({
         ...row,
         timeline: store.timeline(row.key, id),
+        events: store.events(row.key, id),
         spans: store.spans(row.key, id),
       })),
     );

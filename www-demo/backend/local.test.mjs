@@ -315,7 +315,12 @@ test("DELETE /_local starts over", async (t) => {
   assert.ok((await hanging) instanceof TypeError, "what was held is cut");
   assert.deepEqual(await requests(), []);
   assert.deepEqual(await ok("GET", "/_local/faults"), []);
-  assert.deepEqual(await ok("GET", "/_local/mode"), { routes: "all", missing: 404, html: false });
+  assert.deepEqual(await ok("GET", "/_local/mode"), {
+    routes: "all",
+    missing: 404,
+    html: false,
+    reads: true,
+  });
   const { inFlight, sessions } = await stats();
   assert.deepEqual([inFlight.now, inFlight.max, sessions], [0, 0, 0]);
   assert.equal((await call("GET", `/v1/sessions/${id}`)).status, 404);

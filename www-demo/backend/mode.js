@@ -10,6 +10,8 @@ export const modeSchema = v.strictObject({
   missing: v.optional(v.picklist([404, 405]), 404),
   // Whether such a route is answered with a page instead of JSON.
   html: v.optional(v.boolean(), false),
+  // Whether there is GET /v1/events/:id, which deployments had at times and at times had not.
+  reads: v.optional(v.boolean(), true),
   // The keys that are good; without the list any is.
   keys: v.optional(v.array(v.string())),
 });
@@ -17,7 +19,7 @@ export const modeSchema = v.strictObject({
 /** @typedef {v.InferOutput<typeof modeSchema>} Mode */
 
 /** @type {Mode} */
-export const DEFAULT_MODE = { routes: "all", missing: 404, html: false };
+export const DEFAULT_MODE = { routes: "all", missing: 404, html: false, reads: true };
 
 /**
  * @param {Mode} mode

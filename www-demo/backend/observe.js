@@ -23,11 +23,18 @@ import { isJsonObject } from "./schemas.js";
 const ROUTES = new Set([
   "/v1/sessions",
   "/v1/sessions/:id",
+  "/v1/sessions/:id/events/batch",
+  "/v1/events",
   "/v1/events/:id",
+  "/v1/events/batch",
+  "/v1/events/search",
   "/session/start",
   "/events",
   "/opentelemetry/v1/traces",
 ]);
+
+/** The id in a path: an event's, which may be a session's, or a session's. */
+const IN_PATH = /^(\/v1\/(?:events(?!\/(?:batch|search)$)|sessions)\/)([^/]+)(\/events\/batch)?$/;
 
 /**
  * @param {() => Run} currentRun
@@ -161,11 +168,11 @@ function bearer(header) {
  * @returns {string | null}
  */
 function namedSession(path, json) {
-  const inPath = /^\/v1\/(?:events|sessions)\/([^/]+)$/.exec(path)?.[1];
+  const inPath = IN_PATH.exec(path)?.[2];
   if (inPath !== undefined) return inPath;
   if (!isJsonObject(json)) return null;
-  const object = isJsonObject(json["session"]) ? json["session"] : json;
-  const id = path === "/events" ? object["event_id"] : object["session_id"];
+  const wrapped = [json["session"], json["event"]].find(isJsonObject);
+  const id = path === "/events" && !wrapped ? json["event_id"] : (wrapped ?? json)["session_id"];
   return typeof id === "string" ? id : null;
 }
 
@@ -173,7 +180,7 @@ function namedSession(path, json) {
  * @param {Exchange} exchange
  */
 function routeOf({ method, path }) {
-  const route = path.replace(/^(\/v1\/(?:events|sessions)\/)[^/]+$/, "$1:id");
+  const route = path.replace(IN_PATH, "$1:id$3");
   return `${method} ${ROUTES.has(route) ? route : "elsewhere"}`;
 }
 

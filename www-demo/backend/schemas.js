@@ -64,6 +64,93 @@ export const updateSchema = v.object(update);
 /** Body of PUT /events. */
 export const legacyUpdateSchema = v.object({ ...update, event_id: string });
 
+const event = {
+  project_id: v.optional(string),
+  source: v.optional(string),
+  event_name: v.optional(string),
+  event_type: v.picklist(
+    ["model", "tool", "chain", "session"],
+    "must be model, tool, chain or session",
+  ),
+  event_id: v.optional(string),
+  session_id: v.optional(string),
+  parent_id: v.optional(string),
+  children_ids: v.optional(strings),
+  config: v.optional(jsonObject),
+  inputs: jsonObject,
+  outputs: v.optional(jsonObject),
+  error: v.optional(v.nullable(string)),
+  start_time: v.optional(number),
+  end_time: v.optional(number),
+  duration: v.optional(number),
+  metadata: v.optional(jsonObject),
+  feedback: v.optional(jsonObject),
+  metrics: v.optional(jsonObject),
+  user_properties: v.optional(jsonObject),
+};
+
+/** Body of POST /v1/events: unknown properties are refused. */
+export const eventSchema = v.strictObject(event);
+
+/** What POST /events has under `event`: further properties, `project` among them, pass. */
+export const legacyEventSchema = v.object({ ...event, project: v.optional(string) });
+
+const events = v.array(eventSchema, "must be an array of events");
+
+/** Body of POST /v1/sessions/{session_id}/events/batch. */
+export const sessionBatchSchema = v.strictObject({ events });
+
+/** Body of POST /v1/events/batch. */
+export const batchSchema = v.strictObject({
+  events,
+  single_session: v.optional(v.boolean()),
+  session_properties: v.optional(
+    v.object({
+      session_name: v.optional(string),
+      start_time: v.optional(number),
+      user_properties: v.optional(jsonObject),
+      metadata: v.optional(jsonObject),
+    }),
+  ),
+});
+
+const moment = v.pipe(
+  string,
+  v.check((text) => !Number.isNaN(Date.parse(text)), "must be a date"),
+);
+const count = v.pipe(number, v.integer(), v.minValue(1));
+
+/** Body of POST /v1/events/search. */
+export const searchSchema = v.strictObject({
+  filters: v.optional(
+    v.array(
+      v.strictObject({
+        field: string,
+        operator: v.picklist([
+          "exists",
+          "not exists",
+          "is",
+          "is not",
+          "contains",
+          "not contains",
+          "greater than",
+          "less than",
+          "after",
+          "before",
+        ]),
+        value: v.union([string, number, v.boolean(), v.null()]),
+        type: v.optional(v.picklist(["string", "number", "boolean", "datetime"])),
+      }),
+    ),
+  ),
+  dateRange: v.optional(v.strictObject({ start_time: moment, end_time: moment })),
+  limit: v.optional(v.pipe(count, v.maxValue(1000)), 1000),
+  page: v.optional(count, 1),
+  // Accepted and ignored, as HoneyHive does.
+  ignore_order: v.optional(v.boolean()),
+  evaluation_id: v.optional(string),
+});
+
 const uuid = v.pipe(v.string(), v.uuid());
 
 /** @param {string} value */

@@ -1,4 +1,4 @@
-// What a session becomes when it is started, started again or updated: pure functions, no storage,
+// What a session becomes when it is started, started again or updated, and any event when it is updated: pure functions, no storage,
 // no clock. Reserved roll-ups (metadata.cost, .has_feedback, .num_events, …) are not made here: what
 // is stored is exactly what clients sent, so that tests can compare it whole.
 
@@ -94,12 +94,14 @@ export function restartSession(event, start) {
 }
 
 /**
- * @param {SessionEvent} event
+ * Updates a session, or another event.
+ * @template {Pick<SessionEvent, "metadata" | "feedback" | "metrics" | "config" | "user_properties" | "outputs" | "duration" | "end_time" | "children_ids">} E
+ * @param {E} event
  * @param {EventUpdate} update
- * @returns {SessionEvent}
+ * @returns {E}
  */
-export function updateSession(event, update) {
-  return {
+export function updateEvent(event, update) {
+  return /** @type {E} */ ({
     ...event,
     metadata: mergeKeys(event.metadata, update.metadata),
     feedback: mergeKeys(event.feedback, update.feedback),
@@ -111,5 +113,5 @@ export function updateSession(event, update) {
     end_time: update.end_time ?? event.end_time,
     // An empty list is documented as ignored.
     children_ids: update.children_ids?.length ? update.children_ids : event.children_ids,
-  };
+  });
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { mergeKeys, restartSession, startSession, updateSession } from "./session.js";
+import { mergeKeys, restartSession, startSession, updateEvent } from "./session.js";
 
 const ID = "11111111-2222-4333-8444-555555555555";
 
@@ -76,7 +76,7 @@ test("two updates, one after the other, are one update that merges them", () => 
         if (one[name] && two[name]) both[name] = mergeKeys(one[name], two[name]);
       }
       if (two.children_ids?.length === 0) both["children_ids"] = one.children_ids ?? [];
-      assert.deepEqual(updateSession(updateSession(event, one), two), updateSession(event, both));
+      assert.deepEqual(updateEvent(updateEvent(event, one), two), updateEvent(event, both));
     }),
   );
 });
@@ -86,8 +86,8 @@ test("the same start or update again changes nothing", () => {
     fc.property(start, update, (from, change) => {
       const event = startSession(ID, from, 1);
       assert.deepEqual(restartSession(event, from), event);
-      const once = updateSession(event, change);
-      assert.deepEqual(updateSession(once, change), once);
+      const once = updateEvent(event, change);
+      assert.deepEqual(updateEvent(once, change), once);
     }),
   );
 });
@@ -95,9 +95,9 @@ test("the same start or update again changes nothing", () => {
 test("outputs are replaced, and stay where an update has none", () => {
   fc.assert(
     fc.property(start, object, update, (from, outputs, change) => {
-      const event = updateSession(startSession(ID, from, 1), { outputs });
+      const event = updateEvent(startSession(ID, from, 1), { outputs });
       assert.deepEqual(event.outputs, outputs);
-      assert.deepEqual(updateSession(event, change).outputs, change.outputs ?? outputs);
+      assert.deepEqual(updateEvent(event, change).outputs, change.outputs ?? outputs);
     }),
   );
 });
@@ -120,7 +120,7 @@ test("nothing that is passed in is changed", () => {
     fc.property(start, update, (from, change) => {
       const event = startSession(ID, from, 1);
       const before = JSON.stringify([from, change, event]);
-      updateSession(event, change);
+      updateEvent(event, change);
       restartSession(event, change);
       assert.equal(JSON.stringify([from, change, event]), before);
     }),

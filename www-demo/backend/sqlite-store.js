@@ -15,7 +15,7 @@ import { propertiesOf, summaryOf } from "./summary.js";
  */
 /** @typedef {{ sql: Sql, transactionSync<T>(run: () => T): T }} Storage */
 
-/** Spans kept of one session, and of none: the oldest go first. */
+/** Spans kept of one session, and of none: the oldest go first. Of a session's events as many. */
 const SPANS = 10_000;
 
 /** Spans that name no session have this one's number; sessions count from 1. */
@@ -42,12 +42,35 @@ CREATE TABLE IF NOT EXISTS changes (
   method TEXT NOT NULL, path TEXT NOT NULL, timestamp TEXT, body TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS changes_by_session ON changes (session, number);
+CREATE TABLE IF NOT EXISTS events (
+  number INTEGER PRIMARY KEY, session INTEGER NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL,
+  event TEXT NOT NULL, UNIQUE (id, key)
+);
+CREATE INDEX IF NOT EXISTS events_by_session ON events (session, number);
+CREATE TABLE IF NOT EXISTS event_changes (
+  number INTEGER PRIMARY KEY, event INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL,
+  method TEXT NOT NULL, path TEXT NOT NULL, timestamp TEXT, body TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS event_changes_by_event ON event_changes (event, number);
 CREATE TABLE IF NOT EXISTS spans (
   number INTEGER PRIMARY KEY, session INTEGER NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL,
   span TEXT NOT NULL, UNIQUE (session, key, name)
 );
 CREATE INDEX IF NOT EXISTS spans_by_session ON spans (session, key, number);
 `;
+
+const TABLE_NAMES = [
+  "sessions",
+  "properties",
+  "changes",
+  "events",
+  "event_changes",
+  "spans",
+  "parts",
+];
+
+/** The column that says whose change it is. */
+const OWNER = { changes: "session", event_changes: "event" };
 
 /** @typedef {ReturnType<typeof summaryOf>} Summary */
 const SUMMARY = /** @type {const} */ ([
@@ -158,38 +181,120 @@ export function sqliteStore(storage) {
     }
   }
 
+  /**
+   * @param {"changes" | "event_changes"} table
+   * @param {number} of number of the session or event
+   * @param {Change} change
+   */
+  function writeChange(table, of, { seq, at, method, path, timestamp, body }) {
+    sql.exec(
+      `INSERT INTO ${table} (${OWNER[table]}, seq, at, method, path, timestamp, body) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      of,
+      seq,
+      at,
+      method,
+      path,
+      timestamp,
+      texts.keep(JSON.stringify(body) ?? "null"),
+    );
+  }
+
+  /**
+   * @param {"changes" | "event_changes"} table
+   * @param {number} of number of the session or event
+   * @returns {Change[]} oldest first
+   */
+  const changesOf = (table, of) =>
+    sql
+      .exec(
+        `SELECT seq, at, method, path, timestamp, body FROM ${table}
+         WHERE ${OWNER[table]} = ? ORDER BY number`,
+        of,
+      )
+      .toArray()
+      .map((change) => ({ ...change, body: JSON.parse(texts.read(change.body)) }));
+
+  /**
+   * @param {any} row
+   * @returns {import("./store.js").StoredEvent}
+   */
+  const storedEvent = ({ number, event }) => ({
+    event: JSON.parse(texts.read(event)),
+    timeline: changesOf("event_changes", number),
+  });
+
+  /** @param {string} key @param {string} id @returns {any} the bare row */
+  const eventRowOf = (key, id) =>
+    sql.exec("SELECT * FROM events WHERE id = ? AND key = ?", id, key).toArray()[0];
+
   return {
     read(key, id) {
       const row = rowOf(key, id);
       return row && stored(row);
     },
 
-    write(key, event, { seq, at, method, path, timestamp, body }) {
+    write(key, event, change) {
       storage.transactionSync(() => {
-        const session = writeSession(key, event, at);
+        const session = writeSession(key, event, change.at);
         writeProperties(session, event);
+        writeChange("changes", session, change);
+      });
+    },
+
+    timeline: (key, id) => changesOf("changes", numberOf(key, id) ?? -1),
+
+    readEvent(key, id) {
+      const row = eventRowOf(key, id);
+      return row && storedEvent(row);
+    },
+
+    writeEvent(key, event, change) {
+      storage.transactionSync(() => {
+        const before = eventRowOf(key, event.event_id);
+        const kept = texts.keep(JSON.stringify(event));
+        if (before) {
+          texts.forget(before.event);
+          sql.exec("UPDATE events SET event = ? WHERE number = ?", kept, before.number);
+          writeChange("event_changes", before.number, change);
+          return;
+        }
+        const session = numberOf(key, event.session_id) ?? NONE;
+        const { number } = sql
+          .exec(
+            "INSERT INTO events (session, key, id, event) VALUES (?, ?, ?, ?) RETURNING number",
+            session,
+            key,
+            event.event_id,
+            kept,
+          )
+          .one();
+        writeChange("event_changes", number, change);
         sql.exec(
-          `INSERT INTO changes (session, seq, at, method, path, timestamp, body) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+          `DELETE FROM events WHERE session = ?1 AND number <= (
+             SELECT number FROM events WHERE session = ?1 ORDER BY number DESC LIMIT 1 OFFSET ${SPANS})`,
           session,
-          seq,
-          at,
-          method,
-          path,
-          timestamp,
-          texts.keep(JSON.stringify(body) ?? "null"),
         );
       });
     },
 
-    timeline: (key, id) =>
+    events: (key, session) =>
       sql
         .exec(
-          `SELECT seq, at, method, path, timestamp, body FROM changes
-           WHERE session = ? ORDER BY number`,
-          numberOf(key, id) ?? -1,
+          "SELECT * FROM events WHERE session = ? AND key = ? ORDER BY number",
+          numberOf(key, session) ?? -1,
+          key,
         )
         .toArray()
-        .map((change) => ({ ...change, body: JSON.parse(texts.read(change.body)) })),
+        .map(storedEvent),
+
+    everything: (key) =>
+      sql
+        .exec(
+          "SELECT event FROM sessions WHERE key = ?1 UNION ALL SELECT event FROM events WHERE key = ?1",
+          key,
+        )
+        .toArray()
+        .map(({ event }) => JSON.parse(texts.read(event))),
 
     writeSpan(key, id, span) {
       const session = numberOf(key, id) ?? NONE;
@@ -247,7 +352,7 @@ export function sqliteStore(storage) {
 
     clear() {
       storage.transactionSync(() => {
-        for (const table of ["sessions", "properties", "changes", "spans", "parts"]) {
+        for (const table of TABLE_NAMES) {
           sql.exec(`DELETE FROM ${table}`);
         }
       });

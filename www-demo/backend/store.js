@@ -5,13 +5,14 @@
 import { Fifo } from "./fifo.js";
 
 /** @typedef {import("./session.js").SessionEvent} SessionEvent */
+/** @typedef {import("./event.js").ChildEvent} ChildEvent */
 /** @typedef {import("./otlp.js").StoredSpan} StoredSpan */
 
-/** Spans kept of one session, and of none: the oldest go first. */
+/** Spans kept of one session, and of none: the oldest go first. Of a session's events as many. */
 const SPANS = 10_000;
 
 /**
- * One request that touched a session.
+ * One request that touched a session, or another event.
  * @typedef {object} Change
  * @property {number} seq the request's number in the log
  * @property {number} at when it was stored, Unix milliseconds
@@ -31,6 +32,13 @@ const SPANS = 10_000;
  */
 
 /**
+ * An event that is no session, and what led to it.
+ * @typedef {object} StoredEvent
+ * @property {ChildEvent} event
+ * @property {Change[]} timeline oldest first
+ */
+
+/**
  * @typedef {object} SessionPage
  * @property {StoredSession[]} sessions newest first
  * @property {number | null} before what to ask for to get the next page
@@ -41,6 +49,10 @@ const SPANS = 10_000;
  * @property {(key: string, id: string) => StoredSession | undefined} read
  * @property {(key: string, event: SessionEvent, change: Change) => void} write the new state and what led to it: both or neither
  * @property {(key: string, id: string) => Change[]} timeline oldest first
+ * @property {(key: string, id: string) => StoredEvent | undefined} readEvent one that is no session
+ * @property {(key: string, event: ChildEvent, change: Change) => void} writeEvent beside its session, which is there
+ * @property {(key: string, session: string) => StoredEvent[]} events of a session, as they were made
+ * @property {(key: string) => (SessionEvent | ChildEvent)[]} everything sessions and other events, in no order
  * @property {(key: string, id: string | null, span: StoredSpan) => void} writeSpan beside its session, which is there, or without one; the same span again takes the earlier one's place
  * @property {(key: string, id: string | null) => StoredSpan[]} spans of a session, or without one; as they came
  * @property {(id: string) => StoredSession[]} find under every key, oldest first
@@ -62,6 +74,10 @@ export function memoryStore({ sessions = Infinity } = {}) {
   const timelines = new WeakMap();
   /** @type {WeakMap<StoredSession, Map<string, StoredSpan>>} */
   const spans = new WeakMap();
+  /** @type {WeakMap<StoredSession, Map<string, StoredEvent>>} */
+  const events = new WeakMap();
+  /** @type {Map<string, StoredEvent>} by key and event id */
+  let eventsById = new Map();
   /** @type {Map<string, Map<string, StoredSpan>>} those without a session, by key */
   let stray = new Map();
   let created = 0;
@@ -80,8 +96,12 @@ export function memoryStore({ sessions = Infinity } = {}) {
     else byId.set(row.event.event_id, [row]);
   };
 
+  /** @param {string} key @param {string} id */
+  const nameOf = (key, id) => `${key}\n${id}`;
+
   const forgetOldest = () => {
     const oldest = /** @type {StoredSession} */ (rows.shift());
+    for (const name of events.get(oldest)?.keys() ?? []) eventsById.delete(name);
     const id = oldest.event.event_id;
     const others = byId.get(id)?.filter((row) => row !== oldest);
     if (others?.length) byId.set(id, others);
@@ -110,6 +130,44 @@ export function memoryStore({ sessions = Infinity } = {}) {
     timeline(key, id) {
       const row = find(key, id);
       return (row && timelines.get(row)) ?? [];
+    },
+
+    readEvent: (key, id) => eventsById.get(nameOf(key, id)),
+
+    writeEvent(key, event, change) {
+      const name = nameOf(key, event.event_id);
+      const known = eventsById.get(name);
+      if (known) {
+        known.event = event;
+        known.timeline.push(change);
+        return;
+      }
+      const row = /** @type {StoredSession} */ (find(key, event.session_id));
+      const of = events.get(row) ?? new Map();
+      const made = { event, timeline: [change] };
+      of.set(name, made);
+      eventsById.set(name, made);
+      if (of.size > SPANS) {
+        const oldest = of.keys().next().value ?? "";
+        of.delete(oldest);
+        eventsById.delete(oldest);
+      }
+      events.set(row, of);
+    },
+
+    events(key, session) {
+      const row = find(key, session);
+      return [...((row && events.get(row)?.values()) ?? [])];
+    },
+
+    everything(key) {
+      const found = [];
+      for (let i = 0; i < rows.length; i += 1) {
+        const row = /** @type {StoredSession} */ (rows.at(i));
+        if (row.key !== key) continue;
+        found.push(row.event, ...[...(events.get(row)?.values() ?? [])].map(({ event }) => event));
+      }
+      return found;
     },
 
     writeSpan(key, id, span) {
@@ -147,6 +205,7 @@ export function memoryStore({ sessions = Infinity } = {}) {
     clear() {
       rows = new Fifo();
       byId = new Map();
+      eventsById = new Map();
       stray = new Map();
       created = 0;
     },

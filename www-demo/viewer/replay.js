@@ -1,7 +1,7 @@
 // A session's history, played again: the state after each change, and what that change did to it. The
 // rules of merging are the backend's own (backend/session.js).
 
-import { restartSession, startSession, updateSession } from "../backend/session.js";
+import { restartSession, startSession, updateEvent } from "../backend/session.js";
 
 /** @typedef {import("../backend/session.js").SessionEvent} SessionEvent */
 /** @typedef {import("../backend/store.js").Change} Change */
@@ -54,10 +54,25 @@ export function replay(id, timeline) {
  */
 function after(id, before, { method, path, body, at }) {
   const said = /** @type {any} */ (body) ?? {};
-  const start = path === "/session/start" ? said.session : said;
-  if (method === "PUT" && before) return updateSession(before, said);
-  if (before) return restartSession(before, start);
-  return startSession(id, method === "PUT" ? {} : start, at);
+  if (method === "PUT" && before) return updateEvent(before, said);
+  const start = startIn(path, said);
+  const started = before ? restartSession(before, start) : startSession(id, start, at);
+  const { feedback, metrics } = start;
+  return updateEvent(started, { feedback, metrics });
+}
+
+/**
+ * What a request says of the session it starts: nothing where an event or a span names one that is not there.
+ * @param {string} path
+ * @param {any} said
+ * @returns {any}
+ */
+function startIn(path, said) {
+  if (path === "/v1/sessions") return said;
+  if (path === "/session/start") return said.session;
+  if (path === "/v1/events/batch") return said.session_properties ?? {};
+  const event = path === "/events" ? said.event : said;
+  return event?.event_type === "session" ? event : {};
 }
 
 /** @param {SessionEvent | undefined} state */

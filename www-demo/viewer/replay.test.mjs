@@ -33,6 +33,18 @@ const requests = fc.array(
   fc.oneof(
     start.map((body) => ["POST", "/v1/sessions", { ...body, session_id: ID }]),
     start.map((body) => ["POST", "/session/start", { session: { ...body, session_id: ID } }]),
+    fc
+      .tuple(start, fc.record({ feedback: fields, metrics: fields }, { requiredKeys: [] }))
+      .map(([body, more]) => [
+        "POST",
+        "/v1/events",
+        { inputs: {}, ...body, ...more, event_type: "session", session_id: ID },
+      ]),
+    start.map((body) => [
+      "POST",
+      "/v1/events",
+      { inputs: {}, ...body, event_type: "tool", session_id: ID },
+    ]),
     update.map((body) => ["PUT", `/v1/events/${ID}`, body]),
     update.map((body) => ["PUT", "/events", { ...body, event_id: ID }]),
   ),

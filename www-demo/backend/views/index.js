@@ -57,6 +57,10 @@ export function views({ sql }, store) {
         store.write(key, event, change);
         viewers.session(sessions.numberOf(key, event.event_id));
       },
+      writeEvent(key, event, change) {
+        store.writeEvent(key, event, change);
+        viewers.session(sessions.numberOf(key, event.session_id));
+      },
       writeSpan(key, id, span) {
         store.writeSpan(key, id, span);
         if (id !== null) viewers.session(sessions.numberOf(key, id));
