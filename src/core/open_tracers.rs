@@ -1,6 +1,6 @@
 //! The tracers that take calls, as a call finds them that names none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
@@ -34,7 +34,8 @@ pub struct OpenTracers {
 /// The open tracers that were made in one request scope.
 #[derive(Debug, Default)]
 struct OfScope {
-    tracers: BTreeSet<u64>,
+    /// Sorted: their numbers go up.
+    tracers: VecDeque<u64>,
     /// Where they send, and how many to each place.
     destinations: FixedMap<Place, usize>,
 }
@@ -69,7 +70,8 @@ impl OpenTracers {
             self.by_session.insert((tracer.session_id, id));
         }
         let of_scope = self.by_scope.entry(tracer.scope).or_default();
-        if of_scope.tracers.insert(id) {
+        if let Err(index) = of_scope.tracers.binary_search(&id) {
+            of_scope.tracers.insert(index, id);
             *of_scope.destinations.entry(place).or_default() += 1;
         }
     }
@@ -78,9 +80,8 @@ impl OpenTracers {
     pub fn remove(&mut self, id: u64, tracer: &Tracer) {
         self.by_session.remove(&(tracer.session_id, id));
         let Some(of_scope) = self.by_scope.get_mut(&tracer.scope) else { return };
-        if !of_scope.tracers.remove(&id) {
-            return;
-        }
+        let Ok(index) = of_scope.tracers.binary_search(&id) else { return };
+        of_scope.tracers.remove(index);
         let place = Place(tracer.settings.destination.clone());
         if let Some(count) = of_scope.destinations.get_mut(&place) {
             *count -= 1;
@@ -110,7 +111,7 @@ impl OpenTracers {
         }
         let known: Vec<&OfScope> =
             scopes.iter().filter_map(|scope| self.by_scope.get(scope)).collect();
-        let first = known.iter().filter_map(|of_scope| of_scope.tracers.first()).min();
+        let first = known.iter().filter_map(|of_scope| of_scope.tracers.front()).min();
         let Some(first) = first else { return Only::None };
         if known.iter().map(|of_scope| of_scope.tracers.len()).sum::<usize>() == 1 {
             return Only::One(*first);

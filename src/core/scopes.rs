@@ -10,7 +10,7 @@
 //! send. It may yet come, where a busy machine made it late; when nothing of it is unsettled any
 //! more and it was silent for long, it is gone for good.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use super::outcome::Output;
 use super::policy::{
@@ -26,8 +26,8 @@ struct Scope {
     outboxes: Vec<u64>,
     /// The servers that its requests are on their way to, once for each request.
     flights: Vec<u64>,
-    /// Its flushes and closes that wait: until when, and their numbers.
-    waits: BTreeSet<(u64, u64)>,
+    /// Its flushes and closes that wait: until when, and their numbers. Sorted, as times mostly go up.
+    waits: VecDeque<(u64, u64)>,
     /// When it is asked for next whether it came.
     ask_at: u64,
     came: bool,
@@ -95,21 +95,23 @@ impl Scopes {
 
     /// A flush or close begins to wait in `scope`.
     pub fn begin_wait(&mut self, scope: u64, until: u64, number: u64) {
-        if let Some(scope) = self.find_mut(scope) {
-            scope.waits.insert((until, number));
+        let Some(scope) = self.find_mut(scope) else { return };
+        if let Err(place) = scope.waits.binary_search(&(until, number)) {
+            scope.waits.insert(place, (until, number));
         }
     }
 
     /// A flush or close waits in `scope` no more.
     pub fn end_wait(&mut self, scope: u64, until: u64, number: u64) {
-        if let Some(scope) = self.find_mut(scope) {
-            scope.waits.remove(&(until, number));
+        let Some(scope) = self.find_mut(scope) else { return };
+        if let Ok(place) = scope.waits.binary_search(&(until, number)) {
+            scope.waits.remove(place);
         }
     }
 
     /// When the first of the flushes and closes that wait in `scope` is over at the latest.
     pub fn next_wait_until(&self, scope: u64) -> Option<u64> {
-        self.find(scope)?.waits.first().map(|(until, _)| *until)
+        self.find(scope)?.waits.front().map(|(until, _)| *until)
     }
 
     /// Something that was given in `scope` has ended.

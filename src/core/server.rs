@@ -3,11 +3,12 @@
 //! While a server fails, one session probes and the others wait (a half-open circuit breaker),
 //! so that a thousand sessions do not hammer a backend that is down.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use super::concurrency::{Concurrency, Place};
 use super::policy::{FAILING_AFTER, GENERAL_REFUSAL};
 use super::retry::backoff_ms;
+use super::slab::FixedSet;
 use super::time::Now;
 use super::wire::Routes;
 
@@ -30,10 +31,11 @@ pub struct Server {
     /// Whether it stands in the registry's list of servers with such sessions.
     pub in_line: bool,
     /// Outboxes whose last request to it failed, and may be tried again at once when it works.
-    pub retrying: BTreeSet<u64>,
+    pub retrying: FixedSet<u64>,
     concurrency: Concurrency,
-    /// The `maxConcurrency` of open tracers, each with how many have it.
-    allowed: BTreeMap<u64, u64>,
+    /// The values of `maxConcurrency` that open tracers have, each with how many have it. There are no more
+    /// values than [`MOST_AT_ONCE`](super::policy::MOST_AT_ONCE).
+    allowed: Vec<(usize, usize)>,
     in_flight: usize,
     /// Rounds of requests that failed since the last success.
     failures: u32,
@@ -63,9 +65,9 @@ impl Server {
             ready: VecDeque::new(),
             is_idle_listed: false,
             in_line: false,
-            retrying: BTreeSet::new(),
+            retrying: FixedSet::default(),
             concurrency: Concurrency::new(place),
-            allowed: BTreeMap::new(),
+            allowed: Vec::new(),
             in_flight: 0,
             failures: 0,
             failed_after: 0,
@@ -79,15 +81,18 @@ impl Server {
 
     /// A tracer that allows so many requests at once is open.
     pub fn allow(&mut self, at_most: usize) {
-        *self.allowed.entry(at_most as u64).or_default() += 1;
+        match self.allowed.iter_mut().find(|(value, _)| *value == at_most) {
+            Some((_, tracers)) => *tracers += 1,
+            None => self.allowed.push((at_most, 1)),
+        }
     }
 
     /// A tracer that allows so many requests at once is open no more.
     pub fn allow_no_more(&mut self, at_most: usize) {
-        if let Some(tracers) = self.allowed.get_mut(&(at_most as u64)) {
-            *tracers -= 1;
-            if *tracers == 0 {
-                self.allowed.remove(&(at_most as u64));
+        if let Some(place) = self.allowed.iter().position(|(value, _)| *value == at_most) {
+            self.allowed[place].1 -= 1;
+            if self.allowed[place].1 == 0 {
+                self.allowed.swap_remove(place);
             }
         }
     }
@@ -106,8 +111,7 @@ impl Server {
 
     /// Whether a request may be sent now from a scope that has `of_scope` on their way to it.
     pub fn has_room(&self, of_scope: usize, now: Now) -> bool {
-        let at_most =
-            self.allowed.first_key_value().map_or(usize::MAX, |(at_most, _)| *at_most as usize);
+        let at_most = self.allowed.iter().map(|(value, _)| *value).min().unwrap_or(usize::MAX);
         self.resumes_at().is_none_or(|at| at <= now.mono_ms)
             && !(self.is_failing() && self.in_flight > 0)
             && self.concurrency.has_room(self.in_flight, of_scope, at_most)

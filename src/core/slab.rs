@@ -2,12 +2,22 @@
 
 #[cfg(debug_assertions)]
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
 /// A hash map for what nobody else chooses the keys of, without a seed: a simulation has to go the same
 /// way each time.
 pub type FixedMap<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
+
+/// As [`FixedMap`]. Where what is done depends on the order, [`in_order`] gives it.
+pub type FixedSet<T> = HashSet<T, BuildHasherDefault<DefaultHasher>>;
+
+/// The numbers in `set` from the lowest up.
+pub fn in_order(set: &FixedSet<u64>) -> Vec<u64> {
+    let mut numbers: Vec<u64> = set.iter().copied().collect();
+    numbers.sort_unstable();
+    numbers
+}
 
 /// The number of nothing.
 pub const NOTHING: u64 = 0;

@@ -1,10 +1,10 @@
 //! One tracer: how it works, which session it speaks of, and what became of what it was given.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::session::SessionId;
 use super::settings::Settings;
+use super::slab::FixedSet;
 use super::unsettled::Unsettled;
 
 /// A tracer that `initTracer` or `startSession` made.
@@ -27,7 +27,7 @@ pub struct Tracer {
     /// Starts of its session that are on their way.
     pub starting: u32,
     /// Outboxes that may hold something of what it was given.
-    pub given_to: BTreeSet<u64>,
+    pub given_to: FixedSet<u64>,
     /// Its flushes and closes that wait: apart, as mostly there are none.
     pub waits: Option<Box<Unsettled>>,
     /// Whether the shell was told that it has work, and not yet that it has none any more.

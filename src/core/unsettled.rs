@@ -1,6 +1,6 @@
 //! What was given and has not ended, as those see it who wait for all that was given before them.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 /// Counts what has not ended between one wait and the next, so that an end costs the same however many
 /// wait, and what comes later holds up nobody.
@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 /// Calls and waits are numbered in one sequence.
 #[derive(Debug, Default)]
 pub struct Unsettled {
-    /// For each wait by its number: what was given before it, and after the wait before it.
-    before: BTreeMap<u64, u64>,
+    /// The waits by their numbers, which only go up; each with how much was given before it and after the wait
+    /// before it, and has not ended.
+    before: VecDeque<(u64, u64)>,
     /// What is counted there.
     awaited: u64,
 }
@@ -22,13 +23,14 @@ impl Unsettled {
 
     /// A wait begins under `number`, for all that has not ended: `total`.
     pub fn begin_wait(&mut self, number: u64, total: u64) {
-        self.before.insert(number, total - self.awaited);
+        self.before.push_back((number, total - self.awaited));
         self.awaited = total;
     }
 
     /// The call `number` has ended.
     pub fn end_call(&mut self, number: u64) {
-        if let Some((_, left)) = self.before.range_mut(number..).next() {
+        let next = self.before.partition_point(|(wait, _)| *wait < number);
+        if let Some((_, left)) = self.before.get_mut(next) {
             *left -= 1;
             self.awaited -= 1;
         }
@@ -36,8 +38,11 @@ impl Unsettled {
 
     /// The wait `number` is given up: the next one goes on waiting for what it waited for.
     pub fn give_up_wait(&mut self, number: u64) {
-        let Some(left) = self.before.remove(&number) else { return };
-        match self.before.range_mut(number..).next() {
+        let Ok(place) = self.before.binary_search_by_key(&number, |(wait, _)| *wait) else {
+            return;
+        };
+        let Some((_, left)) = self.before.remove(place) else { return };
+        match self.before.get_mut(place) {
             Some((_, next)) => *next += left,
             None => self.awaited -= left,
         }
@@ -45,8 +50,11 @@ impl Unsettled {
 
     /// Takes out the first wait, if nothing that it waits for is left.
     pub fn take_ended_wait(&mut self) -> Option<u64> {
-        let first = self.before.first_entry()?;
-        (*first.get() == 0).then(|| first.remove_entry().0)
+        let (_, left) = *self.before.front()?;
+        if left > 0 {
+            return None;
+        }
+        self.before.pop_front().map(|(wait, _)| wait)
     }
 }
 

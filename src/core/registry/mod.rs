@@ -28,7 +28,7 @@ use super::scopes::Scopes;
 use super::server::Server;
 use super::session::SessionId;
 use super::settings::Settings;
-use super::slab::{FixedMap, Slab};
+use super::slab::{FixedMap, FixedSet, Slab};
 use super::text::fill;
 use super::time::ForwardClock;
 use super::timers::Timers;
@@ -72,7 +72,7 @@ pub struct Registry {
     /// Outboxes with something to send or on its way.
     busy: Vec<u64>,
     /// Those of them that no flush of all has hurried yet.
-    unhurried: BTreeSet<u64>,
+    unhurried: FixedSet<u64>,
     timers: Timers,
     /// Flushes and closes that wait, by number.
     waits: FixedMap<u64, Wait>,
@@ -125,7 +125,7 @@ impl Registry {
             fresh: Vec::new(),
             busy: Vec::new(),
             timers: Timers::default(),
-            unhurried: BTreeSet::new(),
+            unhurried: FixedSet::default(),
             waits: FixedMap::default(),
             waits_for_all: Unsettled::default(),
             scopes: Scopes::default(),

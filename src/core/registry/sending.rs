@@ -8,7 +8,7 @@ use crate::core::policy::{LEASE_GRACE_MS, REQUEST_OVERHEAD_BYTES, TIMERS_AT_ONCE
 use crate::core::retry::backoff_ms;
 use crate::core::server::Failure;
 use crate::core::session::SessionId;
-use crate::core::slab::NOTHING;
+use crate::core::slab::{NOTHING, in_order};
 use crate::core::text::fill;
 use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
@@ -366,7 +366,7 @@ impl Registry {
     /// A server works again: all who waited for it go on.
     fn go_on(&mut self, server: u64, now: Now) {
         let Some(server) = self.servers.get_mut(server) else { return };
-        for id in std::mem::take(&mut server.retrying) {
+        for id in in_order(&std::mem::take(&mut server.retrying)) {
             if let Some(outbox) = self.outboxes.get_mut(id) {
                 outbox.wait_no_longer();
                 self.schedule(id, now);

@@ -1,6 +1,5 @@
 //! Ends: every enrichment is told to be delivered or dropped, once; flushes and closes wait for it.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::Registry;
@@ -8,7 +7,7 @@ use crate::core::json::Object;
 use crate::core::outbox::{Kind, Parts};
 use crate::core::outcome::{Outcome, Output, Reason};
 use crate::core::session::SessionId;
-use crate::core::slab::NOTHING;
+use crate::core::slab::{FixedSet, NOTHING, in_order};
 use crate::core::text::fill;
 use crate::core::time::Now;
 use crate::core::timers::Timer;
@@ -67,14 +66,14 @@ impl Registry {
         self.forget(&parts);
         // Of one scope mostly, and one tracer.
         let mut told = (0, Vec::new());
-        let mut tracers = BTreeSet::new();
+        let mut tracers = Vec::new();
         for part in &parts {
             if part.kind == Kind::WaitingStart {
                 continue;
             }
             self.scopes.leave(part.scope);
             self.waits_for_all.end_call(part.id);
-            tracers.insert(part.tracer);
+            tracers.push(part.tracer);
             let mut tracer = self.tracers.get_mut(part.tracer);
             if let Some(waits) = tracer.as_mut().and_then(|tracer| tracer.waits.as_mut()) {
                 waits.end_call(part.id);
@@ -98,6 +97,8 @@ impl Registry {
         }
         self.tell_settled(told, &outcome);
         self.end_waits(None, now);
+        tracers.sort_unstable();
+        tracers.dedup();
         for tracer in tracers {
             self.end_waits(Some(tracer), now);
             self.tell_if_idle(tracer);
@@ -165,7 +166,8 @@ impl Registry {
 
     /// Sends what the tracer was given without waiting for windows.
     fn hurry(&mut self, tracer: u64, now: Now) {
-        let Some(given_to) = self.tracers.get(tracer).map(|tracer| tracer.given_to.clone()) else {
+        let Some(given_to) = self.tracers.get(tracer).map(|tracer| in_order(&tracer.given_to))
+        else {
             return;
         };
         for id in given_to {
@@ -180,7 +182,7 @@ impl Registry {
 
     /// Sends all that was given without waiting for windows.
     fn hurry_all(&mut self, now: Now) {
-        for id in std::mem::take(&mut self.unhurried) {
+        for id in in_order(&std::mem::take(&mut self.unhurried)) {
             if let Some(outbox) = self.outboxes.get_mut(id).filter(|outbox| outbox.has_work()) {
                 outbox.hurry();
                 self.schedule(id, now);
@@ -272,8 +274,8 @@ impl Registry {
         tracer.is_idle_queued = false;
         tracer.is_busy = tracer.unsettled() > 0;
         if !tracer.is_busy {
-            // An emptied set would keep its last node, and each open tracer one such.
-            tracer.given_to = BTreeSet::new();
+            // An emptied set would keep its room, and each open tracer one such.
+            tracer.given_to = FixedSet::default();
         }
         !tracer.is_busy
     }
@@ -281,7 +283,7 @@ impl Registry {
     /// Drops what a closed tracer could not send in time.
     fn drop_rest_of(&mut self, tracer: u64, now: Now) {
         let Some(given_to) =
-            self.tracers.get_mut(tracer).map(|it| std::mem::take(&mut it.given_to))
+            self.tracers.get_mut(tracer).map(|it| in_order(&std::mem::take(&mut it.given_to)))
         else {
             return;
         };

@@ -1,6 +1,5 @@
 //! Tracers: made, meant, and let go.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::Registry;
@@ -13,7 +12,7 @@ use crate::core::policy::REMEMBERED_SETTINGS;
 use crate::core::relay::ticket::session_of;
 use crate::core::session::{Description, Origin, SessionId, Start};
 use crate::core::settings::{self, Settings};
-use crate::core::slab::NOTHING;
+use crate::core::slab::{FixedSet, NOTHING};
 use crate::core::time::Now;
 use crate::core::tracer::{Counts, Tracer};
 
@@ -70,7 +69,7 @@ impl Registry {
             is_released: false,
             counts: Counts::default(),
             starting: 0,
-            given_to: BTreeSet::new(),
+            given_to: FixedSet::default(),
             waits: None,
             // Its start is work, if it has one.
             is_busy: outbox != NOTHING,
