@@ -2,7 +2,7 @@
 //! deployments. Facts from its OpenAPI document (Data Plane API 1.1.0).
 
 use super::enrichment::{Field, Merged};
-use super::json::{self, Object, any_members, find};
+use super::json::{self, Object, Scan, any_members, find};
 use super::redact::Redaction;
 use super::retry::{RetryAfter, may_pass};
 use super::session::{Origin, SessionId, Start};
@@ -296,6 +296,43 @@ pub fn judge(
     }
 }
 
+/// What the body of a 2xx says of the request that it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// The request is stored.
+    Stored,
+    /// The request is not stored: HoneyHive says so.
+    Denied,
+    /// The answer is none of HoneyHive's; what it is instead.
+    Foreign(&'static str),
+}
+
+/// What HoneyHive may say of an update beside an object: its document names no content for that answer.
+const PLAIN_RECEIPTS: [&str; 2] = ["ok", "event updated"];
+
+/// Judges the body of a 2xx. HoneyHive answers with an object, which counts as far as it came, or says
+/// nothing. Anything else is the answer of somebody in between: a captive portal, a proxy, a parked address.
+pub fn receipt(body: &str) -> Receipt {
+    let body = body.trim_start_matches('\u{feff}').trim_ascii();
+    match body.as_bytes().first() {
+        None => Receipt::Stored,
+        Some(b'{') => {
+            let mut is_denied = false;
+            Scan::of(body).each(b'{', &mut |scan, key| {
+                let is_false = scan.value()? == "false";
+                if json::text(key).is_some_and(|name| name == "success") {
+                    is_denied = is_false;
+                }
+                Some(())
+            });
+            if is_denied { Receipt::Denied } else { Receipt::Stored }
+        }
+        Some(b'<') => Receipt::Foreign("a web page came back"),
+        _ if PLAIN_RECEIPTS.iter().any(|text| body.eq_ignore_ascii_case(text)) => Receipt::Stored,
+        _ => Receipt::Foreign("something that is no JSON object came back"),
+    }
+}
+
 fn stored(is_start: bool, body: &str) -> Verdict {
     let members = any_members(if is_start { body } else { "" });
     Verdict::Stored { inputs: find(&members, "inputs").map(str::to_owned) }
@@ -401,6 +438,51 @@ mod tests {
                 judge(&http(200, body), true, Routes::Unknown, None, NOW),
                 Verdict::Stored { inputs: None }
             );
+        }
+    }
+
+    #[test]
+    fn a_2xx_is_a_receipt_where_its_body_is_honeyhives_and_does_not_say_no() {
+        for body in [
+            "",
+            " \n",
+            "{}",
+            "OK",
+            "Event updated",
+            r#"{"event_id":"x","success":true}"#,
+            r#" {"session_id":"x","inputs":{"success":false},"note":"\"success\":false"}"#,
+            r#"{"success":null}"#,
+            r#"{"success":false,"success":true}"#,
+            // As much of a long answer as was read.
+            r#"{"session_id":"x","inputs":{"q":"#,
+            r#"{"success":true,"inputs":{"success":false"#,
+        ] {
+            assert_eq!(receipt(body), Receipt::Stored, "{body}");
+        }
+        for body in [
+            r#"{"success":false}"#,
+            "\n{ \"message\" : \"no\", \"success\" : false }",
+            r#"{"succ\u0065ss":false}"#,
+            r#"{"success":true,"success":false}"#,
+            r#"{"success":false,"inputs":{"q":"#,
+        ] {
+            assert_eq!(receipt(body), Receipt::Denied, "{body}");
+        }
+        for body in [
+            "<html>",
+            "\u{feff}<!doctype html>",
+            "Please sign in to use this network",
+            "null",
+            "false",
+            "true",
+            "7",
+            "[]",
+            r#"[{"success":true}]"#,
+            r#""ok""#,
+            "success",
+            "OK, but sign in first",
+        ] {
+            assert!(matches!(receipt(body), Receipt::Foreign(_)), "{body}");
         }
     }
 
