@@ -281,8 +281,9 @@ export type AsyncDisposeMethod = { [K in AsyncDisposeSymbol]: () => Promise<void
 export function initTracer(options?: TracerOptions): Promise<Tracer>;
 
 /**
- * Runs `fn` with a session of its own, then flushes: under `waitUntil` where there is one, else before it
- * resolves. Resolves to what `fn` returned, or rejects with what it threw.
+ * Runs `fn` with a session of its own. Resolves to what `fn` returned, or rejects with what it threw, as soon as
+ * `fn` has ended; delivery goes on, under `waitUntil` where there is one. Only where the platform freezes a
+ * function once it has answered (AWS Lambda, Google Cloud Run and Cloud Functions) does it flush first.
  *
  * ```ts
  * await withSession({ sessionName: "checkout" }, async () => {

@@ -3,6 +3,7 @@
 // `withSession` throws.
 
 import { Engine } from "./engine.js";
+import { freezesAfterAnswer } from "./env.js";
 import { attempt, read, readGiven } from "./guard.js";
 import { newSessionId } from "./ids.js";
 import { enrichmentFields } from "./names.js";
@@ -34,6 +35,7 @@ const NO_FIELDS = "the first argument is neither a session id nor an object of f
 export class Api {
   #engine;
   #newContext;
+  #variable;
   #Tracer = tracerClass(this);
   /** @type {import("./context/context.d.ts").Context | undefined} */
   #madeContext;
@@ -41,6 +43,7 @@ export class Api {
   /** @param {Runtime} runtime */
   constructor(runtime) {
     this.#newContext = runtime.newContext;
+    this.#variable = runtime.variable;
     this.#engine = new Engine(runtime, () => this.#context);
   }
 
@@ -72,7 +75,9 @@ export class Api {
       return await this.#context.run(session, () => adopted(fn(this.#tracer(session))));
     } finally {
       const flushed = this.flush(session, undefined);
-      if (!this.#context.waitUntil(this.#context.scope(session), flushed)) await flushed;
+      const isKept = this.#context.waitUntil(this.#context.scope(session), flushed);
+      // Elsewhere the delivery goes on by itself: no answer is held back by a backend that is slow or down.
+      if (!isKept && freezesAfterAnswer(this.#variable)) await flushed;
     }
   }
 

@@ -19,6 +19,18 @@ export const NAMES = [
   "HH_TEST_MODE",
 ];
 
+/** Set where the platform freezes a function once it has answered: on AWS Lambda, and on Google's Cloud Run and Cloud Functions. */
+const FREEZING = ["AWS_LAMBDA_FUNCTION_NAME", "K_SERVICE"];
+
+/**
+ * Whether nothing runs here after an answer, until the next request comes.
+ * @param {(name: string) => unknown} get
+ * @returns {boolean}
+ */
+export function freezesAfterAnswer(get) {
+  return FREEZING.some((name) => Boolean(attempt(() => get(name), undefined)));
+}
+
 /** Variables whose quotes were spoken of. @type {Record<string, true>} */
 const spokenOf = Object.create(null);
 

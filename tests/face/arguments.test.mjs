@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { face, logged } from "./face.mjs";
 
@@ -299,6 +300,7 @@ test("options that throw are as if not given", async () => {
 test("withSession passes on what the function returns or throws, and flushes either way", async () => {
   const it = face();
   assert.equal(await it.withSession({ sessionId: "id" }, (tracer) => tracer.sessionId), "id");
+  await sleep(1);
   assert.equal(it.core.of("flush").length, 1);
   const error = new Error("mine");
   await assert.rejects(
@@ -311,6 +313,7 @@ test("withSession passes on what the function returns or throws, and flushes eit
     }),
     (thrown) => thrown === error,
   );
+  await sleep(1);
   assert.equal(it.core.of("flush").length, 3);
 });
 

@@ -143,6 +143,32 @@ test("withSession hands its flush to waitUntil and does not wait for it", async 
   assert.equal(kept.length, 1);
 });
 
+test("withSession waits for its flush only where the platform freezes what has answered", async () => {
+  const held = () => ({ hold: true });
+  for (const name of ["AWS_LAMBDA_FUNCTION_NAME", "K_SERVICE"]) {
+    const frozen = face({ behaviour: held, env: { [name]: "chat" } });
+    let isOver = false;
+    const result = frozen.withSession({}, () => 5).then((value) => ((isOver = true), value));
+    await sleep(5);
+    const [flush] = frozen.core.of("flush");
+    assert.equal(isOver, false, name);
+    frozen.core.settle(flush?.id ?? 0);
+    assert.equal(await result, 5);
+  }
+  /** @type {Record<string, string>[]} */
+  const servers = [{}, { AWS_LAMBDA_FUNCTION_NAME: "" }];
+  for (const env of servers) {
+    const server = face({ behaviour: held, env });
+    assert.equal(await server.withSession({}, () => 5), 5);
+    await assert.rejects(
+      server.withSession({}, () => Promise.reject(new Error("mine"))),
+      /mine/,
+    );
+    await sleep(1);
+    assert.equal(server.core.of("flush").length, 2, "it is sent without waiting for more");
+  }
+});
+
 test("a session follows its async context through awaits, timers, callbacks and nested runs", async () => {
   const it = face();
   await Promise.all(
