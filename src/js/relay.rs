@@ -16,7 +16,7 @@ use crate::core::log::Line;
 use crate::core::options::{Options, text_of};
 use crate::core::relay::consumer::{Consumer, Delivery, Fate};
 use crate::core::relay::head::Head;
-use crate::core::relay::passage::{Body, End, Forward, Unverified, admit as admitted};
+use crate::core::relay::passage::{Body, End, Forward, Next, Unverified, admit as admitted};
 use crate::core::relay::policy::{LONGEST_BATCH_MS, TICKET_S};
 use crate::core::relay::rate::Rates;
 use crate::core::relay::refusal::Refusal;
@@ -227,19 +227,21 @@ pub fn forward(passage: f64, body: &[u8], fault: Option<String>, now_ms: f64) ->
             Ok(forward) => forward,
             Err(end) => return ended(&end),
         };
-        let mut json = String::new();
-        let mut object = Object::open(&mut json);
         match forward {
-            Forward::Send(request) => write_request(&request, object.value("send")),
-            Forward::Enqueue(text) => object.text("enqueue", &text),
+            Forward::Send(request) => send(&request),
+            Forward::Enqueue(text) => {
+                let mut json = String::new();
+                let mut object = Object::open(&mut json);
+                object.text("enqueue", &text);
+                object.close();
+                json
+            }
         }
-        object.close();
-        json
     })
 }
 
-/// What the backend answered; `{ end }`. `status` is -1 where there was no answer, -2 where none came
-/// in time.
+/// What the backend answered: `{ end }`, or `{ send }` as [`forward`] gives it. `status` is -1 where there was
+/// no answer, -2 where none came in time.
 #[wasm_bindgen]
 pub fn answered(
     passage: f64,
@@ -248,10 +250,13 @@ pub fn answered(
     body: String,
     now_ms: f64,
 ) -> String {
-    with(|state| match state.under_way.get(passage as u64) {
+    with(|state| match state.under_way.step(passage as u64, now_ms as u64) {
         Some(passage) => {
             let answer = answer(status, &retry_after, body);
-            ended(&passage.answered(&answer, status == TIMED_OUT, now_ms as u64))
+            match passage.answered(&answer, status == TIMED_OUT, now_ms as u64) {
+                Next::End(end) => ended(&end),
+                Next::Send(request) => send(&request),
+            }
         }
         None => lost(),
     })
@@ -350,6 +355,14 @@ pub fn close_batch(batch: f64, now_ms: f64) -> String {
         object.close();
         json
     })
+}
+
+fn send(request: &Request) -> String {
+    let mut json = String::new();
+    let mut object = Object::open(&mut json);
+    write_request(request, object.value("send"));
+    object.close();
+    json
 }
 
 fn ended(end: &End) -> String {

@@ -185,7 +185,9 @@ describe("the relay, whatever happens around it", () => {
       ["answers a web page", async () => new Response("<!doctype html>"), 502],
       ["refuses the key", async () => Response.json({ message: API_KEY }, { status: 401 }), 502],
       ["is too busy", async () => new Response(API_KEY, { status: 503 }), 503],
-      ["says what is wrong", async () => Response.json({ message: "no" }, { status: 422 }), 422],
+      ["answers a captive portal's text", async () => new Response("sign in at db-7"), 502],
+      ["says what is wrong", async () => Response.json({ message: "db-7" }, { status: 422 }), 422],
+      ["stored nothing", async () => Response.json({ success: false, message: "db-7" }), 422],
     ];
     for (const [name, fetch, status] of cases) {
       const { handle } = relay({ fetch, timeoutMs: 100 });
@@ -194,10 +196,36 @@ describe("the relay, whatever happens around it", () => {
         const answer = await handle(update(session, forge({ session })));
         const text = await answer.text();
         assert.equal(answer.status, status, `${name}: ${text}`);
-        assert.ok(!text.includes(API_KEY), name);
+        assert.ok(!text.includes(API_KEY) && !text.includes("db-7"), name);
       });
       assert.ok(!JSON.stringify(lines).includes(API_KEY), name);
     }
+  });
+
+  it("keeps inputs of a session that has others, and tells the page nothing of these", async () => {
+    /** @type {string[]} */
+    const told = [];
+    for (const inputs of [{ q: "guessed" }, { q: "something else" }]) {
+      /** @type {{ url: string, body: any }[]} */
+      const sent = [];
+      const fetch = async (/** @type {string} */ url, /** @type {any} */ { body }) => {
+        sent.push({ url, body: JSON.parse(body) });
+        return Response.json({ inputs });
+      };
+      const { handle } = relay({ fetch });
+      const session = "3cd70a6e-7d5b-4f3a-9b39-0c9c6a1f2e4d";
+      const body = JSON.stringify({ session_id: session, inputs: { q: "guessed" } });
+      const { headers } = update(session, forge({ session, fields: "inputs" }));
+      const url = "https://shop.example/honeyhive/v1/sessions";
+      const answer = await handle(new Request(url, { method: "POST", headers, body }));
+      told.push(await answer.text());
+      const late = { metadata: { inputs: { q: "guessed" } } };
+      assert.deepEqual(
+        sent.slice(1).map((each) => each.body),
+        inputs.q === "guessed" ? [] : [late],
+      );
+    }
+    assert.equal(told[0], told[1]);
   });
 
   it("keeps who waits for the backend, however many tickets are made up meanwhile", async () => {

@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use honeyhive_edge::core::relay::passage::{Body, End, Forward};
+use honeyhive_edge::core::relay::passage::{Body, End, Forward, Next, Passage};
 use honeyhive_edge::core::relay::rate::Rates;
+use honeyhive_edge::core::relay::settings::RelaySettings;
 use honeyhive_edge::core::retry::RetryAfter;
 use honeyhive_edge::core::wire::{Answer, Request};
 use proptest::collection::vec;
@@ -201,44 +202,185 @@ fn a_body_that_did_not_come_whole_is_refused() {
     assert_eq!(code(relayed(&settings, announced, "{}")).0, 413);
 }
 
+/// A page's request with a ticket for inputs and feedback, on its way to the backend.
+fn on_its_way(settings: &Rc<RelaySettings>, method: &str, path: &str, body: &str) -> Passage {
+    let asked = head(method, path, &ticket(&["inputs", "feedback"]));
+    let mut passage = pass(settings, asked, &mut Rates::default()).unwrap();
+    passage.forward(Body::Whole(body.as_bytes()), NOW_MS).unwrap();
+    passage
+}
+
+/// What the page is answered after the backend's one answer to its update.
+fn update_answered(settings: &Rc<RelaySettings>, answer: Answer) -> End {
+    let mut passage = on_its_way(settings, "PUT", &update_path(), r#"{"feedback":{}}"#);
+    match passage.answered(&answer, false, NOW_MS) {
+        Next::End(end) => end,
+        Next::Send(request) => panic!("{request:?}"),
+    }
+}
+
+fn body_of(end: &End) -> Value {
+    serde_json::from_str(&end.response.body).unwrap()
+}
+
+fn said_to_log(end: &End) -> String {
+    end.log.iter().map(|line| format!("{} {}\n", line.level.name(), line.message)).collect()
+}
+
 #[test]
 fn the_page_hears_no_more_of_the_answer_than_it_has_to() {
     let settings = relay(json!({}));
-    let answered = |method: &str, path: &str, body: &str, answer: Answer| {
-        let asked = head(method, path, &ticket(&["inputs", "feedback"]));
-        let mut passage = pass(&settings, asked, &mut Rates::default()).unwrap();
-        passage.forward(Body::Whole(body.as_bytes()), NOW_MS).unwrap();
-        let end = passage.answered(&answer, false, NOW_MS);
-        let said: Value = serde_json::from_str(&end.response.body).unwrap();
-        (end.response.status, said, end)
-    };
-    let start = json!({"session_id": SESSION, "inputs": {"q": 1, "own": true}}).to_string();
-    let session = json!({"session_id": SESSION, "inputs": {"q": 1, "own": false, "secret": 2}, "metadata": {"plan": "x"}});
-    let (code, said, _) =
-        answered("POST", "/honeyhive/v1/sessions", &start, status(200, &session.to_string()));
-    assert_eq!(code, 200);
-    assert_eq!(said, json!({"success": true, "session_id": SESSION, "inputs": {"q": 1}}));
-
-    let update = |answer| answered("PUT", &update_path(), r#"{"feedback":{}}"#, answer);
-    assert_eq!(update(status(200, &session.to_string())).1, json!({"success": true}));
+    let session = json!({"session_id": SESSION, "inputs": {"q": 1}, "metadata": {"plan": "x"}});
+    let update = |answer| update_answered(&settings, answer);
+    assert_eq!(body_of(&update(status(200, &session.to_string()))), json!({"success": true}));
     // That the relay's own key is refused is not the page's fault, and no reason to give up.
     for refused in [401, 403] {
-        let (code, said, end) = update(status(refused, r#"{"message":"bad key sekret"}"#));
-        assert_eq!((code, &said["errorCode"]), (502, &json!("RELAY_KEY_REFUSED")));
+        let end = update(status(refused, r#"{"message":"bad key sekret"}"#));
+        assert_eq!(
+            (end.response.status, &body_of(&end)["errorCode"]),
+            (502, &json!("RELAY_KEY_REFUSED"))
+        );
         assert!(end.log[0].message.contains("refused the API key"), "{end:?}");
         assert!(!format!("{end:?}").contains("sekret"));
     }
-    let (code, said, _) = update(status(422, r#"{"message":"sekret: not a number"}"#));
-    assert_eq!((code, said["message"].as_str().unwrap()), (422, "[Redacted]: not a number"));
-    assert_eq!(update(status(404, "")).0, 404, "an older deployment: the page tries its routes");
-    assert_eq!(update(status(302, "")).0, 502);
-    assert_eq!(update(status(200, "<html>")).0, 502);
-    assert_eq!(update(Answer::None { why: "sekret".into() }).0, 502);
+    assert_eq!(
+        update(status(404, "")).response.status,
+        404,
+        "an older deployment: the page tries its routes"
+    );
+    assert_eq!(update(status(302, "")).response.status, 502);
+    assert_eq!(update(Answer::None { why: "sekret".into() }).response.status, 502);
     let retry_after = Some(RetryAfter::Seconds(7));
-    let (code, _, end) = update(Answer::Http { status: 503, retry_after, body: "sekret".into() });
-    assert_eq!(code, 503);
+    let end = update(Answer::Http { status: 503, retry_after, body: "sekret".into() });
+    assert_eq!(end.response.status, 503);
     assert!(end.response.headers.contains(&("retry-after", "7".into())));
     assert!(!end.response.body.contains("sekret"));
+}
+
+#[test]
+fn the_backends_own_words_are_for_the_log() {
+    let words = "duplicate key in events_2 at db-7.internal: SELECT id FROM tenants";
+    for code in [400, 402, 404, 405, 408, 409, 413, 422, 429, 451, 500, 503, 599] {
+        let answer = || status(code, &json!({"message": format!("{words} sekret")}).to_string());
+        let end = update_answered(&relay(json!({})), answer());
+        assert_eq!(end.response.status, code);
+        assert_eq!(body_of(&end)["errorCode"], "BACKEND_REFUSED");
+        for word in ["events_2", "db-7", "SELECT", "sekret"] {
+            assert!(!format!("{:?}", end.response).contains(word), "{code}: {end:?}");
+        }
+        let log = said_to_log(&end);
+        assert!(log.starts_with("warn ") && log.contains(&format!("({code}): {words}")), "{log}");
+        assert!(!log.contains("sekret"), "{log}");
+        let quiet = update_answered(&relay(json!({"logLevel": "error"})), answer());
+        assert_eq!(quiet.log, []);
+    }
+}
+
+#[test]
+fn a_success_that_stored_nothing_is_told_as_none() {
+    let settings = relay(json!({}));
+    for route in ["PUT", "POST"] {
+        let answered = |body: &str| {
+            let (path, sent) = match route {
+                "PUT" => (update_path(), r#"{"feedback":{"a":1}}"#.to_owned()),
+                _ => ("/honeyhive/v1/sessions".into(), json!({"session_id": SESSION}).to_string()),
+            };
+            let mut passage = on_its_way(&settings, route, &path, &sent);
+            match passage.answered(&status(200, body), false, NOW_MS) {
+                Next::End(end) => end,
+                Next::Send(request) => panic!("{request:?}"),
+            }
+        };
+        for body in [r#"{"success":false,"message":"over at db-7"}"#, r#" { "success" : false }"#] {
+            let end = answered(body);
+            assert_eq!(end.response.status, 422, "as one that refuses what was sent: {end:?}");
+            assert_eq!(body_of(&end)["success"], false);
+            assert!(!end.response.body.contains("db-7"));
+            assert!(said_to_log(&end).contains("(200)"), "{end:?}");
+        }
+        for body in ["<html>", "Sign in to use this network", "[]", "null"] {
+            let end = answered(body);
+            assert_eq!(end.response.status, 502, "{body}: {end:?}");
+            assert_eq!(body_of(&end)["errorCode"], "NO_HONEYHIVE");
+            assert!(said_to_log(&end).starts_with("error the relay: "), "{end:?}");
+        }
+        for body in ["", "{}", "OK"] {
+            assert_eq!(answered(body).response.status, 200, "{body}");
+        }
+    }
+}
+
+#[test]
+fn a_start_says_nothing_of_the_inputs_that_the_session_has() {
+    let settings = relay(json!({}));
+    let mut answers = Vec::new();
+    // The session's own input was guessed, or not, or there is none; or the backend does not say.
+    for stored in [
+        json!({"inputs": {"q": 1, "own": true}}),
+        json!({"inputs": {"q": 1}}),
+        json!({"inputs": {"q": 1, "own": false, "secret": 2}, "metadata": {"plan": "x"}}),
+        json!({"inputs": {}}),
+        json!({}),
+    ] {
+        for (path, is_legacy) in [("/v1/sessions", false), ("/session/start", true)] {
+            let start = json!({"session_id": SESSION, "inputs": {"q": 1, "own": true}});
+            let sent = if is_legacy { json!({"session": start}) } else { start };
+            let path = ["/honeyhive", path].concat();
+            let mut passage = on_its_way(&settings, "POST", &path, &sent.to_string());
+            let mut end = passage.answered(&status(200, &stored.to_string()), false, NOW_MS);
+            let is_stored = stored["inputs"] == json!({"q": 1, "own": true});
+            assert_eq!(is_stored, matches!(end, Next::End(_)), "{stored}");
+            if let Next::Send(update) = end {
+                let body: Value = serde_json::from_str(&update.body).unwrap();
+                assert_eq!(body["metadata"], json!({"inputs": {"q": 1, "own": true}}));
+                let url = match is_legacy {
+                    true => "https://hive.example/events".to_owned(),
+                    false => ["https://hive.example/v1/events/", SESSION].concat(),
+                };
+                assert_eq!((update.method, update.url), ("PUT", url));
+                assert_eq!(body.get("event_id").is_some(), is_legacy);
+                end = passage.answered(&status(200, "{}"), false, NOW_MS);
+            }
+            let Next::End(end) = end else { panic!("{end:?}") };
+            answers.push(end);
+        }
+    }
+    assert_eq!(
+        body_of(&answers[0]),
+        json!({"success": true, "session_id": SESSION, "inputs": {"q": 1, "own": true}})
+    );
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+}
+
+#[test]
+fn inputs_that_are_masked_on_the_way_are_told_to_be_stored() {
+    let settings = relay(json!({"redact": true, "redactPatterns": true}));
+    let start = json!({"session_id": SESSION, "inputs": {"password": "hunter2"}}).to_string();
+    let mut passage = on_its_way(&settings, "POST", "/honeyhive/v1/sessions", &start);
+    let stored = status(200, r#"{"inputs":{"password":"[Redacted]"}}"#);
+    let Next::End(end) = passage.answered(&stored, false, NOW_MS) else { panic!("said twice") };
+    assert_eq!(body_of(&end)["inputs"], json!({"password": "hunter2"}));
+    let mut passage = on_its_way(&settings, "POST", "/honeyhive/v1/sessions", &start);
+    let Next::Send(update) = passage.answered(&status(200, "{}"), false, NOW_MS) else { panic!() };
+    assert!(!update.body.contains("hunter2"), "{}", update.body);
+}
+
+#[test]
+fn where_late_inputs_fail_the_page_starts_the_session_again() {
+    let settings = relay(json!({}));
+    for (answer, told) in [
+        (status(503, ""), 503),
+        (status(404, ""), 503),
+        (status(422, ""), 422),
+        (Answer::None { why: String::new() }, 502),
+    ] {
+        let start = json!({"session_id": SESSION, "inputs": {"q": 1}}).to_string();
+        let mut passage = on_its_way(&settings, "POST", "/honeyhive/v1/sessions", &start);
+        let next = passage.answered(&status(200, r#"{"inputs":{"q":2}}"#), false, NOW_MS);
+        assert!(matches!(next, Next::Send(_)));
+        let Next::End(end) = passage.answered(&answer, false, NOW_MS) else { panic!() };
+        assert_eq!(end.response.status, told, "{end:?}");
+    }
 }
 
 #[test]
@@ -325,18 +467,20 @@ proptest! {
                     Ok(passage) => passage,
                     Err(end) => return status(end.response.status, &end.response.body),
                 };
-            let answer = match passage.forward(Body::Whole(request.body.as_bytes()), NOW_MS) {
+            let mut request = match passage.forward(Body::Whole(request.body.as_bytes()), NOW_MS) {
                 Err(end) => return status(end.response.status, &end.response.body),
-                Ok(Forward::Send(request)) => {
-                    let path = request.url.trim_start_matches("https://hive.example");
-                    let (code, body) =
-                        at_relay.borrow_mut().take(request.method, path, "sekret", 1, &request.body);
-                    status(code, &body)
-                }
+                Ok(Forward::Send(request)) => request,
                 Ok(other) => panic!("{other:?}"),
             };
-            let end = passage.answered(&answer, false, NOW_MS);
-            status(end.response.status, &end.response.body)
+            loop {
+                let path = request.url.trim_start_matches("https://hive.example");
+                let (code, body) =
+                    at_relay.borrow_mut().take(request.method, path, "sekret", 1, &request.body);
+                match passage.answered(&status(code, &body), false, NOW_MS) {
+                    Next::Send(next) => request = next,
+                    Next::End(end) => return status(end.response.status, &end.response.body),
+                }
+            }
         });
         let options = json!({"apiKey": null, "serverUrl": "/honeyhive", "page": "https://shop.example", "ticket": ticket, "redact": false});
         let tracer = bench.init(options).tracer;

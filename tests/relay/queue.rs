@@ -219,6 +219,23 @@ fn the_page_hears_that_its_inputs_are_on_their_way() {
     assert_eq!(passage.queued(false).response.status, 503);
 }
 
+#[test]
+fn a_message_that_no_queue_takes_is_too_large_for_ever() {
+    let settings = relay(json!({"queue": true, "maxBodyBytes": 1_000_000}));
+    let passed = |bytes: usize| {
+        let asked = head("PUT", &format!("/honeyhive/v1/events/{SESSION}"), &ticket(&["metadata"]));
+        let mut passage = pass(&settings, asked, &mut Rates::default()).unwrap();
+        let body = json!({"metadata": {"a": "x".repeat(bytes)}}).to_string();
+        passage.forward(Body::Whole(body.as_bytes()), NOW_MS)
+    };
+    let longest = (127_000..129_000).rfind(|bytes| passed(*bytes).is_ok()).unwrap();
+    let Ok(Forward::Enqueue(text)) = passed(longest) else { panic!() };
+    assert_eq!(text.len(), 127_900, "128 KB with what the queue adds");
+    let refused = passed(longest + 1).unwrap_err().response;
+    assert_eq!(refused.status, 413);
+    assert!(refused.body.contains("PAYLOAD_TOO_LARGE"), "{}", refused.body);
+}
+
 /// What a page says, one after the other, and how the queue and the backend behave.
 #[derive(Clone, Debug)]
 struct Life {

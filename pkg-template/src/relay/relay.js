@@ -70,15 +70,14 @@ export class Relay {
     const { passage, limit, timeoutMs } = verified;
     try {
       const { bytes, fault } = await readBody(request, limit, timeoutMs);
-      const forward = told(core.forward(passage, bytes, fault, Date.now()));
-      if (forward.end) return forward.end;
-      if (forward.send) {
+      let next = told(core.forward(passage, bytes, fault, Date.now()));
+      while (next.send) {
         const fetch = option(this.#options, "fetch");
-        const answer = await sendWith(fetch, forward.send, timeoutMs);
-        const { status, retryAfter, body } = answer;
-        return told(core.answered(passage, status, retryAfter, body, Date.now())).end;
+        const { status, retryAfter, body } = await sendWith(fetch, next.send, timeoutMs);
+        next = told(core.answered(passage, status, retryAfter, body, Date.now()));
       }
-      return told(core.queued(passage, await this.#enqueue(forward.enqueue, timeoutMs))).end;
+      if (next.end) return next.end;
+      return told(core.queued(passage, await this.#enqueue(next.enqueue, timeoutMs))).end;
     } finally {
       core.leave(passage);
     }

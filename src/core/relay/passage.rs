@@ -9,17 +9,18 @@ use super::body::{Fields, judge};
 use super::head::Head;
 use super::message::Message;
 use super::origin::{Asker, asker};
-use super::policy::{BUSY_S, PREFLIGHT_S};
+use super::policy::{BUSY_S, LONGEST_WAIT_S, MAX_MESSAGE_BYTES, PREFLIGHT_S};
 use super::rate::Rates;
 use super::refusal::{Refusal, error};
 use super::response::Response;
 use super::route::Route;
 use super::settings::RelaySettings;
 use super::ticket::{Presented, Signature, Ticket};
-use crate::core::json::{Object, members};
+use crate::core::json::{Object, any_members, find};
 use crate::core::log::{Level, Line};
 use crate::core::session::SessionId;
-use crate::core::wire::{self, Answer, Request};
+use crate::core::time::Now;
+use crate::core::wire::{self, Answer, Receipt, Request};
 
 /// What a request came to, and what is to be logged of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,11 @@ pub struct Passage {
     trip: Trip,
     /// The inputs of a start, as the page wrote them: key and value.
     inputs: Vec<(String, String)>,
+    /// The fields that are sent, as JSON: what the site wants masked in them is.
+    fields: String,
+    stamp_ns: u64,
+    /// Whether the request on its way stores inputs that the start before it did not.
+    stores_late_inputs: bool,
 }
 
 /// What is known of a request all along.
@@ -65,6 +71,15 @@ pub enum Forward {
     Send(Request),
     /// Put this text into the queue, and say whether it took it with [`Passage::queued`].
     Enqueue(String),
+}
+
+/// How a request goes on after an answer of the backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Send this one too, and say what it was answered with [`Passage::answered`].
+    Send(Request),
+    /// It is over.
+    End(End),
 }
 
 /// What became of reading a body.
@@ -167,7 +182,8 @@ impl Unverified {
         if named.is_some_and(|named| SessionId::new(&named) != Some(trip.ticket.session)) {
             return Err(trip.refused(Refusal::OtherSession));
         }
-        Ok(Passage { trip, inputs: Vec::new() })
+        let fields = String::new();
+        Ok(Passage { trip, inputs: Vec::new(), fields, stamp_ns: 0, stores_late_inputs: false })
     }
 }
 
@@ -228,21 +244,24 @@ impl Passage {
         let fields = judge(*route, ticket, body)?;
         let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
         self.inputs = fields.inputs().into_iter().map(owned).collect();
-        let stamp_ns = self.trip.stamp_ns(now_ms);
+        self.fields = settings.masked(json_of(&fields));
+        self.stamp_ns = self.trip.stamp_ns(now_ms);
+        let session = ticket.session;
         if settings.queues {
-            let session = ticket.session;
-            let fields = settings.masked(json_of(&fields));
-            let message = Message { session, stamp_ns, fields };
-            return Ok(Forward::Enqueue(message.write()));
+            let (stamp_ns, fields) = (self.stamp_ns, std::mem::take(&mut self.fields));
+            let message = Message { session, stamp_ns, fields }.write();
+            return match message.len() <= MAX_MESSAGE_BYTES {
+                true => Ok(Forward::Enqueue(message)),
+                false => Err(Refusal::TooLarge),
+            };
         }
         let destination = settings.destination().ok_or(Refusal::Internal)?;
-        let body = settings.masked(self.body(&fields, now_ms));
-        let path = route.path(ticket.session);
-        Ok(Forward::Send(wire::request(destination, route.method(), &path, body, stamp_ns)))
+        let (path, body) = (route.path(session), self.body(now_ms));
+        Ok(Forward::Send(wire::request(destination, route.method(), &path, body, self.stamp_ns)))
     }
 
     /// The body that is sent: written anew, about the ticket's session.
-    fn body(&self, fields: &Fields<'_>, now_ms: u64) -> String {
+    fn body(&self, now_ms: u64) -> String {
         let Trip { settings, route, ticket, .. } = &self.trip;
         let mut body = String::new();
         let out = match route {
@@ -263,7 +282,9 @@ impl Passage {
             Route::LegacyUpdate => object.text("event_id", &ticket.session.to_string()),
             Route::Update => {}
         }
-        fields.write(&mut object);
+        for (key, value) in any_members(&self.fields) {
+            object.member(key, value);
+        }
         object.close();
         if *route == Route::LegacyStart {
             body.push('}');
@@ -271,93 +292,142 @@ impl Passage {
         body
     }
 
-    /// What the page gets to hear of the backend's answer: never the session as it is stored, which
-    /// may say more than the page is to know.
-    pub fn answered(&self, answer: &Answer, timed_out: bool, now_ms: u64) -> End {
+    /// The update that stores what the start on its way did not store, if that is so: of a session that
+    /// was there before, a start leaves the inputs as they are, and they are kept as `metadata.inputs`.
+    /// The page may not do that: to know whether it has to, it would have to be told what is stored.
+    fn late_inputs(&self, stored: &str) -> Option<Request> {
+        let fields = any_members(&self.fields);
+        let inputs = find(&fields, "inputs")?;
+        let stored = any_members(stored);
+        let stored = any_members(find(&stored, "inputs").unwrap_or_default());
+        let are_stored = any_members(inputs).iter().all(|member| stored.contains(member));
+        let said = any_members(find(&fields, "metadata").unwrap_or_default());
+        if are_stored || find(&said, "inputs").is_some() {
+            return None;
+        }
+        let Trip { settings, route, ticket, .. } = &self.trip;
+        let route = if *route == Route::LegacyStart { Route::LegacyUpdate } else { Route::Update };
+        let mut body = String::new();
+        let mut object = Object::open(&mut body);
+        if route == Route::LegacyUpdate {
+            object.text("event_id", &ticket.session.to_string());
+        }
+        let mut metadata = Object::open(object.value("metadata"));
+        metadata.json("inputs", inputs);
+        metadata.close();
+        object.close();
+        let path = route.path(ticket.session);
+        let destination = settings.destination()?;
+        Some(wire::request(destination, route.method(), &path, body, self.stamp_ns + 1))
+    }
+
+    /// What the page gets to hear of the backend's answer: whether its request was stored, in words of the
+    /// relay's own. The session as it is stored may say more than the page is to know, and an error may
+    /// name hosts or repeat a query: those words are for the site's log.
+    pub fn answered(&mut self, answer: &Answer, timed_out: bool, now_ms: u64) -> Next {
         let Answer::Http { status, retry_after, body } = answer else {
             let refusal = if timed_out { Refusal::NoAnswer } else { Refusal::Unreachable };
-            return self.trip.refused(refusal);
+            return Next::End(self.trip.refused(refusal));
         };
-        let body = body.trim_start();
-        match *status {
-            200..=299 if body.starts_with('<') => self.misdirected(Refusal::NoHoneyHive, *status),
-            200..=299 => self.stored(200, body),
-            0 | 300..=399 => self.misdirected(Refusal::NoHoneyHive, *status),
-            401 | 403 => self.misdirected(Refusal::Key, *status),
-            status => {
-                let destination = self.trip.settings.destination().map(|it| &**it);
-                let said = wire::said(body, destination);
-                let status_text = status.to_string();
-                let message = match said.is_empty() {
-                    true => ["HoneyHive answered with ", &status_text].concat(),
-                    false => said,
-                };
-                let mut response = error(status, "BACKEND_REFUSED", &message);
-                if let Some(after) = retry_after {
-                    let now = crate::core::time::Now { mono_ms: now_ms, unix_ms: now_ms };
-                    let wait_s = after.wait_ms(now).div_ceil(1_000).to_string();
-                    response.header("retry-after", &wait_s);
+        let wait_ms = retry_after.map(|it| it.wait_ms(Now { mono_ms: now_ms, unix_ms: now_ms }));
+        let wait_s = wait_ms.map(|ms| ms.div_ceil(1_000).min(LONGEST_WAIT_S));
+        Next::End(match *status {
+            200..=299 => match wire::receipt(body) {
+                Receipt::Stored => {
+                    if self.trip.route.is_start()
+                        && !self.stores_late_inputs
+                        && let Some(request) = self.late_inputs(body)
+                    {
+                        self.stores_late_inputs = true;
+                        return Next::Send(request);
+                    }
+                    self.stored(200)
                 }
-                self.trip.ended(response, Vec::new())
+                // As one that refuses what was sent: sending less at a time may find what is to blame.
+                Receipt::Denied => self.refused_by_backend(*status, body, DENIED_STATUS, None),
+                Receipt::Foreign(why) => {
+                    self.misdirected(wire::Refusal::NoHoneyHive { why: why.into() })
+                }
+            },
+            0 | 300..=399 => self.misdirected(wire::Refusal::Redirect),
+            401 | 403 => self.misdirected(wire::Refusal::Key { status: *status }),
+            // The page is to ask again for its start, and not to look for other routes.
+            404 | 405 if self.stores_late_inputs => {
+                self.refused_by_backend(*status, body, 503, wait_s)
             }
-        }
+            _ => self.refused_by_backend(*status, body, *status, wait_s),
+        })
     }
 
     /// Something that the site has to change, and its log is to say.
-    fn misdirected(&self, refusal: Refusal, status: u16) -> End {
-        let mut end = self.trip.refused(refusal);
+    fn misdirected(&self, why: wire::Refusal) -> End {
+        let mut end = self.trip.refused(match why {
+            wire::Refusal::Key { .. } => Refusal::Key,
+            _ => Refusal::NoHoneyHive,
+        });
         let settings = &self.trip.settings;
-        if let Some(destination) =
-            settings.destination().filter(|_| settings.tracer.log_level >= Level::Error)
-        {
-            let message = match refusal {
-                Refusal::Key => wire::Refusal::Key { status },
-                _ if status < 300 => {
-                    wire::Refusal::NoHoneyHive { why: "a web page came back".into() }
-                }
-                _ => wire::Refusal::Redirect,
-            };
-            end.log.push(Line::error("the relay: {}", &[&message.message(&destination.server)]));
+        if let Some(destination) = settings.destination() {
+            let line = Line::error("the relay: {}", &[&why.message(&destination.server)]);
+            settings.log(line, &mut end.log);
         }
         end
     }
 
-    /// Whether the queue took the message.
-    pub fn queued(&self, was_taken: bool) -> End {
-        if !was_taken {
-            return self.trip.refused(Refusal::Queue);
+    /// The backend answered with `said` that it does not take the request. The page is told with `status`.
+    fn refused_by_backend(&self, said: u16, body: &str, status: u16, wait_s: Option<u64>) -> End {
+        let mut response = error(status, "BACKEND_REFUSED", backend_sentence(status));
+        if let Some(wait_s) = wait_s {
+            response.header("retry-after", &wait_s.to_string());
         }
-        let mut inputs = String::new();
-        let mut object = Object::open(&mut inputs);
-        for (key, value) in &self.inputs {
-            object.member(key, value);
-        }
-        object.close();
-        // As if they were stored already: that they are is the consumer's affair from now on.
-        self.stored(202, &["{\"inputs\":", &inputs, "}"].concat())
+        let settings = &self.trip.settings;
+        let words = wire::said(body, settings.destination().map(|it| &**it));
+        let colon = if words.is_empty() { "" } else { ": " };
+        let template = "the relay: HoneyHive did not take a page's request ({}){}{}";
+        let line = Line::warn(template, &[&said.to_string(), colon, &words]);
+        let mut log = Vec::new();
+        settings.log(line, &mut log);
+        self.trip.ended(response, log)
     }
 
-    /// To a start the tracer in the page looks for its own inputs in the answer: whether they
-    /// became the session's, or those of an earlier start are.
-    fn stored(&self, status: u16, answer: &str) -> End {
+    /// Whether the queue took the message.
+    pub fn queued(&self, was_taken: bool) -> End {
+        match was_taken {
+            // That it is stored is the consumer's affair from now on.
+            true => self.stored(202),
+            false => self.trip.refused(Refusal::Queue),
+        }
+    }
+
+    /// To a start the tracer in the page looks for its own inputs in the answer. It finds all of them, as
+    /// they are stored in any case: as the session's, or as `metadata.inputs` of one that had others.
+    fn stored(&self, status: u16) -> End {
         let mut body = String::new();
         let mut object = Object::open(&mut body);
         object.json("success", "true");
         if self.trip.route.is_start() {
             object.text("session_id", &self.trip.ticket.session.to_string());
-            let answer = members(answer).unwrap_or_default();
-            let stored = answer.iter().find(|(key, _)| *key == "\"inputs\"");
-            let stored = stored.and_then(|(_, inputs)| members(inputs)).unwrap_or_default();
             let mut inputs = Object::open(object.value("inputs"));
             for (key, value) in &self.inputs {
-                if stored.contains(&(key, value)) {
-                    inputs.member(key, value);
-                }
+                inputs.member(key, value);
             }
             inputs.close();
         }
         object.close();
         self.trip.ended(Response::json(status, body), Vec::new())
+    }
+}
+
+/// The status by which a page learns that HoneyHive answered with success and stored nothing.
+const DENIED_STATUS: u16 = 422;
+
+/// What a page is told of a request that the backend did not take.
+fn backend_sentence(status: u16) -> &'static str {
+    match status {
+        404 | 405 => "HoneyHive has no such route, or no such session",
+        413 => "HoneyHive takes no request that large",
+        429 => "HoneyHive takes no more requests now: try again",
+        408 | 425 | 500.. => "HoneyHive has trouble: try again",
+        _ => "HoneyHive does not take what was sent: the relay's log says why",
     }
 }
 

@@ -26,6 +26,11 @@ pub const REMEMBERED_TICKETS: usize = 8_192;
 /// message of Cloudflare's queues has 128 KB.
 pub const MAX_BODY_BYTES: u64 = 100 * 1024;
 
+/// Bytes of a queue's message at most: Cloudflare's queues take 128 KB, of a thousand bytes each, and keep up
+/// to a hundred bytes of their own in it.
+/// <https://developers.cloudflare.com/queues/platform/limits/>
+pub const MAX_MESSAGE_BYTES: usize = 128_000 - 100;
+
 /// Levels of objects and lists in a body: a tracer writes 102.
 pub const MAX_DEPTH: usize = 128;
 

@@ -87,6 +87,13 @@ impl RelaySettings {
         }
     }
 
+    /// Adds `line` to `log` where the site wants to hear that much.
+    pub fn log(&self, line: Line, log: &mut Vec<Line>) {
+        if line.level <= self.tracer.log_level {
+            log.push(line);
+        }
+    }
+
     /// What keeps it from working, if anything does.
     pub fn lacks(&self) -> Option<&'static str> {
         if !self.has_secret {
