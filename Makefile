@@ -94,7 +94,7 @@ clean: ## Remove what was built, keep what was set up
 	rm -rf build pkg target
 
 distclean: clean ## Remove what was set up as well
-	rm -rf .cache node_modules www-demo/node_modules tests/node_modules docs/reference/node_modules benches/peers/node_modules
+	rm -rf .cache node_modules www-demo/node_modules tests/node_modules tests/frameworks/*/node_modules docs/reference/node_modules benches/peers/node_modules
 
 # ---- set-up: each step looks first, and is over in a moment when there is nothing to do --
 
@@ -113,7 +113,8 @@ setup-test-wasm: setup-wasm node_modules/.package-lock.json
 	@scripts/setup-wasm-pack.sh
 	@scripts/setup-browsers.sh
 
-setup-test-js: www-demo/node_modules/.package-lock.json tests/node_modules/.package-lock.json
+setup-test-js: www-demo/node_modules/.package-lock.json tests/node_modules/.package-lock.json \
+		tests/frameworks/runners/node_modules/.package-lock.json tests/frameworks/vitest3/node_modules/.package-lock.json
 	@scripts/setup-browsers.sh
 
 # npm writes this file last, so it is there when the whole of node_modules is.
@@ -125,6 +126,12 @@ www-demo/node_modules/.package-lock.json: www-demo/package.json www-demo/package
 
 tests/node_modules/.package-lock.json: tests/package.json tests/package-lock.json | setup-base
 	@scripts/setup-npm.sh tests
+
+tests/frameworks/runners/node_modules/.package-lock.json: tests/frameworks/runners/package.json tests/frameworks/runners/package-lock.json | setup-base
+	@scripts/setup-npm.sh tests/frameworks/runners
+
+tests/frameworks/vitest3/node_modules/.package-lock.json: tests/frameworks/vitest3/package.json tests/frameworks/vitest3/package-lock.json | setup-base
+	@scripts/setup-npm.sh tests/frameworks/vitest3
 
 docs/reference/node_modules/.package-lock.json: docs/reference/package.json docs/reference/package-lock.json | setup-base
 	@scripts/setup-npm.sh docs/reference

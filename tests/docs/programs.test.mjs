@@ -38,10 +38,19 @@ const CHECKS = /** @type {Record<string, object>} */ ({
   worker: { module: "preserve", lib: ["es2024"], types: ["@cloudflare/workers-types/2023-07-01"] },
   page: { module: "preserve", lib: ["es2024", "dom", "dom.iterable"], types: [] },
   vite: { module: "preserve", lib: ["es2024"], types: ["node"] },
+  vitest: {
+    module: "preserve",
+    lib: ["es2024", "dom"],
+    types: ["node"],
+    paths: {
+      vitest: [join(testsDir, "frameworks/runners/node_modules/vitest")],
+      "vitest/config": [join(testsDir, "frameworks/runners/node_modules/vitest/dist/config")],
+    },
+  },
 });
 
 /** Kinds that other tests run: each such block names its test. */
-const ELSEWHERE = ["next", "vite"];
+const ELSEWHERE = ["next", "vite", "vitest"];
 
 const COMMON = { target: "es2024", strict: true, noEmit: true, skipLibCheck: true };
 

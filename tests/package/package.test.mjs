@@ -77,9 +77,14 @@ describe("the tarball", () => {
       // Workers' bundlers ask for a browser's as well; and Jest's jsdom, which wants CommonJS.
       const conditions = ["workerd", "edge-light", "require", ...browser, "default"];
       assert.deepEqual(Object.keys(entry), conditions);
-      for (const condition of Object.values(entry)) {
+      const { "edge-light": edge, ...others } = entry;
+      for (const condition of Object.values(others)) {
         assert.deepEqual(Object.keys(condition), ["types", "default"]);
       }
+      // Jest's edge runtime requires CommonJS; bundlers, which may use `require` as well, know `module`.
+      assert.deepEqual(Object.keys(edge), ["types", "module", "require", "default"]);
+      assert.equal(edge.module, edge.default);
+      assert.deepEqual(edge.require, entry.require);
       assert.equal(entry.require.types, types);
     }
     assert.ok(manifest.main && manifest.module, "Parcel wants both");
