@@ -198,12 +198,16 @@ fn what_was_left_counts_as_said_when_it_was_and_not_as_what_the_new_page_says() 
 
 #[test]
 fn a_page_that_is_left_sends_what_it_says_along_with_what_was_left() {
-    let mut bench = page(stores, &left_saying(json!({"kept": 1})));
+    let mut bench = page(stores, &[]);
     let tracer = bench.init(with_ticket(SESSION)).tracer;
+    bench.run(300);
+    let left = left_saying(json!({"kept": 1}));
+    bench.store.insert(-1, left[0].clone());
+    bench.registry.restore(&json!(left).to_string(), 0, bench.now);
     bench.enrich(tracer, None, json!({"feedback": {"new": 2}}));
     bench.registry.turn(Turn::Leaves, bench.now);
     bench.run(0);
-    assert_eq!(bench.body(0)["feedback"], json!({"kept": 1, "new": 2}));
+    assert_eq!(bench.body(1)["feedback"], json!({"kept": 1, "new": 2}));
 }
 
 #[test]
@@ -314,6 +318,7 @@ fn a_page_that_is_left_does_not_wait_for_the_session_to_exist() {
     bench.registry.turn(Turn::Leaves, bench.now);
     bench.run(0);
     assert_eq!((bench.requests.len(), bench.requests[1].method), (2, "PUT"));
+    assert_eq!(bench.in_flight(), 1, "a start and its update do not go side by side");
     bench.run(1_000);
     assert!(bench.is_delivered(id) && bench.store.is_empty());
     assert_eq!(bench.requests.len(), 2);
@@ -330,7 +335,9 @@ fn a_value_is_not_overtaken_by_a_later_one_where_the_page_is_left() {
     bench.enrich(tracer, None, json!({"metadata": {"step": 2}}));
     bench.registry.turn(Turn::Leaves, bench.now);
     bench.run(0);
-    assert_eq!(bench.requests.len(), 1, "one request of a session at a time");
+    assert_eq!(bench.in_flight(), 1, "one request of a session at a time");
+    assert_eq!(bench.body(1), json!({"metadata": {"step": 1}}), "what is on its way goes first");
+    assert_eq!((&*bench.keepalive, bench.aborted), (&[false, true][..], 1));
     assert_eq!(bench.store.len(), 2);
     bench.run(1_000);
     assert_eq!(bench.body(bench.requests.len() - 1)["metadata"]["step"], 2);
@@ -356,50 +363,236 @@ fn a_session_that_was_not_there_after_all_is_started() {
     assert!(bench.requests.iter().all(|request| path(request).contains("/v1/")));
 }
 
-#[test]
-fn windows_retries_and_failing_servers_do_not_hold_up_a_page_that_is_left() {
-    let mut bench = page(gone, &[]);
-    let tracers: Vec<u64> = (0..9).map(|_| bench.init(json!({})).tracer).collect();
-    bench.run(3_000);
+/// A page whose sessions, as many, each say something every 500 ms.
+fn busy_page(sessions: usize, latency_ms: u64, left: &[String]) -> (Bench, Vec<u64>) {
+    let mut bench = page(gone, left);
+    bench.latency_ms = latency_ms;
+    let tracers: Vec<u64> = (0..sessions).map(|_| bench.init(json!({})).tracer).collect();
+    (bench, tracers)
+}
+
+fn say(bench: &mut Bench, tracers: &[u64], n: usize) {
     for tracer in tracers {
-        bench.enrich(tracer, None, json!({"feedback": {"rating": 5}}));
+        bench.enrich(*tracer, None, json!({ "feedback": { format!("n{n}"): n } }));
     }
-    // None is to be on its way.
-    bench.run(6);
-    let before = bench.requests.len();
-    bench.registry.turn(Turn::Leaves, bench.now);
-    bench.run(0);
-    assert_eq!(bench.requests.len() - before, 9);
 }
 
 #[test]
-fn at_most_60_kb_outlive_the_page_the_smallest_sessions_first() {
-    let mut bench = page(stores, &[]);
-    let sizes = [30_000, 50_000, 100, 20_000];
-    let ids: Vec<(u64, u64)> = sizes
-        .iter()
-        .map(|size| {
-            let tracer = bench.init(json!({"persist": true})).tracer;
-            let text = "x".repeat(*size);
-            (tracer, bench.enrich(tracer, None, json!({"metadata": {"text": text}})))
-        })
-        .collect();
+fn a_page_that_is_seen_takes_two_connections_at_most_and_frees_them() {
+    for sessions in 1..=8 {
+        let (mut bench, tracers) = busy_page(sessions, 5_000, &[]);
+        for n in 0..40 {
+            say(&mut bench, &tracers, n);
+            bench.run(500);
+            // The first may find a second one beside it; from then on one probes.
+            let most = if bench.now.mono_ms < 7_000 { sessions.min(2) } else { 1 };
+            assert!(bench.in_flight() <= most, "{sessions} sessions, after {n}");
+        }
+        assert!(bench.most_at_once <= 2);
+        assert!(bench.keepalive.iter().all(|it| !it), "an aborted one would hold its connection");
+    }
+}
+
+#[test]
+fn nothing_is_sent_beside_a_request_that_is_open_for_a_second() {
+    let (mut bench, tracers) = busy_page(2, 4_000, &[]);
+    bench.enrich(tracers[0], None, json!({"feedback": {"a": 1}}));
+    bench.registry.close(tracers[1], 0, 0, bench.now);
+    bench.run(1_000);
+    assert_eq!(bench.requests.len(), 1);
+    say(&mut bench, &tracers, 1);
+    let other = bench.init(json!({})).tracer;
+    bench.enrich(other, None, json!({"feedback": {"b": 1}}));
+    bench.run(2_500);
+    assert_eq!((bench.requests.len(), bench.in_flight()), (1, 1));
+    bench.answer = Box::new(stores);
+    bench.run(30_000);
+    assert!(bench.store.is_empty(), "and all of it goes out once there is an answer");
+}
+
+#[test]
+fn a_page_that_is_left_has_one_request_open_and_none_to_a_server_that_does_not_answer() {
+    // Open for less than a second; open for longer; without an answer for as long; failing.
+    for (said_ms_ago, latency_ms, expected) in
+        [(300, 5_000, 1), (1_500, 5_000, 0), (1_300, 1_200, 0), (9_000, 500, 0)]
+    {
+        for sessions in 1..=8 {
+            let (mut bench, tracers) = busy_page(sessions, latency_ms, &[]);
+            say(&mut bench, &tracers, 0);
+            bench.run(said_ms_ago);
+            bench.registry.turn(Turn::Leaves, bench.now);
+            bench.run(0);
+            let open = bench.in_flight();
+            assert_eq!(open, expected, "{sessions} sessions, {said_ms_ago} ms after");
+            assert_eq!(bench.keepalive.iter().filter(|it| **it).count(), expected);
+            assert_eq!(left(&bench).concat().matches("\"n0\":0").count(), sessions, "all is kept");
+            bench.registry.turn(Turn::Rests, bench.now);
+            bench.run(60_000);
+            assert_eq!(bench.keepalive.iter().filter(|it| **it).count(), expected);
+        }
+    }
+}
+
+#[test]
+fn a_page_after_one_that_was_not_answered_begins_with_one_request_and_leaves_with_none() {
+    let (mut before, tracers) = busy_page(3, 5_000, &[]);
+    say(&mut before, &tracers, 0);
+    before.run(300);
+    let (mut bench, tracers) = busy_page(8, 5_000, &left(&before));
+    bench.registry.turn(Turn::Doubts, bench.now);
+    say(&mut bench, &tracers, 1);
+    bench.run(300);
+    assert_eq!((bench.requests.len(), bench.in_flight()), (1, 1));
     bench.registry.turn(Turn::Leaves, bench.now);
     bench.run(0);
-    let keepalive: Vec<usize> = bench
-        .requests
-        .iter()
-        .zip(&bench.keepalive)
-        .filter(|(_, keepalive)| **keepalive)
-        .map(|(request, _)| request.body.len())
-        .collect();
-    assert_eq!(keepalive.len(), 3, "{keepalive:?}");
-    assert!(keepalive.iter().sum::<usize>() < 60_000, "{keepalive:?}");
-    assert!(keepalive.is_sorted(), "{keepalive:?}");
-    // What did not fit is kept, and goes on like any other if the page does.
-    assert!(left(&bench).concat().len() > 100_000);
+    assert_eq!((bench.requests.len(), bench.in_flight()), (1, 0));
+    // Once it is answered, it goes on as any other.
+    bench.registry.turn(Turn::GoesOn { in_document: true }, bench.now);
+    bench.latency_ms = 5;
+    bench.answer = Box::new(stores);
     bench.run(1_000);
-    assert!(ids.iter().all(|(_, id)| bench.is_delivered(*id)) && bench.store.is_empty());
+    assert!(bench.store.is_empty() && bench.most_at_once == 2);
+    say(&mut bench, &tracers, 2);
+    bench.registry.turn(Turn::Leaves, bench.now);
+    bench.run(0);
+    assert_eq!(bench.keepalive.last(), Some(&true));
+}
+
+#[test]
+fn a_server_that_does_not_answer_takes_no_turn_from_one_of_another_host() {
+    let hanging = ["https://a.example", "https://a.example/relay", "https://b.example"];
+    let mut bench = page(gone, &[]);
+    bench.latency_ms = 5_000;
+    let open = |bench: &mut Bench, url: &str, transport: u32| {
+        bench.init(json!({ "serverUrl": url, "transport": transport })).tracer
+    };
+    let hung: Vec<u64> = (0..6).map(|n| open(&mut bench, hanging[n % 3], 0)).collect();
+    // What a `fetch` of the application's own reaches is its own matter.
+    let own = open(&mut bench, "https://a.example", 7);
+    say(&mut bench, &hung, 0);
+    say(&mut bench, &[own], 0);
+    bench.run(500);
+    let sent = |bench: &Bench, host: &str| {
+        bench.requests.iter().filter(|it| it.url.starts_with(host)).count()
+    };
+    assert_eq!((sent(&bench, "https://a.example"), sent(&bench, "https://b.example")), (3, 2));
+    bench.latency_ms = 5;
+    bench.answer = Box::new(stores);
+    let healthy = open(&mut bench, "https://c.example", 0);
+    let id = bench.enrich(healthy, None, json!({"feedback": {"a": 1}}));
+    bench.run(50);
+    assert!(bench.is_delivered(id));
+}
+
+#[test]
+fn what_is_kept_nowhere_goes_out_where_the_page_is_left_whatever_its_server() {
+    // Open for longer than a second; without an answer for as long; failing.
+    for (said_ms_ago, latency_ms) in [(1_500, 5_000), (1_300, 1_200), (9_000, 500)] {
+        for turn in [Turn::Hides, Turn::Leaves] {
+            let mut bench = page(gone, &[]);
+            bench.latency_ms = latency_ms;
+            let before = bench.init(json!({})).tracer;
+            say(&mut bench, &[before], 0);
+            bench.run(said_ms_ago);
+            let [kept, unkept] =
+                [true, false].map(|persist| bench.init(json!({ "persist": persist })).tracer);
+            say(&mut bench, &[kept, unkept], 1);
+            bench.registry.turn(turn, bench.now);
+            bench.run(0);
+            let sent = bench.keepalive.iter().filter(|it| **it).count();
+            assert_eq!(sent, 1, "{turn:?} {said_ms_ago} ms after");
+            let last = bench.requests.last().unwrap();
+            assert!(last.body.contains("000003"), "{last:?}");
+            assert!(left(&bench).concat().contains("\"n1\":1"));
+        }
+    }
+}
+
+#[test]
+fn what_is_not_kept_goes_first_where_the_page_is_left_and_then_what_is_small() {
+    let mut bench = page(stores, &[]);
+    for (bytes, persist) in [(30_000, true), (50_000, false), (100, true), (70_000, true)] {
+        let tracer = bench.init(json!({ "persist": persist })).tracer;
+        bench.enrich(tracer, None, json!({"metadata": {"text": "x".repeat(bytes)}}));
+    }
+    bench.registry.turn(Turn::Leaves, bench.now);
+    bench.run(1_000);
+    let sent: Vec<usize> = bench.requests.iter().map(|it| it.body.len() / 1_000).collect();
+    assert_eq!(sent, [50, 0, 30]);
+    assert_eq!((bench.most_at_once, bench.keepalive.contains(&false)), (1, false));
+    // What browsers do not let outlive its page is kept, and goes on like any other if the page does.
+    assert!(left(&bench).concat().len() > 70_000);
+    bench.registry.turn(Turn::GoesOn { in_document: true }, bench.now);
+    bench.run(1_000);
+    assert!(bench.store.is_empty() && bench.keepalive.last() == Some(&false));
+}
+
+#[test]
+fn a_page_that_is_hidden_sends_at_once_what_waits_and_one_by_one() {
+    let mut bench = page(stores, &[]);
+    let tracers: Vec<u64> =
+        (0..4).map(|_| bench.init(json!({"mergeWindowMs": 60_000})).tracer).collect();
+    bench.run(500);
+    say(&mut bench, &tracers, 0);
+    bench.run(1);
+    say(&mut bench, &tracers, 1);
+    bench.run(100);
+    let (before, _) = (bench.requests.len(), bench.most_at_once = 0);
+    bench.registry.turn(Turn::Hides, bench.now);
+    bench.run(100);
+    assert_eq!(bench.keepalive[before..], [true; 4]);
+    assert!(bench.most_at_once == 1 && bench.store.is_empty());
+    // Nobody leaves: what is said later ends with the page as any other request does.
+    bench.run(60_000);
+    say(&mut bench, &tracers, 2);
+    bench.run(100);
+    assert_eq!(bench.keepalive[before + 4..], [false; 4]);
+}
+
+#[test]
+fn a_keepalive_request_that_the_browser_refuses_is_repeated_without_and_is_nobody_s_failure() {
+    let mut bench = page(stores, &[]);
+    let tracer = bench.init(json!({"mergeWindowMs": 60_000, "deadlineMs": 100})).tracer;
+    bench.run(500);
+    let others = bench.init(json!({"mergeWindowMs": 60_000})).tracer;
+    bench.run(500);
+    let before = bench.requests.len();
+    let ids = [tracer, others].map(|it| bench.enrich(it, None, json!({"feedback": {"a": 1}})));
+    // Other scripts of the site hold what the browser allows: it refuses at once, as if there was no network.
+    bench.answer = Box::new(gone);
+    bench.registry.turn(Turn::Hides, bench.now);
+    bench.run(4);
+    bench.answer = Box::new(stores);
+    bench.run(50);
+    assert_eq!(bench.keepalive[before..], [true, false, false]);
+    assert!(bench.requests[before + 1..].contains(&bench.requests[before]), "to the letter");
+    assert!(ids.iter().all(|id| bench.is_delivered(*id)), "{:?}", bench.lines);
+}
+
+#[test]
+fn what_the_browser_ends_as_the_page_is_about_to_be_left_is_sent_again() {
+    let mut bench = page(stores, &[]);
+    let tracer = bench.init(with_ticket(SESSION)).tracer;
+    bench.answer = Box::new(gone);
+    bench.enrich(tracer, None, json!({"feedback": {"a": 1}}));
+    bench.run(5);
+    bench.answer = Box::new(stores);
+    bench.registry.turn(Turn::Leaves, bench.now);
+    bench.run(0);
+    assert_eq!(bench.keepalive, [false, true]);
+}
+
+#[test]
+fn a_server_that_is_down_is_not_asked_without_end_by_a_page_that_is_left() {
+    for turn in [Turn::Hides, Turn::Leaves] {
+        let mut bench = page(gone, &[]);
+        let tracer = bench.init(json!({})).tracer;
+        bench.enrich(tracer, None, json!({"feedback": {"a": 1}}));
+        bench.registry.turn(turn, bench.now);
+        bench.run(10_000);
+        assert_eq!(bench.keepalive.iter().filter(|it| **it).count(), 1);
+        assert!(bench.requests.len() < 12, "{}", bench.requests.len());
+    }
 }
 
 #[test]
@@ -435,6 +628,27 @@ fn time_offline_does_not_count_and_all_goes_out_when_the_network_is_back() {
     let after = bench.enrich(tracer, None, json!({"feedback": {"c": 1}}));
     bench.run(40_000);
     assert_eq!(bench.reason_of(after), Some(Reason::RetriesExhausted), "deadlines hold again");
+}
+
+#[test]
+fn deadlines_of_a_session_that_was_idle_when_the_network_went_or_came_are_like_any_other() {
+    let mut bench = page(stores, &[]);
+    let tracer = bench.init(with_ticket(SESSION)).tracer;
+    bench.run(1_000);
+    bench.answer = Box::new(gone);
+    bench.registry.turn(Turn::Offline, bench.now);
+    let during = bench.enrich(tracer, None, json!({"feedback": {"a": 1}}));
+    bench.run(60_000);
+    assert_eq!(bench.end_of(during), None, "without a network nothing is given up");
+    bench.answer = Box::new(stores);
+    // One got through though the browser knew of no network.
+    bench.run(60_000);
+    assert!(bench.is_delivered(during));
+    bench.registry.turn(Turn::GoesOn { in_document: true }, bench.now);
+    bench.answer = Box::new(gone);
+    let after = bench.enrich(tracer, None, json!({"feedback": {"b": 1}}));
+    bench.run(40_000);
+    assert_eq!(bench.reason_of(after), Some(Reason::RetriesExhausted));
 }
 
 #[test]
@@ -478,4 +692,25 @@ fn what_a_page_says_first_is_stored_if_another_page_started_its_session_meanwhil
     let updates = bench.requests[before..].iter().filter(|it| it.method == "PUT");
     let updates: String = updates.map(|it| it.body.clone()).collect();
     assert!(updates.contains("\"a\":1") && updates.contains("\"b\":2"), "{updates}");
+}
+
+#[test]
+fn what_is_said_while_a_page_comes_back_is_its_own_to_deliver() {
+    let mut bench = page(stores, &[]);
+    let tracer = bench.init(with_ticket(SESSION)).tracer;
+    bench.run(1_000);
+    let before = bench.enrich(tracer, None, json!({"feedback": {"a": 1}}));
+    bench.registry.turn(Turn::Leaves, bench.now);
+    bench.registry.turn(Turn::Rests, bench.now);
+    let leaving = bench.enrich(tracer, None, json!({"feedback": {"b": 1}}));
+    bench.run(1);
+    // The store's list is read, and while that takes its time there is more to say.
+    let back = bench.enrich(tracer, None, json!({"feedback": {"c": 1}}));
+    bench.registry.only_kept(&[before], bench.now);
+    bench.registry.turn(Turn::GoesOn { in_document: true }, bench.now);
+    bench.run(1_000);
+    assert!([before, leaving, back].iter().all(|id| bench.is_delivered(*id)));
+    let sent: String = bench.requests.iter().map(|it| it.body.clone()).collect();
+    assert!(["a", "b", "c"].iter().all(|key| sent.contains(&format!("\"{key}\":1"))), "{sent}");
+    assert!(bench.store.is_empty());
 }

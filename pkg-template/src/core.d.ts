@@ -32,7 +32,7 @@ export interface Core {
   /** The page was away; only these (a JSON list) of what it kept are still its own to send. */
   onlyKept(ids: string): void;
   /** What happens to the page, see src/js/exports.rs. */
-  turn(what: 0 | 1 | 2 | 3 | 4): void;
+  turn(what: 0 | 1 | 2 | 3 | 4 | 5 | 6): void;
   tracers(): number;
   /** Runs a scope's loop. Returns the milliseconds after which to run it again, less than none if it is over. */
   run(scope: number): number | undefined;
@@ -77,6 +77,8 @@ export interface Host {
     headers: string,
     body: string,
   ): void;
+  /** Aborts a request that was sent; nobody is told what comes of it. */
+  abort(flight: number): void;
   /** The forward clock. */
   now(): number;
 }

@@ -9,7 +9,7 @@ import { environment, pageOrigin } from "./env.js";
 import { newSessionId } from "./ids.js";
 import { print, printAt } from "./log.js";
 import { newLoops } from "./loops.js";
-import { runtimeFetch, send } from "./send.js";
+import { newAbort, runtimeFetch, send } from "./send.js";
 import { plainInfo } from "./session.js";
 import { isThenable } from "./thenables.js";
 
@@ -719,17 +719,25 @@ export class Engine {
         /** @type {RequestInit} */
         const init = { method, headers: parseJson(headers), body };
         if (keepalive) init.keepalive = true;
+        // The site's own requests come first.
+        if (engine.#page) init.priority = "low";
         const fetch = () => host.fetch(transport, url, init);
+        const abort = newAbort();
+        if (abort) aborts.set(flight, abort);
         inFlight.set(scope, (inFlight.get(scope) ?? 0) + 1);
-        void send(fetch, init, timeoutMs).then((answer) => {
+        void send(fetch, init, timeoutMs, abort).then((answer) => {
+          aborts.delete(flight);
           inFlight.set(scope, (inFlight.get(scope) ?? 1) - 1);
           if (inFlight.get(scope) === 0) inFlight.delete(scope);
           core.requestAnswered(flight, answer.status, answer.retryAfter, answer.body);
           loops.look(scope);
         });
       },
+      abort: (flight) => aborts.get(flight)?.abort(),
       now: () => forwardNow() + skippedMs,
     };
+    /** Of the requests on their way. @type {Map<number, AbortController>} */
+    const aborts = new Map();
     /** How many requests are on their way, by scope. @type {Map<number, number>} */
     const inFlight = new Map();
     /** By how much the clock was put forward where there are no timers to wait with. */

@@ -42,10 +42,10 @@ let takesSignals = true;
  * @param {() => unknown} fetch with `init`
  * @param {RequestInit} init is added to
  * @param {number} timeoutMs for the answer and for reading it
+ * @param {AbortController | undefined} [abort] ends the request before
  * @returns {Promise<Answer>}
  */
-export async function send(fetch, init, timeoutMs) {
-  const abort = attempt(() => new AbortController(), undefined);
+export async function send(fetch, init, timeoutMs, abort = newAbort()) {
   /** @type {unknown} */
   let timer;
   /** @type {Promise<typeof LATE>} */
@@ -75,6 +75,11 @@ export async function send(fetch, init, timeoutMs) {
   } finally {
     clearTimer(timer);
   }
+}
+
+/** Nothing where the runtime has none. */
+export function newAbort() {
+  return attempt(() => new AbortController(), undefined);
 }
 
 /**

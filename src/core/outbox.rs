@@ -216,6 +216,8 @@ pub struct Outbox {
     left_out_start: bool,
     /// Whether the server has stored something of the session.
     is_known: bool,
+    /// Whether a request of the batch was refused for want of a start, which is not left out again.
+    needs_start: bool,
     /// When a start goes at the latest.
     start_at: u64,
     /// What the session is still to be started with. Apart, as most of its life there is nothing.
@@ -255,6 +257,7 @@ impl Outbox {
             hurried: false,
             left_out_start: false,
             is_known: false,
+            needs_start: false,
             start_at: 0,
             start: None,
             work: Work::default(),
@@ -343,6 +346,11 @@ impl Outbox {
     /// Whether there is anything to send.
     pub fn has_work(&self) -> bool {
         !self.work.batches.is_empty() || self.any_waits(&mut |_| true)
+    }
+
+    /// Whether the browser keeps all that waits.
+    pub fn is_kept(&self) -> bool {
+        !self.any_waits(&mut |part| part.kind == Kind::Enrichment && !part.is_kept)
     }
 
     /// When the next request may go: after the wait before a retry, else after the merge window;
@@ -570,6 +578,7 @@ impl Outbox {
             batch.start = self.start.take().map(|start| *start);
         }
         if no_second
+            && !self.needs_start
             && batch.start.as_ref().is_some_and(Start::is_touch)
             && wire::needs_update(&merged(parts, InputsGo::ToMetadata), None)
         {
@@ -603,21 +612,20 @@ impl Outbox {
         (request, batch.start.is_some())
     }
 
-    /// Where the request on its way only makes sure that the session exists, what is waiting for
-    /// that waits no longer: the page is left. Gives the number of that request, whose answer
-    /// changes nothing any more.
-    pub fn leave_start_behind(&mut self) -> Option<u64> {
-        let batch = self.work.batches.first()?;
+    /// The request on its way is taken back, as the page is left. It is repeated to the letter; but where it
+    /// only makes sure that the session exists, what waits for that waits no longer.
+    pub fn take_back_request(&mut self) {
+        self.flight = NOTHING;
+        let Some(batch) = self.work.batches.first() else { return };
         let merged = merged(&self.work.line[..batch.len], InputsGo::ToStart);
         let mut is_touch = batch.start.as_ref().is_some_and(Start::is_touch);
         for field in Field::ALL {
             // An earlier value on its way could arrive after a later one.
             is_touch &= !(Origin::Named.start_stores(field) && merged.has(field));
         }
-        if !is_touch || self.flight == NOTHING {
-            return None;
+        if !is_touch {
+            return;
         }
-        let flight = std::mem::replace(&mut self.flight, NOTHING);
         let (batch, mut parts) = self.take_first();
         let frozen = self.frozen();
         parts.append(&mut self.work.line.split_off(frozen));
@@ -625,7 +633,6 @@ impl Outbox {
         if let Some(start) = batch.start {
             self.want_start(start);
         }
-        Some(flight)
     }
 
     /// Whether the request on its way was sent without making sure that the session exists. Then,
@@ -635,6 +642,7 @@ impl Outbox {
         if left_out && let Some(batch) = self.work.batches.first_mut() {
             batch.start = Some(Start::touch());
             batch.stamp_ns = None;
+            self.needs_start = true;
         }
         left_out
     }
@@ -699,6 +707,7 @@ impl Outbox {
         self.left_out_start = false;
         self.refused_singles = 0;
         self.is_known = true;
+        self.needs_start = false;
         let Unsent { line, batches, .. } = &mut *self.work;
         let Some(batch) = batches.first_mut() else {
             return Progress::Done(Vec::new());

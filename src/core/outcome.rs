@@ -120,6 +120,11 @@ pub enum Output {
         /// What to send.
         request: Box<Request>,
     },
+    /// Abort a request: what it would come to changes nothing any more.
+    Abort {
+        /// Its number.
+        flight: u64,
+    },
     /// Tell those who wait.
     Settled {
         /// The numbers they were given.

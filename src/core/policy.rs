@@ -116,8 +116,13 @@ pub const PART_OVERHEAD_BYTES: usize = 512;
 /// <https://fetch.spec.whatwg.org/#http-network-or-cache-fetch>
 pub const KEEPALIVE_BYTES: u64 = 60_000;
 
-/// Requests in flight that may outlive their page: Chromium refuses more than some per process.
-pub const KEEPALIVE_REQUESTS: usize = 9;
+/// Requests in flight that may outlive their page. One alone: where the server never answers, Chromium holds
+/// its connection for half a minute, in which the site's visitor opens the next pages.
+pub const KEEPALIVE_REQUESTS: usize = 1;
+
+/// Milliseconds after which a page sends nothing beside a request that has no answer yet: the server may
+/// never answer.
+pub const PAGE_SLOW_MS: u64 = 1_000;
 
 /// Milliseconds that an unsent enrichment is kept across page loads: a visitor who comes back
 /// within a week is heard; later nobody reads that session any more.

@@ -52,6 +52,10 @@ pub struct Server {
     worked_at: u64,
     /// Why a request failed since then.
     why: String,
+    /// Whether it left an earlier request without an answer, and has answered none since.
+    is_doubtful: bool,
+    /// Whether it has ever answered.
+    has_answered: bool,
 }
 
 impl Server {
@@ -76,6 +80,8 @@ impl Server {
             refused_singles: 0,
             worked_at: 0,
             why: String::new(),
+            is_doubtful: false,
+            has_answered: false,
         }
     }
 
@@ -107,6 +113,33 @@ impl Server {
     pub fn resumes_at(&self) -> Option<u64> {
         let probe_at = if self.is_failing() { self.probe_at } else { 0 };
         Some(probe_at.max(self.spared_until)).filter(|at| *at > 0)
+    }
+
+    /// Whether the server is taken for one that answers soon, if only to say no. One failure alone says
+    /// nothing: browsers fail what is on its way when a page is about to be left.
+    pub fn is_trusted(&self) -> bool {
+        !self.is_failing() && !self.is_doubtful
+    }
+
+    /// Whether requests to it and to `other` take connections from one another in a browser.
+    pub fn shares_connections(&self, other: &Server) -> bool {
+        self.transport == other.transport && self.origin() == other.origin()
+    }
+
+    /// Scheme, host and port of its address.
+    fn origin(&self) -> &str {
+        let path = self.url.match_indices('/').nth(2);
+        path.map_or(&self.url, |(at, _)| &self.url[..at])
+    }
+
+    /// Whether it has ever answered.
+    pub fn has_answered(&self) -> bool {
+        self.has_answered
+    }
+
+    /// Marks the server as one that may not answer, until it does.
+    pub fn doubt(&mut self) {
+        self.is_doubtful = true;
     }
 
     /// Whether a request may be sent now from a scope that has `of_scope` on their way to it.
@@ -150,6 +183,8 @@ impl Server {
         self.failures = 0;
         self.worked_at = now.mono_ms;
         self.why.clear();
+        self.is_doubtful = false;
+        self.has_answered = true;
         was_failing
     }
 

@@ -68,6 +68,7 @@ fn perform(scope: u64, output: Output) {
             &request.headers,
             &request.body,
         ),
+        Output::Abort { flight } => host::abort(flight as f64),
         Output::Settled { ids, outcome } => {
             let mut json = outcome.to_json();
             for id in ids {

@@ -115,13 +115,16 @@ pub fn only_kept(ids: String) {
 }
 
 /// What happens to the page: 0, it (a worker) goes on; 1, it (a document) goes on; 2, it is
-/// hidden or left; 3, there is no network; 4, it rests in the browser's cache.
+/// frozen or left; 3, there is no network; 4, it rests in the browser's cache; 5, it is hidden; 6, it begins
+/// where other pages have something unsent that had its time.
 #[wasm_bindgen]
 pub fn turn(what: f64) {
     let turn = match what as u8 {
         2 => Turn::Leaves,
         3 => Turn::Offline,
         4 => Turn::Rests,
+        5 => Turn::Hides,
+        6 => Turn::Doubts,
         document => Turn::GoesOn { in_document: document == 1 },
     };
     state::with(|registry| registry.turn(turn, now()));

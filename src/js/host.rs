@@ -47,6 +47,8 @@ export interface Host {
     headers: string,
     body: string,
   ): void;
+  /** The request under this number is to be aborted; nobody is told what comes of it. */
+  abort(flight: number): void;
   /** The runtime's forward clock. */
   now(): number;
 }
@@ -99,6 +101,9 @@ extern "C" {
         headers: &str,
         body: &str,
     );
+
+    #[wasm_bindgen(js_namespace = host)]
+    pub fn abort(flight: f64);
 
     #[wasm_bindgen(js_namespace = host)]
     pub fn now() -> f64;

@@ -21,6 +21,12 @@ pub struct Bench {
     pub answer: Box<dyn FnMut(&Request) -> Answer>,
     pub requests: Vec<Request>,
     on_the_way: Vec<(u64, u64, Answer)>,
+    /// Milliseconds after which a request is answered.
+    pub latency_ms: u64,
+    /// Requests on their way at the same time, at most.
+    pub most_at_once: usize,
+    /// Requests that were to be aborted.
+    pub aborted: usize,
     pub settled: Vec<(u64, Outcome)>,
     /// What `onDrop` was told, as JSON.
     pub drops: Vec<String>,
@@ -54,6 +60,9 @@ impl Bench {
             answer: Box::new(answer),
             requests: Vec::new(),
             on_the_way: Vec::new(),
+            latency_ms: 5,
+            most_at_once: 0,
+            aborted: 0,
             settled: Vec::new(),
             drops: Vec::new(),
             lines: Vec::new(),
@@ -105,7 +114,7 @@ impl Bench {
         transport == 0 || self.transports.iter().any(has_it)
     }
 
-    /// Does what the core wants, each request answered 5 ms later, for `ms`.
+    /// Does what the core wants, each request answered after the latency, for `ms`.
     pub fn run(&mut self, ms: u64) {
         let end = self.now.mono_ms + ms;
         loop {
@@ -118,8 +127,14 @@ impl Bench {
                         }
                         self.keepalive.push(keepalive);
                         let answer = (self.answer)(&request);
-                        self.on_the_way.push((self.now.mono_ms + 5, flight, answer));
+                        let at = self.now.mono_ms + self.latency_ms;
+                        self.on_the_way.push((at, flight, answer));
+                        self.most_at_once = self.most_at_once.max(self.on_the_way.len());
                         self.requests.push(*request);
+                    }
+                    Output::Abort { flight } => {
+                        self.on_the_way.retain(|(_, it, _)| *it != flight);
+                        self.aborted += 1;
                     }
                     Output::Settled { ids, outcome } => {
                         self.settled.extend(ids.into_iter().map(|id| (id, (*outcome).clone())));
@@ -180,6 +195,11 @@ impl Bench {
 
     pub fn is_delivered(&self, id: u64) -> bool {
         matches!(self.end_of(id), Some(Outcome::Delivered { .. }))
+    }
+
+    /// How many requests are on their way.
+    pub fn in_flight(&self) -> usize {
+        self.on_the_way.len()
     }
 
     /// What the request with this number said.

@@ -74,7 +74,6 @@ impl Bug {
     pub fn needs(self) -> Option<&'static str> {
         match self {
             Bug::StampsLeftoversAnew => Some("leftovers in order"),
-            Bug::OverlooksWhatIsKept => Some("said while back"),
             _ => None,
         }
     }

@@ -128,6 +128,12 @@ impl World {
             Output::Keep { id, json } => self.keep(id, json),
             Output::Forget { ids } if bug == Some(Bug::KeepsForEver) && ids[0] < 0 => Ok(()),
             Output::Forget { ids } => self.forget(&ids),
+            // It may have been stored, or be stored yet; nobody hears of it.
+            Output::Abort { flight } => {
+                let aborted = program.on_the_way.iter_mut().filter(|sent| sent.flight == flight);
+                aborted.for_each(|sent| sent.is_stray = true);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::bugs::Bug;
 use super::calls::markers_in;
-use super::program::{LEASE_MS, Program, Sent};
+use super::program::{LEASE_MS, Program};
 use super::world::{World, bears};
 
 /// Longer than anything is kept.
@@ -68,11 +68,15 @@ impl World {
         if page.found.is_some() {
             return self.come_back();
         }
-        match self.random.u8(..12) {
+        match self.random.u8(..13) {
             0..4 => {
                 page.is_hidden ^= true;
                 let is_hidden = page.is_hidden;
-                if is_hidden { self.turn(Turn::Leaves)? } else { self.go_on()? }
+                match is_hidden {
+                    true if self.random.bool() => self.turn(Turn::Hides)?,
+                    true => self.turn(Turn::Leaves)?,
+                    false => self.go_on()?,
+                }
             }
             4..6 => {
                 if page.is_offline {
@@ -87,6 +91,7 @@ impl World {
                 self.open_page()?;
             }
             9 => self.kill()?,
+            10 => self.visit_another_site()?,
             _ => {
                 let resting = |program: &Program| {
                     !program.is_dead && program.page.as_ref().is_some_and(|page| page.is_resting)
@@ -109,11 +114,6 @@ impl World {
     fn turn(&mut self, turn: Turn) -> Result<(), String> {
         let now = self.clock.now();
         let program = &mut self.programs[self.here];
-        if turn == Turn::Leaves {
-            // What waits for a request that only makes sure of a session waits no longer.
-            let is_touch = |sent: &&mut Sent| sent.is_start && !sent.body.contains("session_name");
-            program.on_the_way.iter_mut().filter(is_touch).for_each(|sent| sent.is_stray = true);
-        }
         program.registry.turn(turn, now);
         program.told_to_wait.clear();
         if let Some(page) = &mut program.page {
@@ -159,6 +159,17 @@ impl World {
         Ok(())
     }
 
+    /// The tab shows a page of another site, and this one again; or a new one, if it did not rest.
+    fn visit_another_site(&mut self) -> Result<(), String> {
+        self.leave()?;
+        if !self.is_resting() {
+            return self.open_page();
+        }
+        self.clock.pass(self.random.u64(..60_000));
+        self.look_in_store();
+        if self.random.bool() { self.come_back() } else { Ok(()) }
+    }
+
     /// The page ends without a word, and the next one begins.
     fn kill(&mut self) -> Result<(), String> {
         self.kill_here()?;
@@ -185,6 +196,9 @@ impl World {
         let program = Program::new(&mut self.random, Place::Page);
         self.programs.push(program);
         self.here = self.programs.len() - 1;
+        if self.random.u8(..4) == 0 {
+            self.turn(Turn::Doubts)?;
+        }
         self.claim()?;
         self.turn(Turn::GoesOn { in_document: true })
     }

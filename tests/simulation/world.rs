@@ -16,13 +16,11 @@ use super::program::{LEASE_MS, Program};
 pub const URLS: [&str; 2] = ["https://hive.example", "https://old.example"];
 
 /// What users do that the core does not bear yet.
-const UNBORNE: [&str; 4] = [
+const UNBORNE: [&str; 3] = [
     // Tracers of one session with a `fetch` each.
     "own fetch",
     // What earlier pages left, beside what was said since, to the millisecond.
     "leftovers in order",
-    // What is said while a page that rested looks for what it had kept.
-    "said while back",
     // More sessions than may send at a time.
     "waits in line",
 ];
@@ -140,7 +138,7 @@ impl World {
         }
         match self.random.u8(..100) {
             _ if self.is_frozen() => self.page_step()?,
-            0..35 if self.is_resting() && bears("said while back") => self.user_step()?,
+            0..35 if self.is_resting() => self.user_step()?,
             _ if self.is_resting() => self.page_step()?,
             0..70 => self.user_step()?,
             70..75 if self.place == Place::Page => self.page_step()?,

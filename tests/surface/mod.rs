@@ -74,6 +74,7 @@ export function makeHost(kind, newLoops, run, answered) {
         loops.look(scope);
       });
     },
+    abort() {},
     now: () => performance.now(),
   };
   const loops = newLoops(run, (scope, promise) => host.kept.push(promise));

@@ -14,6 +14,8 @@ const DOCUMENT_GOES_ON = 1;
 const LEAVES = 2;
 const OFFLINE = 3;
 const RESTS = 4;
+const HIDES = 5;
+const DOUBTS = 6;
 
 /** Milliseconds after which a message to oneself counts as lost. */
 const SOON_MS = 500;
@@ -43,32 +45,46 @@ export class Page {
   /** @type {unknown} */
   #logLevel;
   #isWhole = true;
+  /** From the first listener of `pagehide` on, until the page comes back. */
+  #isLeft = false;
   #isResting = false;
+  #leaving;
   #document = globalThis.document;
 
   /** @param {() => void} leaving */
   constructor(leaving) {
     const document = this.#document;
+    this.#leaving = leaving;
     addEventListener("online", () => this.#goOn());
     addEventListener("offline", () => this.#core?.turn(OFFLINE));
     if (!document) return;
-    const leave = () => {
+    const depart = () => this.#depart();
+    addEventListener(
+      "pagehide",
+      () => {
+        this.#isLeft = true;
+        // Where nobody saw the page, there may be no later moment than this.
+        if (document.hidden && !attempt(runsAddedListeners, false)) this.#leave();
+        // Listening last: the page's own listeners may have something to say.
+        addEventListener("pagehide", depart, { once: true });
+      },
+      true,
+    );
+    addEventListener("pageshow", () => {
+      removeEventListener("pagehide", depart);
+      this.#isLeft = false;
+      void this.#comeBack();
+    });
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) return this.#goOn();
+      // Chromium does not run a listener that is added to a window's event while that runs. There this
+      // event follows `pagehide`, or `freeze` where the page was hidden before.
+      if (this.#isLeft) return depart();
       leaving();
-      this.#core?.turn(LEAVES);
-    };
-    const goOn = () => this.#goOn();
-    const rest = () => {
-      leave();
-      // After what goes out because of that.
-      void microtask(() => this.#rest());
-    };
-    const last = () => addEventListener("pagehide", rest, { once: true });
-    // Listening last: the page's own listeners may have something to say.
-    addEventListener("pagehide", last, true);
-    addEventListener("pageshow", () => void this.#comeBack());
-    document.addEventListener("visibilitychange", () => (document.hidden ? leave : goOn)());
-    document.addEventListener("freeze", leave);
-    document.addEventListener("resume", goOn);
+      this.#core?.turn(HIDES);
+    });
+    document.addEventListener("freeze", () => (this.#isLeft ? depart() : this.#leave()));
+    document.addEventListener("resume", () => this.#goOn());
   }
 
   /**
@@ -78,7 +94,10 @@ export class Page {
   persist(logLevel) {
     if (this.#store) return;
     this.#logLevel = logLevel;
-    this.#store = new Store((error) => this.#refused(error));
+    this.#store = new Store(
+      (error) => this.#refused(error),
+      () => void this.#claim(),
+    );
     const late = new Promise((resolve) => startTimer(resolve, PATIENCE_MS, undefined));
     this.#claimed = firstOf(this.#claim(), late);
   }
@@ -89,7 +108,7 @@ export class Page {
    */
   soon(task) {
     // Where nothing is drawn any more, there may be no other moment.
-    const isSeen = this.#document && !this.#document.hidden && !this.#isResting;
+    const isSeen = this.#document && !this.#document.hidden && !this.#isLeft;
     if (!isSeen) return task();
     let isToCome = true;
     // A message that somebody else's channel loses is not waited for for ever.
@@ -161,7 +180,20 @@ export class Page {
     if (this.#left) void this.#claim();
   }
 
+  #leave() {
+    this.#leaving();
+    this.#core?.turn(LEAVES);
+  }
+
+  /** The page is left, and may come back from the browser's cache. */
+  #depart() {
+    this.#leave();
+    // After what goes out because of that.
+    void microtask(() => this.#rest());
+  }
+
   #rest() {
+    if (this.#isResting) return;
     this.#isResting = true;
     this.#core?.turn(RESTS);
     this.#store?.leave();
@@ -192,6 +224,7 @@ export class Page {
 
   #restore() {
     if (!this.#core || !this.#left) return;
+    if (this.#store?.isSlow) this.#core.turn(DOUBTS);
     this.#core.restore(plainJson(this.#left));
     this.#left = [];
   }
@@ -203,4 +236,17 @@ export class Page {
     const what = "unsent enrichments are not kept across page loads, the browser refuses IndexedDB";
     printAt(this.#logLevel, "debug", `${what} (${messageOf(error)})`);
   }
+}
+
+/**
+ * Whether a listener that is added to an event of the window while that is dispatched is run by it: not in
+ * Chromium, nor where zone.js is around.
+ */
+function runsAddedListeners() {
+  const name = "honeyhive-edge";
+  let isRun = false;
+  const add = () => addEventListener(name, () => (isRun = true), { once: true });
+  addEventListener(name, add, { capture: true, once: true });
+  dispatchEvent(new Event(name));
+  return isRun;
 }

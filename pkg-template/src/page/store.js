@@ -6,7 +6,9 @@
 // has when it is left; and what was not touched for long enough belongs to nobody.
 
 import { Promise, microtask } from "../globals.js";
+import { attempt } from "../guard.js";
 import { newSessionId } from "../ids.js";
+import { newAbort } from "../send.js";
 
 const NAME = "honeyhive-edge";
 const STORE = "unsent";
@@ -14,7 +16,16 @@ const STORE = "unsent";
 /** Without Web Locks: milliseconds after which the page that kept something is taken for dead. */
 const STALE_MS = 600_000;
 
-/** @typedef {{ owner: string, at: number, json: string }} Record */
+/** Milliseconds in which what is kept is sent, where the server answers. */
+const SLOW_MS = 1000;
+
+/**
+ * @typedef {object} Record
+ * @property {string} owner
+ * @property {number} at when the owner had it last
+ * @property {number} since when it was kept first
+ * @property {string} json
+ */
 
 export class Store {
   #owner = newSessionId();
@@ -24,15 +35,27 @@ export class Store {
   #release = () => {};
   /** @type {Promise<void> | undefined} */
   #named;
+  #isAway = false;
+  /** Whether any other page had something for longer than sending it takes, when this one looked. */
+  isSlow = false;
+  /** Names of living pages that have something, whose ends are waited for. @type {Set<string>} */
+  #awaited = new Set();
+  /** Ends that waiting. */
+  #stopWaiting = newAbort();
   /** Keys of what the core was told of, in that order. @type {IDBValidKey[]} */
   #left = [];
   /** Changes to come, made together. @type {((store: IDBObjectStore) => void)[]} */
   #changes = [];
   #failed;
+  #leftBehind;
 
-  /** @param {(error: unknown) => void} failed told of what could not be kept */
-  constructor(failed) {
+  /**
+   * @param {(error: unknown) => void} failed told of what could not be kept
+   * @param {() => void} leftBehind told when a page that had something has died, to be claimed
+   */
+  constructor(failed, leftBehind) {
     this.#failed = failed;
+    this.#leftBehind = leftBehind;
   }
 
   /** @param {number} id @param {string} json */
@@ -58,22 +81,30 @@ export class Store {
   async claim() {
     /** @type {Set<string>} */
     const owners = new Set();
-    await this.#each("readonly", ({ value }) => void owners.add(value?.owner));
+    const now = Date.now();
+    await this.#each("readonly", ({ value }) => {
+      owners.add(value?.owner);
+      this.isSlow ||= value?.owner !== this.#owner && Number(value?.since) + SLOW_MS < now;
+    });
     owners.delete(this.#owner);
     if (owners.size === 0) return [];
     // Asked for after they were seen: who keeps something had its name before.
     const names = await navigator.locks?.query();
-    for (const { name } of names?.held ?? []) owners.delete(String(name).slice(NAME.length + 1));
+    for (const { name } of names?.held ?? []) {
+      const owner = String(name).slice(NAME.length + 1);
+      // It may be just dying: the page before this one in its tab is.
+      if (owners.delete(owner)) this.#waitFor(owner);
+    }
     /** @type {string[]} */
     const texts = [];
     await this.#each("readwrite", (cursor) => {
-      const { owner, at, json } = /** @type {Partial<Record>} */ (cursor.value ?? {});
+      const { owner, at, since, json } = /** @type {Partial<Record>} */ (cursor.value ?? {});
       if (typeof json !== "string") return cursor.delete();
       const isDead = names
         ? owners.has(String(owner))
         : !owner || !(Date.now() - Number(at) < STALE_MS);
       if (owner === this.#owner || !isDead) return;
-      cursor.update(this.#record(json));
+      cursor.update(this.#record(json, since));
       this.#left.push(cursor.key);
       texts.push(json);
     });
@@ -88,8 +119,10 @@ export class Store {
         this.#failed,
       );
     }
+    this.#isAway = true;
     this.#release();
-    this.#named = undefined;
+    attempt(() => this.#stopWaiting?.abort(), undefined);
+    this.#stopWaiting = newAbort();
   }
 
   /**
@@ -97,14 +130,16 @@ export class Store {
    * @returns {Promise<number[]>}
    */
   async back() {
+    this.#isAway = false;
+    this.#named = undefined;
     /** @type {number[]} */
     const ids = [];
     await this.#each(
       "readwrite",
       (cursor) => {
-        const { owner, json } = cursor.value;
+        const { owner, since, json } = cursor.value;
         if (owner && owner !== this.#owner) return;
-        cursor.update(this.#record(json));
+        cursor.update(this.#record(json, since));
         ids.push(/** @type {[string, number]} */ (cursor.key)[1]);
       },
       ownRange(this.#owner),
@@ -112,9 +147,9 @@ export class Store {
     return ids;
   }
 
-  /** @param {string} json @returns {Record} */
-  #record(json) {
-    return { owner: this.#owner, at: Date.now(), json };
+  /** @param {string} json @param {number} [since] @returns {Record} */
+  #record(json, since = Date.now()) {
+    return { owner: this.#owner, at: Date.now(), since, json };
   }
 
   /** @param {(store: IDBObjectStore) => void} change */
@@ -183,6 +218,18 @@ export class Store {
     });
   }
 
+  /** Says so when the page of that name has died. @param {string} owner */
+  #waitFor(owner) {
+    if (this.#awaited.has(owner)) return;
+    this.#awaited.add(owner);
+    const signal = this.#stopWaiting?.signal;
+    navigator.locks
+      .request(`${NAME} ${owner}`, { mode: "shared", ...(signal ? { signal } : {}) }, () => {})
+      .then(this.#leftBehind)
+      .catch(() => {})
+      .finally(() => this.#awaited.delete(owner));
+  }
+
   /** Takes this page's name, which others see while it lives. @returns {Promise<void>} */
   #take() {
     return new Promise((resolve) => {
@@ -190,6 +237,8 @@ export class Store {
       navigator.locks
         .request(`${NAME} ${this.#owner}`, () => {
           resolve();
+          // What is kept by a page that is left is anybody's.
+          if (this.#isAway) return;
           return new Promise((release) => (this.#release = () => release(undefined)));
         })
         .catch(() => resolve());

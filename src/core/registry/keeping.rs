@@ -158,13 +158,16 @@ impl Registry {
     }
 
     /// The page was away, and others may have taken over what it kept: `still` is what they left. The
-    /// rest is theirs to deliver.
+    /// rest is theirs to deliver; but not what was said since the page went, which the list may be too old for.
     pub fn only_kept(&mut self, still: &[u64], now: Now) {
         let now = self.clock.advance(now);
+        let rested_at = self.page.rested_at;
         for id in self.busy.clone() {
             let Some(outbox) = self.outboxes.get_mut(id) else { continue };
             let session_id = outbox.session_id;
-            let mut taken = outbox.take_those(&|part| part.is_kept && !still.contains(&part.id));
+            let mut taken = outbox.take_those(&|part| {
+                part.is_kept && part.id <= rested_at && !still.contains(&part.id)
+            });
             self.schedule(id, now);
             for part in &mut taken {
                 part.is_kept = false;

@@ -50,7 +50,14 @@ impl Registry {
     /// The server of a new outbox.
     fn server_of(&mut self, destination: &Destination) -> u64 {
         let Destination { server: url, transport, .. } = destination;
-        let server = || Server::new(url.clone(), *transport, self.place);
+        let begins_gently = self.page.begins_gently;
+        let server = || {
+            let mut server = Server::new(url.clone(), *transport, self.place);
+            if begins_gently {
+                server.doubt();
+            }
+            server
+        };
         let id = *self
             .server_ids
             .entry((*transport, url.clone()))

@@ -1,9 +1,18 @@
-//! A page's comings and goings: what goes out at once when it is left, and what waits while the
-//! network is away.
+//! A page's comings and goings: what goes out at once when it is left, what waits while the network
+//! is away, and how few of the browser's connections it takes.
+//!
+//! Over HTTP/1.1 a browser has six connections to a host for all of a site's pages. A request with
+//! `keepalive` holds its own for half a minute where the server never answers, whoever aborts it, so it is
+//! for the moment in which a page is left, one at a time, and only to a server that answers. What is not
+//! sent then is kept, and the next page sends it. What is kept nowhere is sent, whatever its server.
 
 use super::Registry;
 use crate::core::outbox::Outbox;
-use crate::core::policy::{KEEPALIVE_BYTES, KEEPALIVE_REQUESTS, REQUEST_OVERHEAD_BYTES};
+use crate::core::outcome::Output;
+use crate::core::policy::{
+    KEEPALIVE_BYTES, KEEPALIVE_REQUESTS, PAGE_LIMIT, REQUEST_OVERHEAD_BYTES,
+};
+use crate::core::server::Server;
 use crate::core::slab::NOTHING;
 use crate::core::time::Now;
 
@@ -15,32 +24,65 @@ pub enum Turn {
         /// Whether its requests may outlive it.
         in_document: bool,
     },
-    /// It is hidden, frozen or left, and may never run again.
+    /// Nobody sees it any more. It may go on, be frozen or be left.
+    Hides,
+    /// It is frozen or left, and may never run again.
     Leaves,
     /// The browser has no network.
     Offline,
     /// It rests in the browser's cache, and others may take over what it kept.
     Rests,
+    /// It begins where another page has, or an earlier one had, something unsent that had its time: the server
+    /// may be one that does not answer.
+    Doubts,
+}
+
+/// How far the page is on its way out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Here,
+    Hidden,
+    Left,
 }
 
 /// What is known of the page.
 #[derive(Debug, Default)]
 pub(super) struct Page {
+    /// Whether there is a browser around, whose connections are to be spared.
+    is_there: bool,
     in_document: bool,
+    stage: Stage,
     /// Deadlines stand still: nothing is tried while there is no network.
     pub(super) is_offline: bool,
     pub(super) is_resting: bool,
-    /// Outboxes that are to send at once.
+    /// The last number that was given to anything before the page rested.
+    pub(super) rested_at: u64,
+    /// Whether other pages have something unsent that had its time.
+    pub(super) begins_gently: bool,
+    /// Outboxes that were to send when the page was hidden.
     leaving: Vec<u64>,
     /// Bytes and number of requests on their way that outlive the page.
     keepalive: (u64, usize),
+    /// Whether the browser refused such a request since the page was left: others may use up what it allows.
+    is_refused: bool,
 }
 
 impl Page {
     /// Whether one more request of `bytes` may outlive the page.
-    pub(super) fn has_room_for(&self, bytes: u64) -> bool {
+    fn has_room_for(&self, bytes: u64) -> bool {
         let (in_flight, requests) = self.keepalive;
-        self.in_document && in_flight + bytes <= KEEPALIVE_BYTES && requests < KEEPALIVE_REQUESTS
+        !self.is_refused && in_flight + bytes <= KEEPALIVE_BYTES && requests < KEEPALIVE_REQUESTS
+    }
+
+    /// Whether nothing is sent but what may outlive the page: where it is left anything else would end with it,
+    /// and where it is hidden each waits for its turn.
+    pub(super) fn is_leaving(&self) -> bool {
+        match self.stage {
+            Stage::Here => false,
+            Stage::Hidden => self.keepalive.1 > 0 && !self.leaving.is_empty(),
+            Stage::Left => true,
+        }
     }
 
     pub(super) fn sent(&mut self, bytes: u64) {
@@ -52,6 +94,11 @@ impl Page {
         self.keepalive.0 -= bytes;
         self.keepalive.1 -= 1;
     }
+
+    /// The browser refused a request that was to outlive the page.
+    pub(super) fn refused(&mut self) {
+        self.is_refused = true;
+    }
 }
 
 impl Registry {
@@ -60,10 +107,14 @@ impl Registry {
         let now = self.clock.advance(now);
         match turn {
             Turn::GoesOn { in_document } => {
+                self.page.is_there = true;
                 self.page.in_document = in_document;
+                self.page.stage = Stage::Here;
                 self.page.is_resting = false;
+                self.page.is_refused = false;
                 self.page.leaving.clear();
-                let was_offline = std::mem::take(&mut self.page.is_offline);
+                let was_offline = self.page.is_offline;
+                self.set_offline(false);
                 for (_, server) in self.servers.iter_mut() {
                     server.may_be_asked();
                 }
@@ -74,57 +125,147 @@ impl Registry {
                     outbox.wait_no_longer();
                 });
             }
-            Turn::Leaves => self.leave(now),
+            Turn::Hides if self.page.stage == Stage::Here => {
+                self.page.stage = Stage::Hidden;
+                self.page.is_refused = false;
+                self.hurry_last(now);
+                self.page.leaving = self.busy.clone();
+            }
+            Turn::Hides => {}
+            Turn::Leaves => {
+                self.page.stage = Stage::Left;
+                self.page.is_refused = false;
+                self.take_back_flights(now);
+                self.hurry_last(now);
+            }
             Turn::Offline => {
-                self.page.is_offline = true;
+                self.set_offline(true);
                 self.for_each_busy(now, &mut Outbox::pause_deadlines);
             }
+            Turn::Doubts => self.begin_gently(),
             Turn::Rests => {
                 self.page.is_resting = true;
+                self.page.rested_at = self.last_number;
                 self.for_each_busy(now, &mut Outbox::may_be_started_by_others);
             }
         }
     }
 
-    /// Whether the page was left a moment ago, and may not run again.
+    /// Whether the page was left or hidden a moment ago, and may not run again.
     pub fn is_leaving(&self) -> bool {
-        !self.page.leaving.is_empty()
+        self.page.stage == Stage::Left || !self.page.leaving.is_empty()
     }
 
-    fn leave(&mut self, now: Now) {
-        let mut left_behind = Vec::new();
-        self.for_each_busy(now, &mut |outbox| {
-            outbox.hurry();
-            outbox.wait_no_longer();
-            if let Some(flight) = outbox.leave_start_behind() {
-                left_behind.push(flight);
-            }
-        });
-        for flight in left_behind {
-            if let Some(flight) = self.flights.get_mut(flight) {
-                flight.outbox = NOTHING;
+    /// For sessions that have nothing to send as well: what they are given from now on has a deadline or none.
+    fn set_offline(&mut self, is_offline: bool) {
+        self.page.is_offline = is_offline;
+        for (_, outbox) in self.outboxes.iter_mut() {
+            outbox.is_paused = is_offline;
+        }
+    }
+
+    fn begin_gently(&mut self) {
+        self.page.begins_gently = true;
+        for (_, server) in self.servers.iter_mut().filter(|(_, it)| !it.has_answered()) {
+            server.doubt();
+        }
+    }
+
+    /// What would end with the page is taken back, to be sent as something that outlives it. Aborted by name:
+    /// in a page that rests or is frozen it would hold its connection for as long.
+    fn take_back_flights(&mut self, now: Now) {
+        let mut taken = Vec::new();
+        for (id, flight) in self.flights.iter() {
+            if flight.keepalive.is_none() {
+                taken.push(id);
             }
         }
-        self.page.leaving = self.busy.clone();
+        for id in taken {
+            let Some(flight) = self.landed(id) else { continue };
+            if let Some(server) = self.servers.get_mut(flight.server) {
+                server.lost();
+                if flight.is_slow(now) {
+                    server.doubt();
+                }
+            }
+            if let Some(outbox) = self.outboxes.get_mut(flight.outbox) {
+                outbox.take_back_request();
+            }
+            self.outputs.push_back(Output::Abort { flight: id });
+        }
     }
 
-    /// The next outbox that is to send because the page is left, and may: the smallest.
+    /// What servers that answer are to be sent waits for no window and no retry; nor does, whatever its
+    /// server, what would be gone with the page.
+    fn hurry_last(&mut self, now: Now) {
+        for id in self.busy.clone() {
+            let Some(outbox) = self.outboxes.get_mut(id) else { continue };
+            let Some(server) = self.servers.get_mut(outbox.server) else { continue };
+            let is_kept = outbox.is_kept();
+            if !is_kept {
+                server.may_be_asked();
+            }
+            if !is_kept || server.is_trusted() {
+                outbox.hurry();
+                outbox.wait_no_longer();
+            }
+            self.schedule(id, now);
+        }
+    }
+
+    /// The next outbox that is to send because the page is left, and may: first what is not kept, then
+    /// what is small.
     pub(super) fn next_leaving(&mut self, now: Now) -> Option<u64> {
-        let mut smallest = None;
-        for id in &self.page.leaving {
+        let candidates = match self.page.stage {
+            Stage::Here => return None,
+            Stage::Hidden => &self.page.leaving,
+            Stage::Left => &self.busy,
+        };
+        let mut best = None;
+        for id in candidates {
             let Some(outbox) = self.outboxes.get(*id) else { continue };
             let bytes = outbox.held() + REQUEST_OVERHEAD_BYTES as u64;
-            if outbox.flight == NOTHING
+            let is_kept = outbox.is_kept();
+            let is_wanted = |server: &Server| {
+                let is_answered = server.is_trusted() && self.page_has_room(outbox.server, now);
+                server.has_room(0, now) && (is_answered || !is_kept)
+            };
+            let rank = (is_kept, bytes);
+            let may_go = outbox.flight == NOTHING
                 && outbox.has_work()
                 && !outbox.is_asked_to_wait(now)
-                && smallest.is_none_or(|(least, _)| bytes < least)
-            {
-                smallest = Some((bytes, *id));
+                && self.page.in_document
+                && self.page.has_room_for(bytes)
+                && self.servers.get(outbox.server).is_some_and(is_wanted);
+            if may_go && best.is_none_or(|(least, _)| rank < least) {
+                best = Some((rank, *id));
             }
         }
-        let (_, id) = smallest.filter(|(bytes, _)| self.page.has_room_for(*bytes))?;
-        let place = self.page.leaving.iter().position(|it| *it == id)?;
-        self.page.leaving.swap_remove(place);
+        let (_, id) = best?;
+        self.page.leaving.retain(|it| *it != id);
         Some(id)
+    }
+
+    /// Whether the page around, if there is one, leaves the site its connections where one more request goes
+    /// to `server`. Browsers count by host; what a tracer's own `fetch` reaches is not known here, so each
+    /// counts by itself.
+    pub(super) fn page_has_room(&self, server: u64, now: Now) -> bool {
+        if !self.page.is_there {
+            return true;
+        }
+        let Some(to) = self.servers.get(server) else { return false };
+        let (mut to_host, mut to_server) = (0, 0);
+        for (_, flight) in self.flights.iter() {
+            if flight.server == server {
+                to_server += 1;
+                if flight.is_slow(now) {
+                    return false;
+                }
+            }
+            let other = self.servers.get(flight.server);
+            to_host += usize::from(other.is_some_and(|other| other.shares_connections(to)));
+        }
+        let limit = if to.is_trusted() { PAGE_LIMIT } else { 1 };
+        to_host < PAGE_LIMIT && to_server < limit
     }
 }

@@ -4,7 +4,7 @@ use super::Registry;
 use crate::core::log::Level;
 use crate::core::outbox::{Kind, Parts, Progress};
 use crate::core::outcome::{Output, Reason};
-use crate::core::policy::{LEASE_GRACE_MS, REQUEST_OVERHEAD_BYTES, TIMERS_AT_ONCE};
+use crate::core::policy::{LEASE_GRACE_MS, PAGE_SLOW_MS, REQUEST_OVERHEAD_BYTES, TIMERS_AT_ONCE};
 use crate::core::retry::backoff_ms;
 use crate::core::server::Failure;
 use crate::core::session::SessionId;
@@ -20,7 +20,7 @@ pub(super) struct Flight {
     /// The request scope that sent it.
     pub(super) scope: u64,
     pub(super) outbox: u64,
-    server: u64,
+    pub(super) server: u64,
     /// Its number at the server.
     request: u64,
     /// When it was sent, on the forward clock.
@@ -33,7 +33,7 @@ pub(super) struct Flight {
     /// The routes that the server was taken to have.
     routes: Routes,
     /// Its bytes, where it may outlive the page.
-    keepalive: Option<u64>,
+    pub(super) keepalive: Option<u64>,
     /// Whether its lease has run out once.
     is_overdue: bool,
 }
@@ -43,6 +43,11 @@ impl Flight {
     fn was_cut_short(&self, answer: &Answer, now: Now) -> bool {
         let took_ms = now.mono_ms.saturating_sub(self.sent_at);
         self.is_cut_short && took_ms >= self.timeout_ms && matches!(answer, Answer::None { .. })
+    }
+
+    /// Whether it is open for so long that the server may never answer.
+    pub(super) fn is_slow(&self, now: Now) -> bool {
+        now.mono_ms.saturating_sub(self.sent_at) >= PAGE_SLOW_MS
     }
 }
 
@@ -117,6 +122,7 @@ impl Registry {
         let leaving = self.next_leaving(now);
         let id = match leaving {
             Some(id) => id,
+            None if self.page.is_leaving() => return None,
             None => self.next_of(scope, now).or_else(|| self.next_in_line(scope, now))?,
         };
         self.enter(scope, now);
@@ -136,7 +142,7 @@ impl Registry {
         let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);
         let routes = server.routes;
         let bytes = (request.body.len() + REQUEST_OVERHEAD_BYTES) as u64;
-        let keepalive = self.page.has_room_for(bytes).then_some(bytes);
+        let keepalive = leaving.map(|_| bytes);
         if let Some(bytes) = keepalive {
             self.page.sent(bytes);
         }
@@ -209,7 +215,8 @@ impl Registry {
 
     fn may_send(&self, scope: u64, server: u64, now: Now) -> bool {
         let of_scope = self.scopes.in_flight(scope, server);
-        self.servers.get(server).is_some_and(|server| server.has_room(of_scope, now))
+        self.page_has_room(server, now)
+            && self.servers.get(server).is_some_and(|server| server.has_room(of_scope, now))
     }
 
     /// Nobody told the end of a request: the runtime has torn down the one that sent it. Or the whole program
@@ -231,7 +238,7 @@ impl Registry {
         self.act_on(&flight, Verdict::Retry { after_ms: Some(0), why }, now);
     }
 
-    fn landed(&mut self, flight: u64) -> Option<Box<Flight>> {
+    pub(super) fn landed(&mut self, flight: u64) -> Option<Box<Flight>> {
         let flight = self.flights.remove(flight)?;
         self.scopes.landed(flight.scope, flight.server);
         if let Some(bytes) = flight.keepalive {
@@ -247,11 +254,17 @@ impl Registry {
             return;
         };
         self.scopes.came(flight.scope);
+        if Registry::is_refused_by_browser(&flight, answer, now) {
+            return self.repeat_without_keepalive(&flight, now);
+        }
         let outbox = self.outboxes.get(flight.outbox);
         let destination = outbox.map(|outbox| &*outbox.destination);
         let deadline_ms = outbox.map_or(0, |outbox| outbox.settings.deadline_ms);
         let verdict = wire::judge(answer, flight.is_start, flight.routes, destination, now);
         if let Some(server) = self.servers.get_mut(flight.server) {
+            if matches!(verdict, Verdict::Retry { .. }) && flight.is_slow(now) {
+                server.doubt();
+            }
             match &verdict {
                 // It had less time than a server is granted.
                 Verdict::Retry { .. } if flight.was_cut_short(answer, now) => server.lost(),
@@ -279,6 +292,25 @@ impl Registry {
             }
         }
         self.act_on(&flight, verdict, now);
+    }
+
+    /// Whether no server has seen a request that was to outlive the page: browsers refuse such a one at once
+    /// where others hold what they allow of them.
+    fn is_refused_by_browser(flight: &Flight, answer: &Answer, now: Now) -> bool {
+        flight.keepalive.is_some() && matches!(answer, Answer::None { .. }) && !flight.is_slow(now)
+    }
+
+    /// Sends the same again as a request that ends with the page. That the first one failed is nobody's
+    /// failure; a server that is down fails the second one as well.
+    fn repeat_without_keepalive(&mut self, flight: &Flight, now: Now) {
+        self.page.refused();
+        if let Some(server) = self.servers.get_mut(flight.server) {
+            server.lost();
+        }
+        if let Some(outbox) = self.outboxes.get_mut(flight.outbox) {
+            outbox.flight = NOTHING;
+        }
+        self.schedule(flight.outbox, now);
     }
 
     fn act_on(&mut self, flight: &Flight, mut verdict: Verdict, now: Now) {

@@ -1,0 +1,101 @@
+// A site over HTTP/1.1 with a relay that never answers on the same origin, and a page with as many sessions as a
+// test wants. For the tests of a page's manners, and their benchmark.
+
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { text } from "node:stream/consumers";
+import { forge } from "../relay/forge.mjs";
+
+const TYPES = /** @type {Record<string, string>} */ ({
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+});
+
+/** The page: `begin` says something of each session, and then asks for things of the site's own. */
+export const VISITS_JS = `
+  import { initTracer } from "./node_modules/honeyhive-edge/browser.js";
+
+  globalThis.visit = location.hash;
+  globalThis.begin = async (tickets, visit, ms) => {
+    const open = (ticket) => initTracer({ serverUrl: "/honeyhive", ticket, timeoutMs: 1500, deadlineMs: 60000 });
+    const tracers = await Promise.all(tickets.map(open));
+    for (const tracer of tracers) void tracer.enrichSession({ feedback: { ["n" + visit]: visit } });
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    const own = async (n) => (await fetch("/own?" + visit + "-" + n, { cache: "no-store" })).text();
+    await Promise.all([own(1), own(2), own(3)]);
+    // What was said is kept by now.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  };
+`;
+
+/** @param {string} folder of the page */
+export async function serveHanging(folder) {
+  /** Requests to the relay whose connections the browser holds. */
+  const open = new Set();
+  /** @type {Map<string, Set<string>>} */
+  const stored = new Map();
+  /** @type {number[]} */
+  const held = [];
+  let hangs = true;
+
+  const server = createServer(async (asked, answer) => {
+    const path = new URL(asked.url ?? "/", "http://page").pathname;
+    if (path.startsWith("/honeyhive")) {
+      if (!hangs) return void store(asked, answer);
+      open.add(answer);
+      // The browser closes the connection of what it aborts.
+      asked.socket.once("close", () => open.delete(answer));
+      return;
+    }
+    if (path === "/own") {
+      held.push(open.size);
+      return void answer.end("own");
+    }
+    try {
+      const content = await readFile(join(folder, normalize(path).replace(/\/$/, "/index.html")));
+      const type = TYPES[extname(path)] ?? TYPES[".html"] ?? "";
+      answer.writeHead(200, { "content-type": type, "cache-control": "no-store" }).end(content);
+    } catch {
+      answer.writeHead(404).end();
+    }
+  });
+
+  /** @param {import("node:http").IncomingMessage} asked @param {import("node:http").ServerResponse} answer */
+  async function store(asked, answer) {
+    try {
+      const { feedback = {} } = JSON.parse((await text(asked)) || "{}");
+      const session = asked.headers.authorization?.split(".")[1] ?? "";
+      const keys = stored.get(session) ?? new Set();
+      for (const key of Object.keys(feedback)) keys.add(key);
+      stored.set(session, keys);
+    } catch {
+      // The page was left in the middle of it.
+    }
+    const json = asked.method === "POST" ? { success: true, session_id: "" } : { success: true };
+    if (asked.method === "POST") json.session_id = asked.headers.authorization?.split(".")[1] ?? "";
+    answer.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(json));
+  }
+
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  return {
+    url: `http://127.0.0.1:${port}`,
+    /** @param {number} count of sessions */
+    visitor(count) {
+      const sessions = Array.from({ length: count }, () => crypto.randomUUID());
+      return { sessions, tickets: sessions.map((session) => forge({ session })) };
+    },
+    /** How many connections the relay's requests held each time that the site was asked for something. */
+    held: () => held,
+    /** From now on the relay answers; what hangs goes on hanging. */
+    answerAll: () => (hangs = false),
+    /** What is stored of the session's feedback. @param {string} session */
+    keys: (session) => [...(stored.get(session) ?? [])].sort(),
+    close() {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

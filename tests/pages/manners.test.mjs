@@ -1,0 +1,65 @@
+// A relay on the page's own origin that never answers, over HTTP/1.1: how many of the six connections that a
+// browser has for the site are taken from it. Judged by counts, at the server.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import * as browsers from "../support/driven.mjs";
+import { until } from "../support/child.mjs";
+import { consumer } from "../support/package.mjs";
+import { VISITS_JS, serveHanging } from "./hanging.mjs";
+
+/** Pages of one visitor, one after the other. */
+const VISITS = Number(process.env["VISITS"] ?? 6);
+
+/** Two of a page that is seen, and two that pages left behind within a second. */
+const MOST = 4;
+
+/** @type {string} */
+let folder;
+before(async () => {
+  const files = {
+    "index.html": `<!doctype html><title>page</title><script type="module" src="./page.mjs"></script>`,
+    "page.mjs": VISITS_JS,
+  };
+  folder = await consumer("manners", files);
+});
+
+for (const [name, start] of Object.entries(browsers)) {
+  describe(name, () => {
+    /** @type {browsers.Driven} */
+    let browser;
+    before(async () => {
+      browser = await start();
+    });
+    after(() => browser?.quit());
+
+    for (const sessions of [1, 8]) {
+      it(`${sessions} busy sessions, ${VISITS} pages left and opened, and no answer`, async (t) => {
+        // One for each test: a browser sends again what was on a connection that is closed.
+        const site = await serveHanging(folder);
+        t.after(() => site.close());
+        const visitor = site.visitor(sessions);
+        const tab = await browser.open(`${site.url}/#0`);
+        for (let visit = 0; visit < VISITS; visit++) {
+          const isThere = () => tab.run(`globalThis.visit === "#${visit}"`).catch(() => false);
+          await until(isThere, { what: `page ${visit}` });
+          // Some are left at once, some while the first request is tried, some after it failed.
+          const ms = [0, 300, 1500][visit % 3];
+          await tab.run(`begin(${JSON.stringify(visitor.tickets)}, ${visit}, ${ms})`);
+          await tab.run(`void location.replace("/?${visit + 1}#${visit + 1}")`);
+        }
+        assert.ok(Math.max(...site.held()) <= MOST, `${site.held()} connections were held`);
+        site.answerAll();
+        await until(() => tab.run("!!globalThis.begin").catch(() => false), { what: "the page" });
+        await tab.run(`begin(${JSON.stringify(visitor.tickets)}, ${VISITS}, 0)`);
+        const said = Array.from({ length: VISITS + 1 }, (_, visit) => `n${visit}`).sort();
+        for (const session of visitor.sessions) {
+          const isStored = () => site.keys(session).length === said.length;
+          await until(isStored, { what: `${said} of ${session}` }).catch(() => {});
+          assert.deepEqual(site.keys(session), said);
+        }
+        await tab.close();
+      });
+    }
+  });
+}
