@@ -254,6 +254,44 @@ describe("what is sent", () => {
   });
 });
 
+describe("a page that is hidden", { concurrency: 1 }, () => {
+  /** Whether each request was to outlive the page. @type {boolean[]} */
+  const outlived = [];
+  /** @type {(outlives: boolean) => Promise<Response>} */
+  let answer;
+  const fetch = (/** @type {unknown} */ _url, /** @type {any} */ init) => {
+    outlived.push(init.keepalive === true);
+    return answer(init.keepalive === true);
+  };
+  before(() => void Object.assign(globalThis, { document: { visibilityState: "hidden" } }));
+  after(() => void delete (/** @type {any} */ (globalThis).document));
+  beforeEach(() => void (outlived.length = 0));
+
+  it("has one request at a time that outlives it", async () => {
+    /** @type {((response: Response) => void)[]} */
+    const answers = [];
+    answer = () => new Promise((resolve) => void answers.push(resolve));
+    const exporter = exporterWith({ fetch });
+    const exports = [exported(exporter, oneSpan()), exported(exporter, oneSpan())];
+    while (answers.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(outlived, [true, false]);
+    answer = async () => new Response("{}");
+    for (const resolve of answers) resolve(new Response("{}"));
+    await Promise.all(exports);
+    await exported(exporter, oneSpan());
+    assert.deepEqual(outlived, [true, false, true]);
+  });
+
+  it("sends without keepalive what the browser refuses, and that is nobody's failure", async () => {
+    answer = async (outlives) => {
+      if (outlives) throw new TypeError("Failed to fetch");
+      return new Response("{}");
+    };
+    assert.equal((await exported(exporterWith({ fetch }), oneSpan())).code, 0);
+    assert.deepEqual(outlived, [true, false]);
+  });
+});
+
 describe("what becomes of it", { concurrency: 1 }, () => {
   it("what can pass is tried again, after as long as the server asks", async () => {
     await faults([

@@ -26,6 +26,9 @@ const SUPPRESS_TRACING = createContextKey("OpenTelemetry SDK Context Key SUPPRES
 /** Bytes that browsers send on after a page has gone, in all requests together. */
 const KEEPALIVE_BYTES = 60_000;
 
+/** Milliseconds in which a browser refuses a request by itself. */
+const AT_ONCE_MS = 1000;
+
 export class Instance {
   platform;
   /** @type {SpanCore | undefined} */
@@ -37,6 +40,8 @@ export class Instance {
   /** Exporters' own ways to fetch. @type {Map<number, Function>} */
   #transports = new Map();
   #lastTransport = 0;
+  /** Whether the last request that was to outlive the page has no answer. */
+  #mayHang = false;
   /** @type {import("../context/context.d.ts").Context | undefined} */
   #context;
 
@@ -175,10 +180,35 @@ export class Instance {
     const own = this.#transports.get(transport);
     if (transport && !own) return Promise.reject(new Error("the exporter's fetch is gone"));
     const fetch = own ?? runtimeFetch();
-    if (isPageHidden() && String(init.body).length < KEEPALIVE_BYTES) init.keepalive = true;
     // Instrumentations of fetch would make spans of it, for ever.
     const untraced = context.active().setValue(SUPPRESS_TRACING, true);
-    return context.with(untraced, () => fetch(url, init));
+    const ask = (/** @type {RequestInit} */ as) => context.with(untraced, () => fetch(url, as));
+    const outlives = isPageHidden() && String(init.body).length < KEEPALIVE_BYTES;
+    if (!outlives && !this.#mayHang) return ask(init);
+    return this.#askGently(ask, init, outlives && !this.#mayHang);
+  }
+
+  /**
+   * Chromium holds the connection of a request that outlives its page for half a minute if the server never answers,
+   * so there is one at a time, and none after one that was not answered until the server answers another.
+   * @param {(init: RequestInit) => Promise<Response>} ask
+   * @param {RequestInit} init
+   * @param {boolean} outlives
+   */
+  async #askGently(ask, init, outlives) {
+    const sentAt = forwardNow();
+    let answer;
+    try {
+      if (outlives) this.#mayHang = true;
+      answer = await ask(outlives ? { ...init, keepalive: true } : init);
+    } catch (error) {
+      // Others may hold what the browser allows: then it refuses at once, and no server was asked.
+      const isRefused = !init.signal?.aborted && forwardNow() - sentAt < AT_ONCE_MS;
+      if (!outlives || !isRefused) throw error;
+      answer = await ask(init);
+    }
+    this.#mayHang = false;
+    return answer;
   }
 }
 
