@@ -142,9 +142,9 @@ impl Busy {
                         let given = self.given.get(&id).copied().unwrap_or(self.now.mono_ms);
                         let mut end = (*outcome).clone();
                         if self.bug == Some(Bug::WaitCounts) && self.now.mono_ms - given > 30_000 {
-                            let (session_id, message) = (None, String::new());
+                            let (target, message) = (None, String::new());
                             let reason = Reason::RetriesExhausted;
-                            end = Outcome::Dropped { session_id, reason, message };
+                            end = Outcome::Dropped { target, reason, message };
                         }
                         self.ended.insert(id, (self.now.mono_ms, end));
                     }

@@ -7,6 +7,7 @@ mod harness;
 use harness::{Bench, SERVER, status, stores};
 use honeyhive_edge::core::outcome::{Outcome, Reason};
 use honeyhive_edge::core::retry::RetryAfter;
+use honeyhive_edge::core::session::Target;
 use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::{Value, json};
 
@@ -432,7 +433,7 @@ fn a_session_named_by_no_uuid_is_that_of_its_uuid_however_it_is_written() {
         bench.enrich(0, Some(&CHAT_7.to_uppercase()), json!({"metadata": {"a": 4}})),
     ];
     bench.run(500);
-    let reached = Outcome::Delivered { session_id: tracer.session_id };
+    let reached = Outcome::Delivered { target: Target::Session(tracer.session_id) };
     assert!(said.iter().all(|id| bench.end_of(*id) == Some(&reached)));
     assert_eq!(bench.requests.len(), 1);
     assert_eq!(bench.body(0)["session_id"], CHAT_7);

@@ -13,19 +13,22 @@ use super::enrichment::Enrichment;
 use super::json::{Numerals, Object, members};
 use super::options::Options;
 use super::policy::KEPT_MS;
-use super::relay::ticket::{end_of, session_of};
-use super::session::{Description, SessionId};
+use super::relay::ticket::{end_of, is_for};
+use super::session::{Description, SessionId, Target};
 use super::settings::Destination;
 use super::text::decimal;
 
-/// The version of what is written.
+/// The version of what is written of a session.
 const VERSION: &str = "1";
+
+/// And of another event. An earlier version of the package, which could take it for a session, does not read it.
+const EVENT_VERSION: &str = "2";
 
 /// An enrichment as it was kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// The session that it is about.
-    pub session: SessionId,
+    /// What it is about.
+    pub target: Target,
     /// When it was given, Unix milliseconds.
     pub at: u64,
     /// The arguments of `enrichSession`, masked, as JSON.
@@ -55,24 +58,24 @@ pub enum Fate {
     Expired(&'static str),
 }
 
-/// `enrichment` of `session`, given at `at` (Unix milliseconds), as it is kept.
+/// `enrichment` of `target`, given at `at` (Unix milliseconds), as it is kept.
 pub fn written(
     destination: &Destination,
-    session: SessionId,
+    target: Target,
     at: u64,
     enrichment: &Enrichment,
     description: Option<&Description>,
 ) -> String {
     let mut json = String::new();
     let mut object = Object::open(&mut json);
-    object.json("v", VERSION);
+    object.json("v", if target.is_event() { EVENT_VERSION } else { VERSION });
     object.text("server", &destination.server);
     if destination.is_ticket {
         object.text("ticket", &destination.key);
     } else {
         object.text("key", &fingerprint(destination));
     }
-    object.text("session", &session.to_string());
+    object.text("session", &target.id().to_string());
     object.number("at", at);
     if let Some(description) = description {
         object.text("name", &description.name);
@@ -89,9 +92,14 @@ impl Kept {
     pub fn read(json: &str, numerals: Numerals) -> Option<Kept> {
         let kept = Options::of(json, numerals);
         let time = |name| kept.number(name).filter(|ms| *ms >= 0.0).map(|ms| ms as u64);
-        let session = SessionId::new(kept.text("session")?)?;
+        let id = SessionId::new(kept.text("session")?)?;
+        let target = match kept.get("v")? {
+            VERSION => Target::Session(id),
+            EVENT_VERSION => Target::Event(id),
+            _ => return None,
+        };
         let sender = match kept.text("ticket") {
-            Some(ticket) if session_of(ticket)? == session => {
+            Some(ticket) if is_for(ticket, id) => {
                 let ends = numerals.number(end_of(ticket)?)? * 1_000.0;
                 Sender::Ticket(ticket.to_owned(), ends as u64)
             }
@@ -100,9 +108,6 @@ impl Kept {
         };
         let fields = kept.get("fields")?;
         members(fields)?;
-        if kept.get("v") != Some(VERSION) {
-            return None;
-        }
         let description = kept.text("name").and_then(|name| {
             Some(Description {
                 name: Rc::new(name.to_owned()),
@@ -113,7 +118,7 @@ impl Kept {
         });
         let at = time("at")?;
         Some(Kept {
-            session,
+            target,
             at,
             fields: fields.to_owned(),
             description,
@@ -138,7 +143,7 @@ impl Kept {
             }
             Sender::Ticket(..) if !destination.is_ticket => return Fate::Leave,
             // Never by two tickets at a time: nothing would keep their requests in order.
-            Sender::Ticket(..) if session_of(&destination.key) != Some(self.session) => None,
+            Sender::Ticket(..) if !is_for(&destination.key, self.target.id()) => None,
             _ => Some(destination.clone()),
         };
         if self.is_over(now_unix_ms) {
@@ -191,7 +196,7 @@ mod tests {
     }
 
     fn kept(destination: &Destination) -> String {
-        let session = SessionId::new(SESSION).unwrap();
+        let session = Target::Session(SessionId::new(SESSION).unwrap());
         let fields = json!({"feedback": {"rating": 5}}).to_string();
         written(destination, session, DAY_MS, &Enrichment::parse(fields).unwrap().0, None)
     }
@@ -239,7 +244,7 @@ mod tests {
             serde_json::from_str(&kept(&of_ticket(&ticket(SESSION, 1 << 40)))).unwrap();
         assert!(read(&good.to_string()).is_some());
         for (name, value) in [
-            ("v", json!(2)),
+            ("v", json!(3)),
             ("v", Value::Null),
             ("server", json!(7)),
             ("session", json!("1b0a0a0a-0000-4000-8000-000000000000")),
@@ -275,7 +280,7 @@ mod tests {
             project: None,
             start_time: 7,
         };
-        let session = SessionId::new(SESSION).unwrap();
+        let session = Target::Session(SessionId::new(SESSION).unwrap());
         let empty = Enrichment::default();
         let json = written(&of_key("k"), session, 9, &empty, Some(&description));
         let kept = read(&json).unwrap();

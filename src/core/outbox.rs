@@ -18,7 +18,7 @@ use super::policy::{
     GENERAL_REFUSAL, GENERAL_REFUSAL_AGAIN, LAST_TRY_MS, MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES,
     REQUEST_OVERHEAD_BYTES, SMALLEST_PIECE, START_WAITS_MS,
 };
-use super::session::{Origin, SessionId, Start};
+use super::session::{Origin, SessionId, Start, Target};
 use super::settings::{Destination, Settings};
 use super::slab::NOTHING;
 use super::time::{NEVER, Now};
@@ -177,7 +177,7 @@ impl DerefMut for Work {
     }
 }
 
-/// The outbox of one session at one destination.
+/// The outbox of one session, or of another event, at one destination.
 #[derive(Debug)]
 pub struct Outbox {
     /// Where the session is.
@@ -186,8 +186,10 @@ pub struct Outbox {
     pub settings: Rc<Settings>,
     /// The server's number in the registry.
     pub server: u64,
-    /// The session.
+    /// The session, or the event.
     pub session_id: SessionId,
+    /// Whether it is an event's, which is never started.
+    pub is_event: bool,
     /// Open tracers of this session.
     pub holders: u32,
     /// The request on its way, or [`NOTHING`].
@@ -242,6 +244,7 @@ impl Outbox {
             settings,
             server,
             session_id,
+            is_event: false,
             holders: 0,
             flight: NOTHING,
             is_left: false,
@@ -264,6 +267,21 @@ impl Outbox {
             counted: 0,
             totals: Totals::default(),
         }
+    }
+
+    /// What is written to.
+    pub fn target(&self) -> Target {
+        match self.is_event {
+            true => Target::Event(self.session_id),
+            false => Target::Session(self.session_id),
+        }
+    }
+
+    /// The routes for the next request, where the server is taken to have `routes`. An event that was not found on
+    /// the new route of a server that nobody knows may be found on the old one; no start would tell.
+    pub fn routes_to_try(&self, routes: Routes) -> Routes {
+        let tried = self.work.batches.first().is_some_and(|batch| batch.tried_other_route);
+        if self.is_event && tried && routes == Routes::Unknown { Routes::TryLegacy } else { routes }
     }
 
     /// Bytes of unsent enrichments.
@@ -738,7 +756,8 @@ impl Outbox {
         let is_known = self.is_known && unless_known;
         let Some(batch) = self.work.batches.first_mut() else { return false };
         let was_started = batch.start.is_some() || batch.started.is_some();
-        if is_known || was_started || std::mem::replace(&mut batch.made_sure, true) {
+        if self.is_event || is_known || was_started || std::mem::replace(&mut batch.made_sure, true)
+        {
             return false;
         }
         batch.start = Some(Start::touch());

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::json::Object;
 use super::log::{Level, Line};
-use super::session::{Description, SessionId};
+use super::session::{Description, SessionId, Target};
 use super::tracer::Counts;
 use super::wire::Request;
 
@@ -59,13 +59,13 @@ impl Reason {
 pub enum Outcome {
     /// The backend has it.
     Delivered {
-        /// The session it is in.
-        session_id: SessionId,
+        /// What it is in.
+        target: Target,
     },
     /// It was given up.
     Dropped {
-        /// The session it was for, if that was known.
-        session_id: Option<SessionId>,
+        /// What it was for, if that was known.
+        target: Option<Target>,
         /// Why, as a code.
         reason: Reason,
         /// Why, and what to do, in words.
@@ -81,14 +81,14 @@ impl Outcome {
         let mut json = String::new();
         let mut object = Object::open(&mut json);
         match self {
-            Outcome::Delivered { session_id } => {
+            Outcome::Delivered { target } => {
                 object.text("status", "delivered");
-                object.text("sessionId", &session_id.to_string());
+                target.write(&mut object);
             }
-            Outcome::Dropped { session_id, reason, message } => {
+            Outcome::Dropped { target, reason, message } => {
                 object.text("status", "dropped");
-                if let Some(session_id) = session_id {
-                    object.text("sessionId", &session_id.to_string());
+                if let Some(target) = target {
+                    target.write(&mut object);
                 }
                 object.text("reason", reason.code());
                 object.text("message", message);

@@ -51,6 +51,37 @@ impl fmt::Display for SessionId {
     }
 }
 
+/// What an enrichment is stored in. The backend keeps a session as an event whose id is the session's: so an update
+/// reaches either by an id alone, and the two differ in what may be done where there is none of that id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A session, which is started where it is not there.
+    Session(SessionId),
+    /// Another event, such as a model call, by its id. It is never started: only its span, or whoever made it,
+    /// knows what it is.
+    Event(SessionId),
+}
+
+impl Target {
+    /// Its id.
+    pub fn id(self) -> SessionId {
+        match self {
+            Target::Session(id) | Target::Event(id) => id,
+        }
+    }
+
+    /// Whether it is an event that is no session.
+    pub fn is_event(self) -> bool {
+        matches!(self, Target::Event(_))
+    }
+
+    /// Writes which one it is, as JavaScript reads it.
+    pub fn write(self, object: &mut Object<'_>) {
+        let name = if self.is_event() { "eventId" } else { "sessionId" };
+        object.text(name, &self.id().to_string());
+    }
+}
+
 /// `text` without the white space around it, as JavaScript's `trim` has it: `sessionIdFrom` makes
 /// the same ids there.
 fn trimmed(text: &str) -> &str {

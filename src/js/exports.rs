@@ -52,6 +52,20 @@ pub fn enrich_session(
     })
 }
 
+/// As [`enrich_session`], of the event `event_id`, which is never started.
+#[wasm_bindgen(js_name = enrichEvent)]
+pub fn enrich_event(
+    tracer: f64,
+    event_id: String,
+    json: String,
+    scope: f64,
+    names_tracer: bool,
+) -> f64 {
+    call(scope, |registry, scope| {
+        registry.enrich_event(tracer as u64, &event_id, json, scope, names_tracer, now())
+    })
+}
+
 /// The tracer that a call is given to which names `session_id` alone, where `active` is the tracer that is
 /// active; 0 where there is none. To be asked before [`enrich_session`], as the caller masks as that tracer
 /// wants it.

@@ -133,13 +133,15 @@ pub fn secrets(options: &str) -> String {
 
 /// What a ticket says, for the runtime to sign: `{ claims }`, or `{ problem }`.
 ///
-/// `asked` is `{ sessionId, fields, expiresIn }`.
+/// `asked` is `{ sessionId, events, fields, expiresIn }`.
 #[wasm_bindgen]
 pub fn claims(asked: &str, now_ms: f64) -> String {
     let asked = Options::of(asked, NUMERALS);
     let session = asked.text("sessionId");
-    let fields: Option<Vec<Option<String>>> =
-        asked.get("fields").and_then(elements).map(|it| it.into_iter().map(text_of).collect());
+    let list = |name| -> Option<Vec<Option<String>>> {
+        asked.get(name).and_then(elements).map(|it| it.into_iter().map(text_of).collect())
+    };
+    let (fields, events) = (list("fields"), list("events"));
     let expires_in = match asked.get("expiresIn") {
         None => TICKET_S as f64,
         Some(_) => asked.number("expiresIn").unwrap_or(f64::NAN),
@@ -147,7 +149,13 @@ pub fn claims(asked: &str, now_ms: f64) -> String {
     let fields = fields.as_ref().map(|fields| fields.iter().map(Option::as_deref));
     let mut json = String::new();
     let mut object = Object::open(&mut json);
-    match Ticket::issue(session, fields, expires_in, now_ms as u64) {
+    let events = events.as_ref().map(|events| events.iter().map(Option::as_deref));
+    let ticket = Ticket::issue(session, fields, expires_in, now_ms as u64);
+    let ticket = match asked.get("events") {
+        None => ticket,
+        Some(_) => ticket.and_then(|ticket| ticket.for_events(events)),
+    };
+    match ticket {
         Ok(ticket) => object.text("claims", &ticket.claims()),
         Err(problem) => object.text("problem", problem),
     }

@@ -101,6 +101,14 @@ impl Bench {
         id
     }
 
+    /// A call of `enrichEvent`; tracer 0 is a bare one.
+    pub fn enrich_event(&mut self, tracer: u64, event: &str, fields: Value) -> u64 {
+        let json = fields.to_string();
+        let id = self.registry.enrich_event(tracer, event, json, 0, tracer != 0, self.now);
+        self.hear_busy();
+        id
+    }
+
     /// Holds what came with the tracers that have work, as the shell does at the end of each call.
     pub fn hear_busy(&mut self) {
         while let Some(tracer) = self.registry.next_busy() {

@@ -62,6 +62,14 @@ fn ticket(fields: &[&str]) -> String {
     sealed(&claims, &sign(&claims))
 }
 
+/// A ticket for feedback on these events of the session.
+fn ticket_of_events(events: &[&str]) -> String {
+    let events = events.iter().map(|event| Some(*event));
+    let ticket = Ticket::issue(Some(SESSION), Some([Some("feedback")]), 3_600.0, NOW_MS).unwrap();
+    let claims = ticket.for_events(Some(events)).unwrap().claims();
+    sealed(&claims, &sign(&claims))
+}
+
 /// A request as the tracer in a page makes it.
 fn head(method: &str, path: &str, ticket: &str) -> Head {
     Head {

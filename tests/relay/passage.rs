@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::backend::Backend;
 use crate::harness::{Bench, status};
-use crate::{NOW_MS, SESSION, cases, head, pass, relay, relayed, ticket};
+use crate::{NOW_MS, SESSION, cases, head, pass, relay, relayed, ticket, ticket_of_events};
 
 fn sent(outcome: Result<Forward, End>) -> Request {
     match outcome.unwrap() {
@@ -51,6 +51,63 @@ fn the_key_takes_the_tickets_place() {
     let headers = headers(&request);
     assert_eq!(headers["authorization"], "Bearer sekret");
     assert_eq!(headers["hh-client-timestamp"], "1699999999000000007");
+}
+
+const ANSWERS: [&str; 3] = [
+    "7d0c6a1e-0000-4000-8000-000000000001",
+    "7d0c6a1e-0000-4000-8000-000000000002",
+    "7d0c6a1e-0000-4000-8000-000000000003",
+];
+
+#[test]
+fn a_ticket_of_events_lets_feedback_on_these_through_and_nothing_else() {
+    let body = r#"{"feedback":{"thumb":"up"}}"#;
+    let legacy = |id: &str| format!(r#"{{"event_id":"{id}","feedback":{{"thumb":"up"}}}}"#);
+    let path = |id: &str| format!("/honeyhive/v1/events/{id}");
+    let start = json!({ "session_id": SESSION });
+    let of_second = ticket_of_events(&ANSWERS[1..2]);
+    for options in [json!({}), json!({"queue": true})] {
+        let settings = relay(options.clone());
+        let ask = |method, path: &str, ticket: &str, body: &str| {
+            relayed(&settings, head(method, path, ticket), body)
+        };
+        for (path, body) in
+            [(path(ANSWERS[1]), body.to_owned()), ("/honeyhive/events".into(), legacy(ANSWERS[1]))]
+        {
+            match ask("PUT", &path, &of_second, &body).unwrap() {
+                Forward::Enqueue(message) => {
+                    let line = format!("hhqe1 {} 1700000000000000000\n", ANSWERS[1]);
+                    assert_eq!(message, [&line, r#"{"feedback":{"thumb":"up"}}"#].concat());
+                }
+                Forward::Send(request) => {
+                    let is_v1 = request.url.ends_with(ANSWERS[1]);
+                    assert!(is_v1 || request.url.ends_with("/events"), "{}", request.url);
+                    assert_eq!(request.body, body);
+                }
+            }
+        }
+        let refused = |method, path: &str, body: &str| code(ask(method, path, &of_second, body));
+        let other = (403, "EVENT_NOT_ALLOWED".to_owned());
+        for id in [ANSWERS[0], ANSWERS[2], SESSION, "another"] {
+            assert_eq!(refused("PUT", &path(id), body), other, "{id}");
+            assert_eq!(refused("PUT", "/honeyhive/events", &legacy(id)), other, "{id}");
+        }
+        let field = (403, "FIELD_NOT_ALLOWED".to_owned());
+        assert_eq!(refused("PUT", &path(ANSWERS[1]), r#"{"metadata":{"a":1}}"#), field);
+        assert_eq!(refused("POST", "/honeyhive/v1/sessions", &start.to_string()), other);
+        let legacy_start = json!({ "session": start }).to_string();
+        assert_eq!(refused("POST", "/honeyhive/session/start", &legacy_start), other);
+
+        // And a ticket of the session is for no event of it.
+        let session = (403, "SESSION_NOT_ALLOWED".to_owned());
+        let of_session = ticket(&["feedback"]);
+        assert_eq!(code(ask("PUT", &path(ANSWERS[1]), &of_session, body)), session);
+        let both = ticket_of_events(&[SESSION, ANSWERS[1]]);
+        for id in [SESSION, ANSWERS[1]] {
+            assert!(ask("PUT", &path(id), &both, body).is_ok());
+        }
+        assert!(ask("POST", "/honeyhive/v1/sessions", &both, &start.to_string()).is_ok());
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use honeyhive_edge::core::relay::passage::{Body, Forward};
 use honeyhive_edge::core::relay::rate::Rates;
 use honeyhive_edge::core::relay::settings::RelaySettings;
 use honeyhive_edge::core::retry::RetryAfter;
-use honeyhive_edge::core::session::SessionId;
+use honeyhive_edge::core::session::{SessionId, Target};
 use honeyhive_edge::core::wire::{Answer, Request};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -22,8 +22,8 @@ const OTHER: &str = "0a0a0a0a-0000-4000-8000-000000000000";
 /// A message: its session, milliseconds after [`NOW_MS`], and its fields.
 fn message(session: &str, at_ms: u64, fields: &Value) -> String {
     let stamp_ns = (NOW_MS + at_ms) * 1_000_000;
-    Message { session: SessionId::new(session).unwrap(), stamp_ns, fields: fields.to_string() }
-        .write()
+    let target = Target::Session(SessionId::new(session).unwrap());
+    Message { target, stamp_ns, fields: fields.to_string() }.write()
 }
 
 /// Delivers a batch; `answer` is the backend. What became of each message, and the log.
@@ -85,6 +85,41 @@ fn messages_of_one_session_are_one_request_in_the_order_they_were_made() {
         json!({"metadata": {"page": 1}, "feedback": {"rating": 3, "by": "b"}})
     );
     assert_eq!(fields_of(&backend, OTHER), json!({"inputs": {"q": "hi"}}));
+}
+
+#[test]
+fn an_event_is_updated_in_order_and_never_started_whichever_routes_there_are() {
+    let settings = relay(json!({}));
+    let of_event = |at_ms: u64, fields: Value| {
+        let stamp_ns = (NOW_MS + at_ms) * 1_000_000;
+        let target = Target::Event(SessionId::new(OTHER).unwrap());
+        Message { target, stamp_ns, fields: fields.to_string() }.write()
+    };
+    for is_legacy in [false, true] {
+        let mut backend = Backend { is_legacy, ..Backend::default() };
+        let batch = [
+            of_event(20, json!({"feedback": {"thumb": "down"}})),
+            of_event(10, json!({"feedback": {"thumb": "up", "by": "b"}})),
+        ];
+        // As long as its span has not come, it is refused, and comes again.
+        let mut consumer = Consumer::default();
+        let mut requests = Vec::new();
+        let (fates, log) = deliver(&mut consumer, &settings, &batch, &mut |request| {
+            requests.push(request.method);
+            store(&mut backend, request)
+        });
+        assert_eq!((fates, log.is_empty()), (vec![AGAIN, AGAIN], false));
+        assert!(requests.iter().all(|method| *method == "PUT"), "{requests:?}");
+        assert!(backend.sessions.is_empty());
+
+        backend.sessions.insert(("sekret".into(), OTHER.into()), Default::default());
+        let (fates, log) = deliver(&mut consumer, &settings, &batch, &mut |request| {
+            assert_eq!(request.method, "PUT");
+            store(&mut backend, request)
+        });
+        assert_eq!((fates, log), (vec![Fate::Stored; 2], Vec::new()));
+        assert_eq!(fields_of(&backend, OTHER), json!({"feedback": {"thumb": "down", "by": "b"}}));
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::calls::{Call, Flush, Name, Numbers, markers_in};
 use super::clock::Forward;
 use super::face::Tracer;
 use super::program::{Failure, Sent};
-use super::users::LONG_DEADLINE_MS;
+use super::users::{LONG_DEADLINE_MS, is_event};
 use super::world::{World, bears};
 
 /// Milliseconds of a flush that ends because its time is over.
@@ -94,7 +94,11 @@ impl World {
                 let refusals: Vec<_> = failures.filter(own).filter(is_refusal).collect();
                 let is_named = refusals.iter().any(|it| match it.status {
                     Some(400 | 413 | 422) => names(it, call),
-                    Some(404 | 405) => !it.is_start && program.started.contains(&it.session),
+                    // What an event is, nobody here could say: its refusal is the end of it.
+                    Some(404 | 405) => {
+                        let id = &it.session.id;
+                        !it.is_start && (is_event(id) || program.started.contains(&it.session))
+                    }
                     _ => true,
                 });
                 // The route may be the wrong one, or the session not be there: both can be mended once.

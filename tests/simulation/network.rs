@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::bugs::Bug;
 use super::calls::{Name, markers_in};
 use super::program::{Failure, LEASE_MS, Sent};
+use super::users::is_event;
 use super::world::URLS;
 use super::world::World;
 
@@ -145,7 +146,7 @@ impl World {
             return self.check_report(id, &flush, *counts);
         }
         let end = match outcome {
-            Outcome::Delivered { session_id } => Ok(session_id.to_string()),
+            Outcome::Delivered { target } => Ok(target.id().to_string()),
             Outcome::Dropped { reason, .. } => Err(*reason),
             Outcome::Flushed(_) => return Ok(()),
         };
@@ -224,6 +225,9 @@ impl World {
             body: request.body,
         };
         self.check_sent(&sent)?;
+        if sent.is_start && is_event(&sent.session.id) {
+            return Err(format!("an event is started: {:?}", sent.session));
+        }
         let on_the_way = &self.programs[self.here].on_the_way;
         let on_the_way = || on_the_way.iter().filter(|other| !other.is_stray);
         if on_the_way().any(|other| other.session == sent.session) {

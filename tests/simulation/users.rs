@@ -30,6 +30,15 @@ const SHARED: [&str; 5] = [
 /// Of [`SHARED`], those that tracers are made for; the last one is only ever named.
 const STARTED: usize = 4;
 
+/// Events that are no sessions: one that every server has, of a span, and one that none has.
+pub const EVENTS: [&str; 2] =
+    ["33333333-3333-4333-8333-333333333330", "33333333-3333-4333-8333-333333333331"];
+
+/// Whether it is an event's id.
+pub fn is_event(id: &str) -> bool {
+    EVENTS.contains(&id)
+}
+
 /// The first number by which a call is known again.
 const FIRST_MARKER: u32 = 1_000_000;
 
@@ -391,11 +400,12 @@ impl World {
         self.say((active, bare, named, scope), target, fields, marker)
     }
 
-    /// The id of a session: another tracer's, or one that nobody started.
+    /// The id of a session: another tracer's, or one that nobody started; or of another event.
     fn some_id(&mut self) -> String {
         let tracers = &self.programs[self.here].face.tracers;
-        let id = match self.random.u8(..4) {
-            0 => SHARED[self.random.usize(..SHARED.len())].to_owned(),
+        let id = match self.random.u8(..5) {
+            0 => EVENTS[self.random.usize(..EVENTS.len())].to_owned(),
+            1 => SHARED[self.random.usize(..SHARED.len())].to_owned(),
             _ if tracers.is_empty() => SHARED[0].to_owned(),
             _ => tracers[self.random.usize(..tracers.len())].session.id.clone(),
         };
@@ -428,7 +438,10 @@ impl World {
             }
             Target::Refused(_) => (None, None),
         };
-        let is_invalid = fields.get("metadata").is_some_and(Value::is_number);
+        let names_event = named.as_deref().is_some_and(|named| is_event(&canonical(named)));
+        let says_nothing = fields.as_object().is_some_and(|fields| fields.is_empty());
+        let is_invalid =
+            fields.get("metadata").is_some_and(Value::is_number) || (names_event && says_nothing);
         let refusal = match (&target, &of) {
             (Target::Refused(reason), _) => Some(*reason),
             _ if is_invalid => Some(Reason::Invalid),
@@ -493,7 +506,12 @@ impl World {
         }
         let json = as_given.to_string();
         let named = named.as_deref();
-        let id = program.registry.enrich(number, named, json, scope, names_tracer, now);
+        let id = match named.filter(|_| names_event) {
+            Some(event) => {
+                program.registry.enrich_event(number, event, json, scope, names_tracer, now)
+            }
+            None => program.registry.enrich(number, named, json, scope, names_tracer, now),
+        };
         if let Some(marker) = call.marker {
             self.markers.insert(marker, (self.here, id));
         }

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use honeyhive_edge::core::concurrency::Place;
 
-use super::backend::Backend;
+use super::backend::{Backend, Stored};
 use super::bugs::Bug;
 use super::calls::Name;
 use super::clock::{Clock, Forward};
 use super::page::Store;
 use super::program::{LEASE_MS, Program};
+use super::users::EVENTS;
 
 /// The servers of every life.
 pub const URLS: [&str; 2] = ["https://hive.example", "https://old.example"];
@@ -69,10 +70,12 @@ impl World {
     pub fn new(seed: u64, bug: Option<Bug>) -> World {
         let mut random = fastrand::Rng::with_seed(seed);
         let place = [Place::ServerProcess, Place::EdgeRequest, Place::Page][random.usize(..3)];
-        let mut server = || Backend {
-            is_legacy: random.u8(..4) == 0,
-            is_lenient: random.u8(..4) == 0,
-            ..Backend::default()
+        let mut server = || {
+            let is_legacy = random.u8(..4) == 0;
+            let is_lenient = random.u8(..4) == 0;
+            let event = |key: &str| ((key.to_owned(), EVENTS[0].to_owned()), Stored::default());
+            let sessions = ["alpha", "beta"].map(event).into();
+            Backend { is_legacy, is_lenient, sessions }
         };
         let servers = [server(), server()];
         World {

@@ -4,14 +4,17 @@ use super::Registry;
 use crate::core::enrichment::{Enrichment, Invalid};
 use crate::core::json::{Object, any_members, quoted};
 use crate::core::log::Line;
-use crate::core::outbox::{Kind, Part, held_by};
+use crate::core::outbox::{Kind, Outbox, Part, held_by};
 use crate::core::outcome::Reason;
 use crate::core::policy::{LARGE_ENRICHMENT_BYTES, MAX_REQUEST_BYTES, REQUEST_OVERHEAD_BYTES};
 use crate::core::redact::MASK;
-use crate::core::session::SessionId;
+use crate::core::session::Target;
 use crate::core::slab::NOTHING;
 use crate::core::text::{decimal, fill};
 use crate::core::time::{NEVER, Now};
+
+const NO_EVENT_ID: &str = "enrichEvent takes the event's id first, as in enrichEvent(eventId, { feedback: { rating: 5 } })";
+const NOTHING_OF_EVENT: &str = "nothing is said of the event: give fields, as in enrichEvent(eventId, { feedback: { rating: 5 } })";
 
 impl Registry {
     /// Enriches a session: the one named, else that of `tracer`; tracer 0 is the only open one.
@@ -28,19 +31,69 @@ impl Registry {
     ) -> u64 {
         let now = self.clock.advance(now);
         let settings = self.tracers.get(tracer).map(|tracer| tracer.settings.clone());
-        let session_id = session_id.and_then(|name| self.session_named(name, settings.as_deref()));
-        let named = session_id.filter(|_| !names_tracer);
-        let of_session = named.and_then(|session_id| self.tracer_of(session_id, tracer));
+        let named = session_id.and_then(|name| self.session_named(name, settings.as_deref()));
+        self.enrich_target(tracer, named.map(Target::Session), json, scope, names_tracer, now)
+    }
+
+    /// Enriches the event `event_id` with the key and server of `tracer`, as [`Registry::enrich`] does a session.
+    /// An event is never started: one that the backend does not have is refused by it.
+    pub fn enrich_event(
+        &mut self,
+        tracer: u64,
+        event_id: &str,
+        json: String,
+        scope: u64,
+        names_tracer: bool,
+        now: Now,
+    ) -> u64 {
+        let now = self.clock.advance(now);
+        let settings = self.tracers.get(tracer).map(|tracer| tracer.settings.clone());
+        let Some(named) = self.session_named(event_id, settings.as_deref()) else {
+            let part = self.part(Kind::Enrichment, tracer, scope, now);
+            let id = part.id;
+            self.refuse(part, None, Reason::Invalid, NO_EVENT_ID, now);
+            return id;
+        };
+        self.enrich_target(tracer, Some(Target::Event(named)), json, scope, names_tracer, now)
+    }
+
+    fn enrich_target(
+        &mut self,
+        tracer: u64,
+        target: Option<Target>,
+        json: String,
+        scope: u64,
+        names_tracer: bool,
+        now: Now,
+    ) -> u64 {
+        let named = target.filter(|_| !names_tracer);
+        let of_session = named.and_then(|target| self.tracer_of(target.id(), tracer));
         let part = self.part(Kind::Enrichment, of_session.unwrap_or(tracer), scope, now);
         let id = part.id;
-        if let Some(part) = self.meant(part, session_id.is_some(), now)
+        if let Some(part) = self.meant(part, target.is_some(), now)
             && let json = self.masked_for(part.tracer, tracer, json)
             && let Some(part) = self.read(part, json, now)
-            && let Some((outbox, part)) = self.outbox_for(part, session_id, now)
+            && let Some(part) = self.for_target(part, target, now)
+            && let Some((outbox, part)) = self.outbox_for(part, target, now)
         {
             self.accept(outbox, part, None, now);
         }
         id
+    }
+
+    /// `part`, unless it says nothing of an event: only a session can be made sure of.
+    fn for_target(
+        &mut self,
+        part: Box<Part>,
+        target: Option<Target>,
+        now: Now,
+    ) -> Option<Box<Part>> {
+        let is_event = target.is_some_and(Target::is_event);
+        if is_event && part.enrichment.is_empty() {
+            self.refuse(part, target, Reason::Invalid, NOTHING_OF_EVENT, now);
+            return None;
+        }
+        Some(part)
     }
 
     /// Adds to metrics of the tracer's session. `json` is an object of numbers.
@@ -198,12 +251,12 @@ impl Registry {
         }
     }
 
-    /// The outbox of the session named, else of the tracer's own, for `part`, which is refused where
+    /// The outbox of the session or event named, else of the tracer's own session, for `part`, which is refused where
     /// there is none.
     fn outbox_for(
         &mut self,
         part: Box<Part>,
-        session_id: Option<SessionId>,
+        target: Option<Target>,
         now: Now,
     ) -> Option<(u64, Box<Part>)> {
         let tracer = self.tracers.get(part.tracer).filter(|tracer| tracer.is_open());
@@ -213,7 +266,7 @@ impl Registry {
                 if tracer.outbox != NOTHING
                     && let Some(destination) = &tracer.settings.destination
                 {
-                    let other = session_id.filter(|session_id| *session_id != tracer.session_id);
+                    let other = target.filter(|target| target.id() != tracer.session_id);
                     let Some(other) = other else { return Some((tracer.outbox, part)) };
                     let (destination, settings) = (destination.clone(), tracer.settings.clone());
                     return Some((self.open_outbox(&destination, &settings, other), part));
@@ -232,7 +285,7 @@ impl Registry {
     pub(super) fn with_room(
         &mut self,
         part: Box<Part>,
-        session_id: Option<SessionId>,
+        target: Option<Target>,
         now: Now,
     ) -> Option<Box<Part>> {
         let tracer = self.tracers.get(part.tracer);
@@ -242,7 +295,7 @@ impl Registry {
                 "more than maxQueueBytes ({}) is waiting to be sent: the backend is not keeping up, or enrichments are too large",
                 &[&decimal(limit)],
             );
-            self.refuse(part, session_id, Reason::QueueFull, &why, now);
+            self.refuse(part, target, Reason::QueueFull, &why, now);
             return None;
         }
         Some(part)
@@ -256,8 +309,8 @@ impl Registry {
 
     /// Puts `part` into its outbox. `increments` are what it adds to the running totals.
     fn accept(&mut self, id: u64, part: Box<Part>, increments: Option<&[(&str, f64)]>, now: Now) {
-        let session_id = self.outboxes.get(id).map(|outbox| outbox.session_id);
-        let Some(part) = self.with_room(part, session_id, now) else {
+        let target = self.outboxes.get(id).map(Outbox::target);
+        let Some(part) = self.with_room(part, target, now) else {
             // The outbox may have been opened for this part alone.
             return self.schedule(id, now);
         };
@@ -297,7 +350,7 @@ impl Registry {
     pub(super) fn refuse(
         &mut self,
         part: Box<Part>,
-        session_id: Option<SessionId>,
+        target: Option<Target>,
         reason: Reason,
         why: &str,
         now: Now,
@@ -307,7 +360,7 @@ impl Registry {
             return self.log(part.tracer, line);
         }
         self.given(part.tracer, part.scope, NOTHING, now);
-        self.give_up(vec![part], session_id, reason, why, now);
+        self.give_up(vec![part], target, reason, why, now);
     }
 }
 

@@ -101,24 +101,26 @@ impl Registry {
         settings: &Rc<Settings>,
         now: Now,
     ) {
-        let Kept { session, fields, description, .. } = kept;
+        let Kept { target, fields, description, .. } = kept;
         let Some(part) = self.read(part, fields.clone(), now) else { return };
         let destination = match fate {
             Fate::Send(destination) => destination,
             Fate::Leave => return,
             Fate::Expired(why) => {
                 let reason = Reason::RetriesExhausted;
-                return self.refuse(part, Some(*session), reason, why, now);
+                return self.refuse(part, Some(*target), reason, why, now);
             }
         };
-        let Some(part) = self.with_room(part, Some(*session), now) else { return };
-        let id = self.open_outbox(destination, settings, *session);
+        let Some(part) = self.with_room(part, Some(*target), now) else { return };
+        let id = self.open_outbox(destination, settings, *target);
         let (tracer, scope) = (part.tracer, part.scope);
         let part = self.keep(id, part, description.as_ref());
         if let Some(outbox) = self.outboxes.get_mut(id) {
             // It may have been the session's beginning that did not get through.
-            let description = description.clone();
-            outbox.want_start(Start { origin: Origin::Named, description });
+            if !target.is_event() {
+                let description = description.clone();
+                outbox.want_start(Start { origin: Origin::Named, description });
+            }
             outbox.totals.set_by_left(&part.enrichment, self.numerals);
             outbox.accept_in_time(part);
         }
@@ -136,8 +138,8 @@ impl Registry {
         let persists = self.tracers.get(part.tracer).is_some_and(|it| it.settings.persist);
         if let Some(outbox) = self.outboxes.get(outbox).filter(|_| self.keeps && persists) {
             let Part { given_unix_ms, enrichment, .. } = &*part;
-            let (destination, session_id) = (&outbox.destination, outbox.session_id);
-            let json = written(destination, session_id, *given_unix_ms, enrichment, description);
+            let (destination, target) = (&outbox.destination, outbox.target());
+            let json = written(destination, target, *given_unix_ms, enrichment, description);
             self.outputs.push_back(Output::Keep { id: part.id, json });
             part.is_kept = true;
         }
@@ -164,7 +166,7 @@ impl Registry {
         let rested_at = self.page.rested_at;
         for id in self.busy.clone() {
             let Some(outbox) = self.outboxes.get_mut(id) else { continue };
-            let session_id = outbox.session_id;
+            let target = outbox.target();
             let mut taken = outbox.take_those(&|part| {
                 part.is_kept && part.id <= rested_at && !still.contains(&part.id)
             });
@@ -172,7 +174,7 @@ impl Registry {
             for part in &mut taken {
                 part.is_kept = false;
             }
-            self.deliver(taken, session_id, now);
+            self.deliver(taken, target, now);
         }
     }
 }

@@ -198,7 +198,7 @@ impl Registry {
         }
     }
 
-    /// The session that is meant by `name`, if that is no blank; once, at [`Level::Info`], a line says
+    /// The session or event that is meant by `name`, if that is no blank; once, at [`Level::Info`], a line says
     /// which UUID a name that is none stands for. A name that holds the key is not shown.
     fn session_named(&mut self, name: &str, settings: Option<&Settings>) -> Option<SessionId> {
         let session_id = SessionId::new(name)?;
@@ -209,7 +209,7 @@ impl Registry {
             let shown = if is_secret { MASK } else { name.trim() };
             let shown: String = shown.chars().take(LONGEST_NAME).collect();
             let message = format!(
-                "the session id \"{shown}\" is no UUID: it stands for {session_id}, the same in every service",
+                "the id \"{shown}\" is no UUID: it stands for {session_id}, the same in every service",
             );
             self.log_at(level, Line { level: Level::Info, message });
         }

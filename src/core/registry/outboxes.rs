@@ -7,26 +7,30 @@ use super::Registry;
 use crate::core::outbox::Outbox;
 use crate::core::policy::REMEMBERED_SERVERS;
 use crate::core::server::Server;
-use crate::core::session::SessionId;
+use crate::core::session::{SessionId, Target};
 use crate::core::settings::{Destination, Settings};
 use crate::core::slab::NOTHING;
 use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
 
 impl Registry {
-    /// The outbox of the session, which may be a new one.
+    /// The outbox of the session or event, which may be a new one. A session that was written to as an event before
+    /// is a session from now on.
     pub(super) fn open_outbox(
         &mut self,
         destination: &Rc<Destination>,
         settings: &Rc<Settings>,
-        session_id: SessionId,
+        target: Target,
     ) -> u64 {
+        let session_id = target.id();
         let known = self.outbox_of(destination, session_id);
-        if known != NOTHING {
+        if let Some(outbox) = self.outboxes.get_mut(known) {
+            outbox.is_event &= target.is_event();
             return known;
         }
         let server = self.server_of(destination);
         let mut outbox = Outbox::new(destination.clone(), settings.clone(), server, session_id);
+        outbox.is_event = target.is_event();
         outbox.is_paused = self.page.is_offline;
         let id = self.outboxes.insert(outbox);
         self.outbox_ids.insert((session_id, id));

@@ -7,7 +7,7 @@ use crate::core::outcome::{Output, Reason};
 use crate::core::policy::{LEASE_GRACE_MS, PAGE_SLOW_MS, REQUEST_OVERHEAD_BYTES, TIMERS_AT_ONCE};
 use crate::core::retry::backoff_ms;
 use crate::core::server::Failure;
-use crate::core::session::SessionId;
+use crate::core::session::Target;
 use crate::core::slab::{NOTHING, in_order};
 use crate::core::text::fill;
 use crate::core::time::{NEVER, Now};
@@ -107,11 +107,11 @@ impl Registry {
         let has_room = was_busy && scopes.iter().any(|scope| self.may_send(*scope, server_id, now));
         let Some(outbox) = self.outboxes.get_mut(id) else { return };
         if !has_room || outbox.is_to_wait(now) {
-            let session_id = outbox.session_id;
+            let target = outbox.target();
             let expired = outbox.expire(now);
             self.schedule(id, now);
             let why = if why.is_empty() { "it has not answered" } else { &why };
-            self.exhausted(expired, session_id, why, now);
+            self.exhausted(expired, target, why, now);
         }
     }
 
@@ -134,13 +134,13 @@ impl Registry {
         outbox.is_ready = false;
         outbox.timer = NEVER;
         outbox.server_worked(server.worked_at());
+        let routes = outbox.routes_to_try(server.routes);
         let (request, is_start) =
-            outbox.next_request(server.routes, leaving.is_some(), &mut self.last_stamp_ns, now);
+            outbox.next_request(routes, leaving.is_some(), &mut self.last_stamp_ns, now);
         let timeout_ms = outbox.timeout_ms(now);
         let is_cut_short = timeout_ms < outbox.settings.timeout_ms;
         let transport = outbox.destination.transport;
         let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);
-        let routes = server.routes;
         let bytes = (request.body.len() + REQUEST_OVERHEAD_BYTES) as u64;
         let keepalive = leaving.map(|_| bytes);
         if let Some(bytes) = keepalive {
@@ -321,7 +321,7 @@ impl Registry {
         if !matches!(verdict, Verdict::Retry { .. }) {
             outbox.request_worked(now);
         }
-        let session_id = outbox.session_id;
+        let target = outbox.target();
         if !matches!(verdict, Verdict::Stored { .. })
             && outbox.start_after_all()
             && !matches!(verdict, Verdict::Retry { .. })
@@ -337,7 +337,7 @@ impl Registry {
                     Progress::Done(parts) => parts,
                 };
                 self.schedule(flight.outbox, now);
-                self.deliver(done, session_id, now);
+                self.deliver(done, target, now);
             }
             Verdict::TryRoutes(routes) => {
                 outbox.try_other_route();
@@ -359,7 +359,15 @@ impl Registry {
                     after_ms.unwrap_or_else(|| backoff_ms(outbox.failures + 1, &mut self.random));
                 let expired = outbox.failed(now, wait, asked);
                 self.schedule(flight.outbox, now);
-                self.exhausted(expired, session_id, &why, now);
+                self.exhausted(expired, target, &why, now);
+            }
+            // While nothing is known of the server, it may be the route that is not there, and not the event.
+            Verdict::NoSession(_)
+                if target.is_event()
+                    && flight.routes == Routes::Unknown
+                    && !outbox.try_other_route() =>
+            {
+                self.schedule(flight.outbox, now);
             }
             Verdict::NoSession(refusal) => {
                 // A 400 may be for what was said as well.
@@ -406,10 +414,10 @@ impl Registry {
         }
     }
 
-    fn exhausted(&mut self, expired: Parts, session_id: SessionId, why: &str, now: Now) {
+    fn exhausted(&mut self, expired: Parts, target: Target, why: &str, now: Now) {
         if !expired.is_empty() {
             let message = fill("the backend could not be reached until the deadline ({})", &[why]);
-            self.give_up(expired, Some(session_id), Reason::RetriesExhausted, &message, now);
+            self.give_up(expired, Some(target), Reason::RetriesExhausted, &message, now);
         }
     }
 
@@ -422,8 +430,11 @@ impl Registry {
         if to_blame && outbox.halve(server.is_some_and(|server| server.refuses_all())) {
             return self.schedule(flight.outbox, now);
         }
-        let session_id = outbox.session_id;
-        let message = refusal.message(&outbox.destination.server);
+        let target = outbox.target();
+        let mut message = refusal.message(&outbox.destination.server);
+        if target.is_event() && matches!(refusal, Refusal::Request { status: 400 | 404, .. }) {
+            message.push_str(" (an event is there from when its span was exported)");
+        }
         let message = outbox.destination.without_key(&message);
         let parts = outbox.refused(to_blame);
         if to_blame
@@ -445,6 +456,6 @@ impl Registry {
                 self.log_because(part.tracer, Level::Error, what, &message);
             }
         }
-        self.give_up(parts, Some(session_id), Reason::Rejected, &message, now);
+        self.give_up(parts, Some(target), Reason::Rejected, &message, now);
     }
 }

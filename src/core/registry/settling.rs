@@ -6,7 +6,7 @@ use super::Registry;
 use crate::core::json::Object;
 use crate::core::outbox::{Kind, Parts};
 use crate::core::outcome::{Outcome, Output, Reason};
-use crate::core::session::SessionId;
+use crate::core::session::Target;
 use crate::core::slab::{FixedSet, NOTHING, in_order};
 use crate::core::text::fill;
 use crate::core::time::Now;
@@ -25,17 +25,17 @@ pub(super) struct Wait {
 }
 
 impl Registry {
-    /// Tells those who wait for `parts`, all of one session, that the backend has them.
-    pub(super) fn deliver(&mut self, parts: Parts, session_id: SessionId, now: Now) {
-        let outcome = Outcome::Delivered { session_id };
+    /// Tells those who wait for `parts`, all of one target, that the backend has them.
+    pub(super) fn deliver(&mut self, parts: Parts, target: Target, now: Now) {
+        let outcome = Outcome::Delivered { target };
         self.settle(parts, outcome, now);
     }
 
-    /// Tells those who wait for `parts`, all of one session, that they were given up.
+    /// Tells those who wait for `parts`, all of one target, that they were given up.
     pub(super) fn give_up(
         &mut self,
         parts: Parts,
-        session_id: Option<SessionId>,
+        target: Option<Target>,
         reason: Reason,
         message: &str,
         now: Now,
@@ -46,8 +46,8 @@ impl Registry {
             if self.tracers.get(part.tracer).is_some_and(|tracer| tracer.settings.on_drop) {
                 let mut json = String::new();
                 let mut object = Object::open(&mut json);
-                if let Some(session_id) = session_id {
-                    object.text("sessionId", &session_id.to_string());
+                if let Some(target) = target {
+                    target.write(&mut object);
                 }
                 object.text("reason", reason.code());
                 object.text("message", message);
@@ -56,7 +56,7 @@ impl Registry {
                 self.outputs.push_back(Output::Dropped { tracer: part.tracer, json });
             }
         }
-        let outcome = Outcome::Dropped { session_id, reason, message: message.to_owned() };
+        let outcome = Outcome::Dropped { target, reason, message: message.to_owned() };
         self.settle(parts, outcome, now);
     }
 
@@ -293,10 +293,10 @@ impl Registry {
             if taken.is_empty() {
                 continue;
             }
-            let session_id = Some(outbox.session_id);
+            let target = Some(outbox.target());
             self.schedule(id, now);
             let why = "the tracer was closed before it could be sent: give close() more time";
-            self.give_up(taken, session_id, Reason::Closed, why, now);
+            self.give_up(taken, target, Reason::Closed, why, now);
         }
     }
 }

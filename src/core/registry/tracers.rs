@@ -9,8 +9,8 @@ use crate::core::options::Options;
 use crate::core::outbox::{Kind, Part};
 use crate::core::outcome::TracerInfo;
 use crate::core::policy::REMEMBERED_SETTINGS;
-use crate::core::relay::ticket::session_of;
-use crate::core::session::{Description, Origin, SessionId, Start};
+use crate::core::relay::ticket::{is_for, session_of};
+use crate::core::session::{Description, Origin, SessionId, Start, Target};
 use crate::core::settings::{self, Settings};
 use crate::core::slab::{FixedSet, NOTHING};
 use crate::core::time::Now;
@@ -59,7 +59,8 @@ impl Registry {
         for line in log {
             self.log_at(settings.log_level, line);
         }
-        let outbox = destination.map_or(NOTHING, |to| self.open_outbox(to, &settings, session_id));
+        let target = Target::Session(session_id);
+        let outbox = destination.map_or(NOTHING, |to| self.open_outbox(to, &settings, target));
         let tracer = self.tracers.insert(Tracer {
             settings: settings.clone(),
             outbox,
@@ -100,7 +101,13 @@ impl Registry {
             None => Start { origin, description: Some(description) },
         };
         self.take_leftovers(tracer, scope, now);
-        let fields = options.text("start").filter(|fields| !fields.is_empty());
+        let fields = options.text("start").filter(|fields| !fields.is_empty() && *fields != "{}");
+        // A ticket for events alone is for no session: there is nothing to start.
+        if fields.is_none() && ticket.is_some_and(|ticket| !is_for(ticket, session_id)) && !is_child
+        {
+            self.tell_if_idle(tracer);
+            return Some(info);
+        }
         let part = self.part(Kind::Start, tracer, scope, now);
         let read = self.read(part, fields.unwrap_or("{}").to_owned(), now);
         let part = read.and_then(|part| self.with_room(part, None, now));

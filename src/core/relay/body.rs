@@ -9,14 +9,20 @@ use super::route::Route;
 use super::ticket::Ticket;
 use crate::core::enrichment::Field;
 use crate::core::json::{self, Object, is_number, members};
-use crate::core::session::SessionId;
+use crate::core::session::{SessionId, Target};
 
 /// The fields of one request, each once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fields<'a>(Vec<(Field, &'a str)>);
 
-/// The fields in `body`, sent to `route` with `ticket`, if all of it is allowed.
-pub fn judge<'a>(route: Route, ticket: &Ticket, body: &'a str) -> Result<Fields<'a>, Refusal> {
+/// The fields in `body`, sent to `route` with `ticket` and the id `named` in its address, and what they are of;
+/// if all of it is allowed.
+pub fn judge<'a>(
+    route: Route,
+    ticket: &Ticket,
+    named: Option<SessionId>,
+    body: &'a str,
+) -> Result<(Target, Fields<'a>), Refusal> {
     if is_deep(body) {
         return Err(Refusal::Body("the body is nested deeper than 128 levels"));
     }
@@ -33,6 +39,7 @@ pub fn judge<'a>(route: Route, ticket: &Ticket, body: &'a str) -> Result<Fields<
         Route::Update => "",
     };
     let mut id_seen = id_name.is_empty();
+    let mut target = ticket.target(named);
     let mut fields = Vec::with_capacity(given.len());
     for (key, value) in given {
         let name = json::text(key).unwrap_or_default();
@@ -40,8 +47,11 @@ pub fn judge<'a>(route: Route, ticket: &Ticket, body: &'a str) -> Result<Fields<
             if id_seen {
                 return Err(TWICE);
             }
-            if json::text(value).and_then(|id| SessionId::new(&id)) != Some(ticket.session) {
-                return Err(Refusal::OtherSession);
+            let id = json::text(value).and_then(|id| SessionId::new(&id));
+            let id = id.filter(|id| !route.is_start() || *id == ticket.session);
+            target = id.and_then(|id| ticket.target(Some(id)));
+            if target.is_none() {
+                return Err(Refusal::elsewhere(ticket));
             }
             id_seen = true;
             continue;
@@ -66,7 +76,7 @@ pub fn judge<'a>(route: Route, ticket: &Ticket, body: &'a str) -> Result<Fields<
     if !id_seen {
         return Err(Refusal::Body("the session's id is missing"));
     }
-    Ok(Fields(fields))
+    Ok((target.ok_or_else(|| Refusal::elsewhere(ticket))?, Fields(fields)))
 }
 
 const TWICE: Refusal = Refusal::Body("the body says something twice");
@@ -147,11 +157,12 @@ mod tests {
 
     fn ticket(fields: &[Allowance]) -> Ticket {
         let allowed = fields.iter().fold(Allowed::default(), |all, field| all.with(*field));
-        Ticket { session: SessionId::new(SESSION).unwrap(), allowed, expires_at: 9 }
+        let session = SessionId::new(SESSION).unwrap();
+        Ticket { session, events: Vec::new(), allowed, expires_at: 9 }
     }
 
     fn written(route: Route, fields: &[Allowance], body: &str) -> Result<String, Refusal> {
-        let fields = judge(route, &ticket(fields), body)?;
+        let (_, fields) = judge(route, &ticket(fields), None, body)?;
         let mut json = String::new();
         let mut object = Object::open(&mut json);
         fields.write(&mut object);
@@ -249,15 +260,49 @@ mod tests {
     }
 
     #[test]
+    fn an_event_is_one_that_the_ticket_names_and_a_start_is_none() {
+        let id = |n| SessionId::new(&format!("0a0a0a0a-0000-4000-8000-00000000000{n}")).unwrap();
+        let feedback = ticket(&[Allowance::Of(Field::Feedback)]);
+        let of_events = Ticket { events: vec![id(1), id(2)], ..feedback.clone() };
+        let body = r#"{"feedback":{"thumb":"up"}}"#;
+        let of = |ticket: &Ticket, route, named, body: &str| {
+            judge(route, ticket, named, body).map(|(target, _)| target)
+        };
+        for n in 1..=2 {
+            let event = Ok(Target::Event(id(n)));
+            assert_eq!(of(&of_events, Route::Update, Some(id(n)), body), event);
+            let legacy = format!(r#"{{"event_id":"{}","feedback":{{}}}}"#, id(n));
+            assert_eq!(of(&of_events, Route::LegacyUpdate, None, &legacy), event);
+            assert_eq!(
+                of(&feedback, Route::LegacyUpdate, None, &legacy),
+                Err(Refusal::OtherSession)
+            );
+        }
+        let other = Err(Refusal::OtherEvent);
+        assert_eq!(of(&of_events, Route::Update, Some(id(3)), body), other);
+        assert_eq!(of(&of_events, Route::Update, Some(of_events.session), body), other);
+        for id in [SESSION.to_owned(), id(1).to_string(), id(3).to_string()] {
+            let start = format!(r#"{{"session_id":"{id}"}}"#);
+            assert_eq!(of(&of_events, Route::Start, None, &start), other);
+            let legacy = format!(r#"{{"session":{start}}}"#);
+            assert_eq!(of(&of_events, Route::LegacyStart, None, &legacy), other);
+        }
+        let metadata = r#"{"metadata":{"a":1}}"#;
+        let refused = of(&of_events, Route::Update, Some(id(1)), metadata);
+        assert_eq!(refused, Err(Refusal::OtherField(Field::Metadata)));
+    }
+
+    #[test]
     fn an_id_in_upper_case_or_a_name_of_it_is_the_same_session() {
         let ticket = Ticket {
             session: SessionId::new("chat 7").unwrap(),
+            events: Vec::new(),
             allowed: Allowed::default().with(Allowance::Of(Field::Metadata)),
             expires_at: 9,
         };
         for id in ["chat 7", &ticket.session.to_string().to_uppercase()] {
             let body = format!(r#"{{"session_id":"{id}","metadata":{{"a":1}}}}"#);
-            assert!(judge(Route::Start, &ticket, &body).is_ok(), "{id}");
+            assert!(judge(Route::Start, &ticket, None, &body).is_ok(), "{id}");
         }
     }
 

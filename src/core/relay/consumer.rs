@@ -16,7 +16,7 @@ use super::settings::RelaySettings;
 use crate::core::enrichment::Enrichment;
 use crate::core::log::{Line, error};
 use crate::core::outbox::{Kind, Outbox, Part, Parts, Progress};
-use crate::core::session::{SessionId, Start};
+use crate::core::session::{SessionId, Start, Target};
 use crate::core::settings::Destination;
 use crate::core::time::{NEVER, Now};
 use crate::core::wire::{self, Answer, Request, Routes, Verdict};
@@ -96,9 +96,9 @@ impl Consumer {
         for (place, text) in batch.into_iter().enumerate() {
             let read = Message::read(&text).and_then(|message| {
                 let (enrichment, _) = Enrichment::parse(message.fields).ok()?;
-                Some((message.session, message.stamp_ns, enrichment))
+                Some((message.target, message.stamp_ns, enrichment))
             });
-            let Some((session, stamp_ns, enrichment)) = read else {
+            let Some((target, stamp_ns, enrichment)) = read else {
                 error(
                     &mut delivery.log,
                     "the queue has a message that is none of the relay's: it goes to the dead letters",
@@ -106,13 +106,14 @@ impl Consumer {
                 );
                 continue;
             };
-            let said = &mut delivery.of(session, settings, destination).said;
+            let said = &mut delivery.of(target, settings, destination).said;
             said.push((place as u64, stamp_ns, enrichment));
         }
         for session in &mut delivery.sessions {
             let first = session.said.iter().map(|(_, stamp_ns, _)| *stamp_ns).min();
             let before = match self.place_of(session.outbox.session_id) {
                 Ok(place) => self.delivered[place].said.as_slice(),
+                Err(_) if session.outbox.is_event => &[],
                 Err(_) => {
                     // The message that starts it may come later, or never.
                     let description = settings.description(first.unwrap_or_default() / 1_000_000);
@@ -156,9 +157,10 @@ impl Consumer {
             return None;
         }
         let now = Now { mono_ms: now_ms, unix_ms: now_ms };
+        let routes = session.outbox.routes_to_try(self.routes);
         let (request, is_start) =
-            session.outbox.next_request(self.routes, false, &mut self.last_stamp_ns, now);
-        session.flight = Some((is_start, self.routes));
+            session.outbox.next_request(routes, false, &mut self.last_stamp_ns, now);
+        session.flight = Some((is_start, routes));
         Some(request)
     }
 
@@ -194,6 +196,9 @@ impl Consumer {
                 delivery.settle(parts, &Fate::Again { after_s });
             }
             Verdict::NoSession(_) if outbox.make_sure(false) => {}
+            // It may be the route that is not there, and not the event.
+            Verdict::NoSession(_)
+                if outbox.is_event && routes == Routes::Unknown && !outbox.try_other_route() => {}
             Verdict::Refused(refusal) | Verdict::NoSession(refusal) => {
                 if refusal.may_be_one_of_many() && outbox.halve(false) {
                     return;
@@ -275,20 +280,24 @@ impl Delivery {
 
     fn of(
         &mut self,
-        id: SessionId,
+        target: Target,
         settings: &RelaySettings,
         destination: &Rc<Destination>,
     ) -> &mut SessionDelivery {
+        let id = target.id();
         let known = self.sessions.iter().position(|session| session.outbox.session_id == id);
         let place = known.unwrap_or_else(|| {
             let (destination, settings) = (destination.clone(), settings.tracer.clone());
-            let outbox = Outbox::new(destination, settings, 0, id);
+            let mut outbox = Outbox::new(destination, settings, 0, id);
+            outbox.is_event = true;
             let session =
                 SessionDelivery { outbox, said: Vec::new(), flight: None, is_over: false };
             self.sessions.push(session);
             self.sessions.len() - 1
         });
-        &mut self.sessions[place]
+        let session = &mut self.sessions[place];
+        session.outbox.is_event &= target.is_event();
+        session
     }
 
     fn settle(&mut self, parts: Parts, fate: &Fate) {

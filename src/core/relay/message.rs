@@ -1,16 +1,19 @@
 //! A request as it waits in a queue: one line that says what it is, and its fields as JSON. Text, not
 //! an object: a queue would read and write its numbers anew, and not every number survives that.
 
-use crate::core::session::SessionId;
+use crate::core::session::{SessionId, Target};
 
-/// What a message begins with.
+/// What a message about a session begins with.
 const PREFIX: &str = "hhq1";
+
+/// And one about another event, which an earlier version of the package is not to take for a session's.
+const PREFIX_OF_EVENT: &str = "hhqe1";
 
 /// A request that was allowed, on its way through a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The session.
-    pub session: SessionId,
+    /// What it is about.
+    pub target: Target,
     /// When it was made, nanoseconds since the Unix epoch.
     pub stamp_ns: u64,
     /// A JSON object under the backend's names.
@@ -20,20 +23,24 @@ pub struct Message {
 impl Message {
     /// As text.
     pub fn write(&self) -> String {
-        let Message { session, stamp_ns, fields } = self;
-        format!("{PREFIX} {session} {stamp_ns}\n{fields}")
+        let Message { target, stamp_ns, fields } = self;
+        let prefix = if target.is_event() { PREFIX_OF_EVENT } else { PREFIX };
+        format!("{prefix} {} {stamp_ns}\n{fields}", target.id())
     }
 
     /// The message that `text` is; nothing if it is none.
     pub fn read(text: &str) -> Option<Message> {
         let (line, fields) = text.split_once('\n')?;
         let mut words = line.split(' ');
-        if words.next()? != PREFIX {
-            return None;
-        }
-        let session = SessionId::new(words.next()?)?;
+        let prefix = words.next()?;
+        let id = SessionId::new(words.next()?)?;
+        let target = match prefix {
+            PREFIX => Target::Session(id),
+            PREFIX_OF_EVENT => Target::Event(id),
+            _ => return None,
+        };
         let stamp_ns = words.next()?.parse().ok()?;
-        words.next().is_none().then(|| Message { session, stamp_ns, fields: fields.to_owned() })
+        words.next().is_none().then(|| Message { target, stamp_ns, fields: fields.to_owned() })
     }
 }
 
@@ -44,9 +51,11 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let fields = "{\"feedback\":{\"a\":\"x\\ny\",\"n\":12345678901234567890}}".to_owned();
-        let message =
-            Message { session: SessionId::new("s-1").unwrap(), stamp_ns: u64::MAX, fields };
-        assert_eq!(Message::read(&message.write()), Some(message));
+        let id = SessionId::new("s-1").unwrap();
+        for target in [Target::Session(id), Target::Event(id)] {
+            let message = Message { target, stamp_ns: u64::MAX, fields: fields.clone() };
+            assert_eq!(Message::read(&message.write()), Some(message));
+        }
     }
 
     #[test]

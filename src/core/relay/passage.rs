@@ -35,7 +35,7 @@ pub struct End {
 #[derive(Debug)]
 pub struct Unverified {
     trip: Trip,
-    /// The session in the address, where it has one.
+    /// The session or event in the address, where it has one.
     named: Option<String>,
     signature: Signature,
     claims: String,
@@ -45,6 +45,8 @@ pub struct Unverified {
 #[derive(Debug)]
 pub struct Passage {
     trip: Trip,
+    /// The session or event in the address, where it has one.
+    named: Option<SessionId>,
     /// The inputs of a start, as the page wrote them: key and value.
     inputs: Vec<(String, String)>,
     /// The fields that are sent, as JSON: what the site wants masked in them is.
@@ -179,11 +181,16 @@ impl Unverified {
         if let Err(wait_s) = rates.count(&signature, trip.settings.rate, now_ms) {
             return Err(trip.refused(Refusal::TooOften { wait_s }));
         }
-        if named.is_some_and(|named| SessionId::new(&named) != Some(trip.ticket.session)) {
-            return Err(trip.refused(Refusal::OtherSession));
+        let named = named.map(|named| SessionId::new(&named));
+        // A legacy update names what it is for in its body.
+        let is_known = trip.route != Route::LegacyUpdate;
+        let is_elsewhere = named == Some(None) || trip.ticket.target(named.flatten()).is_none();
+        if is_known && is_elsewhere {
+            return Err(trip.refused(Refusal::elsewhere(&trip.ticket)));
         }
         let fields = String::new();
-        Ok(Passage { trip, inputs: Vec::new(), fields, stamp_ns: 0, stores_late_inputs: false })
+        let (named, inputs) = (named.flatten(), Vec::new());
+        Ok(Passage { trip, named, inputs, fields, stamp_ns: 0, stores_late_inputs: false })
     }
 }
 
@@ -241,28 +248,27 @@ impl Passage {
             Body::Broken => return Err(Refusal::Body("the body broke off")),
         };
         let Trip { settings, route, ticket, .. } = &self.trip;
-        let fields = judge(*route, ticket, body)?;
+        let (target, fields) = judge(*route, ticket, self.named, body)?;
         let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
         self.inputs = fields.inputs().into_iter().map(owned).collect();
         self.fields = settings.masked(json_of(&fields));
         self.stamp_ns = self.trip.stamp_ns(now_ms);
-        let session = ticket.session;
         if settings.queues {
             let (stamp_ns, fields) = (self.stamp_ns, std::mem::take(&mut self.fields));
-            let message = Message { session, stamp_ns, fields }.write();
+            let message = Message { target, stamp_ns, fields }.write();
             return match message.len() <= MAX_MESSAGE_BYTES {
                 true => Ok(Forward::Enqueue(message)),
                 false => Err(Refusal::TooLarge),
             };
         }
         let destination = settings.destination().ok_or(Refusal::Internal)?;
-        let (path, body) = (route.path(session), self.body(now_ms));
+        let (path, body) = (route.path(target.id()), self.body(target.id(), now_ms));
         Ok(Forward::Send(wire::request(destination, route.method(), &path, body, self.stamp_ns)))
     }
 
-    /// The body that is sent: written anew, about the ticket's session.
-    fn body(&self, now_ms: u64) -> String {
-        let Trip { settings, route, ticket, .. } = &self.trip;
+    /// The body that is sent: written anew, about the session or event `id`.
+    fn body(&self, id: SessionId, now_ms: u64) -> String {
+        let Trip { settings, route, .. } = &self.trip;
         let mut body = String::new();
         let out = match route {
             Route::LegacyStart => {
@@ -274,12 +280,12 @@ impl Passage {
         let mut object = Object::open(out);
         match route {
             Route::Start | Route::LegacyStart => {
-                object.text("session_id", &ticket.session.to_string());
+                object.text("session_id", &id.to_string());
                 if let Some(description) = settings.description(now_ms) {
                     description.write(*route == Route::LegacyStart, &mut object);
                 }
             }
-            Route::LegacyUpdate => object.text("event_id", &ticket.session.to_string()),
+            Route::LegacyUpdate => object.text("event_id", &id.to_string()),
             Route::Update => {}
         }
         for (key, value) in any_members(&self.fields) {

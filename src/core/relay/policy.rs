@@ -1,14 +1,19 @@
 //! The numbers behind the relay's behaviour, each with its reason. Those a user can set are
 //! defaults here.
 
+use crate::core::session::UUID_LENGTH;
+
 /// Seconds a ticket is good for (`expiresIn`): a visit.
 pub const TICKET_S: u64 = 3_600;
 
 /// Seconds a ticket may be good for: beyond a month nobody knows any more where it has been.
 pub const LONGEST_TICKET_S: u64 = 30 * 24 * 3_600;
 
-/// Characters of a ticket at most: all fields, and a bit.
-pub const LONGEST_TICKET: usize = 256;
+/// Events that a ticket may name: the answers of a long conversation, in a header of two kilobytes.
+pub const MOST_EVENTS: usize = 50;
+
+/// Characters of a ticket at most: all fields, as many events, and a bit.
+pub const LONGEST_TICKET: usize = 256 + MOST_EVENTS * (UUID_LENGTH + 1);
 
 /// Characters of a secret that counts as one.
 pub const SHORTEST_SECRET: usize = 32;

@@ -2,6 +2,7 @@
 //! repeats what was sent, be it a ticket or a field.
 
 use super::response::Response;
+use super::ticket::Ticket;
 use crate::core::enrichment::Field;
 use crate::core::json::Object;
 
@@ -36,6 +37,8 @@ pub enum Refusal {
     },
     /// Names another session than the ticket.
     OtherSession,
+    /// Names what is not among the events of the ticket.
+    OtherEvent,
     /// Writes a field that the ticket does not allow.
     OtherField(Field),
     /// Writes what no ticket can allow, as a session's name.
@@ -68,6 +71,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Why something is refused that `ticket` is not for.
+    pub fn elsewhere(ticket: &Ticket) -> Refusal {
+        if ticket.events.is_empty() { Refusal::OtherSession } else { Refusal::OtherEvent }
+    }
+
     /// The HTTP status.
     pub fn status(self) -> u16 {
         match self {
@@ -77,6 +85,7 @@ impl Refusal {
             }
             Refusal::ForeignOrigin
             | Refusal::OtherSession
+            | Refusal::OtherEvent
             | Refusal::OtherField(_)
             | Refusal::NoField => 403,
             Refusal::NoRoute => 404,
@@ -104,6 +113,7 @@ impl Refusal {
             Refusal::Expired => "TICKET_EXPIRED",
             Refusal::TooOften { .. } => "TOO_MANY_REQUESTS",
             Refusal::OtherSession => "SESSION_NOT_ALLOWED",
+            Refusal::OtherEvent => "EVENT_NOT_ALLOWED",
             Refusal::OtherField(_) | Refusal::NoField => "FIELD_NOT_ALLOWED",
             Refusal::TooLarge => "PAYLOAD_TOO_LARGE",
             Refusal::TooSlow => "REQUEST_TIMEOUT",
@@ -150,7 +160,12 @@ impl Refusal {
                 "the ticket's signature is not right: it was changed, or signed with another secret"
             }
             Refusal::Expired => "the ticket has expired: ask the server for a new one",
-            Refusal::OtherSession => "the ticket is for another session",
+            Refusal::OtherSession => {
+                "the ticket is for another session: an event has to be named in the ticket's `events`"
+            }
+            Refusal::OtherEvent => {
+                "the ticket is for other events: issue it with this one's id, or the session's, in `events`"
+            }
             Refusal::NoField => {
                 "the request says something about the session that no ticket allows"
             }

@@ -3,7 +3,11 @@
 //!
 //! ```text
 //! hht1.<session, a UUID>.<fields, with ~ between them>.<Unix seconds of its end>.<signature>
+//! hht2.<session, a UUID>.<fields>.<events, UUIDs with ~ between them>.<end>.<signature>
 //! ```
+//!
+//! The second one is for the events that it names, and for nothing else: for the session itself only where it
+//! is among them, as a session is an event of the same id.
 //!
 //! All of it is readable: a ticket proves something, it hides nothing. The signature is the
 //! HMAC-SHA-256 (RFC 2104) of the text before its dot, in base64url without padding (RFC 4648,
@@ -11,13 +15,16 @@
 //! exactly one text: what could be read but was written otherwise is none.
 
 use super::fields::{Allowance, Allowed};
-use super::policy::{LONGEST_TICKET, LONGEST_TICKET_S};
+use super::policy::{LONGEST_TICKET, LONGEST_TICKET_S, MOST_EVENTS};
 use crate::core::json::place_of;
-use crate::core::session::{SessionId, UUID_LENGTH};
+use crate::core::session::{SessionId, Target, UUID_LENGTH};
 
 /// What every ticket of this version begins with. It is signed as well, so that a secret that is
 /// used elsewhere signs no ticket there.
 const PREFIX: &str = "hht1";
+
+/// What a ticket that names events begins with: as long, and none that an earlier version of the package reads.
+const PREFIX_OF_EVENTS: &str = "hht2";
 
 /// Bytes of a signature.
 pub const SIGNATURE_BYTES: usize = 32;
@@ -28,8 +35,10 @@ pub type Signature = [u8; SIGNATURE_BYTES];
 /// What a ticket says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
-    /// The one session that may be enriched.
+    /// The one session that may be enriched, or that the events are of.
     pub session: SessionId,
+    /// The events that may be enriched, and no session then that is not among them; none where the session may.
+    pub events: Vec<SessionId>,
     /// The fields that may be written.
     pub allowed: Allowed,
     /// When it ends, Unix seconds.
@@ -64,15 +73,51 @@ impl Ticket {
             return Err("`expiresIn` must be seconds, from 1 to 2592000 (30 days)");
         }
         let expires_at = now_ms.div_ceil(1_000) + expires_in.ceil() as u64;
-        Ok(Ticket { session, allowed, expires_at })
+        Ok(Ticket { session, events: Vec::new(), allowed, expires_at })
+    }
+
+    /// The same ticket for `events` alone, or what is wrong with them.
+    pub fn for_events<'a>(
+        mut self,
+        events: Option<impl IntoIterator<Item = Option<&'a str>>>,
+    ) -> Result<Ticket, &'static str> {
+        let what = "`events` must be a list of events' ids, as in [eventId]";
+        for event in events.ok_or(what)? {
+            let event = event.and_then(SessionId::new).ok_or(what)?;
+            if !self.events.contains(&event) {
+                self.events.push(event);
+            }
+        }
+        match self.events.len() {
+            0 => Err("`events` is empty: leave it out for a ticket of the session itself"),
+            1..=MOST_EVENTS => Ok(self),
+            _ => Err("`events` has more than 50: issue several tickets"),
+        }
+    }
+
+    /// What is written to under the id `named`, or of its session where none is; nothing where the ticket is not
+    /// for that.
+    pub fn target(&self, named: Option<SessionId>) -> Option<Target> {
+        let id = named.unwrap_or(self.session);
+        let is_session = id == self.session;
+        let is_named = self.events.contains(&id);
+        match is_session {
+            true => (self.events.is_empty() || is_named).then_some(Target::Session(id)),
+            false => is_named.then_some(Target::Event(id)),
+        }
     }
 
     /// What is signed: all of the ticket but its signature.
     pub fn claims(&self) -> String {
-        let mut claims = format!("{PREFIX}.{}.", self.session);
+        let prefix = if self.events.is_empty() { PREFIX } else { PREFIX_OF_EVENTS };
+        let mut claims = format!("{prefix}.{}.", self.session);
         for (place, field) in self.allowed.fields().enumerate() {
             claims.push_str(if place > 0 { "~" } else { "" });
             claims.push_str(field.name());
+        }
+        for (place, event) in self.events.iter().enumerate() {
+            claims.push(if place > 0 { '~' } else { '.' });
+            claims.push_str(&event.to_string());
         }
         claims.push('.');
         claims.push_str(&self.expires_at.to_string());
@@ -110,17 +155,23 @@ impl<'a> Presented<'a> {
         let (claims, signature) = text.rsplit_once('.')?;
         let signature = signature_of(signature)?;
         let mut parts = claims.split('.');
-        let (prefix, session, fields, expires_at) =
-            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        if prefix != PREFIX {
-            return None;
-        }
+        let (prefix, session, fields) = (parts.next()?, parts.next()?, parts.next()?);
+        let events = match prefix {
+            PREFIX => None,
+            PREFIX_OF_EVENTS => Some(parts.next()?),
+            _ => return None,
+        };
+        let expires_at = parts.next()?;
         let session = SessionId::from_uuid(session)?;
         let mut allowed = Allowed::default();
         for field in fields.split('~') {
             allowed = allowed.with(Allowance::named(field)?);
         }
-        let ticket = Ticket { session, allowed, expires_at: expires_at.parse().ok()? };
+        let expires_at = expires_at.parse().ok()?;
+        let mut ticket = Ticket { session, events: Vec::new(), allowed, expires_at };
+        if let Some(events) = events {
+            ticket = ticket.for_events(Some(events.split('~').map(Some))).ok()?;
+        }
         // The one text of this ticket: no upper case, no other order, no second time, no zero in front.
         (ticket.claims() == claims).then_some(Presented { ticket, claims, signature })
     }
@@ -128,15 +179,35 @@ impl<'a> Presented<'a> {
 
 /// The session that `ticket` speaks of, whoever signed it: what a page needs to know of it.
 pub fn session_of(ticket: &str) -> Option<SessionId> {
-    let claims = ticket.strip_prefix(PREFIX)?.strip_prefix(".")?;
-    let (session, rest) = claims.split_at_checked(UUID_LENGTH)?;
-    SessionId::from_uuid(session).filter(|_| rest.starts_with("."))
+    let (session, rest) = claims_of(ticket)?.split_at_checked(UUID_LENGTH)?;
+    SessionId::from_uuid(session).filter(|_| rest.starts_with('.'))
+}
+
+/// Whether `ticket` is for the session or event of this id, whoever signed it.
+pub fn is_for(ticket: &str, id: SessionId) -> bool {
+    let Some(events) = events_of(ticket) else { return session_of(ticket) == Some(id) };
+    events.split('~').any(|event| SessionId::from_uuid(event) == Some(id))
+}
+
+/// What follows the prefix of a ticket.
+fn claims_of(ticket: &str) -> Option<&str> {
+    let rest = ticket.strip_prefix(PREFIX).or_else(|| ticket.strip_prefix(PREFIX_OF_EVENTS));
+    rest?.strip_prefix('.')
+}
+
+/// The events that `ticket` names, if it names any.
+fn events_of(ticket: &str) -> Option<&str> {
+    let names_events = ticket.starts_with(PREFIX_OF_EVENTS);
+    claims_of(ticket)?.split('.').nth(2).filter(|_| names_events)
 }
 
 /// When `ticket` ends (Unix seconds, as text), whoever signed it.
 pub fn end_of(ticket: &str) -> Option<&str> {
-    let fields = ticket.get(PREFIX.len() + UUID_LENGTH + 2..)?;
-    let end = &fields[place_of(b'.', fields)? + 1..];
+    let mut end = ticket.get(PREFIX.len() + UUID_LENGTH + 2..)?;
+    let parts_before = if events_of(ticket).is_some() { 2 } else { 1 };
+    for _ in 0..parts_before {
+        end = &end[place_of(b'.', end)? + 1..];
+    }
     Some(&end[..place_of(b'.', end)?])
 }
 
@@ -217,6 +288,52 @@ mod tests {
         }
     }
 
+    const EVENT: &str = "7d0c6a1e-0000-4000-8000-00000000000a";
+    const OTHER: &str = "7d0c6a1e-0000-4000-8000-00000000000b";
+
+    #[test]
+    fn a_ticket_of_events_is_for_these_alone() {
+        let ticket = issue(&["feedback"], 60.0).unwrap();
+        let id = |text| SessionId::new(text).unwrap();
+        assert_eq!(ticket.target(None), Some(Target::Session(id(SESSION))));
+        assert_eq!(ticket.target(Some(id(EVENT))), None);
+
+        let named = [Some(EVENT), Some("answer 2"), Some(EVENT)];
+        let of_events = ticket.clone().for_events(Some(named)).unwrap();
+        let claims = of_events.claims();
+        assert_eq!(claims, format!("hht2.{SESSION}.feedback.{EVENT}~{}.66", id("answer 2")));
+        assert_eq!(of_events.target(Some(id(EVENT))), Some(Target::Event(id(EVENT))));
+        assert_eq!(of_events.target(Some(id("answer 2"))), Some(Target::Event(id("answer 2"))));
+        assert_eq!((of_events.target(None), of_events.target(Some(id(OTHER)))), (None, None));
+
+        let text = sealed(&claims, &[7; SIGNATURE_BYTES]);
+        assert_eq!(Presented::read(&text).unwrap().ticket, of_events);
+        assert_eq!((session_of(&text), end_of(&text)), (Some(id(SESSION)), Some("66")));
+        assert!(is_for(&text, id(EVENT)) && is_for(&text, id("answer 2")));
+        assert!(!is_for(&text, id(SESSION)) && !is_for(&text, id(OTHER)));
+
+        let both = ticket.clone().for_events(Some([Some(SESSION), Some(EVENT)])).unwrap();
+        assert_eq!(both.target(None), Some(Target::Session(id(SESSION))));
+        assert!(is_for(&sealed(&both.claims(), &[7; SIGNATURE_BYTES]), id(SESSION)));
+
+        let all: Vec<String> = (0..=MOST_EVENTS).map(|n| format!("event {n}")).collect();
+        let named = |count| Some(all[..count].iter().map(|it| Some(it.as_str())));
+        let most = ticket.clone().for_events(named(MOST_EVENTS)).unwrap();
+        let every = Allowance::ALL.into_iter().fold(Allowed::default(), Allowed::with);
+        let longest = Ticket { allowed: every, expires_at: u64::MAX, ..most };
+        assert!(Presented::read(&sealed(&longest.claims(), &[7; SIGNATURE_BYTES])).is_some());
+        for (events, about) in [
+            (named(MOST_EVENTS + 1).map(Iterator::collect), "more than 50"),
+            (Some(vec![]), "empty"),
+            (Some(vec![None]), "events"),
+            (Some(vec![Some(" ")]), "events"),
+            (None, "events"),
+        ] {
+            let why = ticket.clone().for_events::<'_>(events.map(|it: Vec<_>| it)).unwrap_err();
+            assert!(why.contains(about), "{why}");
+        }
+    }
+
     #[test]
     fn what_cannot_be_issued_is_said() {
         for (session, fields, expires_in, about) in [
@@ -246,6 +363,14 @@ mod tests {
             "hht1",
             "hht1.x.feedback.65",
             &format!("hht2.{SESSION}.feedback.65"),
+            &format!("hht3.{SESSION}.feedback.65"),
+            &format!("hht1.{SESSION}.feedback.{EVENT}.65"),
+            &format!("hht2.{SESSION}.feedback..65"),
+            &format!("hht2.{SESSION}.feedback.{EVENT}~.65"),
+            &format!("hht2.{SESSION}.feedback.{EVENT}~{EVENT}.65"),
+            &format!("hht2.{SESSION}.feedback.{}.65", EVENT.to_uppercase()),
+            &format!("hht2.{SESSION}.feedback.answer.65"),
+            &format!("hht2.{SESSION}.feedback.{EVENT}.65.1"),
             &format!("hht1.{}.feedback.65", SESSION.to_uppercase()),
             &format!("hht1.{SESSION}..65"),
             &format!("hht1.{SESSION}.feedback.065"),
