@@ -5,6 +5,7 @@
 pub mod bytes;
 pub mod concurrency;
 pub mod deadline;
+pub mod delivery;
 pub mod enrichment;
 pub mod json;
 pub mod kept;

@@ -12,11 +12,12 @@ use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 use super::deadline::DeadlineClock;
+use super::delivery::halving::Halving;
+use super::delivery::limits::{RetryWait, request_timeout_ms};
 use super::enrichment::{Enrichment, Field, InputsGo, Merged};
 use super::json::any_members;
 use super::policy::{
-    GENERAL_REFUSAL, GENERAL_REFUSAL_AGAIN, LAST_TRY_MS, MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES,
-    REQUEST_OVERHEAD_BYTES, SMALLEST_PIECE, START_WAITS_MS,
+    MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REQUEST_OVERHEAD_BYTES, START_WAITS_MS,
 };
 use super::session::{Origin, SessionId, Start, Target};
 use super::settings::{Destination, Settings};
@@ -524,10 +525,7 @@ impl Outbox {
     /// of what is in it. Of what is over already, because the program stood still, there is one try.
     pub fn timeout_ms(&self, now: Now) -> u64 {
         let left = self.batch_deadline().saturating_sub(self.work.clock.reading(now.mono_ms));
-        match left {
-            0 => self.settings.timeout_ms,
-            left => left.min(self.settings.timeout_ms),
-        }
+        request_timeout_ms(self.settings.timeout_ms, left)
     }
 
     /// The first deadline in the batch that is tried, on its clock.
@@ -783,13 +781,17 @@ impl Outbox {
         let expired = self.expire(now);
         let reading = self.work.clock.reading(now.mono_ms);
         let left = self.batch_deadline().saturating_sub(reading);
-        // Half of the time for a try that may need all of its own: so the last tries come faster.
-        let latest = left.saturating_sub(self.settings.timeout_ms.min(left / 2));
-        let wait_ms = if asked || latest < LAST_TRY_MS { wait_ms } else { wait_ms.min(latest) };
         // By then all of the batch is given up.
         let len = self.work.batches.first().map_or(0, |batch| batch.len);
         let last = self.work.line[..len].iter().map(|part| part.deadline).max().unwrap_or(0);
-        let wait_ms = wait_ms.min(last.saturating_sub(reading));
+        let wait_ms = RetryWait {
+            wait_ms,
+            is_asked: asked,
+            left_ms: left,
+            last_left_ms: last.saturating_sub(reading),
+            timeout_ms: self.settings.timeout_ms,
+        }
+        .milliseconds();
         self.work.retry_at = now.mono_ms.saturating_add(wait_ms);
         self.work.asked_until = if asked { self.work.retry_at } else { 0 };
         expired
@@ -960,19 +962,9 @@ impl Outbox {
         }
     }
 
-    /// The batch was refused, and one part of it may be to blame: it goes in two halves. Says
-    /// whether it does, or is to be sent again.
-    ///
-    /// A thousand enrichments with a bad one among them are twenty requests more, and none but that one
-    /// is lost. Where all are refused it would be two requests for each. So it ends early once
-    /// refusal is plainly general: so many singles were refused in a row, and nothing was stored in
-    /// between. From then on pieces that were refused are refused as they are, down to a sixteenth of
-    /// the batch. Nothing is refused that was not asked for; and if what comes later in the batch is sound
-    /// again, it is lost at most to the end of the sixteenth that has something bad in it. A server that
-    /// `refuses_all`, of other sessions as well, has given its evidence before, and a few will do.
+    /// The batch was refused, and one part of it may be to blame: it goes in two halves, if its
+    /// [`Halving`] allows that. Says whether it does, or is to be sent again.
     pub fn halve(&mut self, refuses_all: bool) -> bool {
-        let enough = if refuses_all { GENERAL_REFUSAL_AGAIN } else { GENERAL_REFUSAL };
-        let is_general = self.refused_singles >= enough;
         let Some(batch) = self.work.batches.first_mut() else {
             return false;
         };
@@ -983,18 +975,18 @@ impl Outbox {
             self.work.retry_at = 0;
             return true;
         }
-        let is_small = batch.len * SMALLEST_PIECE <= batch.whole_len;
-        let can = batch.len > 1 && !(is_general && is_small);
-        if can {
-            let len = batch.len - batch.len / 2;
-            batch.len /= 2;
+        let &mut Batch { len, whole_len, .. } = batch;
+        let refused_singles = self.refused_singles;
+        let half = Halving { len, whole_len, refused_singles, refuses_all }.first_half();
+        if let Some(half) = half {
+            batch.len = half;
             batch.stamp_ns = None;
-            let second = Batch { len, stamp_ns: None, start: None, ..*batch };
+            let second = Batch { len: len - half, stamp_ns: None, start: None, ..*batch };
             self.work.batches.insert(1, second);
         }
         self.failures = 0;
         self.work.retry_at = 0;
-        can
+        half.is_some()
     }
 }
 

@@ -58,7 +58,7 @@ impl Registry {
         let server = || {
             let mut server = Server::new(url.clone(), *transport, self.place);
             if begins_gently {
-                server.doubt();
+                server.health.doubt();
             }
             server
         };
@@ -138,7 +138,7 @@ impl Registry {
         let Some(server) = self.servers.get_mut(outbox.server) else {
             return;
         };
-        outbox.tell_clock(!server.why().is_empty(), now);
+        outbox.tell_clock(!server.health.why().is_empty(), now);
         let due = outbox.due();
         let timer = if outbox.is_to_wait(now) {
             // Others in the batch may have more time, and the server may want to be left alone.
@@ -158,16 +158,7 @@ impl Registry {
             // While the server answers others, that time comes later than it looks now.
             let gives_up_at = outbox.gives_up_at(now);
             let Settings { timeout_ms, deadline_ms, .. } = *outbox.settings;
-            let last_try_at = gives_up_at.saturating_sub(timeout_ms.min(deadline_ms / 2));
-            // The server has asked somebody else to wait for longer than there is time here.
-            if gives_up_at == NEVER || !server.is_spared_after(last_try_at) {
-                gives_up_at
-            } else if last_try_at > now.mono_ms {
-                last_try_at
-            } else {
-                server.spare_no_longer();
-                gives_up_at
-            }
+            server.health.try_or_give_up_at(gives_up_at, timeout_ms, deadline_ms, now)
         };
         outbox.timer = timer;
         // A start that nobody has looked at yet has no time. Deadlines stay where they are however often

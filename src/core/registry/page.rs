@@ -116,7 +116,7 @@ impl Registry {
                 let was_offline = self.page.is_offline;
                 self.set_offline(false);
                 for (_, server) in self.servers.iter_mut() {
-                    server.may_be_asked();
+                    server.health.may_be_asked();
                 }
                 self.for_each_busy(now, &mut |outbox| {
                     if was_offline {
@@ -166,8 +166,8 @@ impl Registry {
 
     fn begin_gently(&mut self) {
         self.page.begins_gently = true;
-        for (_, server) in self.servers.iter_mut().filter(|(_, it)| !it.has_answered()) {
-            server.doubt();
+        for (_, server) in self.servers.iter_mut().filter(|(_, it)| !it.health.has_answered()) {
+            server.health.doubt();
         }
     }
 
@@ -183,9 +183,9 @@ impl Registry {
         for id in taken {
             let Some(flight) = self.landed(id) else { continue };
             if let Some(server) = self.servers.get_mut(flight.server) {
-                server.lost();
-                if flight.is_slow(now) {
-                    server.doubt();
+                server.health.lose_request();
+                if flight.sent.is_slow(now) {
+                    server.health.doubt();
                 }
             }
             if let Some(outbox) = self.outboxes.get_mut(flight.outbox) {
@@ -203,9 +203,9 @@ impl Registry {
             let Some(server) = self.servers.get_mut(outbox.server) else { continue };
             let is_kept = outbox.is_kept();
             if !is_kept {
-                server.may_be_asked();
+                server.health.may_be_asked();
             }
-            if !is_kept || server.is_trusted() {
+            if !is_kept || server.health.is_trusted() {
                 outbox.hurry();
                 outbox.wait_no_longer();
             }
@@ -227,8 +227,9 @@ impl Registry {
             let bytes = outbox.held() + REQUEST_OVERHEAD_BYTES as u64;
             let is_kept = outbox.is_kept();
             let is_wanted = |server: &Server| {
-                let is_answered = server.is_trusted() && self.page_has_room(outbox.server, now);
-                server.has_room(0, now) && (is_answered || !is_kept)
+                let is_answered =
+                    server.health.is_trusted() && self.page_has_room(outbox.server, now);
+                server.health.has_room(0, now) && (is_answered || !is_kept)
             };
             let rank = (is_kept, bytes);
             let may_go = outbox.flight == NOTHING
@@ -258,14 +259,14 @@ impl Registry {
         for (_, flight) in self.flights.iter() {
             if flight.server == server {
                 to_server += 1;
-                if flight.is_slow(now) {
+                if flight.sent.is_slow(now) {
                     return false;
                 }
             }
             let other = self.servers.get(flight.server);
             to_host += usize::from(other.is_some_and(|other| other.shares_connections(to)));
         }
-        let limit = if to.is_trusted() { PAGE_LIMIT } else { 1 };
+        let limit = if to.health.is_trusted() { PAGE_LIMIT } else { 1 };
         to_host < PAGE_LIMIT && to_server < limit
     }
 }

@@ -1,12 +1,12 @@
 //! The way out: which outbox sends next, and what its answer means for it.
 
 use super::Registry;
+use crate::core::delivery::health::{Change, SentRequest};
 use crate::core::log::Level;
 use crate::core::outbox::{Kind, Parts, Progress};
 use crate::core::outcome::{Output, Reason};
-use crate::core::policy::{LEASE_GRACE_MS, PAGE_SLOW_MS, REQUEST_OVERHEAD_BYTES, TIMERS_AT_ONCE};
+use crate::core::policy::{LEASE_GRACE_MS, REQUEST_OVERHEAD_BYTES, TIMERS_AT_ONCE};
 use crate::core::retry::backoff_ms;
-use crate::core::server::Failure;
 use crate::core::session::Target;
 use crate::core::slab::{NOTHING, in_order};
 use crate::core::text::fill;
@@ -21,14 +21,7 @@ pub(super) struct Flight {
     pub(super) scope: u64,
     pub(super) outbox: u64,
     pub(super) server: u64,
-    /// Its number at the server.
-    request: u64,
-    /// When it was sent, on the forward clock.
-    sent_at: u64,
-    /// Milliseconds that it may take.
-    timeout_ms: u64,
-    /// Whether that is less than a request is granted else: a deadline is near.
-    is_cut_short: bool,
+    pub(super) sent: SentRequest,
     is_start: bool,
     /// The routes that the server was taken to have.
     routes: Routes,
@@ -36,19 +29,6 @@ pub(super) struct Flight {
     pub(super) keepalive: Option<u64>,
     /// Whether its lease has run out once.
     is_overdue: bool,
-}
-
-impl Flight {
-    /// Whether it was given up before a request of that server usually is.
-    fn was_cut_short(&self, answer: &Answer, now: Now) -> bool {
-        let took_ms = now.mono_ms.saturating_sub(self.sent_at);
-        self.is_cut_short && took_ms >= self.timeout_ms && matches!(answer, Answer::None { .. })
-    }
-
-    /// Whether it is open for so long that the server may never answer.
-    pub(super) fn is_slow(&self, now: Now) -> bool {
-        now.mono_ms.saturating_sub(self.sent_at) >= PAGE_SLOW_MS
-    }
 }
 
 impl Registry {
@@ -97,7 +77,7 @@ impl Registry {
         };
         let (server_id, scopes) = (outbox.server, outbox.scopes());
         let Some(server) = self.servers.get(server_id) else { return };
-        let (worked_at, why) = (server.worked_at(), server.why().to_owned());
+        let (worked_at, why) = (server.health.worked_at(), server.health.why().to_owned());
         if let Some(outbox) = self.outboxes.get_mut(id) {
             outbox.server_worked(worked_at);
         }
@@ -129,16 +109,15 @@ impl Registry {
         let outbox = self.outboxes.get_mut(id)?;
         let server_id = outbox.server;
         let server = self.servers.get_mut(server_id)?;
-        let number = server.count_request();
         self.scopes.sent(scope, server_id);
         outbox.is_ready = false;
         outbox.timer = NEVER;
-        outbox.server_worked(server.worked_at());
+        outbox.server_worked(server.health.worked_at());
         let routes = outbox.routes_to_try(server.routes);
         let (request, is_start) =
             outbox.next_request(routes, leaving.is_some(), &mut self.last_stamp_ns, now);
         let timeout_ms = outbox.timeout_ms(now);
-        let is_cut_short = timeout_ms < outbox.settings.timeout_ms;
+        let sent = server.health.send_request(timeout_ms, outbox.settings.timeout_ms, now);
         let transport = outbox.destination.transport;
         let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);
         let bytes = (request.body.len() + REQUEST_OVERHEAD_BYTES) as u64;
@@ -150,10 +129,7 @@ impl Registry {
             scope,
             outbox: id,
             server: server_id,
-            request: number,
-            sent_at: now.mono_ms,
-            timeout_ms,
-            is_cut_short,
+            sent,
             is_start,
             routes,
             keepalive,
@@ -216,7 +192,7 @@ impl Registry {
     fn may_send(&self, scope: u64, server: u64, now: Now) -> bool {
         let of_scope = self.scopes.in_flight(scope, server);
         self.page_has_room(server, now)
-            && self.servers.get(server).is_some_and(|server| server.has_room(of_scope, now))
+            && self.servers.get(server).is_some_and(|server| server.health.has_room(of_scope, now))
     }
 
     /// Nobody told the end of a request: the runtime has torn down the one that sent it. Or the whole program
@@ -232,7 +208,7 @@ impl Registry {
             return;
         };
         if let Some(server) = self.servers.get_mut(flight.server) {
-            server.lost();
+            server.health.lose_request();
         }
         let why = "the request that sent it was torn down".into();
         self.act_on(&flight, Verdict::Retry { after_ms: Some(0), why }, now);
@@ -262,33 +238,12 @@ impl Registry {
         let deadline_ms = outbox.map_or(0, |outbox| outbox.settings.deadline_ms);
         let verdict = wire::judge(answer, flight.is_start, flight.routes, destination, now);
         if let Some(server) = self.servers.get_mut(flight.server) {
-            if matches!(verdict, Verdict::Retry { .. }) && flight.is_slow(now) {
-                server.doubt();
-            }
-            match &verdict {
-                // It had less time than a server is granted.
-                Verdict::Retry { .. } if flight.was_cut_short(answer, now) => server.lost(),
-                Verdict::Retry { after_ms, .. } => {
-                    let failure = Failure {
-                        request: flight.request,
-                        is_overload: answer.is_overload(),
-                        // A server may ask for a year; nobody here waits longer than to the deadline.
-                        after_ms: after_ms.map(|ms| ms.min(deadline_ms)),
-                    };
-                    let before = server.resumes_at();
-                    server.failed(&failure, now, &mut self.random);
-                    if let Some(at) = server.resumes_at().filter(|at| Some(*at) != before) {
-                        self.timers.set(at, Timer::Probe(flight.server));
-                    }
-                }
-                _ => {
-                    // After more than half of the time a server that had twice as much to do would
-                    // have been too late.
-                    let took_ms = now.mono_ms.saturating_sub(flight.sent_at);
-                    if server.worked(2 * took_ms <= flight.timeout_ms, now) {
-                        self.go_on(flight.server, now);
-                    }
-                }
+            let sent = &flight.sent;
+            let random = &mut self.random;
+            match server.health.finish_request(sent, answer, &verdict, deadline_ms, now, random) {
+                Change::WorksAgain => self.go_on(flight.server, now),
+                Change::ResumesAt(at) => self.timers.set(at, Timer::Probe(flight.server)),
+                Change::None => {}
             }
         }
         self.act_on(&flight, verdict, now);
@@ -297,7 +252,9 @@ impl Registry {
     /// Whether no server has seen a request that was to outlive the page: browsers refuse such a one at once
     /// where others hold what they allow of them.
     fn is_refused_by_browser(flight: &Flight, answer: &Answer, now: Now) -> bool {
-        flight.keepalive.is_some() && matches!(answer, Answer::None { .. }) && !flight.is_slow(now)
+        flight.keepalive.is_some()
+            && matches!(answer, Answer::None { .. })
+            && !flight.sent.is_slow(now)
     }
 
     /// Sends the same again as a request that ends with the page. That the first one failed is nobody's
@@ -305,7 +262,7 @@ impl Registry {
     fn repeat_without_keepalive(&mut self, flight: &Flight, now: Now) {
         self.page.refused();
         if let Some(server) = self.servers.get_mut(flight.server) {
-            server.lost();
+            server.health.lose_request();
         }
         if let Some(outbox) = self.outboxes.get_mut(flight.outbox) {
             outbox.flight = NOTHING;
@@ -352,7 +309,7 @@ impl Registry {
                 let why = outbox.destination.without_key(why);
                 if let Some(server) = self.servers.get_mut(flight.server) {
                     server.retrying.insert(flight.outbox);
-                    server.note_failure(&why);
+                    server.health.note_failure(&why);
                 }
                 let asked = after_ms.is_some();
                 let wait =
@@ -395,7 +352,7 @@ impl Registry {
 
     fn learn_routes(&mut self, flight: &Flight) {
         if let Some(server) = self.servers.get_mut(flight.server) {
-            server.stored();
+            server.health.note_stored();
             server.routes = match flight.routes {
                 Routes::Unknown | Routes::V1 => Routes::V1,
                 Routes::TryLegacy | Routes::Legacy => Routes::Legacy,
@@ -427,7 +384,7 @@ impl Registry {
         };
         let to_blame = refusal.may_be_one_of_many();
         let server = self.servers.get_mut(flight.server);
-        if to_blame && outbox.halve(server.is_some_and(|server| server.refuses_all())) {
+        if to_blame && outbox.halve(server.is_some_and(|server| server.health.refuses_all())) {
             return self.schedule(flight.outbox, now);
         }
         let target = outbox.target();
@@ -441,7 +398,7 @@ impl Registry {
             && parts.len() == 1
             && let Some(server) = self.servers.get_mut(flight.server)
         {
-            server.refused_single();
+            server.health.note_refused_single();
         }
         if let (Refusal::NoHoneyHive { .. }, Some(server)) =
             (refusal, self.servers.get_mut(flight.server))

@@ -92,7 +92,7 @@ impl Registry {
             if let Some(at_most) = settings.max_concurrency
                 && let Some(server) = self.servers.get_mut(outbox.server)
             {
-                server.allow(at_most);
+                server.health.allow(at_most);
             }
         }
         // What a session is called is not for the holder of a ticket to say.
@@ -202,7 +202,7 @@ impl Registry {
             if let Some(at_most) = max_concurrency
                 && let Some(server) = self.servers.get_mut(outbox.server)
             {
-                server.allow_no_more(at_most);
+                server.health.allow_no_more(at_most);
             }
             self.schedule(outbox_id, now);
         }

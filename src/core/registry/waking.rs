@@ -4,7 +4,6 @@ use super::Registry;
 use crate::core::outcome::Output;
 use crate::core::policy::LOOK_ACROSS_MAX_MS;
 use crate::core::scopes::Found;
-use crate::core::server::Server;
 use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
 
@@ -38,7 +37,7 @@ impl Registry {
             }
             if outbox.is_ready {
                 let server = self.servers.get(outbox.server);
-                at = at.min(server.and_then(Server::resumes_at).unwrap_or(0).max(soon));
+                at = at.min(server.and_then(|it| it.health.resumes_at()).unwrap_or(0).max(soon));
             }
             at = at.min(outbox.timer);
         }
@@ -59,7 +58,9 @@ impl Registry {
         timers.keep(|at, timer| match timer {
             Timer::Outbox(id) => outboxes.get(id).is_some_and(|outbox| outbox.timer == at),
             Timer::Lease(flight) => flights.get(flight).is_some(),
-            Timer::Probe(server) => servers.get(server).and_then(Server::resumes_at) == Some(at),
+            Timer::Probe(server) => {
+                servers.get(server).and_then(|it| it.health.resumes_at()) == Some(at)
+            }
             Timer::Wait(id) => waits.contains_key(&id),
             Timer::Scope(scope) => scopes.asks_at(scope) == Some(at),
         });
