@@ -78,6 +78,7 @@ export type SpanExporterOptions = Pick<
   | "deadlineMs"
   | "mergeWindowMs"
   | "maxQueueBytes"
+  | "maxConcurrency"
   | "headers"
   | "fetch"
   | "waitUntil"

@@ -52,6 +52,7 @@ const MODULES = [
       "openExporter",
       "exportSpans",
       "closeExporter",
+      "hurryExporter",
       "runExporter",
       "exportAnswered",
     ],

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use honeyhive_edge::core::concurrency::Place;
+use honeyhive_edge::core::delivery::engine::Accepted;
 use honeyhive_edge::core::json::Numerals;
 use honeyhive_edge::core::retry::RetryAfter;
 use honeyhive_edge::core::spans::exporter::{Exporter, Next};
@@ -14,12 +16,16 @@ use serde_json::{Value, from_str, json};
 
 const SERVER: &str = "https://hive.example";
 
-/// An exporter with its shell: asks as the wasm side does, one request of a scope at a time.
+/// An exporter with its shell: asks as the wasm side does, and answers each request after a while.
 struct Bench {
     exporter: Exporter,
     now: Now,
     answer: Box<dyn FnMut(&Request) -> Answer>,
+    /// Milliseconds after which the server answers.
+    latency_ms: u64,
     requests: Vec<(u64, Request)>,
+    /// When they are answered, and so what.
+    in_flight: Vec<(u64, u64, Answer)>,
     ended: BTreeMap<u64, Option<String>>,
     lines: Vec<String>,
 }
@@ -50,17 +56,19 @@ impl Bench {
         let mut options = json!({"apiKey": "sekret", "serverUrl": SERVER});
         options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         Bench {
-            exporter: Exporter::new(&options.to_string(), Numerals::STD, 7),
+            exporter: Exporter::new(&options.to_string(), Numerals::STD, Place::ServerProcess, 7),
             now: Now { mono_ms: 1_000, unix_ms: 1_700_000_000_000 },
             answer: Box::new(answer),
+            latency_ms: 20,
             requests: Vec::new(),
+            in_flight: Vec::new(),
             ended: BTreeMap::new(),
             lines: Vec::new(),
         }
     }
 
     fn export(&mut self, names: &[&str]) -> u64 {
-        self.exporter.export(&export(names), 0, self.now).0
+        self.exporter.export(&export(names), 0, self.now).call
     }
 
     fn wait(&mut self, ms: u64) {
@@ -71,19 +79,41 @@ impl Bench {
     /// Until `scope` rests: milliseconds that took.
     fn run(&mut self, scope: u64) -> u64 {
         let from = self.now.mono_ms;
+        self.run_until(scope, u64::MAX);
+        self.now.mono_ms - from
+    }
+
+    /// Until `scope` rests, or to that time.
+    fn run_until(&mut self, scope: u64, end: u64) {
         loop {
             match self.exporter.next(scope, self.now) {
-                Next::Rest => return self.now.mono_ms - from,
-                Next::Wait(ms) => self.wait(ms),
+                Next::Rest if end < u64::MAX => {
+                    return self.wait(end.saturating_sub(self.now.mono_ms));
+                }
+                Next::Rest => return,
                 Next::Log(line) => self.lines.push(line.message),
                 Next::Ended { call, why } => {
                     assert!(self.ended.insert(call, why).is_none(), "export {call} ended twice");
                 }
-                Next::Send { request, timeout_ms, .. } => {
+                Next::Send { flight, request, timeout_ms, .. } => {
                     let answer = (self.answer)(&request);
                     self.requests.push((self.now.mono_ms, request));
-                    self.wait(if matches!(answer, Answer::None { .. }) { timeout_ms } else { 20 });
-                    self.exporter.answered(scope, &answer, self.now);
+                    let is_late = matches!(answer, Answer::None { .. });
+                    let ms = if is_late { timeout_ms } else { self.latency_ms };
+                    self.in_flight.push((self.now.mono_ms + ms, flight, answer));
+                }
+                Next::Wait(ms) => {
+                    let first = self.in_flight.iter().map(|it| it.0).min().unwrap_or(u64::MAX);
+                    let looks_at = ms.map_or(u64::MAX, |ms| self.now.mono_ms + ms);
+                    let at = first.min(looks_at);
+                    assert!(at < u64::MAX, "nobody wakes it");
+                    if at > end {
+                        return self.wait(end.saturating_sub(self.now.mono_ms));
+                    }
+                    self.wait(at.saturating_sub(self.now.mono_ms));
+                    for (_, flight, answer) in self.in_flight.extract_if(.., |it| it.0 <= at) {
+                        self.exporter.answered(flight, &answer, self.now);
+                    }
                 }
             }
         }
@@ -154,15 +184,58 @@ fn what_keeps_failing_is_given_up_at_its_deadline_and_said_once_without_the_key(
 }
 
 #[test]
-fn a_server_that_asks_for_more_time_than_there_is_costs_no_second_request() {
+fn a_server_that_asks_for_more_time_than_there_is_is_asked_once_more_in_time() {
     let mut bench = Bench::new(json!({}), |_| Answer::Http {
         status: 503,
         retry_after: Some(RetryAfter::Seconds(3_600)),
         body: "".into(),
     });
     let first = bench.export(&["a"]);
-    assert_eq!(bench.run(0), 20, "it is given up at once");
+    let took = bench.run(0);
+    assert!((25_000..=30_100).contains(&took), "{took}");
+    assert_eq!(bench.requests.len(), 2);
     assert!(bench.why(first).starts_with("retries_exhausted"));
+}
+
+/// One `Retry-After` of an hour, and all is well again: what comes meanwhile waits no longer than a fresh span
+/// may, and one request tries.
+#[test]
+fn a_server_that_asks_for_an_hour_and_works_after_that_loses_nothing() {
+    for deadline_ms in [3_000, 30_000] {
+        let mut asked = 0;
+        let mut bench = Bench::new(json!({"deadlineMs": deadline_ms}), move |_| {
+            asked += 1;
+            match asked {
+                1 => Answer::Http {
+                    status: 503,
+                    retry_after: Some(RetryAfter::Seconds(3_600)),
+                    body: "".into(),
+                },
+                _ => http(200),
+            }
+        });
+        let calls: Vec<u64> = (0..3_495)
+            .map(|number: u64| {
+                let call = bench.export(&[&number.to_string()]);
+                bench.run_until(0, bench.now.mono_ms + 20);
+                call
+            })
+            .collect();
+        bench.run(0);
+        let lost = calls.iter().filter(|call| bench.why(**call) != "stored").count();
+        assert_eq!(lost, 0, "{deadline_ms}");
+    }
+}
+
+#[test]
+fn a_request_on_its_way_ends_with_the_deadline() {
+    let mut bench =
+        Bench::new(json!({"deadlineMs": 3_000}), |_| Answer::None { why: "no answer".into() });
+    let call = bench.export(&["a"]);
+    let took = bench.run(0);
+    assert!((2_900..=3_001).contains(&took), "{took}");
+    assert!(bench.why(call).starts_with("retries_exhausted"));
+    assert_eq!(bench.requests.len(), 1);
 }
 
 #[test]
@@ -181,12 +254,13 @@ fn bad_spans_cost_nobody_anything_but_themselves() {
             .why(mixed)
             .starts_with("rejected: https://hive.example rejected the request with 400")
     );
-    let stored: Vec<String> = bench
+    let mut stored: Vec<String> = bench
         .requests
         .iter()
         .flat_map(|(_, request)| Some(names(request)).filter(|it| !it.contains(&"bad 5".into())))
         .flatten()
         .collect();
+    stored.sort();
     assert_eq!(stored, ["1", "2", "3", "4", "6", "7"]);
 }
 
@@ -220,18 +294,94 @@ fn a_disabled_exporter_sends_nothing() {
 }
 
 #[test]
-fn what_is_held_is_bounded() {
+fn what_is_held_is_bounded_span_by_span() {
     let mut bench = Bench::new(json!({"maxQueueBytes": 2_000}), |_| http(200));
-    let long = "x".repeat(900);
+    let long = "x".repeat(700);
     let (fits, over) = (bench.export(&[&long]), bench.export(&[&long, &long]));
-    let huge = bench.export(&[&"y".repeat(5_000_000)]);
+    let huge = bench.export(&[&"y".repeat(5_000_000), "small"]);
     bench.run(0);
     assert_eq!(bench.why(fits), "stored");
-    assert!(bench.why(over).starts_with("queue_full"));
+    assert!(bench.why(over).starts_with("queue_full: more than maxQueueBytes (2000)"));
+    assert!(bench.why(over).ends_with("the backend is not keeping up"));
     assert!(bench.why(huge).starts_with("too_large"));
+    let sent: usize = bench.requests.iter().map(|(_, request)| names(request).len()).sum();
+    assert_eq!(sent, 3, "one of the two had room, and the small one");
     let again = bench.export(&[&long]);
     bench.run(0);
     assert_eq!(bench.why(again), "stored", "what ended takes no room");
+}
+
+#[test]
+fn what_one_request_holds_has_room_where_nothing_waits() {
+    let page = json!({"maxQueueBytes": 4 * 1024 * 1024});
+    let mut bench = Bench::new(page.clone(), |_| http(200));
+    let span = "x".repeat(9_000);
+    let call = bench.export(&[&span[..]; 512]);
+    bench.run(0);
+    assert_eq!(bench.why(call), "stored");
+    let mut bench = Bench::new(page, |_| http(200));
+    let mut spans = vec!["small"; 511];
+    let large = "x".repeat(4_200_000);
+    spans.push(&large);
+    let call = bench.export(&spans);
+    bench.run(0);
+    assert_eq!(bench.why(call), "stored");
+}
+
+#[test]
+fn a_full_queue_says_why_it_is_full() {
+    let mut bench = Bench::new(json!({"maxQueueBytes": 1_000}), |_| http(503));
+    let span = "x".repeat(900);
+    bench.export(&[&span]);
+    bench.run_until(0, bench.now.mono_ms + 100);
+    let call = bench.export(&[&span]);
+    bench.run(0);
+    assert!(bench.why(call).contains("the backend does not take them (status 503)"));
+    let alone = bench.export(&[&"x".repeat(3_000_000)[..]; 2]);
+    bench.run(0);
+    let why = bench.why(alone);
+    assert!(why.starts_with("queue_full") && !why.contains("keeping up"), "{why}");
+}
+
+#[test]
+fn what_spans_have_in_common_counts_once() {
+    let mut bench = Bench::new(json!({"maxQueueBytes": 1_000_000}), |_| http(200));
+    let resource = json!({"attributes": {"long": "r".repeat(8_192)}});
+    let span = json!({"resource": 0, "scope": 0});
+    let export = |spans: usize| {
+        let spans = vec![&span; spans];
+        json!({"resources": [resource], "scopes": [{}], "spans": spans}).to_string()
+    };
+    let mut calls = vec![bench.exporter.export(&export(2_048), 0, bench.now).call];
+    // Also across exports.
+    for _ in 0..1_000 {
+        calls.push(bench.exporter.export(&export(1), 0, bench.now).call);
+    }
+    bench.run(0);
+    assert!(calls.iter().all(|call| bench.why(*call) == "stored"));
+    assert!(bench.requests.len() <= 2, "{}", bench.requests.len());
+    assert_eq!(bench.exporter.held_bytes(), 0);
+}
+
+#[test]
+fn a_server_that_answers_late_keeps_up_with_what_comes() {
+    for (spans_a_second, bytes, latency_ms) in
+        [(2_000, 5_000, 100), (400, 12_000, 300), (4_000, 200, 300), (1_000, 45_000, 300)]
+    {
+        let mut bench = Bench::new(json!({}), |_| http(200));
+        bench.latency_ms = latency_ms;
+        let span = "x".repeat(bytes);
+        let mut calls = Vec::new();
+        for _ in 0..10 {
+            for _ in 0..10 {
+                calls.push(bench.export(&vec![&span[..]; spans_a_second / 100]));
+                bench.run_until(0, bench.now.mono_ms + 10);
+            }
+        }
+        bench.run(0);
+        let lost = calls.iter().filter(|call| bench.why(**call) != "stored").count();
+        assert_eq!(lost, 0, "{spans_a_second} a second of {bytes} bytes at {latency_ms} ms");
+    }
 }
 
 #[test]
@@ -258,11 +408,11 @@ fn requests_of_one_line_keep_their_distance() {
 
     let mut bench = Bench::new(json!({}), |_| http(200));
     bench.export(&["a"]);
-    let Next::Send { .. } = bench.exporter.next(0, bench.now) else { panic!() };
+    let Next::Send { flight, .. } = bench.exporter.next(0, bench.now) else { panic!() };
     bench.export(&["b"]);
-    bench.exporter.answered(0, &http(200), bench.now);
+    bench.exporter.answered(flight, &http(200), bench.now);
     let Next::Ended { .. } = bench.exporter.next(0, bench.now) else { panic!() };
-    assert_eq!(bench.exporter.next(0, bench.now), Next::Wait(200));
+    assert_eq!(bench.exporter.next(0, bench.now), Next::Wait(Some(200)));
 }
 
 #[test]
@@ -284,16 +434,17 @@ fn partial_success_is_said() {
 fn a_scope_that_was_torn_down_leaves_nothing_behind_and_disturbs_nobody() {
     let mut bench = Bench::new(json!({"maxQueueBytes": 1_500}), |_| http(200));
     let long = "x".repeat(900);
-    let (gone, begins) = bench.exporter.export(&export(&[&long]), 5, bench.now);
-    assert!(begins);
-    assert!(matches!(bench.exporter.next(5, bench.now), Next::Send { .. }));
+    let Accepted { call: gone, is_to_look } =
+        bench.exporter.export(&export(&[&long]), 5, bench.now);
+    assert!(is_to_look);
+    let Next::Send { flight, .. } = bench.exporter.next(5, bench.now) else { panic!() };
     bench.wait(60_000);
-    let (early, _) = bench.exporter.export(&export(&[&long]), 6, bench.now);
+    let early = bench.exporter.export(&export(&[&long]), 6, bench.now).call;
     bench.run(6);
     // Told in the scope that lives.
     assert!(bench.why(gone).starts_with("retries_exhausted"));
     assert_eq!(bench.why(early), "stored", "the room was given back");
-    bench.exporter.answered(5, &http(200), bench.now);
+    bench.exporter.answered(flight, &http(200), bench.now);
     assert_eq!(bench.exporter.next(5, bench.now), Next::Rest);
 }
 
@@ -301,8 +452,8 @@ fn a_scope_that_was_torn_down_leaves_nothing_behind_and_disturbs_nobody() {
 fn where_there_is_no_timer_what_waits_is_given_up() {
     let mut bench = Bench::new(json!({}), |_| http(503));
     let call = bench.export(&["a"]);
-    let Next::Send { .. } = bench.exporter.next(0, bench.now) else { panic!() };
-    bench.exporter.answered(0, &http(503), bench.now);
+    let Next::Send { flight, .. } = bench.exporter.next(0, bench.now) else { panic!() };
+    bench.exporter.answered(flight, &http(503), bench.now);
     let Next::Wait(_) = bench.exporter.next(0, bench.now) else { panic!() };
     bench.exporter.no_timer(0);
     assert_eq!(bench.run(0), 0);
@@ -341,7 +492,7 @@ fn whatever_the_network_does_each_export_ends_once_and_truly() {
                     })
                     .collect();
                 let given: Vec<&str> = names.iter().map(String::as_str).collect();
-                let (call, _) = bench.exporter.export(&export(&given), scope, bench.now);
+                let call = bench.exporter.export(&export(&given), scope, bench.now).call;
                 calls.push((call, names.clone()));
             }
             for scope in 0..3 {

@@ -30,7 +30,7 @@ export interface Host {
   idle(tracer: number): void;
   /** `run` is to be called for `scope`, in a microtask of its own. */
   wake(scope: number): void;
-  /** As `wake`, of an exporter of spans: `flight` of `send` is the exporter there. */
+  /** As `wake`, of an exporter of spans. */
   begin(exporter: number, scope: number): void;
   /**
    * A request is to be sent with `fetch` number `transport` (0 is the runtime's own), and

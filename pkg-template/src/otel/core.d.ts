@@ -18,24 +18,24 @@ export interface SpanCore {
     room: number,
   ): string | undefined;
   /** The number of a new exporter, whose options are JSON. */
-  openExporter(options: string, seed: number): number | undefined;
+  openExporter(
+    options: string,
+    seed: number,
+    place: "page" | "edge" | "server",
+  ): number | undefined;
   /** A number above 0, settled later with the JSON of `{ exporter, why? }`. */
   exportSpans(exporter: number, json: string, scope: number): number | undefined;
+  /** What the exporter has in the scope goes out without waiting for `mergeWindowMs`. */
+  hurryExporter(exporter: number, scope: number): void;
   /** Nobody refers to the exporter any more. */
   closeExporter(exporter: number): void;
   /** Runs an exporter's loop in a scope. Returns the milliseconds after which to run it again, less than none if it is over. */
   runExporter(exporter: number, scope: number, hasTimers: boolean): number | undefined;
-  /** What came of a request that was sent, see `Answer` in send.js; the loop is to be run next. */
-  exportAnswered(
-    exporter: number,
-    scope: number,
-    status: number,
-    retryAfter: string,
-    body: string,
-  ): void;
+  /** What came of a request that was sent, see `Answer` in send.js. */
+  exportAnswered(flight: number, status: number, retryAfter: string, body: string): void;
 }
 
-/** What the core asks of the runtime. In `send` the flight is the exporter's number. */
+/** What the core asks of the runtime. */
 export interface SpanHost extends Pick<Host, "settle" | "log" | "send" | "now"> {
   /** The exporter's loop in the scope is to be run, in a microtask of its own. */
   begin(exporter: number, scope: number): void;

@@ -16,5 +16,6 @@ export const { enrichSpan, SessionSpanProcessor, SessionPropagator, HoneyHiveSpa
       const AsyncLocalStorage = asyncLocalStorage();
       return AsyncLocalStorage ? alsContext(AsyncLocalStorage) : pageContext();
     },
+    place: "edge",
     hint: "The bundler has to hand over otel.wasm?module as a compiled module.",
   });

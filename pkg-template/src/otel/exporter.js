@@ -24,6 +24,8 @@ export class HoneyHiveSpanExporter {
   #instance;
   /** @type {string} JSON */
   #options;
+  /** @type {"page" | "edge" | "server"} */
+  #place;
   /** Stands in for a session where its request is looked for. @type {any} */
   #requests;
   /** Where it is registered. @type {{ core: SpanCore, exporter: number } | undefined} */
@@ -48,6 +50,7 @@ export class HoneyHiveSpanExporter {
     this.#transport = transport;
     const env = environment(instance.platform.variable, undefined, scalars.logLevel);
     const page = pageOrigin();
+    this.#place = instance.platform.place ?? (page === undefined ? "server" : "page");
     this.#options = plainJson({ ...scalars, headers, transport, env, page });
   }
 
@@ -87,6 +90,7 @@ export class HoneyHiveSpanExporter {
    */
   async forceFlush() {
     const scope = attempt(() => this.#instance.context.scope(this.#requests), 0);
+    this.#home?.core.hurryExporter(this.#home.exporter, scope);
     const ends = [...this.#pending].filter((pending) => pending.scope === scope);
     await Promise.all(ends.map(({ ended }) => ended));
   }
@@ -112,7 +116,7 @@ export class HoneyHiveSpanExporter {
     if (!core) return end(NO_CORE);
     if (this.#home?.core !== core) {
       const seed = Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
-      this.#home = { core, exporter: core.openExporter(this.#options, seed) ?? 0 };
+      this.#home = { core, exporter: core.openExporter(this.#options, seed, this.#place) ?? 0 };
     }
     const { exporter } = this.#home;
     const call = core.exportSpans(exporter, spanJson(spans), scope);

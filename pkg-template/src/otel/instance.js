@@ -17,6 +17,7 @@ import { runtimeFetch, send } from "../send.js";
  * @property {(onTrap: (error: unknown) => void) => SpanCore} open a fresh instance of the core; throws where there can be none
  * @property {(name: string) => unknown} variable an environment variable
  * @property {() => import("../context/context.d.ts").Context} newContext tells requests apart and keeps them alive
+ * @property {"edge"} [place] where each request that is served has connections of its own; else it is a page's or a server's
  * @property {string} hint what to do where WebAssembly will not start
  */
 
@@ -158,13 +159,12 @@ export class Instance {
       },
       log: print,
       begin: (exporter, scope) => loops.wake(`${exporter} ${scope}`),
-      send: (scope, exporter, transport, timeoutMs, _, method, url, headers, body) => {
+      send: (_scope, flight, transport, timeoutMs, _keepalive, method, url, headers, body) => {
         const init = { method, headers: parseJson(headers), body };
         const fetch = () => this.#fetch(transport, url, init);
-        void send(fetch, init, timeoutMs).then((answer) => {
-          core.exportAnswered(exporter, scope, answer.status, answer.retryAfter, answer.body);
-          loops.look(`${exporter} ${scope}`);
-        });
+        void send(fetch, init, timeoutMs).then((answer) =>
+          core.exportAnswered(flight, answer.status, answer.retryAfter, answer.body),
+        );
       },
       now: forwardNow,
     };

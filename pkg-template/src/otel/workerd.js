@@ -15,5 +15,6 @@ export const { enrichSpan, SessionSpanProcessor, SessionPropagator, HoneyHiveSpa
     // With Node's compatibility the bindings are in process.env too, but not in every version.
     variable: (name) => read(workers.env, name) ?? processVariable(name),
     newContext: () => workerdContext(workers),
+    place: "edge",
     hint: "The bundler has to leave this package's import of otel.wasm to the Workers runtime.",
   });

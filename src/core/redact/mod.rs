@@ -42,7 +42,12 @@ impl Redaction {
     /// `json` with its secrets masked. The text must be JSON; anything else comes back harmless
     /// but not necessarily as it was.
     pub fn apply(&self, json: String) -> String {
-        scan::masked(&json, self, 0).unwrap_or(json)
+        self.masked(&json).unwrap_or(json)
+    }
+
+    /// What becomes of `json`, see [`Redaction::apply`]; nothing where no secret is in it.
+    pub fn masked(&self, json: &str) -> Option<String> {
+        scan::masked(json, self, 0)
     }
 
     /// `text`, which is no JSON but a name or a message, with the secrets in it masked.

@@ -2,5 +2,4 @@
 
 pub mod attributes;
 pub mod exporter;
-mod line;
 pub mod otlp;

@@ -1,9 +1,13 @@
 //! Ended spans as OTLP/HTTP in JSON: `ExportTraceServiceRequest` of OpenTelemetry's protocol, 1.x.
 //! <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>
 
-use std::rc::Rc;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
 
+use crate::core::delivery::engine::Unit;
 use crate::core::json::{Object, elements, is_number, members};
+use crate::core::redact::Redaction;
 
 /// Levels of nesting in an attribute that are followed; the snapshot cuts off there as well.
 const DEEPEST: usize = 100;
@@ -11,105 +15,230 @@ const DEEPEST: usize = 100;
 /// Digits of a whole number up to which it is an `intValue`, which has 64 bits.
 const INT_DIGITS: usize = 18;
 
-/// What spans have in common: where they come from. Members of OTLP's `ResourceSpans` and
-/// `ScopeSpans`, as JSON without the braces.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Group {
-    resource: Rc<str>,
-    scope: Rc<str>,
+/// Origins that are remembered before any look at whether they still are of use.
+const FEW_ORIGINS: usize = 64;
+
+/// What finds the session is never masked, see `src/core/redact/`.
+const SESSION_IDS: [&str; 2] =
+    ["honeyhive.session_id", "traceloop.association.properties.session_id"];
+
+/// Where spans come from: what many of them have in common.
+#[derive(Debug)]
+pub struct Origin {
+    /// By which it is known.
+    number: u64,
+    /// Members of OTLP's `ResourceSpans` or `ScopeSpans`, as JSON without the braces.
+    json: String,
 }
 
-/// One span, as the JSON of OTLP's `Span`.
+/// One span, as the JSON of OTLP's `Span`, and where it comes from.
 #[derive(Clone, Debug)]
 pub struct Span {
-    /// Where it comes from.
-    pub group: Rc<Group>,
-    /// The span itself.
-    pub json: Box<str>,
+    resource: Rc<Origin>,
+    scope: Rc<Origin>,
+    json: Box<str>,
 }
 
-impl Span {
-    /// Bytes that it holds at most: its group may be others' as well.
-    pub fn bytes(&self) -> usize {
-        self.json.len() + self.group.resource.len() + self.group.scope.len()
+impl Unit for Span {
+    fn bytes(&self) -> usize {
+        self.json.len()
+    }
+
+    fn common(&self) -> impl Iterator<Item = (u64, usize)> {
+        [&self.resource, &self.scope].into_iter().map(|it| (it.number, it.json.len()))
+    }
+}
+
+/// The origins of spans that are held: those that say the same are one, in whichever export they came.
+#[derive(Debug, Default)]
+pub struct Origins {
+    known: HashMap<String, Weak<Origin>>,
+    last: u64,
+    /// How many there may be before those that no span has any more are taken out.
+    limit: usize,
+}
+
+impl Origins {
+    fn of(&mut self, json: String) -> Rc<Origin> {
+        if let Some(known) = self.known.get(&json).and_then(Weak::upgrade) {
+            return known;
+        }
+        if self.known.len() >= self.limit {
+            self.known.retain(|_, origin| origin.strong_count() > 0);
+            self.limit = 2 * self.known.len() + FEW_ORIGINS;
+        }
+        self.last += 1;
+        let origin = Rc::new(Origin { number: self.last, json: json.clone() });
+        self.known.insert(json, Rc::downgrade(&origin));
+        origin
     }
 }
 
 /// The spans of an export: `json` is the object that the face makes of what OpenTelemetry's SDK
 /// gave it, `{ resources, scopes, spans }`, where a span has the places of its resource and scope
 /// in the two lists, and everything else has the SDK's names. Nothing where `json` is no such object.
-pub fn read(json: &str) -> Option<Vec<Span>> {
+/// Secrets in texts are masked as `redaction` says.
+pub fn read(json: &str, origins: &mut Origins, redaction: Option<&Redaction>) -> Option<Vec<Span>> {
     let all = Fields::of(json)?;
     let list = |name| all.get(name).and_then(elements).unwrap_or_default();
-    let resources: Vec<Rc<str>> = list("resources").into_iter().map(resource).collect();
-    let scopes: Vec<Rc<str>> = list("scopes").into_iter().map(scope).collect();
-    let mut groups: Vec<Rc<Group>> = Vec::new();
+    let writer = Writer { redaction };
+    let resources: Vec<_> =
+        list("resources").into_iter().map(|json| origins.of(writer.resource(json))).collect();
+    let scopes: Vec<_> =
+        list("scopes").into_iter().map(|json| origins.of(writer.scope(json))).collect();
     let spans = list("spans").into_iter().filter_map(|json| {
         let fields = Fields::of(json)?;
         let place = |name| fields.get(name)?.parse::<usize>().ok();
-        let group = Group {
+        Some(Span {
             resource: resources.get(place("resource")?)?.clone(),
             scope: scopes.get(place("scope")?)?.clone(),
-        };
-        let group = match groups.iter().find(|known| ***known == group) {
-            Some(known) => known.clone(),
-            None => {
-                groups.push(Rc::new(group));
-                groups.last()?.clone()
-            }
-        };
-        Some(Span { group, json: span(&fields).into() })
+            json: writer.span(&fields).into(),
+        })
     });
     Some(spans.collect())
 }
 
 /// The body of a request with these spans.
-pub fn request<'a>(spans: impl Iterator<Item = &'a Span> + Clone) -> String {
-    let mut body = String::from("{\"resourceSpans\":[");
-    let resources = distinct(spans.clone().map(|span| &span.group.resource));
-    for (place, resource) in resources.into_iter().enumerate() {
-        body.push_str(if place > 0 { "," } else { "" });
-        let of_resource = spans.clone().filter(|span| span.group.resource == *resource);
-        for part in ["{", resource, ",\"scopeSpans\":["] {
-            body.push_str(part);
-        }
-        let scopes = distinct(of_resource.clone().map(|span| &span.group.scope));
-        for (place, scope) in scopes.into_iter().enumerate() {
-            for part in [if place > 0 { ",{" } else { "{" }, scope, ",\"spans\":"] {
-                body.push_str(part);
-            }
-            let of_scope = of_resource.clone().filter(|span| span.group.scope == *scope);
-            list(&mut body, of_scope, |out, span| out.push_str(&span.json));
-            body.push('}');
-        }
-        body.push_str("]}");
+pub fn request<'a>(spans: impl Iterator<Item = &'a Span>) -> String {
+    let mut resources = Groups::default();
+    for span in spans {
+        resources.of(&span.resource, Groups::default).of(&span.scope, Vec::new).push(span);
     }
-    body.push_str("]}");
+    let mut body = String::from("{\"resourceSpans\":");
+    list(&mut body, resources.all.into_iter(), |out, (resource, scopes)| {
+        for part in ["{", &resource.json, ",\"scopeSpans\":"] {
+            out.push_str(part);
+        }
+        list(out, scopes.all.into_iter(), |out, (scope, spans)| {
+            for part in ["{", &scope.json, ",\"spans\":"] {
+                out.push_str(part);
+            }
+            list(out, spans.into_iter(), |out, span| out.push_str(&span.json));
+            out.push('}');
+        });
+        out.push('}');
+    });
+    body.push('}');
     body
 }
 
-fn distinct<'a>(texts: impl Iterator<Item = &'a Rc<str>>) -> Vec<&'a Rc<str>> {
-    let mut distinct = Vec::new();
-    for text in texts {
-        if !distinct.contains(&text) {
-            distinct.push(text);
+/// What there is of each origin, in the order in which they came.
+struct Groups<'a, T> {
+    all: Vec<(&'a Origin, T)>,
+    places: HashMap<u64, usize>,
+}
+
+impl<T> Default for Groups<'_, T> {
+    fn default() -> Self {
+        Groups { all: Vec::new(), places: HashMap::new() }
+    }
+}
+
+impl<'a, T> Groups<'a, T> {
+    fn of(&mut self, origin: &'a Origin, new: fn() -> T) -> &mut T {
+        let place = *self.places.entry(origin.number).or_insert_with(|| {
+            self.all.push((origin, new()));
+            self.all.len() - 1
+        });
+        &mut self.all[place].1
+    }
+}
+
+/// Writes OTLP, with secrets masked.
+#[derive(Clone, Copy)]
+struct Writer<'a> {
+    redaction: Option<&'a Redaction>,
+}
+
+impl Writer<'_> {
+    fn resource(self, json: &str) -> String {
+        origin("resource", json, |fields, object| {
+            self.attributes(object.value("attributes"), fields.get("attributes"));
+        })
+    }
+
+    fn scope(self, json: &str) -> String {
+        origin("scope", json, |fields, object| fields.copy(&["name", "version"], object))
+    }
+
+    fn span(self, fields: &Fields<'_>) -> String {
+        let mut out = String::new();
+        let mut object = Object::open(&mut out);
+        fields.copy(&["traceId", "spanId", "traceState", "parentSpanId", "flags"], &mut object);
+        self.text("name", fields, &mut object);
+        // The SDK counts from INTERNAL = 0, the protocol from UNSPECIFIED = 0.
+        let kind = fields.get("kind").and_then(|kind| kind.parse::<u32>().ok()).unwrap_or_default();
+        object.json("kind", &(kind + 1).to_string());
+        for (name, from) in [("startTimeUnixNano", "startTime"), ("endTimeUnixNano", "endTime")] {
+            time(object.value(name), fields.get(from));
+        }
+        self.attributes(object.value("attributes"), fields.get("attributes"));
+        let of = |name| fields.get(name).and_then(elements).unwrap_or_default().into_iter();
+        list(object.value("events"), of("events").filter_map(Fields::of), |out, event| {
+            let mut object = Object::open(out);
+            time(object.value("timeUnixNano"), event.get("time"));
+            self.text("name", &event, &mut object);
+            event.copy(&["droppedAttributesCount"], &mut object);
+            self.attributes(object.value("attributes"), event.get("attributes"));
+            object.close();
+        });
+        list(object.value("links"), of("links").filter_map(Fields::of), |out, link| {
+            let mut object = Object::open(out);
+            link.copy(
+                &["traceId", "spanId", "traceState", "droppedAttributesCount", "flags"],
+                &mut object,
+            );
+            self.attributes(object.value("attributes"), link.get("attributes"));
+            object.close();
+        });
+        let mut status = Object::open(object.value("status"));
+        if let Some(given) = fields.get("status").and_then(Fields::of) {
+            given.copy(&["code"], &mut status);
+            self.text("message", &given, &mut status);
+        }
+        status.close();
+        fields.copy(
+            &["droppedAttributesCount", "droppedEventsCount", "droppedLinksCount"],
+            &mut object,
+        );
+        object.close();
+        out
+    }
+
+    /// Writes the text called `name`, if there is one, masked.
+    fn text(self, name: &str, fields: &Fields<'_>, object: &mut Object<'_>) {
+        if let Some(json) = fields.get(name) {
+            object.json(name, &self.masked(json));
         }
     }
-    distinct
-}
 
-fn resource(json: &str) -> Rc<str> {
-    origin("resource", json, |fields, object| {
-        attributes(object.value("attributes"), fields.get("attributes"));
-    })
-}
+    /// An object as OTLP's list of `KeyValue`, without what is null.
+    fn attributes(self, out: &mut String, json: Option<&str>) {
+        let given = json.unwrap_or_default();
+        match self.masked(given) {
+            Cow::Borrowed(json) => key_values(out, members(json).unwrap_or_default(), DEEPEST),
+            Cow::Owned(masked) => {
+                let mut attributes = members(&masked).unwrap_or_default();
+                let own = Fields::of(given).unwrap_or(Fields(Vec::new()));
+                for (key, value) in &mut attributes {
+                    let name = key.get(1..key.len() - 1).unwrap_or_default();
+                    if let Some(id) = own.get(name).filter(|_| SESSION_IDS.contains(&name)) {
+                        *value = id;
+                    }
+                }
+                key_values(out, attributes, DEEPEST);
+            }
+        }
+    }
 
-fn scope(json: &str) -> Rc<str> {
-    origin("scope", json, |fields, object| fields.copy(&["name", "version"], object))
+    fn masked(self, json: &str) -> Cow<'_, str> {
+        let masked = self.redaction.and_then(|redaction| redaction.masked(json));
+        masked.map_or(Cow::Borrowed(json), Cow::Owned)
+    }
 }
 
 /// The members of an object that say where spans come from, as the member `name` and its schema.
-fn origin(name: &str, json: &str, write: fn(&Fields<'_>, &mut Object<'_>)) -> Rc<str> {
+fn origin(name: &str, json: &str, write: impl Fn(&Fields<'_>, &mut Object<'_>)) -> String {
     let fields = Fields::of(json).unwrap_or(Fields(Vec::new()));
     let mut out = String::new();
     let mut object = Object::open(&mut out);
@@ -117,45 +246,7 @@ fn origin(name: &str, json: &str, write: fn(&Fields<'_>, &mut Object<'_>)) -> Rc
     write(&fields, &mut inner);
     inner.close();
     fields.copy(&["schemaUrl"], &mut object);
-    out[1..].into()
-}
-
-fn span(fields: &Fields<'_>) -> String {
-    let mut out = String::new();
-    let mut object = Object::open(&mut out);
-    fields.copy(&["traceId", "spanId", "traceState", "parentSpanId", "flags", "name"], &mut object);
-    // The SDK counts from INTERNAL = 0, the protocol from UNSPECIFIED = 0.
-    let kind = fields.get("kind").and_then(|kind| kind.parse::<u32>().ok()).unwrap_or_default();
-    object.json("kind", &(kind + 1).to_string());
-    for (name, from) in [("startTimeUnixNano", "startTime"), ("endTimeUnixNano", "endTime")] {
-        time(object.value(name), fields.get(from));
-    }
-    attributes(object.value("attributes"), fields.get("attributes"));
-    let of = |name| fields.get(name).and_then(elements).unwrap_or_default().into_iter();
-    list(object.value("events"), of("events").filter_map(Fields::of), |out, event| {
-        let mut object = Object::open(out);
-        time(object.value("timeUnixNano"), event.get("time"));
-        event.copy(&["name", "droppedAttributesCount"], &mut object);
-        attributes(object.value("attributes"), event.get("attributes"));
-        object.close();
-    });
-    list(object.value("links"), of("links").filter_map(Fields::of), |out, link| {
-        let mut object = Object::open(out);
-        link.copy(
-            &["traceId", "spanId", "traceState", "droppedAttributesCount", "flags"],
-            &mut object,
-        );
-        attributes(object.value("attributes"), link.get("attributes"));
-        object.close();
-    });
-    let mut status = Object::open(object.value("status"));
-    if let Some(given) = fields.get("status").and_then(Fields::of) {
-        given.copy(&["code", "message"], &mut status);
-    }
-    status.close();
-    fields
-        .copy(&["droppedAttributesCount", "droppedEventsCount", "droppedLinksCount"], &mut object);
-    object.close();
+    out.remove(0);
     out
 }
 
@@ -170,11 +261,6 @@ fn time(out: &mut String, json: Option<&str>) {
     out.push('"');
     out.push_str(&nanos.to_string());
     out.push('"');
-}
-
-/// An object as OTLP's list of `KeyValue`, without what is null.
-fn attributes(out: &mut String, json: Option<&str>) {
-    key_values(out, json.and_then(members).unwrap_or_default(), DEEPEST);
 }
 
 fn key_values(out: &mut String, members: Vec<(&str, &str)>, levels: usize) {
@@ -253,8 +339,12 @@ mod tests {
 
     use super::*;
 
+    fn read_plainly(json: &str) -> Option<Vec<Span>> {
+        read(json, &mut Origins::default(), None)
+    }
+
     fn sent(export: Value) -> Value {
-        from_str(&request(read(&export.to_string()).unwrap().iter())).unwrap()
+        from_str(&request(read_plainly(&export.to_string()).unwrap().iter())).unwrap()
     }
 
     fn value(value: Value) -> Value {
@@ -336,7 +426,7 @@ mod tests {
             "resources": [{"attributes": {"r": 0}}, {"attributes": {"r": 1}}, {"attributes": {"r": 0}}], "scopes": [{"name": "a"}, {"name": "b"}],
             "spans": [span(0, 0, "1"), span(1, 0, "2"), span(0, 1, "3"), span(2, 0, "4"), span(9, 0, "lost")],
         });
-        let spans = read(&export.to_string()).unwrap();
+        let spans = read_plainly(&export.to_string()).unwrap();
         let names = |json: &Value| -> Vec<Vec<Vec<String>>> {
             let list = |json: &Value| json.as_array().unwrap().clone();
             list(&json["resourceSpans"])
@@ -362,16 +452,18 @@ mod tests {
     #[test]
     fn what_is_no_export_does_no_harm() {
         for text in ["", "[]", "3", "{"] {
-            assert!(read(text).is_none(), "{text}");
+            assert!(read_plainly(text).is_none(), "{text}");
         }
-        assert!(read("{}").unwrap().is_empty());
-        assert!(read(r#"{"spans":[3,{}],"resources":[3],"scopes":[null]}"#).unwrap().is_empty());
+        assert!(read_plainly("{}").unwrap().is_empty());
+        assert!(
+            read_plainly(r#"{"spans":[3,{}],"resources":[3],"scopes":[null]}"#).unwrap().is_empty()
+        );
         let odd = r#"{"resources":[3],"scopes":[null],"spans":[{"resource":0,"scope":0,"startTime":"x","events":[1]}]}"#;
-        let body: Value = from_str(&request(read(odd).unwrap().iter())).unwrap();
+        let body: Value = from_str(&request(read_plainly(odd).unwrap().iter())).unwrap();
         let span = &body["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
         assert_eq!(span["startTimeUnixNano"], "0");
         let deep = ["[".repeat(5_000), "]".repeat(5_000)].concat();
         let deep = [r#"{"resources":[{"attributes":{"a":"#, &deep, "}}]}"].concat();
-        assert!(read(&deep).is_some());
+        assert!(read_plainly(&deep).is_some());
     }
 }

@@ -2,6 +2,8 @@
 
 use wasm_bindgen::prelude::*;
 
+use crate::core::concurrency::Place;
+use crate::core::delivery::engine::Accepted;
 use crate::core::json::quoted;
 use crate::core::redact::Redaction;
 use crate::core::spans::attributes::flatten;
@@ -14,6 +16,8 @@ use super::numerals::NUMERALS;
 
 mod driver;
 mod state;
+
+use state::Flight;
 
 /// An enrichment as the attributes of a span: see [`flatten`].
 ///
@@ -45,10 +49,10 @@ pub fn span_attributes(
 
 /// Makes an exporter of spans, and returns its number. `options` is the JSON of an object as
 /// [`Options`](crate::core::options::Options) describes it, `seed` any random whole number, from
-/// which the waits between retries are drawn.
+/// which the waits between retries are drawn, `place` what kind of place this is: see [`Place::named`].
 #[wasm_bindgen(js_name = openExporter)]
-pub fn open_exporter(options: &str, seed: f64) -> f64 {
-    state::add(Exporter::new(options, NUMERALS, seed as u64)) as f64
+pub fn open_exporter(options: &str, seed: f64, place: &str) -> f64 {
+    state::add(Exporter::new(options, NUMERALS, Place::named(place), seed as u64)) as f64
 }
 
 /// Exports ended spans: `json` is what [`read`](crate::core::spans::otlp::read) takes. Returns the
@@ -57,17 +61,27 @@ pub fn open_exporter(options: &str, seed: f64) -> f64 {
 #[wasm_bindgen(js_name = exportSpans)]
 pub fn export_spans(exporter: f64, json: &str, scope: f64) -> f64 {
     let (exporter, scope) = (exporter as u64, scope as u64);
-    let Some((call, begins)) = state::with(exporter, |it| it.export(json, scope, now())) else {
+    let exported = state::with(exporter, |it| it.export(json, scope, now()));
+    let Some(Accepted { call, is_to_look }) = exported else {
         return 0.0;
     };
-    if begins {
+    if is_to_look {
         host::begin(exporter as f64, scope as f64);
     }
     call as f64
 }
 
+/// What an exporter has in `scope` goes out without waiting for the merge window.
+#[wasm_bindgen(js_name = hurryExporter)]
+pub fn hurry_exporter(exporter: f64, scope: f64) {
+    let (exporter, scope) = (exporter as u64, scope as u64);
+    if state::with(exporter, |it| it.hurry(scope, now())) == Some(true) {
+        host::begin(exporter as f64, scope as f64);
+    }
+}
+
 /// Runs the loop of an exporter in `scope`. Returns the milliseconds after which it is to run again,
-/// infinitely many where it waits for an answer; below zero, it is over. Without `has_timers` nothing
+/// infinitely many where only an answer or a call can change anything; below zero, it is over. Without `has_timers` nothing
 /// can wait.
 #[wasm_bindgen(js_name = runExporter)]
 pub fn run(exporter: f64, scope: f64, has_timers: bool) -> f64 {
@@ -78,12 +92,17 @@ pub fn run(exporter: f64, scope: f64, has_timers: bool) -> f64 {
     driver::run(exporter, scope)
 }
 
-/// What came of the request that the exporter has in flight in `scope`. `status` is below zero where
-/// there was no answer, and `body` then says why; `retry_after` is the header, or empty.
+/// What came of a request that was sent. `status` is below zero where there was no answer, and `body` then says
+/// why; `retry_after` is the header, or empty.
 #[wasm_bindgen(js_name = exportAnswered)]
-pub fn answered(exporter: f64, scope: f64, status: f64, retry_after: String, body: String) {
+pub fn answered(flight: f64, status: f64, retry_after: String, body: String) {
+    let Some(Flight { exporter, scope, number }) = state::take_flight(flight as u64) else {
+        return;
+    };
     let answer = answer(status, &retry_after, body);
-    state::with(exporter as u64, |it| it.answered(scope as u64, &answer, now()));
+    if state::with(exporter, |it| it.answered(number, &answer, now())).is_some() {
+        host::begin(exporter as f64, scope as f64);
+    }
 }
 
 /// Nobody refers to the exporter any more: it is let go once all it was given has ended.

@@ -1,6 +1,7 @@
 //! The module's exporters, and the one way to them: borrowed for a moment, never across a call out.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 
 use crate::core::spans::exporter::Exporter;
 
@@ -10,6 +11,20 @@ struct State {
     last: u64,
     /// Those that nobody refers to any more.
     closed: Vec<u64>,
+    /// Requests on their way, by their number among those of all exporters.
+    flights: HashMap<u64, Flight>,
+    last_flight: u64,
+}
+
+/// A request on its way.
+#[derive(Clone, Copy)]
+pub struct Flight {
+    /// Who sent it.
+    pub exporter: u64,
+    /// In which scope.
+    pub scope: u64,
+    /// Its number there.
+    pub number: u64,
 }
 
 thread_local! {
@@ -32,6 +47,20 @@ pub fn with<T>(number: u64, work: impl FnOnce(&mut Exporter) -> T) -> Option<T> 
     })
 }
 
+/// The number of a request among those of all exporters.
+pub fn add_flight(flight: Flight) -> u64 {
+    STATE.with_borrow_mut(|state| {
+        state.last_flight += 1;
+        state.flights.insert(state.last_flight, flight);
+        state.last_flight
+    })
+}
+
+/// The request with this number has ended.
+pub fn take_flight(number: u64) -> Option<Flight> {
+    STATE.with_borrow_mut(|state| state.flights.remove(&number))
+}
+
 /// Nobody refers to an exporter any more: it is let go once all it was given has ended.
 pub fn close(number: u64) {
     STATE.with_borrow_mut(|state| state.closed.push(number));
@@ -46,6 +75,7 @@ pub fn rested(number: u64) {
             state.exporters.retain(|(it, exporter)| *it != number || !exporter.is_idle());
             if !is_left(state) {
                 state.closed.retain(|it| *it != number);
+                state.flights.retain(|_, flight| flight.exporter != number);
             }
         }
     });
