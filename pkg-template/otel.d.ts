@@ -80,6 +80,7 @@ export type SpanExporterOptions = Pick<
   | "maxQueueBytes"
   | "maxConcurrency"
   | "headers"
+  | "redact"
   | "fetch"
   | "waitUntil"
   | "logLevel"

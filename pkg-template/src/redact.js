@@ -7,7 +7,7 @@ import { printAt } from "./log.js";
 import { snapshot } from "./snapshot.js";
 import { disregard, isThenable } from "./thenables.js";
 
-const MASK = "[Redacted]";
+export const MASK = "[Redacted]";
 
 /** @typedef {(value: unknown, path: readonly string[]) => unknown} Redactor */
 

@@ -254,6 +254,91 @@ describe("what is sent", () => {
   });
 });
 
+describe("masking", () => {
+  const KEY = ["sk-proj", "-abcdefghij0123456789"].join("");
+  const SESSION = "018f3c5e-7d4a-7c2b-9e1f-4a5b6c7d8e9f";
+
+  const spans = () =>
+    spansOf((tracer) => {
+      const span = tracer.startSpan(`call ${KEY}`);
+      span.setAttributes({
+        "honeyhive.session_id": SESSION,
+        "ai.prompt": JSON.stringify({ messages: [{ role: "user", content: `my key is ${KEY}` }] }),
+        "user.email": "ann@example.com",
+        list: [KEY, "b"],
+        tokens: 12,
+      });
+      span.addEvent(`event ${KEY}`, { password: "hunter2" });
+      span.addLink({ context: span.spanContext(), attributes: { note: KEY } });
+      span.setStatus({ code: SpanStatusCode.ERROR, message: `refused ${KEY}` });
+      span.end();
+    });
+
+  /** @param {any} redact */
+  const sentWith = async (redact) => {
+    const { bodies, fetch } = taking();
+    const exporter = exporterWith({ redact, fetch });
+    assert.equal((await exported(exporter, spans())).code, 0);
+    return bodies[0];
+  };
+
+  it("is on by default, in every text of a span", async () => {
+    const text = JSON.stringify(await sentWith(undefined));
+    assert.ok(!text.includes(KEY) && !text.includes("hunter2"), text);
+    assert.ok(text.includes(SESSION) && text.includes('{"intValue":12}'));
+    assert.match(text, /my key is \[Redacted\]/);
+  });
+
+  it("`false` turns it off", async () => {
+    const body = await sentWith(false);
+    assert.deepEqual(normal(body).resourceSpans[0].resource, {
+      attributes: normal(official(spans())).resourceSpans[0].resource.attributes,
+    });
+    assert.ok(JSON.stringify(body).includes("hunter2"));
+  });
+
+  it("takes names and patterns of the application's own", async () => {
+    const text = JSON.stringify(
+      await sentWith({ keys: ["user.email"], patterns: [/my|018f|session_id/] }),
+    );
+    assert.ok(!text.includes("ann@") && text.includes(KEY), text);
+    assert.ok(text.includes("[Redacted] key is"));
+    assert.ok(text.includes(`{"key":"honeyhive.session_id","value":{"stringValue":"${SESSION}"}}`));
+  });
+
+  it("takes a function, and masks the whole attribute where it throws", async () => {
+    /** @type {Set<string>} */
+    const paths = new Set();
+    const body = await sentWith((/** @type {any} */ value, /** @type {string[]} */ path) => {
+      paths.add(path.join(" "));
+      if (path[1] === "user.email") return undefined;
+      if (path[1] === "list") throw new Error("no");
+      return value;
+    });
+    for (const path of ["name", "status message", "attributes ai.prompt", "attributes note"]) {
+      assert.ok(paths.has(path), path);
+    }
+    const text = JSON.stringify(body);
+    assert.ok(!text.includes("ann@") && text.includes("my key is sk-proj"), text);
+    const { attributes } = body.resourceSpans[0].scopeSpans[0].spans[0];
+    const list = attributes.find((/** @type {any} */ each) => each.key === "list");
+    assert.ok(!JSON.stringify(list).includes("sk-proj"));
+  });
+
+  it("leaves what finds a span, and what is no text", async () => {
+    const [span] = spans();
+    const digits = { traceId: "4111111111111111".repeat(2), spanId: "4111111111111111" };
+    const { bodies, fetch } = taking();
+    await exported(exporterWith({ fetch }), [
+      Object.create(/** @type {any} */ (span), {
+        spanContext: { value: () => ({ ...digits, traceFlags: 1 }) },
+      }),
+    ]);
+    const { traceId, spanId } = bodies[0].resourceSpans[0].scopeSpans[0].spans[0];
+    assert.deepEqual({ traceId, spanId }, digits);
+  });
+});
+
 describe("a page that is hidden", { concurrency: 1 }, () => {
   /** Whether each request was to outlive the page. @type {boolean[]} */
   const outlived = [];

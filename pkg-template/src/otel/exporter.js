@@ -26,6 +26,7 @@ export class HoneyHiveSpanExporter {
   #options;
   /** @type {"page" | "edge" | "server"} */
   #place;
+  #redaction;
   /** Stands in for a session where its request is looked for. @type {any} */
   #requests;
   /** Where it is registered. @type {{ core: SpanCore, exporter: number } | undefined} */
@@ -43,7 +44,7 @@ export class HoneyHiveSpanExporter {
    */
   constructor(instance, options) {
     this.#instance = instance;
-    const { scalars, headers, fetch, waitUntil } = tracerSettings(options);
+    const { scalars, headers, fetch, waitUntil, redaction } = tracerSettings(options);
     this.#requests = { settings: { waitUntil }, logLevel: scalars.logLevel };
     const transport = fetch ? instance.newTransport() : 0;
     this.#fetch = fetch;
@@ -51,7 +52,10 @@ export class HoneyHiveSpanExporter {
     const env = environment(instance.platform.variable, undefined, scalars.logLevel);
     const page = pageOrigin();
     this.#place = instance.platform.place ?? (page === undefined ? "server" : "page");
-    this.#options = plainJson({ ...scalars, headers, transport, env, page });
+    const { redact, redactKeys, redactPatterns } = redaction;
+    const masked = { redact, redactKeys, redactPatterns };
+    this.#options = plainJson({ ...scalars, ...masked, headers, transport, env, page });
+    this.#redaction = redaction;
   }
 
   /**
@@ -119,7 +123,7 @@ export class HoneyHiveSpanExporter {
       this.#home = { core, exporter: core.openExporter(this.#options, seed, this.#place) ?? 0 };
     }
     const { exporter } = this.#home;
-    const call = core.exportSpans(exporter, spanJson(spans), scope);
+    const call = core.exportSpans(exporter, spanJson(spans, this.#redaction), scope);
     if (!call) return end("an internal error of honeyhive-edge/otel");
     this.#instance.wait(exporter, call, end);
   }

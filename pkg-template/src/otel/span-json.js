@@ -1,24 +1,31 @@
 // Ended spans of OpenTelemetry's SDK, 1.x or 2.x, as the text that the core takes. What they hold is
 // copied out by name: an SDK's span has a great deal more on it.
 
+import { parseJson } from "../json.js";
 import { attempt, read } from "../guard.js";
+import { MASK, redactJson } from "../redact.js";
 import { snapshot } from "../snapshot.js";
 
 /** OTLP's SpanFlags: it is known whether the other span is remote, and it is. */
 const KNOWN = 0x100;
 const REMOTE = 0x200;
 
+/** What finds the session is never masked. */
+const SESSION_IDS = ["honeyhive.session_id", "traceloop.association.properties.session_id"];
+
 /**
  * @param {readonly any[]} spans
+ * @param {ReturnType<typeof import("../redact.js").redaction>} redaction of which only the user's own function and patterns are applied
  * @returns {string} JSON
  */
-export function spanJson(spans) {
+export function spanJson(spans, redaction) {
+  const mask = redaction.redactor && masking(redaction.redactor, redaction.rename);
   const resources = new Numbered();
   const scopes = new Numbered();
   const plain = [];
   for (const span of spans) {
     // One that throws is left out, the others are not.
-    const copied = attempt(() => copy(span), undefined);
+    const copied = attempt(() => copy(span, mask ?? NO_MASK), undefined);
     if (!copied) continue;
     const resource = resources.number(span.resource);
     const scope = scopes.number(span.instrumentationScope ?? span.instrumentationLibrary);
@@ -26,7 +33,7 @@ export function spanJson(spans) {
   }
   return snapshot({
     resources: resources.all.map((resource) => ({
-      attributes: read(resource, "attributes"),
+      attributes: (mask ?? NO_MASK).attributes(read(resource, "attributes")),
       schemaUrl: read(resource, "schemaUrl"),
     })),
     scopes: scopes.all.map((scope) => ({
@@ -38,8 +45,47 @@ export function spanJson(spans) {
   });
 }
 
-/** @param {any} span */
-function copy(span) {
+/**
+ * @typedef {object} Mask
+ * @property {(attributes: any) => any} attributes
+ * @property {(text: any, ...path: string[]) => any} text
+ */
+
+/** @type {Mask} */
+const NO_MASK = { attributes: (attributes) => attributes, text: (text) => text };
+
+/**
+ * @param {import("../redact.js").Redactor} redactor
+ * @param {import("../redact.js").Renamer | undefined} rename
+ * @returns {Mask}
+ */
+function masking(redactor, rename) {
+  return {
+    attributes(attributes) {
+      const masked = parseJson(
+        redactJson(redactor, snapshot(attributes ?? {}), ["attributes"], rename),
+      );
+      for (const id of SESSION_IDS) {
+        const own = read(attributes, id);
+        if (own !== undefined) masked[id] = own;
+      }
+      return masked;
+    },
+    text(text, ...path) {
+      if (typeof text !== "string") return text;
+      const name = /** @type {string} */ (path.pop());
+      const masked = parseJson(redactJson(redactor, snapshot({ [name]: text }), path));
+      // A span has a name in any case.
+      return typeof masked[name] === "string" ? masked[name] : MASK;
+    },
+  };
+}
+
+/**
+ * @param {any} span
+ * @param {Mask} mask
+ */
+function copy(span, mask) {
   const { traceId, spanId, traceFlags, traceState } = span.spanContext();
   const { parentSpanContext } = span;
   return {
@@ -48,16 +94,16 @@ function copy(span) {
     traceState: traceState?.serialize(),
     parentSpanId: parentSpanContext?.spanId ?? span.parentSpanId,
     flags: flags(traceFlags, parentSpanContext?.isRemote),
-    name: span.name,
+    name: mask.text(span.name, "name"),
     kind: span.kind,
     startTime: span.startTime,
     endTime: span.endTime,
-    attributes: span.attributes,
+    attributes: mask.attributes(span.attributes),
     droppedAttributesCount: span.droppedAttributesCount,
     events: span.events.map((/** @type {any} */ event) => ({
-      name: event.name,
+      name: mask.text(event.name, "name"),
       time: event.time,
-      attributes: event.attributes,
+      attributes: mask.attributes(event.attributes),
       droppedAttributesCount: event.droppedAttributesCount,
     })),
     droppedEventsCount: span.droppedEventsCount,
@@ -66,11 +112,14 @@ function copy(span) {
       spanId: link.context.spanId,
       traceState: link.context.traceState?.serialize(),
       flags: flags(link.context.traceFlags, link.context.isRemote),
-      attributes: link.attributes,
+      attributes: mask.attributes(link.attributes),
       droppedAttributesCount: link.droppedAttributesCount,
     })),
     droppedLinksCount: span.droppedLinksCount,
-    status: { code: span.status.code, message: span.status.message },
+    status: {
+      code: span.status.code,
+      message: mask.text(span.status.message, "status", "message"),
+    },
   };
 }
 

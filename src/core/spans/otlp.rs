@@ -450,6 +450,48 @@ mod tests {
     }
 
     #[test]
+    fn secrets_are_masked_in_every_text_of_a_span_and_in_nothing_that_finds_it() {
+        let key = ["sk-proj", "-abcdefghij0123456789"].concat();
+        // Sixteen digits that are a card's number by every rule.
+        let card = "4111111111111111";
+        let export = json!({
+            "resources": [{"attributes": {"process.command": format!("serve --key {key}")}}],
+            "scopes": [{"name": card}],
+            "spans": [{
+                "resource": 0, "scope": 0, "spanId": card, "parentSpanId": card, "traceId": card,
+                "name": format!("call {key}"),
+                "attributes": {
+                    "ai.prompt": json!({"messages": [{"content": format!("my key is {key}")}]}).to_string(),
+                    "http.request.header.authorization": ["Bearer abcdefghijkl"],
+                    "gen_ai.usage.total_tokens": 12,
+                    "honeyhive.session_id": key,
+                },
+                "events": [{"name": key, "attributes": {"exception.message": format!("bad key {key}")}}],
+                "links": [{"spanId": card, "attributes": {"api_key": "hunter2"}}],
+                "status": {"code": 2, "message": format!("refused {key}")},
+            }],
+        })
+        .to_string();
+        let body = |redaction: Option<Redaction>| {
+            let spans = read(&export, &mut Origins::default(), redaction.as_ref()).unwrap();
+            request(spans.iter())
+        };
+        let masked = body(Some(Redaction::default()));
+        let found = masked.matches(&key).count();
+        assert_eq!(found, 1, "but in the session's id: {masked}");
+        assert!(!masked.contains("hunter2") && !masked.contains("Bearer abc"), "{masked}");
+        assert_eq!(masked.matches(card).count(), 5, "{masked}");
+        assert!(masked.contains(r#"{"intValue":12}"#));
+        let prompt: Value = from_str(&masked).unwrap();
+        let prompt = &prompt["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"][0];
+        assert_eq!(
+            prompt["value"]["stringValue"],
+            r#"{"messages":[{"content":"my key is [Redacted]"}]}"#
+        );
+        assert!(body(None).contains("hunter2"), "where masking is off");
+    }
+
+    #[test]
     fn what_is_no_export_does_no_harm() {
         for text in ["", "[]", "3", "{"] {
             assert!(read_plainly(text).is_none(), "{text}");
