@@ -17,7 +17,7 @@ const pkg = path.resolve(process.argv[3] ?? path.join(root, "pkg"));
 /**
  * The package's entry points, and the module of WebAssembly behind each: an artifact of build-wasm.sh.
  * In the sources `#name` is the module's factory, `./name.wasm` the module, and `#name.wasm.base64` its
- * text. For pages, `#core.deflated.base64` is the text of the tracer's module deflated (RFC 1951), by Zopfli, whose
+ * text; `#build` says which file is made. For pages, `#core.deflated.base64` is the text of the tracer's module deflated (RFC 1951), by Zopfli, whose
  * result is 4 % smaller than zlib's.
  * @type {{ artifact: string, name: string, exports: string[], entries: Entry[] }[]}
  */
@@ -83,6 +83,8 @@ const MODULES = [
 
 /** @type {(bytes: Uint8Array, options: object) => Promise<Uint8Array>} */
 const deflate = promisify(zopfli.deflate);
+
+const { version } = JSON.parse(await readFile(path.join(template, "package.json"), "utf8"));
 
 await rm(pkg, { recursive: true, force: true });
 await mkdir(pkg, { recursive: true });
@@ -179,7 +181,10 @@ async function bundle({ source, output, format, main }, virtual) {
           }));
           esbuild.onResolve({ filter: /^#/ }, (found) => ({ path: found.path, namespace: "core" }));
           esbuild.onLoad({ filter: /.*/, namespace: "core" }, (found) => ({
-            contents: virtual[found.path],
+            contents:
+              found.path === "#build"
+                ? `export const format = "${format}", version = "${version}";`
+                : virtual[found.path],
           }));
         },
       },
@@ -190,13 +195,9 @@ async function bundle({ source, output, format, main }, virtual) {
 }
 
 async function copyText() {
-  const manifest = JSON.parse(await readFile(path.join(template, "package.json"), "utf8"));
   const cargo = await readFile(path.join(root, "Cargo.toml"), "utf8");
-  const version = /^version = "(.+)"$/m.exec(cargo)?.[1];
-  must(
-    manifest.version === version,
-    `pkg-template/package.json says ${manifest.version}, Cargo.toml ${version}`,
-  );
+  const inCargo = /^version = "(.+)"$/m.exec(cargo)?.[1];
+  must(version === inCargo, `pkg-template/package.json says ${version}, Cargo.toml ${inCargo}`);
 
   for (const name of ["package.json", "README.md"]) {
     await cp(path.join(template, name), path.join(pkg, name));

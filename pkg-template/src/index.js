@@ -4,6 +4,7 @@ import { createCore } from "#core";
 import base64 from "#core.wasm.base64";
 import { inlineFunctions } from "./inline.js";
 import { bytesOf, inlineOpener, openBytes } from "./load.js";
+import { sharedFunctions } from "./shared.js";
 
 const openNow = (/** @type {(error: unknown) => void} */ onTrap) =>
   openBytes(createCore, bytesOf(base64), onTrap);
@@ -16,5 +17,8 @@ const openLater = /* @__PURE__ */ inlineOpener(createCore, async () => bytesOf(b
 const open = (onTrap) => ("document" in globalThis ? openLater : openNow)(onTrap);
 
 export const { initTracer, withSession, enrichSession, activeTracer, flush } =
-  /* @__PURE__ */ inlineFunctions(open, openNow);
+  // A page has no `require`, and the packages of two sites' widgets on it are none of each other's business.
+  "document" in globalThis
+    ? inlineFunctions(open, openNow)
+    : sharedFunctions(() => inlineFunctions(open, openNow));
 export { sessionIdFrom, sessionIdFromHeaders } from "./public.js";

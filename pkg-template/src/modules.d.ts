@@ -46,3 +46,9 @@ declare module "cloudflare:workers" {
   const workers: Record<string, any>;
   export = workers;
 }
+
+/** What build-pkg.mjs knows of the file that it makes. */
+declare module "#build" {
+  export const format: "esm" | "cjs";
+  export const version: string;
+}
