@@ -330,7 +330,7 @@ fn names_are_masked_like_values() {
     assert!(sent.iter().any(|body| body.contains(r#""metrics":{"[Redacted]":3}"#)), "{sent:#?}");
     assert!(sent.iter().any(|body| body.contains(r#""session_name":"[Redacted]""#)), "{sent:#?}");
     let open = bench.init(json!({ "redact": false, "sessionName": key }));
-    assert_eq!(open.description.name.as_str(), key);
+    assert_eq!(&*open.description.name, key);
 }
 
 #[test]

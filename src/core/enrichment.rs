@@ -10,7 +10,6 @@ use std::cmp::Ordering;
 
 use super::json::{self, Numerals, Object, Scan, any_members, is_number};
 use super::log::Line;
-use super::text::fill;
 
 /// The names of the tracer and of the session in the arguments: read by the face, no data.
 pub const TARGET_KEYS: [&str; 5] =
@@ -392,9 +391,9 @@ fn identity(field: Field, key: &str) -> &str {
 fn misfit(name: &str, field: Option<Field>) -> Line {
     let must_be = match field {
         Some(Field::Duration | Field::EndTime) => "a number of milliseconds".into(),
-        _ => fill("an object, as in { {}: { key: \"value\" } }", &[name]),
+        _ => format!("an object, as in {{ {name}: {{ key: \"value\" }} }}"),
     };
-    Line::warn("`{}` must be {}: it was left out; the rest of the call goes on", &[name, &must_be])
+    Line::warn(format!("`{name}` must be {must_be}: it was left out; the rest of the call goes on"))
 }
 
 fn slot(text: &str, field: Field, key: &str, value: &str) -> Slot {

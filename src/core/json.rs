@@ -7,7 +7,6 @@
 use std::borrow::Cow;
 
 use super::bytes::{PLAIN, run};
-use super::text::decimal;
 
 /// How numbers are read and written: every runtime brings that along, which the wasm need not do
 /// again.
@@ -390,7 +389,7 @@ impl<'a> Object<'a> {
 
     /// Adds a member called `name` (plain letters) whose value is a number.
     pub fn number(&mut self, name: &str, number: u64) {
-        self.json(name, &decimal(number));
+        self.json(name, &number.to_string());
     }
 
     /// Adds a member called `name` (plain letters) whose value is any text.

@@ -16,7 +16,6 @@ use super::policy::KEPT_MS;
 use super::relay::ticket::{end_of, is_for};
 use super::session::{Description, SessionId, Target};
 use super::settings::Destination;
-use super::text::decimal;
 
 /// The version of what is written of a session.
 const VERSION: &str = "1";
@@ -110,8 +109,8 @@ impl Kept {
         members(fields)?;
         let description = kept.text("name").and_then(|name| {
             Some(Description {
-                name: Rc::new(name.to_owned()),
-                source: Rc::new(kept.text("source")?.to_owned()),
+                name: name.into(),
+                source: kept.text("source")?.into(),
                 project: None,
                 start_time: time("began")?,
             })
@@ -164,7 +163,7 @@ impl Kept {
 fn fingerprint(destination: &Destination) -> String {
     let fold = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     let hash = destination.headers.bytes().fold(0xcbf2_9ce4_8422_2325, fold);
-    decimal(hash)
+    hash.to_string()
 }
 
 #[cfg(test)]
@@ -275,8 +274,8 @@ mod tests {
     #[test]
     fn a_session_s_start_is_kept_with_its_name() {
         let description = Description {
-            name: Rc::new("a \"chat\"".into()),
-            source: Rc::new("prod".into()),
+            name: "a \"chat\"".into(),
+            source: "prod".into(),
             project: None,
             start_time: 7,
         };

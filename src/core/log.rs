@@ -1,7 +1,5 @@
 //! What is worth a line in the log, and at which level.
 
-use super::text::fill;
-
 /// How much is logged. Ordered: a tracer that logs at `Warn` logs `Error` too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -51,24 +49,24 @@ pub struct Line {
     pub message: String,
 }
 
-/// Adds a line at [`Level::Error`]: see [`fill`].
-pub fn error(log: &mut Vec<Line>, template: &str, with: &[&str]) {
-    log.push(Line::error(template, with));
+/// Adds a line at [`Level::Error`].
+pub fn error(log: &mut Vec<Line>, message: impl Into<String>) {
+    log.push(Line::error(message));
 }
 
-/// Adds a line at [`Level::Warn`]: see [`fill`].
-pub fn warn(log: &mut Vec<Line>, template: &str, with: &[&str]) {
-    log.push(Line::warn(template, with));
+/// Adds a line at [`Level::Warn`].
+pub fn warn(log: &mut Vec<Line>, message: impl Into<String>) {
+    log.push(Line::warn(message));
 }
 
 impl Line {
-    /// A line at [`Level::Error`]: see [`fill`].
-    pub fn error(template: &str, with: &[&str]) -> Line {
-        Line { level: Level::Error, message: fill(template, with) }
+    /// A line at [`Level::Error`].
+    pub fn error(message: impl Into<String>) -> Line {
+        Line { level: Level::Error, message: message.into() }
     }
 
-    /// A line at [`Level::Warn`]: see [`fill`].
-    pub fn warn(template: &str, with: &[&str]) -> Line {
-        Line { level: Level::Warn, message: fill(template, with) }
+    /// A line at [`Level::Warn`].
+    pub fn warn(message: impl Into<String>) -> Line {
+        Line { level: Level::Warn, message: message.into() }
     }
 }

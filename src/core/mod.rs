@@ -26,7 +26,6 @@ pub mod settings;
 pub mod slab;
 #[cfg(feature = "otel")]
 pub mod spans;
-pub mod text;
 pub mod time;
 pub mod timers;
 pub mod totals;

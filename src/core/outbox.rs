@@ -616,7 +616,7 @@ impl Outbox {
             Some(start) => {
                 let merged = merged(parts, InputsGo::ToStart);
                 // With a ticket, what a session is called is the relay's to say.
-                let project = self.settings.project.as_ref();
+                let project = self.settings.project.as_deref();
                 let project = project.filter(|_| !self.destination.is_ticket);
                 wire::start(&self.destination, routes, id, start, project, &merged, stamp_ns)
             }

@@ -1,12 +1,12 @@
 //! Sessions: their ids, and what one is started with.
 
 use std::fmt;
+use std::rc::Rc;
 
 use uuid::Uuid;
 
 use super::enrichment::{Field, Merged};
 use super::json::Object;
-use super::text::Text;
 
 /// The id of a session: a UUID (RFC 9562), which is all that HoneyHive's v1 routes take.
 ///
@@ -128,11 +128,11 @@ pub struct Start {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
     /// Its name.
-    pub name: Text,
+    pub name: Rc<str>,
     /// The environment: "dev", "production" …
-    pub source: Text,
+    pub source: Rc<str>,
     /// Sent where the backend still takes it: on the legacy route.
-    pub project: Option<Text>,
+    pub project: Option<Rc<str>>,
     /// When the session began, Unix milliseconds.
     pub start_time: u64,
 }
@@ -175,7 +175,7 @@ impl Start {
         id: SessionId,
         merged: &Merged<'_>,
         legacy: bool,
-        project: Option<&Text>,
+        project: Option<&str>,
         out: &mut String,
     ) {
         let mut object = Object::open(out);

@@ -9,7 +9,6 @@ use super::log::{Level, Line, error, warn};
 use super::options::{Options, text_of};
 use super::policy;
 use super::redact::{MASK, Redaction};
-use super::text::{Text, decimal, fill};
 
 /// HoneyHive's multi-tenant server.
 pub const DEFAULT_SERVER: &str = "https://api.dp1.us.honeyhive.ai";
@@ -54,7 +53,7 @@ impl Destination {
     /// The same with `ticket` for its own; nothing where that is none that can be sent.
     pub fn with_ticket(&self, ticket: &str) -> Option<Destination> {
         let rest = self.headers.strip_prefix(&authorization(&self.key))?;
-        let headers = fill("{}{}", &[&authorization(ticket), rest]);
+        let headers = format!("{}{rest}", authorization(ticket));
         is_key(ticket).then(|| Destination {
             identity: identity(&self.server, self.transport, &headers),
             server: self.server.clone(),
@@ -77,11 +76,11 @@ pub struct Settings {
     /// Where enrichments go; nothing where the tracer is disabled.
     pub destination: Option<Rc<Destination>>,
     /// The project's name.
-    pub project: Option<Text>,
+    pub project: Option<Rc<str>>,
     /// The environment's name.
-    pub source: Text,
+    pub source: Rc<str>,
     /// The name of sessions that are not given one.
-    pub session_name: Text,
+    pub session_name: Rc<str>,
     /// One attempt's limit, milliseconds.
     pub timeout_ms: u64,
     /// How long an enrichment is retried, milliseconds.
@@ -115,7 +114,6 @@ impl Settings {
                 None => warn(
                     log,
                     "`logLevel` must be \"silent\", \"error\", \"warn\", \"info\" or \"debug\": \"warn\" is taken",
-                    &[],
                 ),
             }
         }
@@ -127,13 +125,13 @@ impl Settings {
         let max_queue_bytes = number("maxQueueBytes", place.max_queue_bytes(), 1 << 53);
         let most = policy::MOST_AT_ONCE as u64;
         let max_concurrency = number("maxConcurrency", most, most).max(1) as usize;
-        let mut name = |name, variable| -> Option<Text> {
+        let mut name = |name, variable| -> Option<Rc<str>> {
             let of_variable = || Some(options.variable(&[variable])?.1.trim_ascii());
-            text(name, options, log).or_else(of_variable).map(|text| Rc::new(text.to_owned()))
+            text(name, options, log).or_else(of_variable).map(Rc::from)
         };
         let redaction = redaction(options);
-        let masked = |text: Text| match &redaction {
-            Some(redaction) => Rc::new(redaction.text(&text).into_owned()),
+        let masked = |text: Rc<str>| match &redaction {
+            Some(redaction) => redaction.text(&text).into(),
             None => text,
         };
         Settings {
@@ -143,9 +141,9 @@ impl Settings {
             max_queue_bytes,
             max_concurrency: Some(max_concurrency).filter(|it| *it < policy::MOST_AT_ONCE as usize),
             project: name("project", "HH_PROJECT").map(&masked),
-            source: name("source", "HH_SOURCE").map_or_else(|| Rc::new("dev".to_owned()), &masked),
+            source: name("source", "HH_SOURCE").map_or_else(|| Rc::from("dev"), &masked),
             session_name: name("sessionName", "HH_SESSION_NAME")
-                .map_or_else(|| Rc::new("session".to_owned()), &masked),
+                .map_or_else(|| Rc::from("session"), &masked),
             redaction,
             has_redactor: options.is_true("redactor"),
             persist: options.get("persist") != Some("false"),
@@ -184,7 +182,7 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
         Some("true") => return None,
         None if test_mode => return None,
         None | Some("false") => {}
-        _ => warn(log, "`disabled` must be true or false: false is taken", &[]),
+        _ => warn(log, "`disabled` must be true or false: false is taken"),
     }
     let (key, is_ticket) = key(options, log)?;
     let (server, foreign) = server(options, is_ticket, log)?;
@@ -206,7 +204,7 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
             taken.push(name);
             continue;
         };
-        warn(log, "the header `{}` is left out: {}", &[&name, why]);
+        warn(log, format!("the header `{name}` is left out: {why}"));
     }
     let transport = options.number("transport").unwrap_or_default() as u32;
     let identity = identity(&server, transport, &headers);
@@ -218,12 +216,12 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
 /// The headers' beginning.
 fn authorization(key: &str) -> String {
     let mut headers = String::new();
-    Object::open(&mut headers).text("authorization", &fill("Bearer {}", &[key]));
+    Object::open(&mut headers).text("authorization", &format!("Bearer {key}"));
     headers
 }
 
 fn identity(server: &str, transport: u32, headers: &str) -> String {
-    fill("{} {}\n{}", &[server, &decimal(transport.into()), headers])
+    format!("{server} {transport}\n{headers}")
 }
 
 fn is_key(text: &str) -> bool {
@@ -243,7 +241,6 @@ fn key<'o>(options: &'o Options<'_>, log: &mut Vec<Line>) -> Option<(&'o str, bo
         error(
             log,
             "there is no API key, so nothing is sent: set HH_API_KEY, or pass { apiKey }; pass { disabled: true } if that is meant",
-            &[],
         );
         return None;
     };
@@ -251,16 +248,18 @@ fn key<'o>(options: &'o Options<'_>, log: &mut Vec<Line>) -> Option<(&'o str, bo
     if !is_key(key) {
         error(
             log,
-            "{} has a line break, a space or another character inside that no key has, so nothing is sent: set it to the key alone",
-            &[name],
+            format!(
+                "{name} has a line break, a space or another character inside that no key has, so nothing is sent: set it to the key alone"
+            ),
         );
         return None;
     }
     if key.len() != given.len() {
         error(
             log,
-            "{} has a stray line break or space around the key, which is left out here: set it to the key alone",
-            &[name],
+            format!(
+                "{name} has a stray line break or space around the key, which is left out here: set it to the key alone"
+            ),
         );
     }
     Some((key, is_ticket))
@@ -274,7 +273,6 @@ fn server(options: &Options<'_>, is_ticket: bool, log: &mut Vec<Line>) -> Option
         error(
             log,
             "a ticket is for your own relay, so nothing is sent: pass its address, as in initTracer({ serverUrl: \"/honeyhive\", ticket })",
-            &[],
         );
         return None;
     }
@@ -286,21 +284,26 @@ fn server(options: &Options<'_>, is_ticket: bool, log: &mut Vec<Line>) -> Option
         && given.starts_with("/")
         && !given.starts_with("//")
     {
-        return Some((fill("{}{}", &[origin, url]), false));
+        return Some((format!("{origin}{url}"), false));
     }
     let Some((scheme, host)) = scheme_and_host(url) else {
         error(
             log,
-            "{} is \"{}\", which is no address of a server, so nothing is sent: set it to one like {}",
-            &[name, &printable(url), DEFAULT_SERVER],
+            format!(
+                "{name} is \"{}\", which is no address of a server, so nothing is sent: set it to one like {}",
+                printable(url),
+                DEFAULT_SERVER
+            ),
         );
         return None;
     };
     if scheme == "http" && !is_loopback(host) {
         warn(
             log,
-            "{} is \"{}\": over http the key travels in clear; use https",
-            &[name, &printable(url)],
+            format!(
+                "{name} is \"{}\": over http the key travels in clear; use https",
+                printable(url)
+            ),
         );
     }
     let foreign = own_origin.is_some_and(|origin| {
@@ -382,7 +385,7 @@ pub(super) fn text<'o>(
     options.get(name)?;
     let text = options.text(name);
     if text.is_none() {
-        warn(log, "`{}` must be a string: its default is taken", &[name]);
+        warn(log, format!("`{name}` must be a string: its default is taken"));
     }
     text.filter(|text| !text.trim_ascii().is_empty())
 }
@@ -401,8 +404,7 @@ pub(super) fn number(
     if let Some(number) = options.number(name).filter(|number| *number >= 0.0) {
         return (number as u64).min(limit);
     }
-    let default_text = decimal(default);
-    warn(log, "`{}` must be a number from 0 up: {} is taken", &[name, &default_text]);
+    warn(log, format!("`{name}` must be a number from 0 up: {default} is taken"));
     default
 }
 
@@ -449,8 +451,8 @@ mod tests {
         ]));
         assert_eq!(headers(&settings)["authorization"], "Bearer second");
         assert_eq!(settings.destination.as_ref().unwrap().server, "https://tenant.example");
-        assert_eq!(settings.project.as_ref().unwrap().as_str(), "p");
-        assert_eq!((settings.source.as_str(), settings.session_name.as_str()), ("prod", "chat"));
+        assert_eq!(settings.project.as_deref().unwrap(), "p");
+        assert_eq!((&*settings.source, &*settings.session_name), ("prod", "chat"));
         assert_eq!(settings.log_level, Level::Debug);
         assert_eq!(log, []);
     }

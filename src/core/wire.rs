@@ -7,7 +7,6 @@ use super::redact::Redaction;
 use super::retry::{RetryAfter, may_pass};
 use super::session::{Origin, SessionId, Start};
 use super::settings::Destination;
-use super::text::{Text, decimal, fill};
 use super::time::Now;
 
 /// What every request says of its client, up to its timestamp (nanoseconds since the Unix epoch).
@@ -149,22 +148,19 @@ impl Refusal {
     /// What is wrong and what to do, for the log and for `Delivery.message`.
     pub fn message(&self, server: &str) -> String {
         match self {
-            Refusal::Key { status } => fill(
-                "{} refused the API key with {}: set HH_API_KEY to a key of this server that may write sessions",
-                &[server, &decimal((*status).into())],
+            Refusal::Key { status } => format!(
+                "{server} refused the API key with {status}: set HH_API_KEY to a key of this server that may write sessions"
             ),
-            Refusal::NoHoneyHive { why } => fill(
-                "{} does not answer as HoneyHive does ({}): set HH_API_URL to your HoneyHive server",
-                &[server, why],
+            Refusal::NoHoneyHive { why } => format!(
+                "{server} does not answer as HoneyHive does ({why}): set HH_API_URL to your HoneyHive server"
             ),
-            Refusal::Redirect => fill(
-                "{} redirects elsewhere, where the key is not sent: set HH_API_URL to the final address",
-                &[server],
+            Refusal::Redirect => format!(
+                "{server} redirects elsewhere, where the key is not sent: set HH_API_URL to the final address"
             ),
-            Refusal::Fetch { why } => fill("no request to {} can work here: {}", &[server, why]),
-            Refusal::Request { status, why } => fill(
-                "{} rejected the request with {}{}{}",
-                &[server, &decimal((*status).into()), if why.is_empty() { "" } else { ": " }, why],
+            Refusal::Fetch { why } => format!("no request to {server} can work here: {why}"),
+            Refusal::Request { status, why } => format!(
+                "{server} rejected the request with {status}{}{why}",
+                if why.is_empty() { "" } else { ": " }
             ),
         }
     }
@@ -176,7 +172,7 @@ pub fn start(
     routes: Routes,
     id: SessionId,
     start: &Start,
-    project: Option<&Text>,
+    project: Option<&str>,
     merged: &Merged<'_>,
     stamp_ns: u64,
 ) -> Request {
@@ -214,7 +210,7 @@ pub fn update(
     if routes.are_legacy() {
         request(destination, "PUT", "/events", body, stamp_ns)
     } else {
-        let path = fill("/v1/events/{}", &[&id.to_string()]);
+        let path = format!("/v1/events/{id}");
         request(destination, "PUT", &path, body, stamp_ns)
     }
 }
@@ -239,11 +235,11 @@ pub(super) fn request(
     let mut headers = destination.headers.clone();
     if destination.client_headers {
         headers.push_str(CLIENT_HEADERS);
-        headers.push_str(&decimal(stamp_ns));
+        headers.push_str(&stamp_ns.to_string());
         headers.push('"');
     }
     headers.push('}');
-    Request { method, url: fill("{}{}", &[&destination.server, path]), headers, body }
+    Request { method, url: format!("{}{path}", destination.server), headers, body }
 }
 
 /// What `answer` of `destination` means, for a start or an update sent to `routes`. With a ticket a relay
@@ -285,12 +281,12 @@ pub fn judge(
             Routes::Unknown | Routes::V1 => Verdict::TryRoutes(Routes::TryLegacy),
             Routes::Legacy => Verdict::TryRoutes(Routes::Unknown),
             Routes::TryLegacy => Verdict::Refused(Refusal::NoHoneyHive {
-                why: fill("{} on its old and new routes", &[&decimal(status.into())]),
+                why: format!("{status} on its old and new routes"),
             }),
         },
         _ if may_pass(status) => Verdict::Retry {
             after_ms: retry_after.map(|header| header.wait_ms(now)),
-            why: fill("status {}", &[&decimal(status.into())]),
+            why: format!("status {status}"),
         },
         _ => Verdict::Refused(Refusal::Request { status, why: said(body) }),
     }

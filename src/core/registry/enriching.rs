@@ -10,7 +10,6 @@ use crate::core::policy::{LARGE_ENRICHMENT_BYTES, MAX_REQUEST_BYTES, REQUEST_OVE
 use crate::core::redact::MASK;
 use crate::core::session::Target;
 use crate::core::slab::NOTHING;
-use crate::core::text::{decimal, fill};
 use crate::core::time::{NEVER, Now};
 
 const NO_EVENT_ID: &str = "enrichEvent takes the event's id first, as in enrichEvent(eventId, { feedback: { rating: 5 } })";
@@ -117,9 +116,10 @@ impl Registry {
         let mut wrong = None;
         for (key, value) in any_members(json) {
             let Some(increment) = self.numerals.number(value) else {
-                let what =
-                    "addMetrics adds numbers: {} is none, or masked by `redact`, and was left out";
-                self.log(part.tracer, Line::warn(what, &[key]));
+                let what = format!(
+                    "addMetrics adds numbers: {key} is none, or masked by `redact`, and was left out"
+                );
+                self.log(part.tracer, Line::warn(what));
                 continue;
             };
             let totals = self.outboxes.get(outbox).map(|outbox| &outbox.totals);
@@ -204,7 +204,8 @@ impl Registry {
                         "nothing in the enrichment can be stored: its fields are objects"
                     }
                 };
-                let why = fill("{}, as in enrichSession({ metadata: { plan: \"pro\" } })", &[what]);
+                let why =
+                    format!("{what}, as in enrichSession({{ metadata: {{ plan: \"pro\" }} }})");
                 self.refuse(part, None, Reason::Invalid, &why, now);
                 return None;
             }
@@ -219,7 +220,7 @@ impl Registry {
         }
         if bytes > LARGE_ENRICHMENT_BYTES {
             let what = "an enrichment is over 100 KB: the backend asks to keep each below that";
-            self.log(part.tracer, Line::warn(what, &[]));
+            self.log(part.tracer, Line::warn(what));
         }
         Some(part)
     }
@@ -235,9 +236,8 @@ impl Registry {
     }
 
     fn refuse_large(&mut self, part: Box<Part>, bytes: usize, now: Now) {
-        let why = fill(
-            "an enrichment of {} bytes is more than the backend takes in one request (5 MB): send less, or store it elsewhere and enrich with its address",
-            &[&decimal(bytes as u64)],
+        let why = format!(
+            "an enrichment of {bytes} bytes is more than the backend takes in one request (5 MB): send less, or store it elsewhere and enrich with its address"
         );
         self.refuse(part, None, Reason::TooLarge, &why, now);
     }
@@ -291,9 +291,8 @@ impl Registry {
         let tracer = self.tracers.get(part.tracer);
         let limit = tracer.map_or(0, |tracer| tracer.settings.max_queue_bytes);
         if self.held + held_by(&part.enrichment) > limit {
-            let why = fill(
-                "more than maxQueueBytes ({}) is waiting to be sent: the backend is not keeping up, or enrichments are too large",
-                &[&decimal(limit)],
+            let why = format!(
+                "more than maxQueueBytes ({limit}) is waiting to be sent: the backend is not keeping up, or enrichments are too large"
             );
             self.refuse(part, target, Reason::QueueFull, &why, now);
             return None;
@@ -356,7 +355,7 @@ impl Registry {
         now: Now,
     ) {
         if part.kind == Kind::Start {
-            let line = Line::warn("the session starts without its first fields: {}", &[why]);
+            let line = Line::warn(format!("the session starts without its first fields: {why}"));
             return self.log(part.tracer, line);
         }
         self.given(part.tracer, part.scope, NOTHING, now);
@@ -374,7 +373,7 @@ fn mask_all(json: &str) -> String {
     for (key, value) in any_members(json) {
         if value.starts_with(['{', '[']) {
             // A field has to stay an object to be stored at all.
-            object.member(key, &fill("{\"redacted\":{}}", &[&quoted(MASK)]));
+            object.member(key, &format!("{{\"redacted\":{}}}", quoted(MASK)));
         } else {
             object.member(key, &quoted(MASK));
         }

@@ -29,7 +29,6 @@ use super::server::Server;
 use super::session::SessionId;
 use super::settings::Settings;
 use super::slab::{FixedMap, FixedSet, Slab};
-use super::text::fill;
 use super::time::ForwardClock;
 use super::timers::Timers;
 use super::tracer::{Counts, Tracer};
@@ -192,7 +191,7 @@ impl Registry {
     /// Logs that something happened because of `why`: once for each reason, whatever else happens
     /// because of it.
     fn log_because(&mut self, tracer: u64, level: Level, what: &str, why: &str) {
-        let line = Line { level, message: fill("{}: {}", &[what, why]) };
+        let line = Line { level, message: format!("{what}: {why}") };
         if !self.said.iter().any(|said| said.ends_with(why)) {
             self.log(tracer, line);
         }

@@ -9,7 +9,6 @@ use crate::core::policy::{LEASE_GRACE_MS, REQUEST_OVERHEAD_BYTES, TIMERS_AT_ONCE
 use crate::core::retry::backoff_ms;
 use crate::core::session::Target;
 use crate::core::slab::{NOTHING, in_order};
-use crate::core::text::fill;
 use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
 use crate::core::wire::{self, Answer, Refusal, Routes, Verdict};
@@ -373,7 +372,7 @@ impl Registry {
 
     fn exhausted(&mut self, expired: Parts, target: Target, why: &str, now: Now) {
         if !expired.is_empty() {
-            let message = fill("the backend could not be reached until the deadline ({})", &[why]);
+            let message = format!("the backend could not be reached until the deadline ({why})");
             self.give_up(expired, Some(target), Reason::RetriesExhausted, &message, now);
         }
     }

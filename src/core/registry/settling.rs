@@ -8,7 +8,6 @@ use crate::core::outbox::{Kind, Parts};
 use crate::core::outcome::{Outcome, Output, Reason};
 use crate::core::session::Target;
 use crate::core::slab::{FixedSet, NOTHING, in_order};
-use crate::core::text::fill;
 use crate::core::time::Now;
 use crate::core::timers::Timer;
 use crate::core::tracer::Counts;
@@ -41,7 +40,7 @@ impl Registry {
         now: Now,
     ) {
         for part in parts.iter().filter(|part| part.kind == Kind::Enrichment) {
-            let what = fill("an enrichment was dropped ({})", &[reason.code()]);
+            let what = format!("an enrichment was dropped ({})", reason.code());
             self.log_because(part.tracer, reason.level(), &what, message);
             if self.tracers.get(part.tracer).is_some_and(|tracer| tracer.settings.on_drop) {
                 let mut json = String::new();

@@ -39,7 +39,7 @@ impl Registry {
         if let Some(of_ticket) = ticket.filter(|_| !is_child).and_then(session_of) {
             if named.as_ref().is_some_and(|named| *named != of_ticket) {
                 let what = "`sessionId` is left out: the ticket is for another session";
-                warn(&mut log, what, &[]);
+                warn(&mut log, what);
             }
             named = Some(of_ticket);
         }
@@ -54,7 +54,7 @@ impl Registry {
         if let Some(name) = settings::session_name(options, &mut log) {
             let redaction = settings.redaction.as_ref();
             let masked = redaction.map_or(name.into(), |redaction| redaction.text(name));
-            description.name = Rc::new(masked.into_owned());
+            description.name = masked.into();
         }
         for line in log {
             self.log_at(settings.log_level, line);

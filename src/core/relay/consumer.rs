@@ -102,7 +102,6 @@ impl Consumer {
                 error(
                     &mut delivery.log,
                     "the queue has a message that is none of the relay's: it goes to the dead letters",
-                    &[],
                 );
                 continue;
             };
@@ -205,7 +204,7 @@ impl Consumer {
                 }
                 let destination = &outbox.destination;
                 let message = destination.without_key(&refusal.message(&destination.server));
-                error(&mut delivery.log, "the queue's consumer: {}", &[&message]);
+                error(&mut delivery.log, format!("the queue's consumer: {message}"));
                 match &refusal {
                     // The rest may be better.
                     wire::Refusal::Request { .. } => drop(outbox.refused(true)),

@@ -373,7 +373,7 @@ impl Passage {
         });
         let settings = &self.trip.settings;
         if let Some(destination) = settings.destination() {
-            let line = Line::error("the relay: {}", &[&why.message(&destination.server)]);
+            let line = Line::error(format!("the relay: {}", why.message(&destination.server)));
             settings.log(line, &mut end.log);
         }
         end
@@ -388,8 +388,9 @@ impl Passage {
         let settings = &self.trip.settings;
         let words = wire::said(body, settings.destination().map(|it| &**it));
         let colon = if words.is_empty() { "" } else { ": " };
-        let template = "the relay: HoneyHive did not take a page's request ({}){}{}";
-        let line = Line::warn(template, &[&said.to_string(), colon, &words]);
+        let line = Line::warn(format!(
+            "the relay: HoneyHive did not take a page's request ({said}){colon}{words}"
+        ));
         let mut log = Vec::new();
         settings.log(line, &mut log);
         self.trip.ended(response, log)

@@ -55,7 +55,7 @@ impl RelaySettings {
         let tracer = Rc::new(Settings::resolve(options, Place::EdgeRequest, &mut of_backend));
         if options.is_true("redactOtherwise") {
             let what = "`redact` of a relay is true or { keys }: it masks by the default patterns, and functions and patterns are for the pages' tracers";
-            warn(log, what, &[]);
+            warn(log, what);
         }
         let queues = options.is_true("queue");
         // The backend is then the consumer's affair, which may be elsewhere.
@@ -139,9 +139,9 @@ pub fn secrets(options: &Options<'_>, log: &mut Vec<Line>) -> Vec<String> {
         given.into_iter().map(|secret| secret.trim().to_owned()).collect();
     secrets.retain(|secret| secret.chars().count() >= policy::SHORTEST_SECRET);
     if secrets.is_empty() {
-        error(log, NO_SECRET, &[]);
+        error(log, NO_SECRET);
     } else if secrets.len() < count {
-        error(log, "a secret with fewer than 32 characters is left out: it could be guessed", &[]);
+        error(log, "a secret with fewer than 32 characters is left out: it could be guessed");
     }
     secrets
 }
@@ -155,8 +155,10 @@ fn origins(options: &Options<'_>, log: &mut Vec<Line>) -> Vec<String> {
             Some(origin) => origins.push(origin),
             None => error(
                 log,
-                "`origins` has {}, which is no origin and is left out: write it like \"https://shop.example\"",
-                &[&printable(each)],
+                format!(
+                    "`origins` has {}, which is no origin and is left out: write it like \"https://shop.example\"",
+                    printable(each)
+                ),
             ),
         }
     }
@@ -167,11 +169,7 @@ fn rate(options: &Options<'_>, log: &mut Vec<Line>) -> Rate {
     let default = Rate { requests: policy::RATE_REQUESTS, seconds: policy::RATE_SECONDS };
     let Some(given) = options.get("rate") else { return default };
     if members(given).is_none() {
-        warn(
-            log,
-            "`rate` must be an object, as in { requests: 300, seconds: 60 }: that is taken",
-            &[],
-        );
+        warn(log, "`rate` must be an object, as in { requests: 300, seconds: 60 }: that is taken");
         return default;
     }
     let given = Options::of(given, options.numerals());

@@ -177,7 +177,7 @@ impl Exporter {
         let rejected: u64 = rejected.trim_matches('"').parse().unwrap_or(0);
         if rejected > 0 {
             let count = rejected.to_string();
-            self.say(Line::warn("the backend left out {} spans of a request", &[&count]));
+            self.say(Line::warn(format!("the backend left out {count} spans of a request")));
         }
     }
 
