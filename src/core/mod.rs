@@ -7,6 +7,7 @@ pub mod concurrency;
 pub mod deadline;
 pub mod delivery;
 pub mod enrichment;
+pub mod id_map;
 pub mod json;
 pub mod kept;
 pub mod log;
@@ -23,7 +24,6 @@ pub mod scopes;
 pub mod server;
 pub mod session;
 pub mod settings;
-pub mod slab;
 #[cfg(feature = "otel")]
 pub mod spans;
 pub mod time;

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
+use super::id_map::FixedMap;
 use super::session::SessionId;
 use super::settings::Destination;
-use super::slab::FixedMap;
 use super::tracer::Tracer;
 
 /// What a bare call means, or why it means nothing.

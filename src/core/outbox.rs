@@ -15,13 +15,13 @@ use super::deadline::DeadlineClock;
 use super::delivery::halving::Halving;
 use super::delivery::limits::{RetryWait, request_timeout_ms};
 use super::enrichment::{Enrichment, Field, InputsGo, Merged};
+use super::id_map::NOTHING;
 use super::json::any_members;
 use super::policy::{
     MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REQUEST_OVERHEAD_BYTES, START_WAITS_MS,
 };
 use super::session::{Origin, SessionId, Start, Target};
 use super::settings::{Destination, Settings};
-use super::slab::NOTHING;
 use super::time::{NEVER, Now};
 use super::totals::Totals;
 use super::wire::{self, Request, Routes};

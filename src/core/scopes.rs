@@ -12,11 +12,11 @@
 
 use std::collections::VecDeque;
 
+use super::id_map::NOTHING;
 use super::outcome::Output;
 use super::policy::{
     LOOK_ACROSS_MAX_MS, LOOK_ACROSS_MS, SCOPE_ABSENT_AFTER, SCOPE_GONE_AFTER, SCOPE_SILENCE_MS,
 };
-use super::slab::NOTHING;
 
 #[derive(Debug, Default)]
 struct Scope {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::concurrency::Place;
 use super::delivery::health::Health;
-use super::slab::FixedSet;
+use super::id_map::FixedSet;
 use super::wire::Routes;
 
 /// What is known of one server.

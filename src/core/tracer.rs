@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
+use super::id_map::FixedSet;
 use super::session::SessionId;
 use super::settings::Settings;
-use super::slab::FixedSet;
 use super::unsettled::Unsettled;
 
 /// A tracer that `initTracer` or `startSession` made.
@@ -12,7 +12,7 @@ use super::unsettled::Unsettled;
 pub struct Tracer {
     /// How it works.
     pub settings: Rc<Settings>,
-    /// Its session's outbox; [`NOTHING`](super::slab::NOTHING) where it is disabled.
+    /// Its session's outbox; [`NOTHING`](super::id_map::NOTHING) where it is disabled.
     pub outbox: u64,
     /// Its session.
     pub session_id: SessionId,

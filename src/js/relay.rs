@@ -11,6 +11,7 @@ use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
 
+use crate::core::id_map::IdMap;
 use crate::core::json::{Object, elements, quoted};
 use crate::core::log::Line;
 use crate::core::options::{Options, text_of};
@@ -23,7 +24,6 @@ use crate::core::relay::refusal::Refusal;
 use crate::core::relay::settings::{self, RelaySettings};
 use crate::core::relay::ticket::{Signature, Ticket, sealed};
 use crate::core::relay::under_way::UnderWay;
-use crate::core::slab::Slab;
 use crate::core::wire::Request;
 
 use super::answer::answer;
@@ -48,7 +48,7 @@ struct State {
     known: Vec<Known>,
     rates: Rates,
     under_way: UnderWay,
-    batches: Slab<Batch>,
+    batches: IdMap<Batch>,
 }
 
 /// A queue's batch under way.

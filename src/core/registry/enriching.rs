@@ -2,6 +2,7 @@
 
 use super::Registry;
 use crate::core::enrichment::{Enrichment, Invalid};
+use crate::core::id_map::NOTHING;
 use crate::core::json::{Object, any_members, quoted};
 use crate::core::log::Line;
 use crate::core::outbox::{Kind, Outbox, Part, held_by};
@@ -9,7 +10,6 @@ use crate::core::outcome::Reason;
 use crate::core::policy::{LARGE_ENRICHMENT_BYTES, MAX_REQUEST_BYTES, REQUEST_OVERHEAD_BYTES};
 use crate::core::redact::MASK;
 use crate::core::session::Target;
-use crate::core::slab::NOTHING;
 use crate::core::time::{NEVER, Now};
 
 const NO_EVENT_ID: &str = "enrichEvent takes the event's id first, as in enrichEvent(eventId, { feedback: { rating: 5 } })";

@@ -17,6 +17,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Weak;
 
 use super::concurrency::Place;
+use super::id_map::{FixedMap, FixedSet, IdMap};
 use super::json::Numerals;
 use super::log::{Level, Line};
 use super::open_tracers::OpenTracers;
@@ -28,7 +29,6 @@ use super::scopes::Scopes;
 use super::server::Server;
 use super::session::SessionId;
 use super::settings::Settings;
-use super::slab::{FixedMap, FixedSet, Slab};
 use super::time::ForwardClock;
 use super::timers::Timers;
 use super::tracer::{Counts, Tracer};
@@ -50,15 +50,15 @@ pub struct Registry {
     last_number: u64,
     /// The timestamp of the last new request, nanoseconds since the Unix epoch.
     last_stamp_ns: u64,
-    tracers: Slab<Tracer>,
+    tracers: IdMap<Tracer>,
     open_tracers: OpenTracers,
-    outboxes: Slab<Outbox>,
-    servers: Slab<Server>,
+    outboxes: IdMap<Outbox>,
+    servers: IdMap<Server>,
     /// Servers by address and `fetch`.
     server_ids: HashMap<(u32, String), u64>,
     /// Servers that nothing is sent to now, the longest first; some may be used again.
     idle_servers: VecDeque<u64>,
-    flights: Slab<Flight>,
+    flights: IdMap<Flight>,
     /// Servers with sessions that any scope may send, in turns.
     lines: VecDeque<u64>,
     place: Place,
@@ -110,13 +110,13 @@ impl Registry {
             clock: ForwardClock::default(),
             last_number: 0,
             last_stamp_ns: 0,
-            tracers: Slab::default(),
+            tracers: IdMap::default(),
             open_tracers: OpenTracers::default(),
-            outboxes: Slab::default(),
-            servers: Slab::default(),
+            outboxes: IdMap::default(),
+            servers: IdMap::default(),
             server_ids: HashMap::new(),
             idle_servers: VecDeque::new(),
-            flights: Slab::default(),
+            flights: IdMap::default(),
             lines: VecDeque::new(),
             place: Place::default(),
             outbox_ids: BTreeSet::new(),

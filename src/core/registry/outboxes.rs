@@ -4,12 +4,12 @@
 use std::rc::Rc;
 
 use super::Registry;
+use crate::core::id_map::NOTHING;
 use crate::core::outbox::Outbox;
 use crate::core::policy::REMEMBERED_SERVERS;
 use crate::core::server::Server;
 use crate::core::session::{SessionId, Target};
 use crate::core::settings::{Destination, Settings};
-use crate::core::slab::NOTHING;
 use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
 

@@ -7,13 +7,13 @@
 //! sent then is kept, and the next page sends it. What is kept nowhere is sent, whatever its server.
 
 use super::Registry;
+use crate::core::id_map::NOTHING;
 use crate::core::outbox::Outbox;
 use crate::core::outcome::Output;
 use crate::core::policy::{
     KEEPALIVE_BYTES, KEEPALIVE_REQUESTS, PAGE_LIMIT, REQUEST_OVERHEAD_BYTES,
 };
 use crate::core::server::Server;
-use crate::core::slab::NOTHING;
 use crate::core::time::Now;
 
 /// What happens to a page, or to a worker of one.

@@ -2,13 +2,13 @@
 
 use super::Registry;
 use crate::core::delivery::health::{Change, SentRequest};
+use crate::core::id_map::{NOTHING, in_order};
 use crate::core::log::Level;
 use crate::core::outbox::{Kind, Parts, Progress};
 use crate::core::outcome::{Output, Reason};
 use crate::core::policy::{LEASE_GRACE_MS, REQUEST_OVERHEAD_BYTES, TIMERS_AT_ONCE};
 use crate::core::retry::backoff_ms;
 use crate::core::session::Target;
-use crate::core::slab::{NOTHING, in_order};
 use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
 use crate::core::wire::{self, Answer, Refusal, Routes, Verdict};

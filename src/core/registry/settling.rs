@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use super::Registry;
+use crate::core::id_map::{FixedSet, NOTHING, in_order};
 use crate::core::json::Object;
 use crate::core::outbox::{Kind, Parts};
 use crate::core::outcome::{Outcome, Output, Reason};
 use crate::core::session::Target;
-use crate::core::slab::{FixedSet, NOTHING, in_order};
 use crate::core::time::Now;
 use crate::core::timers::Timer;
 use crate::core::tracer::Counts;

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::Registry;
+use crate::core::id_map::{FixedSet, NOTHING};
 use crate::core::log::{Line, warn};
 use crate::core::open_tracers::Only;
 use crate::core::options::Options;
@@ -12,7 +13,6 @@ use crate::core::policy::REMEMBERED_SETTINGS;
 use crate::core::relay::ticket::{is_for, session_of};
 use crate::core::session::{Description, Origin, SessionId, Start, Target};
 use crate::core::settings::{self, Settings};
-use crate::core::slab::{FixedSet, NOTHING};
 use crate::core::time::Now;
 use crate::core::tracer::{Counts, Tracer};
 

@@ -1,4 +1,4 @@
-//! Things kept under a number of their own, by which the other side of the boundary names them.
+//! Maps by numbers of our own, by which the other side of the boundary names things as well.
 
 #[cfg(debug_assertions)]
 use std::cell::Cell;
@@ -26,7 +26,7 @@ pub const NOTHING: u64 = 0;
 /// thing that is gone, finds no other thing; and there are more exact numbers in JavaScript (2^53)
 /// than a program has time to give.
 #[derive(Debug)]
-pub struct Slab<T> {
+pub struct IdMap<T> {
     /// In boxes, as a map has more room than things.
     things: FixedMap<u64, Box<T>>,
     last: u64,
@@ -35,9 +35,9 @@ pub struct Slab<T> {
     looks: Cell<u64>,
 }
 
-impl<T> Default for Slab<T> {
-    fn default() -> Slab<T> {
-        Slab {
+impl<T> Default for IdMap<T> {
+    fn default() -> IdMap<T> {
+        IdMap {
             things: FixedMap::default(),
             last: NOTHING,
             #[cfg(debug_assertions)]
@@ -46,7 +46,7 @@ impl<T> Default for Slab<T> {
     }
 }
 
-impl<T> Slab<T> {
+impl<T> IdMap<T> {
     /// Keeps `thing` and returns its number.
     pub fn insert(&mut self, thing: T) -> u64 {
         self.last += 1;
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_number_finds_its_thing_and_no_later_one() {
-        let mut things = Slab::default();
+        let mut things = IdMap::default();
         let first = things.insert("first");
         let second = things.insert("second");
         assert_eq!((first, second), (1, 2));
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn no_number_but_a_given_one_finds_anything() {
-        let mut things = Slab::default();
+        let mut things = IdMap::default();
         let number = things.insert(());
         for other in [NOTHING, number + 1, u64::MAX] {
             assert_eq!(things.get(other), None, "{other}");
