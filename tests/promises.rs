@@ -5,11 +5,12 @@
 mod harness;
 
 use harness::{Bench, SERVER, status, stores};
-use honeyhive_edge::core::outcome::{Outcome, Reason};
+use honeyhive_edge::core::outcome::{Outcome, Output, Reason};
 use honeyhive_edge::core::retry::RetryAfter;
 use honeyhive_edge::core::session::Target;
 use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// A session that no tracer here has.
 const OTHER: &str = "0c0c0c0c-0000-4000-8000-000000000000";
@@ -731,6 +732,132 @@ fn one_tracers_broken_fetch_holds_up_no_other() {
     let id = bench.enrich(sound, None, json!({"metadata": {"a": 1}}));
     bench.run(20);
     assert!(bench.is_delivered(id));
+}
+
+/// Tracers of one session, each with a `fetch` of its own, as one for each request has.
+fn with_a_fetch_each(bench: &mut Bench, tracers: u32) -> Vec<u64> {
+    let make = |number| bench.init(json!({"sessionId": OTHER, "transport": number})).tracer;
+    (1..=tracers).map(make).collect()
+}
+
+#[test]
+fn tracers_of_one_session_with_a_fetch_each_have_one_total_and_one_request_at_a_time() {
+    let mut bench = Bench::new(stores);
+    let tracers = with_a_fetch_each(&mut bench, 2);
+    bench.registry.add_metrics(tracers[0], r#"{"tokens":5}"#, 0, bench.now);
+    bench.registry.add_metrics(tracers[1], r#"{"tokens":3}"#, 0, bench.now);
+    bench.run(500);
+    let last = bench.body(bench.requests.len() - 1);
+    assert_eq!(last["metrics"], json!({"tokens": 8}));
+    // What is said between two requests, and while one is on its way.
+    for round in 1..20 {
+        bench.registry.add_metrics(tracers[round % 2], r#"{"tokens":1}"#, 0, bench.now);
+        bench.run(if round % 3 == 0 { 203 } else { 1 });
+    }
+    bench.run(500);
+    let last = bench.body(bench.requests.len() - 1);
+    assert_eq!(last["metrics"], json!({"tokens": 27}));
+    assert_eq!(bench.most_at_once, 1);
+    assert!(bench.unreachable.is_empty() && bench.busy.is_empty());
+}
+
+#[test]
+fn each_request_is_sent_with_the_fetch_of_a_tracer_that_has_something_in_it() {
+    let mut bench = Bench::new(stores);
+    let tracers = with_a_fetch_each(&mut bench, 3);
+    bench.run(500);
+    bench.sent_with.clear();
+    for place in [2, 0, 1, 1, 2] {
+        bench.enrich(tracers[place], None, json!({"metadata": {"a": place}}));
+        bench.run(500);
+    }
+    assert_eq!(bench.sent_with, [3, 1, 2, 2, 3]);
+    assert!(bench.unreachable.is_empty() && bench.busy.is_empty());
+}
+
+#[test]
+fn a_broken_fetch_of_one_tracer_costs_another_of_the_same_session_nothing() {
+    for (broken, tracers) in [(1, 2), (2, 2), (1, 12), (7, 12)] {
+        let mut bench = Bench::new(stores);
+        bench.broken.insert(broken);
+        // Others have found out already that it is.
+        for _ in 0..5 {
+            let other = bench.init(json!({"transport": broken})).tracer;
+            bench.enrich(other, None, json!({"metadata": {"a": 1}}));
+        }
+        bench.run(500);
+        let mut ids = Vec::new();
+        for tracer in with_a_fetch_each(&mut bench, tracers) {
+            ids.push(bench.enrich(tracer, None, json!({"metadata": {"a": 1}})));
+        }
+        bench.run(2_000);
+        assert!(ids.iter().all(|id| bench.is_delivered(*id)), "{broken} of {tracers}");
+        // Alone it is tried until its deadline, and then others are delivered again.
+        let tracer = bench.init(json!({"sessionId": OTHER, "transport": broken})).tracer;
+        let lost = bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+        bench.run(40_000);
+        assert_eq!(bench.reason_of(lost), Some(Reason::RetriesExhausted));
+        let sound = bench.init(json!({"sessionId": OTHER, "transport": 99})).tracer;
+        let id = bench.enrich(sound, None, json!({"metadata": {"a": 1}}));
+        bench.run(500);
+        assert!(bench.is_delivered(id) && bench.unreachable.is_empty(), "{broken} of {tracers}");
+    }
+}
+
+#[test]
+fn in_a_request_its_own_fetch_is_called() {
+    let mut bench = Bench::new(stores);
+    let make = |bench: &mut Bench, transport: u32, scope| {
+        let mut options = json!({"apiKey": "sekret", "serverUrl": SERVER, "sessionId": OTHER});
+        options["newSessionId"] = json!(OTHER);
+        options["transport"] = json!(transport);
+        bench.registry.init(&options.to_string(), scope, bench.now).unwrap().tracer
+    };
+    let tracers = [make(&mut bench, 1, 1), make(&mut bench, 2, 2)];
+    let mut used = BTreeSet::new();
+    for round in 0..6_u64 {
+        for (tracer, scope) in tracers.into_iter().zip(1..) {
+            let json = json!({"metadata": {"a": round}}).to_string();
+            bench.registry.enrich(tracer, None, json, scope, true, bench.now);
+        }
+        // Whichever looks first sends what both have said.
+        let first = 1 + round % 2;
+        for scope in [first, 3 - first] {
+            while let Some(output) = bench.registry.poll(scope, bench.now) {
+                if let Output::Send { flight, transport, .. } = output {
+                    assert_eq!(u64::from(transport), scope);
+                    used.insert(scope);
+                    bench.registry.answered(flight, &status(200, "{}"), bench.now);
+                }
+            }
+        }
+        bench.now.mono_ms += 500;
+        bench.now.unix_ms += 500;
+    }
+    assert_eq!(used.len(), 2);
+}
+
+#[test]
+fn the_lowest_max_concurrency_counts_for_as_long_as_its_tracer_is_open() {
+    let mut bench = Bench::new(stores);
+    let low = bench.init(json!({"sessionId": OTHER, "transport": 1, "maxConcurrency": 1})).tracer;
+    let other = bench.init(json!({"sessionId": OTHER, "transport": 2})).tracer;
+    bench.run(500);
+    // The session is sent now with one `fetch`, now with the other.
+    for tracer in [other, low, other] {
+        bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+        bench.run(500);
+    }
+    bench.registry.close(low, 0, 0, bench.now);
+    bench.registry.release(low, bench.now);
+    bench.run(500);
+    for _ in 0..5 {
+        let tracer = bench.init(json!({"transport": 1})).tracer;
+        bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    }
+    bench.most_at_once = 0;
+    bench.run(2);
+    assert_eq!(bench.most_at_once, 5);
 }
 
 #[test]

@@ -10,7 +10,7 @@ import { newSessionId } from "./ids.js";
 import { print, printAt } from "./log.js";
 import { newLoops } from "./loops.js";
 import { newAbort, runtimeFetch, send } from "./send.js";
-import { plainInfo } from "./session.js";
+import { plainInfo, sessionKey } from "./session.js";
 import { isThenable } from "./thenables.js";
 
 /** @import { Core, CoreOptions, Host, TracerInfo } from "./core.d.ts" */
@@ -73,6 +73,9 @@ const MAX_DESCRIPTIONS = 64;
 /** Idle sessions kept registered where there is no FinalizationRegistry: more than one isolate serves at a time. */
 const MAX_IDLE = 256;
 
+/** Sessions whose totals are remembered there for tracers that are still to come. */
+const MAX_TOTALS = 1024;
+
 export class Engine {
   #platform;
   #context;
@@ -124,6 +127,12 @@ export class Engine {
    * @type {Map<number, NonNullable<Session["home"]>>}
    */
   #idle = new Map();
+  /**
+   * What the metrics of sessions added up to when a tracer of theirs was let go of, for all tracers of a session
+   * together. Only where idle sessions are bounded.
+   * @type {Map<string, { json: string }>}
+   */
+  #totals = new Map();
   /** @type {Map<number, { fetch: Function, sessions: Set<Session> }>} */
   #transports = new Map();
   /** All outcomes ever, and those the running instance knows nothing of. */
@@ -503,7 +512,8 @@ export class Engine {
     if (parent !== undefined) options.parent = parent;
     // Registered before, in an instance that is gone: the session is the same.
     if (session.description) options.sessionId = options.newSessionId;
-    if (session.home?.totals) options.totals = session.home.totals;
+    const totals = this.#totalsOf(session);
+    if (totals?.json) options.totals = totals.json;
     const json = core.initTracer(plainJson(options), scope);
     if (!json) return undefined;
     /** @type {import("./core.d.ts").TracerInfo} */
@@ -522,7 +532,7 @@ export class Engine {
       delivered,
       dropped,
       isNeeded,
-      totals: "",
+      totals,
     };
     // Of an instance that died, nothing has to be released, and the call does nothing.
     this.#forgotten?.register(session, session.home);
@@ -667,8 +677,25 @@ export class Engine {
     if (this.#idle.size <= MAX_IDLE) return;
     const [oldest] = this.#idle.values();
     if (!oldest) return;
-    oldest.totals = oldest.core?.totalsOf(oldest.tracer) ?? "";
+    const totals = oldest.core?.totalsOf(oldest.tracer);
+    if (totals && oldest.totals) oldest.totals.json = totals;
     this.#release(oldest);
+  }
+
+  /**
+   * @param {Session} session
+   * @returns {{ json: string } | undefined} the totals that its tracers share; nothing where the core keeps them for
+   *   as long as anybody refers to one
+   */
+  #totalsOf(session) {
+    if (this.#forgotten) return undefined;
+    const key = sessionKey(session);
+    const totals = this.#totals.get(key) ?? session.home?.totals ?? { json: "" };
+    this.#totals.delete(key);
+    this.#totals.set(key, totals);
+    const [oldest] = this.#totals.keys();
+    if (this.#totals.size > MAX_TOTALS && oldest !== undefined) this.#totals.delete(oldest);
+    return totals;
   }
 
   /**

@@ -23,8 +23,9 @@ export class Session {
   description;
   /**
    * Where it is registered, until that instance lets go of it; the outcomes that instance knows nothing of, whether
-   * nothing can be sent without what it came with, and what its metrics added up to when it was let go of.
-   * @type {{ core: import("./core.d.ts").Core | undefined, tracer: number, delivered: number, dropped: number, isNeeded: boolean, totals: string } | undefined}
+   * nothing can be sent without what it came with, and what its session's metrics added up to when a tracer of it
+   * was let go of.
+   * @type {{ core: import("./core.d.ts").Core | undefined, tracer: number, delivered: number, dropped: number, isNeeded: boolean, totals: { json: string } | undefined } | undefined}
    */
   home;
   delivered = 0;

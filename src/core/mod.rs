@@ -11,6 +11,7 @@ pub mod id_map;
 pub mod json;
 pub mod kept;
 pub mod log;
+pub mod number_set;
 pub mod open_tracers;
 pub mod options;
 pub mod outbox;

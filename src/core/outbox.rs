@@ -17,6 +17,7 @@ use super::delivery::limits::{RetryWait, request_timeout_ms};
 use super::enrichment::{Enrichment, Field, InputsGo, Merged};
 use super::id_map::NOTHING;
 use super::json::any_members;
+use super::number_set::NumberSet;
 use super::policy::{
     MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REQUEST_OVERHEAD_BYTES, START_WAITS_MS,
 };
@@ -136,6 +137,13 @@ struct Unsent {
     batches: Vec<Batch>,
     /// Bytes of the line.
     held: u64,
+    /// Tracers and request scopes of what is said in the line, starts that were given up apart.
+    tracers: NumberSet,
+    scopes: NumberSet,
+    /// The one of the tracers whose `fetch` carries the next request, or [`NOTHING`].
+    sender: u64,
+    /// Whether anything in the line is an enrichment.
+    is_enriched: bool,
     /// On which its deadlines are.
     clock: DeadlineClock,
     /// The earliest deadline of an enrichment in the line, and of a start: kept, as each
@@ -152,6 +160,10 @@ impl Unsent {
         line: Vec::new(),
         batches: Vec::new(),
         held: 0,
+        tracers: NumberSet::NONE,
+        scopes: NumberSet::NONE,
+        sender: NOTHING,
+        is_enriched: false,
         clock: DeadlineClock::START,
         deadlines: (NEVER, NEVER),
         retry_at: 0,
@@ -185,7 +197,7 @@ pub struct Outbox {
     pub destination: Rc<Destination>,
     /// How its last tracer works: its time limits hold for the next request.
     pub settings: Rc<Settings>,
-    /// The server's number in the registry.
+    /// The number in the registry of the server, as the `fetch` of the sender reaches it.
     pub server: u64,
     /// The session, or the event.
     pub session_id: SessionId,
@@ -337,7 +349,7 @@ impl Outbox {
     /// Starts that were given up once and are alone again wait for company, with nothing on its
     /// way: nobody waits for them, so nobody would send them.
     pub fn let_starts_wait(&mut self) {
-        if self.any_waits(&mut |part| part.kind != Kind::WaitingStart) {
+        if !self.work.tracers.is_empty() {
             return;
         }
         while let Some(batch) = self.work.batches.pop() {
@@ -364,12 +376,12 @@ impl Outbox {
 
     /// Whether there is anything to send.
     pub fn has_work(&self) -> bool {
-        !self.work.batches.is_empty() || self.any_waits(&mut |_| true)
+        !self.work.batches.is_empty() || !self.work.tracers.is_empty()
     }
 
     /// Whether the browser keeps all that waits.
     pub fn is_kept(&self) -> bool {
-        !self.any_waits(&mut |part| part.kind == Kind::Enrichment && !part.is_kept)
+        self.work.line.iter().all(|part| part.kind != Kind::Enrichment || part.is_kept)
     }
 
     /// When the next request may go: after the wait before a retry, else after the merge window;
@@ -381,8 +393,7 @@ impl Outbox {
         if self.hurried {
             return 0;
         }
-        let is_enriched = self.any_waits(&mut |part| part.kind == Kind::Enrichment);
-        self.window_until.max(if is_enriched { 0 } else { self.start_at })
+        self.window_until.max(if self.work.is_enriched { 0 } else { self.start_at })
     }
 
     /// Whether the session would have to wait before it sends again, with nothing to send now.
@@ -488,19 +499,48 @@ impl Outbox {
 
     /// Whether something that waits in it was given in `scope`.
     pub fn concerns(&self, scope: u64) -> bool {
-        self.any_waits(&mut |part| part.scope == scope)
+        self.work.scopes.has(scope)
     }
 
-    /// The scopes in which what waits in it was given, one after the other.
-    pub fn scopes(&self) -> Vec<u64> {
-        let mut scopes = Vec::new();
-        self.any_waits(&mut |part| {
-            if scopes.last() != Some(&part.scope) {
-                scopes.push(part.scope);
-            }
-            false
-        });
-        scopes
+    /// The scopes in which what waits in it was given.
+    pub fn scopes(&self) -> impl Iterator<Item = u64> + '_ {
+        self.work.scopes.iter()
+    }
+
+    /// The tracer whose `fetch` carries the next request, as something of it waits; or [`NOTHING`].
+    pub fn sender(&self) -> u64 {
+        self.work.sender
+    }
+
+    /// Lets the next of the tracers that have something in it send, for which `suits` holds, if any does
+    /// among the next `looks`; the one that does now comes last.
+    pub fn change_sender(&mut self, looks: usize, suits: &dyn Fn(u64) -> bool) {
+        let Unsent { tracers, sender, .. } = &mut *self.work;
+        if let Some(next) = tracers.after(*sender).take(looks).find(|tracer| suits(*tracer)) {
+            *sender = next;
+        }
+    }
+
+    /// The tracer that is to send in `scope`: the sender, unless only others have something in it that was
+    /// given there. The `fetch` of another request may not be called in this one.
+    pub fn sender_in(&self, scope: u64) -> u64 {
+        let sender = self.work.sender;
+        if self.work.tracers.iter().nth(1).is_none() {
+            return sender;
+        }
+        let waits_there = self
+            .work
+            .line
+            .iter()
+            .filter(|part| part.scope == scope && part.kind != Kind::WaitingStart);
+        let mut of_scope = waits_there.map(|part| part.tracer);
+        let first = of_scope.next().unwrap_or(sender);
+        if first == sender || of_scope.any(|tracer| tracer == sender) { sender } else { first }
+    }
+
+    /// Lets `tracer` send, which has something in it.
+    pub fn set_sender(&mut self, tracer: u64) {
+        self.work.sender = tracer;
     }
 
     /// Whether any scope may send it: something in it was given outside of any, or in one that
@@ -536,19 +576,6 @@ impl Outbox {
         let starts = parts.iter().filter(|part| part.kind == Kind::Start);
         let of_starts = || starts.map(|part| part.deadline).min();
         said.map(|part| part.deadline).min().or_else(of_starts).unwrap_or(NEVER)
-    }
-
-    /// Whether `is_it` holds for any part that waits, asked one after the other until then.
-    fn any_waits(&self, is_it: &mut dyn FnMut(&Part) -> bool) -> bool {
-        let mut frozen = self.frozen();
-        for part in &self.work.line {
-            let waits = frozen > 0 || part.kind != Kind::WaitingStart;
-            if waits && is_it(part) {
-                return true;
-            }
-            frozen = frozen.saturating_sub(1);
-        }
-        false
     }
 
     /// How many parts of the line are in batches.
@@ -697,22 +724,37 @@ impl Outbox {
 
     /// What is known of all that waits, now that something of it is gone or has changed.
     fn recount(&mut self) {
+        let sender = std::mem::replace(&mut self.work.sender, NOTHING);
         self.work.held = 0;
         self.work.deadlines = (NEVER, NEVER);
+        self.work.is_enriched = false;
+        self.work.tracers.clear();
+        self.work.scopes.clear();
         let line = std::mem::take(&mut self.work.line);
         for part in &line {
             self.count(part);
         }
         self.work.line = line;
+        if self.work.tracers.has(sender) {
+            self.work.sender = sender;
+        }
     }
 
     fn count(&mut self, part: &Part) {
-        self.work.held += part.bytes();
-        let (first, of_start) = &mut self.work.deadlines;
+        let work = &mut *self.work;
+        work.held += part.bytes();
+        let (first, of_start) = &mut work.deadlines;
         match part.kind {
             Kind::Enrichment => *first = part.deadline.min(*first),
             Kind::Start => *of_start = part.deadline.min(*of_start),
-            Kind::WaitingStart => {}
+            // Nobody has to be told of its end, so nothing that came with its tracer may be at hand.
+            Kind::WaitingStart => return,
+        }
+        work.is_enriched |= part.kind == Kind::Enrichment;
+        work.tracers.add(part.tracer);
+        work.scopes.add(part.scope);
+        if work.sender == NOTHING {
+            work.sender = part.tracer;
         }
     }
 

@@ -137,6 +137,10 @@ pub const LONGEST_NAME: usize = 100;
 /// Servers without any tracer that are remembered as knowing only the legacy routes.
 pub const REMEMBERED_SERVERS: usize = 32;
 
+/// Other tracers of a session that are looked at for one whose `fetch` reaches the server, where one's does not:
+/// few, as it is done with each call while a server is down.
+pub const SENDERS_LOOKED_AT: usize = 8;
+
 /// Different settings remembered, as long as a tracer has them, so that tracers which work alike
 /// share them: an application mostly makes all of its tracers in one place.
 pub const REMEMBERED_SETTINGS: usize = 16;

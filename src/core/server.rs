@@ -16,8 +16,8 @@ pub struct Server {
     pub transport: u32,
     /// The routes it has.
     pub routes: Routes,
-    /// Outboxes that send to it.
-    pub outboxes: u32,
+    /// Open tracers that send to it, and outboxes whose next request goes to it.
+    pub users: u32,
     /// Sessions that have something to send which any scope may send, in the order in which they
     /// may. A request knows its own.
     pub ready: VecDeque<u64>,
@@ -38,7 +38,7 @@ impl Server {
             url,
             transport,
             routes: Routes::default(),
-            outboxes: 0,
+            users: 0,
             ready: VecDeque::new(),
             is_idle_listed: false,
             in_line: false,

@@ -37,8 +37,6 @@ pub struct Destination {
     pub headers: String,
     /// Whether headers that a browser would ask a foreign server about may be sent.
     pub client_headers: bool,
-    /// Which `fetch`.
-    pub transport: u32,
 }
 
 impl PartialEq for Destination {
@@ -55,7 +53,7 @@ impl Destination {
         let rest = self.headers.strip_prefix(&authorization(&self.key))?;
         let headers = format!("{}{rest}", authorization(ticket));
         is_key(ticket).then(|| Destination {
-            identity: identity(&self.server, self.transport, &headers),
+            identity: identity(&self.server, &headers),
             server: self.server.clone(),
             key: ticket.to_owned(),
             headers,
@@ -75,6 +73,8 @@ impl Destination {
 pub struct Settings {
     /// Where enrichments go; nothing where the tracer is disabled.
     pub destination: Option<Rc<Destination>>,
+    /// Which `fetch` its requests are sent with: 0 is the runtime's own.
+    pub transport: u32,
     /// The project's name.
     pub project: Option<Rc<str>>,
     /// The environment's name.
@@ -150,6 +150,7 @@ impl Settings {
             on_drop: options.is_true("onDrop"),
             log_level,
             destination: destination(options, log).map(Rc::new),
+            transport: options.number("transport").unwrap_or_default() as u32,
         }
     }
 }
@@ -206,11 +207,10 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
         };
         warn(log, format!("the header `{name}` is left out: {why}"));
     }
-    let transport = options.number("transport").unwrap_or_default() as u32;
-    let identity = identity(&server, transport, &headers);
+    let identity = identity(&server, &headers);
     let client_headers = !foreign;
     let key = key.to_owned();
-    Some(Destination { identity, server, key, is_ticket, headers, client_headers, transport })
+    Some(Destination { identity, server, key, is_ticket, headers, client_headers })
 }
 
 /// The headers' beginning.
@@ -220,8 +220,11 @@ fn authorization(key: &str) -> String {
     headers
 }
 
-fn identity(server: &str, transport: u32, headers: &str) -> String {
-    format!("{server} {transport}\n{headers}")
+fn identity(server: &str, headers: &str) -> String {
+    format!(
+        "{server}
+{headers}"
+    )
 }
 
 fn is_key(text: &str) -> bool {

@@ -14,6 +14,8 @@ pub struct Tracer {
     pub settings: Rc<Settings>,
     /// Its session's outbox; [`NOTHING`](super::id_map::NOTHING) where it is disabled.
     pub outbox: u64,
+    /// Its server, as its `fetch` reaches it; nothing where it is disabled.
+    pub server: u64,
     /// Its session.
     pub session_id: SessionId,
     /// The request scope that it was made in.

@@ -361,7 +361,6 @@ mod tests {
             is_ticket: false,
             headers: String::new(),
             client_headers: true,
-            transport: 0,
         }
     }
 

@@ -142,7 +142,7 @@ export class Life {
       };
       this.held.push(new WeakRef(options.onDrop));
     }
-    if (random.once(3) && !options.sessionId) {
+    if (random.once(3)) {
       const { fetch } = this.#backend;
       options.fetch = (/** @type {string} */ url, /** @type {RequestInit} */ init) =>
         fetch(url, init);

@@ -124,6 +124,36 @@ test("where nothing tells what is collected, idle tracers are bounded and come b
   }
 });
 
+test("where idle tracers are bounded, those of one session go on from one total", async () => {
+  const original = globalThis.FinalizationRegistry;
+  const context = alsContext(AsyncLocalStorage);
+  Reflect.deleteProperty(globalThis, "FinalizationRegistry");
+  try {
+    const it = face({ newContext: () => context });
+    const fillUp = async () => {
+      for (let i = 0; i < 257; i++) await (await it.initTracer()).enrichSession({});
+    };
+    const first = await it.initTracer({ sessionId: "shared", fetch: async () => new Response() });
+    const second = await it.initTracer({ sessionId: "shared", fetch: async () => new Response() });
+    // The first one is let go of; the other one goes on adding, and is let go of later.
+    await first.enrichSession({});
+    await fillUp();
+    await second.enrichSession({});
+    await fillUp();
+    const before = it.core.options.size;
+    await first.addMetrics({ tokens: 1 });
+    assert.match(String(it.core.options.get(before + 1)?.totals), /"of":[2-9]/, "the latest");
+    await fillUp();
+    // One more tracer of that session, and one of another.
+    await it.initTracer({ sessionId: "shared" });
+    assert.ok(it.core.options.get(it.core.options.size)?.totals);
+    await it.initTracer({ sessionId: "other" });
+    assert.equal(it.core.options.get(it.core.options.size)?.totals, undefined);
+  } finally {
+    globalThis.FinalizationRegistry = original;
+  }
+});
+
 test("where nothing can be referred to weakly, no call reaches an idle tracer whose functions are gone", async () => {
   const originals = [globalThis.FinalizationRegistry, globalThis.WeakRef];
   const context = alsContext(AsyncLocalStorage);

@@ -41,6 +41,10 @@ pub struct Bench {
     pub store: BTreeMap<i64, String>,
     /// Whether each request was to outlive the page.
     pub keepalive: Vec<bool>,
+    /// The number of the `fetch` that each request was sent with.
+    pub sent_with: Vec<u32>,
+    /// Those that reach no server.
+    pub broken: BTreeSet<u32>,
     /// Tracers that were made, each with a session of its own.
     inits: u32,
     /// The `fetch` of those that came with one.
@@ -71,6 +75,8 @@ impl Bench {
             unreachable: Vec::new(),
             store: BTreeMap::new(),
             keepalive: Vec::new(),
+            sent_with: Vec::new(),
+            broken: BTreeSet::new(),
             inits: 0,
             transports: BTreeMap::new(),
         }
@@ -134,7 +140,11 @@ impl Bench {
                             self.unreachable.push(request.body.clone());
                         }
                         self.keepalive.push(keepalive);
-                        let answer = (self.answer)(&request);
+                        self.sent_with.push(transport);
+                        let answer = match self.broken.contains(&transport) {
+                            true => Answer::None { why: "this fetch is broken".into() },
+                            false => (self.answer)(&request),
+                        };
                         let at = self.now.mono_ms + self.latency_ms;
                         self.on_the_way.push((at, flight, answer));
                         self.most_at_once = self.most_at_once.max(self.on_the_way.len());

@@ -94,5 +94,12 @@ export async function check({ value: facts, lines }, { v1, second }) {
     assert.equal(dropped[0].sessionId, sessionId);
     assert.deepEqual(dropped[0].enrichment, { metadata: { lost: { on: "the way" } } });
   }
+  {
+    const { sessionId, deliveries, atOnce } = facts.shared;
+    for (const { status } of deliveries) assert.equal(status, "delivered");
+    assert.equal(atOnce, 1, "requests of one session");
+    const stored = await v1.session(sessionId);
+    assert.equal(stored.metrics.tokens, 128);
+  }
   assert.ok(!JSON.stringify({ facts, lines }).includes(KEYS.main), "a key shows");
 }

@@ -123,6 +123,31 @@ export async function run({ api, servers, keys }) {
     const report = await tracer.close();
     facts.lost = { sessionId: tracer.sessionId, delivery, dropped, report };
   }
+  {
+    // A tracer for each request, each with a `fetch` of its own: the session is one all the same.
+    const sessionId = sessionIdFrom("one session of many tracers");
+    let now = 0;
+    let atOnce = 0;
+    const add = async (/** @type {number} */ tokens) => {
+      const tracer = await initTracer({
+        apiKey: keys.main,
+        serverUrl: servers.v1,
+        sessionId,
+        mergeWindowMs: 1,
+        fetch: async (/** @type {any} */ ...given) => {
+          atOnce = Math.max(atOnce, ++now);
+          try {
+            return await Reflect.apply(fetch, undefined, given);
+          } finally {
+            now--;
+          }
+        },
+      });
+      return tracer.addMetrics({ tokens });
+    };
+    const deliveries = await Promise.all([5, 3, 20, 100].map(add));
+    facts.shared = { sessionId, deliveries, atOnce };
+  }
   return facts;
 }
 

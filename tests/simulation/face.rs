@@ -52,9 +52,9 @@ impl Tracer {
     }
 
     /// Where its requests go, how, and what is masked: two that agree in this are as good as one.
-    fn way(&self) -> (usize, &str, u32, Redact, bool, bool) {
-        let Tracer { session, transport, redact, persists, is_disabled, .. } = self;
-        (session.server, &session.key, *transport, *redact, *persists, *is_disabled)
+    fn way(&self) -> (usize, &str, Redact, bool, bool) {
+        let Tracer { session, redact, persists, is_disabled, .. } = self;
+        (session.server, &session.key, *redact, *persists, *is_disabled)
     }
 }
 

@@ -105,7 +105,7 @@ impl World {
                 if !program.face.lends(transport) {
                     return Err(format!("the fetch number {transport} was let go of"));
                 }
-                self.send((flight, scope), timeout_ms, *request)
+                self.send((flight, scope, transport), timeout_ms, *request)
             }
             Output::Gone { scope, .. } if program.scopes.contains(&scope) => {
                 Err(format!("{scope} is alive, and counts as gone"))
@@ -197,7 +197,7 @@ impl World {
 
     fn send(
         &mut self,
-        flight: (u64, u64),
+        flight: (u64, u64, u32),
         timeout_ms: u64,
         request: Request,
     ) -> Result<(), String> {
@@ -217,6 +217,7 @@ impl World {
         let mut sent = Sent {
             flight: flight.0,
             scope: flight.1,
+            transport: flight.2,
             session,
             answer_at: 0,
             answer: Answer::None { why: String::new() },
@@ -235,7 +236,11 @@ impl World {
         }
         let program = &self.programs[self.here];
         let is_beside = |other: &&Sent| {
-            let of_scope = program.place != Place::EdgeRequest || other.scope == sent.scope;
+            // Each `fetch` is a way of its own, but of a request's six connections there are no more.
+            let of_scope = match program.place {
+                Place::EdgeRequest => other.scope == sent.scope,
+                _ => other.transport == sent.transport,
+            };
             of_scope && other.session.server == sent.session.server
         };
         let at_once = on_the_way().filter(is_beside).count();

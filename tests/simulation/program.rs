@@ -21,6 +21,8 @@ pub struct Sent {
     pub flight: u64,
     /// The request scope that sent it.
     pub scope: u64,
+    /// The number of the `fetch` that it was sent with.
+    pub transport: u32,
     pub session: Name,
     /// When it arrives, in the time that the machine is awake.
     pub answer_at: u64,

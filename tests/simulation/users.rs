@@ -9,8 +9,7 @@ use super::bugs::Bug;
 use super::calls::{Call, Flush, Moment, Name, Numbers};
 use super::face::{Redact, Target, Tracer, masked};
 use super::program::{LEASE_MS, Program};
-use super::world::URLS;
-use super::world::{World, bears};
+use super::world::{URLS, World};
 
 /// Bytes that most simulated tracers may hold together.
 pub const BUDGET: u64 = 100_000;
@@ -120,11 +119,7 @@ impl World {
             number: 0,
             session: Name { server, key: key.into(), id: String::new() },
             scope: 0,
-            transport: if self.random.u8(..3) == 0 && bears("own fetch") {
-                self.random.u32(1..20)
-            } else {
-                0
-            },
+            transport: if self.random.u8(..3) == 0 { self.random.u32(1..20) } else { 0 },
             has_on_drop: self.random.u8(..3) != 0,
             redact,
             persists: self.random.u8(..4) != 0,

@@ -17,9 +17,7 @@ use super::users::EVENTS;
 pub const URLS: [&str; 2] = ["https://hive.example", "https://old.example"];
 
 /// What users do that the core does not bear yet.
-const UNBORNE: [&str; 3] = [
-    // Tracers of one session with a `fetch` each.
-    "own fetch",
+const UNBORNE: [&str; 2] = [
     // What earlier pages left, beside what was said since, to the millisecond.
     "leftovers in order",
     // More sessions than may send at a time.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::Registry;
 use crate::core::id_map::NOTHING;
 use crate::core::outbox::Outbox;
-use crate::core::policy::REMEMBERED_SERVERS;
+use crate::core::policy::{REMEMBERED_SERVERS, SENDERS_LOOKED_AT};
 use crate::core::server::Server;
 use crate::core::session::{SessionId, Target};
 use crate::core::settings::{Destination, Settings};
@@ -28,7 +28,7 @@ impl Registry {
             outbox.is_event &= target.is_event();
             return known;
         }
-        let server = self.server_of(destination);
+        let server = self.use_server(&destination.server, settings.transport);
         let mut outbox = Outbox::new(destination.clone(), settings.clone(), server, session_id);
         outbox.is_event = target.is_event();
         outbox.is_paused = self.page.is_offline;
@@ -51,12 +51,12 @@ impl Registry {
         self.outbox_ids.range(all).map(|(_, id)| *id)
     }
 
-    /// The server of a new outbox.
-    fn server_of(&mut self, destination: &Destination) -> u64 {
-        let Destination { server: url, transport, .. } = destination;
+    /// The server with this address, as that `fetch` reaches it, which a tracer or an outbox sends to from now
+    /// on.
+    pub(super) fn use_server(&mut self, url: &str, transport: u32) -> u64 {
         let begins_gently = self.page.begins_gently;
         let server = || {
-            let mut server = Server::new(url.clone(), *transport, self.place);
+            let mut server = Server::new(url.to_owned(), transport, self.place);
             if begins_gently {
                 server.health.doubt();
             }
@@ -64,19 +64,45 @@ impl Registry {
         };
         let id = *self
             .server_ids
-            .entry((*transport, url.clone()))
+            .entry((transport, url.to_owned()))
             .or_insert_with(|| self.servers.insert(server()));
         if let Some(server) = self.servers.get_mut(id) {
-            server.outboxes += 1;
+            server.users += 1;
         }
         id
     }
 
-    /// An outbox of the server is gone. The servers that were used last are remembered.
-    fn leave_server(&mut self, id: u64) {
+    /// The next request of the outbox goes to the server as its sender's `fetch` reaches it. While that fails,
+    /// another tracer sends whose `fetch` does not, if there is one.
+    fn go_by_sender(&mut self, id: u64) {
+        let Registry { outboxes, tracers, servers, .. } = self;
+        let Some(outbox) = outboxes.get_mut(id) else { return };
+        let of = |tracer: u64| tracers.get(tracer).map_or(NOTHING, |tracer| tracer.server);
+        let works = |tracer: u64| servers.get(of(tracer)).is_some_and(|it| !it.health.is_failing());
+        if outbox.sender() != NOTHING && !works(outbox.sender()) {
+            outbox.change_sender(SENDERS_LOOKED_AT, &works);
+        }
+        let to = of(outbox.sender());
+        if to == NOTHING || to == outbox.server {
+            return;
+        }
+        let from = std::mem::replace(&mut outbox.server, to);
+        outbox.in_line = false;
+        outbox.is_ready = false;
+        if let Some(server) = servers.get_mut(from) {
+            server.retrying.remove(&id);
+        }
+        if let Some(server) = servers.get_mut(to) {
+            server.users += 1;
+        }
+        self.leave_server(from);
+    }
+
+    /// A tracer or an outbox does not use the server any more. The servers that were used last are remembered.
+    pub(super) fn leave_server(&mut self, id: u64) {
         let Some(server) = self.servers.get_mut(id) else { return };
-        server.outboxes -= 1;
-        if server.outboxes > 0 || std::mem::replace(&mut server.is_idle_listed, true) {
+        server.users -= 1;
+        if server.users > 0 || std::mem::replace(&mut server.is_idle_listed, true) {
             return;
         }
         self.idle_servers.push_back(id);
@@ -86,7 +112,7 @@ impl Registry {
         let Some(oldest) = self.idle_servers.pop_front() else { return };
         let Some(server) = self.servers.get_mut(oldest) else { return };
         server.is_idle_listed = false;
-        if server.outboxes == 0
+        if server.users == 0
             && let Some(server) = self.servers.remove(oldest)
         {
             self.server_ids.remove(&(server.transport, server.url.clone()));
@@ -108,6 +134,8 @@ impl Registry {
             return;
         }
         outbox.let_starts_wait();
+        self.go_by_sender(id);
+        let Some(outbox) = self.outboxes.get_mut(id) else { return };
         if outbox.has_work() {
             if outbox.busy_place.is_none() {
                 outbox.busy_place = Some(self.busy.len());

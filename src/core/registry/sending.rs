@@ -74,7 +74,7 @@ impl Registry {
         let Some(outbox) = self.outboxes.get(id).filter(|outbox| outbox.timer == at) else {
             return;
         };
-        let (server_id, scopes) = (outbox.server, outbox.scopes());
+        let (server_id, scopes) = (outbox.server, outbox.scopes().collect::<Vec<u64>>());
         let Some(server) = self.servers.get(server_id) else { return };
         let (worked_at, why) = (server.health.worked_at(), server.health.why().to_owned());
         if let Some(outbox) = self.outboxes.get_mut(id) {
@@ -108,7 +108,7 @@ impl Registry {
         let outbox = self.outboxes.get_mut(id)?;
         let server_id = outbox.server;
         let server = self.servers.get_mut(server_id)?;
-        self.scopes.sent(scope, server_id);
+        self.scopes.sent(scope);
         outbox.is_ready = false;
         outbox.timer = NEVER;
         outbox.server_worked(server.health.worked_at());
@@ -117,7 +117,7 @@ impl Registry {
             outbox.next_request(routes, leaving.is_some(), &mut self.last_stamp_ns, now);
         let timeout_ms = outbox.timeout_ms(now);
         let sent = server.health.send_request(timeout_ms, outbox.settings.timeout_ms, now);
-        let transport = outbox.destination.transport;
+        let transport = server.transport;
         let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);
         let bytes = (request.body.len() + REQUEST_OVERHEAD_BYTES) as u64;
         let keepalive = leaving.map(|_| bytes);
@@ -149,14 +149,33 @@ impl Registry {
         {
             match self.outboxes.get(id).filter(|outbox| outbox.concerns(scope)) {
                 None => self.scopes.forget_outbox(scope, place),
-                Some(outbox) if outbox.is_ready && self.may_send(scope, outbox.server, now) => {
-                    self.scopes.had_its_turn(scope, place);
-                    return Some(id);
+                Some(outbox) if outbox.is_ready => {
+                    let server = outbox.server;
+                    let server = self.send_by_own(id, scope, now).unwrap_or(server);
+                    if self.may_send(scope, server, now) {
+                        self.scopes.had_its_turn(scope, place);
+                        return Some(id);
+                    }
+                    place += 1;
                 }
                 Some(_) => place += 1,
             }
         }
         None
+    }
+
+    /// Lets a tracer send, of those that have something in the outbox, which was given it in this `scope`, if
+    /// its `fetch` reaches the server. Gives the server as that one reaches it, where that is another.
+    fn send_by_own(&mut self, id: u64, scope: u64, now: Now) -> Option<u64> {
+        let outbox = self.outboxes.get_mut(id)?;
+        let own = outbox.sender_in(scope);
+        let server = self.tracers.get(own)?.server;
+        if server == outbox.server || self.servers.get(server)?.health.is_failing() {
+            return None;
+        }
+        outbox.set_sender(own);
+        self.schedule(id, now);
+        Some(server)
     }
 
     /// The next outbox in line that any scope may send: of each server with a line in turns, so that
@@ -171,8 +190,9 @@ impl Registry {
                 && next.is_none()
                 && let Some(id) = server.ready.pop_front()
             {
-                // What waited in it may have been sent by a request, or given up.
-                if let Some(outbox) = self.outboxes.get_mut(id) {
+                // What waited in it may have been sent by a request, or given up, or goes another way now.
+                if let Some(outbox) = self.outboxes.get_mut(id).filter(|it| it.server == server_id)
+                {
                     outbox.in_line = false;
                     next = (outbox.is_ready && outbox.is_for_anyone()).then_some(id);
                 }
@@ -189,7 +209,7 @@ impl Registry {
     }
 
     fn may_send(&self, scope: u64, server: u64, now: Now) -> bool {
-        let of_scope = self.scopes.in_flight(scope, server);
+        let of_scope = self.scopes.in_flight(scope);
         self.page_has_room(server, now)
             && self.servers.get(server).is_some_and(|server| server.health.has_room(of_scope, now))
     }
@@ -215,7 +235,7 @@ impl Registry {
 
     pub(super) fn landed(&mut self, flight: u64) -> Option<Box<Flight>> {
         let flight = self.flights.remove(flight)?;
-        self.scopes.landed(flight.scope, flight.server);
+        self.scopes.landed(flight.scope);
         if let Some(bytes) = flight.keepalive {
             self.page.landed(bytes);
         }
@@ -314,6 +334,12 @@ impl Registry {
                 let wait =
                     after_ms.unwrap_or_else(|| backoff_ms(outbox.failures + 1, &mut self.random));
                 let expired = outbox.failed(now, wait, asked);
+                // It may be the `fetch` of one tracer that fails, and another tracer's reach the server.
+                let Registry { tracers, outboxes, .. } = self;
+                if let Some(outbox) = outboxes.get_mut(flight.outbox) {
+                    let server = |tracer| tracers.get(tracer).map(|tracer| tracer.server);
+                    outbox.change_sender(usize::MAX, &|it| server(it) != Some(flight.server));
+                }
                 self.schedule(flight.outbox, now);
                 self.exhausted(expired, target, &why, now);
             }

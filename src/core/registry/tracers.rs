@@ -60,10 +60,15 @@ impl Registry {
             self.log_at(settings.log_level, line);
         }
         let target = Target::Session(session_id);
-        let outbox = destination.map_or(NOTHING, |to| self.open_outbox(to, &settings, target));
+        let (mut server, mut outbox) = (NOTHING, NOTHING);
+        if let Some(to) = destination {
+            server = self.use_server(&to.server, settings.transport);
+            outbox = self.open_outbox(to, &settings, target);
+        }
         let tracer = self.tracers.insert(Tracer {
             settings: settings.clone(),
             outbox,
+            server,
             session_id,
             scope,
             is_closing: false,
@@ -90,7 +95,7 @@ impl Registry {
                 outbox.totals.go_on_from(totals, self.numerals);
             }
             if let Some(at_most) = settings.max_concurrency
-                && let Some(server) = self.servers.get_mut(outbox.server)
+                && let Some(server) = self.servers.get_mut(server)
             {
                 server.health.allow(at_most);
             }
@@ -181,7 +186,9 @@ impl Registry {
         if self.tracers.get(id).is_some_and(is_done) {
             self.leave_outbox(id, now);
             self.tell_if_idle(id);
-            self.tracers.remove(id);
+            if let Some(tracer) = self.tracers.remove(id) {
+                self.leave_server(tracer.server);
+            }
         }
     }
 
@@ -196,11 +203,13 @@ impl Registry {
     fn leave_outbox(&mut self, id: u64, now: Now) {
         let Some(tracer) = self.tracers.get_mut(id) else { return };
         let outbox_id = std::mem::replace(&mut tracer.outbox, NOTHING);
+        // What is left of its starts may yet be sent with its `fetch`.
+        let server_id = tracer.server;
         let max_concurrency = tracer.settings.max_concurrency;
         if let Some(outbox) = self.outboxes.get_mut(outbox_id) {
             outbox.holders -= 1;
             if let Some(at_most) = max_concurrency
-                && let Some(server) = self.servers.get_mut(outbox.server)
+                && let Some(server) = self.servers.get_mut(server_id)
             {
                 server.health.allow_no_more(at_most);
             }

@@ -122,7 +122,7 @@ impl Exporter {
                 let Some(destination) = &self.settings.destination else { return Next::Rest };
                 let body = otlp::request(self.engine.units(flight));
                 let request = request(destination, "POST", PATH, body, stamp_ns);
-                Next::Send { flight, transport: destination.transport, timeout_ms, request }
+                Next::Send { flight, transport: self.settings.transport, timeout_ms, request }
             }
             Step::Ended { call, loss } => {
                 let why = loss.map(|loss| [loss.reason.code(), ": ", &loss.message].concat());
