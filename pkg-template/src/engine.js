@@ -12,6 +12,7 @@ import { newLoops } from "./loops.js";
 import { newAbort, runtimeFetch, send } from "./send.js";
 import { plainInfo, sessionKey } from "./session.js";
 import { isThenable } from "./thenables.js";
+import { untraced } from "./untraced.js";
 
 /** @import { Core, CoreOptions, Host, TracerInfo } from "./core.d.ts" */
 /** @import { Delivery, DropReason, FlushReport } from "../index.d.ts" */
@@ -825,7 +826,7 @@ export class Engine {
       const own = this.#transports.get(transport)?.fetch;
       if (transport && !own) throw new Error("the tracer's fetch is gone");
       const fetch = own ?? runtimeFetch();
-      return Promise.resolve(fetch(url, init));
+      return Promise.resolve(untraced(() => fetch(url, init)));
     } catch (error) {
       return Promise.reject(error);
     }

@@ -2,12 +2,12 @@
 // runtime can, and puts a fresh one in its place should it die. Knows no rule of spans; those are the core's.
 
 import { parseJson } from "../json.js";
-import { context, createContextKey } from "@opentelemetry/api";
 import { forwardNow } from "../globals.js";
 import { attempt, messageOf, read } from "../guard.js";
 import { print } from "../log.js";
 import { newLoops } from "../loops.js";
 import { runtimeFetch, send } from "../send.js";
+import { untraced } from "../untraced.js";
 
 /** @import { SpanCore, SpanHost } from "./core.d.ts" */
 
@@ -20,9 +20,6 @@ import { runtimeFetch, send } from "../send.js";
  * @property {"edge"} [place] where each request that is served has connections of its own; else it is a page's or a server's
  * @property {string} hint what to do where WebAssembly will not start
  */
-
-/** By this `@opentelemetry/core` knows that what happens inside is not to be traced. */
-const SUPPRESS_TRACING = createContextKey("OpenTelemetry SDK Context Key SUPPRESS_TRACING");
 
 /** Bytes that browsers send on after a page has gone, in all requests together. */
 const KEEPALIVE_BYTES = 60_000;
@@ -181,8 +178,7 @@ export class Instance {
     if (transport && !own) return Promise.reject(new Error("the exporter's fetch is gone"));
     const fetch = own ?? runtimeFetch();
     // Instrumentations of fetch would make spans of it, for ever.
-    const untraced = context.active().setValue(SUPPRESS_TRACING, true);
-    const ask = (/** @type {RequestInit} */ as) => context.with(untraced, () => fetch(url, as));
+    const ask = (/** @type {RequestInit} */ as) => untraced(() => fetch(url, as));
     const outlives = isPageHidden() && String(init.body).length < KEEPALIVE_BYTES;
     if (!outlives && !this.#mayHang) return ask(init);
     return this.#askGently(ask, init, outlives && !this.#mayHang);

@@ -1,6 +1,7 @@
 // A request that the relay's core describes, to the backend.
 
 import { runtimeFetch, send } from "../send.js";
+import { untraced } from "../untraced.js";
 
 /** @import { Outgoing } from "./core.d.ts" */
 
@@ -11,5 +12,5 @@ import { runtimeFetch, send } from "../send.js";
  */
 export function sendWith(fetch, { url, ...init }, timeoutMs) {
   const own = typeof fetch === "function" ? fetch : undefined;
-  return send(() => (own ?? runtimeFetch())(url, init), init, timeoutMs);
+  return send(() => untraced(() => (own ?? runtimeFetch())(url, init)), init, timeoutMs);
 }

@@ -1,0 +1,35 @@
+// An application that traces its requests with OpenTelemetry must not find this package's among them. What it
+// registered with `@opentelemetry/api` 1.x stands on the global object, for all copies of that package, and its SDK
+// starts no span in a context that says so: https://github.com/open-telemetry/opentelemetry-js, suppressTracing().
+
+import { attempt, read } from "./guard.js";
+
+const REGISTERED = Symbol.for("opentelemetry.js.api.1");
+const SUPPRESS_TRACING = Symbol.for("OpenTelemetry SDK Context Key SUPPRESS_TRACING");
+
+/**
+ * Calls `fetch` where nothing is traced, if the application traces anything.
+ * @template T
+ * @param {() => T} fetch
+ * @returns {T} throws what `fetch` throws
+ */
+export function untraced(fetch) {
+  const manager = read(read(globalThis, REGISTERED), "context");
+  const inside = attempt(() => manager.active().setValue(SUPPRESS_TRACING, true), undefined);
+  if (!inside) return fetch();
+  /** @type {(() => T) | undefined} */
+  let result;
+  const make = () => {
+    try {
+      const value = fetch();
+      result = () => value;
+    } catch (error) {
+      result = () => {
+        throw error;
+      };
+    }
+  };
+  attempt(() => manager.with(inside, make), undefined);
+  // A broken context manager may have called nothing.
+  return result ? /** @type {() => T} */ (result)() : fetch();
+}
