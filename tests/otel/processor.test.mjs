@@ -2,7 +2,15 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { ROOT_CONTEXT, TraceFlags, context, propagation, trace } from "@opentelemetry/api";
+import {
+  ROOT_CONTEXT,
+  TraceFlags,
+  baggageEntryMetadataFromString,
+  context,
+  propagation,
+  trace,
+} from "@opentelemetry/api";
+import { W3CBaggagePropagator } from "@opentelemetry/core";
 import { NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
 import { sessionIdFrom } from "../../pkg-template/src/ids.js";
 import { main, otel, registered } from "./in-process.mjs";
@@ -281,6 +289,59 @@ describe("SessionPropagator", () => {
       propagator.inject(context.active(), headers, headersSetter);
       assert.equal(headers.get("baggage"), `session_id=${session.sessionId},source=dev,first=1`);
       assert.deepEqual(propagator.fields(), ["baggage"]);
+    }));
+
+  it("carries on whatever others put into their baggage, and leaves out only what cannot be", () =>
+    inSession((session) => {
+      const entries = {
+        "Benutzer→id": { value: "a" },
+        "a,tenant": { value: "forged" },
+        é: { value: "ü=,;" },
+        "with (brackets)": { value: "b" },
+        lone: { value: "\ud800" },
+        "\udc00": { value: "lone key" },
+        property: { value: "c", metadata: baggageEntryMetadataFromString("ttl=1;p") },
+        bad: { value: "d", metadata: baggageEntryMetadataFromString("a→b,c=d") },
+        plain: { value: "e" },
+      };
+      const inside = propagation.setBaggage(context.active(), propagation.createBaggage(entries));
+      const own = `session_id=${session.sessionId},source=dev`;
+      const carried =
+        "Benutzer%E2%86%92id=a,a%2Ctenant=forged,%C3%A9=%C3%BC%3D%2C%3B,with%20%28brackets%29=b,property=c;ttl=1;p,bad=d,plain=e";
+      /** @type {any} */
+      const carrier = {};
+      const propagator = new otel.SessionPropagator();
+      propagator.inject(inside, carrier, setter);
+      assert.equal(carrier.baggage, `${own},${carried}`);
+      assert.equal(new Headers(carrier).get("baggage"), carrier.baggage);
+      // As OpenTelemetry's own propagator writes and reads them; a key goes out once.
+      const official = new W3CBaggagePropagator();
+      const beside = {};
+      const fit = propagation.createBaggage({ ...entries, bad: { value: "d" } });
+      official.inject(
+        propagation.setBaggage(inside, fit.removeEntries("lone", "\udc00")),
+        beside,
+        setter,
+      );
+      propagator.inject(inside, beside, setter);
+      assert.deepEqual(
+        /** @type {any} */ (beside).baggage
+          .split(",")
+          .map((/** @type {string} */ each) => each.split("=")[0])
+          .sort(),
+        carrier.baggage
+          .split(",")
+          .map((/** @type {string} */ each) => each.split("=")[0])
+          .sort(),
+      );
+      const arrived = propagation.getBaggage(official.extract(ROOT_CONTEXT, carrier, getter));
+      for (const name of ["Benutzer→id", "a,tenant", "é", "with (brackets)", "plain"]) {
+        assert.equal(arrived?.getEntry(name)?.value, /** @type {any} */ (entries)[name].value);
+      }
+      // What stands in the headers already may be anything as well.
+      const raw = { baggage: "Benutzer→id=1,ok=2,é=3,two words=4" };
+      propagator.inject(context.active(), raw, setter);
+      assert.equal(raw.baggage, `${own},ok=2`);
     }));
 
   it("never throws, and leaves the context as it was", () => {

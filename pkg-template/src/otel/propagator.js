@@ -78,12 +78,24 @@ function written(carrier) {
 }
 
 /**
- * The members of OpenTelemetry's own baggage.
+ * The members of OpenTelemetry's own baggage, encoded as its own propagator does. Others put them there: of one that
+ * cannot be encoded nothing is carried on, whatever the rest is.
  * @param {Context} context
+ * @returns {string[]}
  */
 function ofContext(context) {
   const entries = propagation.getBaggage(context)?.getAllEntries() ?? [];
-  return entries.map(([key, { value, metadata }]) =>
-    [`${key}=${encodeURIComponent(value)}`, metadata?.toString()].filter(Boolean).join(";"),
-  );
+  return entries.flatMap(([key, entry]) => attempt(() => [member(key, entry)], []));
+}
+
+/**
+ * @param {string} key
+ * @param {import("@opentelemetry/api").BaggageEntry} entry
+ */
+function member(key, { value, metadata }) {
+  // Parentheses are in no token: https://www.rfc-editor.org/rfc/rfc9110#name-tokens
+  const encoded = encodeURIComponent(key).replace(/[()]/g, (it) => (it === "(" ? "%28" : "%29"));
+  const properties = attempt(() => metadata?.toString(), undefined) ?? "";
+  const isSafe = /^[\t\x20-\x2b\x2d-\x7e]+$/.test(properties);
+  return `${encoded}=${encodeURIComponent(value)}${isSafe ? `;${properties}` : ""}`;
 }
