@@ -23,6 +23,13 @@ function attributesAfter(fn) {
 }
 
 describe("enrichSpan", () => {
+  it("has the span count what it does not take", () => {
+    const metadata = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`key ${at}`, at]));
+    const attributes = attributesAfter(() => otel.enrichSpan({ metadata }));
+    assert.equal(Object.keys(attributes).length, 128);
+    assert.equal(exporter.getFinishedSpans().at(-1)?.droppedAttributesCount, 72);
+  });
+
   it("flattens as documented, on the active span or the one given", () => {
     const metadata = { a: { b: [1, { c: null }, "s"] } };
     const expected = { "honeyhive_metadata.a.b.0": 1, "honeyhive_metadata.a.b.2": "s" };

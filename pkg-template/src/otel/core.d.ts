@@ -6,7 +6,7 @@ import type { Host } from "../core.d.ts";
 /** One instance of the core. Every method is synchronous and none throws; `undefined` comes back only when the instance died in the call. */
 export interface SpanCore {
   connect(host: SpanHost): void;
-  /** The JSON of `{ attributes, warnings }`. */
+  /** The JSON of `{ attributes, leftOut, warnings }`. */
   spanAttributes(
     fields: string,
     redact: boolean,

@@ -54,7 +54,8 @@ function enrich(instance, span, fields, { redact, redactKeys, redactPatterns, re
   if (!core) return;
   const json = snapshot(attempt(() => enrichmentFields(fields), fields) ?? {});
   const present = Object.keys(read(span, "attributes") ?? {});
-  const limit = read(read(span, "_spanLimits"), "attributeCountLimit") ?? ATTRIBUTE_LIMIT;
+  const knownLimit = read(read(span, "_spanLimits"), "attributeCountLimit");
+  const limit = knownLimit ?? ATTRIBUTE_LIMIT;
   const made = core.spanAttributes(
     redactor ? redactJson(redactor, json, [], rename) : json,
     redact,
@@ -64,8 +65,10 @@ function enrich(instance, span, fields, { redact, redactKeys, redactPatterns, re
     Math.max(limit - present.length, 0),
   );
   if (made === undefined) return;
-  const { attributes, warnings } = parseJson(made);
+  const { attributes, leftOut, warnings } = parseJson(made);
   span.setAttributes(attributes);
+  // A span that knows its limit counts what it does not take: as droppedAttributesCount it is exported.
+  if (typeof knownLimit === "number") for (const name of leftOut) span.setAttribute(name, true);
   for (const warning of warnings) instance.say("warn", `enrichSpan: ${warning}`);
 }
 

@@ -1,6 +1,8 @@
 //! An enrichment as the attributes of a span, under the names the backend looks for: objects
 //! flattened by `.key`, lists by `.index`, the types of scalars kept, nulls left out.
 
+use std::collections::HashSet;
+
 use crate::core::enrichment::TARGET_KEYS;
 use crate::core::json::{elements, members, quoted};
 
@@ -42,6 +44,8 @@ const FIELDS: [(&str, &str, Kind); 15] = [
 pub struct Attributes {
     /// A JSON object: scalars by the attribute's name.
     pub json: String,
+    /// A JSON list of the names of those that had no room.
+    pub left_out: String,
     /// What was left out, in words that hold no value.
     pub warnings: Vec<String>,
 }
@@ -53,7 +57,8 @@ pub struct Attributes {
 pub fn flatten(fields: &str, present: &str, room: usize) -> Attributes {
     let present = elements(present).unwrap_or_default();
     let present = present.into_iter().map(unquoted).collect();
-    let mut found = Found { json: "{".into(), names: present, room, left: 0, first_left: None };
+    let (json, left_out) = ("{".into(), Vec::new());
+    let mut found = Found { json, names: present, room, left_out };
     let mut warnings = Vec::new();
     let fields = members(fields).unwrap_or_else(|| {
         warnings.push("what was given is no object of fields, and nothing was set".into());
@@ -77,18 +82,25 @@ pub fn flatten(fields: &str, present: &str, room: usize) -> Attributes {
         }
     }
     found.json.push('}');
-    if let Some(first) = found.first_left {
+    if let Some(first) = found.left_out.first() {
         warnings.push(
             [
-                &found.left.to_string(),
+                &found.left_out.len().to_string(),
                 " attributes were left out, the first of them ",
-                &first,
+                first,
                 ": the span has as many as it takes",
             ]
             .concat(),
         );
     }
-    Attributes { json: found.json, warnings }
+    let mut left_out = String::from("[");
+    for (place, name) in found.left_out.iter().enumerate() {
+        left_out.push_str(if place > 0 { ",\"" } else { "\"" });
+        left_out.push_str(name);
+        left_out.push('"');
+    }
+    left_out.push(']');
+    Attributes { json: found.json, left_out, warnings }
 }
 
 /// What stands between the quotes of a JSON string, escapes and all.
@@ -99,10 +111,11 @@ fn unquoted(json: &str) -> &str {
 /// The attributes found so far.
 struct Found<'a> {
     json: String,
-    names: Vec<&'a str>,
+    /// Those that the span has already.
+    names: HashSet<&'a str>,
     room: usize,
-    left: usize,
-    first_left: Option<String>,
+    /// Names of those that had no room.
+    left_out: Vec<String>,
 }
 
 impl Found<'_> {
@@ -152,10 +165,9 @@ impl Found<'_> {
         if value == "null" {
             return;
         }
-        if !self.names.contains(&name) {
+        if !self.names.contains(name) {
             if self.room == 0 {
-                self.left += 1;
-                self.first_left.get_or_insert_with(|| name.to_owned());
+                self.left_out.push(name.to_owned());
                 return;
             }
             self.room -= 1;
@@ -255,6 +267,10 @@ mod tests {
             [
                 "3 attributes were left out, the first of them honeyhive_metadata.b: the span has as many as it takes"
             ]
+        );
+        assert_eq!(
+            flat.left_out,
+            r#"["honeyhive_metadata.b","honeyhive_metadata.d","honeyhive_metrics.m"]"#
         );
     }
 

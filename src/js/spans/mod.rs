@@ -23,7 +23,7 @@ use state::Flight;
 ///
 /// `fields` is the JSON of the enrichment. Unless `redact` is false, secrets in it are masked: the
 /// values of `redact_keys` (the default list if there are none), and, with `redact_patterns`, what
-/// looks like a secret inside strings. Returns the JSON of `{ attributes, warnings }`.
+/// looks like a secret inside strings. Returns the JSON of `{ attributes, leftOut, warnings }`.
 #[wasm_bindgen(js_name = spanAttributes)]
 pub fn span_attributes(
     fields: String,
@@ -38,7 +38,9 @@ pub fn span_attributes(
         false => fields,
     };
     let flat = flatten(&fields, present, room as usize);
-    let mut json = ["{\"attributes\":", &flat.json, ",\"warnings\":["].concat();
+    let mut json =
+        ["{\"attributes\":", &flat.json, ",\"leftOut\":", &flat.left_out, ",\"warnings\":["]
+            .concat();
     for (place, warning) in flat.warnings.iter().enumerate() {
         json.push_str(if place > 0 { "," } else { "" });
         json.push_str(&quoted(warning));
