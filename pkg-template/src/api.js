@@ -2,6 +2,7 @@
 // the engine. Nothing in here throws or rejects, except what the caller's own function in `run` or
 // `withSession` throws.
 
+import { joinCopies } from "./context/entered.js";
 import { Engine } from "./engine.js";
 import { freezesAfterAnswer } from "./env.js";
 import { attempt, read, readGiven } from "./guard.js";
@@ -49,7 +50,13 @@ export class Api {
 
   /** Made at the first call: nothing happens at import. */
   get #context() {
-    return (this.#madeContext ??= this.#newContext());
+    if (this.#madeContext) return this.#madeContext;
+    const context = (this.#madeContext = this.#newContext());
+    joinCopies(() => {
+      const tracer = this.activeTracer();
+      return tracer && { tracer, entered: context.entered() };
+    });
+    return context;
   }
 
   /** @param {unknown} options */

@@ -1,7 +1,6 @@
 // Spans in a Next.js app that registers @vercel/otel in its instrumentation. Next bundles that and the
-// routes apart from one another, each with a copy of the package. The copies know of one another where the
-// route imports honeyhive-edge/otel too, as the edge route here does; in Node the package can be left out of
-// the bundles instead, as the other route shows.
+// routes apart from one another, each with a copy of the package, and the copies know of one another. A route on
+// the edge gets only the WebAssembly that it imports itself, so the one here imports honeyhive-edge/otel.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -49,7 +48,6 @@ const route = (/** @type {string} */ runtime, /** @type {boolean} */ enrichSpan)
 const app = {
   "next.config.mjs": `
     export default {
-      serverExternalPackages: ["honeyhive-edge"],
       turbopack: { root: ${JSON.stringify(testsDir)} },
       outputFileTracingRoot: ${JSON.stringify(testsDir)},
     };
@@ -129,5 +127,10 @@ it("spans in Next.js with @vercel/otel", async (t) => {
       }
     });
   }
+  const all = await (await fetch(`${backends.v1.url}/_local/spans?key=${KEYS.main}`)).json();
+  const own = all.filter((/** @type {any} */ span) =>
+    JSON.stringify(span).includes(backends.v1.url),
+  );
+  assert.deepEqual(own, [], "no request of the package's own is traced");
   assert.equal(server.output.stderr, "");
 });

@@ -3,13 +3,14 @@
 import { attempt } from "../guard.js";
 import { enterLazily } from "../thenables.js";
 import { Ambient } from "./ambient.js";
+import { numberEntered } from "./entered.js";
 import { Scopes } from "./scopes.js";
 
 /** @import { Session } from "../session.js" */
 
 /**
  * The innermost run, and the session last initialised in this async context. A run counts first.
- * @typedef {{ run?: Session | undefined, init?: Session | undefined }} Frame
+ * @typedef {{ run?: Session | undefined, runNumber?: number, init?: Session | undefined, initNumber?: number }} Frame
  */
 
 /**
@@ -39,16 +40,23 @@ export function alsContext(AsyncLocalStorage) {
   return {
     enter(session) {
       // Some have the method only to throw from it. There the only open tracer can still be found.
-      attempt(() => storage.enterWith({ run: frame().run, init: session }), undefined);
+      const initNumber = numberEntered();
+      attempt(() => storage.enterWith({ ...frame(), init: session, initNumber }), undefined);
     },
     run(session, fn) {
+      const runNumber = numberEntered();
       const enter = (/** @type {() => any} */ part) =>
-        storage.run({ run: session, init: frame().init }, part);
+        storage.run({ ...frame(), run: session, runNumber }, part);
       return enterLazily(enter(fn), enter);
     },
     here() {
       const { run, init } = frame();
       return run ?? init ?? ambient.only();
+    },
+    entered() {
+      const { run, runNumber = 0, init, initNumber = 0 } = frame();
+      if (run) return { by: 2, number: runNumber };
+      return init ? { by: 1, number: initNumber } : { by: 0, number: 0 };
     },
     scope(session) {
       const own = session && scopes.of(session);

@@ -9,6 +9,8 @@ export interface Context {
   run<T>(session: Session, fn: () => T): T;
   /** The session that a call means which names none, if exactly one can be meant. */
   here(): Session | undefined;
+  /** How that session was entered, to be held against those of other copies of the package. */
+  entered(): import("./entered.js").Entered;
   /** The session is open: until it is closed, a call that names none may mean it, if it is `ambient`. */
   opened(session: Session): void;
   closed(session: Session): void;

@@ -5,6 +5,7 @@ import { newRegistry } from "../guard.js";
 import { enterLazily, isLazy, isThenable, whenSettled } from "../thenables.js";
 import { sessionKey } from "../session.js";
 import { Ambient } from "./ambient.js";
+import { numberEntered } from "./entered.js";
 import { Scopes } from "./scopes.js";
 
 /** @import { Session } from "../session.js" */
@@ -30,6 +31,8 @@ export function pageContext() {
       const outside = ambient.size === 0 || (open && only && sessionKey(open) === sessionKey(only));
       return pending.size === 1 && outside ? only : undefined;
     },
+    // A run that waits may be around the caller, or not.
+    entered: () => (runs.inner ? { by: 2, number: runs.innerNumber } : { by: 0, number: 0 }),
     scope: (session) => (session && scopes.of(session)?.id) ?? 0,
     waitUntil: (scope, promise) => scopes.waitUntil(scope, promise),
     opened: (session) => ambient.opened(session),
@@ -39,7 +42,7 @@ export function pageContext() {
 
 /** The runs that have not ended. */
 export class Runs {
-  /** Those whose synchronous part is running now, innermost last. @type {Session[]} */
+  /** Those whose synchronous part is running now, innermost last. @type {{ session: Session, number: number }[]} */
   #stack = [];
   /** Those that wait for a promise. @type {Set<{ session: Session }>} */
   #waiting = new Set();
@@ -54,12 +57,13 @@ export class Runs {
    */
   run(session, fn) {
     const waiting = { session };
+    const number = numberEntered();
     const ended = () => void this.#waiting.delete(waiting);
     const enter = (/** @type {() => unknown} */ then) => {
       this.#abandoned?.unregister(waiting);
-      return this.#during(session, then);
+      return this.#during(session, number, then);
     };
-    return this.#during(session, () => {
+    return this.#during(session, number, () => {
       const result = fn();
       if (!isThenable(result)) return result;
       this.#waiting.add(waiting);
@@ -76,11 +80,12 @@ export class Runs {
   /**
    * @template T
    * @param {Session} session
+   * @param {number} number
    * @param {() => T} fn
    * @returns {T}
    */
-  #during(session, fn) {
-    this.#stack.push(session);
+  #during(session, number, fn) {
+    this.#stack.push({ session, number });
     try {
       return fn();
     } finally {
@@ -90,7 +95,12 @@ export class Runs {
 
   /** @returns {Session | undefined} */
   get inner() {
-    return this.#stack.at(-1);
+    return this.#stack.at(-1)?.session;
+  }
+
+  /** @returns {number} how it was entered, see `numberEntered` */
+  get innerNumber() {
+    return this.#stack.at(-1)?.number ?? 0;
   }
 
   /** @returns {Set<Session>} one of each session */

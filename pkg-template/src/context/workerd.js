@@ -10,6 +10,7 @@
 import { attempt, weakly } from "../guard.js";
 import { sessionKey } from "../session.js";
 import { enterLazily } from "../thenables.js";
+import { numberEntered } from "./entered.js";
 import { Runs } from "./page.js";
 import { callWaitUntil } from "./scopes.js";
 
@@ -21,6 +22,7 @@ import { callWaitUntil } from "./scopes.js";
  * @property {number} id
  * @property {{ readyState: unknown }} marker
  * @property {Session | undefined} session last initialised in it
+ * @property {number} number of that session, see `numberEntered`
  * @property {Set<Session>} found by their markers, where none was
  * @property {number} searched how many of the sessions ever entered have been looked through for that
  */
@@ -35,6 +37,7 @@ const MAX_SEARCHED = 512;
 const MAX_WAIT_UNTIL = 1000;
 
 const ENV_KEY = Symbol.for("honeyhive-edge.session");
+const ENV_NUMBER = Symbol.for("honeyhive-edge.sessionNumber");
 
 /**
  * @param {any} workers the module "cloudflare:workers"
@@ -70,7 +73,14 @@ export function workerdContext(workers) {
     const { WebSocketPair } = /** @type {any} */ (globalThis);
     const marker = attempt(() => new WebSocketPair()[0], undefined);
     if (!marker || !isReadable(marker)) return undefined;
-    const scope = { id: ++lastId, marker, session: undefined, found: new Set(), searched: 0 };
+    const scope = {
+      id: ++lastId,
+      marker,
+      session: undefined,
+      number: 0,
+      found: new Set(),
+      searched: 0,
+    };
     // In a runtime without spans each call has a scope of its own: its requests are merged less.
     if (span) bySpan.set(span, scope);
     return scope;
@@ -102,6 +112,7 @@ export function workerdContext(workers) {
         return;
       }
       scope.session = session;
+      scope.number = numberEntered();
       entered.push(activeSpan() ? weakly(scope) : { deref: () => scope });
       if (entered.length <= MAX_SEARCHED) return;
       if (entered.shift()?.deref()) forgot = true;
@@ -110,8 +121,9 @@ export function workerdContext(workers) {
     run(session, fn) {
       if (typeof workers.withEnv !== "function") return runs.run(session, fn);
       // A copy, so that code which lists or spreads the environment sees what it would see without us.
+      const number = numberEntered();
       const enter = (/** @type {() => any} */ part) =>
-        workers.withEnv({ ...workers.env, [ENV_KEY]: session }, part);
+        workers.withEnv({ ...workers.env, [ENV_KEY]: session, [ENV_NUMBER]: number }, part);
       return enterLazily(enter(fn), enter);
     },
     here() {
@@ -119,6 +131,12 @@ export function workerdContext(workers) {
       if (run) return run;
       const scope = current();
       return scope && (scope.session ?? search(scope));
+    },
+    entered() {
+      const number = attempt(() => workers.env[ENV_NUMBER], undefined);
+      if (number !== undefined || runs.inner) return { by: 2, number: number ?? runs.innerNumber };
+      const scope = current();
+      return scope?.session ? { by: 1, number: scope.number } : { by: 0, number: 0 };
     },
     scope(session) {
       const scope = current();

@@ -2,7 +2,8 @@
 // known or has not changed since, the session of its parent or of the caller in another service.
 
 import { createContextKey, trace } from "@opentelemetry/api";
-import { attempt, read } from "../guard.js";
+import { innermostTracer } from "../context/entered.js";
+import { attempt } from "../guard.js";
 
 /** @import { Context } from "@opentelemetry/api" */
 /** @import { redaction } from "../redact.js" */
@@ -28,7 +29,6 @@ const CALLER = createContextKey("honeyhive-edge.caller");
  * What the copies of this module know in common: an application may well have several, as ES module and
  * CommonJS, or in the bundles that Next.js makes of its instrumentation and of its routes.
  * @typedef {object} Shared
- * @property {Set<() => SpanSession | undefined>} active the session that is active, of each copy of the main module
  * @property {WeakMap<object, Origin>} origins by span
  */
 const SHARED = Symbol.for("honeyhive-edge.otel");
@@ -36,12 +36,13 @@ const SHARED = Symbol.for("honeyhive-edge.otel");
 export class Sessions {
   /** @type {Shared} */
   #shared;
+  #activeTracer;
 
-  /** @param {() => SpanSession | undefined} activeTracer */
+  /** @param {() => import("../../index.d.ts").Tracer | undefined} activeTracer of this copy of the main module */
   constructor(activeTracer) {
+    this.#activeTracer = activeTracer;
     const holder = /** @type {any} */ (globalThis);
-    this.#shared = holder[SHARED] ?? { active: new Set(), origins: new WeakMap() };
-    this.#shared.active.add(activeTracer);
+    this.#shared = holder[SHARED] ?? { origins: new WeakMap() };
     attempt(() => Object.defineProperty(holder, SHARED, { value: this.#shared }), undefined);
   }
 
@@ -96,16 +97,8 @@ export class Sessions {
     return context.setValue(CALLER, caller);
   }
 
-  /** @returns {SpanSession | undefined} none where two copies of the module know of different ones */
+  /** @returns {SpanSession | undefined} */
   #active() {
-    let found;
-    for (const activeTracer of this.#shared.active) {
-      const tracer = attempt(activeTracer, undefined);
-      const sessionId = read(tracer, "sessionId");
-      if (typeof sessionId !== "string") continue;
-      if (found && found.sessionId !== sessionId) return undefined;
-      found = tracer;
-    }
-    return found;
+    return innermostTracer(this.#activeTracer);
   }
 }
