@@ -125,3 +125,24 @@ export type CreateCore<C = Core> = (
   imports: WebAssembly.Imports;
   start(instance: WebAssembly.Instance): C;
 };
+
+/** What a core's futures need of the JavaScript around it. But for `startTimer`, none of it throws. */
+export interface Runtime {
+  /** The futures of `scope` are to be polled, in a microtask of the current turn. */
+  wakeScope(scope: number): void;
+  /** Throws where the runtime allows no timer, as in a Worker's global scope. */
+  startTimer(handler: () => void, ms: number): unknown;
+  clearTimer(timer: unknown): void;
+  /** Waits for `value` as `await` does. */
+  listen(value: unknown): Listened;
+  /** Sees to it that nobody hears of it where `value` is a promise that rejects. */
+  disregard(value: unknown): void;
+}
+
+/** Something that may be a promise, and that somebody listens to. */
+export interface Listened {
+  /** To be called once. */
+  then(fulfilled: (value: unknown) => void, rejected: (error: unknown) => void): void;
+  /** Nobody listens any more: where neither function was called yet, `rejected` is called now, and then none. */
+  forget(): void;
+}

@@ -149,6 +149,8 @@ async function startServer() {
     }
     const own = { reader, bytes: 0, isOpen: true };
     sent.push(own);
+    // As HoneyHive's: what is no object is nobody's receipt.
+    response.write('{"success":true,"more":"');
     const more = () => {
       while (own.isOpen) {
         own.bytes += chunk.length;

@@ -280,14 +280,14 @@ describe("the relay, whatever happens around it", () => {
 
   it("opens one core for a burst of requests", async () => {
     let opened = 0;
-    const end = JSON.stringify({ end: { status: 404, headers: {}, body: "", log: [] } });
     const empty = () => JSON.stringify({ secrets: [], log: [] });
     const { createRelay } = relayFunctions({
       hint: "",
       variable: () => undefined,
       open: () => {
         opened++;
-        return /** @type {any} */ ({ secrets: empty, check: empty, admit: () => end });
+        const admit = () => new Response(null, { status: 404 });
+        return /** @type {any} */ ({ connect() {}, secrets: empty, check: empty, admit });
       },
     });
     const handle = createRelay();
@@ -357,9 +357,9 @@ describe("the relay, whatever happens around it", () => {
         opened++;
         const dies = () => void onTrap(new Error("unreachable"));
         const empty = JSON.stringify({ secrets: [], log: [] });
-        const end = JSON.stringify({ end: { status: 404, headers: {}, body: "", log: [] } });
-        const admit = opened === 1 ? dies : () => end;
-        return /** @type {any} */ ({ secrets: () => empty, check: () => empty, admit });
+        const admit = opened === 1 ? dies : () => new Response(null, { status: 404 });
+        const [connect, secrets, check] = [() => {}, () => empty, () => empty];
+        return /** @type {any} */ ({ connect, secrets, check, admit });
       },
     });
     const handle = createRelay();
@@ -371,6 +371,49 @@ describe("the relay, whatever happens around it", () => {
       );
     });
     assert.match(JSON.stringify(lines), /internal error of honeyhive-edge\/relay \(unreachable\)/);
+  });
+
+  it("answers who was under way where the core died", async () => {
+    /** @type {((error: unknown) => void)[]} */
+    const traps = [];
+    /** What the first core would end. @type {(() => void)[]} */
+    const passed = [];
+    const { createRelay } = relayFunctions({
+      hint: "",
+      variable: () => undefined,
+      open: (onTrap) => {
+        traps.push(onTrap);
+        /** @type {import("../../pkg-template/src/relay/core.d.ts").RelayHost} */
+        let host;
+        const empty = () => JSON.stringify({ secrets: [], log: [] });
+        return /** @type {any} */ ({
+          connect: (/** @type {typeof host} */ given) => (host = given),
+          secrets: empty,
+          check: empty,
+          admit: () => ({ claims: "", signature: [] }),
+          pass(/** @type {number} */ call) {
+            const end = () => host.settle(call, new Response(null, { status: 200 + traps.length }));
+            if (traps.length > 1) end();
+            else passed.push(end);
+          },
+        });
+      },
+    });
+    const handle = createRelay();
+    const ask = () => handle(new Request("https://shop.example/honeyhive/v1/sessions"));
+    await logged(async () => {
+      const asked = [ask(), ask(), ask()];
+      await until(() => passed.length === 3, { what: "all to be under way" });
+      traps[0]?.(new Error("unreachable"));
+      // What a core says after its death is not heard.
+      for (const end of passed) end();
+      const answers = await Promise.all(asked);
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        [500, 500, 500],
+      );
+      assert.deepEqual([(await ask()).status, traps.length], [202, 2]);
+    });
   });
 
   it("says so where WebAssembly will not start", async () => {

@@ -2,12 +2,15 @@
 // process: starts it when it is first needed, and a fresh one should it die. Who dies with it is
 // answered that the relay failed; rates and what a consumer remembers begin anew.
 
+import { Promise } from "../globals.js";
 import { parseJson } from "../json.js";
 import { messageOf } from "../guard.js";
 import { print } from "../log.js";
+import { newRuntime } from "../runtime.js";
+import { runtimeFetch } from "../send.js";
 import { option } from "./options.js";
 
-/** @import { Lines, RelayCore } from "./core.d.ts" */
+/** @import { Lines, RelayCore, RelayHost } from "./core.d.ts" */
 
 /**
  * What differs between runtimes.
@@ -16,6 +19,17 @@ import { option } from "./options.js";
  * @property {(name: string) => unknown} variable an environment variable
  * @property {string} hint what to do where WebAssembly will not start
  */
+
+/**
+ * A call of the core's that has not ended, and the options of the relay that it was made for: their functions are the
+ * caller's, and looked up when they are called.
+ * @typedef {object} Owed
+ * @property {unknown} options
+ * @property {(result: any) => void} resolve
+ * @property {(error: Error) => void} reject
+ */
+
+export const DIED = "the relay's core died";
 
 /** Different lines that are remembered as said: a relay says little, but may be told strange things. */
 const REMEMBERED_LINES = 64;
@@ -26,6 +40,9 @@ export class Instance {
   #core;
   /** What the log need not hear twice. @type {Set<string>} */
   #said = new Set();
+  /** Calls that the running core has not ended. @type {Map<number, Owed>} */
+  #owed = new Map();
+  #lastCall = 0;
 
   /** @param {Platform} platform */
   constructor(platform) {
@@ -46,10 +63,7 @@ export class Instance {
     /** @type {RelayCore | undefined} */
     let opened;
     try {
-      const opening = this.#platform.open((error) => {
-        if (this.#core === opened) this.#core = undefined;
-        this.say([["error", `an internal error of honeyhive-edge/relay (${messageOf(error)})`]]);
-      });
+      const opening = this.#platform.open((error) => this.#trapped(opened, error));
       // Not awaited where it is there: of a burst of requests each would open one of its own.
       opened = opening instanceof Promise ? await opening : opening;
     } catch (error) {
@@ -58,7 +72,73 @@ export class Instance {
       throw error;
     }
     // Where several began, one is enough.
-    return (this.#core ??= opened);
+    if (this.#core) return this.#core;
+    opened.connect(this.#newHost(opened));
+    return (this.#core = opened);
+  }
+
+  /**
+   * Makes a call that the core ends later.
+   * @param {RelayCore} core
+   * @param {unknown} options of the relay
+   * @param {(call: number) => void} begin
+   * @returns {Promise<any>} rejects where the core dies meanwhile
+   */
+  call(core, options, begin) {
+    return new Promise((resolve, reject) => {
+      // Nobody would ever end it.
+      if (core !== this.#core) return reject(new Error(DIED));
+      do this.#lastCall = (this.#lastCall + 1) >>> 0;
+      while (this.#owed.has(this.#lastCall));
+      const call = this.#lastCall;
+      this.#owed.set(call, { options, resolve, reject });
+      begin(call);
+    });
+  }
+
+  /**
+   * @param {RelayCore | undefined} core
+   * @param {unknown} error
+   */
+  #trapped(core, error) {
+    this.say([["error", `an internal error of honeyhive-edge/relay (${messageOf(error)})`]]);
+    if (core === undefined || core !== this.#core) return;
+    this.#core = undefined;
+    const owed = [...this.#owed.values()];
+    this.#owed.clear();
+    for (const { reject } of owed) reject(new Error(DIED));
+  }
+
+  /**
+   * @param {RelayCore} core
+   * @returns {RelayHost}
+   */
+  #newHost(core) {
+    /** What an instance that died still says does not count. @param {number} call */
+    const take = (call) => {
+      if (this.#core !== core) return undefined;
+      const owed = this.#owed.get(call);
+      this.#owed.delete(call);
+      return owed;
+    };
+    const optionOf = (/** @type {number} */ call, /** @type {string} */ name) =>
+      option(this.#owed.get(call)?.options, name);
+    return {
+      ...newRuntime((scope) => core.runScope(scope)),
+      fetch(call, url, init) {
+        const own = optionOf(call, "fetch");
+        const fetch = typeof own === "function" ? own : runtimeFetch();
+        return fetch(url, init);
+      },
+      enqueue: (call, message) => optionOf(call, "queue").send(message, { contentType: "text" }),
+      settle(call, result) {
+        const owed = take(call);
+        if (result === undefined) owed?.reject(new Error("the runtime makes no Response"));
+        else owed?.resolve(result);
+      },
+      left: (call) => void take(call),
+      log: (level, message) => this.say([[level, message]]),
+    };
   }
 
   /**
@@ -90,6 +170,6 @@ export class Instance {
  * @returns {any}
  */
 export function told(json) {
-  if (json === undefined) throw new Error("the relay's core died");
+  if (json === undefined) throw new Error(DIED);
   return parseJson(json);
 }

@@ -2,13 +2,11 @@
 
 import { plainJson } from "../json.js";
 import { messageOf, read } from "../guard.js";
-import { readBody } from "./body.js";
-import { told } from "./instance.js";
+import { DIED, told } from "./instance.js";
 import { option, settingsJson } from "./options.js";
 import { isSignedBy, secretsOf } from "./secrets.js";
-import { sendWith } from "./send.js";
 
-/** @import { End, RelayCore } from "./core.d.ts" */
+/** @import { RelayCore } from "./core.d.ts" */
 /** @import { Instance } from "./instance.js" */
 
 /** Where the core itself cannot say it. */
@@ -41,10 +39,7 @@ export class Relay {
   async handle(request) {
     try {
       const core = await this.#instance.core();
-      const end = await this.#pass(core, request);
-      this.#instance.say(end.log);
-      // A response of 204 must not have a body, be it empty.
-      return new Response(end.body || null, { status: end.status, headers: end.headers });
+      return await this.#pass(core, request);
     } catch (error) {
       this.#instance.complain(this.#options, `the relay failed: ${messageOf(error)}`);
       const headers = { "content-type": "application/json", "cache-control": "no-store" };
@@ -55,58 +50,19 @@ export class Relay {
   /**
    * @param {RelayCore} core
    * @param {Request} request
-   * @returns {Promise<End>}
+   * @returns {Promise<Response>}
    */
   async #pass(core, request) {
     const { json, secrets } = (this.#settings ??= this.#settingsOf(core));
     const head = plainJson(headOf(request));
-    const admitted = told(core.admit(json, head));
-    if (admitted.end) return admitted.end;
+    const admitted = core.admit(json, head);
+    if (admitted === undefined) throw new Error(DIED);
+    if (!("claims" in admitted)) return admitted;
     const signature = Uint8Array.from(admitted.signature);
     const isRight = await isSignedBy(secrets, signature, admitted.claims);
-    // Only now the core keeps something of the request.
-    const verified = told(core.verified(json, head, isRight, Date.now()));
-    if (verified.end) return verified.end;
-    const { passage, limit, timeoutMs } = verified;
-    try {
-      const { bytes, fault } = await readBody(request, limit, timeoutMs);
-      let next = told(core.forward(passage, bytes, fault, Date.now()));
-      while (next.send) {
-        const fetch = option(this.#options, "fetch");
-        const { status, retryAfter, body } = await sendWith(fetch, next.send, timeoutMs);
-        next = told(core.answered(passage, status, retryAfter, body, Date.now()));
-      }
-      if (next.end) return next.end;
-      return told(core.queued(passage, await this.#enqueue(next.enqueue, timeoutMs))).end;
-    } finally {
-      core.leave(passage);
-    }
-  }
-
-  /**
-   * @param {string} text
-   * @param {number} timeoutMs
-   * @returns {Promise<boolean>} whether it is stored
-   */
-  async #enqueue(text, timeoutMs) {
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    let timer;
-    const late = new Promise((_, reject) => {
-      timer = setTimeout(reject, timeoutMs, new Error(`no answer within ${timeoutMs} ms`));
-    });
-    try {
-      await Promise.race([
-        option(this.#options, "queue").send(text, { contentType: "text" }),
-        late,
-      ]);
-      return true;
-    } catch (error) {
-      const message = `the queue did not take a message: ${messageOf(error)}`;
-      this.#instance.complain(this.#options, message);
-      return false;
-    } finally {
-      clearTimeout(timer);
-    }
+    return this.#instance.call(core, this.#options, (call) =>
+      core.pass(call, json, head, isRight, request),
+    );
   }
 
   /** @param {RelayCore} core */

@@ -225,6 +225,11 @@ impl Passage {
         self.trip.settings.tracer.timeout_ms
     }
 
+    /// What the site's log is to hear.
+    pub fn log_level(&self) -> Level {
+        self.trip.settings.tracer.log_level
+    }
+
     /// The answer where so many requests are under way that there is no place for this one.
     pub fn refused_as_busy(&self) -> End {
         self.trip.refused(Refusal::Busy { wait_s: BUSY_S })

@@ -59,6 +59,16 @@ impl UnderWay {
         self.places.get(&number).map(|place| &place.passage)
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// The request is over.
     pub fn leave(&mut self, number: u64) {
         self.places.remove(&number);

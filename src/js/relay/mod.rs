@@ -1,14 +1,14 @@
-//! What JavaScript calls in the module of `honeyhive-edge/relay`: a request is led through
-//! [`passage`](crate::core::relay::passage) step by step, a queue's batch through
-//! [`consumer`](crate::core::relay::consumer), and tickets are written.
+//! What JavaScript calls in the module of `honeyhive-edge/relay`: [`admit`] and [`pass`] lead a page's request through the
+//! relay, a queue's batch goes through [`consumer`](crate::core::relay::consumer) step by step, and tickets are written.
 //!
-//! Numbers stand for requests with a right ticket and for batches under way. What is returned is JSON, as each function
-//! says; `{ end }` is the answer to the request: `{ status, headers, body, log }`, where the log is a
-//! list of `[level, message]`. Times are Unix milliseconds.
+//! Numbers stand for requests with a right ticket and for batches under way. Most of what is returned is JSON, as each
+//! function says; a log is a list of `[level, message]`. Times are Unix milliseconds.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use crate::core::id_map::IdMap;
@@ -17,23 +17,27 @@ use crate::core::log::Line;
 use crate::core::options::{Options, text_of};
 use crate::core::relay::consumer::{Consumer, Delivery, Fate};
 use crate::core::relay::head::Head;
-use crate::core::relay::passage::{Body, End, Forward, Next, Unverified, admit as admitted};
+use crate::core::relay::passage::{End, Unverified, admit as admitted};
 use crate::core::relay::policy::{LONGEST_BATCH_MS, TICKET_S};
 use crate::core::relay::rate::Rates;
-use crate::core::relay::refusal::Refusal;
 use crate::core::relay::settings::{self, RelaySettings};
 use crate::core::relay::ticket::{Signature, Ticket, sealed};
 use crate::core::relay::under_way::UnderWay;
 use crate::core::wire::Request;
 
 use super::answer::answer;
+use super::executor;
+use super::foreign::Foreign;
 use super::numerals::NUMERALS;
+use super::values::to_js;
+
+use request::{Place, now_ms, respond};
+
+mod host;
+mod request;
 
 /// Sets of options whose settings are kept: an application has one or two.
 const KNOWN_OPTIONS: usize = 8;
-
-/// What there was instead of an answer.
-const TIMED_OUT: f64 = -2.0;
 
 /// A relay's settings, by the text of its options, and what its consumer remembers.
 #[derive(Debug)]
@@ -48,6 +52,8 @@ struct State {
     known: Vec<Known>,
     rates: Rates,
     under_way: UnderWay,
+    /// The place of each request under way, by the number under which the host knows it.
+    calls: HashMap<u32, u64>,
     batches: IdMap<Batch>,
 }
 
@@ -169,120 +175,57 @@ pub fn seal(claims: &str, signature: &[u8]) -> String {
     Signature::try_from(signature).map_or(String::new(), |signature| sealed(claims, &signature))
 }
 
-/// Looks at a request's head, an object as [`Head`] describes it: `{ end }`, or `{ claims, signature }`
-/// where the signature, a list of bytes, is to be checked.
-#[wasm_bindgen]
-pub fn admit(options: &str, head: &str) -> String {
-    with(|state| {
-        let unverified = match state.admit(options, head) {
-            Ok(unverified) => unverified,
-            Err(end) => return ended(&end),
-        };
-        let mut json = String::new();
-        let mut object = Object::open(&mut json);
-        object.text("claims", unverified.claims());
-        let bytes = unverified.signature().iter().map(u8::to_string);
-        list(object.value("signature"), bytes);
-        object.close();
-        json
-    })
+/// Looks at a request's head, an object as [`Head`] describes it. Returns the answer, a `Response`, or `{ claims,
+/// signature }` where the signature, a list of bytes, is to be checked.
+#[wasm_bindgen(unchecked_return_type = "Response | { claims: string, signature: number[] }")]
+pub fn admit(options: &str, head: &str) -> JsValue {
+    #[derive(Serialize)]
+    struct Unchecked<'a> {
+        claims: &'a str,
+        signature: &'a Signature,
+    }
+    match with(|state| state.admit(options, head)) {
+        Ok(it) => to_js(&Unchecked { claims: it.claims(), signature: it.signature() }),
+        Err(end) => respond(end),
+    }
 }
 
-/// Whether the signature is right of the ticket in `head`: `{ end }`, or `{ passage, limit, timeoutMs }`
-/// for reading the body, where `passage` is the request's number.
+/// Leads a request to its end, a `Response` for `host.settle` under the number `call`. `is_right` says whether the
+/// signature of the ticket in `head` is.
 #[wasm_bindgen]
-pub fn verified(options: &str, head: &str, is_right: bool, now_ms: f64) -> String {
-    with(|state| {
-        let now_ms = now_ms as u64;
-        let verified = state
-            .admit(options, head)
-            .and_then(|unverified| unverified.verified(is_right, &mut state.rates, now_ms));
-        let entered = verified.and_then(|passage| {
-            let (limit, timeout_ms) = (passage.limit(), passage.timeout_ms());
-            let number = state.under_way.enter(passage, now_ms)?;
-            Ok((number, limit, timeout_ms))
-        });
-        match entered {
-            Err(end) => ended(&end),
-            Ok((number, limit, timeout_ms)) => {
-                let mut json = String::new();
-                let mut object = Object::open(&mut json);
-                object.json("passage", &number.to_string());
-                object.json("limit", &limit.to_string());
-                object.json("timeoutMs", &timeout_ms.to_string());
-                object.close();
-                json
-            }
+pub fn pass(call: u32, options: &str, head: &str, is_right: bool, request: Foreign) {
+    // Only now something of the request is kept.
+    let entered = with(|state| {
+        let now_ms = now_ms();
+        let unverified = state.admit(options, head)?;
+        let passage = unverified.verified(is_right, &mut state.rates, now_ms)?;
+        let passage = state.under_way.enter(passage, now_ms)?;
+        state.calls.insert(call, passage);
+        Ok(Place { call, passage })
+    });
+    forget_lost_calls();
+    match entered {
+        Err(end) => host::settle(call, &respond(end)),
+        Ok(place) => executor::spawn(call, async move {
+            let end = request::handle(place, request).await;
+            host::settle(call, &respond(end));
+        }),
+    }
+}
+
+/// Requests that the runtime broke off are never continued: what waits for them goes with their places.
+fn forget_lost_calls() {
+    let lost = with(|state| {
+        if state.calls.len() <= state.under_way.len() {
+            return Vec::new();
         }
-    })
-}
-
-/// What to do with the body: `{ end }`, `{ send }` with `{ method, url, headers, body }`, or
-/// `{ enqueue }` with a text. Where the body did not come, `fault` says why: "large", "slow" or "broken".
-#[wasm_bindgen]
-pub fn forward(passage: f64, body: &[u8], fault: Option<String>, now_ms: f64) -> String {
-    let body = match fault.as_deref() {
-        None => Body::Whole(body),
-        Some("large") => Body::TooLarge,
-        Some("slow") => Body::TooSlow,
-        Some(_) => Body::Broken,
-    };
-    with(|state| {
-        let Some(passage) = state.under_way.step(passage as u64, now_ms as u64) else {
-            return lost();
-        };
-        let forward = match passage.forward(body, now_ms as u64) {
-            Ok(forward) => forward,
-            Err(end) => return ended(&end),
-        };
-        match forward {
-            Forward::Send(request) => send(&request),
-            Forward::Enqueue(text) => {
-                let mut json = String::new();
-                let mut object = Object::open(&mut json);
-                object.text("enqueue", &text);
-                object.close();
-                json
-            }
-        }
-    })
-}
-
-/// What the backend answered: `{ end }`, or `{ send }` as [`forward`] gives it. `status` is -1 where there was
-/// no answer, -2 where none came in time.
-#[wasm_bindgen]
-pub fn answered(
-    passage: f64,
-    status: f64,
-    retry_after: String,
-    body: String,
-    now_ms: f64,
-) -> String {
-    with(|state| match state.under_way.step(passage as u64, now_ms as u64) {
-        Some(passage) => {
-            let answer = answer(status, &retry_after, body);
-            match passage.answered(&answer, status == TIMED_OUT, now_ms as u64) {
-                Next::End(end) => ended(&end),
-                Next::Send(request) => send(&request),
-            }
-        }
-        None => lost(),
-    })
-}
-
-/// Whether the queue took the message; `{ end }`.
-#[wasm_bindgen]
-pub fn queued(passage: f64, was_taken: bool) -> String {
-    with(|state| match state.under_way.get(passage as u64) {
-        Some(passage) => ended(&passage.queued(was_taken)),
-        None => lost(),
-    })
-}
-
-/// The request is over.
-#[wasm_bindgen]
-pub fn leave(passage: f64) {
-    with(|state| state.under_way.leave(passage as u64));
+        let is_lost = |passage: &u64| state.under_way.get(*passage).is_none();
+        state.calls.iter().filter(|(_, it)| is_lost(it)).map(|(call, _)| *call).collect()
+    });
+    for call in lost {
+        executor::forget(call);
+        host::left(call);
+    }
 }
 
 /// Takes a batch of a queue, the texts of its messages: `{ batch, sessions, timeoutMs }`, where
@@ -363,30 +306,6 @@ pub fn close_batch(batch: f64, now_ms: f64) -> String {
         object.close();
         json
     })
-}
-
-fn send(request: &Request) -> String {
-    let mut json = String::new();
-    let mut object = Object::open(&mut json);
-    write_request(request, object.value("send"));
-    object.close();
-    json
-}
-
-fn ended(end: &End) -> String {
-    let mut json = String::new();
-    let mut object = Object::open(&mut json);
-    let mut inner = Object::open(object.value("end"));
-    end.response.write(&mut inner);
-    write_log(&mut inner, &end.log);
-    inner.close();
-    object.close();
-    json
-}
-
-/// The request is not known any more: it took longer than any can.
-fn lost() -> String {
-    ended(&End { response: Refusal::Internal.response(), log: Vec::new() })
 }
 
 fn write_request(request: &Request, out: &mut String) {
