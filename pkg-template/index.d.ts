@@ -71,6 +71,22 @@ export type Delivery =
       readonly message: string;
     };
 
+/** What became of an enrichment of an event, see {@link Tracer.enrichEvent}. */
+export type EventDelivery =
+  | {
+      readonly status: "delivered";
+      /** The UUID of the event. */
+      readonly eventId: string;
+    }
+  | {
+      readonly status: "dropped";
+      /** The event it was meant for, if an id was given. */
+      readonly eventId?: string;
+      readonly reason: DropReason;
+      /** A sentence for people: what happened and what to do. */
+      readonly message: string;
+    };
+
 /**
  * Why an enrichment was given up.
  *
@@ -99,6 +115,8 @@ export type DropReason =
 /** An enrichment that was given up, as `onDrop` gets it. */
 export interface Dropped {
   readonly sessionId?: string;
+  /** Instead of `sessionId`, where it was for an event. */
+  readonly eventId?: string;
   readonly reason: DropReason;
   readonly message: string;
   /** What was lost, masked as it would have been sent: to be logged, or enriched again. Empty where it cannot be known any more. */
@@ -121,6 +139,18 @@ export interface SessionOptions {
   metadata?: Fields;
   config?: Fields;
   userProperties?: Fields;
+  /**
+   * Links the session to an experiment: stored as `metadata.run_id`, `.dataset_id` and `.datapoint_id`, by which
+   * HoneyHive finds it. A session made by `startSession` is linked by its own `experiment` alone.
+   */
+  experiment?: Experiment;
+}
+
+/** Which run of an experiment a session belongs to, as HoneyHive numbers them. */
+export interface Experiment {
+  runId?: string;
+  datasetId?: string;
+  datapointId?: string;
 }
 
 /** Settings of a tracer. The Python SDK's spellings (`api_key`, `server_url`, …) work as well. */
@@ -203,6 +233,55 @@ export interface RedactOptions {
   patterns?: Iterable<RegExp>;
 }
 
+/** An event as HoneyHive has it, under the backend's names (`user_properties`, `event_type`). */
+export interface StoredEvent {
+  readonly event_id: string;
+  readonly session_id?: string;
+  readonly event_type?: string | null;
+  readonly event_name?: string | null;
+  readonly metadata?: Fields;
+  readonly inputs?: Fields;
+  readonly outputs?: unknown;
+  readonly config?: Fields;
+  readonly feedback?: Fields;
+  readonly metrics?: Fields;
+  readonly user_properties?: Fields;
+  readonly [field: string]: unknown;
+}
+
+/**
+ * What came of {@link Tracer.readSession} and {@link Tracer.readEvent}. Check `status`; the promise that carries it
+ * never rejects.
+ */
+export type ReadResult =
+  | { readonly status: "found"; readonly event: StoredEvent }
+  | {
+      readonly status: "failed";
+      readonly reason: ReadFailure;
+      /** A sentence for people: what happened and what to do. */
+      readonly message: string;
+    };
+
+/**
+ * Why nothing was read.
+ *
+ * - `not_found`: the server has no such event, or not yet
+ * - `not_available`: there is no way to read. The server has no route for it (older deployments), or the tracer has a
+ *   ticket: a relay only writes
+ * - `rejected`: the server refused, as it does a key that only ingests
+ * - `unreachable`: a network error, no answer within `timeoutMs`, 408, 425, 429 or 5xx; it is not tried again
+ * - `disabled`, `invalid`, `closed`, `internal`: as in {@link DropReason}
+ */
+export type ReadFailure =
+  | "not_found"
+  | "not_available"
+  | "rejected"
+  | "unreachable"
+  | "disabled"
+  | "invalid"
+  | "closed"
+  | "internal";
+
 /** Counts of enrichments since the tracer, or the module, started. */
 export interface FlushReport {
   /** Stored by the backend. */
@@ -228,6 +307,20 @@ export interface Tracer extends AsyncDisposeMethod {
   enrichSession(sessionId: string | null | undefined, enrichment?: Enrichment): Promise<Delivery>;
 
   /**
+   * Enriches one event, such as a model call, by its id: with this tracer's key, whichever session the event is
+   * of. Batched, merged, retried and ordered as a session's enrichments are.
+   *
+   * The event has to be there: HoneyHive refuses an update of one that it does not know (`rejected`), so export its
+   * span before. Give the span its id with `enrichSpan({ eventId })` and {@link newEventId}. An id that is no UUID
+   * stands for one, as a session's does.
+   *
+   * ```ts
+   * await tracer.enrichEvent(eventId, { feedback: { thumb: "up" } });
+   * ```
+   */
+  enrichEvent(eventId: string, enrichment: Enrichment): Promise<EventDelivery>;
+
+  /**
    * Adds to numeric metrics of the session, which start from 0.
    *
    * What was accepted counts in every later total. So an increment that was dropped on its way (`rejected`,
@@ -239,6 +332,20 @@ export interface Tracer extends AsyncDisposeMethod {
    * ```
    */
   addMetrics(increments: Record<string, number>): Promise<Delivery>;
+
+  /**
+   * Reads this tracer's session as the server has it, or the one named: for tests and jobs. What is still queued is
+   * not in it, so `await flush()` before. Needs a key that may read.
+   *
+   * ```ts
+   * const read = await tracer.readSession();
+   * if (read.status === "found") console.log(read.event.metadata);
+   * ```
+   */
+  readSession(sessionId?: string): Promise<ReadResult>;
+
+  /** Reads one event by its id, see {@link Tracer.readSession}. */
+  readEvent(eventId: string): Promise<ReadResult>;
 
   /**
    * Runs `fn` with this session active in it and in everything it awaits, and returns what it returns. In a
@@ -311,6 +418,21 @@ export function enrichSession(
   sessionId: string | null | undefined,
   params?: Enrichment & EnrichmentTarget,
 ): Promise<Delivery>;
+
+/**
+ * Enriches one event by its id, see {@link Tracer.enrichEvent}: with the key of the active tracer, of the one named
+ * by `tracer`, or of those that are open where all send to the same place with the same key.
+ */
+export function enrichEvent(
+  eventId: string,
+  params: Enrichment & Pick<EnrichmentTarget, "tracer">,
+): Promise<EventDelivery>;
+
+/**
+ * A new id for an event: a random UUID, to give to its span with `enrichSpan({ eventId })` and to whoever is to
+ * enrich it. Empty where the runtime has no random numbers: at a Worker's top level.
+ */
+export function newEventId(): string;
 
 /** The tracer whose session a bare {@link enrichSession} would reach here, if there is one. */
 export function activeTracer(): Tracer | undefined;

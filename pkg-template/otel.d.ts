@@ -31,7 +31,10 @@ export interface SpanEnrichment extends Omit<Enrichment, "duration" | "endTime">
   eventType?: string;
   /** Its name in HoneyHive, if not the span's. */
   eventName?: string;
-  /** Its id in HoneyHive. */
+  /**
+   * Its id in HoneyHive, by which `enrichEvent` reaches it: `newEventId()`, or a name of your own, which stands for
+   * a UUID.
+   */
   eventId?: string;
 }
 

@@ -43,6 +43,11 @@ export type Secret = string | readonly string[];
 export interface TicketOptions {
   /** The one session that may be enriched. An id that is no UUID stands for one, as `sessionIdFrom` makes it. */
   sessionId: string;
+  /**
+   * The events of that session that may be enriched, at most 50: then these alone, and the session itself only
+   * where its id is among them. Left out, the ticket is for the session.
+   */
+  events?: readonly string[];
   /** The fields that may be written. */
   fields: readonly TicketField[];
   /** Seconds until it expires, at most 30 days. Default 3600. */
@@ -51,7 +56,7 @@ export interface TicketOptions {
 }
 
 /**
- * A ticket for a page, which allows enriching one session, in the fields named, until it expires. Who
+ * A ticket for a page, which allows enriching one session, or the events named, in the fields named, until it expires. Who
  * has it can do that and read what it says; it holds no secret. Empty where it cannot be issued: the
  * log says why, and a tracer with it sends nothing.
  */

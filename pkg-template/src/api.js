@@ -6,7 +6,7 @@ import { joinCopies } from "./context/entered.js";
 import { Engine } from "./engine.js";
 import { freezesAfterAnswer } from "./env.js";
 import { attempt, read, readGiven } from "./guard.js";
-import { newSessionId } from "./ids.js";
+import { newSessionId, sessionIdOf } from "./ids.js";
 import { enrichmentFields } from "./names.js";
 import { Session } from "./session.js";
 import { sessionSettings, tracerSettings } from "./settings.js";
@@ -15,7 +15,7 @@ import { snapshot } from "./snapshot.js";
 import { adopted } from "./thenables.js";
 import { tracerClass } from "./tracer.js";
 
-/** @import { Delivery, FlushReport, Tracer as PublicTracer } from "../index.d.ts" */
+/** @import { Delivery, EventDelivery, FlushReport, ReadResult, Tracer as PublicTracer } from "../index.d.ts" */
 
 /** @typedef {import("./engine.js").Platform & { newContext: () => import("./context/context.d.ts").Context }} Runtime */
 
@@ -24,6 +24,8 @@ const FLUSH_TIMEOUT_MS = 10_000;
 const NO_SESSION =
   "no session is active here, or several could be meant: call initTracer() first, call tracer.enrichSession() or pass { tracer }, or run this inside tracer.run()";
 const NO_ID = "the session id is no string, and nothing was sent lest it reach another session";
+const NO_EVENT_ID =
+  "enrichEvent takes the event's id first, as in enrichEvent(eventId, { feedback: { rating: 5 } })";
 const NO_TRACER =
   "what was given as tracer is none, and nothing was sent lest it reach another session";
 /** Bytes that the backend takes in one request: in a text of more characters there are more. */
@@ -109,19 +111,22 @@ export class Api {
       ? undefined
       : firstGiven(params, "tracer", "tracerInstance", "tracer_instance");
     const sessionId = first && positional ? first : firstGiven(params, "sessionId", "session_id");
-    const target =
-      tracer === undefined ? (session ?? this.#context.here()) : this.#Tracer.session(tracer);
-    if (tracer !== undefined && !target) return this.#elsewhere(tracer, sessionId, params);
+    const target = this.#targetOf(session, tracer);
+    if (tracer !== undefined && !target) {
+      return this.#elsewhere(tracer, "enrichSession", sessionId, params);
+    }
     if (sessionId !== undefined && typeof sessionId !== "string") {
       return this.#refuse(target, "invalid", NO_ID);
     }
     // With an id, the core can tell whether the open tracers leave any doubt about whose key to use.
     if (!target && sessionId === undefined) return this.#refuse(target, "no_session", NO_SESSION);
     const json = fieldsOf(params);
-    if (json === undefined) return this.#refuse(target, "too_large", TOO_LARGE, sessionId);
+    if (json === undefined) {
+      return this.#refuse(target, "too_large", TOO_LARGE, sessionId && { sessionId });
+    }
     const scope = this.#context.scope(target);
     if (sessionId !== undefined && tracer === undefined && !session) {
-      return this.#engine.deliverById(target, sessionId, scope, json);
+      return this.#engine.deliverById(target, { sessionId }, scope, json);
     }
     const redacted = target ? target.redact(json) : json;
     return this.#engine.deliver(
@@ -130,6 +135,50 @@ export class Api {
       (core, id) => core.enrichSession(id, sessionId ?? "", redacted, scope, true),
       redacted.length,
     );
+  }
+
+  /**
+   * @param {Session | undefined} session whose tracer was called; undefined for the bare function
+   * @param {unknown} named the event's id
+   * @param {any} params
+   * @returns {Promise<EventDelivery>}
+   */
+  enrichEvent(session, named, params) {
+    const tracer = session
+      ? undefined
+      : firstGiven(params, "tracer", "tracerInstance", "tracer_instance");
+    const target = this.#targetOf(session, tracer);
+    if (tracer !== undefined && !target) {
+      return /** @type {any} */ (this.#elsewhere(tracer, "enrichEvent", named, params));
+    }
+    const eventId = typeof named === "string" ? sessionIdOf(named) : undefined;
+    if (eventId === undefined) return this.#refuse(target, "invalid", NO_EVENT_ID, {});
+    const json = fieldsOf(params);
+    if (json === undefined) return this.#refuse(target, "too_large", TOO_LARGE, { eventId });
+    const scope = this.#context.scope(target);
+    if (tracer === undefined && !session) {
+      return /** @type {any} */ (this.#engine.deliverById(target, { eventId }, scope, json));
+    }
+    const redacted = target ? target.redact(json) : json;
+    return /** @type {any} */ (
+      this.#engine.deliver(
+        target,
+        scope,
+        (core, id) => core.enrichEvent(id, eventId, redacted, scope, true),
+        redacted.length,
+        { eventId },
+      )
+    );
+  }
+
+  /**
+   * @param {Session | undefined} session whose tracer was called
+   * @param {unknown} tracer that was named
+   * @returns {Session | undefined}
+   */
+  #targetOf(session, tracer) {
+    if (tracer !== undefined) return this.#Tracer.session(tracer);
+    return session ?? this.#context.here();
   }
 
   /**
@@ -146,6 +195,20 @@ export class Api {
       (core, id) => core.addMetrics(id, json, scope),
       json.length,
     );
+  }
+
+  /**
+   * @param {Session} session
+   * @param {unknown} named
+   * @param {boolean} isSession where nothing is named, the tracer's own
+   * @returns {Promise<ReadResult>}
+   */
+  read(session, named, isSession) {
+    const id = named === undefined || named === null ? "" : named;
+    // What is no text is no event's id, and never the tracer's own session.
+    const isText = typeof id === "string";
+    const scope = this.#context.scope(session);
+    return this.#engine.read(session, scope, isText ? id : "", isSession && isText);
   }
 
   /**
@@ -228,25 +291,26 @@ export class Api {
    * @param {Session | undefined} session
    * @param {"invalid" | "no_session" | "too_large"} reason
    * @param {string} message
-   * @param {string} [sessionId] where another one was named
-   * @returns {Promise<Delivery>}
+   * @param {import("./engine.js").Where} [where] what was named, if that is not the tracer's own session
+   * @returns {Promise<any>}
    */
-  #refuse(session, reason, message, sessionId) {
-    return Promise.resolve(this.#engine.drop(session, reason, message, sessionId));
+  #refuse(session, reason, message, where) {
+    return Promise.resolve(this.#engine.drop(session, reason, message, where));
   }
 
   /**
    * A tracer of another copy of the package (ESM and CommonJS side by side) knows its own way.
    * @param {unknown} tracer
-   * @param {unknown} sessionId
+   * @param {"enrichSession" | "enrichEvent"} method
+   * @param {unknown} id
    * @param {unknown} params
    * @returns {Promise<Delivery>}
    */
-  #elsewhere(tracer, sessionId, params) {
-    const enrichSession = read(tracer, "enrichSession");
-    if (typeof enrichSession !== "function") return this.#refuse(undefined, "invalid", NO_TRACER);
+  #elsewhere(tracer, method, id, params) {
+    const enrich = read(tracer, method);
+    if (typeof enrich !== "function") return this.#refuse(undefined, "invalid", NO_TRACER, {});
     return Promise.resolve()
-      .then(() => enrichSession.call(tracer, sessionId, enrichmentFields(params)))
+      .then(() => enrich.call(tracer, id, enrichmentFields(params)))
       .catch(() => this.#refuse(undefined, "invalid", NO_TRACER));
   }
 }

@@ -6,9 +6,9 @@ import { inlineFunctions } from "./inline.js";
 import { inlineOpener, openBytes } from "./load.js";
 import { inflate, inflateNow } from "./page/inflate.js";
 
-export const { initTracer, withSession, enrichSession, activeTracer, flush } =
+export const { initTracer, withSession, enrichSession, enrichEvent, activeTracer, flush } =
   /* @__PURE__ */ inlineFunctions(
     /* @__PURE__ */ inlineOpener(createCore, () => inflate(deflated)),
     (onTrap) => openBytes(createCore, inflateNow(deflated), onTrap),
   );
-export { sessionIdFrom, sessionIdFromHeaders } from "./public.js";
+export { newEventId, sessionIdFrom, sessionIdFromHeaders } from "./public.js";

@@ -18,6 +18,14 @@ export interface Core {
     /** Whether the caller named the tracer; else it was found in the context. */
     namesTracer: boolean,
   ): number;
+  /** As `enrichSession`, of another event: which is never started, and never the tracer's own. */
+  enrichEvent(
+    tracer: number,
+    eventId: string,
+    json: string,
+    scope: number,
+    namesTracer: boolean,
+  ): number;
   /** The tracer that a call is given to which names the session alone; 0 where there is none. */
   resolveTracer(active: number, sessionId: string, scope: number): number;
   addMetrics(tracer: number, json: string, scope: number): number;
@@ -33,6 +41,22 @@ export interface Core {
   onlyKept(ids: string): void;
   /** What happens to the page, see src/js/exports.rs. */
   turn(what: 0 | 1 | 2 | 3 | 4 | 5 | 6): void;
+  /** JSON: the request that reads an event (see src/js/exports.rs), or a `ReadResult` without one. */
+  readRequest(
+    tracer: number,
+    named: string,
+    isSession: boolean,
+    searches: boolean,
+  ): string | undefined;
+  /** JSON of the `ReadResult`; nothing where the event is to be searched for, or the instance died. */
+  readAnswered(
+    tracer: number,
+    named: string,
+    isSession: boolean,
+    searches: boolean,
+    status: number,
+    body: string,
+  ): string | undefined;
   tracers(): number;
   /** Runs a scope's loop. Returns the milliseconds after which to run it again, less than none if it is over. */
   run(scope: number): number | undefined;

@@ -8,7 +8,7 @@ import { processVariable } from "./env.js";
 import { openModule } from "./load.js";
 import { publicFunctions } from "./public.js";
 
-export const { initTracer, withSession, enrichSession, activeTracer, flush } =
+export const { initTracer, withSession, enrichSession, enrichEvent, activeTracer, flush } =
   /* @__PURE__ */ publicFunctions({
     open: (onTrap) => openModule(createCore, module, onTrap),
     variable: processVariable,
@@ -19,4 +19,4 @@ export const { initTracer, withSession, enrichSession, activeTracer, flush } =
     place: "edge",
     hint: "The bundler has to hand over core.wasm?module as a compiled module.",
   });
-export { sessionIdFrom, sessionIdFromHeaders } from "./public.js";
+export { newEventId, sessionIdFrom, sessionIdFromHeaders } from "./public.js";

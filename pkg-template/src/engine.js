@@ -15,7 +15,7 @@ import { isThenable } from "./thenables.js";
 import { untraced } from "./untraced.js";
 
 /** @import { Core, CoreOptions, Host, TracerInfo } from "./core.d.ts" */
-/** @import { Delivery, DropReason, FlushReport } from "../index.d.ts" */
+/** @import { Delivery, DropReason, FlushReport, ReadFailure, ReadResult } from "../index.d.ts" */
 /** @import { Session } from "./session.js" */
 
 /**
@@ -31,6 +31,11 @@ import { untraced } from "./untraced.js";
  */
 
 /**
+ * What an enrichment is for, as its outcome says it.
+ * @typedef {{ sessionId?: string, eventId?: string }} Where
+ */
+
+/**
  * A promise somebody holds. `report` for flush and close, otherwise an enrichment's. `session` is that of the tracer
  * that the call was given to; `caller` that of the tracer that was active, whose `waitUntil` may be needed.
  * @typedef {object} Owed
@@ -38,6 +43,7 @@ import { untraced } from "./untraced.js";
  * @property {Session | undefined} session
  * @property {Session} [caller]
  * @property {boolean} report
+ * @property {Where} [where] what it is for, where that is no session
  */
 
 /** A call that waits for the core, and goes on without where none will start. @typedef {(core: Core | undefined) => void} Task */
@@ -55,6 +61,10 @@ const CALLS_BETWEEN_LOOKS = 32;
 
 /** Milliseconds after which a timer that was to make the next calls counts as lost. */
 const LATE_SLICE_MS = 1000;
+
+const READING_FAILED =
+  "reading failed by an internal error of honeyhive-edge; later calls work again";
+const CLOSED = "the tracer was closed";
 
 const NOT_STARTED =
   "more than maxQueueBytes waits for WebAssembly to start: enrich less at once, or later";
@@ -198,44 +208,52 @@ export class Engine {
    * @param {number} scope
    * @param {(core: Core, tracer: number, owed: Owed) => number} call
    * @param {number} chars that wait with it
+   * @param {Where} [where] what it is for, where that is no session
    * @returns {Promise<Delivery>}
    */
-  deliver(session, scope, call, chars) {
+  deliver(session, scope, call, chars, where) {
     this.#waiting += chars + CALL_BYTES;
     // What waits here is in no budget: where it is much, it goes to the core now, which keeps one.
     if (this.#waiting > MAX_WAITING && !this.#opening) this.#drain(true);
     if (!this.#isSettled && this.#waiting > mostWithoutCore(session)) {
       this.#waiting -= chars + CALL_BYTES;
-      return Promise.resolve(this.drop(session, "queue_full", NOT_STARTED));
+      return Promise.resolve(this.drop(session, "queue_full", NOT_STARTED, where));
     }
     return new Promise((resolve) => {
-      this.#enqueue((core) => this.#send(core, { resolve, session, report: false }, scope, call));
+      /** @type {Owed} */
+      const owed = { resolve, session, report: false };
+      if (where) owed.where = where;
+      this.#enqueue((core) => this.#send(core, owed, scope, call));
     });
   }
 
   /**
-   * An enrichment of the session `sessionId`, whichever tracer has it: so it is masked as late as it is known which
-   * one that is.
+   * An enrichment of a session or event by its id alone, whichever tracer has it: so it is masked as late as it is
+   * known which one that is.
    * @param {Session | undefined} active
-   * @param {string} sessionId
+   * @param {Where} where
    * @param {number} scope
    * @param {string} json
    * @returns {Promise<Delivery>}
    */
-  deliverById(active, sessionId, scope, json) {
+  deliverById(active, where, scope, json) {
+    const { sessionId, eventId } = where;
+    const id = /** @type {string} */ (eventId ?? sessionId);
+    const method = eventId === undefined ? "enrichSession" : "enrichEvent";
     return this.deliver(
       active,
       scope,
       (core, tracer, owed) => {
-        const owner = this.#resolve(core, tracer, sessionId, scope);
+        const owner = this.#resolve(core, tracer, id, scope);
         owed.session = owner.session;
         if (active) owed.caller = active;
         // Where its code can not be called, the core lets nothing through that it would mask.
-        if (!owner.session) return core.enrichSession(tracer, sessionId, json, scope, false);
+        if (!owner.session) return core[method](tracer, id, json, scope, false);
         const redacted = owner.session.redact(json);
-        return core.enrichSession(owner.tracer, sessionId, redacted, scope, true);
+        return core[method](owner.tracer, id, redacted, scope, true);
       },
       json.length,
+      eventId === undefined ? undefined : where,
     );
   }
 
@@ -256,16 +274,52 @@ export class Engine {
   }
 
   /**
+   * Reads an event with the tracer's key, in the call's own request: nothing of it is queued.
+   * @param {Session} session
+   * @param {number} scope
+   * @param {string} named empty for the tracer's own session
+   * @param {boolean} isSession
+   * @returns {Promise<ReadResult>}
+   */
+  async read(session, scope, named, isSession) {
+    try {
+      const core = await new Promise((/** @type {Task} */ resolve) => this.#whenRunning(resolve));
+      if (!core) return notRead("disabled", this.#failure ?? "");
+      const known = session.home && isAt(session, core) ? session.home.tracer : undefined;
+      if (known === undefined && session.closed) return notRead("closed", CLOSED);
+      const tracer = known ?? this.#register(core, session, scope);
+      if (tracer === undefined) return notRead("disabled", NO_RANDOMNESS);
+      const fetch = session.settings.fetch ?? runtimeFetch();
+      for (let i = 0; i < 2; i++) {
+        const searches = i > 0;
+        const asked = parseJson(core.readRequest(tracer, named, isSession, searches) ?? "{}");
+        if (asked.status) return asked;
+        if (!asked.url) break;
+        /** @type {RequestInit} */
+        const init = { method: asked.method, headers: parseJson(asked.headers) };
+        if (asked.body) init.body = asked.body;
+        const answer = await send(() => fetch(asked.url, init), init, asked.timeoutMs);
+        const { status, body } = answer;
+        const result = core.readAnswered(tracer, named, isSession, searches, status, body);
+        if (result) return parseJson(result);
+      }
+    } catch (error) {
+      return notRead("internal", `${READING_FAILED} (${messageOf(error)})`);
+    }
+    return notRead("internal", READING_FAILED);
+  }
+
+  /**
    * An outcome the core never hears of.
    * @param {Session | undefined} session
    * @param {DropReason} reason
    * @param {string} message
-   * @param {string} [named] the session that it was for, if not that one's own
-   * @returns {Delivery}
+   * @param {Where} [named] what it was for, if not that session
+   * @returns {any}
    */
   drop(session, reason, message, named) {
-    const sessionId = named ?? (session && this.info(session).sessionId);
-    const where = sessionId ? { sessionId } : {};
+    const sessionId = named ? undefined : session && this.info(session).sessionId;
+    const where = named ?? (sessionId ? { sessionId } : {});
     this.#counts.dropped++;
     this.#before.dropped++;
     if (reason !== "internal" && !this.#said.has(message)) {
@@ -457,10 +511,10 @@ export class Engine {
   }
 
   /** @param {Owed} owed */
-  #lose({ resolve, session, report }) {
+  #lose({ resolve, session, report, where }) {
     const { delivered, dropped } = session ?? this.#counts;
     if (report) resolve({ delivered, dropped, pending: 0 });
-    else resolve(this.drop(session, "internal", TRAPPED));
+    else resolve(this.drop(session, "internal", TRAPPED, where));
   }
 
   /**
@@ -470,22 +524,20 @@ export class Engine {
    * @param {(core: Core, tracer: number, owed: Owed) => number} call
    */
   #send(core, owed, scope, call) {
-    const { session, resolve, report } = owed;
+    const { session, resolve, report, where } = owed;
     if (!core) {
       if (report) return this.#lose(owed);
-      return resolve(this.drop(session, "disabled", this.#failure ?? ""));
+      return resolve(this.drop(session, "disabled", this.#failure ?? "", where));
     }
     let tracer = 0;
     if (session) {
       if (session.closed && !isAt(session, core)) {
-        return report
-          ? this.#lose(owed)
-          : resolve(this.drop(session, "closed", "the tracer was closed"));
+        return report ? this.#lose(owed) : resolve(this.drop(session, "closed", CLOSED, where));
       }
       const registered = this.#register(core, session, scope);
       if (registered === undefined) {
         if (this.#core !== core || report) return this.#lose(owed);
-        return resolve(this.drop(session, "disabled", NO_RANDOMNESS));
+        return resolve(this.drop(session, "disabled", NO_RANDOMNESS, where));
       }
       tracer = registered;
       // Where there are no weak references, it can not be found when the core says that it is busy.
@@ -789,7 +841,7 @@ export class Engine {
     const owed = this.#owed.get(id);
     if (!owed) return;
     this.#owed.delete(id);
-    const { session, report, resolve } = owed;
+    const { session, report, resolve, where } = owed;
     if (report) {
       const { delivered, dropped } = session?.home ?? this.#before;
       resolve({
@@ -802,6 +854,11 @@ export class Engine {
     const counted = outcome.status === "delivered" ? "delivered" : "dropped";
     this.#counts[counted]++;
     if (session) session[counted]++;
+    if (where) {
+      // The event may be a session's, and then the core says so.
+      delete outcome.sessionId;
+      outcome.eventId = where.eventId;
+    }
     resolve(outcome);
   }
 
@@ -831,6 +888,15 @@ export class Engine {
       return Promise.reject(error);
     }
   }
+}
+
+/**
+ * @param {ReadFailure} reason
+ * @param {string} message
+ * @returns {ReadResult}
+ */
+function notRead(reason, message) {
+  return { status: "failed", reason, message };
 }
 
 /**

@@ -31,6 +31,14 @@ export function sessionIdOf(text) {
 }
 
 /**
+ * An id for an event that is still to be made. Empty where the runtime has no random numbers to give.
+ * @returns {string}
+ */
+export function newEventId() {
+  return attempt(newSessionId, "");
+}
+
+/**
  * The session of a name. What is no name (nothing, a list without elements, an object that shows as
  * `[object Object]`) is the same for everybody, who would then share one session: that gives a fresh id.
  * @param {unknown} name

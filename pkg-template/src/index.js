@@ -16,9 +16,9 @@ const openLater = /* @__PURE__ */ inlineOpener(createCore, async () => bytesOf(b
  */
 const open = (onTrap) => ("document" in globalThis ? openLater : openNow)(onTrap);
 
-export const { initTracer, withSession, enrichSession, activeTracer, flush } =
+export const { initTracer, withSession, enrichSession, enrichEvent, activeTracer, flush } =
   // A page has no `require`, and the packages of two sites' widgets on it are none of each other's business.
   "document" in globalThis
     ? inlineFunctions(open, openNow)
     : sharedFunctions(() => inlineFunctions(open, openNow));
-export { sessionIdFrom, sessionIdFromHeaders } from "./public.js";
+export { newEventId, sessionIdFrom, sessionIdFromHeaders } from "./public.js";

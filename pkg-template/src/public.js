@@ -3,7 +3,7 @@
 import { Api } from "./api.js";
 
 export { sessionIdFromHeaders } from "./baggage.js";
-export { sessionIdFrom } from "./ids.js";
+export { newEventId, sessionIdFrom } from "./ids.js";
 
 /**
  * @param {import("./api.js").Runtime} runtime
@@ -18,6 +18,9 @@ export function publicFunctions(runtime) {
     /** @type {typeof import("../index.d.ts").enrichSession} */
     enrichSession: (/** @type {any} */ first = undefined, /** @type {any} */ second = undefined) =>
       api.enrich(undefined, first, second),
+    /** @type {typeof import("../index.d.ts").enrichEvent} */
+    enrichEvent: (/** @type {any} */ eventId, /** @type {any} */ params = undefined) =>
+      api.enrichEvent(undefined, eventId, params),
     /** @type {typeof import("../index.d.ts").activeTracer} */
     activeTracer: () => api.activeTracer(),
     /** @type {typeof import("../index.d.ts").flush} */

@@ -33,7 +33,16 @@ const NAMES = ["sessionName", "source", "project"];
 const TOO_LARGE =
   "the session starts without its first fields: they are more than the backend takes in one request (5 MB)";
 
+const NO_ID = "it was left out, and the session is not linked by it";
+
 const START_FIELDS = ["inputs", "metadata", "config", "userProperties"];
+
+/** What links a session to an experiment, and the name under which HoneyHive looks for it in `metadata`. */
+const EXPERIMENT = [
+  ["runId", "run_id"],
+  ["datasetId", "dataset_id"],
+  ["datapointId", "datapoint_id"],
+];
 
 /**
  * @typedef {object} Settings
@@ -178,6 +187,15 @@ function start(options, { redactor, rename }, logLevel) {
   for (let i = 0; i < START_FIELDS.length; i++) {
     const name = /** @type {string} */ (START_FIELDS[i]);
     fields[name] = option(options, name);
+  }
+  const experiment = option(options, "experiment");
+  for (let i = 0; experiment !== undefined && experiment !== null && i < EXPERIMENT.length; i++) {
+    const [name, stored] = /** @type {[string, string]} */ (EXPERIMENT[i]);
+    const id = option(experiment, name) ?? undefined;
+    // What is no field of an enrichment is stored in its metadata.
+    if (typeof id === "string" && id !== "") fields[stored] = id;
+    else if (id !== undefined)
+      printAt(logLevel, "warn", `\`experiment.${name}\` is no text: ${NO_ID}`);
   }
   let isCut = false;
   const json = snapshot(fields, () => (isCut = true));

@@ -13,7 +13,10 @@ const SELF = Symbol("honeyhive-edge.tracer");
 
 const METHODS = [
   "enrichSession",
+  "enrichEvent",
   "addMetrics",
+  "readSession",
+  "readEvent",
   "run",
   "startSession",
   "propagationHeaders",
@@ -106,8 +109,20 @@ export function tracerClass(api) {
       return api.enrich(this.#session, first, second);
     }
 
+    enrichEvent(/** @type {any} */ eventId, /** @type {any} */ params) {
+      return api.enrichEvent(this.#session, eventId, params);
+    }
+
     addMetrics(/** @type {Record<string, number>} */ increments) {
       return api.addMetrics(this.#session, increments);
+    }
+
+    readSession(/** @type {any} */ sessionId) {
+      return api.read(this.#session, sessionId, true);
+    }
+
+    readEvent(/** @type {any} */ eventId) {
+      return api.read(this.#session, eventId, false);
     }
 
     /** @template T @param {() => T} fn */

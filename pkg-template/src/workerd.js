@@ -9,7 +9,7 @@ import { read } from "./guard.js";
 import { openModule } from "./load.js";
 import { publicFunctions } from "./public.js";
 
-export const { initTracer, withSession, enrichSession, activeTracer, flush } =
+export const { initTracer, withSession, enrichSession, enrichEvent, activeTracer, flush } =
   /* @__PURE__ */ publicFunctions({
     open: (onTrap) => openModule(createCore, module, onTrap),
     // With Node's compatibility the bindings are in process.env too, but not in every version.
@@ -18,4 +18,4 @@ export const { initTracer, withSession, enrichSession, activeTracer, flush } =
     place: "edge",
     hint: "The bundler has to leave this package's import of core.wasm to the Workers runtime.",
   });
-export { sessionIdFrom, sessionIdFromHeaders } from "./public.js";
+export { newEventId, sessionIdFrom, sessionIdFromHeaders } from "./public.js";

@@ -17,6 +17,7 @@ pub mod options;
 pub mod outbox;
 pub mod outcome;
 pub mod policy;
+pub mod reading;
 pub mod redact;
 pub mod registry;
 pub mod relay;

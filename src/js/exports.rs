@@ -8,8 +8,9 @@
 use wasm_bindgen::prelude::*;
 
 use crate::core::concurrency::Place;
-use crate::core::json::elements;
-use crate::core::registry::{Registry, Turn};
+use crate::core::json::{Object, elements};
+use crate::core::reading::Way;
+use crate::core::registry::{Read, Registry, Turn};
 
 use super::answer::answer;
 use super::clock::now;
@@ -160,6 +161,52 @@ pub fn run(scope: f64) -> f64 {
 pub fn answered(flight: f64, status: f64, retry_after: String, body: String) {
     let answer = answer(status, &retry_after, body);
     state::with(|registry| registry.answered(flight as u64, &answer, now()));
+}
+
+/// The request by which an event is read: the one named, or the tracer's session where that is empty and
+/// `is_session`. The JSON of `{ method, url, headers, body, timeoutMs }`, or of the `ReadResult` that there is
+/// without one. With `searches` it is the second request, to be sent where [`read_answered`] wants that.
+#[wasm_bindgen(js_name = readRequest)]
+pub fn read_request(tracer: f64, named: String, is_session: bool, searches: bool) -> String {
+    let read = state::with(|registry| {
+        registry.read_request(tracer as u64, &named, is_session, way(searches), now())
+    });
+    match read {
+        Some(Ok(Read { request, timeout_ms })) => {
+            let mut json = String::new();
+            let mut object = Object::open(&mut json);
+            object.text("method", request.method);
+            object.text("url", &request.url);
+            object.text("headers", &request.headers);
+            object.text("body", &request.body);
+            object.number("timeoutMs", timeout_ms);
+            object.close();
+            json
+        }
+        Some(Err(failed)) => failed.to_json(),
+        None => String::new(),
+    }
+}
+
+/// What came of that request: the JSON of a `ReadResult`, and an empty text where the event is to be searched for.
+#[wasm_bindgen(js_name = readAnswered)]
+pub fn read_answered(
+    tracer: f64,
+    named: String,
+    is_session: bool,
+    searches: bool,
+    status: f64,
+    body: String,
+) -> String {
+    let answer = answer(status, "", body);
+    let read = state::with(|registry| {
+        registry.read_answered(tracer as u64, &named, is_session, way(searches), &answer)
+    });
+    read.map(|reading| reading.to_json()).unwrap_or_default()
+}
+
+fn way(searches: bool) -> Way {
+    if searches { Way::BySearch } else { Way::ById }
 }
 
 /// How many tracers the module holds.

@@ -6,7 +6,7 @@
 export class FakeCore {
   /** @type {Host} */
   host = /** @type {any} */ (undefined);
-  /** @type {{ method: string, tracer: number, sessionId?: string | undefined, json?: string, scope: number, id: number }[]} */
+  /** @type {{ method: string, tracer: number, sessionId?: string | undefined, eventId?: string, json?: string, scope: number, id: number }[]} */
   calls = [];
   /** @type {Map<number, CoreOptions & { scope: number }>} */
   options = new Map();
@@ -65,6 +65,8 @@ export class FakeCore {
           json,
           scope,
         }),
+      enrichEvent: (tracer, eventId, json, scope) =>
+        this.#call({ method: "enrichEvent", tracer, eventId, json, scope }),
       addMetrics: (tracer, json, scope) =>
         this.#call({ method: "addMetrics", tracer, json, scope }),
       flush: (tracer, timeoutMs, scope) =>
@@ -73,6 +75,8 @@ export class FakeCore {
         this.#call({ method: "close", tracer, json: String(timeoutMs), scope }),
       totalsOf: (tracer) => `{"of":${tracer}}`,
       release: (tracer) => void this.released.push(tracer),
+      readRequest: () => '{"status":"failed","reason":"not_found","message":"none"}',
+      readAnswered: () => undefined,
       tracers: () => this.options.size,
       restore: () => {},
       onlyKept: () => {},
@@ -126,16 +130,22 @@ export class FakeCore {
     const report = call?.method === "flush" || call?.method === "close";
     const usual = report
       ? { delivered: this.delivered, dropped: 0, pending: 0 }
-      : { status: "delivered", sessionId: call?.sessionId ?? this.sessionOf(call?.tracer ?? 0) };
+      : { status: "delivered", ...this.#placeOf(call) };
     const json = JSON.stringify(outcome ?? usual);
     this.host.settle(id, json === this.#told ? "" : json);
     this.#told = json;
     if (call?.tracer) this.#idle(call.tracer);
   }
 
+  /** @param {FakeCore["calls"][number] | undefined} call */
+  #placeOf(call) {
+    if (call?.eventId) return { eventId: call.eventId };
+    return { sessionId: call?.sessionId ?? this.sessionOf(call?.tracer ?? 0) };
+  }
+
   get delivered() {
-    return this.calls.filter(({ method }) => method === "enrichSession" || method === "addMetrics")
-      .length;
+    const enriches = ["enrichSession", "enrichEvent", "addMetrics"];
+    return this.calls.filter(({ method }) => enriches.includes(method)).length;
   }
 
   /** @param {number} tracer */

@@ -183,6 +183,11 @@ describe("types", { concurrency: 2 }, () => {
       await enrichSession(null, { feedback: { rating: 5 } });
       await enrichSession();
       await tracer.enrichSession({ sessionId: id, duration: 1, endTime: 2 });
+      const event: EventDelivery = await enrichEvent(newEventId(), { feedback: { thumb: "up" }, tracer });
+      if (event.status === "delivered") await tracer.enrichEvent(event.eventId, { outputs: { a: 1 } });
+      const read: ReadResult = await tracer.readSession().then(() => tracer.readEvent(newEventId()));
+      const plan = read.status === "found" ? read.event.metadata?.plan : read.reason satisfies ReadFailure;
+      tracer.startSession({ experiment: { runId: "r", datapointId: \`\${plan}\` } });
       const report: FlushReport = await tracer.addMetrics({ tokens: 1 }).then(() => flush({ timeoutMs: 5 }));
       const value: number = tracer.run(() => report.pending);
       const answer: string = await withSession({}, async (inner) => \`\${inner.sessionName}\${value}\`);
@@ -198,12 +203,15 @@ describe("types", { concurrency: 2 }, () => {
       tracer.sessionId = "other";
       // @ts-expect-error metrics that are added are numbers
       await tracer.addMetrics({ tokens: "1" });
+      // @ts-expect-error an event is named
+      await tracer.enrichEvent({ feedback: {} });
     }
     void use;
   `;
   const names =
-    "activeTracer, enrichSession, flush, initTracer, sessionIdFrom, sessionIdFromHeaders, withSession";
-  const types = "Delivery, FlushReport, Tracer, TracerOptions";
+    "activeTracer, enrichEvent, enrichSession, flush, initTracer, newEventId, sessionIdFrom, sessionIdFromHeaders, withSession";
+  const types =
+    "Delivery, EventDelivery, FlushReport, ReadFailure, ReadResult, Tracer, TracerOptions";
   const esm = `
     import { ${names} } from "honeyhive-edge";
     import type { ${types} } from "honeyhive-edge";
@@ -213,6 +221,9 @@ describe("types", { concurrency: 2 }, () => {
     import edge = require("honeyhive-edge");
     const { ${names} } = edge;
     type Delivery = edge.Delivery;
+    type EventDelivery = edge.EventDelivery;
+    type ReadFailure = edge.ReadFailure;
+    type ReadResult = edge.ReadResult;
     type FlushReport = edge.FlushReport;
     type Tracer = edge.Tracer;
     type TracerOptions = edge.TracerOptions;

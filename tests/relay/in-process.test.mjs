@@ -9,6 +9,7 @@ import fc from "fast-check";
 import { relayFunctions } from "../../pkg-template/src/relay/public.js";
 import { logged } from "../face/face.mjs";
 import { until } from "../support/child.mjs";
+import { KEYS, startBackends } from "../support/backends.mjs";
 import { packageDir } from "../support/package.mjs";
 import { API_KEY, SECRETS, forge } from "./forge.mjs";
 
@@ -59,6 +60,98 @@ function update(session, ticket, fields = { feedback: { rating: 5 } }) {
     body: JSON.stringify(fields),
   });
 }
+
+describe("a page rates one answer", () => {
+  it("by a ticket for that event alone, and nothing else with it", async (t) => {
+    const backends = await startBackends();
+    t.after(() => backends.close());
+    const key = KEYS.main;
+    const { url } = backends.v1;
+    const handle = edge.createRelay({ apiKey: key, serverUrl: url, secret: SECRETS.current });
+    const { initTracer, newEventId } = await import(
+      pathToFileURL(join(packageDir, "index.js")).href
+    );
+    const server = await initTracer({ apiKey: key, serverUrl: url, sessionName: "chat" });
+    await server.flush();
+    const answers = [newEventId(), newEventId(), newEventId()];
+    for (const event_id of answers) {
+      const event = { event_id, session_id: server.sessionId, event_type: "model", inputs: {} };
+      const made = await fetch(`${url}/v1/events`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+        body: JSON.stringify(event),
+      });
+      assert.equal(made.status, 200);
+    }
+    const ticket = await edge.issueTicket({
+      sessionId: server.sessionId,
+      events: [answers[1]],
+      fields: ["feedback"],
+      secret: SECRETS.current,
+    });
+    assert.match(ticket, /^hht2\./);
+    const { length: before } = await backends.v1.requests();
+
+    // As in a page: the relay is on its own origin.
+    const page = await initTracer({
+      ticket,
+      serverUrl: "https://shop.example/honeyhive",
+      logLevel: "silent",
+      /** @param {string} at @param {RequestInit} init */
+      fetch: (at, init) => handle(new Request(at, init)),
+    });
+    const up = { feedback: { thumb: "up" } };
+    const [rated, ...refused] = await Promise.all([
+      page.enrichEvent(answers[1], up),
+      page.enrichEvent(answers[0], up),
+      page.enrichEvent(answers[2], up),
+      page.enrichEvent(newEventId(), up),
+      page.enrichSession(up),
+      page.enrichSession({ sessionId: newEventId(), ...up }),
+    ]);
+    const other = await page.enrichEvent(answers[1], { metadata: { a: 1 } });
+    assert.deepEqual(rated, { status: "delivered", eventId: answers[1] });
+    for (const one of [...refused, other]) {
+      assert.deepEqual([one.status, one.reason], ["dropped", "rejected"], JSON.stringify(one));
+    }
+    assert.match(other.message, /does not allow `metadata`/);
+    assert.equal((await page.readEvent(answers[1])).reason, "not_available");
+    await page.close();
+
+    const requests = (await backends.v1.requests()).slice(before);
+    assert.deepEqual(
+      requests.map((/** @type {any} */ { method, path, body }) => [method, path, body]),
+      [["PUT", `/v1/events/${answers[1]}`, up]],
+      "nothing of the rest reached the backend",
+    );
+    const read = await server.readEvent(answers[1]);
+    assert.deepEqual(read.event.feedback, { thumb: "up" });
+    await server.close();
+  });
+
+  it("what is wrong with the events of a ticket is said, and none is issued", async () => {
+    for (const [events, about] of /** @type {[unknown, RegExp][]} */ ([
+      [[], /`events` is empty/],
+      ["an id", /`events` must be a list/],
+      // What was said once is not said again.
+      [[7], /\[\]/],
+      [{}, /\[\]/],
+      [Array.from({ length: 51 }, (_, i) => `e${i}`), /more than 50/],
+    ])) {
+      let ticket = "none";
+      const lines = await logged(async () => {
+        ticket = await edge.issueTicket({
+          sessionId: "s",
+          events: /** @type {any} */ (events),
+          fields: ["feedback"],
+          secret: SECRETS.current,
+        });
+      });
+      assert.equal(ticket, "");
+      assert.match(JSON.stringify(lines), about);
+    }
+  });
+});
 
 describe("tickets", () => {
   it("allow the fields they name, for the session they name, and nothing else", async () => {

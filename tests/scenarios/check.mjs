@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { checkGuide } from "../guide/check.mjs";
 import { KEYS } from "../support/backends.mjs";
 import { check as blocked } from "./blocked.check.mjs";
+import { check as events } from "./events.check.mjs";
 import { check as fields } from "./fields.check.mjs";
 import { check as hostileFetch } from "./hostile-fetch.check.mjs";
 import { check as misconfigured } from "./misconfigured.check.mjs";
@@ -29,6 +30,7 @@ const checks = {
   touch,
   names: spellings,
   tracers,
+  events,
   values,
   misconfigured,
   hostileFetch,

@@ -3,6 +3,7 @@
 
 import * as guide from "../guide/examples.mjs";
 import { run as blocked } from "./blocked.mjs";
+import { run as events } from "./events.mjs";
 import { run as environment } from "./environment.mjs";
 import { run as fields } from "./fields.mjs";
 import { run as hostileFetch } from "./hostile-fetch.mjs";
@@ -38,6 +39,7 @@ export const scenarios = {
   touch,
   names,
   tracers,
+  events,
   values,
   misconfigured,
   hostileFetch,

@@ -89,11 +89,18 @@ function reader(url) {
       assert.equal(response.status, 200, `session ${id} is not stored on ${url}`);
       return response.json();
     },
+    /** The session with its timeline, events and spans, under each key. @param {string} id */
+    async whole(id) {
+      return (await fetch(`${url}/_local/sessions/${id}`)).json();
+    },
     /** @param {string} [id] only requests about this session */
     async requests(id) {
       const all = await (await fetch(`${url}/_local/requests${id ? `?session=${id}` : ""}`)).json();
-      // Preflights and this file's own reading are not what a client sent.
-      return all.filter((/** @type {any} */ each) => ["POST", "PUT"].includes(each.method));
+      // Preflights, and what reads, are not what a client sent to be stored.
+      return all.filter(
+        (/** @type {any} */ { method, path }) =>
+          ["POST", "PUT"].includes(method) && path !== "/v1/events/search",
+      );
     },
     async sessions() {
       return (await (await fetch(`${url}/_local/sessions?limit=1000`)).json()).sessions;

@@ -38,9 +38,11 @@ export const entries = {
 /** All that api.d.ts promises to be there at run time. */
 export const API_NAMES = [
   "activeTracer",
+  "enrichEvent",
   "enrichSession",
   "flush",
   "initTracer",
+  "newEventId",
   "sessionIdFrom",
   "sessionIdFromHeaders",
   "withSession",

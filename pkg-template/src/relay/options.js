@@ -81,9 +81,11 @@ export function secretsJson(options, variable) {
  */
 export function ticketJson(options) {
   const fields = option(options, "fields");
+  const events = option(options, "events");
   return plainJson({
     sessionId: plain(option(options, "sessionId")),
     fields: plainOrList(fields),
+    events: plainOrList(events),
     expiresIn: plain(option(options, "expiresIn")),
   });
 }

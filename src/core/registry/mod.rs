@@ -8,6 +8,7 @@ mod enriching;
 mod keeping;
 mod outboxes;
 mod page;
+mod reading;
 mod sending;
 mod settling;
 mod tracers;
@@ -37,6 +38,7 @@ use super::unsettled::Unsettled;
 use keeping::Leftovers;
 use page::Page;
 pub use page::Turn;
+pub use reading::Read;
 use sending::Flight;
 use settling::Wait;
 

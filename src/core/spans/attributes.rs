@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 
 use crate::core::enrichment::TARGET_KEYS;
-use crate::core::json::{elements, members, quoted};
+use crate::core::json::{elements, members, quoted, text};
+use crate::core::session::SessionId;
 
 /// Levels of nesting that are followed; the snapshot cuts off there as well.
 const DEEPEST: usize = 100;
@@ -18,6 +19,8 @@ enum Kind {
     ObjectOrList,
     /// Anything, as one attribute.
     Scalar,
+    /// The id of an event: a UUID, or what stands for one.
+    EventId,
 }
 
 /// The fields of an enrichment, and their attributes. Every other key is metadata.
@@ -35,8 +38,8 @@ const FIELDS: [(&str, &str, Kind); 15] = [
     ("event_type", "honeyhive_event_type", Kind::Scalar),
     ("eventName", "honeyhive_event_name", Kind::Scalar),
     ("event_name", "honeyhive_event_name", Kind::Scalar),
-    ("eventId", "honeyhive_event_id", Kind::Scalar),
-    ("event_id", "honeyhive_event_id", Kind::Scalar),
+    ("eventId", "honeyhive_event_id", Kind::EventId),
+    ("event_id", "honeyhive_event_id", Kind::EventId),
 ];
 
 /// The attributes that a span is to be given.
@@ -72,6 +75,15 @@ pub fn flatten(fields: &str, present: &str, room: usize) -> Attributes {
         match FIELDS.iter().find(|(name, ..)| *name == key) {
             None => found.add(&mut ["honeyhive_metadata.", key].concat(), value, DEEPEST),
             Some((_, name, Kind::Scalar)) => found.scalar(name, value),
+            Some((_, name, Kind::EventId)) => {
+                match text(value).and_then(|id| SessionId::new(&id)) {
+                    Some(id) => found.put(name, &quoted(&id.to_string())),
+                    None => warnings.push(
+                        ["`", key, "` must be a text, as newEventId() gives: it was left out"]
+                            .concat(),
+                    ),
+                }
+            }
             Some((_, name, kind)) => {
                 if value.starts_with('{') || value.starts_with('[') && *kind == Kind::ObjectOrList {
                     found.add(&mut (*name).to_owned(), value, DEEPEST);
@@ -208,7 +220,8 @@ mod tests {
                 "metadata": {"quote\"\n": true, "empty": {}, "none": null}, "inputs": [{"q": "hi"}],
                 "outputs": {"answer": "4", "ok": false}, "config": {"temperature": 0.5},
                 "feedback": {"rating": 5}, "metrics": {"cost": -1e-9}, "userProperties": {"plan": "pro"},
-                "error": "boom", "eventType": "tool", "event_name": "search", "event_id": "e",
+                "error": "boom", "eventType": "tool", "event_name": "search",
+                "event_id": "7D0C6A1E-0000-4000-8000-00000000000A",
                 "stray": [1, [2]], "sessionId": "x", "tracer": {},
             })),
             json!({
@@ -217,10 +230,21 @@ mod tests {
                 "honeyhive_config.temperature": 0.5, "honeyhive_feedback.rating": 5,
                 "honeyhive_metrics.cost": -1e-9, "honeyhive_user_properties.plan": "pro",
                 "honeyhive_error": "boom", "honeyhive_event_type": "tool",
-                "honeyhive_event_name": "search", "honeyhive_event_id": "e",
+                "honeyhive_event_name": "search",
+                "honeyhive_event_id": "7d0c6a1e-0000-4000-8000-00000000000a",
                 "honeyhive_metadata.stray.0": 1, "honeyhive_metadata.stray.1.0": 2,
             })
         );
+    }
+
+    #[test]
+    fn an_event_has_the_id_by_which_it_can_be_enriched() {
+        let id = attributes(json!({"eventId": "answer 2"}))["honeyhive_event_id"].clone();
+        assert_eq!(id, SessionId::new("answer 2").unwrap().to_string());
+        for no_id in ["7", "\" \"", "{}", "true"] {
+            let flat = flatten(&format!(r#"{{"eventId":{no_id}}}"#), "[]", 9);
+            assert_eq!((flat.json.as_str(), flat.warnings.len()), ("{}", 1), "{no_id}");
+        }
     }
 
     #[test]

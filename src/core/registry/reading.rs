@@ -1,0 +1,85 @@
+//! Reading events back with a tracer's key: nothing of it is queued, and nothing of the tracer's waits for it.
+
+use std::rc::Rc;
+
+use super::Registry;
+use crate::core::reading::{self, Failure, Reading, Way};
+use crate::core::session::SessionId;
+use crate::core::settings::Destination;
+use crate::core::time::Now;
+use crate::core::wire::{Answer, Request};
+
+/// A request that reads, and the milliseconds it may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// What to send.
+    pub request: Request,
+    /// When to abort it.
+    pub timeout_ms: u64,
+}
+
+impl Registry {
+    /// The request by which `tracer` asks for an event: the one named, or, where `named` is blank and
+    /// `is_session`, the tracer's session. Nothing is counted: the shell sends it, and says what came of it
+    /// with [`Registry::read_answered`].
+    pub fn read_request(
+        &mut self,
+        tracer: u64,
+        named: &str,
+        is_session: bool,
+        way: Way,
+        now: Now,
+    ) -> Result<Read, Reading> {
+        let now = self.clock.advance(now);
+        let (destination, id) = self.readable(tracer, named, is_session)?;
+        let stamp_ns = now.unix_ms.saturating_mul(1_000_000);
+        let request = reading::request(&destination, id, way, stamp_ns);
+        let timeout_ms = self.tracers.get(tracer).map_or(0, |tracer| tracer.settings.timeout_ms);
+        Ok(Read { request, timeout_ms })
+    }
+
+    /// What the answer to that request says.
+    pub fn read_answered(
+        &self,
+        tracer: u64,
+        named: &str,
+        is_session: bool,
+        way: Way,
+        answer: &Answer,
+    ) -> Reading {
+        match self.readable(tracer, named, is_session) {
+            Ok((destination, id)) => reading::judge(answer, way, id, &destination),
+            Err(failed) => failed,
+        }
+    }
+
+    fn readable(
+        &self,
+        tracer: u64,
+        named: &str,
+        is_session: bool,
+    ) -> Result<(Rc<Destination>, SessionId), Reading> {
+        let failed = |failure, message| Err(Reading::failed(failure, message));
+        let Some(tracer) = self.tracers.get(tracer) else {
+            return failed(
+                Failure::Closed,
+                "the tracer is closed: call initTracer() for a new one",
+            );
+        };
+        let own = is_session.then_some(tracer.session_id);
+        let Some(id) = SessionId::new(named).or(own) else {
+            return failed(Failure::Invalid, "readEvent takes the event's id");
+        };
+        match &tracer.settings.destination {
+            None => failed(
+                Failure::Disabled,
+                "the tracer is disabled: it has no usable API key or server, or was told to send nothing",
+            ),
+            Some(destination) if destination.is_ticket => failed(
+                Failure::NotAvailable,
+                "a ticket is for writing: nothing is read back through a relay, but on the server with a key",
+            ),
+            Some(destination) => Ok((destination.clone(), id)),
+        }
+    }
+}
