@@ -11,6 +11,19 @@ import { formatValue } from "./page/format.js";
 const COST_TOLERANCE = 1e-8;
 
 /**
+ * @param {import("./backend/event.js").ChildEvent[]} events of the session
+ * @param {Played} played
+ * @returns {string[]} A sentence for each answer whose event does not hold what the visitor said of it.
+ */
+export function unratedAmong(events, { turns }) {
+  return turns.flatMap(({ event, rating }, index) => {
+    const stored = events.find(({ event_id }) => event_id === event?.eventId)?.feedback;
+    if (isDeepStrictEqual(stored, rating)) return [];
+    return `The event of answer ${index + 1} should be rated ${show("", rating)}; stored is ${show("", stored)}.`;
+  });
+}
+
+/**
  * @param {SessionEvent} session
  * @param {Played} played
  * @returns {string[]} A sentence for each thing that was said and is not stored.

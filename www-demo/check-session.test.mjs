@@ -3,8 +3,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createEvent } from "./backend/event.js";
 import { startSession, updateEvent } from "./backend/session.js";
-import { missingFrom } from "./check-session.mjs";
+import { missingFrom, unratedAmong } from "./check-session.mjs";
 import { printSession } from "./print-session.mjs";
 
 /** @typedef {import("./backend/session.js").SessionEvent} SessionEvent */
@@ -98,4 +99,21 @@ test("prints fields in order and in human units, and no JSON", () => {
 
 test("a session that has not ended yet says so", () => {
   assert.match(printSession(STARTED), /^ {2}ended +not yet$/m);
+});
+
+test("an answer whose event is not rated as the visitor rated it is named", () => {
+  const [first, second] = ["e1", "e2"].map((id) =>
+    createEvent(id, PLAYED.sessionId, { event_type: "model", inputs: {} }, 0),
+  );
+  assert.ok(first && second);
+  const turns = PLAYED.turns.map((turn, index) => ({
+    ...turn,
+    event: { eventId: `e${index + 1}`, ticket: "" },
+  }));
+  const rated = turns.map(({ rating }) => ({ feedback: { ...rating } }));
+  const whole = [updateEvent(first, rated[0] ?? {}), updateEvent(second, rated[1] ?? {})];
+  assert.deepEqual(unratedAmong(whole, { ...PLAYED, turns }), []);
+  const [missing] = unratedAmong([first, ...whole.slice(1)], { ...PLAYED, turns });
+  assert.match(missing ?? "", /^The event of answer 1 should be rated /);
+  assert.equal(unratedAmong([], { ...PLAYED, turns }).length, 2);
 });

@@ -2,7 +2,7 @@
 // serves the chat until Ctrl-C. Environment: PORT, VIEWER_PORT, ONCE=1, SAMPLES, HH_API_KEY, HH_API_URL,
 // OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_MODEL; see README.md.
 
-import { missingFrom } from "./check-session.mjs";
+import { missingFrom, unratedAmong } from "./check-session.mjs";
 import { printSession, wrap } from "./print-session.mjs";
 import { LOCAL_KEY, startDemo } from "./serve.mjs";
 
@@ -115,7 +115,11 @@ async function playAndPrint({ url, backendUrl }) {
   /** @type {import("./backend/session.js").SessionEvent} */
   const session = await answer.json();
   console.log(`\nWhat the backend stored:\n\n${printSession(session)}\n`);
-  const missing = missingFrom(session, played);
+  const [whole] = await (await fetch(`${backendUrl}/_local/sessions/${played.sessionId}`)).json();
+  const events = whole.events.map(
+    (/** @type {import("./backend/store.js").StoredEvent} */ one) => one.event,
+  );
+  const missing = [...missingFrom(session, played), ...unratedAmong(events, played)];
   if (missing.length > 0) throw new Error(`Not everything was stored.\n${missing.join("\n")}`);
   return true;
 }

@@ -59,6 +59,16 @@ async function readSession(id) {
   return answer.json();
 }
 
+/**
+ * What was said on the answers' own events.
+ * @param {string} session
+ * @returns {Promise<object[]>}
+ */
+async function thumbsOnAnswers(session) {
+  const [whole] = await (await fetch(`${demo.backendUrl}/_local/sessions/${session}`)).json();
+  return whole.events.map((/** @type {any} */ { event }) => event.feedback);
+}
+
 test("a visitor chats, rates and comments; the backend holds both sides", async () => {
   await withPage(DESKTOP, async (page) => {
     await ask(page, "My honey has crystallised. Is it spoiled?", 1);
@@ -81,6 +91,10 @@ test("a visitor chats, rates and comments; the backend holds both sides", async 
       answer_1: { thumb: "up" },
       answer_2: { thumb: "down", comment: "I meant for tea." },
     });
+    assert.deepEqual(await thumbsOnAnswers(session.session_id), [
+      { thumb: "up" },
+      { thumb: "down", comment: "I meant for tea." },
+    ]);
     assert.equal(session.metadata.topic, "taste");
     assert.equal(session.metadata.workflow_step, "wait_for_visitor");
     assert.equal(session.metadata.variant, await page.locator("#session-variant").textContent());
@@ -136,6 +150,13 @@ test("a page that is loaded anew goes on with its conversation", async () => {
     assert.equal(twice.outputs.turns, 2);
     assert.equal(twice.feedback.thumbs_up, 1, "what was rated before the reload still counts");
     assert.equal(twice.feedback.thumbs_down, 1);
+    await ratingOf(page, 1).getByRole("button", { name: "Not helpful" }).click();
+    await page.getByText("Thank you, stored.").first().waitFor();
+    assert.deepEqual(
+      await thumbsOnAnswers(twice.session_id),
+      [{ thumb: "down" }, { thumb: "down" }],
+      "an answer from before the reload is rated on its event",
+    );
 
     await page.getByRole("button", { name: "End conversation" }).click();
     await page.getByText("The conversation has ended").waitFor();

@@ -5,10 +5,10 @@
 import { endConversation, sendMessage } from "./page/chat.js";
 import { openFeedback } from "./page/feedback.js";
 
-/** @typedef {import("honeyhive-edge").Delivery} Delivery */
+/** @typedef {import("./page/feedback.js").Delivery} Delivery */
 /** @typedef {import("./page/feedback.js").Rating} Rating */
 /** @typedef {import("./page/chat.js").Visitor} Visitor */
-/** @typedef {{ question: string, answer: string, used: Record<string, number>[], rating: Rating }} Turn */
+/** @typedef {{ question: string, answer: string, used: Record<string, number>[], rating: Rating, event?: import("./worker/events.js").AnswerEvent }} Turn */
 /** @typedef {{ sessionId: string, variant: string, visitor: Visitor, turns: Turn[], overall: number, problems: string[] }} Played */
 
 /** @type {Visitor} */
@@ -66,6 +66,7 @@ export async function playConversation(origin, say) {
         ticket = event.ticket;
         played.variant = event.variant;
       } else if (event.type === "text") turn.answer += event.text;
+      else if (event.type === "answer") turn.event = event.event;
       else if (event.type === "counted") turn.used.push(event.metrics);
       else if (event.type === "failed")
         throw new Error(`The chat did not answer "${question}": ${event.message}`);
@@ -87,9 +88,12 @@ export async function playConversation(origin, say) {
     // The way a visitor does it: the thumb first, the comment a moment later.
     expectDelivered(
       `The thumb on answer ${number}`,
-      await feedback.rateAnswer(number, { thumb: rating.thumb }),
+      await feedback.rateAnswer(number, { thumb: rating.thumb }, turn.event),
     );
-    expectDelivered(`The comment on answer ${number}`, await feedback.rateAnswer(number, rating));
+    expectDelivered(
+      `The comment on answer ${number}`,
+      await feedback.rateAnswer(number, rating, turn.event),
+    );
   }
 
   expectDelivered(

@@ -97,6 +97,9 @@ test("a chat shows as it goes on, with the numbers that are stored, and after a 
     await chat.getByRole("button", { name: "Save" }).click();
     await state.locator(".changed").getByText("thumb: up, comment: Good to know.").waitFor();
     await viewer.locator(".span", { hasText: "turn 1" }).waitFor();
+    const onAnswer = viewer.locator(".event", { hasText: "answer" });
+    await onAnswer.getByText("feedback.thumb").first().waitFor();
+    assert.match(await onAnswer.last().innerText(), /feedback\.comment Good to know\./);
 
     const id = (await viewer.locator(".session-head code").textContent()) ?? "";
     const session = (await storedSessions()).find((each) => each.session_id === id);

@@ -40,6 +40,13 @@ function holder() {
  * @returns {found is Functions}
  */
 function areFunctions(found) {
-  const names = ["initTracer", "withSession", "enrichSession", "activeTracer", "flush"];
+  const names = [
+    "initTracer",
+    "withSession",
+    "enrichSession",
+    "enrichEvent",
+    "activeTracer",
+    "flush",
+  ];
   return attempt(() => names.every((name) => typeof found[name] === "function"), false);
 }

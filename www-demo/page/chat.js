@@ -38,7 +38,7 @@ export async function endConversation(origin, conversation) {
  * @property {string} ticket
  * @property {string} variant
  * @property {string} model
- * @property {import("../worker/model.js").Message[]} messages
+ * @property {(import("../worker/model.js").Message & { event?: import("../worker/events.js").AnswerEvent })[]} messages
  * @property {Record<string, number>} totals
  * @property {boolean} ended
  */

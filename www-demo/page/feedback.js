@@ -1,9 +1,11 @@
-// The visitor's feedback, written from the page into the session that the Worker began. Here is
-// where the demo uses honeyhive-edge in the browser. No DOM: script.mjs uses it in Node.
+// The visitor's feedback, written from the page into the session that the Worker began, and what is said of one
+// answer on that answer's own event as well. Here is where the demo uses honeyhive-edge in the browser. No DOM:
+// script.mjs uses it in Node.
 
 import { initTracer } from "honeyhive-edge";
 
-/** @typedef {import("honeyhive-edge").Delivery} Delivery */
+/** @typedef {import("honeyhive-edge").Delivery | import("honeyhive-edge").EventDelivery} Delivery */
+/** @typedef {import("../worker/events.js").AnswerEvent} AnswerEvent */
 /** @typedef {{ thumb?: "up" | "down", comment?: string }} Rating */
 /** @typedef {(fields: Record<string, unknown>, delivery: Promise<Delivery>) => void} OnEnriched */
 
@@ -21,6 +23,16 @@ export async function openFeedback(
   /** @type {Record<string, Rating>} */
   const answers = { ...before };
 
+  /** A tracer for each answer that was rated, with that answer's ticket. @type {Map<string, Promise<import("honeyhive-edge").Tracer>>} */
+  const ofAnswers = new Map();
+
+  /** @param {AnswerEvent} event @param {Rating} rating */
+  async function writeOnAnswer({ eventId, ticket: ofAnswer }, rating) {
+    const opened = ofAnswers.get(eventId) ?? initTracer({ ticket: ofAnswer, serverUrl });
+    ofAnswers.set(eventId, opened);
+    return (await opened).enrichEvent(eventId, { feedback: { ...rating } });
+  }
+
   /** @param {Record<string, unknown>} feedback */
   function write(feedback) {
     const delivery = tracer.enrichSession({ feedback });
@@ -32,16 +44,21 @@ export async function openFeedback(
     /**
      * @param {number} number Which answer of the conversation, from 1.
      * @param {Rating} rating What is new; what was said before about this answer is kept.
+     * @param {AnswerEvent} [event]
+     * @returns {Promise<Delivery>} Of the event's, if that was dropped.
      */
-    rateAnswer(number, rating) {
+    async rateAnswer(number, rating, event) {
       const name = `answer_${number}`;
       answers[name] = { ...answers[name], ...rating };
       const thumbs = Object.values(answers).map(({ thumb }) => thumb);
-      return write({
+      const onAnswer = event && writeOnAnswer(event, rating);
+      const inSession = await write({
         thumbs_up: thumbs.filter((thumb) => thumb === "up").length,
         thumbs_down: thumbs.filter((thumb) => thumb === "down").length,
         [name]: answers[name],
       });
+      const delivery = await onAnswer;
+      return delivery?.status === "dropped" ? delivery : inSession;
     },
 
     /** @param {number} rating The conversation as a whole, 1 to 5. */
@@ -49,6 +66,9 @@ export async function openFeedback(
       return write({ rating });
     },
 
-    close: () => tracer.close(),
+    async close() {
+      const opened = await Promise.all(ofAnswers.values());
+      await Promise.all([tracer, ...opened].map((each) => each.close()));
+    },
   };
 }

@@ -4,7 +4,7 @@
 import { formatCost, formatValue } from "./format.js";
 
 /** @typedef {import("./feedback.js").Rating} Rating */
-/** @typedef {import("honeyhive-edge").Delivery} Delivery */
+/** @typedef {import("./feedback.js").Delivery} Delivery */
 
 /** @template {Element} E @param {ParentNode} root @param {string} selector @param {new () => E} kind @returns {E} */
 export function find(root, selector, kind) {

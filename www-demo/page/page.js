@@ -24,6 +24,9 @@ const panel = sessionPanel();
 /** @type {Conversation | undefined} */
 let conversation;
 
+/** The answers' events, by the answers' numbers. @type {Map<number, import("./feedback.js").AnswerEvent>} */
+const events = new Map();
+
 const visitor = {
   id: visitorId(),
   locale: navigator.language,
@@ -80,7 +83,8 @@ async function ask(message) {
 /** @param {number} number @param {import("./feedback.js").Rating} rating */
 async function rate(number, rating) {
   if (!conversation) throw new Error("An answer is rated before its conversation began.");
-  const delivery = (await feedbackOf(conversation)).rateAnswer(number, rating);
+  const feedback = await feedbackOf(conversation);
+  const delivery = feedback.rateAnswer(number, rating, events.get(number));
   keepRating(number, rating);
   return delivery;
 }
@@ -108,6 +112,7 @@ async function follow(answer, message) {
         answer.grow(event.text);
         break;
       case "answer":
+        events.set(event.number, event.event);
         answer.finish(event);
         isOver = true;
         setBusy(false);
@@ -191,6 +196,7 @@ farewell.addEventListener("change", async () => {
 find(farewell, "#again", HTMLButtonElement).addEventListener("click", () => {
   void conversation?.feedback?.then((feedback) => feedback.close());
   conversation = undefined;
+  events.clear();
   forgetConversation();
   farewell.reset();
   farewellOutcome.textContent = "";
@@ -216,10 +222,11 @@ async function resume() {
     panel.begin(resumed);
     panel.count(totals);
     let number = 0;
-    for (const { role, content } of messages) {
+    for (const { role, content, event } of messages) {
       if (role === "user") addQuestion(log, content);
       else {
         number += 1;
+        if (event) events.set(number, event);
         const answer = addAnswer(log, rate);
         answer.grow(content);
         answer.finish({ number, variant }, kept.answers[`answer_${number}`]);

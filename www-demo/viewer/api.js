@@ -3,7 +3,7 @@
 /** @typedef {import("../backend/views/sessions.js").Row} Row */
 /** @typedef {import("../backend/views/wire.js").WireRequest} WireRequest */
 /** @typedef {import("../backend/views/wire.js").WireSums & {said: number, sessions: number}} Sums */
-/** @typedef {import("../backend/store.js").StoredSession & {timeline: import("../backend/store.js").Change[], spans: import("../backend/otlp.js").StoredSpan[]}} Whole */
+/** @typedef {import("../backend/store.js").StoredSession & {timeline: import("../backend/store.js").Change[], events: import("../backend/store.js").StoredEvent[], spans: import("../backend/otlp.js").StoredSpan[]}} Whole */
 /** @typedef {{[name: string]: string}} Filters see backend/views/sessions.js */
 /** @typedef {{value: string | number, count: number}[]} Choices */
 /** @typedef {{variants: Choices, statuses: Choices, ratings: Choices, properties: {name: string, choices: Choices}[]}} Facets */

@@ -11,6 +11,7 @@ import { summaryOf } from "../backend/summary.js";
 /** @typedef {import("./replay.js").Difference} Difference */
 /** @typedef {import("./api.js").WireRequest} WireRequest */
 /** @typedef {import("../backend/otlp.js").StoredSpan} StoredSpan */
+/** @typedef {import("../backend/store.js").StoredEvent} StoredEvent */
 /** @typedef {{at: number, order: number, show: unknown}} Entry of the timeline */
 
 const LONGEST = 160;
@@ -42,7 +43,7 @@ export function sessionView({ id = "", whole, tries, step: chosen }, onStep) {
         <h3 id="timeline-title">What was said, and when</h3>
         ${wireSentence(steps, tries)}
         <ol class="timeline">
-          ${timeline(steps, tries, whole.spans, at, onStep)}
+          ${timeline(steps, tries, whole.spans, whole.events, at, onStep)}
         </ol>
       </section>
       <section aria-labelledby="state-title" class="state">
@@ -76,10 +77,11 @@ const isFailed = ({ status }) => status === null || status >= 400;
  * @param {Step[]} steps
  * @param {WireRequest[]} tries
  * @param {StoredSpan[]} spans
+ * @param {StoredEvent[]} events
  * @param {number} chosen
  * @param {(step: number) => void} onStep
  */
-function timeline(steps, tries, spans, chosen, onStep) {
+function timeline(steps, tries, spans, events, chosen, onStep) {
   const begin = steps[0]?.change.at ?? 0;
   /** @type {Entry[]} */
   const entries = [
@@ -94,6 +96,7 @@ function timeline(steps, tries, spans, chosen, onStep) {
       show: failure(request, request.at - begin),
     })),
     ...spansOf(spans, begin),
+    ...eventsOf(events, spans, begin),
   ];
   return entries.sort((a, b) => a.at - b.at || a.order - b.order).map(({ show }) => show);
 }
@@ -178,6 +181,49 @@ function spansOf(spans, begin) {
       </li>`,
     };
   });
+}
+
+/**
+ * The session's other events: where each was made, if no span shows that, and what was said of it since, such as a
+ * thumb on one answer.
+ * @param {StoredEvent[]} events
+ * @param {StoredSpan[]} spans
+ * @param {number} begin
+ * @returns {Entry[]}
+ */
+function eventsOf(events, spans, begin) {
+  const shown = new Set(spans.map(({ attributes }) => attributes["honeyhive_event_id"]));
+  return events.flatMap(({ event, timeline: changes }) =>
+    changes
+      .filter(({ method }) => method === "PUT" || !shown.has(event.event_id))
+      .map(({ at, method, body }) => ({
+        at,
+        order: 2,
+        show: html`<li class="event" title=${event.event_id}>
+          <span class="head">
+            <b>${event.event_name}</b>
+            <span class="hint"
+              >${event.event_type} event${method === "PUT" ? ", enriched" : nothing}</span
+            >
+            <span class="offset">${passed(at - begin)}</span>
+          </span>
+          ${method === "PUT" ? keysOf(body) : nothing}
+        </li>`,
+      })),
+  );
+}
+
+/** @param {unknown} body of an update */
+function keysOf(body) {
+  const said = /** @type {Record<string, Record<string, unknown>>} */ (body);
+  return html`<span class="keys">
+    ${GROUPS.flatMap((group) =>
+      Object.entries(said[group] ?? {}).map(
+        ([key, value]) =>
+          html`<span class="key"><code>${group}.${key}</code> ${short(key, value)}</span>`,
+      ),
+    )}
+  </span>`;
 }
 
 /** @param {Step} step */

@@ -4,9 +4,10 @@
 import * as workers from "cloudflare:workers";
 
 /** @typedef {import("./model.js").Message} Message */
+/** @typedef {Message & { eventId?: string }} Said an answer with the id of its event */
 /** @typedef {import("./model.js").Used} Used */
 /** @typedef {Used & { enrichments: number }} Totals */
-/** @typedef {{ startedAt: number, visitorId: string, messages: Message[], totals: Partial<Totals>, ended?: boolean }} State */
+/** @typedef {{ startedAt: number, visitorId: string, messages: Said[], totals: Partial<Totals>, ended?: boolean }} State */
 /** @typedef {{ get(key: string): Promise<any>, put(key: string, value: unknown): Promise<void> }} Storage */
 
 const DurableObject = /** @type {new (...given: any[]) => { ctx: { storage: Storage } }} */ (
@@ -24,7 +25,7 @@ export class Conversation extends DurableObject {
     await this.#save({ startedAt, visitorId, messages: [], totals: {} });
   }
 
-  /** @param {Message[]} messages */
+  /** @param {Said[]} messages */
   async addMessages(messages) {
     const state = await this.load();
     if (state) await this.#save({ ...state, messages: [...state.messages, ...messages] });

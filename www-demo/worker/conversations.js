@@ -22,6 +22,14 @@ export const ticketFor = (sessionId) =>
   issueTicket({ sessionId, fields: ["feedback"], expiresIn: 3600 });
 
 /**
+ * With it the page rates one answer: the event that the answer's span makes.
+ * @param {string} sessionId
+ * @param {string} eventId
+ */
+export const ticketForAnswer = (sessionId, eventId) =>
+  issueTicket({ sessionId, events: [eventId], fields: ["feedback"], expiresIn: 3600 });
+
+/**
  * What a page that was loaded anew goes on with.
  *
  * @param {string} id
@@ -36,11 +44,20 @@ export async function resumeConversation(id, env) {
     ticket: await ticketFor(id),
     variant: variantFor(state.visitorId).variant,
     model: env.OPENAI_MODEL || DEFAULT_MODEL,
-    messages: state.messages,
+    messages: await Promise.all(state.messages.map((message) => withTicket(id, message))),
     totals: state.totals,
     ended: state.ended ?? false,
   });
 }
+
+/**
+ * @param {string} sessionId
+ * @param {import("./conversation.js").Said} message
+ */
+const withTicket = async (sessionId, { eventId, ...message }) => ({
+  ...message,
+  ...(eventId ? { event: { eventId, ticket: await ticketForAnswer(sessionId, eventId) } } : {}),
+});
 
 /**
  * @param {string} id

@@ -1,13 +1,15 @@
 // What the Worker tells the page while it answers: server-sent events, one JSON object each.
 // The page's reader is page/chat.js.
 
+/** The event that an answer is in HoneyHive, and the ticket to rate it with. @typedef {{ eventId: string, ticket: string }} AnswerEvent */
+
 /**
  * `why` is what was said of the first enrichment that was dropped.
  * @typedef {{ type: "session", sessionId: string, ticket: string, variant: string, model: string }
  *   | { type: "enriched", fields: Record<string, unknown> }
  *   | { type: "counted", metrics: Record<string, number> }
  *   | { type: "text", text: string }
- *   | { type: "answer", number: number, tokens: number, costUsd: number, variant: string }
+ *   | { type: "answer", number: number, tokens: number, costUsd: number, variant: string, event: AnswerEvent }
  *   | { type: "failed", message: string }
  *   | { type: "stored", delivered: number, dropped: number, pending: number, why?: string }} ChatEvent
  */

@@ -7,21 +7,22 @@ import { HoneyHiveSpanExporter, SessionSpanProcessor, enrichSpan } from "honeyhi
 
 /** @typedef {import("honeyhive-edge/otel").SpanEnrichment} SpanEnrichment */
 
-/** @type {import("@opentelemetry/api").Tracer | undefined} */
-let tracer;
+/** @type {BasicTracerProvider | undefined} */
+let provider;
 
 /**
  * @param {{ apiKey?: string, serverUrl?: string }} server
  * @param {string} name
  */
 export function startTurn(server, name) {
-  tracer ??= new BasicTracerProvider({
+  provider ??= new BasicTracerProvider({
     spanProcessors: [
       new SessionSpanProcessor(),
       new SimpleSpanProcessor(new HoneyHiveSpanExporter(server)),
     ],
-  }).getTracer("honey-shop-chat");
-  const of = tracer;
+  });
+  const spans = provider;
+  const of = spans.getTracer("honey-shop-chat");
   const turn = of.startSpan(name, { root: true, startTime: Date.now() }, ROOT_CONTEXT);
   const below = trace.setSpan(ROOT_CONTEXT, turn);
   /** @type {(() => void)[]} */
@@ -66,10 +67,11 @@ export function startTurn(server, name) {
 
     /**
      * Hands the spans over. Not before the session is stored: one that a span is the first to speak of
-     * would be made without its inputs.
+     * would be made without its inputs. Resolves when they are there.
      */
-    export() {
+    async export() {
       for (const end of ends) end();
+      await spans.forceFlush().catch(() => {});
     },
   };
 }

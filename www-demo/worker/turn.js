@@ -1,9 +1,9 @@
 // One turn of a conversation: the model answers, and the conversation's session is told about it
 // as it happens. Here is where the demo uses honeyhive-edge on the server.
 
-import { initTracer } from "honeyhive-edge";
+import { initTracer, newEventId } from "honeyhive-edge";
 import { SESSION } from "../session.js";
-import { conversationOf, server, ticketFor } from "./conversations.js";
+import { conversationOf, server, ticketFor, ticketForAnswer } from "./conversations.js";
 import { eventStream } from "./events.js";
 import { connectModel, DEFAULT_MODEL } from "./model.js";
 import { startTurn } from "./spans.js";
@@ -63,7 +63,7 @@ export async function answerTurn({ message, conversation: known, visitor }, env,
 
   async function run() {
     const asked = [
-      ...(before?.messages ?? []),
+      ...(before?.messages ?? []).map(({ role, content }) => ({ role, content })),
       { role: /** @type {const} */ ("user"), content: message },
     ];
     const number = asked.filter(({ role }) => role === "user").length;
@@ -103,9 +103,10 @@ export async function answerTurn({ message, conversation: known, visitor }, env,
       enrich({ metadata: { workflow_step: "answer", topic: understood.topic } });
       const startedAt = Date.now();
       let firstWordAt = 0;
+      const eventId = newEventId();
       const { answer, used } = await turn.call(
         "answer",
-        { config: { model, temperature, variant }, inputs: { messages: asked.length } },
+        { eventId, config: { model, temperature, variant }, inputs: { messages: asked.length } },
         () =>
           desk.answer({
             messages: asked,
@@ -130,7 +131,7 @@ export async function answerTurn({ message, conversation: known, visitor }, env,
       });
       await conversation.addMessages([
         asked[asked.length - 1],
-        { role: "assistant", content: answer },
+        { role: "assistant", content: answer, eventId },
       ]);
       send({
         type: "answer",
@@ -138,6 +139,7 @@ export async function answerTurn({ message, conversation: known, visitor }, env,
         tokens: understood.used.total_tokens + used.total_tokens,
         costUsd: understood.used.cost_usd + used.cost_usd,
         variant,
+        event: { eventId, ticket: await ticketForAnswer(id, eventId) },
       });
       turn.end();
     } catch (error) {
@@ -148,7 +150,8 @@ export async function answerTurn({ message, conversation: known, visitor }, env,
     await conversation.addUsed({ enrichments: said });
     const report = await tracer.close({ timeoutMs: STORE_LIMIT_MS });
     send({ type: "stored", ...report, ...(why ? { why } : {}) });
-    turn.export();
+    // The page rates an answer once this is over: then its event is there.
+    await turn.export();
   }
 }
 
