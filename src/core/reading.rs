@@ -9,7 +9,6 @@ use super::json::{Object, any_members, elements, find, members, text};
 use super::retry::may_pass;
 use super::session::SessionId;
 use super::settings::Destination;
-use super::text::{decimal, fill};
 use super::wire::{self, Answer, Request};
 
 /// How an event is asked for.
@@ -98,14 +97,12 @@ impl Reading {
 
 /// The request that asks `destination` for the event.
 pub fn request(destination: &Destination, id: SessionId, way: Way, stamp_ns: u64) -> Request {
-    let id = id.to_string();
     if way == Way::ById {
-        let path = fill("/v1/events/{}", &[&id]);
+        let path = format!("/v1/events/{id}");
         return wire::request(destination, "GET", &path, String::new(), stamp_ns);
     }
-    let body = fill(
-        r#"{"filters":[{"field":"event_id","operator":"is","value":"{}","type":"string"}],"limit":1}"#,
-        &[&id],
+    let body = format!(
+        r#"{{"filters":[{{"field":"event_id","operator":"is","value":"{id}","type":"string"}}],"limit":1}}"#,
     );
     wire::request(destination, "POST", "/v1/events/search", body, stamp_ns)
 }
@@ -116,44 +113,42 @@ pub fn judge(answer: &Answer, way: Way, id: SessionId, destination: &Destination
     let (status, body) = match answer {
         Answer::Http { status, body, .. } => (*status, body.trim_ascii()),
         Answer::None { why } | Answer::Unusable { why } => {
-            let message = fill("{} could not be reached ({})", &[server, why]);
+            let message = format!("{server} could not be reached ({why})");
             return Reading::Failed(Failure::Unreachable, destination.without_key(&message));
         }
     };
-    let shown = decimal(status.into());
     match status {
         200..=299 => match (event_in(body, id), way) {
             (Some(event), _) => Reading::Found(event.to_owned()),
             (None, Way::ById) => Reading::GoesOn,
             (None, Way::BySearch) if listed(body).is_some() => Reading::failed(
                 Failure::NotFound,
-                &fill("{} has no event {}: it may not be stored yet", &[server, &id.to_string()]),
+                &format!("{server} has no event {id}: it may not be stored yet"),
             ),
             (None, Way::BySearch) => Reading::failed(
                 Failure::Rejected,
-                &fill("{} answered with no event in JSON, or with more than a MiB", &[server]),
+                &format!("{server} answered with no event in JSON, or with more than a MiB"),
             ),
         },
         401 | 403 => Reading::failed(
             Failure::Rejected,
-            &fill(
-                "{} refused the API key with {}: a key that only ingests (hh_ingst_…) reads nothing",
-                &[server, &shown],
+            &format!(
+                "{server} refused the API key with {status}: a key that only ingests (hh_ingst_…) reads nothing",
             ),
         ),
         _ if may_pass(status) => {
-            Reading::failed(Failure::Unreachable, &fill("{} answered with {}", &[server, &shown]))
+            Reading::failed(Failure::Unreachable, &format!("{server} answered with {status}"))
         }
         _ if way == Way::ById => Reading::GoesOn,
         404 | 405 => Reading::failed(
             Failure::NotAvailable,
-            &fill("{} has no route to read events with: HoneyHive has since its v1 API", &[server]),
+            &format!("{server} has no route to read events with: HoneyHive has since its v1 API"),
         ),
         _ => {
             let said = wire::said(body, Some(destination));
             let colon = if said.is_empty() { "" } else { ": " };
-            let parts = [server, &shown, colon, &said];
-            Reading::failed(Failure::Rejected, &fill("{} refused to read with {}{}{}", &parts))
+            let message = format!("{server} refused to read with {status}{colon}{said}");
+            Reading::failed(Failure::Rejected, &message)
         }
     }
 }
