@@ -188,7 +188,6 @@ mod tests {
             is_ticket: false,
             headers: r#"{"authorization":"Bearer own-key-0123456789abcdefghijklmn""#.into(),
             client_headers: true,
-            transport: 0,
         }
     }
 
