@@ -189,7 +189,7 @@ function start(options, { redactor, rename }, logLevel) {
     fields[name] = option(options, name);
   }
   const experiment = option(options, "experiment");
-  for (let i = 0; experiment !== undefined && experiment !== null && i < EXPERIMENT.length; i++) {
+  for (let i = 0; i < EXPERIMENT.length; i++) {
     const [name, stored] = /** @type {[string, string]} */ (EXPERIMENT[i]);
     const id = option(experiment, name) ?? undefined;
     // What is no field of an enrichment is stored in its metadata.

@@ -90,7 +90,7 @@ describe("a page rates one answer", () => {
       secret: SECRETS.current,
     });
     assert.match(ticket, /^hht2\./);
-    const { length: before } = await backends.v1.requests();
+    const { length: earlier } = await backends.v1.requests();
 
     // As in a page: the relay is on its own origin.
     const page = await initTracer({
@@ -118,7 +118,7 @@ describe("a page rates one answer", () => {
     assert.equal((await page.readEvent(answers[1])).reason, "not_available");
     await page.close();
 
-    const requests = (await backends.v1.requests()).slice(before);
+    const requests = (await backends.v1.requests()).slice(earlier);
     assert.deepEqual(
       requests.map((/** @type {any} */ { method, path, body }) => [method, path, body]),
       [["PUT", `/v1/events/${answers[1]}`, up]],
