@@ -424,7 +424,7 @@ export class Engine {
    */
   async #runOnceOpen(opening, opened) {
     const core = await opening;
-    await this.#page?.claimed;
+    await this.#page?.begins();
     if (!this.#opening) return;
     opened(core);
     this.#run(core);
@@ -809,7 +809,8 @@ export class Engine {
           aborts.delete(flight);
           inFlight.set(scope, (inFlight.get(scope) ?? 1) - 1);
           if (inFlight.get(scope) === 0) inFlight.delete(scope);
-          core.requestAnswered(flight, answer.status, answer.retryAfter, answer.body);
+          const refusal = answer.status === -1 ? engine.#page?.refusal(url) : undefined;
+          core.requestAnswered(flight, answer.status, answer.retryAfter, refusal ?? answer.body);
           loops.look(scope);
         });
       },

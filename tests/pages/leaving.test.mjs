@@ -8,6 +8,7 @@ import { join } from "node:path";
 import * as browsers from "../support/driven.mjs";
 import { until } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
+import { INSECURE_HOST } from "../support/programs.mjs";
 import { serve } from "./served.mjs";
 
 /** How long the network is away; `OFFLINE_SECONDS=30` takes its time. */
@@ -88,12 +89,17 @@ before(async () => {
 });
 after(() => site?.close());
 
-for (const [name, start] of Object.entries(browsers)) {
-  describe(name, () => {
+const visits = Object.entries(browsers).flatMap(([name, start]) =>
+  [true, false].map((isSecure) => ({ name, start, isSecure })),
+);
+for (const { name, start, isSecure } of visits) {
+  describe(isSecure ? name : `${name}, on an insecure origin`, () => {
     /** @type {browsers.Driven} */
     let browser;
+    let url = "";
     before(async () => {
-      browser = await start();
+      url = isSecure ? site.url : `http://${INSECURE_HOST}:${site.port}`;
+      browser = await start(isSecure ? undefined : site.port);
     });
     after(() => browser?.quit());
     beforeEach(async () => {
@@ -104,8 +110,9 @@ for (const [name, start] of Object.entries(browsers)) {
     /** @param {object} [options] @param {string} [file] */
     async function visit(options, file = "") {
       const visitor = site.visitor();
-      const tab = await browser.open(`${site.url}/${file}`);
+      const tab = await browser.open(`${url}/${file}`);
       await until(() => tab.run("!!globalThis.seen"), { what: "the page" });
+      assert.equal(await tab.run("isSecureContext && !!navigator.locks"), isSecure);
       const given = JSON.stringify({ ...visitor.options, ...options });
       return { ...visitor, tab, given, begin: () => tab.run(`seen.start(${given})`) };
     }
@@ -423,7 +430,7 @@ for (const [name, start] of Object.entries(browsers)) {
       await until(async () => (await tab.run(kept)).length === 0, { what: "it to be forgotten" });
     });
 
-    it("a web worker and a service worker", async () => {
+    it("a web worker", async () => {
       const { tab } = await visit();
       const inWorker = site.visitor();
       const said = await tab.run(`(() => {
@@ -434,13 +441,20 @@ for (const [name, start] of Object.entries(browsers)) {
       })()`);
       assert.equal(said.status, "delivered", said.message);
       assert.deepEqual(await site.feedback(inWorker.session), { from: "worker" });
+      await quiet(tab);
+    });
+
+    // Browsers have none on an insecure origin.
+    const withServiceWorker = async () => {
+      const { tab } = await visit();
       const inService = site.visitor();
       await tab.run(`navigator.serviceWorker.register("/service-worker.js")
         .then(() => navigator.serviceWorker.ready)
         .then(({ active }) => active.postMessage(${JSON.stringify(inService.options)}))`);
       await stored(inService.session, { from: "service worker" });
       await quiet(tab);
-    });
+    };
+    if (isSecure) it("a service worker", withServiceWorker);
 
     // WebKitWebDriver gives each browser a profile of its own.
     if (name === "webkit") return;

@@ -24,6 +24,12 @@ before(async () => {
   folder = await consumer("manners", files);
 });
 
+/** @param {browsers.Tab} tab @param {number} visit */
+const isAt = (tab, visit) =>
+  until(() => tab.run(`globalThis.visit === "#${visit}"`).catch(() => false), {
+    what: `page ${visit}`,
+  });
+
 for (const [name, start] of Object.entries(browsers)) {
   describe(name, () => {
     /** @type {browsers.Driven} */
@@ -41,8 +47,7 @@ for (const [name, start] of Object.entries(browsers)) {
         const visitor = site.visitor(sessions);
         const tab = await browser.open(`${site.url}/#0`);
         for (let visit = 0; visit < VISITS; visit++) {
-          const isThere = () => tab.run(`globalThis.visit === "#${visit}"`).catch(() => false);
-          await until(isThere, { what: `page ${visit}` });
+          await isAt(tab, visit);
           // Some are left at once, some while the first request is tried, some after it failed.
           const ms = [0, 300, 1500][visit % 3];
           await tab.run(`begin(${JSON.stringify(visitor.tickets)}, ${visit}, ${ms})`);
@@ -50,7 +55,7 @@ for (const [name, start] of Object.entries(browsers)) {
         }
         assert.ok(Math.max(...site.held()) <= MOST, `${site.held()} connections were held`);
         site.answerAll();
-        await until(() => tab.run("!!globalThis.begin").catch(() => false), { what: "the page" });
+        await isAt(tab, VISITS);
         await tab.run(`begin(${JSON.stringify(visitor.tickets)}, ${VISITS}, 0)`);
         const said = Array.from({ length: VISITS + 1 }, (_, visit) => `n${visit}`).sort();
         for (const session of visitor.sessions) {

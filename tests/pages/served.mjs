@@ -43,11 +43,12 @@ export async function serve(folder) {
 
   const state = { isDown: false };
   const server = createServer(async (asked, answer) => {
-    const path = new URL(asked.url ?? "/", "http://page").pathname;
+    // Whole, where it comes from a browser that takes this for a proxy.
+    const { pathname: path, search } = new URL(asked.url ?? "/", "http://page");
     if (path.startsWith("/honeyhive")) {
       if (state.isDown) return void asked.socket.destroy();
       const { method, headers } = asked;
-      const passed = request(relay.url + asked.url, { method, headers }, (got) => {
+      const passed = request(relay.url + path + search, { method, headers }, (got) => {
         answer.writeHead(got.statusCode ?? 502, got.headers);
         got.pipe(answer);
       });
@@ -75,6 +76,7 @@ export async function serve(folder) {
 
   return {
     url: `http://127.0.0.1:${port}`,
+    port,
     backend,
     /** Whether the network is away. @param {boolean} isDown */
     down(isDown) {

@@ -4,7 +4,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { FLAGS, LIMIT_MS, executables, webkitSession } from "./programs.mjs";
+import { FLAGS, INSECURE_HOST, LIMIT_MS, executables, webkitSession } from "./programs.mjs";
 
 /**
  * @typedef {object} Tab
@@ -21,6 +21,10 @@ import { FLAGS, LIMIT_MS, executables, webkitSession } from "./programs.mjs";
  * @property {() => Promise<void>} quit
  */
 
+const RESOLVED = `--host-resolver-rules=MAP ${INSECURE_HOST} 127.0.0.1`;
+
+/** @typedef {(port?: number) => Promise<Driven>} Start with the port of a server that {@link INSECURE_HOST} is, if any */
+
 /** @param {"chrome" | "firefox"} name @returns {Promise<Driven>} */
 async function driven(name) {
   const profile = await mkdtemp(join(tmpdir(), `${name}-`));
@@ -34,8 +38,9 @@ async function driven(name) {
       userDataDir: profile,
       headless: true,
       timeout: LIMIT_MS,
-      ...(name === "chrome" ? { args: FLAGS } : {}),
+      ...(name === "chrome" ? { args: [...FLAGS, RESOLVED] } : {}),
       extraPrefsFirefox: {
+        "network.dns.localDomains": INSECURE_HOST,
         "app.update.enabled": false,
         "datareporting.policy.dataSubmissionEnabled": false,
       },
@@ -100,12 +105,16 @@ async function evaluator(page) {
   };
 }
 
+/** @type {Start} */
 export const chromium = () => driven("chrome");
+/** @type {Start} */
 export const firefox = () => driven("firefox");
 
-/** By plain WebDriver: no network that goes away, and a new profile each time. @returns {Promise<Driven>} */
-export async function webkit() {
-  const { command, stop } = await webkitSession();
+/** By plain WebDriver: no network that goes away, and a new profile each time. @type {Start} */
+export async function webkit(port) {
+  // It finds no host but by a proxy.
+  const proxy = { proxyType: "manual", httpProxy: `127.0.0.1:${port}` };
+  const { command, stop } = await webkitSession(port === undefined ? {} : { proxy });
   const said = /** @type {string[]} */ ([]);
   const home = await command("GET", "/window");
   return {

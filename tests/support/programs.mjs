@@ -25,8 +25,17 @@ export const executables = {
   firefox: () => installed("Firefox", "firefox-esr", ["/usr/bin/firefox-esr", "/usr/bin/firefox"]),
 };
 
-/** A session of WebKitWebDriver: its commands, and its end. */
-export async function webkitSession() {
+/**
+ * A host that browsers find on this machine where a test asks for it. Over plain http it is no secure context, as
+ * loopback addresses are: there are no Web Locks and no service workers.
+ */
+export const INSECURE_HOST = "page.test";
+
+/**
+ * A session of WebKitWebDriver: its commands, and its end.
+ * @param {object} [capabilities]
+ */
+export async function webkitSession(capabilities) {
   const driverPath = installed("WebKitWebDriver", "webkit2gtk-driver", [
     "/usr/bin/WebKitWebDriver",
   ]);
@@ -73,7 +82,7 @@ export async function webkitSession() {
       what: "WebKitWebDriver",
     });
     const { sessionId } = await command("POST", "/session", {
-      capabilities: { alwaysMatch: { pageLoadStrategy: "normal" } },
+      capabilities: { alwaysMatch: { pageLoadStrategy: "normal", ...capabilities } },
     });
     return {
       output: driver.output,

@@ -9,6 +9,8 @@ import { Store } from "./store.js";
 
 /** @import { Core } from "../core.d.ts" */
 
+/** Who is listened to, for what, by what, and whether before others. @typedef {[EventTarget, string, (event: any) => void, boolean]} Listener */
+
 const WORKER_GOES_ON = 0;
 const DOCUMENT_GOES_ON = 1;
 const LEAVES = 2;
@@ -22,6 +24,9 @@ const SOON_MS = 500;
 
 /** Milliseconds that the first session waits for what earlier pages left: `indexedDB.open` was known to hang. */
 const PATIENCE_MS = 1000;
+
+/** Records that earlier pages left, given to the core in one task. */
+const SLICE = 50;
 
 /**
  * @param {() => void} leaving does what {@link Page.soon} still keeps waiting
@@ -50,16 +55,31 @@ export class Page {
   #isResting = false;
   #leaving;
   #document = globalThis.document;
+  /** @type {Listener[]} */
+  #listeners = [];
+  /** Settles when somebody sees the page, where a browser loads it before. @type {Promise<unknown> | undefined} */
+  #activated;
+  /** Addresses that the site's content security policy refuses to be asked. @type {Set<string>} */
+  #refusedAddresses = new Set();
 
   /** @param {() => void} leaving */
   constructor(leaving) {
-    const document = this.#document;
     this.#leaving = leaving;
-    addEventListener("online", () => this.#goOn());
-    addEventListener("offline", () => this.#core?.turn(OFFLINE));
-    if (!document) return;
+    this.#hear(globalThis, "online", () => this.#goOn());
+    this.#hear(globalThis, "offline", () => this.#core?.turn(OFFLINE));
+    this.#hear(globalThis, "securitypolicyviolation", (event) => {
+      if (event.effectiveDirective !== "connect-src" || event.disposition === "report") return;
+      this.#refusedAddresses.add(String(event.blockedURI));
+    });
+    if (this.#document) this.#hearDocument(this.#document);
+    this.#listen();
+  }
+
+  /** @param {Document} document */
+  #hearDocument(document) {
     const depart = () => this.#depart();
-    addEventListener(
+    this.#hear(
+      globalThis,
       "pagehide",
       () => {
         this.#isLeft = true;
@@ -70,21 +90,46 @@ export class Page {
       },
       true,
     );
-    addEventListener("pageshow", () => {
+    this.#hear(globalThis, "pageshow", () => {
       removeEventListener("pagehide", depart);
       this.#isLeft = false;
       void this.#comeBack();
     });
-    document.addEventListener("visibilitychange", () => {
+    this.#hear(document, "visibilitychange", () => {
       if (!document.hidden) return this.#goOn();
       // Chromium does not run a listener that is added to a window's event while that runs. There this
       // event follows `pagehide`, or `freeze` where the page was hidden before.
       if (this.#isLeft) return depart();
-      leaving();
+      this.#store?.leaving();
+      this.#leaving();
       this.#core?.turn(HIDES);
     });
-    document.addEventListener("freeze", () => (this.#isLeft ? depart() : this.#leave()));
-    document.addEventListener("resume", () => this.#goOn());
+    // It may be frozen for hours, in which another page sends what this one has.
+    this.#hear(document, "freeze", depart);
+    this.#hear(document, "resume", () => (this.#isLeft ? undefined : this.#comeBack()));
+    if (/** @type {any} */ (document).prerendering) {
+      this.#activated = new Promise((resolve) => {
+        this.#hear(document, "prerenderingchange", () => resolve(undefined));
+      });
+    }
+  }
+
+  /**
+   * @param {EventTarget} target
+   * @param {string} type
+   * @param {(event: any) => void} listener
+   * @param {boolean} [isFirst]
+   */
+  #hear(target, type, listener, isFirst = false) {
+    this.#listeners.push([target, type, listener, isFirst]);
+  }
+
+  /** Once more changes nothing where they are there; `document.open()` takes all listeners away. */
+  #listen() {
+    for (let i = 0; i < this.#listeners.length; i++) {
+      const [target, type, listener, isFirst] = /** @type {Listener} */ (this.#listeners[i]);
+      target.addEventListener(type, listener, isFirst);
+    }
   }
 
   /**
@@ -97,9 +142,20 @@ export class Page {
     this.#store = new Store(
       (error) => this.#refused(error),
       () => void this.#claim(),
+      () => {
+        const what = "the browser grants no Web Lock, so tabs know of one another by messages";
+        printAt(this.#logLevel, "debug", what);
+      },
     );
-    const late = new Promise((resolve) => startTimer(resolve, PATIENCE_MS, undefined));
-    this.#claimed = firstOf(this.#claim(), late);
+    this.#claimed = this.#claimOnceSeen();
+  }
+
+  async #claimOnceSeen() {
+    await this.#activated;
+    await firstOf(
+      this.#claim(),
+      new Promise((resolve) => startTimer(resolve, PATIENCE_MS, undefined)),
+    );
   }
 
   /**
@@ -107,6 +163,7 @@ export class Page {
    * @param {() => void} task
    */
   soon(task) {
+    this.#listen();
     // Where nothing is drawn any more, there may be no other moment.
     const isSeen = this.#document && !this.#document.hidden && !this.#isLeft;
     if (!isSeen) return task();
@@ -133,9 +190,24 @@ export class Page {
     }
   }
 
-  /** Settles when it is known what earlier pages left, or that it cannot be known. */
-  get claimed() {
-    return this.#claimed;
+  /** Settles when somebody sees the page, and it is known what earlier pages left or that it cannot be known. */
+  async begins() {
+    await this.#activated;
+    await this.#claimed;
+  }
+
+  /**
+   * Why a request was not even tried, if that is known.
+   * @param {string} url
+   * @returns {string | undefined}
+   */
+  refusal(url) {
+    for (const address of this.#refusedAddresses) {
+      if (!url.startsWith(address)) continue;
+      const { origin } = new URL(url, location.href);
+      return `the page's content security policy refuses it: let connect-src allow ${origin}`;
+    }
+    return undefined;
   }
 
   /**
@@ -175,17 +247,21 @@ export class Page {
 
   #goOn() {
     if (this.#isResting) return;
+    this.#store?.goesOn();
     this.#turn();
     // A page that died meanwhile may have left something.
     if (this.#left) void this.#claim();
   }
 
   #leave() {
+    // A page that is thrown away before anybody saw it has said nothing.
+    if (/** @type {any} */ (this.#document)?.prerendering) return;
+    this.#store?.leaving();
     this.#leaving();
     this.#core?.turn(LEAVES);
   }
 
-  /** The page is left, and may come back from the browser's cache. */
+  /** The page is frozen or left, and may come back. */
   #depart() {
     this.#leave();
     // After what goes out because of that.
@@ -202,8 +278,8 @@ export class Page {
   async #comeBack() {
     if (!this.#isResting) return;
     try {
-      const still = this.#isWhole && this.#left && (await this.#store?.back());
-      if (still) this.#core?.onlyKept(plainJson(still));
+      const still = await this.#store?.back();
+      if (still && this.#left) this.#core?.onlyKept(plainJson(still));
     } catch (error) {
       this.#refused(error);
     }
@@ -222,11 +298,12 @@ export class Page {
     }
   }
 
+  /** In slices, between which the page may draw. */
   #restore() {
     if (!this.#core || !this.#left) return;
     if (this.#store?.isSlow) this.#core.turn(DOUBTS);
-    this.#core.restore(plainJson(this.#left));
-    this.#left = [];
+    this.#core.restore(plainJson(this.#left.splice(0, SLICE)));
+    if (this.#left.length > 0) this.soon(() => this.#restore());
   }
 
   /** @param {unknown} error */

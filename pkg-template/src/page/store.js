@@ -2,248 +2,369 @@
 // IndexedDB, each of which belongs to one living page. What is kept, and what becomes of what dead pages
 // left, is for the core to say.
 //
-// A page lives as long as it holds a Web Lock by its name. Where there are none, it lets go of what it
-// has when it is left; and what was not touched for long enough belongs to nobody.
+// A record's key is the name of the page that it belongs to and a number, so keys alone tell what others have. The
+// database may be cleared, closed or broken at any time, by the visitor, the site or the browser: what this page
+// has is in memory as well, and is written again where it is gone.
 
-import { Promise, microtask } from "../globals.js";
-import { attempt } from "../guard.js";
+import { Promise, forwardNow, microtask } from "../globals.js";
 import { newSessionId } from "../ids.js";
-import { newAbort } from "../send.js";
+import { Name } from "./name.js";
 
 const NAME = "honeyhive-edge";
 const STORE = "unsent";
 
-/** Without Web Locks: milliseconds after which the page that kept something is taken for dead. */
-const STALE_MS = 600_000;
+/** Holds a number that the database gets when it is made, by which one that was cleared meanwhile is known. */
+const ABOUT = "about";
+const LIFE = "life";
 
 /** Milliseconds in which what is kept is sent, where the server answers. */
 const SLOW_MS = 1000;
 
+/** Records that are taken over in one task. */
+const SLICE = 50;
+
+/** Milliseconds after which keeping is tried again where it failed: at first, and at most. */
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 60_000;
+
+/** In keys, what was taken over comes before what the page said itself. */
+const TAKEN_OVER = -1e12;
+
 /**
  * @typedef {object} Record
- * @property {string} owner
- * @property {number} at when the owner had it last
- * @property {number} since when it was kept first
+ * @property {number} since when it was kept first, by the wall clock
  * @property {string} json
  */
 
 export class Store {
   #owner = newSessionId();
+  #name;
   /** @type {Promise<IDBDatabase> | undefined} */
   #db;
-  /** Lets go of this page's name. */
-  #release = () => {};
-  /** @type {Promise<void> | undefined} */
-  #named;
+  /** By which this page knows the database that it writes to. @type {unknown} */
+  #life;
+  /** What is kept, by number. Below zero is what dead pages left, which has no text here. @type {Map<number, Record | undefined>} */
+  #kept = new Map();
+  /** Numbers of which the database is still to be told. @type {Set<number>} */
+  #unwritten = new Set();
+  #isWriting = false;
+  #lastTakenOver = 0;
+  /** The page may be gone before it has its name. */
+  #isLeaving = false;
   #isAway = false;
+  #failures = 0;
+  #mayTryAt = 0;
+  #failed;
   /** Whether any other page had something for longer than sending it takes, when this one looked. */
   isSlow = false;
-  /** Names of living pages that have something, whose ends are waited for. @type {Set<string>} */
-  #awaited = new Set();
-  /** Ends that waiting. */
-  #stopWaiting = newAbort();
-  /** Keys of what the core was told of, in that order. @type {IDBValidKey[]} */
-  #left = [];
-  /** Changes to come, made together. @type {((store: IDBObjectStore) => void)[]} */
-  #changes = [];
-  #failed;
-  #leftBehind;
 
   /**
    * @param {(error: unknown) => void} failed told of what could not be kept
    * @param {() => void} leftBehind told when a page that had something has died, to be claimed
+   * @param {() => void} locksFail told when the browser has locks, and does not grant one
    */
-  constructor(failed, leftBehind) {
+  constructor(failed, leftBehind, locksFail) {
     this.#failed = failed;
-    this.#leftBehind = leftBehind;
+    this.#name = new Name(this.#owner, leftBehind, locksFail);
   }
 
   /** @param {number} id @param {string} json */
   keep(id, json) {
-    this.#change((store) => store.put(this.#record(json), [this.#owner, id]));
+    this.#kept.set(id, { since: Date.now(), json });
+    this.#write([id]);
   }
 
   /** @param {number} id below zero: what dead pages left */
   forget(id) {
-    const key = id < 0 ? this.#left[-id - 1] : [this.#owner, id];
-    if (key !== undefined) this.#change((store) => store.delete(key));
+    this.#kept.delete(id);
+    this.#write([id]);
   }
 
   forgetAll() {
-    this.#left = [];
-    this.#change((store) => store.delete(ownRange(this.#owner)));
+    const ids = [...this.#kept.keys()];
+    this.#kept.clear();
+    this.#lastTakenOver = 0;
+    this.#write(ids);
   }
 
   /**
    * Makes what dead pages left this page's own.
-   * @returns {Promise<string[]>}
+   * @returns {Promise<string[]>} in the order of the numbers that it has from now on: -1, -2 …
    */
   async claim() {
-    /** @type {Set<string>} */
-    const owners = new Set();
-    const now = Date.now();
-    await this.#each("readonly", ({ value }) => {
-      owners.add(value?.owner);
-      this.isSlow ||= value?.owner !== this.#owner && Number(value?.since) + SLOW_MS < now;
-    });
-    owners.delete(this.#owner);
+    const owners = await this.#owners();
     if (owners.size === 0) return [];
-    // Asked for after they were seen: who keeps something had its name before.
-    const names = await navigator.locks?.query();
-    for (const { name } of names?.held ?? []) {
-      const owner = String(name).slice(NAME.length + 1);
-      // It may be just dying: the page before this one in its tab is.
-      if (owners.delete(owner)) this.#waitFor(owner);
-    }
-    /** @type {string[]} */
-    const texts = [];
-    await this.#each("readwrite", (cursor) => {
-      const { owner, at, since, json } = /** @type {Partial<Record>} */ (cursor.value ?? {});
-      if (typeof json !== "string") return cursor.delete();
-      const isDead = names
-        ? owners.has(String(owner))
-        : !owner || !(Date.now() - Number(at) < STALE_MS);
-      if (owner === this.#owner || !isDead) return;
-      cursor.update(this.#record(json, since));
-      this.#left.push(cursor.key);
-      texts.push(json);
-    });
+    for (const living of await this.#name.living(owners)) owners.delete(living);
+    if (owners.size === 0 || this.#isAway) return [];
+    await this.#name.take();
+    const texts = await this.#takeOver([...owners]);
+    this.#rest();
     return texts;
+  }
+
+  /** The page may be gone in a moment. */
+  leaving() {
+    this.#isLeaving = true;
+    if (this.#unwritten.size > 0) void this.#flush();
+  }
+
+  /** The page goes on. */
+  goesOn() {
+    this.#isLeaving = false;
+    if (this.#unwritten.size > 0) this.#write([]);
   }
 
   /** The page may be away for long: others may take over what it has. */
   leave() {
-    if (!navigator.locks) {
-      const nobodys = (/** @type {IDBCursorWithValue} */ { value }) => ({ ...value, owner: "" });
-      void this.#each("readwrite", (it) => it.update(nobodys(it)), ownRange(this.#owner)).catch(
-        this.#failed,
-      );
-    }
     this.#isAway = true;
-    this.#release();
-    attempt(() => this.#stopWaiting?.abort(), undefined);
-    this.#stopWaiting = newAbort();
+    this.#name.leave();
+    this.#name.stopWaiting();
   }
 
   /**
-   * The page is back. Of what it had, this is what nobody took over meanwhile.
-   * @returns {Promise<number[]>}
+   * The page is back.
+   * @returns {Promise<number[] | undefined>} what nobody took over meanwhile of what it had; nothing where nobody can say
    */
   async back() {
     this.#isAway = false;
-    this.#named = undefined;
-    /** @type {number[]} */
-    const ids = [];
-    await this.#each(
-      "readwrite",
-      (cursor) => {
-        const { owner, since, json } = cursor.value;
-        if (owner && owner !== this.#owner) return;
-        cursor.update(this.#record(json, since));
-        ids.push(/** @type {[string, number]} */ (cursor.key)[1]);
-      },
-      ownRange(this.#owner),
-    );
-    return ids;
-  }
-
-  /** @param {string} json @param {number} [since] @returns {Record} */
-  #record(json, since = Date.now()) {
-    return { owner: this.#owner, at: Date.now(), since, json };
-  }
-
-  /** @param {(store: IDBObjectStore) => void} change */
-  #change(change) {
-    if (this.#changes.push(change) > 1) return;
-    // All that the core has to say now comes in one go: what replaces something and what it replaces.
-    void microtask(() => {
-      const changes = this.#changes.splice(0);
-      const made = (/** @type {IDBObjectStore} */ store) => {
-        for (const one of changes) one(store);
-        // Left to itself it would wait for the page to hear of each change, which may be gone by then.
-        store.transaction.commit?.();
-      };
-      void this.#transaction("readwrite", made).catch(this.#failed);
+    this.#isLeaving = false;
+    if (this.#kept.size === 0) return [];
+    await this.#name.take();
+    /** @type {unknown} */
+    let life;
+    /** @type {IDBValidKey[]} */
+    let keys = [];
+    await this.#transaction("readonly", (store, about) => {
+      const request = about.get(LIFE);
+      request.addEventListener("success", () => (life = request.result));
+      const ofKeys = store.getAllKeys(ownRange(this.#owner));
+      ofKeys.addEventListener("success", () => (keys = ofKeys.result));
     });
+    // It was cleared, or not all was written: what is not there was taken by nobody.
+    if (life !== this.#life || this.#failures > 0) {
+      this.#write([...this.#kept.keys()]);
+      return;
+    }
+    const still = new Set(this.#unwritten);
+    for (const key of keys) still.add(idOf(key));
+    for (const id of this.#kept.keys()) if (!still.has(id)) this.#kept.delete(id);
+    return [...still].filter((id) => id > 0);
   }
 
-  /**
-   * @param {IDBTransactionMode} mode
-   * @param {(cursor: IDBCursorWithValue) => unknown} look
-   * @param {IDBKeyRange} [range]
-   */
-  #each(mode, look, range) {
-    return this.#transaction(mode, (store) => {
-      const request = store.openCursor(range);
+  /** Other pages that have something in the store. What is under a key of nobody's is thrown out. */
+  async #owners() {
+    /** @type {Set<string>} */
+    const owners = new Set();
+    /** @type {IDBValidKey[]} */
+    const nobodys = [];
+    const now = Date.now();
+    await this.#transaction("readonly", (store) => {
+      const request = store.openKeyCursor();
       request.addEventListener("success", () => {
-        if (!request.result) return;
-        look(request.result);
-        request.result.continue();
+        const cursor = request.result;
+        if (!cursor) return;
+        const owner = ownerOf(cursor.key);
+        if (owner === undefined) {
+          nobodys.push(cursor.key);
+          return cursor.continue();
+        }
+        if (owner !== this.#owner) {
+          owners.add(owner);
+          const oldest = store.get(cursor.key);
+          oldest.addEventListener("success", () => {
+            this.isSlow ||= Number(oldest.result?.since) + SLOW_MS < now;
+          });
+        }
+        // On to the next page's.
+        cursor.continue([owner, []]);
       });
     });
+    if (nobodys.length > 0) {
+      await this.#transaction("readwrite", (store) => {
+        for (const key of nobodys) store.delete(key);
+      });
+    }
+    return owners;
+  }
+
+  /**
+   * @param {string[]} owners
+   * @returns {Promise<string[]>}
+   */
+  async #takeOver(owners) {
+    /** @type {string[]} */
+    const texts = [];
+    let last = this.#lastTakenOver;
+    await this.#transaction("readwrite", (store) => {
+      const takeNext = (/** @type {number} */ place) => {
+        const owner = owners[place];
+        if (owner === undefined) return;
+        const range = ownRange(owner);
+        const keys = store.getAllKeys(range, SLICE);
+        const records = store.getAll(range, SLICE);
+        records.addEventListener("success", () => {
+          for (const [n, record] of records.result.entries()) {
+            store.delete(/** @type {IDBValidKey} */ (keys.result[n]));
+            if (typeof record?.json !== "string") continue;
+            texts.push(record.json);
+            store.put(record, keyOf(this.#owner, --last));
+          }
+          takeNext(keys.result.length < SLICE ? place + 1 : place);
+        });
+      };
+      takeNext(0);
+    });
+    while (this.#lastTakenOver > last) this.#kept.set(--this.#lastTakenOver, undefined);
+    return texts;
+  }
+
+  /** The database is to be told of these. @param {number[]} ids */
+  #write(ids) {
+    for (const id of ids) this.#unwritten.add(id);
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    // All that the core has to say now comes in one go: what replaces something and what it replaces.
+    void microtask(() => void this.#flush());
+  }
+
+  async #flush() {
+    /** @type {number[]} */
+    let ids = [];
+    try {
+      if (this.#unwritten.size === 0 || forwardNow() < this.#mayTryAt) return;
+      const isNamed = this.#kept.size > 0 && !this.#isAway && this.#name.take();
+      if (!this.#isLeaving) await isNamed;
+      await this.#transaction("readwrite", (store) => {
+        ids = [...this.#unwritten];
+        this.#unwritten.clear();
+        this.#isWriting = false;
+        for (const id of ids) {
+          const record = this.#kept.get(id);
+          const key = keyOf(this.#owner, id);
+          if (record) store.put(record, key);
+          else if (!this.#kept.has(id)) store.delete(key);
+        }
+        // Left to itself it would wait for the page to hear of each change, which may be gone by then.
+        store.transaction.commit?.();
+      });
+      this.#failures = 0;
+      this.#rest();
+    } catch (error) {
+      for (const id of ids) this.#unwritten.add(id);
+      const pause = FIRST_PAUSE_MS * 2 ** this.#failures++;
+      this.#mayTryAt = forwardNow() + Math.min(pause, LONGEST_PAUSE_MS);
+      this.#failed(error);
+    } finally {
+      this.#isWriting = false;
+    }
+  }
+
+  /** A page that keeps nothing needs no name. */
+  #rest() {
+    if (this.#kept.size === 0 && this.#unwritten.size === 0) this.#name.leave();
+    else if (!this.#isAway) void this.#name.take();
   }
 
   /**
    * @param {IDBTransactionMode} mode
-   * @param {(store: IDBObjectStore) => void} work
+   * @param {(store: IDBObjectStore, about: IDBObjectStore) => void} work
    */
   async #transaction(mode, work) {
-    const db = await (this.#db ??= this.#open());
-    await (this.#named ??= this.#take());
-    return new Promise((resolve, reject) => {
-      const transaction = db.transaction(STORE, mode);
-      transaction.addEventListener("complete", () => resolve(undefined));
-      transaction.addEventListener("abort", () => reject(transaction.error));
-      work(transaction.objectStore(STORE));
-    });
+    const opening = (this.#db ??= this.#open());
+    try {
+      const db = await opening;
+      await new Promise((resolve, reject) => {
+        const transaction = db.transaction([STORE, ABOUT], mode);
+        transaction.addEventListener("complete", () => resolve(undefined));
+        transaction.addEventListener("abort", () => reject(transaction.error));
+        work(transaction.objectStore(STORE), transaction.objectStore(ABOUT));
+      });
+    } catch (error) {
+      // What is wrong with it may have passed by the next time.
+      if (this.#db === opening) this.#db = undefined;
+      opening.then((db) => db.close()).catch(() => {});
+      throw error;
+    }
   }
 
   /** @returns {Promise<IDBDatabase>} */
-  #open() {
-    return new Promise((resolve, reject) => {
-      const request = indexedDB.open(NAME, 1);
-      request.addEventListener("upgradeneeded", () => request.result.createObjectStore(STORE));
-      request.addEventListener("error", () => reject(request.error));
-      request.addEventListener("success", () => {
-        const db = request.result;
-        // The visitor, or the site, clears what is stored: the next change makes it anew.
-        const close = () => {
-          db.close();
-          this.#db = undefined;
-        };
-        db.addEventListener("close", close);
-        db.addEventListener("versionchange", close);
-        resolve(db);
-      });
-    });
+  async #open() {
+    // Whatever version it has: a later one of the package may have been here, and adds to what there is.
+    let db = await opened(undefined);
+    if (lacking(db).length > 0) {
+      db.close();
+      db = await opened(db.version + 1);
+    }
+    // The visitor, or the site, clears what is stored: the next change makes it anew.
+    const opening = this.#db;
+    const close = () => {
+      db.close();
+      if (this.#db === opening) this.#db = undefined;
+    };
+    db.addEventListener("close", close);
+    db.addEventListener("versionchange", close);
+    const life = await lifeOf(db);
+    if (this.#life !== undefined && this.#life !== life) this.#write([...this.#kept.keys()]);
+    this.#life = life;
+    return db;
   }
+}
 
-  /** Says so when the page of that name has died. @param {string} owner */
-  #waitFor(owner) {
-    if (this.#awaited.has(owner)) return;
-    this.#awaited.add(owner);
-    const signal = this.#stopWaiting?.signal;
-    navigator.locks
-      .request(`${NAME} ${owner}`, { mode: "shared", ...(signal ? { signal } : {}) }, () => {})
-      .then(this.#leftBehind)
-      .catch(() => {})
-      .finally(() => this.#awaited.delete(owner));
-  }
-
-  /** Takes this page's name, which others see while it lives. @returns {Promise<void>} */
-  #take() {
-    return new Promise((resolve) => {
-      if (!navigator.locks) return resolve();
-      navigator.locks
-        .request(`${NAME} ${this.#owner}`, () => {
-          resolve();
-          // What is kept by a page that is left is anybody's.
-          if (this.#isAway) return;
-          return new Promise((release) => (this.#release = () => release(undefined)));
-        })
-        .catch(() => resolve());
+/**
+ * @param {number | undefined} version
+ * @returns {Promise<IDBDatabase>}
+ */
+function opened(version) {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open(NAME, version);
+    request.addEventListener("upgradeneeded", () => {
+      for (const store of lacking(request.result)) request.result.createObjectStore(store);
     });
-  }
+    request.addEventListener("error", () => reject(request.error));
+    request.addEventListener("success", () => resolve(request.result));
+  });
+}
+
+/** The stores that it ought to have and has not. @param {IDBDatabase} db */
+function lacking(db) {
+  return [STORE, ABOUT].filter((store) => !db.objectStoreNames.contains(store));
+}
+
+/**
+ * @param {IDBDatabase} db
+ * @returns {Promise<unknown>}
+ */
+function lifeOf(db) {
+  return new Promise((resolve, reject) => {
+    const transaction = db.transaction(ABOUT, "readwrite");
+    const about = transaction.objectStore(ABOUT);
+    const request = about.get(LIFE);
+    let life = newSessionId();
+    request.addEventListener("success", () => {
+      if (request.result === undefined) about.put(life, LIFE);
+      else life = request.result;
+    });
+    transaction.addEventListener("complete", () => resolve(life));
+    transaction.addEventListener("abort", () => reject(transaction.error));
+  });
+}
+
+/** @param {string} owner @param {number} id */
+function keyOf(owner, id) {
+  return [owner, id < 0 ? TAKEN_OVER - id : id];
+}
+
+/** @param {IDBValidKey} key of a record */
+function idOf(key) {
+  const number = /** @type {[string, number]} */ (key)[1];
+  return number < 0 ? TAKEN_OVER - number : number;
+}
+
+/** @param {IDBValidKey} key @returns {string | undefined} nothing where it is nobody's */
+function ownerOf(key) {
+  if (!Array.isArray(key) || key.length !== 2) return;
+  const [owner, number] = key;
+  return typeof owner === "string" && typeof number === "number" ? owner : undefined;
 }
 
 /** @param {string} owner */

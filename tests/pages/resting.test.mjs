@@ -1,0 +1,136 @@
+// Pages that rest in the browser's own back/forward cache, as its own buttons put them there: what one had not
+// sent is sent by the tab's next page, and what is said while one comes back is its own to send.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import * as browsers from "../support/driven.mjs";
+import { until } from "../support/child.mjs";
+import { consumer } from "../support/package.mjs";
+import { INSECURE_HOST } from "../support/programs.mjs";
+import { serve } from "./served.mjs";
+
+/** How often each is done; `RESTS=50` for certainty. */
+const RESTS = Number(process.env["RESTS"] ?? 3);
+
+const page = `
+  import { initTracer } from "./node_modules/honeyhive-edge/browser.js";
+
+  const seen = { visit: location.hash, deliveries: {}, backAfterMs: 0 };
+  globalThis.seen = seen;
+  seen.start = async (options) => void (seen.tracer = await initTracer(options));
+  seen.say = (feedback) => {
+    const [name] = Object.keys(feedback);
+    seen.tracer.enrichSession({ feedback }).then(({ status }) => (seen.deliveries[name] = status));
+  };
+  addEventListener("pageshow", ({ persisted }) => {
+    if (!persisted) return;
+    seen.hasRested = true;
+    seen.say({ at_once: 1 });
+    Promise.resolve().then(() => seen.say({ in_microtask: 1 }));
+    for (const ms of [0, 1, 2, 4]) setTimeout(() => seen.say({ ["after" + ms]: 1 }), ms);
+  });
+`;
+
+/** @type {Awaited<ReturnType<typeof serve>>} */
+let site;
+before(async () => {
+  const html = (/** @type {string} */ name) =>
+    `<!doctype html><title>${name}</title><script type="module" src="./page.mjs"></script>`;
+  const files = { "index.html": html("first"), "next.html": html("next"), "page.mjs": page };
+  site = await serve(await consumer("resting", files));
+});
+after(() => site?.close());
+
+const visits = Object.entries(browsers).flatMap(([name, start]) =>
+  [true, false].map((isSecure) => ({ name, start, isSecure })),
+);
+for (const { name, start, isSecure } of visits) {
+  describe(isSecure ? name : `${name}, on an insecure origin`, () => {
+    /** @type {browsers.Driven} */
+    let browser;
+    let url = "";
+    before(async () => {
+      url = isSecure ? site.url : `http://${INSECURE_HOST}:${site.port}`;
+      browser = await start(isSecure ? undefined : site.port);
+    });
+    after(() => browser?.quit());
+
+    /** @param {browsers.Tab} tab @param {string} visit */
+    const isAt = (tab, visit) =>
+      until(
+        () =>
+          tab
+            .run(`globalThis.seen?.visit === "#${visit}" && document.readyState === "complete"`)
+            .catch(() => false),
+        {
+          what: `the page ${visit}`,
+        },
+      );
+
+    // Firefox takes no page into its cache that holds a lock, as one does that has something unsent.
+    const restsWithUnsent = name !== "firefox" || !isSecure;
+
+    /**
+     * A page that has said something, left by a link; where `isUnsent`, it could not send all of it.
+     * @param {number} run
+     * @param {boolean} isUnsent
+     */
+    async function left(run, isUnsent) {
+      const { session, options } = site.visitor();
+      const given = JSON.stringify(options);
+      site.down(false);
+      const tab = await browser.open(`${url}/#first${run}`);
+      await isAt(tab, `first${run}`);
+      await tab.run(`seen.start(${given})`);
+      await tab.run("seen.say({ before: 1 })");
+      await until(() => tab.run("seen.deliveries.before"), { what: "what was said before" });
+      if (isUnsent) {
+        site.down(true);
+        await tab.run("seen.say({ kept: 1 })");
+      }
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await tab.run(`void (location.href = "/next.html#next${run}")`);
+      await isAt(tab, `next${run}`);
+      site.down(false);
+      return { session, given, tab };
+    }
+
+    /** @param {string} session @param {string[]} keys */
+    async function stored(session, keys) {
+      const found = async () => Object.keys((await site.feedback(session)) ?? {}).sort();
+      const isStored = async () => String(await found()) === String(keys.toSorted());
+      await until(isStored, { what: `${keys}`, timeoutMs: 20_000 }).catch(() => {});
+      assert.deepEqual(await found(), keys.toSorted());
+    }
+
+    it(`the tab's next page sends what one that rests had not sent, ${RESTS} times`, async () => {
+      for (let run = 0; run < RESTS; run++) {
+        const { session, given, tab } = await left(run, true);
+        await tab.run(`seen.start(${given})`);
+        await stored(session, ["before", "kept"]);
+        await tab.run("void history.back()");
+        await isAt(tab, `first${run}`);
+        assert.equal(await tab.run("!!seen.hasRested"), restsWithUnsent);
+        if (restsWithUnsent) {
+          await until(() => tab.run("seen.deliveries.kept"), { what: "its promise" });
+        }
+        await tab.close();
+      }
+    });
+
+    it(`what is said while a page comes back is sent, ${RESTS} times`, async () => {
+      const back = ["at_once", "in_microtask", "after0", "after1", "after2", "after4"];
+      for (let run = 0; run < RESTS; run++) {
+        const { session, tab } = await left(run, restsWithUnsent);
+        await tab.run("void history.back()");
+        await isAt(tab, `first${run}`);
+        assert.equal(await tab.run("!!seen.hasRested"), true, "it did not rest");
+        const all = restsWithUnsent ? ["kept", ...back] : back;
+        const areTold = () => tab.run(`${JSON.stringify(all)}.every((it) => seen.deliveries[it])`);
+        await until(areTold, { what: "all promises" });
+        await stored(session, ["before", ...all]);
+        await tab.close();
+      }
+    });
+  });
+}
