@@ -8,6 +8,7 @@ mod harness;
 use harness::{Bench, status, stores};
 use honeyhive_edge::core::outcome::Reason;
 use honeyhive_edge::core::registry::Turn;
+use honeyhive_edge::core::retry::RetryAfter;
 use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::{Value, json};
 
@@ -713,4 +714,39 @@ fn what_is_said_while_a_page_comes_back_is_its_own_to_deliver() {
     let sent: String = bench.requests.iter().map(|it| it.body.clone()).collect();
     assert!(["a", "b", "c"].iter().all(|key| sent.contains(&format!("\"{key}\":1"))), "{sent}");
     assert!(bench.store.is_empty());
+}
+
+#[test]
+fn online_and_offline_a_hundred_times_ask_a_server_that_answers_no_more_often() {
+    for retry_after in [Some(RetryAfter::Seconds(20)), None] {
+        let mut bench =
+            page(move |_| Answer::Http { status: 429, retry_after, body: String::new() }, &[]);
+        let tracer = bench.init(with_ticket(SESSION)).tracer;
+        bench.enrich(tracer, None, json!({"feedback": {"a": 1}}));
+        bench.run(50);
+        assert_eq!(bench.requests.len(), 1);
+        for _ in 0..100 {
+            bench.registry.turn(Turn::Offline, bench.now);
+            bench.registry.turn(Turn::GoesOn { in_document: true }, bench.now);
+            bench.run(10);
+        }
+        assert!(bench.requests.len() < 5, "{retry_after:?}: {}", bench.requests.len());
+    }
+}
+
+#[test]
+fn what_a_later_version_kept_is_left_to_it_until_it_is_too_old() {
+    let kept = &left_saying(json!({"a": 1}))[0];
+    let mut bench = page(stores, &[]);
+    let at = bench.now.unix_ms - 8 * 24 * 3_600_000;
+    let later = kept.replace("\"v\":1", "\"v\":3");
+    let old = json!({"v": 3, "at": at}).to_string();
+    let none = later.replace("\"v\":3", "\"v\":\"x\"");
+    for (place, json) in [&later, &old, &none].into_iter().enumerate() {
+        bench.store.insert(-1 - place as i64, json.clone());
+    }
+    bench.registry.restore(&json!([later, old, none]).to_string(), 0, bench.now);
+    bench.init(with_ticket(SESSION));
+    bench.run(1_000);
+    assert_eq!(bench.store.keys().copied().collect::<Vec<i64>>(), [-1]);
 }

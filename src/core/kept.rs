@@ -23,6 +23,9 @@ const VERSION: &str = "1";
 /// And of another event. An earlier version of the package, which could take it for a session, does not read it.
 const EVENT_VERSION: &str = "2";
 
+/// The latest version that is read here.
+const LAST_VERSION: f64 = 2.0;
+
 /// An enrichment as it was kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
@@ -124,6 +127,15 @@ impl Kept {
             server: kept.text("server")?.to_owned(),
             sender,
         })
+    }
+
+    /// Whether this was written by a later version of the package, which can read it, and is not too old to be sent.
+    /// Different versions may be on one site's pages, and each leaves to the other what only that can read.
+    pub fn is_for_later_version(json: &str, numerals: Numerals, now_unix_ms: u64) -> bool {
+        let kept = Options::of(json, numerals);
+        let is_later = kept.number("v").is_some_and(|version| version > LAST_VERSION);
+        let at = kept.number("at").filter(|ms| *ms >= 0.0);
+        is_later && at.is_some_and(|ms| now_unix_ms.abs_diff(ms as u64) <= KEPT_MS)
     }
 
     /// Whether it was kept for too long to be sent. From a time that is that far ahead, a clock was wrong.

@@ -37,6 +37,8 @@ pub struct Health {
     is_doubtful: bool,
     /// Whether it has ever answered.
     has_answered: bool,
+    /// Whether it last answered that it has too much to do.
+    is_busy: bool,
 }
 
 /// A request that was sent to the server, as its health remembers it.
@@ -92,6 +94,7 @@ impl Health {
             why: String::new(),
             is_doubtful: false,
             has_answered: false,
+            is_busy: false,
         }
     }
 
@@ -154,6 +157,11 @@ impl Health {
         self.probe_at = 0;
     }
 
+    /// Whether it last answered that it has too much to do: that a network is back changes nothing of that.
+    pub fn is_busy(&self) -> bool {
+        self.is_busy
+    }
+
     /// When what waits for its turn is to be looked at again, where it is given up at `gives_up_at`: then, or
     /// where the server has asked to be left alone for longer, in time for one try. When that time has come, the
     /// server is spared no longer: else what waits would be given up without a try.
@@ -199,6 +207,7 @@ impl Health {
         random: &mut fastrand::Rng,
     ) -> Change {
         self.is_doubtful |= matches!(verdict, Verdict::Retry { .. }) && sent.is_slow(now);
+        self.is_busy = answer.is_overload() && matches!(answer, Answer::Http { .. });
         match verdict {
             // It had less time than a server is granted.
             Verdict::Retry { .. } if sent.was_cut_short(answer, now) => self.lose_request(),

@@ -34,7 +34,11 @@ impl Registry {
         for entry in elements(entries).unwrap_or_default() {
             self.last_leftover -= 1;
             let id = self.last_leftover;
-            match text(entry).and_then(|json| Kept::read(&json, self.numerals)) {
+            let Some(json) = text(entry) else {
+                self.outputs.push_back(Output::Forget { ids: vec![id] });
+                continue;
+            };
+            match Kept::read(&json, self.numerals) {
                 Some(kept) => {
                     // Those of one page come in order; those of several go by their clocks.
                     let place = self.leftovers.iter().position(|it| it.kept.at > kept.at);
@@ -42,6 +46,7 @@ impl Registry {
                     let leftover = Leftover { id, kept, is_forgotten: false };
                     self.leftovers.insert(place, Box::new(leftover));
                 }
+                None if Kept::is_for_later_version(&json, self.numerals, now.unix_ms) => {}
                 None => self.outputs.push_back(Output::Forget { ids: vec![id] }),
             }
         }

@@ -115,15 +115,20 @@ impl Registry {
                 self.page.leaving.clear();
                 let was_offline = self.page.is_offline;
                 self.set_offline(false);
-                for (_, server) in self.servers.iter_mut() {
+                for (_, server) in self.servers.iter_mut().filter(|(_, it)| !it.health.is_busy()) {
                     server.health.may_be_asked();
                 }
-                self.for_each_busy(now, &mut |outbox| {
+                for id in self.busy.clone() {
+                    let Some(outbox) = self.outboxes.get_mut(id) else { continue };
                     if was_offline {
                         outbox.resume_deadlines(now);
                     }
-                    outbox.wait_no_longer();
-                });
+                    let server = self.servers.get(outbox.server);
+                    if !server.is_some_and(|server| server.health.is_busy()) {
+                        outbox.wait_no_longer();
+                    }
+                    self.schedule(id, now);
+                }
             }
             Turn::Hides if self.page.stage == Stage::Here => {
                 self.page.stage = Stage::Hidden;
