@@ -68,6 +68,14 @@ const serviceWorker = `
   }
 `;
 
+/** What the browser keeps, as seen from a page. */
+const kept = `new Promise((resolve) => {
+  indexedDB.open("honeyhive-edge").onsuccess = ({ target: { result: db } }) => {
+    const all = db.transaction("unsent").objectStore("unsent").getAll();
+    all.onsuccess = () => (db.close(), resolve(all.result.map(({ json }) => json)));
+  };
+})`;
+
 /** @type {Awaited<ReturnType<typeof serve>>} */
 let site;
 before(async () => {
@@ -194,6 +202,13 @@ for (const { name, start, isSecure } of visits) {
     }
 
     it("the first words of a session come on a page that is too busy to start before it is left", async () => {
+      // After a page that had no answer it would send nothing while it is left.
+      const earlier = await visit();
+      await earlier.begin();
+      await until(async () => (await earlier.tab.run(kept)).length === 0, {
+        what: "what was left",
+      });
+      await earlier.tab.close();
       const { session, tab, given } = await visit();
       await tab.run(`void (globalThis.MessageChannel = class {
         port1 = Object.assign(new EventTarget(), { start() {}, close() {} });
@@ -409,12 +424,6 @@ for (const { name, start, isSecure } of visits) {
     });
 
     it("what is unsent is kept, but for persist: false, and only until it is delivered", async () => {
-      const kept = `new Promise((resolve) => {
-        indexedDB.open("honeyhive-edge").onsuccess = ({ target: { result: db } }) => {
-          const all = db.transaction("unsent").objectStore("unsent").getAll();
-          all.onsuccess = () => (db.close(), resolve(all.result.map(({ json }) => json)));
-        };
-      })`;
       const { session, tab, given, begin } = await visit();
       await begin();
       site.down(true);
