@@ -429,6 +429,37 @@ fn what_a_dead_tab_left_is_stamped_before_what_was_sent_since() {
 }
 
 #[test]
+fn what_a_dead_tab_left_is_stamped_after_what_it_had_sent_of_the_same_millisecond() {
+    let stamp = |request: &Request| {
+        let headers: serde_json::Value = serde_json::from_str(&request.headers).unwrap();
+        headers["hh-client-timestamp"].as_str().unwrap().parse::<u64>().unwrap()
+    };
+    let mut first = Bench::new(stores);
+    first.registry.restore("[]", 0, first.now);
+    let options = json!({"sessionId": NOBODYS, "mergeWindowMs": 0});
+    let tracer = first.init(options.clone()).tracer;
+    for round in 0..5 {
+        first.enrich(tracer, None, json!({"feedback": {"rating": round}}));
+        // Sent at once, and answered while the clock stands.
+        first.latency_ms = 0;
+        first.registry.flush(tracer, 1_000, 0, first.now);
+        first.run(0);
+    }
+    let sent = first.requests.iter().map(stamp).max().unwrap();
+    first.latency_ms = 50;
+    first.enrich(tracer, None, json!({"feedback": {"rating": "last"}}));
+    first.run(0);
+    let left = first.store.values().next_back().expect("it is kept").clone();
+    let mut next = Bench::new(stores);
+    next.now.unix_ms += 1;
+    next.init(json!({"sessionId": "55555555-5555-4555-8555-555555555555"}));
+    restore(&mut next, left);
+    next.run(1_000);
+    let last = next.requests.iter().find(|it| it.body.contains("last")).map(stamp).unwrap();
+    assert!(last > sent, "{last} {sent}");
+}
+
+#[test]
 fn a_total_is_not_set_back_by_what_a_dead_tab_left() {
     let mut bench = Bench::new(stores);
     let tracer = bench.init(json!({"sessionId": NOBODYS})).tracer;

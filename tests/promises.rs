@@ -838,6 +838,52 @@ fn in_a_request_its_own_fetch_is_called() {
 }
 
 #[test]
+fn a_request_that_was_torn_down_is_no_failure_of_the_server() {
+    let mut bench = Bench::new(stores);
+    let mut options = json!({"apiKey": "sekret", "serverUrl": SERVER, "deadlineMs": 1_000});
+    options["mergeWindowMs"] = json!(5_000);
+    let mut make = |bench: &mut Bench, id: &str, scope| {
+        options["newSessionId"] = json!(id);
+        bench.registry.init(&options.to_string(), scope, bench.now).unwrap().tracer
+    };
+    let torn = make(&mut bench, "00000000-0000-4000-8000-00000000000a", 1);
+    let tracer = make(&mut bench, OTHER, 2);
+    let say = |bench: &mut Bench, tracer, scope| {
+        let json = json!({"metadata": {"a": 1}}).to_string();
+        bench.registry.enrich(tracer, None, json, scope, true, bench.now)
+    };
+    let mut ended = Vec::new();
+    let mut pass = |bench: &mut Bench, ms: u64| {
+        for _ in 0..ms {
+            bench.now.mono_ms += 1;
+            bench.now.unix_ms += 1;
+            while let Some(output) = bench.registry.poll(2, bench.now) {
+                match output {
+                    Output::Send { flight, .. } => {
+                        bench.registry.answered(flight, &status(200, "{}"), bench.now);
+                    }
+                    Output::Settled { ids, outcome } => {
+                        ended.extend(ids.into_iter().map(|id| (id, (*outcome).clone())));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        ended.clone()
+    };
+    // It sends, and nobody hears of it again.
+    say(&mut bench, torn, 1);
+    assert!(matches!(bench.registry.poll(1, bench.now), Some(Output::Send { .. })));
+    pass(&mut bench, 5);
+    say(&mut bench, tracer, 2);
+    pass(&mut bench, 2_500);
+    let waits = say(&mut bench, tracer, 2);
+    let ended = pass(&mut bench, 5_000);
+    let end = ended.iter().find(|(id, _)| *id == waits).map(|(_, end)| end);
+    assert!(matches!(end, Some(Outcome::Delivered { .. })), "{end:?}");
+}
+
+#[test]
 fn the_lowest_max_concurrency_counts_for_as_long_as_its_tracer_is_open() {
     let mut bench = Bench::new(stores);
     let low = bench.init(json!({"sessionId": OTHER, "transport": 1, "maxConcurrency": 1})).tracer;

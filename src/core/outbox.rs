@@ -19,7 +19,7 @@ use super::id_map::NOTHING;
 use super::json::any_members;
 use super::number_set::NumberSet;
 use super::policy::{
-    MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REQUEST_OVERHEAD_BYTES, START_WAITS_MS,
+    LEFT_STAMP_NS, MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REQUEST_OVERHEAD_BYTES, START_WAITS_MS,
 };
 use super::session::{Origin, SessionId, Start, Target};
 use super::settings::{Destination, Settings};
@@ -630,11 +630,13 @@ impl Outbox {
             self.left_out_start = true;
         }
         let stamp_ns = *batch.stamp_ns.get_or_insert_with(|| {
-            let said_ns = said_unix_ms(parts).saturating_mul(1_000_000);
-            // What an earlier page left is older than what this one has sent, though it comes later.
+            let mut said_ns = said_unix_ms(parts).saturating_mul(1_000_000);
+            // What an earlier page left is older than what this one has sent, though it comes later. It is newer
+            // than what that page had sent of what it said in the same millisecond.
             let mut said = parts.iter().filter(|part| part.kind == Kind::Enrichment).peekable();
             let was_left = said.peek().is_some() && said.all(|part| part.is_left);
             let last = if was_left { &mut self.left_stamp_ns } else { last_stamp_ns };
+            said_ns = said_ns.saturating_add(if was_left { LEFT_STAMP_NS } else { 0 });
             *last = said_ns.max(*last + 1);
             *last
         });

@@ -131,6 +131,10 @@ pub const KEPT_MS: u64 = 7 * 24 * 3_600_000;
 /// Different log lines remembered so that a warning is said once and not once a request.
 pub const REMEMBERED_LINES: usize = 64;
 
+/// Nanoseconds into a millisecond of what an earlier page said in it and left: that page counted its requests up
+/// from the millisecond's beginning.
+pub const LEFT_STAMP_NS: u64 = 500_000;
+
 /// Characters of a session's name that a log line repeats.
 pub const LONGEST_NAME: usize = 100;
 

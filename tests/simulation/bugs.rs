@@ -69,12 +69,4 @@ impl Bug {
         Bug::IgnoresRetryAfter,
         Bug::SeesAFullBudget,
     ];
-
-    /// What of users' lives shows it, where that is not always there.
-    pub fn needs(self) -> Option<&'static str> {
-        match self {
-            Bug::StampsLeftoversAnew => Some("leftovers in order"),
-            _ => None,
-        }
-    }
 }

@@ -14,7 +14,7 @@ use super::clock::Forward;
 use super::face::Tracer;
 use super::program::{Failure, Sent};
 use super::users::{LONG_DEADLINE_MS, is_event};
-use super::world::{World, bears};
+use super::world::World;
 
 /// Milliseconds of a flush that ends because its time is over.
 const FLUSH_TIMEOUT_MS: u64 = 10_000;
@@ -114,7 +114,7 @@ impl World {
                 let has_failed = failures.any(|failure| failure.session.server == server)
                     || program.failures.iter().any(fails);
                 let died = program.deaths.iter().any(|at| *at >= call.given.awake_ms);
-                if !has_failed && !died && bears("waits in line") {
+                if !has_failed && !died {
                     return Err(format!("no server failed for {call:?}"));
                 }
                 let is_late = now.mono_ms >= call.given.mono_ms + call.deadline_ms;
@@ -248,12 +248,10 @@ impl World {
                 sessions.entry(session).or_default().push(call);
             }
         }
-        let is_unordered = !bears("leftovers in order") && self.programs.len() > 1;
         for (session, said) in &sessions {
             let place = (session.key.clone(), session.id.clone());
             let stored = self.servers[session.server].sessions.get(&place);
-            check_session(stored, said, is_unordered)
-                .map_err(|why| format!("{session:?}: {why}"))?;
+            check_session(stored, said).map_err(|why| format!("{session:?}: {why}"))?;
         }
         for server in &self.servers {
             for (session, stored) in &server.sessions {
@@ -302,11 +300,7 @@ fn names(refused: &Failure, call: &Call) -> bool {
 }
 
 /// Whether the session is what sending each enrichment by itself, in order, makes of it.
-fn check_session(
-    stored: Option<&Stored>,
-    said: &[&Call],
-    is_unordered: bool,
-) -> Result<(), String> {
+fn check_session(stored: Option<&Stored>, said: &[&Call]) -> Result<(), String> {
     let Some(stored) = stored else {
         return match said.iter().find(|call| call.is_delivered()) {
             Some(call) => Err(format!("delivered to no session: {call:?}")),
@@ -346,7 +340,7 @@ fn check_session(
         }
         let stored = stored.fields.get(field);
         let stored = if key.is_empty() { stored } else { stored.and_then(|field| field.get(key)) };
-        let last = values.iter().rposition(|(_, delivered)| *delivered && !is_unordered);
+        let last = values.iter().rposition(|(_, delivered)| *delivered);
         // What was dropped may have been stored all the same: its answer was lost.
         let possible = &values[last.unwrap_or(0)..];
         let is_stored = values.iter().any(|(_, delivered)| *delivered);
@@ -360,7 +354,7 @@ fn check_session(
             ));
         }
     }
-    if is_unordered { Ok(()) } else { check_inputs(stored, said) }
+    check_inputs(stored, said)
 }
 
 /// Inputs are in the session's start, or, if they came later, in `metadata.inputs`, which the

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::bugs::Bug;
 use super::calls::markers_in;
 use super::program::{LEASE_MS, Program};
-use super::world::{World, bears};
+use super::world::World;
 
 /// Longer than anything is kept.
 const EIGHT_DAYS_MS: u64 = 8 * 24 * 3_600_000;
@@ -248,11 +248,7 @@ impl World {
             let names = face.tracers.iter().map(|tracer| tracer.session.clone());
             let known: Vec<_> = names.filter(|name| name.id == id).collect();
             known.into_iter().for_each(|name| {
-                if bears("leftovers in order") {
-                    face.totals.entry(name).or_insert(None);
-                } else {
-                    face.totals.insert(name, None);
-                }
+                face.totals.insert(name, None);
             });
             self.inherited_totals.insert(id);
         }

@@ -16,21 +16,6 @@ use super::users::EVENTS;
 /// The servers of every life.
 pub const URLS: [&str; 2] = ["https://hive.example", "https://old.example"];
 
-/// What users do that the core does not bear yet.
-const UNBORNE: [&str; 2] = [
-    // What earlier pages left, beside what was said since, to the millisecond.
-    "leftovers in order",
-    // More sessions than may send at a time.
-    "waits in line",
-];
-
-/// Whether the core bears `what`.
-pub fn bears(what: &str) -> bool {
-    static MENDED: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    let mended = MENDED.get_or_init(|| std::env::var("MENDED").unwrap_or_default());
-    !UNBORNE.contains(&what) || mended.contains(what)
-}
-
 /// The simulated world.
 pub struct World {
     pub random: fastrand::Rng,

@@ -229,8 +229,11 @@ impl Registry {
         if let Some(server) = self.servers.get_mut(flight.server) {
             server.health.lose_request();
         }
-        let why = "the request that sent it was torn down".into();
-        self.act_on(&flight, Verdict::Retry { after_ms: Some(0), why }, now);
+        if let Some(outbox) = self.outboxes.get_mut(flight.outbox) {
+            outbox.flight = NOTHING;
+            outbox.start_after_all();
+        }
+        self.try_again(&flight, Some(0), "the request that sent it was torn down", now);
     }
 
     pub(super) fn landed(&mut self, flight: u64) -> Option<Box<Flight>> {
@@ -327,21 +330,9 @@ impl Registry {
             Verdict::Retry { after_ms, why } => {
                 let why = outbox.destination.without_key(why);
                 if let Some(server) = self.servers.get_mut(flight.server) {
-                    server.retrying.insert(flight.outbox);
                     server.health.note_failure(&why);
                 }
-                let asked = after_ms.is_some();
-                let wait =
-                    after_ms.unwrap_or_else(|| backoff_ms(outbox.failures + 1, &mut self.random));
-                let expired = outbox.failed(now, wait, asked);
-                // It may be the `fetch` of one tracer that fails, and another tracer's reach the server.
-                let Registry { tracers, outboxes, .. } = self;
-                if let Some(outbox) = outboxes.get_mut(flight.outbox) {
-                    let server = |tracer| tracers.get(tracer).map(|tracer| tracer.server);
-                    outbox.change_sender(usize::MAX, &|it| server(it) != Some(flight.server));
-                }
-                self.schedule(flight.outbox, now);
-                self.exhausted(expired, target, &why, now);
+                self.try_again(flight, *after_ms, &why, now);
             }
             // While nothing is known of the server, it may be the route that is not there, and not the event.
             Verdict::NoSession(_)
@@ -373,6 +364,25 @@ impl Registry {
             }
             Verdict::Refused(refusal) => self.refused(flight, refusal, now),
         }
+    }
+
+    /// A request came to nothing, because of `why`, and is to be sent again: `after_ms` from now, if that was asked
+    /// for, else after a while.
+    fn try_again(&mut self, flight: &Flight, after_ms: Option<u64>, why: &str, now: Now) {
+        let Registry { outboxes, servers, tracers, random, .. } = self;
+        let Some(outbox) = outboxes.get_mut(flight.outbox) else { return };
+        if let Some(server) = servers.get_mut(flight.server) {
+            server.retrying.insert(flight.outbox);
+        }
+        let target = outbox.target();
+        let asked = after_ms.is_some();
+        let wait = after_ms.unwrap_or_else(|| backoff_ms(outbox.failures + 1, random));
+        let expired = outbox.failed(now, wait, asked);
+        // It may be the `fetch` of one tracer that fails, and another tracer's reach the server.
+        let server = |tracer| tracers.get(tracer).map(|tracer| tracer.server);
+        outbox.change_sender(usize::MAX, &|tracer| server(tracer) != Some(flight.server));
+        self.schedule(flight.outbox, now);
+        self.exhausted(expired, target, why, now);
     }
 
     fn learn_routes(&mut self, flight: &Flight) {
