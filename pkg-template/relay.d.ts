@@ -124,13 +124,23 @@ export function createRelay(
 export interface QueueBatch {
   readonly messages: readonly {
     readonly body: unknown;
+    /** How often it has come, this time included. */
+    readonly attempts?: number;
     ack(): void;
     retry(options?: { delaySeconds?: number }): void;
   }[];
+}
+
+export interface ConsumerOptions extends BackendOptions {
+  /**
+   * The queue's own `retry_delay`, in seconds. A message that is not delivered waits that long first, and twice as
+   * long after each further attempt, up to ten minutes; longer where HoneyHive asks for it. Default 10.
+   */
+  retryDelay?: number;
 }
 
 /**
  * A `queue` handler: delivers what a relay with a `queue` has stored there. The messages of one session are
  * merged into few requests, in their order. What fails is retried by the queue, and ends in its dead letters.
  */
-export function createConsumer(options?: BackendOptions): (batch: QueueBatch) => Promise<void>;
+export function createConsumer(options?: ConsumerOptions): (batch: QueueBatch) => Promise<void>;

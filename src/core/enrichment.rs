@@ -203,6 +203,14 @@ impl Enrichment {
         self.slots.is_empty()
     }
 
+    /// What it says something of: fields, and the keys in them.
+    pub fn keys(&self) -> impl Iterator<Item = (Field, Cow<'_, str>)> {
+        self.slots.iter().map(|slot| {
+            let key = self.at(slot.key);
+            (slot.field, json::text(key).unwrap_or(Cow::Borrowed(key)))
+        })
+    }
+
     /// Sees the numbers given for top-level metrics, with the keys as they were written.
     pub fn each_metric(&self, numerals: Numerals, see: &mut dyn FnMut(&str, f64)) {
         for slot in &self.slots {

@@ -692,6 +692,19 @@ impl Outbox {
         left_out
     }
 
+    /// Freezes what the next request takes, if no batch waits.
+    pub fn freeze_first(&mut self) {
+        if self.work.batches.is_empty() {
+            self.freeze(false);
+        }
+    }
+
+    /// The parts of the batch that is sent next, or is on its way.
+    pub fn first_parts(&self) -> &[Box<Part>] {
+        let len = self.work.batches.first().map_or(0, |batch| batch.len);
+        &self.work.line[..len]
+    }
+
     /// Makes a batch of what is queued, as far as one request takes it.
     ///
     /// What an earlier page left is sent as of when it was said, so without what is said since, if

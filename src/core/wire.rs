@@ -285,7 +285,9 @@ pub fn judge(
             }),
         },
         _ if may_pass(status) => Verdict::Retry {
-            after_ms: retry_after.map(|header| header.wait_ms(now)),
+            // Who asks for no wait at all, or has a clock that is behind, is waited for as one who does not ask: else
+            // a server that is down would be asked again and again.
+            after_ms: retry_after.map(|header| header.wait_ms(now)).filter(|ms| *ms > 0),
             why: format!("status {status}"),
         },
         _ => Verdict::Refused(Refusal::Request { status, why: said(body) }),
@@ -492,6 +494,14 @@ mod tests {
             judge(&answer, false, Routes::V1, None, NOW),
             Verdict::Retry { after_ms: Some(2_000), .. }
         ));
+        for nothing in [RetryAfter::Seconds(0), RetryAfter::At(0)] {
+            let (retry_after, body) = (Some(nothing), String::new());
+            let answer = Answer::Http { status: 503, retry_after, body };
+            assert!(matches!(
+                judge(&answer, false, Routes::V1, None, NOW),
+                Verdict::Retry { after_ms: None, .. }
+            ));
+        }
         for status in [400, 401, 403, 413, 422, 301, 0] {
             assert!(matches!(
                 judge(&http(status, ""), false, Routes::V1, None, NOW),

@@ -529,6 +529,127 @@ describe("the relay, whatever happens around it", () => {
   });
 });
 
+describe("the consumer", () => {
+  /** @param {object} [options] */
+  const consumerOf = (options) =>
+    edge.createConsumer({ apiKey: API_KEY, retryDelay: 7, ...options });
+
+  /**
+   * A batch of messages that keep what they are told.
+   * @param {string[]} bodies
+   * @param {number} [attempts]
+   */
+  function batchOf(bodies, attempts) {
+    /** @type {unknown[]} */
+    const told = [];
+    const messages = bodies.map((body, place) => ({
+      body,
+      attempts,
+      ack: () => void (told[place] = "ack"),
+      retry: (/** @type {object | undefined} */ options) => void (told[place] = options ?? "retry"),
+    }));
+    return { messages, told };
+  }
+
+  const message = (session = crypto.randomUUID()) =>
+    `hhq1 ${session} ${Date.now()}000000\n{"feedback":{"rating":5}}`;
+
+  it("has a message wait longer with each attempt, and never shorter than its queue", async () => {
+    for (const [
+      after,
+      attempts,
+      expected,
+    ] of /** @type {[string | undefined, number | undefined, unknown][]} */ ([
+      [undefined, 1, "retry"],
+      ["0", 1, "retry"],
+      ["Thu, 01 Jan 1998 00:00:00 GMT", 1, "retry"],
+      ["0", undefined, "retry"],
+      ["3", 1, { delaySeconds: 7 }],
+      ["30", 1, { delaySeconds: 30 }],
+      [undefined, 3, { delaySeconds: 28 }],
+      ["0", 3, { delaySeconds: 28 }],
+      ["0", 20, { delaySeconds: 600 }],
+      ["7200", 20, { delaySeconds: 7200 }],
+      ["99999999999", 1, { delaySeconds: 43_200 }],
+    ])) {
+      const headers = new Headers(after === undefined ? [] : [["retry-after", after]]);
+      const { messages, told } = batchOf([message()], attempts);
+      await consumerOf({ fetch: async () => new Response("", { status: 503, headers }) })({
+        messages,
+      });
+      assert.deepEqual(told, [expected], `${after}, ${attempts}`);
+    }
+  });
+
+  it("sends sessions at once, one request each, and no more than a Worker's platform bears to hold", async () => {
+    let [now, most] = [0, 0];
+    /** @type {Set<string>} */
+    const onTheWay = new Set();
+    const fetch = async (/** @type {string} */ url, /** @type {any} */ { body }) => {
+      const session = JSON.parse(body).session_id ?? url.split("/").at(-1);
+      assert.ok(!onTheWay.has(session), "two at once of one session");
+      onTheWay.add(session);
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      now--;
+      onTheWay.delete(session);
+      return Response.json({});
+    };
+    const { messages, told } = batchOf(Array.from({ length: 100 }, () => message()));
+    await consumerOf({ fetch })({ messages });
+    assert.deepEqual([...new Set(told)], ["ack"]);
+    assert.ok(most > 12 && most <= 24, `${most} at once`);
+  });
+
+  it("never rejects, whatever a message does when it is told, and tells the others", async () => {
+    const fetch = async () => Response.json({});
+    const throws = () => {
+      throw new Error("gone");
+    };
+    const { messages, told } = batchOf([message(), message(), "none of the relay's"]);
+    const odd = [
+      { body: message(), ack: throws, retry: throws },
+      { body: "none", ack: throws, retry: throws },
+      { body: message(), ack: () => Promise.reject(new Error("gone")), retry: throws },
+      {
+        get body() {
+          return throws();
+        },
+        get attempts() {
+          return throws();
+        },
+        ack: throws,
+        retry: throws,
+      },
+      { body: message() },
+      null,
+      7,
+    ];
+    const lines = await logged(async () => {
+      for (const each of odd) {
+        await consumerOf({ fetch })(/** @type {any} */ ({ messages: [each, ...messages] }));
+        assert.deepEqual(told.splice(0), ["ack", "ack", "retry"]);
+      }
+      for (const batch of [
+        undefined,
+        null,
+        {},
+        { messages: 7 },
+        {
+          get messages() {
+            return throws();
+          },
+        },
+      ]) {
+        await consumerOf({ fetch })(/** @type {any} */ (batch));
+      }
+    });
+    const said = JSON.stringify(lines);
+    assert.match(said, /could not be acknowledged: gone/);
+    assert.match(said, /is lost: it cannot come again: gone/);
+  });
+});
+
 /** The package's functions as if just imported: with nothing said yet. */
 function freshly() {
   copies++;

@@ -9,6 +9,7 @@ mod backend;
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod lives;
 mod page;
 mod passage;
 mod queue;

@@ -1,7 +1,7 @@
 //! Through the queue: what was answered with 202 becomes what sending it at once would have made,
 //! merged and in order, whatever fails on the way and however often the queue brings it again.
 
-use honeyhive_edge::core::relay::consumer::{Consumer, Fate};
+use honeyhive_edge::core::relay::consumer::{Consumer, Fate, Incoming, Next};
 use honeyhive_edge::core::relay::message::Message;
 use honeyhive_edge::core::relay::passage::{Body, Forward};
 use honeyhive_edge::core::relay::rate::Rates;
@@ -26,28 +26,35 @@ fn message(session: &str, at_ms: u64, fields: &Value) -> String {
     Message { target, stamp_ns, fields: fields.to_string() }.write()
 }
 
-/// Delivers a batch; `answer` is the backend. What became of each message, and the log.
+/// Delivers a batch whose messages come for the first time; `answer` is the backend. What became of each
+/// message, and the log.
 fn deliver(
     consumer: &mut Consumer,
     settings: &RelaySettings,
     batch: &[String],
     answer: &mut dyn FnMut(&Request) -> Answer,
 ) -> (Vec<Fate>, Vec<String>) {
-    let mut delivery = consumer.open(settings, batch.to_vec());
+    let incoming = |text: &String| Incoming { text: text.clone(), attempts: 1 };
+    let mut now_ms = NOW_MS + 60_000;
+    let mut delivery = consumer.open(settings, batch.iter().map(incoming).collect(), now_ms);
     let mut on_the_way: Vec<(usize, Request)> = Vec::new();
     loop {
-        // All sessions at once, as the runtime does; one request each.
-        for session in 0..delivery.sessions() {
-            if let Some(request) = consumer.next(&mut delivery, session, NOW_MS) {
+        // As many sessions at once as may be; one request each.
+        match consumer.next(&mut delivery, now_ms) {
+            Next::Send { session, request } => {
                 assert!(on_the_way.iter().all(|(other, _)| *other != session));
                 on_the_way.push((session, request));
             }
+            Next::Answer => {
+                let (session, request) = on_the_way.pop().expect("it waits for an answer");
+                consumer.answered(&mut delivery, session, &answer(&request), now_ms);
+            }
+            Next::Wait(ms) => now_ms += ms,
+            Next::Over => break,
         }
-        let Some((session, request)) = on_the_way.pop() else { break };
-        let answer = answer(&request);
-        consumer.answered(&mut delivery, session, &answer, NOW_MS);
     }
-    let (fates, log) = consumer.close(delivery, NOW_MS);
+    assert!(on_the_way.is_empty());
+    let (fates, log) = consumer.close(delivery, now_ms);
     (fates, log.into_iter().map(|line| line.message).collect())
 }
 
@@ -134,12 +141,12 @@ fn what_fails_comes_again_when_the_backend_says() {
             true => status(200, "{}"),
             false => Answer::Http {
                 status: 429,
-                retry_after: Some(RetryAfter::Seconds(9)),
+                retry_after: Some(RetryAfter::Seconds(90)),
                 body: String::new(),
             },
         };
     let (fates, _) = deliver(&mut Consumer::default(), &settings, &batch, &mut fails);
-    assert_eq!(fates, [Fate::Again { after_s: Some(9) }, Fate::Stored]);
+    assert_eq!(fates, [Fate::Again { after_s: Some(90) }, Fate::Stored]);
     let mut silent = |_: &Request| Answer::None { why: "lost".into() };
     let (fates, _) = deliver(&mut Consumer::default(), &settings, &batch, &mut silent);
     assert_eq!(fates, [AGAIN, AGAIN]);
@@ -235,6 +242,200 @@ fn what_comes_again_does_not_undo_what_came_later() {
         fields_of(&backend, SESSION),
         json!({"feedback": {"a": "late", "b": "early"}, "outputs": {"x": 1}})
     );
+}
+
+/// What a session has of `feedback`, and how many requests it took, where an early message that is poison, or sound,
+/// comes after a hundred later ones, and the request with this number fails.
+fn late_message(early: &Value, fails: Option<usize>) -> (Consumer, Backend, Vec<Fate>, usize) {
+    let settings = relay(json!({}));
+    let (mut backend, mut consumer) = (Backend::default(), Consumer::default());
+    let later: Vec<String> = (0..100)
+        .map(|at| {
+            message(SESSION, 10 + at, &json!({"feedback": {"last": at, format!("k{at}"): at}}))
+        })
+        .collect();
+    deliver(&mut consumer, &settings, &later, &mut |request| store(&mut backend, request));
+    let batch = [
+        message(SESSION, 1, &json!({"feedback": {"last": "early", "early": true}})),
+        message(SESSION, 2, early),
+    ];
+    let mut requests = 0;
+    let (fates, _) = deliver(&mut consumer, &settings, &batch, &mut |request| {
+        requests += 1;
+        if Some(requests) == fails { status(503, "") } else { store(&mut backend, request) }
+    });
+    (consumer, backend, fates, requests)
+}
+
+#[test]
+fn a_late_message_that_is_refused_costs_few_requests() {
+    let (_, backend, fates, requests) = late_message(&json!({"metrics": {"a": "poison"}}), None);
+    assert_eq!(fates, [Fate::Stored, AGAIN]);
+    let feedback = &fields_of(&backend, SESSION)["feedback"];
+    assert_eq!((&feedback["last"], &feedback["early"]), (&json!(99), &json!(true)));
+    // With what was said later, without it, each of the two alone, and what was said later.
+    assert_eq!(requests, 5);
+}
+
+#[test]
+fn a_late_message_is_acknowledged_when_what_followed_it_is_stored_again() {
+    for fails in 1..=5 {
+        let poison = json!({"metrics": {"a": "poison"}});
+        let (mut consumer, mut backend, fates, _) = late_message(&poison, Some(fails));
+        assert_eq!(fates, [AGAIN, AGAIN], "{fails}");
+        // Whatever comes next of the session sets it right.
+        let next = [message(SESSION, 500, &json!({"metrics": {"next": 1}}))];
+        deliver(&mut consumer, &relay(json!({})), &next, &mut |it| store(&mut backend, it));
+        assert_eq!(fields_of(&backend, SESSION)["feedback"]["last"], 99, "{fails}");
+    }
+}
+
+#[test]
+fn a_message_from_the_future_moves_no_other() {
+    let settings = relay(json!({}));
+    let mut consumer = Consumer::default();
+    let mut stamps = Vec::new();
+    let mut deliver = |batch: &[String]| {
+        deliver(&mut consumer, &settings, batch, &mut |request| {
+            let headers: Value = serde_json::from_str(&request.headers).unwrap();
+            let stamp: u64 = headers["hh-client-timestamp"].as_str().unwrap().parse().unwrap();
+            stamps.push(stamp / 1_000_000 - NOW_MS);
+            status(200, "{}")
+        })
+    };
+    let target = Target::Session(SessionId::new(OTHER).unwrap());
+    let fields = json!({"feedback": {"a": 1}}).to_string();
+    for stamp_ns in [u64::MAX, (NOW_MS + 86_400_000) * 1_000_000] {
+        deliver(&[Message { target, stamp_ns, fields: fields.clone() }.write()]);
+    }
+    deliver(&[message(SESSION, 7, &json!({"feedback": {"a": 1}}))]);
+    deliver(&[message(OTHER, 9, &json!({"feedback": {"a": 2}}))]);
+    // Batches come after a minute.
+    assert!(stamps.iter().all(|stamp_ms| *stamp_ms <= 60_000), "{stamps:?}");
+    assert_eq!(stamps[3..5], [7, 7], "its own, to the start and to the update: {stamps:?}");
+}
+
+#[test]
+fn requests_are_stamped_with_their_own_time_whatever_was_sent_before() {
+    let settings = relay(json!({}));
+    let mut stamps = Vec::new();
+    let mut consumer = Consumer::default();
+    for at_ms in [50_000, 10, 30_000] {
+        let session = format!("0a0a0a0a-0000-4000-8000-{at_ms:012}");
+        let batch = [message(&session, at_ms, &json!({"feedback": {"a": 1}}))];
+        deliver(&mut consumer, &settings, &batch, &mut |request| {
+            let headers: Value = serde_json::from_str(&request.headers).unwrap();
+            stamps.push(headers["hh-client-timestamp"].as_str().unwrap().to_owned());
+            status(200, "{}")
+        });
+    }
+    let expected = [50_000, 50_000, 10, 10, 30_000, 30_000];
+    let expected = expected.iter().zip([0, 1].iter().cycle());
+    let expected: Vec<String> = expected
+        .map(|(at_ms, second)| ((NOW_MS + at_ms) * 1_000_000 + second).to_string())
+        .collect();
+    assert_eq!(stamps, expected);
+}
+
+#[test]
+fn an_older_rating_stays_undone_however_long_it_was_told_to_wait() {
+    let settings = relay(json!({}));
+    let (mut backend, mut consumer) = (Backend::default(), Consumer::default());
+    let rating = |at_ms, rating| message(SESSION, at_ms, &json!({"feedback": {"rating": rating}}));
+    let mut deliver_at = |text: String, now_ms, is_well: bool| {
+        let incoming = vec![Incoming { text, attempts: 1 }];
+        let mut delivery = consumer.open(&settings, incoming, now_ms);
+        while let Next::Send { session, request } = consumer.next(&mut delivery, now_ms) {
+            let answer = match is_well {
+                true => store(&mut backend, &request),
+                false => Answer::Http {
+                    status: 503,
+                    retry_after: Some(RetryAfter::Seconds(40_000)),
+                    body: String::new(),
+                },
+            };
+            consumer.answered(&mut delivery, session, &answer, now_ms);
+        }
+        consumer.close(delivery, now_ms).0.remove(0)
+    };
+    let fate = deliver_at(rating(1, 1), NOW_MS + 10, false);
+    assert_eq!(fate, Fate::Again { after_s: Some(40_000) });
+    deliver_at(rating(2, 5), NOW_MS + 1_000, true);
+    // Others are delivered, and forgotten, meanwhile.
+    for hour in 1..11 {
+        let now_ms = NOW_MS + hour * 3_600_000;
+        let text = message(OTHER, hour * 3_600_000, &json!({"feedback": {"a": 1}}));
+        deliver_at(text, now_ms, true);
+    }
+    assert_eq!(deliver_at(rating(1, 1), NOW_MS + 40_100_000, true), Fate::Stored);
+    assert_eq!(fields_of(&backend, SESSION)["feedback"], json!({"rating": 5}));
+}
+
+#[test]
+fn a_retry_after_that_asks_for_nothing_uses_up_no_attempts() {
+    let settings = relay(json!({"retryDelay": 10}));
+    let mut consumer = Consumer::default();
+    let text = message(SESSION, 1, &json!({"feedback": {"a": 1}}));
+    for retry_after in [RetryAfter::Seconds(0), RetryAfter::At(0), RetryAfter::Seconds(1)] {
+        let mut waited_s = 0;
+        for attempts in 1..=20 {
+            let incoming = vec![Incoming { text: text.clone(), attempts }];
+            let mut delivery = consumer.open(&settings, incoming, NOW_MS);
+            while let Next::Send { session, .. } = consumer.next(&mut delivery, NOW_MS) {
+                let answer = Answer::Http {
+                    status: 503,
+                    retry_after: Some(retry_after),
+                    body: String::new(),
+                };
+                consumer.answered(&mut delivery, session, &answer, NOW_MS);
+            }
+            match consumer.close(delivery, NOW_MS).0[..] {
+                [Fate::Again { after_s }] => waited_s += after_s.unwrap_or(10),
+                ref other => panic!("{other:?}"),
+            }
+        }
+        assert!(waited_s > 7_200, "{retry_after:?}: {waited_s} s");
+    }
+}
+
+#[test]
+fn a_backend_that_is_down_is_asked_little_and_one_that_works_again_gets_all() {
+    let settings = relay(json!({}));
+    let mut consumer = Consumer::default();
+    let batch: Vec<String> = (0..100)
+        .map(|at| {
+            let session = format!("0a0a0a0a-0000-4000-8000-{at:012}");
+            message(&session, at, &json!({"feedback": {"a": at}}))
+        })
+        .collect();
+    let mut requests = 0;
+    for _ in 0..2 {
+        let before = requests;
+        let (fates, _) = deliver(&mut consumer, &settings, &batch, &mut |_| {
+            requests += 1;
+            status(503, "")
+        });
+        assert!(fates.iter().all(|fate| *fate == AGAIN));
+        assert!(requests - before < 30, "{}", requests - before);
+    }
+    let after_outage = requests;
+    let (fates, _) = deliver(&mut consumer, &settings, &batch, &mut |_| {
+        requests += 1;
+        status(200, "{}")
+    });
+    assert!(fates.iter().all(|fate| *fate == Fate::Stored));
+    assert_eq!(requests - after_outage, 200);
+    // One that asks to be left alone is left alone, and what was not sent does not wait as long.
+    let mut busy = |_: &Request| Answer::Http {
+        status: 429,
+        retry_after: Some(RetryAfter::Seconds(3_600)),
+        body: String::new(),
+    };
+    let (fates, _) = deliver(&mut consumer, &settings, &batch, &mut busy);
+    let asked = Fate::Again { after_s: Some(3_600) };
+    let told = fates.iter().filter(|fate| **fate == asked).count();
+    assert!((1..=10).contains(&told), "{told}");
+    assert!(fates.iter().all(|fate| *fate == asked || *fate == AGAIN));
 }
 
 #[test]

@@ -7,6 +7,7 @@ import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { before, describe, it } from "node:test";
 import { Miniflare } from "miniflare";
+import { documents } from "../docs/documents.mjs";
 import { startBackends } from "../support/backends.mjs";
 import { until } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
@@ -20,8 +21,21 @@ const worker = `
   import { createConsumer, createRelay } from "honeyhive-edge/relay";
 
   const relay = createRelay({ queue: env.QUEUE, logLevel: "debug" });
-  const deliver = createConsumer();
+  const deliver = createConsumer({ retryDelay: env.RETRY_DELAY });
   const dead = [];
+
+  // Time that passes faster: who is told to wait for twenty seconds waits for one.
+  const scaled = ({ messages }) => ({
+    messages: messages.map((message) => ({
+      body: message.body,
+      attempts: message.attempts,
+      ack: () => message.ack(),
+      retry(options) {
+        const seconds = options && Math.max(1, Math.round(options.delaySeconds / env.SCALE));
+        message.retry(options && { delaySeconds: seconds });
+      },
+    })),
+  });
 
   export default {
     fetch(request) {
@@ -30,10 +44,14 @@ const worker = `
     },
     async queue(batch) {
       if (batch.queue === "dead") return void dead.push(...batch.messages.map(({ body }) => body));
-      await deliver(batch);
+      await deliver(env.SCALE === 1 ? batch : scaled(batch));
     },
   };
 `;
+
+/** By how much time passes faster in an outage, which is then of half a minute. */
+const SCALE = 20;
+const OUTAGE_SECONDS = 600 / SCALE;
 
 /** @type {string} */
 let bundle;
@@ -108,6 +126,40 @@ describe("the relay with a queue", { concurrency: 2 }, () => {
     }
   });
 
+  it("an outage of ten minutes leaves nothing in the dead letters, with the documents' settings", async (t) => {
+    const { max_batch_size, max_retries, retry_delay } = await documentedConsumer();
+    const { url, backend, dead } = await served(t, {
+      maxBatchSize: max_batch_size,
+      maxRetries: max_retries,
+      retryDelay: retry_delay,
+      scale: SCALE,
+    });
+    // One that says when to come again, in the past: it is not to be taken at its word.
+    await backend.fault([{ status: 503, retryAfter: 0 }]);
+    const ends = Date.now() + OUTAGE_SECONDS * 1_000;
+    const pages = Array.from({ length: 40 }, () => good(url));
+    for (let rating = 1; rating <= 5; rating++) {
+      for (const page of pages) {
+        if (rating === 1) await accepted(url, page.start);
+        const body = JSON.stringify({ feedback: { rating, [`rated_${rating}`]: true } });
+        await accepted(url, { ...page.update, body });
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, ends - Date.now()));
+    const failed = (await backend.requests()).length;
+    assert.ok(failed > 0 && failed < 600, `${failed} requests to a server that is down`);
+    assert.deepEqual(await dead(), []);
+    await backend.fault([]);
+    for (const { session } of pages) {
+      const event = await backend.settled(
+        session,
+        ({ feedback }) => Object.keys(feedback).length > 5,
+      );
+      assert.equal(event.feedback.rating, 5);
+    }
+    assert.deepEqual(await dead(), []);
+  });
+
   it("nothing that is refused gets into the queue", async (t) => {
     const { url, backend, dead } = await served(t);
     for (const { name, attack, status, code } of ATTACKS) {
@@ -155,11 +207,21 @@ async function accepted(url, asked) {
   assert.equal(answer.status, 202, answer.text);
 }
 
+/** The settings of the queue's consumer in docs/relay.md. */
+async function documentedConsumer() {
+  const blocks = (await documents()).flatMap((document) => document.blocks);
+  const settings = blocks.find(
+    ({ document, text }) => document === "docs/relay.md" && text.includes('"consumers"'),
+  );
+  const json = settings?.text.replace(/^\/\/.*$/gm, "");
+  return JSON.parse(`{${json}}`).queues.consumers[0];
+}
+
 /**
  * @param {import("node:test").TestContext} t
- * @param {{ maxBatchSize?: number, maxRetries?: number }} [options]
+ * @param {{ maxBatchSize?: number, maxRetries?: number, retryDelay?: number, scale?: number }} [options]
  */
-async function served(t, { maxBatchSize = 100, maxRetries = 50 } = {}) {
+async function served(t, { maxBatchSize = 100, maxRetries = 50, retryDelay = 1, scale = 1 } = {}) {
   const backends = await startBackends();
   t.after(() => backends.close());
   const { v1 } = backends;
@@ -185,14 +247,20 @@ async function served(t, { maxBatchSize = 100, maxRetries = 50 } = {}) {
     handleRuntimeStdio(...streams) {
       for (const stream of streams) stream.on("data", (text) => (printed += text));
     },
-    bindings: { HH_API_KEY: API_KEY, HH_API_URL: v1.url, HH_RELAY_SECRET: SECRETS.current },
+    bindings: {
+      HH_API_KEY: API_KEY,
+      HH_API_URL: v1.url,
+      HH_RELAY_SECRET: SECRETS.current,
+      RETRY_DELAY: retryDelay,
+      SCALE: scale,
+    },
     queueProducers: { QUEUE: "enrichments" },
     queueConsumers: {
       enrichments: {
         maxBatchSize,
         maxBatchTimeout: 1,
         maxRetries,
-        retryDelay: 1,
+        retryDelay: Math.ceil(retryDelay / scale),
         deadLetterQueue: "dead",
       },
       dead: { maxBatchTimeout: 0 },

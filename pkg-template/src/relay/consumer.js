@@ -1,19 +1,15 @@
 // A queue's batch to the backend: the core says what is sent for which session, and what is to be said
 // to the queue of each message.
 
-import { parseJson } from "../json.js";
 import { Promise } from "../globals.js";
 import { disregard } from "../thenables.js";
-import { attempt, messageOf, read } from "../guard.js";
+import { attempt, listOf, messageOf, read } from "../guard.js";
 import { told } from "./instance.js";
 import { option, settingsJson } from "./options.js";
 import { sendWith } from "./send.js";
 
 /** @import { Instance } from "./instance.js" */
-/** @import { RelayCore } from "./core.d.ts" */
-
-/** Sessions that are sent at once: a Worker has six connections. */
-const LANES = 6;
+/** @import { Outgoing, RelayCore } from "./core.d.ts" */
 
 export class Consumer {
   #instance;
@@ -35,21 +31,40 @@ export class Consumer {
    * @returns {Promise<void>} never rejects: each message is told what becomes of it
    */
   async deliver(batch) {
-    const messages = /** @type {any[]} */ ([...(read(batch, "messages") ?? [])]);
+    const messages = /** @type {any[]} */ (attempt(() => listOf(read(batch, "messages")), []));
     /** @type {(true | number | null)[]} */
     let fates = [];
     try {
       fates = await this.#delivered(await this.#instance.core(), messages);
     } catch (error) {
-      const message = `the queue's consumer failed, and all comes again: ${messageOf(error)}`;
-      this.#instance.complain(this.#options, message);
+      this.#complain("the queue's consumer failed, and all comes again", error);
     }
     for (let place = 0; place < messages.length; place++) {
-      const message = messages[place];
-      const fate = fates[place] ?? null;
-      const again = fate === null ? undefined : { delaySeconds: fate };
-      attempt(() => disregard(fate === true ? message.ack() : message.retry(again)), undefined);
+      this.#tell(messages[place], fates[place] ?? null);
     }
+  }
+
+  /**
+   * @param {any} message
+   * @param {true | number | null} fate stored, or seconds after which it is to come again; null for the queue's own
+   */
+  #tell(message, fate) {
+    const again = fate === null ? undefined : { delaySeconds: fate };
+    try {
+      disregard(fate === true ? message.ack() : message.retry(again));
+    } catch (error) {
+      // A message that is told nothing counts as delivered when the consumer ends.
+      const what = fate === true ? "could not be acknowledged" : "is lost: it cannot come again";
+      this.#complain(`a message of the queue ${what}`, error);
+    }
+  }
+
+  /**
+   * @param {string} what
+   * @param {unknown} why
+   */
+  #complain(what, why) {
+    this.#instance.complain(this.#options, `${what}: ${messageOf(why)}`);
   }
 
   /**
@@ -58,23 +73,38 @@ export class Consumer {
    */
   async #delivered(core, messages) {
     this.#settings ??= this.#settingsOf(core);
-    const texts = messages.map(({ body }) => (typeof body === "string" ? body : ""));
-    const { batch, sessions, timeoutMs } = told(core.openBatch(this.#settings, texts, Date.now()));
+    const texts = messages.map((message) => {
+      const body = read(message, "body");
+      return typeof body === "string" ? body : "";
+    });
+    // What is no number is 0.
+    const attempts = Uint32Array.from(messages, (message) => {
+      const count = read(message, "attempts");
+      return typeof count === "number" ? count : 0;
+    });
+    const opened = told(core.openBatch(this.#settings, texts, attempts, Date.now()));
+    const { batch, timeoutMs } = opened;
     const fetch = option(this.#options, "fetch");
-    let next = 0;
-    const lane = async () => {
-      while (next < sessions) {
-        const session = next++;
-        for (;;) {
-          const request = core.nextRequest(batch, session, Date.now());
-          if (!request) break;
-          const answer = await sendWith(fetch, parseJson(request), timeoutMs);
-          const { status, retryAfter, body } = answer;
-          core.batchAnswered(batch, session, status, retryAfter, body, Date.now());
-        }
-      }
+    /** @type {Set<Promise<void>>} */
+    const onTheWay = new Set();
+    /** @param {{ session: number, send: Outgoing }} next */
+    const ask = async ({ session, send }) => {
+      const { status, retryAfter, body } = await sendWith(fetch, send, timeoutMs);
+      core.batchAnswered(batch, session, status, retryAfter, body, Date.now());
     };
-    await Promise.all(Array.from({ length: LANES }, lane));
+    for (;;) {
+      const next = told(core.nextRequest(batch, Date.now()));
+      if (next.send) {
+        const asked = ask(next).finally(() => onTheWay.delete(asked));
+        onTheWay.add(asked);
+      } else if (next.answer) {
+        await Promise.race(onTheWay);
+      } else if (next.waitMs) {
+        await new Promise((resolve) => setTimeout(resolve, next.waitMs));
+      } else {
+        break;
+      }
+    }
     const { fates, log } = told(core.closeBatch(batch, Date.now()));
     this.#instance.say(log);
     return fates;

@@ -19,8 +19,13 @@ export interface RelayCore {
   pass(call: number, options: string, head: string, isRight: boolean, request: Request): void;
   /** Polls the futures of a call, see `Runtime.wakeScope`. */
   runScope(call: number): void;
-  openBatch(options: string, messages: string[], nowMs: number): string | undefined;
-  nextRequest(batch: number, session: number, nowMs: number): string | undefined;
+  openBatch(
+    options: string,
+    messages: string[],
+    attempts: Uint32Array,
+    nowMs: number,
+  ): string | undefined;
+  nextRequest(batch: number, nowMs: number): string | undefined;
   batchAnswered(
     batch: number,
     session: number,

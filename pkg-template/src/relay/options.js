@@ -15,6 +15,7 @@ const SCALARS = [
   "disabled",
   "path",
   "maxBodyBytes",
+  "retryDelay",
   "timeoutMs",
   "logLevel",
 ];

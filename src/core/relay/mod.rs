@@ -21,6 +21,8 @@ pub mod passage;
 #[cfg(feature = "relay")]
 pub mod rate;
 #[cfg(feature = "relay")]
+pub mod redelivery;
+#[cfg(feature = "relay")]
 pub mod refusal;
 #[cfg(feature = "relay")]
 pub mod response;

@@ -52,6 +52,29 @@ pub const BUSY_S: u64 = 1;
 /// Milliseconds that a queue's batch can take: Cloudflare ends a consumer after 15 minutes.
 pub const LONGEST_BATCH_MS: u64 = 15 * 60_000;
 
+/// Milliseconds after which nothing more of a batch is sent: what is on its way then has three minutes left.
+pub const BATCH_SENDS_MS: u64 = 12 * 60_000;
+
+/// Milliseconds since the backend last answered well for which a batch waits for it. An outage that is longer is left
+/// to the queue, which can wait for hours.
+pub const BATCH_PATIENCE_MS: u64 = 10_000;
+
+/// Milliseconds by which the clock of a consumer may be behind that of a relay.
+pub const CLOCKS_DIFFER_MS: u64 = 5 * 60_000;
+
+/// Requests of a batch on their way at once. Workers open six connections and let the rest wait, without an error:
+/// with four times as many the last one still goes in time where the backend takes a second.
+/// <https://developers.cloudflare.com/workers/platform/limits/#simultaneous-open-connections>
+pub const CONSUMER_LIMIT: usize = 24;
+
+/// Seconds after which a message that was not delivered comes again first (`retryDelay`): what the documents set for
+/// the queue.
+pub const RETRY_DELAY_S: u64 = 10;
+
+/// Seconds between two attempts of a message at most, but where the backend asks for more: after an outage all is
+/// there ten minutes later.
+pub const REDELIVERY_CAP_S: u64 = 600;
+
 /// Where the relay is (`path`).
 pub const PATH: &str = "/honeyhive";
 
@@ -61,8 +84,8 @@ pub const PREFLIGHT_S: &str = "7200";
 /// Seconds that a message may be told to wait: Cloudflare's queues take 12 hours.
 pub const LONGEST_WAIT_S: u64 = 12 * 3_600;
 
-/// Milliseconds that a consumer remembers what it delivered: an hour, by when what failed has come
-/// again or is among the dead letters.
+/// Milliseconds that a consumer remembers what it delivered: an hour, and where a message of the session was told to
+/// wait, an hour longer than that.
 pub const REMEMBERED_MESSAGES_MS: u64 = 3_600_000;
 
 /// Bytes of what a consumer remembers: some ten thousand messages, in 128 MB that an isolate has.

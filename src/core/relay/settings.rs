@@ -27,6 +27,8 @@ pub struct RelaySettings {
     pub rate: Rate,
     /// Bytes of a request's body at most.
     pub max_body_bytes: u64,
+    /// Seconds after which the queue brings a message again that was not delivered.
+    pub retry_delay_s: u64,
     /// Whether requests go to a queue instead of the backend.
     pub queues: bool,
     /// Whether there is a secret to check tickets with.
@@ -49,6 +51,7 @@ impl RelaySettings {
         let mut number =
             |name, default, limit| settings::number(name, options, default, limit, log);
         let max_body_bytes = number("maxBodyBytes", policy::MAX_BODY_BYTES, 5_000_000).max(1);
+        let retry_delay_s = number("retryDelay", policy::RETRY_DELAY_S, policy::LONGEST_WAIT_S);
         let describes = ["sessionName", "source"].iter().any(|name| options.get(name).is_some())
             || options.variable(&["HH_SESSION_NAME", "HH_SOURCE"]).is_some();
         let mut of_backend = Vec::new();
@@ -67,6 +70,7 @@ impl RelaySettings {
             origins: origins(options, log),
             rate: rate(options, log),
             max_body_bytes,
+            retry_delay_s,
             queues,
             has_secret: options.is_true("hasSecret"),
             describes,

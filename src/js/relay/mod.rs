@@ -15,7 +15,7 @@ use crate::core::id_map::IdMap;
 use crate::core::json::{Object, elements, quoted};
 use crate::core::log::Line;
 use crate::core::options::{Options, text_of};
-use crate::core::relay::consumer::{Consumer, Delivery, Fate};
+use crate::core::relay::consumer::{Consumer, Delivery, Fate, Incoming, Next as NextOfBatch};
 use crate::core::relay::head::Head;
 use crate::core::relay::passage::{End, Unverified, admit as admitted};
 use crate::core::relay::policy::{LONGEST_BATCH_MS, TICKET_S};
@@ -228,18 +228,20 @@ fn forget_lost_calls() {
     }
 }
 
-/// Takes a batch of a queue, the texts of its messages: `{ batch, sessions, timeoutMs }`, where
-/// `sessions` is how many it is about.
+/// Takes a batch of a queue, the texts of its messages and how often each has come: `{ batch, timeoutMs }`, where
+/// `batch` is its number.
 #[wasm_bindgen(js_name = openBatch)]
-pub fn open_batch(options: &str, messages: Vec<String>, now_ms: f64) -> String {
+pub fn open_batch(options: &str, messages: Vec<String>, attempts: Vec<u32>, now_ms: f64) -> String {
     with(|state| {
         let opened_ms = now_ms as u64;
         state.forget_batches(opened_ms);
         let Known { settings, consumer, .. } = known(&mut state.known, options);
-        let delivery = consumer.open(settings, messages);
+        let mut attempts = attempts.into_iter();
+        let incoming = |text| Incoming { text, attempts: attempts.next().unwrap_or_default() };
+        let messages = messages.into_iter().map(incoming).collect();
+        let delivery = consumer.open(settings, messages, opened_ms);
         let mut json = String::new();
         let mut object = Object::open(&mut json);
-        object.json("sessions", &delivery.sessions().to_string());
         object.json("timeoutMs", &settings.tracer.timeout_ms.to_string());
         let batch = state.batches.insert(Batch { options: options.into(), delivery, opened_ms });
         object.json("batch", &batch.to_string());
@@ -248,23 +250,31 @@ pub fn open_batch(options: &str, messages: Vec<String>, now_ms: f64) -> String {
     })
 }
 
-/// The next request of a session of the batch, `{ method, url, headers, body }`; empty where it is over.
+/// What is to be done for the batch now: `{ session, send }`, a request as [`forward`] gives it; `{ waitMs }`;
+/// `{ answer: true }` where that depends on what is on its way; or `{}` where it is over.
 #[wasm_bindgen(js_name = nextRequest)]
-pub fn next_request(batch: f64, session: f64, now_ms: f64) -> String {
+pub fn next_request(batch: f64, now_ms: f64) -> String {
     with(|state| {
-        let Some(Batch { options, delivery, .. }) = state.batches.get_mut(batch as u64) else {
-            return String::new();
-        };
-        let consumer = &mut known(&mut state.known, options).consumer;
         let mut json = String::new();
-        if let Some(request) = consumer.next(delivery, session as usize, now_ms as u64) {
-            write_request(&request, &mut json);
+        let mut object = Object::open(&mut json);
+        if let Some(Batch { options, delivery, .. }) = state.batches.get_mut(batch as u64) {
+            let consumer = &mut known(&mut state.known, options).consumer;
+            match consumer.next(delivery, now_ms as u64) {
+                NextOfBatch::Send { session, request } => {
+                    object.json("session", &session.to_string());
+                    write_request(&request, object.value("send"));
+                }
+                NextOfBatch::Wait(ms) => object.json("waitMs", &ms.to_string()),
+                NextOfBatch::Answer => object.json("answer", "true"),
+                NextOfBatch::Over => {}
+            }
         }
+        object.close();
         json
     })
 }
 
-/// What the backend answered to the last request of a session of the batch; see [`answered`].
+/// What the backend answered to the request of a session of the batch; see [`answered`].
 #[wasm_bindgen(js_name = batchAnswered)]
 pub fn batch_answered(
     batch: f64,
