@@ -76,7 +76,7 @@ describe("all that is sent is valid", () => {
   for (const name of /** @type {const} */ (["v1", "legacy"])) {
     it(`of random enrichments of sessions and events, on ${name} routes`, async () => {
       const { url, seen } = validators[name];
-      const before_ = seen.requests;
+      const earlier = seen.requests;
       const object = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 3 });
       const anything = fc.oneof(
         object,
@@ -132,7 +132,7 @@ describe("all that is sent is valid", () => {
         }
         await tracer.close();
       }
-      const sent = seen.requests - before_;
+      const sent = seen.requests - earlier;
       assert.ok(sent > 3 * RANDOM_SESSIONS, `${sent} requests`);
       assertValid(seen);
     });
