@@ -1,6 +1,7 @@
 // What the relay adds to a request's latency, in real workerd: an update sent straight to the backend,
 // through a Worker that only forwards it with the key, and through the relay; in turns, over real HTTP
-// and kept-alive connections. The backend is the local one.
+// and kept-alive connections. Then how long the queue's consumer takes for a batch of a hundred sessions that are new to it,
+// at a backend that answers after 100 ms. The backend is the local one.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -26,8 +27,12 @@ const SECRET = "a-secret-of-the-benchmark-0123456789";
 const ROUNDS = 1_500;
 const WARM_UP = 300;
 
+const BATCHES = 5;
+const SESSIONS = 100;
+const LATENCY_MS = 100;
+
 const WORKER = `
-  import { createRelay } from "./relay.workerd.js";
+  import { createConsumer, createRelay } from "./relay.workerd.js";
 
   const rate = { requests: 1e9, seconds: 1 };
   let relay;
@@ -37,6 +42,17 @@ const WORKER = `
       if (pathname.startsWith("/honeyhive")) {
         relay ??= createRelay({ apiKey: env.KEY, secret: env.SECRET, serverUrl: env.BACKEND, rate });
         return relay(request);
+      }
+      if (pathname === "/batch") {
+        const told = [];
+        const messages = (await request.json()).map((body) => ({
+          body,
+          attempts: 1,
+          ack: () => told.push("ack"),
+          retry: () => told.push("retry"),
+        }));
+        await createConsumer({ apiKey: env.KEY, serverUrl: env.BACKEND })({ messages });
+        return Response.json(told);
       }
       const headers = { authorization: "Bearer " + env.KEY, "content-type": "application/json" };
       const { method } = request;
@@ -134,6 +150,30 @@ async function startWorker(backend) {
 const quantile = (values, part) =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length * part)] ?? 0;
 
+/** A message for the queue, of a session that nobody has heard of. */
+function newMessage() {
+  const fields = JSON.stringify({ metadata: { plan: "pro" }, feedback: { rating: 5 } });
+  return `hhq1 ${crypto.randomUUID()} ${Date.now()}000000\n${fields}`;
+}
+
+async function measureBatches() {
+  await fetch(`${backend.url}/_local`, { method: "DELETE" });
+  const faults = JSON.stringify([{ delayMs: LATENCY_MS }]);
+  await fetch(`${backend.url}/_local/faults`, { method: "PUT", body: faults });
+  const times = [];
+  for (let batch = 0; batch < BATCHES; batch++) {
+    const body = JSON.stringify(Array.from({ length: SESSIONS }, newMessage));
+    const from = performance.now();
+    const told = await (await fetch(`${worker.url}/batch`, { method: "POST", body })).json();
+    times.push(performance.now() - from);
+    if (told.length !== SESSIONS || told.includes("retry")) throw new Error(`${told}`);
+  }
+  const { inFlight } = await (await fetch(`${backend.url}/_local/stats`)).json();
+  const text = times.map((ms) => `${Math.round(ms)} ms`).join(", ");
+  console.log(`batches of ${SESSIONS} new sessions, at ${LATENCY_MS} ms a request: ${text}`);
+  console.log(`at most ${inFlight.max} requests at once`);
+}
+
 const backend = await startBackend();
 const worker = await startWorker(backend.url);
 try {
@@ -163,6 +203,7 @@ try {
   const [forwarding, relaying] = ways.slice(1).map(([, , , times]) => times);
   const added = quantile(relaying ?? [], 0.5) - quantile(forwarding ?? [], 0.5);
   console.log(`the relay's checks add ${added.toFixed(2)} ms to a Worker that only forwards`);
+  await measureBatches();
 } finally {
   agent.destroy();
   await worker.stop();
