@@ -1,7 +1,8 @@
 // Makes pkg/, exactly what is published, out of wasm-bindgen's output and the JavaScript face in
 // pkg-template/. Usage: node scripts/build-pkg.mjs [wasm folder] [pkg folder]
 
-import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { cp, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -219,7 +220,56 @@ async function copyText() {
     const notice = await readFile(path.join(folder, file), "utf8");
     notices += `\n## ${name} (npm)\n\n${notice.trim()}\n`;
   }
+  for (const { name, license, repository, manifest_path } of await linkedCrates()) {
+    const folder = path.dirname(manifest_path);
+    const files = await readdir(folder);
+    const file = ["LICENSE-MIT", "LICENSE"].find((it) => files.includes(it));
+    const notice = file
+      ? await readFile(path.join(folder, file), "utf8")
+      : `${license}, ${repository}`;
+    notices += `\n## ${name} (crate)\n\n${notice.trim()}\n`;
+  }
   await writeFile(path.join(pkg, "THIRD-PARTY-LICENSES.md"), notices);
+}
+
+/**
+ * @typedef {{ id: string, name: string, license: string, repository: string, manifest_path: string,
+ *   targets: { kind: string[] }[] }} Crate as `cargo metadata` describes it
+ * @typedef {{ id: string, deps: { pkg: string, dep_kinds: { kind: string | null }[] }[] }} Node
+ */
+
+/**
+ * The crates that become part of the WebAssembly: what the crate depends on, by way of others as well, but for
+ * what only runs in the compiler.
+ * @returns {Promise<Crate[]>} sorted by name
+ */
+async function linkedCrates() {
+  const { stdout } = await promisify(execFile)(
+    "cargo",
+    ["metadata", "--format-version=1", "--locked", "--filter-platform=wasm32-unknown-unknown"],
+    { cwd: root, maxBuffer: 1 << 28 },
+  );
+  /** @type {{ packages: Crate[], resolve: { nodes: Node[] } }} */
+  const { packages, resolve } = JSON.parse(stdout);
+  const crates = new Map(packages.map((it) => [it.id, it]));
+  const nodes = new Map(resolve.nodes.map((it) => [it.id, it]));
+  /** @type {Set<Crate>} */
+  const linked = new Set();
+  const add = (/** @type {string} */ id) => {
+    for (const { pkg, dep_kinds } of nodes.get(id)?.deps ?? []) {
+      const crate = crates.get(pkg);
+      const isMacro = crate?.targets.some(({ kind }) => kind.includes("proc-macro"));
+      if (!crate || isMacro || linked.has(crate) || dep_kinds.every(({ kind }) => kind !== null)) {
+        continue;
+      }
+      linked.add(crate);
+      add(pkg);
+    }
+  };
+  const own = packages.find(({ manifest_path }) => manifest_path === path.join(root, "Cargo.toml"));
+  must(own !== undefined, "cargo does not know the crate");
+  if (own) add(own.id);
+  return [...linked].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /**

@@ -55,6 +55,21 @@ describe("the tarball", () => {
     ]);
   });
 
+  it("names all that is compiled into it, with licences", async () => {
+    const root = new URL("../../", import.meta.url);
+    const installed = join(packed.project, "node_modules", "honeyhive-edge");
+    const licences = await readFile(join(installed, "THIRD-PARTY-LICENSES.md"), "utf8");
+    const manifest = await readFile(new URL("Cargo.toml", root), "utf8");
+    const crates = manifest
+      .split(/^(?=\[)/m)
+      .filter((it) => /^\[(target\..*\.)?dependencies\]/.test(it));
+    const names = crates.join("").matchAll(/^([\w-]+) = /gm);
+    for (const name of [...names].map(([, it]) => it).concat("sha1_smol")) {
+      assert.ok(licences.includes(`## ${name} (crate)`), name);
+    }
+    assert.ok(licences.includes("Redistributions in binary form must reproduce"), "BSD's text");
+  });
+
   it("brings no dependencies, scripts or side effects", () => {
     for (const field of ["dependencies", "optionalDependencies", "scripts"]) {
       assert.deepEqual(Object.keys(manifest[field] ?? {}), [], field);

@@ -14,6 +14,9 @@
 //! section 5). The characters are those that RFC 6750 allows after `Bearer`. Each ticket has
 //! exactly one text: what could be read but was written otherwise is none.
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+
 use super::fields::{Allowance, Allowed};
 use super::policy::{LONGEST_TICKET, LONGEST_TICKET_S, MOST_EVENTS};
 use crate::core::json::place_of;
@@ -132,7 +135,7 @@ impl Ticket {
 
 /// The ticket of `claims` and their signature, as text.
 pub fn sealed(claims: &str, signature: &Signature) -> String {
-    [claims, ".", &base64url(signature)].concat()
+    [claims, ".", &BASE64_URL_SAFE_NO_PAD.encode(signature)].concat()
 }
 
 /// A ticket as somebody shows it, with a signature that nobody has checked yet.
@@ -211,34 +214,12 @@ pub fn end_of(ticket: &str) -> Option<&str> {
     Some(&end[..place_of(b'.', end)?])
 }
 
-const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-fn base64url(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let bits = three.iter().fold(0, |bits, byte| bits << 8 | usize::from(*byte))
-            << (8 * (3 - three.len()));
-        for place in 0..=three.len() {
-            text.push(char::from(BASE64URL[bits >> (18 - 6 * place) & 63]));
-        }
-    }
-    text
-}
-
-/// The signature in `text`, if that is the one way of writing it.
+/// The signature in `text`, if that is the one way of writing it: without padding, and without bits to spare in
+/// the last letter.
 fn signature_of(text: &str) -> Option<Signature> {
     let mut signature = [0; SIGNATURE_BYTES];
-    let (mut bits, mut held, mut place) = (0_usize, 0, 0);
-    for byte in text.bytes() {
-        bits = (bits << 6 | BASE64URL.iter().position(|letter| *letter == byte)?) & 0xffff;
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            *signature.get_mut(place)? = (bits >> held) as u8;
-            place += 1;
-        }
-    }
-    (base64url(&signature) == text).then_some(signature)
+    let written = BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut signature).ok()?;
+    (written == SIGNATURE_BYTES).then_some(signature)
 }
 
 #[cfg(test)]
