@@ -2,18 +2,22 @@
 //! that the package sends. What is passed on is written anew from what was read and judged, so that
 //! no other reader can find in it what this one did not see.
 
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
 use super::fields::{Allowance, Allowed};
+use super::members::{Members, text};
 use super::policy::MAX_DEPTH;
 use super::refusal::Refusal;
 use super::route::Route;
 use super::ticket::Ticket;
 use crate::core::enrichment::Field;
-use crate::core::json::{self, Object, is_number, members};
+use crate::core::json::is_number;
 use crate::core::session::{SessionId, Target};
 
 /// The fields of one request, each once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fields<'a>(Vec<(Field, &'a str)>);
+#[derive(Clone, Debug)]
+pub struct Fields<'a>(Vec<(Field, &'a RawValue)>);
 
 /// The fields in `body`, sent to `route` with `ticket` and the id `named` in its address, and what they are of;
 /// if all of it is allowed.
@@ -28,10 +32,11 @@ pub fn judge<'a>(
     }
     let mut given = object(body)?;
     if route == Route::LegacyStart {
-        let [("\"session\"", session)] = given[..] else {
-            return Err(Refusal::Body("the body must be an object with nothing but `session`"));
-        };
-        given = object(session)?;
+        let [(key, session)] = given.0[..] else { return Err(NO_SESSION) };
+        if text(key).as_deref() != Some("session") {
+            return Err(NO_SESSION);
+        }
+        given = object(session.get())?;
     }
     let id_name = match route {
         Route::Start | Route::LegacyStart => "session_id",
@@ -40,14 +45,13 @@ pub fn judge<'a>(
     };
     let mut id_seen = id_name.is_empty();
     let mut target = ticket.target(named);
-    let mut fields = Vec::with_capacity(given.len());
-    for (key, value) in given {
-        let name = json::text(key).unwrap_or_default();
+    let mut fields = Vec::with_capacity(given.0.len());
+    for (name, value) in given.named() {
         if !id_name.is_empty() && name == id_name {
             if id_seen {
                 return Err(TWICE);
             }
-            let id = json::text(value).and_then(|id| SessionId::new(&id));
+            let id = text(value).and_then(|id| SessionId::new(&id));
             let id = id.filter(|id| !route.is_start() || *id == ticket.session);
             target = id.and_then(|id| ticket.target(Some(id)));
             if target.is_none() {
@@ -81,8 +85,10 @@ pub fn judge<'a>(
 
 const TWICE: Refusal = Refusal::Body("the body says something twice");
 
-fn object(json: &str) -> Result<Vec<(&str, &str)>, Refusal> {
-    members(json).ok_or(Refusal::Body("the body must be an object in JSON"))
+const NO_SESSION: Refusal = Refusal::Body("the body must be an object with nothing but `session`");
+
+fn object(json: &str) -> Result<Members<'_>, Refusal> {
+    Members::of(json).ok_or(Refusal::Body("the body must be an object in JSON"))
 }
 
 /// Whether the package sends `field` there.
@@ -91,7 +97,8 @@ fn is_taken(route: Route, field: Field) -> bool {
     if route.is_start() { in_start.contains(&field) } else { field != Field::Inputs }
 }
 
-fn allow(field: Field, value: &str, allowed: Allowed) -> Result<(), Refusal> {
+fn allow(field: Field, value: &RawValue, allowed: Allowed) -> Result<(), Refusal> {
+    let value = value.get();
     let is_time = matches!(field, Field::Duration | Field::EndTime);
     if is_time && !is_number(value) {
         return Err(Refusal::Body("`duration` and `end_time` must be numbers"));
@@ -105,11 +112,9 @@ fn allow(field: Field, value: &str, allowed: Allowed) -> Result<(), Refusal> {
     if field != Field::Metadata {
         return Err(Refusal::OtherField(field));
     }
-    let keys = members(value).unwrap_or_default();
-    let covered = |(key, _): &(&str, &str)| {
-        allowed.has(Allowance::of_metadata_key(&json::text(key).unwrap_or_default()))
-    };
-    if keys.is_empty() || !keys.iter().all(covered) {
+    let keys = object(value)?;
+    let mut covered = keys.named().map(|(key, _)| allowed.has(Allowance::of_metadata_key(&key)));
+    if keys.0.is_empty() || !covered.all(|is_covered| is_covered) {
         return Err(Refusal::OtherField(Field::Metadata));
     }
     Ok(())
@@ -135,17 +140,19 @@ fn is_deep(json: &str) -> bool {
 }
 
 impl<'a> Fields<'a> {
-    /// Writes them under the backend's names.
-    pub fn write(&self, object: &mut Object<'_>) {
-        for (field, value) in &self.0 {
-            object.json(field.wire_name(), value);
-        }
-    }
-
     /// The members of `inputs`, keys and values as they were written.
     pub fn inputs(&self) -> Vec<(&'a str, &'a str)> {
         let inputs = self.0.iter().find(|(field, _)| *field == Field::Inputs);
-        inputs.and_then(|(_, inputs)| members(inputs)).unwrap_or_default()
+        let inputs = inputs.and_then(|(_, inputs)| Members::of(inputs.get()));
+        let raw = inputs.into_iter().flat_map(|inputs| inputs.0);
+        raw.map(|(key, value)| (key.get(), value.get())).collect()
+    }
+}
+
+impl Serialize for Fields<'_> {
+    /// An object under the backend's names, with the values as they were written.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(field, value)| (field.wire_name(), value)))
     }
 }
 
@@ -163,11 +170,7 @@ mod tests {
 
     fn written(route: Route, fields: &[Allowance], body: &str) -> Result<String, Refusal> {
         let (_, fields) = judge(route, &ticket(fields), None, body)?;
-        let mut json = String::new();
-        let mut object = Object::open(&mut json);
-        fields.write(&mut object);
-        object.close();
-        Ok(json)
+        Ok(serde_json::to_string(&fields).unwrap())
     }
 
     fn update(fields: &[Allowance], body: &str) -> Result<String, Refusal> {

@@ -1,56 +1,65 @@
 //! A request without its body, as the runtime tells of it.
 
-use crate::core::json::{self, members};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use super::members;
 
 /// What a relay looks at of a request, beside its body.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Head {
     /// As it came: methods are case-sensitive.
+    #[serde(deserialize_with = "required")]
     pub method: String,
     /// Of the address, with its colon.
+    #[serde(deserialize_with = "required")]
     pub scheme: String,
     /// The `host` header, or the address's host and port.
+    #[serde(deserialize_with = "required")]
     pub host: String,
     /// Of the address, without its query: frameworks add to that, and nothing of it is passed on.
+    #[serde(deserialize_with = "required")]
     pub path: String,
     /// The header of this name, as all that follow.
+    #[serde(deserialize_with = "optional")]
     pub origin: Option<String>,
     /// `authorization`
+    #[serde(deserialize_with = "optional")]
     pub authorization: Option<String>,
     /// `content-type`
+    #[serde(deserialize_with = "optional")]
     pub content_type: Option<String>,
     /// `content-encoding`
+    #[serde(deserialize_with = "optional")]
     pub content_encoding: Option<String>,
     /// `content-length`
+    #[serde(deserialize_with = "optional")]
     pub content_length: Option<String>,
     /// `access-control-request-method`
+    #[serde(deserialize_with = "optional")]
     pub wanted_method: Option<String>,
     /// `hh-client-timestamp`
+    #[serde(deserialize_with = "optional")]
     pub stamp: Option<String>,
 }
 
+/// A text; nothing where the value is another.
+fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let value = <&RawValue>::deserialize(deserializer)?;
+    Ok(members::text(value).map(String::from))
+}
+
+/// As [`optional`]; an empty one instead of nothing.
+fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    optional(deserializer).map(Option::unwrap_or_default)
+}
+
 impl Head {
-    /// The head in `json`, an object with these names in JavaScript's spelling.
+    /// The head in `json`, an object with these names in JavaScript's spelling; an empty one, which no relay
+    /// lets through, where it is none.
     pub fn of(json: &str) -> Head {
-        let mut head = Head::default();
-        for (key, value) in members(json).unwrap_or_default() {
-            let Some(value) = json::text(value).map(String::from) else { continue };
-            match key {
-                "\"method\"" => head.method = value,
-                "\"scheme\"" => head.scheme = value,
-                "\"host\"" => head.host = value,
-                "\"path\"" => head.path = value,
-                "\"origin\"" => head.origin = Some(value),
-                "\"authorization\"" => head.authorization = Some(value),
-                "\"contentType\"" => head.content_type = Some(value),
-                "\"contentEncoding\"" => head.content_encoding = Some(value),
-                "\"contentLength\"" => head.content_length = Some(value),
-                "\"wantedMethod\"" => head.wanted_method = Some(value),
-                "\"stamp\"" => head.stamp = Some(value),
-                _ => {}
-            }
-        }
-        head
+        serde_json::from_str(json).unwrap_or_default()
     }
 
     /// What follows `Bearer`.

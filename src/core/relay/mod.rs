@@ -13,6 +13,8 @@ pub mod consumer;
 #[cfg(feature = "relay")]
 pub mod head;
 #[cfg(feature = "relay")]
+pub mod members;
+#[cfg(feature = "relay")]
 pub mod message;
 #[cfg(feature = "relay")]
 pub mod origin;

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use super::body::{Fields, judge};
+use super::body::judge;
 use super::head::Head;
 use super::message::Message;
 use super::origin::{Asker, asker};
@@ -256,7 +256,8 @@ impl Passage {
         let (target, fields) = judge(*route, ticket, self.named, body)?;
         let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
         self.inputs = fields.inputs().into_iter().map(owned).collect();
-        self.fields = settings.masked(json_of(&fields));
+        self.fields =
+            settings.masked(serde_json::to_string(&fields).map_err(|_| Refusal::Internal)?);
         self.stamp_ns = self.trip.stamp_ns(now_ms);
         if settings.queues {
             let (stamp_ns, fields) = (self.stamp_ns, std::mem::take(&mut self.fields));
@@ -441,12 +442,4 @@ fn backend_sentence(status: u16) -> &'static str {
         408 | 425 | 500.. => "HoneyHive has trouble: try again",
         _ => "HoneyHive does not take what was sent: the relay's log says why",
     }
-}
-
-fn json_of(fields: &Fields<'_>) -> String {
-    let mut json = String::new();
-    let mut object = Object::open(&mut json);
-    fields.write(&mut object);
-    object.close();
-    json
 }

@@ -1,10 +1,11 @@
 //! Why a request is not relayed: its status, a code for programs and a sentence for people. None
 //! repeats what was sent, be it a ticket or a field.
 
+use serde::Serialize;
+
 use super::response::Response;
 use super::ticket::Ticket;
 use crate::core::enrichment::Field;
-use crate::core::json::Object;
 
 /// Why the relay does not do what it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,12 +203,14 @@ impl Refusal {
 
 /// An error in the backend's shape, which the tracer in the page reads.
 pub fn error(status: u16, code: &str, message: &str) -> Response {
-    let mut body = String::new();
-    let mut object = Object::open(&mut body);
-    object.json("statusCode", &status.to_string());
-    object.text("message", message);
-    object.json("success", "false");
-    object.text("errorCode", code);
-    object.close();
-    Response::json(status, body)
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Body<'a> {
+        status_code: u16,
+        message: &'a str,
+        success: bool,
+        error_code: &'a str,
+    }
+    let body = Body { status_code: status, message, success: false, error_code: code };
+    Response::json(status, serde_json::to_string(&body).unwrap_or_default())
 }

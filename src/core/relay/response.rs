@@ -1,7 +1,5 @@
 //! What the relay answers.
 
-use crate::core::json::Object;
-
 /// An answer, ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
@@ -35,16 +33,5 @@ impl Response {
     /// Adds a header.
     pub fn header(&mut self, name: &'static str, value: &str) {
         self.headers.push((name, value.to_owned()));
-    }
-
-    /// Writes its members: `status`, `headers`, `body`.
-    pub fn write(&self, object: &mut Object<'_>) {
-        object.json("status", &self.status.to_string());
-        let mut headers = Object::open(object.value("headers"));
-        for (name, value) in &self.headers {
-            headers.text(name, value);
-        }
-        headers.close();
-        object.text("body", &self.body);
     }
 }
