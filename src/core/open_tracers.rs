@@ -1,12 +1,9 @@
 //! The tracers that take calls, as a call finds them that names none.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::hash::{Hash, Hasher};
-use std::rc::Rc;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::id_map::FixedMap;
 use super::session::SessionId;
-use super::settings::Destination;
 use super::tracer::Tracer;
 
 /// What a bare call means, or why it means nothing.
@@ -28,7 +25,7 @@ pub struct OpenTracers {
     /// Those that send, by session.
     by_session: BTreeSet<(SessionId, u64)>,
     /// By the request scope that each was made in.
-    by_scope: FixedMap<u64, OfScope>,
+    by_scope: FixedMap<u64, Box<OfScope>>,
 }
 
 /// The open tracers that were made in one request scope.
@@ -36,43 +33,20 @@ pub struct OpenTracers {
 struct OfScope {
     /// Sorted: their numbers go up.
     tracers: VecDeque<u64>,
-    /// Where they send, and how many to each place.
-    destinations: FixedMap<Place, usize>,
-}
-
-/// Where a tracer sends, if it does.
-#[derive(Clone, Debug, Eq)]
-struct Place(Option<Rc<Destination>>);
-
-impl Place {
-    fn identity(&self) -> Option<&str> {
-        self.0.as_ref().map(|destination| destination.identity.as_str())
-    }
-}
-
-impl PartialEq for Place {
-    fn eq(&self, other: &Place) -> bool {
-        self.identity() == other.identity()
-    }
-}
-
-impl Hash for Place {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.identity().hash(state);
-    }
+    /// The identities of where they send, empty for those that do not, and how many send there.
+    destinations: HashMap<String, u64>,
 }
 
 impl OpenTracers {
     /// Adds the tracer `id`.
     pub fn add(&mut self, id: u64, tracer: &Tracer) {
-        let place = Place(tracer.settings.destination.clone());
-        if place.0.is_some() {
+        if tracer.settings.destination.is_some() {
             self.by_session.insert((tracer.session_id, id));
         }
         let of_scope = self.by_scope.entry(tracer.scope).or_default();
         if let Err(index) = of_scope.tracers.binary_search(&id) {
             of_scope.tracers.insert(index, id);
-            *of_scope.destinations.entry(place).or_default() += 1;
+            *of_scope.destinations.entry(identity(tracer).to_owned()).or_default() += 1;
         }
     }
 
@@ -82,11 +56,11 @@ impl OpenTracers {
         let Some(of_scope) = self.by_scope.get_mut(&tracer.scope) else { return };
         let Ok(index) = of_scope.tracers.binary_search(&id) else { return };
         of_scope.tracers.remove(index);
-        let place = Place(tracer.settings.destination.clone());
-        if let Some(count) = of_scope.destinations.get_mut(&place) {
+        let identity = identity(tracer);
+        if let Some(count) = of_scope.destinations.get_mut(identity) {
             *count -= 1;
             if *count == 0 {
-                of_scope.destinations.remove(&place);
+                of_scope.destinations.remove(identity);
             }
         }
         if of_scope.tracers.is_empty() {
@@ -109,7 +83,7 @@ impl OpenTracers {
         if scope != 0 {
             scopes.push(0);
         }
-        let known: Vec<&OfScope> =
+        let known: Vec<&Box<OfScope>> =
             scopes.iter().filter_map(|scope| self.by_scope.get(scope)).collect();
         let first = known.iter().filter_map(|of_scope| of_scope.tracers.front()).min();
         let Some(first) = first else { return Only::None };
@@ -123,4 +97,9 @@ impl OpenTracers {
             false => Only::Different,
         }
     }
+}
+
+/// The identity of where the tracer sends; empty where it does not.
+fn identity(tracer: &Tracer) -> &str {
+    tracer.settings.destination.as_ref().map_or("", |destination| &destination.identity)
 }

@@ -37,7 +37,7 @@ struct Scan<'a> {
     open: usize,
     /// For objects that are open and have keys that were masked: the how manieth of the open ones it is, and
     /// how often each of its keys came.
-    keys: Vec<(usize, HashMap<String, usize>)>,
+    keys: Vec<(usize, HashMap<String, u64>)>,
 }
 
 /// `json` with its secrets masked; nothing where there is none.

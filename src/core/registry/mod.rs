@@ -56,8 +56,8 @@ pub struct Registry {
     open_tracers: OpenTracers,
     outboxes: IdMap<Outbox>,
     servers: IdMap<Server>,
-    /// Servers by address and `fetch`.
-    server_ids: HashMap<(u32, String), u64>,
+    /// Servers by the number of their `fetch` and their address, with a space between.
+    server_ids: HashMap<String, u64>,
     /// Servers that nothing is sent to now, the longest first; some may be used again.
     idle_servers: VecDeque<u64>,
     flights: IdMap<Flight>,
@@ -76,7 +76,7 @@ pub struct Registry {
     unhurried: FixedSet<u64>,
     timers: Timers,
     /// Flushes and closes that wait, by number.
-    waits: FixedMap<u64, Wait>,
+    waits: FixedMap<u64, Box<Wait>>,
     /// Flushes of all that wait.
     waits_for_all: Unsettled,
     scopes: Scopes,

@@ -64,7 +64,7 @@ impl Registry {
         };
         let id = *self
             .server_ids
-            .entry((transport, url.to_owned()))
+            .entry(server_key(transport, url))
             .or_insert_with(|| self.servers.insert(server()));
         if let Some(server) = self.servers.get_mut(id) {
             server.users += 1;
@@ -115,7 +115,7 @@ impl Registry {
         if server.users == 0
             && let Some(server) = self.servers.remove(oldest)
         {
-            self.server_ids.remove(&(server.transport, server.url.clone()));
+            self.server_ids.remove(&server_key(server.transport, &server.url));
         }
     }
 
@@ -228,4 +228,8 @@ impl Registry {
         }
         self.leave_server(outbox.server);
     }
+}
+
+fn server_key(transport: u32, url: &str) -> String {
+    format!("{transport} {url}")
 }

@@ -139,7 +139,7 @@ impl Registry {
         let id = self.number();
         let until = now.mono_ms.saturating_add(timeout_ms);
         self.timers.set(until, Timer::Wait(id));
-        self.waits.insert(id, Wait { scope, until, tracer, closes });
+        self.waits.insert(id, Box::new(Wait { scope, until, tracer, closes }));
         self.enter(scope, now);
         self.scopes.give(scope, NOTHING);
         self.scopes.begin_wait(scope, until, id);
