@@ -256,14 +256,14 @@ async function linkedCrates() {
   /** @type {Set<Crate>} */
   const linked = new Set();
   const add = (/** @type {string} */ id) => {
-    for (const { pkg, dep_kinds } of nodes.get(id)?.deps ?? []) {
-      const crate = crates.get(pkg);
+    for (const { pkg: linkedId, dep_kinds } of nodes.get(id)?.deps ?? []) {
+      const crate = crates.get(linkedId);
       const isMacro = crate?.targets.some(({ kind }) => kind.includes("proc-macro"));
       if (!crate || isMacro || linked.has(crate) || dep_kinds.every(({ kind }) => kind !== null)) {
         continue;
       }
       linked.add(crate);
-      add(pkg);
+      add(linkedId);
     }
   };
   const own = packages.find(({ manifest_path }) => manifest_path === path.join(root, "Cargo.toml"));

@@ -59,13 +59,13 @@ describe("the tarball", () => {
     const root = new URL("../../", import.meta.url);
     const installed = join(packed.project, "node_modules", "honeyhive-edge");
     const licences = await readFile(join(installed, "THIRD-PARTY-LICENSES.md"), "utf8");
-    const manifest = await readFile(new URL("Cargo.toml", root), "utf8");
-    const crates = manifest
+    const cargo = await readFile(new URL("Cargo.toml", root), "utf8");
+    const crates = cargo
       .split(/^(?=\[)/m)
-      .filter((it) => /^\[(target\..*\.)?dependencies\]/.test(it));
+      .filter((table) => /^\[(target\..*\.)?dependencies\]/.test(table));
     const names = crates.join("").matchAll(/^([\w-]+) = /gm);
-    for (const name of [...names].map(([, it]) => it).concat("sha1_smol")) {
-      assert.ok(licences.includes(`## ${name} (crate)`), name);
+    for (const crate of [...names].map(([, name]) => name).concat("sha1_smol")) {
+      assert.ok(licences.includes(`## ${crate} (crate)`), crate);
     }
     assert.ok(licences.includes("Redistributions in binary form must reproduce"), "BSD's text");
   });
