@@ -13,6 +13,9 @@ use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
 use crate::core::wire::{self, Answer, Refusal, Routes, Verdict};
 
+/// What to do about an event that the backend does not know.
+const EVENT_COMES: &str = "an event is there from when its span was exported";
+
 /// A request on its way.
 #[derive(Debug)]
 pub(super) struct Flight {
@@ -423,9 +426,15 @@ impl Registry {
             return self.schedule(flight.outbox, now);
         }
         let target = outbox.target();
-        let mut message = refusal.message(&outbox.destination.server);
-        if target.is_event() && matches!(refusal, Refusal::Request { status: 400 | 404, .. }) {
-            message.push_str(" (an event is there from when its span was exported)");
+        let server_url = &outbox.destination.server;
+        let mut message = refusal.message(server_url);
+        if let (Target::Event(id), Refusal::Request { status, .. }) = (target, refusal) {
+            match status {
+                // Of two routes that were tried, the second one's words are of no use.
+                404 | 405 => message = format!("{server_url} has no event {id}: {EVENT_COMES}"),
+                400 => message.push_str(&format!(" ({EVENT_COMES})")),
+                _ => {}
+            }
         }
         let message = outbox.destination.without_key(&message);
         let parts = outbox.refused(to_blame);
