@@ -1,17 +1,17 @@
-// Two copies of the package in one program, as an ES module and as CommonJS: which session a span belongs to, by
+// Two copies of the package in one program, as Next.js' bundles have them: which session a span belongs to, by
 // whichever copy it was entered.
 
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
 import { ROOT_CONTEXT } from "@opentelemetry/api";
 import { runToEnd } from "../support/child.mjs";
 import { packageDir } from "../support/package.mjs";
 import { main, otel, registered } from "./in-process.mjs";
 
 /** @type {typeof main} */
-const copy = createRequire(import.meta.url)(join(packageDir, "index.cjs"));
+const copy = await import(`${pathToFileURL(join(packageDir, "index.js")).href}?copy`);
 const { tracer } = registered(new otel.SessionSpanProcessor());
 
 const options = { disabled: true, logLevel: /** @type {const} */ ("silent") };
@@ -31,8 +31,8 @@ const pause = () => new Promise((resolve) => setTimeout(resolve, Math.random() *
 const apart = async (fn) => await Promise.resolve().then(fn);
 
 for (const [name, one, other] of /** @type {const} */ ([
-  ["ES module and CommonJS", main, copy],
-  ["CommonJS and ES module", copy, main],
+  ["a copy and another", main, copy],
+  ["the other way round", copy, main],
 ])) {
   describe(name, () => {
     it("initTracer in one and withSession in the other: the run counts", () =>
@@ -87,6 +87,18 @@ for (const [name, one, other] of /** @type {const} */ ([
       }));
   });
 }
+
+it("in a page a copy knows of no other", async () => {
+  const holder = /** @type {any} */ (globalThis);
+  holder.document = {};
+  try {
+    await apart(() =>
+      copy.withSession(options, async () => assert.equal(sessionHere(), undefined)),
+    );
+  } finally {
+    delete holder.document;
+  }
+});
 
 for (const [what, before] of [
   ["frozen", "Object.freeze(globalThis);"],

@@ -1,6 +1,7 @@
 // What the copies of this package in a realm have in common: an application may well have it as ES module and as
 // CommonJS, or in several bundles, and each copy knows only the sessions of its own. Which of two active ones is the
-// inner one tells the order in which they were entered. Where the global object takes nothing, each copy is alone.
+// inner one tells the order in which they were entered. Where the global object takes nothing, each copy is alone; and in
+// a page, where the copies of two sites' widgets are none of each other's business.
 
 import { attempt, read } from "../guard.js";
 
@@ -30,6 +31,7 @@ const COMMON = Symbol.for("honeyhive-edge.entered");
 function common() {
   return attempt(() => {
     const holder = /** @type {any} */ (globalThis);
+    if ("document" in holder) return undefined;
     if (!holder[COMMON]) {
       Object.defineProperty(holder, COMMON, { value: { last: 0, copies: new Set() } });
     }
