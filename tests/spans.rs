@@ -37,7 +37,13 @@ fn http(status: u16) -> Answer {
 fn export(names: &[&str]) -> String {
     let spans: Vec<Value> =
         names.iter().map(|name| json!({"resource": 0, "scope": 0, "name": name})).collect();
-    json!({"resources": [{}], "scopes": [{}], "spans": spans}).to_string()
+    lines(json!({"resources": [{}], "scopes": [{}]}), &spans)
+}
+
+/// The lines of an export.
+fn lines(origins: Value, spans: &[Value]) -> String {
+    let spans = spans.iter().map(|span| format!("\n{span}\n{}", span["attributes"]));
+    origins.to_string() + &spans.collect::<String>()
 }
 
 fn names(request: &Request) -> Vec<String> {
@@ -349,8 +355,7 @@ fn what_spans_have_in_common_counts_once() {
     let resource = json!({"attributes": {"long": "r".repeat(8_192)}});
     let span = json!({"resource": 0, "scope": 0});
     let export = |spans: usize| {
-        let spans = vec![&span; spans];
-        json!({"resources": [resource], "scopes": [{}], "spans": spans}).to_string()
+        lines(json!({"resources": [resource], "scopes": [{}]}), &vec![span.clone(); spans])
     };
     let mut calls = vec![bench.exporter.export(&export(2_048), 0, bench.now).call];
     // Also across exports.

@@ -24,7 +24,7 @@ export interface SpanCore {
     place: "page" | "edge" | "server",
   ): number | undefined;
   /** A number above 0, settled later with the JSON of `{ exporter, why? }`. */
-  exportSpans(exporter: number, json: string, scope: number): number | undefined;
+  exportSpans(exporter: number, lines: string, scope: number): number | undefined;
   /** What the exporter has in the scope goes out without waiting for `mergeWindowMs`. */
   hurryExporter(exporter: number, scope: number): void;
   /** Nobody refers to the exporter any more. */

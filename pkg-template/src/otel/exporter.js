@@ -6,7 +6,7 @@ import { environment, pageOrigin } from "../env.js";
 import { attempt, messageOf } from "../guard.js";
 import { tracerSettings } from "../settings.js";
 import { disregard } from "../thenables.js";
-import { spanJson } from "./span-json.js";
+import { spanLines } from "./span-lines.js";
 
 /** @import { SpanCore } from "./core.d.ts" */
 /** @import { Instance } from "./instance.js" */
@@ -123,7 +123,7 @@ export class HoneyHiveSpanExporter {
       this.#home = { core, exporter: core.openExporter(this.#options, seed, this.#place) ?? 0 };
     }
     const { exporter } = this.#home;
-    const call = core.exportSpans(exporter, spanJson(spans, this.#redaction), scope);
+    const call = core.exportSpans(exporter, spanLines(spans, this.#redaction), scope);
     if (!call) return end("an internal error of honeyhive-edge/otel");
     this.#instance.wait(exporter, call, end);
   }

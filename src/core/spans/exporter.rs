@@ -88,10 +88,10 @@ impl Exporter {
 
     /// Takes the spans of an export, as [`otlp::read`] describes them. Returns its number, and
     /// whether the shell has to ask [`Exporter::next`] for this scope.
-    pub fn export(&mut self, json: &str, scope: u64, now: Now) -> Accepted {
+    pub fn export(&mut self, lines: &str, scope: u64, now: Now) -> Accepted {
         let now = self.clock.advance(now);
         let redaction = self.settings.redaction.as_ref();
-        let spans = otlp::read(json, &mut self.origins, redaction).unwrap_or_default();
+        let spans = otlp::read(lines, &mut self.origins, redaction).unwrap_or_default();
         if self.settings.destination.is_some() {
             return self.engine.accept(spans, scope, now);
         }

@@ -15,6 +15,9 @@ const DEEPEST: usize = 100;
 /// Digits of a whole number up to which it is an `intValue`, which has 64 bits.
 const INT_DIGITS: usize = 18;
 
+/// Bytes that a span takes beside its attributes' own, mostly.
+const FEW_BYTES: usize = 1_024;
+
 /// Origins that are remembered before any look at whether they still are of use.
 const FEW_ORIGINS: usize = 64;
 
@@ -74,28 +77,38 @@ impl Origins {
     }
 }
 
-/// The spans of an export: `json` is the object that the face makes of what OpenTelemetry's SDK
-/// gave it, `{ resources, scopes, spans }`, where a span has the places of its resource and scope
-/// in the two lists, and everything else has the SDK's names. Nothing where `json` is no such object.
-/// Secrets in texts are masked as `redaction` says.
-pub fn read(json: &str, origins: &mut Origins, redaction: Option<&Redaction>) -> Option<Vec<Span>> {
-    let all = Fields::of(json)?;
+/// The spans of an export, as the lines that the face makes of what OpenTelemetry's SDK gave it. The first is the
+/// JSON of `{ resources, scopes }`; two more for each span are its attributes' JSON and, before that, the JSON of all
+/// else, where a span has the places of its resource and scope in the two lists, and everything has the SDK's
+/// names. So what is long is in a line of its own, and not read again for what is around it. Nothing where the
+/// first line is no such object. Secrets in texts are masked as `redaction` says.
+pub fn read(
+    lines: &str,
+    origins: &mut Origins,
+    redaction: Option<&Redaction>,
+) -> Option<Vec<Span>> {
+    // No JSON has an unescaped newline in it but for show.
+    let mut lines = lines.split('\n');
+    let all = Fields::of(lines.next()?)?;
     let list = |name| all.get(name).and_then(elements).unwrap_or_default();
     let writer = Writer { redaction };
     let resources: Vec<_> =
         list("resources").into_iter().map(|json| origins.of(writer.resource(json))).collect();
     let scopes: Vec<_> =
         list("scopes").into_iter().map(|json| origins.of(writer.scope(json))).collect();
-    let spans = list("spans").into_iter().filter_map(|json| {
-        let fields = Fields::of(json)?;
+    let mut spans = Vec::new();
+    while let (Some(span), Some(attributes)) = (lines.next(), lines.next()) {
+        let Some(fields) = Fields::of(span) else { continue };
         let place = |name| fields.get(name)?.parse::<usize>().ok();
-        Some(Span {
-            resource: resources.get(place("resource")?)?.clone(),
-            scope: scopes.get(place("scope")?)?.clone(),
-            json: writer.span(&fields).into(),
-        })
-    });
-    Some(spans.collect())
+        let resource = place("resource").and_then(|place| resources.get(place));
+        let scope = place("scope").and_then(|place| scopes.get(place));
+        if let (Some(resource), Some(scope)) = (resource, scope) {
+            let (resource, scope) = (resource.clone(), scope.clone());
+            let json = writer.span(&fields, attributes).into();
+            spans.push(Span { resource, scope, json });
+        }
+    }
+    Some(spans)
 }
 
 /// The body of a request with these spans.
@@ -161,8 +174,8 @@ impl Writer<'_> {
         origin("scope", json, |fields, object| fields.copy(&["name", "version"], object))
     }
 
-    fn span(self, fields: &Fields<'_>) -> String {
-        let mut out = String::new();
+    fn span(self, fields: &Fields<'_>, attributes: &str) -> String {
+        let mut out = String::with_capacity(attributes.len() + FEW_BYTES);
         let mut object = Object::open(&mut out);
         fields.copy(&["traceId", "spanId", "traceState", "parentSpanId", "flags"], &mut object);
         self.text("name", fields, &mut object);
@@ -172,7 +185,7 @@ impl Writer<'_> {
         for (name, from) in [("startTimeUnixNano", "startTime"), ("endTimeUnixNano", "endTime")] {
             time(object.value(name), fields.get(from));
         }
-        self.attributes(object.value("attributes"), fields.get("attributes"));
+        self.attributes(object.value("attributes"), Some(attributes));
         let of = |name| fields.get(name).and_then(elements).unwrap_or_default().into_iter();
         list(object.value("events"), of("events").filter_map(Fields::of), |out, event| {
             let mut object = Object::open(out);
@@ -339,12 +352,23 @@ mod tests {
 
     use super::*;
 
-    fn read_plainly(json: &str) -> Option<Vec<Span>> {
-        read(json, &mut Origins::default(), None)
+    /// The lines of an export that is written as one object.
+    fn lines(export: &Value) -> String {
+        let origins = json!({"resources": export["resources"], "scopes": export["scopes"]});
+        let mut lines = vec![origins.to_string()];
+        for span in export["spans"].as_array().unwrap() {
+            lines.push(span.to_string());
+            lines.push(span["attributes"].to_string());
+        }
+        lines.join("\n")
+    }
+
+    fn read_plainly(lines: &str) -> Option<Vec<Span>> {
+        read(lines, &mut Origins::default(), None)
     }
 
     fn sent(export: Value) -> Value {
-        from_str(&request(read_plainly(&export.to_string()).unwrap().iter())).unwrap()
+        from_str(&request(read_plainly(&lines(&export)).unwrap().iter())).unwrap()
     }
 
     fn value(value: Value) -> Value {
@@ -426,7 +450,7 @@ mod tests {
             "resources": [{"attributes": {"r": 0}}, {"attributes": {"r": 1}}, {"attributes": {"r": 0}}], "scopes": [{"name": "a"}, {"name": "b"}],
             "spans": [span(0, 0, "1"), span(1, 0, "2"), span(0, 1, "3"), span(2, 0, "4"), span(9, 0, "lost")],
         });
-        let spans = read_plainly(&export.to_string()).unwrap();
+        let spans = read_plainly(&lines(&export)).unwrap();
         let names = |json: &Value| -> Vec<Vec<Vec<String>>> {
             let list = |json: &Value| json.as_array().unwrap().clone();
             list(&json["resourceSpans"])
@@ -470,10 +494,9 @@ mod tests {
                 "links": [{"spanId": card, "attributes": {"api_key": "hunter2"}}],
                 "status": {"code": 2, "message": format!("refused {key}")},
             }],
-        })
-        .to_string();
+        });
         let body = |redaction: Option<Redaction>| {
-            let spans = read(&export, &mut Origins::default(), redaction.as_ref()).unwrap();
+            let spans = read(&lines(&export), &mut Origins::default(), redaction.as_ref()).unwrap();
             request(spans.iter())
         };
         let masked = body(Some(Redaction::default()));
@@ -497,10 +520,14 @@ mod tests {
             assert!(read_plainly(text).is_none(), "{text}");
         }
         assert!(read_plainly("{}").unwrap().is_empty());
-        assert!(
-            read_plainly(r#"{"spans":[3,{}],"resources":[3],"scopes":[null]}"#).unwrap().is_empty()
+        let odd = "{\"resources\":[3],\"scopes\":[null]}\n3\n{}\n{}\n3\n{\"resource\":0}";
+        assert!(read_plainly(odd).unwrap().is_empty());
+        let odd = concat!(
+            r#"{"resources":[3],"scopes":[null]}"#,
+            "\n",
+            r#"{"resource":0,"scope":0,"startTime":"x","events":[1]}"#,
+            "\n3",
         );
-        let odd = r#"{"resources":[3],"scopes":[null],"spans":[{"resource":0,"scope":0,"startTime":"x","events":[1]}]}"#;
         let body: Value = from_str(&request(read_plainly(odd).unwrap().iter())).unwrap();
         let span = &body["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
         assert_eq!(span["startTimeUnixNano"], "0");

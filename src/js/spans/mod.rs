@@ -57,13 +57,13 @@ pub fn open_exporter(options: &str, seed: f64, place: &str) -> f64 {
     state::add(Exporter::new(options, NUMERALS, Place::named(place), seed as u64)) as f64
 }
 
-/// Exports ended spans: `json` is what [`read`](crate::core::spans::otlp::read) takes. Returns the
+/// Exports ended spans: `lines` are what [`read`](crate::core::spans::otlp::read) takes. Returns the
 /// number under which the end comes to `host.settle`, after the call has returned: 0, if there is no
 /// such exporter.
 #[wasm_bindgen(js_name = exportSpans)]
-pub fn export_spans(exporter: f64, json: &str, scope: f64) -> f64 {
+pub fn export_spans(exporter: f64, lines: &str, scope: f64) -> f64 {
     let (exporter, scope) = (exporter as u64, scope as u64);
-    let exported = state::with(exporter, |it| it.export(json, scope, now()));
+    let exported = state::with(exporter, |it| it.export(lines, scope, now()));
     let Some(Accepted { call, is_to_look }) = exported else {
         return 0.0;
     };

@@ -16,24 +16,28 @@ const SESSION_IDS = ["honeyhive.session_id", "traceloop.association.properties.s
 /**
  * @param {readonly any[]} spans
  * @param {ReturnType<typeof import("../redact.js").redaction>} redaction of which only the user's own function and patterns are applied
- * @returns {string} JSON
+ * @returns {string} lines: the JSON of where spans come from, and for each span the JSON of all but its
+ *   attributes, and that of its attributes, which are most of it
  */
-export function spanJson(spans, redaction) {
-  const mask = redaction.redactor && masking(redaction.redactor, redaction.rename);
+export function spanLines(spans, redaction) {
+  const mask = redaction.redactor ? masking(redaction.redactor, redaction.rename) : NO_MASK;
   const resources = new Numbered();
   const scopes = new Numbered();
-  const plain = [];
+  let lines = "";
   for (const span of spans) {
     // One that throws is left out, the others are not.
-    const copied = attempt(() => copy(span, mask ?? NO_MASK), undefined);
-    if (!copied) continue;
-    const resource = resources.number(span.resource);
-    const scope = scopes.number(span.instrumentationScope ?? span.instrumentationLibrary);
-    plain.push({ resource, scope, ...copied });
+    lines += attempt(() => {
+      const { resource, instrumentationScope, instrumentationLibrary } = span;
+      const attributes = snapshot(mask.attributes(span.attributes) ?? {});
+      const rest = copy(span, mask);
+      rest.resource = resources.number(resource);
+      rest.scope = scopes.number(instrumentationScope ?? instrumentationLibrary);
+      return `\n${snapshot(rest)}\n${attributes}`;
+    }, "");
   }
-  return snapshot({
+  const origins = snapshot({
     resources: resources.all.map((resource) => ({
-      attributes: (mask ?? NO_MASK).attributes(read(resource, "attributes")),
+      attributes: mask.attributes(read(resource, "attributes")),
       schemaUrl: read(resource, "schemaUrl"),
     })),
     scopes: scopes.all.map((scope) => ({
@@ -41,8 +45,8 @@ export function spanJson(spans, redaction) {
       version: read(scope, "version"),
       schemaUrl: read(scope, "schemaUrl"),
     })),
-    spans: plain,
   });
+  return origins + lines;
 }
 
 /**
@@ -82,13 +86,18 @@ function masking(redactor, rename) {
 }
 
 /**
+ * All of a span but its attributes.
  * @param {any} span
  * @param {Mask} mask
+ * @returns {Record<string, unknown>}
  */
 function copy(span, mask) {
   const { traceId, spanId, traceFlags, traceState } = span.spanContext();
   const { parentSpanContext } = span;
+  const { events, links, status } = span;
   return {
+    resource: 0,
+    scope: 0,
     traceId,
     spanId,
     traceState: traceState?.serialize(),
@@ -98,16 +107,15 @@ function copy(span, mask) {
     kind: span.kind,
     startTime: span.startTime,
     endTime: span.endTime,
-    attributes: mask.attributes(span.attributes),
     droppedAttributesCount: span.droppedAttributesCount,
-    events: span.events.map((/** @type {any} */ event) => ({
+    events: events.map((/** @type {any} */ event) => ({
       name: mask.text(event.name, "name"),
       time: event.time,
       attributes: mask.attributes(event.attributes),
       droppedAttributesCount: event.droppedAttributesCount,
     })),
     droppedEventsCount: span.droppedEventsCount,
-    links: span.links.map((/** @type {any} */ link) => ({
+    links: links.map((/** @type {any} */ link) => ({
       traceId: link.context.traceId,
       spanId: link.context.spanId,
       traceState: link.context.traceState?.serialize(),
@@ -117,8 +125,8 @@ function copy(span, mask) {
     })),
     droppedLinksCount: span.droppedLinksCount,
     status: {
-      code: span.status.code,
-      message: mask.text(span.status.message, "status", "message"),
+      code: status.code,
+      message: mask.text(status.message, "status", "message"),
     },
   };
 }
