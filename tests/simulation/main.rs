@@ -19,6 +19,7 @@ mod face;
 mod network;
 mod page;
 mod program;
+mod spans;
 mod users;
 mod world;
 
@@ -114,6 +115,33 @@ fn as_if_one_by_one_in_order_on_a_perfect_network() {
     assert!(sum.ends.keys().copied().eq(ENDS), "each end comes: {:?}", sum.ends);
     let said: usize = sum.ends.values().sum();
     assert!(said > sum.requests, "merging saves requests even on a bad network");
+}
+
+/// Lives of the exporter of spans in an ordinary run.
+const SPAN_SEEDS: u64 = 2_000;
+
+/// How an export ends in some of so many lives.
+const SPAN_ENDS: [&str; 4] = ["queue_full", "rejected", "retries_exhausted", "stored"];
+
+#[test]
+fn each_span_is_stored_or_given_up_and_that_is_told_once() {
+    let first = number("SIMULATION_FROM").unwrap_or(0);
+    let seeds = number("SIMULATION_SEEDS").unwrap_or(SPAN_SEEDS);
+    let all = number("SIMULATION_SEED").map_or(first..first + seeds, |seed| seed..seed + 1);
+    let mut requests = 0;
+    let mut ends: BTreeMap<String, usize> = BTreeMap::new();
+    for seed in all.clone() {
+        let mut life = spans::Life::new(seed);
+        life.live().unwrap_or_else(|why| panic!("SIMULATION_SEED={seed}: {why}"));
+        requests += life.requests;
+        life.ends.into_iter().for_each(|(end, count)| *ends.entry(end).or_default() += count);
+    }
+    println!(
+        "{} lives of the exporter, {requests} requests, exports {ends:?}",
+        all.end - all.start
+    );
+    let is_one = all.end - all.start == 1;
+    assert!(is_one || ends.keys().eq(SPAN_ENDS.iter()), "each end comes: {ends:?}");
 }
 
 #[test]
