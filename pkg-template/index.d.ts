@@ -29,8 +29,11 @@ export interface Enrichment {
   metadata?: Fields;
   /** What the session was given. Before the session has started it becomes part of its start, later of `metadata.inputs`. */
   inputs?: Fields;
-  /** What the session produced. Replaces the previous `outputs` as a whole. */
-  outputs?: Fields;
+  /**
+   * What the session produced. Replaces the previous `outputs` as a whole. A text, a number or a list is stored as
+   * `{ value: … }`.
+   */
+  outputs?: Fields | readonly unknown[] | string | number | boolean;
   /** Model settings and other configuration. Merged by top-level key. */
   config?: Fields;
   /** Ratings, comments, scores, from users or from checks. Merged by top-level key. */
@@ -155,7 +158,7 @@ export interface Experiment {
 
 /** Settings of a tracer. The Python SDK's spellings (`api_key`, `server_url`, …) work as well. */
 export interface TracerOptions extends SessionOptions {
-  /** Default: `HH_INGESTION_API_KEY`, then `HH_API_KEY`. Do not ship one to a browser; see `ticket`. */
+  /** Default: `HH_INGESTION_API_KEY`, then `HH_PROJECT_API_KEY`, then `HH_API_KEY`. Do not ship one to a browser; see `ticket`. */
   apiKey?: string;
   /** In a page, instead of a key: what your server's relay issued. */
   ticket?: string;

@@ -64,7 +64,7 @@ export function issueTicket(options: TicketOptions): Promise<string>;
 
 /** Where a relay, or the consumer of its queue, sends. */
 export interface BackendOptions {
-  /** Default: `HH_INGESTION_API_KEY`, then `HH_API_KEY`. */
+  /** Default: `HH_INGESTION_API_KEY`, then `HH_PROJECT_API_KEY`, then `HH_API_KEY`. */
   apiKey?: string;
   /** HoneyHive's server. Default: `HH_API_URL`, else the multi-tenant one. */
   serverUrl?: string;

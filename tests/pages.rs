@@ -208,7 +208,7 @@ fn a_page_that_is_left_sends_what_it_says_along_with_what_was_left() {
     bench.enrich(tracer, None, json!({"feedback": {"new": 2}}));
     bench.registry.turn(Turn::Leaves, bench.now);
     bench.run(0);
-    assert_eq!(bench.body(1)["feedback"], json!({"kept": 1, "new": 2}));
+    assert_eq!(bench.body(0)["feedback"], json!({"kept": 1, "new": 2}));
 }
 
 #[test]
@@ -240,6 +240,34 @@ fn what_was_left_waits_for_a_tracer_that_may_send_it() {
 }
 
 #[test]
+fn whether_a_ticket_has_ended_is_for_the_relay_to_say_in_one_try() {
+    let says =
+        |message: &str| status(401, &json!({"message": message, "success": false}).to_string());
+    for is_ahead in [true, false] {
+        let mut before = page(gone, &[]);
+        let options = json!({"ticket": ticket(SESSION, 0), "serverUrl": RELAY});
+        let tracer = before.init(options).tracer;
+        for rating in [4, 5] {
+            before.enrich(tracer, None, json!({"feedback": {"rating": rating}}));
+        }
+        before.run(1);
+        let relay = move |request: &Request| match is_ahead {
+            true => stores(request),
+            false => says("the ticket has expired"),
+        };
+        let mut bench = page(relay, &left(&before));
+        // By the clock here it ended an hour ago.
+        bench.now.unix_ms += if is_ahead { 3_600_000 } else { 7_200_000 };
+        bench.init(with_ticket(OTHER));
+        bench.run(1_000);
+        assert_eq!(bench.requests.len(), 1);
+        assert_eq!(bench.drops.len(), if is_ahead { 0 } else { 2 }, "{:?}", bench.drops);
+        assert!(is_ahead || bench.drops[0].contains("the ticket has expired"), "{:?}", bench.drops);
+        assert!(bench.store.is_empty());
+    }
+}
+
+#[test]
 fn what_can_be_sent_no_more_is_told_once_and_forgotten() {
     let mut before = page(gone, &[]);
     let options = json!({"ticket": ticket(SESSION, 0), "serverUrl": RELAY});
@@ -248,6 +276,7 @@ fn what_can_be_sent_no_more_is_told_once_and_forgotten() {
     before.run(1);
     let strange = ["{}".to_owned(), "no json".into(), "{\"v\":2}".into(), String::new()];
     let mut bench = page(stores, &[left(&before), strange.to_vec()].concat());
+    bench.now.unix_ms += 8 * 86_400_000;
     bench.init(with_ticket(OTHER));
     bench.run(1_000);
     assert!(bench.requests.iter().all(|request| request.method == "POST"));
@@ -312,7 +341,8 @@ fn a_page_that_is_left_sends_what_it_has_at_once_and_without_a_start_before() {
 fn a_page_that_is_left_does_not_wait_for_the_session_to_exist() {
     let mut bench = page(stores, &[]);
     let tracer = bench.init(with_ticket(SESSION)).tracer;
-    bench.run(12);
+    bench.enrich(tracer, None, json!({}));
+    bench.run(2);
     assert_eq!(bench.requests[0].method, "POST");
     let id = bench.enrich(tracer, None, json!({"feedback": {"rating": 5}}));
     bench.run(1);
@@ -350,7 +380,10 @@ fn a_session_that_was_not_there_after_all_is_started() {
     let mut bench = page(
         move |request| {
             is_there |= request.method == "POST";
-            status(if is_there { 200 } else { 404 }, "{}")
+            match is_there {
+                true => stores(request),
+                false => status(404, r#"{"message":"no such event","success":false}"#),
+            }
         },
         &[],
     );

@@ -110,8 +110,14 @@ fn a_server_without_v1_is_spoken_to_by_its_legacy_routes_from_then_on() {
         bench.requests.iter().map(|request| &request.url[SERVER.len()..]).collect();
     assert_eq!(urls, ["/v1/sessions", "/session/start", "/session/start"]);
     assert_eq!(bench.body(1)["session"]["project"], "p");
-    let touch = json!({"session": {"session_id": OTHER, "project": "p"}});
-    assert_eq!(bench.body(2), touch, "an update would make no session there");
+    let mut touch = bench.body(2);
+    let began = touch["session"]["start_time"].take();
+    assert_eq!(began, bench.now.unix_ms - 500);
+    touch["session"].as_object_mut().unwrap().remove("start_time");
+    // Should it make the session, that is called as the tracer calls its own.
+    let made =
+        json!({"session_id": OTHER, "project": "p", "session_name": "session", "source": "dev"});
+    assert_eq!(touch["session"], made, "an update would make no session there");
 }
 
 #[test]
@@ -960,8 +966,8 @@ fn a_legacy_session_is_made_sure_of_before_more_is_said() {
     let fields = bench.enrich(tracer, Some(OTHER), json!({"metadata": {"a": 1}}));
     bench.run(500);
     assert!(bench.is_delivered(touch) && bench.is_delivered(fields));
-    let start = json!({"session": {"session_id": OTHER, "metadata": {"a": 1}}});
-    assert_eq!(bench.body(bench.requests.len() - 1), start);
+    let start = bench.body(bench.requests.len() - 1)["session"].clone();
+    assert_eq!((&start["session_id"], &start["metadata"]), (&json!(OTHER), &json!({"a": 1})));
 }
 
 #[test]
@@ -983,4 +989,43 @@ fn one_strange_answer_to_a_start_costs_no_other_session_anything() {
     // The first one was refused on either kind of routes.
     let delivered = ids[1..].iter().filter(|id| bench.is_delivered(**id)).count();
     assert_eq!(delivered, 5, "{:?}", bench.settled);
+}
+
+#[test]
+fn a_session_that_what_is_said_of_it_makes_is_called_as_the_tracer_calls_its_own() {
+    for says in [json!({"feedback": {"rating": 5}}), json!({})] {
+        for has_child in [false, true] {
+            let mut there = Vec::new();
+            let mut bench = Bench::new(move |request| {
+                let body: Value = serde_json::from_str(&request.body).unwrap();
+                if request.method == "POST" {
+                    there.push(body["session_id"].as_str().unwrap().to_owned());
+                    return stores(request);
+                }
+                let is_there = there.iter().any(|id| request.url.ends_with(id));
+                status(if is_there { 200 } else { 404 }, r#"{"message":"no such event"}"#)
+            });
+            let mut tracer =
+                bench.init(json!({"sessionName": "feedback", "source": "prod"})).tracer;
+            if has_child {
+                tracer = bench.init(json!({"parent": tracer, "sessionName": "ratings"})).tracer;
+            }
+            bench.run(500);
+            let given_at = bench.now.unix_ms;
+            let id = bench.enrich(tracer, Some(OTHER), says.clone());
+            bench.run(1_000);
+            assert!(bench.is_delivered(id));
+            let made: Vec<Value> = (0..bench.requests.len())
+                .map(|place| bench.body(place))
+                .filter(|body| body["session_id"] == OTHER)
+                .collect();
+            let name = if has_child { "ratings" } else { "feedback" };
+            assert_eq!(
+                made,
+                [
+                    json!({"session_id": OTHER, "session_name": name, "source": "prod", "start_time": given_at})
+                ]
+            );
+        }
+    }
 }

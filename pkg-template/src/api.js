@@ -34,6 +34,12 @@ const MAX_REQUEST_CHARS = 5_000_000;
 const TOO_LARGE =
   "an enrichment of over 5000000 bytes is more than the backend takes in one request (5 MB): send less, or store it elsewhere and enrich with its address";
 const NO_FIELDS = "the first argument is neither a session id nor an object of fields";
+const NOTHING_STORABLE =
+  'nothing of the enrichment can be stored (a function, a symbol, NaN or a promise comes to nothing): pass values, as in enrichSession({ metadata: { plan: "pro" } })';
+
+/** JSON of fields of which none says anything, as short as such is. */
+const BLANK = /^\{(?:"[^"\\]*":(?:null|\{\})(?:,(?=")|(?=\})))*\}$/;
+const LONGEST_BLANK = 512;
 
 export class Api {
   #engine;
@@ -120,9 +126,17 @@ export class Api {
     }
     // With an id, the core can tell whether the open tracers leave any doubt about whose key to use.
     if (!target && sessionId === undefined) return this.#refuse(target, "no_session", NO_SESSION);
-    const json = fieldsOf(params);
-    if (json === undefined) {
-      return this.#refuse(target, "too_large", TOO_LARGE, sessionId && { sessionId });
+    const fields = attempt(() => enrichmentFields(params), params);
+    const json = fieldsOf(fields);
+    const named = sessionId && { sessionId };
+    if (json === undefined) return this.#refuse(target, "too_large", TOO_LARGE, named);
+    const lost = attempt(() => lostNames(fields), []);
+    if (json.length <= LONGEST_BLANK && BLANK.test(json) && isMoreThanNothing(fields)) {
+      return this.#refuse(target, "invalid", NOTHING_STORABLE, named);
+    }
+    if (lost.length > 0) {
+      const what = `\`${lost.join("`, `")}\`: a function, a symbol or NaN cannot be stored`;
+      this.#engine.warn(target, `${what}, and was left out; the rest of the call goes on`);
     }
     const scope = this.#context.scope(target);
     if (sessionId !== undefined && tracer === undefined && !session) {
@@ -316,17 +330,67 @@ export class Api {
 }
 
 /**
- * @param {unknown} params
+ * @param {unknown} fields
  * @returns {string | undefined} JSON; undefined where it is too large
  */
-function fieldsOf(params) {
-  if (params === undefined || params === null) return "{}";
+function fieldsOf(fields) {
+  if (fields === undefined || fields === null) return "{}";
   let isCut = false;
-  const json = snapshot(
-    attempt(() => enrichmentFields(params), params),
-    () => (isCut = true),
-  );
+  const json = snapshot(fields, () => (isCut = true));
   return isCut || json.length > MAX_REQUEST_CHARS ? undefined : json;
+}
+
+/**
+ * The names whose values come to nothing in JSON.
+ * @param {any} fields
+ * @returns {string[]}
+ */
+function lostNames(fields) {
+  if (typeof fields !== "object" || fields === null) return [];
+  return Object.keys(fields).filter((name) => isLost(fields[name]));
+}
+
+/** @param {unknown} value */
+function isLost(value) {
+  const type = typeof value;
+  return type === "function" || type === "symbol" || (type === "number" && !Number.isFinite(value));
+}
+
+/**
+ * Whether something was given, though its JSON says nothing: other than fields without a value, and empty objects.
+ * @param {any} fields
+ * @returns {boolean}
+ */
+function isMoreThanNothing(fields) {
+  if (fields === undefined || fields === null) return false;
+  const isMore = (/** @type {any} */ value) =>
+    value !== undefined && value !== null && !isEmpty(value);
+  const isObject = () => Object.prototype.toString.call(fields) === "[object Object]";
+  return attempt(
+    () => !isObject() || Object.keys(fields).some((name) => isMore(fields[name])),
+    true,
+  );
+}
+
+/**
+ * @param {any} value
+ * @returns {boolean} whether it is a plain object, or a Map, Set or list, without a value in it
+ */
+function isEmpty(value) {
+  if (typeof value !== "object") return false;
+  // A Map, a Set and their like.
+  if (!isPlain(value)) return value.size === 0 && typeof value.entries === "function";
+  return Object.keys(value).every((name) => value[name] === undefined);
+}
+
+/**
+ * Whether it is an object without a class, or a list, of whichever realm.
+ * @param {object} value
+ */
+function isPlain(value) {
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype === null || Array.isArray(value)) return true;
+  return Object.getPrototypeOf(prototype) === null;
 }
 
 /**

@@ -135,7 +135,9 @@ export interface CoreOptions {
   transport: number;
   onDrop: boolean;
   env: Record<string, string>;
+  /** In a page: where paths begin, and the origin of its requests where that is another. */
   page?: string;
+  origin?: string;
   parent?: number;
   /** May a bare call from outside any context reach this tracer? */
   ambient: boolean;

@@ -5,7 +5,7 @@
 import { Promise, forwardNow, microtask, startTimer } from "./globals.js";
 import { parseJson, plainJson } from "./json.js";
 import { attempt, messageOf, newRegistry } from "./guard.js";
-import { environment, pageOrigin } from "./env.js";
+import { environment, pageOrigins } from "./env.js";
 import { newSessionId } from "./ids.js";
 import { print, printAt } from "./log.js";
 import { newLoops } from "./loops.js";
@@ -322,9 +322,8 @@ export class Engine {
     const where = named ?? (sessionId ? { sessionId } : {});
     this.#counts.dropped++;
     this.#before.dropped++;
-    if (reason !== "internal" && !this.#said.has(message)) {
-      this.#said.add(message);
-      printAt(session?.logLevel, "warn", `an enrichment was dropped (${reason}): ${message}`);
+    if (reason !== "internal") {
+      this.warn(session, message, `an enrichment was dropped (${reason}): `);
     }
     if (session) {
       session.dropped++;
@@ -332,6 +331,18 @@ export class Engine {
       session.tellDropped(() => ({ ...where, reason, message, enrichment: {} }));
     }
     return { status: "dropped", ...where, reason, message };
+  }
+
+  /**
+   * Says something that the core does not know of, once.
+   * @param {Session | undefined} session
+   * @param {string} message
+   * @param {string} [what] happened because of it
+   */
+  warn(session, message, what = "") {
+    if (this.#said.has(message)) return;
+    this.#said.add(message);
+    printAt(session?.logLevel, "warn", what + message);
   }
 
   /**
@@ -687,9 +698,7 @@ export class Engine {
     };
     if (settings.headers) options.headers = settings.headers;
     if (redactKeys) options.redactKeys = redactKeys;
-    const page = pageOrigin();
-    if (page !== undefined) options.page = page;
-    return options;
+    return Object.assign(options, pageOrigins());
   }
 
   /**

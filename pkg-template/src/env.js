@@ -8,6 +8,7 @@ export const NAMES = [
   "HH_API_KEY",
   "HONEYHIVE_API_KEY",
   "HH_INGESTION_API_KEY",
+  "HH_PROJECT_API_KEY",
   "HH_API_URL",
   "HH_DATA_PLANE_URL",
   "HH_SERVER_URL",
@@ -84,10 +85,28 @@ export function processVariable(name) {
 }
 
 /**
- * The origin of the page or browser worker this runs in.
+ * The origin that a path begins with in the page or browser worker this runs in, and, where it is another, the one that
+ * its requests have. A document without an address of its own (srcdoc) has the one that its base names; where there is
+ * none at all it is `"null"`, as browsers call it.
+ * @returns {{ page?: string, origin?: string }}
+ */
+export function pageOrigins() {
+  const own = read(globalThis, "origin");
+  const page = originOf(read(read(globalThis, "location"), "origin"), () => {
+    const { document } = globalThis;
+    return new URL(document.baseURI).origin;
+  });
+  if (page === undefined) return {};
+  if (typeof own !== "string" || own === page) return { page };
+  return page === "null" ? { page: own } : { page, origin: own };
+}
+
+/**
+ * @param {unknown} origin
+ * @param {() => string} base
  * @returns {string | undefined}
  */
-export function pageOrigin() {
-  const origin = read(read(globalThis, "location"), "origin");
-  return typeof origin === "string" ? origin : undefined;
+function originOf(origin, base) {
+  if (origin !== "null") return typeof origin === "string" ? origin : undefined;
+  return attempt(base, origin);
 }

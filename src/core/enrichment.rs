@@ -168,7 +168,7 @@ impl Enrichment {
             let fits = match field {
                 None => true,
                 Some(Field::Duration | Field::EndTime) => is_number(value),
-                Some(Field::Outputs) if value.starts_with('[') => true,
+                Some(Field::Outputs) => true,
                 Some(_) => is_object,
             };
             if !fits {
@@ -364,10 +364,10 @@ impl<'a> Merged<'a> {
         let values = self.of_field(field);
         let Some(&Candidate { value: first, .. }) = values.first() else { return };
         match field {
-            Field::Outputs if first.starts_with("[") => {
-                let mut list = Object::open(object.value(name));
-                list.member("\"value\"", first);
-                list.close();
+            Field::Outputs if !first.starts_with("{") => {
+                let mut wrapper = Object::open(object.value(name));
+                wrapper.member("\"value\"", first);
+                wrapper.close();
             }
             Field::Outputs | Field::Duration | Field::EndTime => object.json(name, first),
             _ => {
@@ -454,7 +454,7 @@ mod tests {
     #[test]
     fn a_field_that_cannot_be_stored_is_left_out_and_the_rest_stays() {
         let (rest, warnings) = Enrichment::parse(
-            r#"{"metadata":3,"outputs":"text","duration":"long","config":{"a":1}}"#.into(),
+            r#"{"metadata":3,"feedback":"text","duration":"long","config":{"a":1}}"#.into(),
         )
         .unwrap();
         assert_eq!(update(&[rest]), serde_json::json!({"config": {"a": 1}}));
@@ -482,6 +482,16 @@ mod tests {
             merged,
             serde_json::json!({"metadata": {"a": {"other": 2}, "b": 1}, "outputs": {"y": 2}})
         );
+    }
+
+    #[test]
+    fn outputs_that_are_no_object_are_kept_in_one() {
+        for value in [r#""text""#, "7", "true", "[1,{}]", r#""{""#] {
+            let (outputs, lines) = Enrichment::parse(format!(r#"{{"outputs":{value}}}"#)).unwrap();
+            assert_eq!(lines, []);
+            let value: serde_json::Value = serde_json::from_str(value).unwrap();
+            assert_eq!(update(&[outputs]), serde_json::json!({"outputs": {"value": value}}));
+        }
     }
 
     #[test]

@@ -21,7 +21,8 @@ use super::json::{self, Numerals, any_members};
 /// | `transport` | which `fetch`: 0 is the runtime's own |
 /// | `onDrop` | whether somebody wants to hear of what is dropped |
 /// | `env` | an object of the environment variables of interest |
-/// | `page` | the page's origin, in a page |
+/// | `page` | in a page, the origin that paths begin with; `null` where there is none |
+/// | `origin` | the origin that the page's requests have, where it is another |
 /// | `totals` | what its metrics added up to when it was released, see [`totals_of`](super::registry::Registry::totals_of) |
 /// | `parent` | the tracer whose settings `startSession` takes over |
 #[derive(Debug)]

@@ -21,7 +21,7 @@ use super::number_set::NumberSet;
 use super::policy::{
     LEFT_STAMP_NS, MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REQUEST_OVERHEAD_BYTES, START_WAITS_MS,
 };
-use super::session::{Origin, SessionId, Start, Target};
+use super::session::{Description, Origin, SessionId, Start, Target};
 use super::settings::{Destination, Settings};
 use super::time::{NEVER, Now};
 use super::totals::Totals;
@@ -302,11 +302,13 @@ impl Outbox {
         self.work.held
     }
 
-    /// The session is to be started with its next request: with that of its first enrichment, or
-    /// some time after [`Outbox::let_start_wait`] was called.
-    pub fn start_with(&mut self, start: Start) {
+    /// The session begins with its next request, and with `start` is to be started by that: with the request of
+    /// its first enrichment, or some time after [`Outbox::let_start_wait`] was called.
+    pub fn begin_with(&mut self, start: Option<Start>) {
         self.start_at = u64::MAX;
-        self.want_start(start);
+        if let Some(start) = start {
+            self.want_start(start);
+        }
     }
 
     /// A start that stands alone waits a moment from now for company. Counted from the first look
@@ -322,9 +324,10 @@ impl Outbox {
         }
     }
 
-    /// Makes sure with the next request that the session exists.
-    pub fn touch(&mut self) {
-        self.start.get_or_insert_with(|| Box::new(Start::touch()));
+    /// Makes sure with the next request that the session exists; should it not, `description` is how it shows.
+    pub fn touch(&mut self, description: Option<Description>) {
+        let start = || Box::new(Start { origin: Origin::Named, description });
+        self.start.get_or_insert_with(start);
     }
 
     /// Takes `part` into the queue. What it replaces there stays until it is stored: should the
@@ -619,6 +622,14 @@ impl Outbox {
         let parts = &line[..batch.len];
         if batch.stamp_ns.is_none() && batch.started.is_none() && batch.start.is_none() {
             batch.start = self.start.take().map(|start| *start);
+            // An update takes no inputs. Else the holder of a ticket starts nothing: the site does.
+            if batch.start.is_none()
+                && self.destination.is_ticket
+                && !self.is_known
+                && merged(parts, InputsGo::ToStart).has(Field::Inputs)
+            {
+                batch.start = Some(Start::touch());
+            }
         }
         if no_second
             && !self.needs_start
@@ -807,16 +818,27 @@ impl Outbox {
     /// The update on its way was refused, maybe because there is no such session: it is sent again, after
     /// a start that makes the session if it is missing. Once, and with `unless_known` not of a session that
     /// took something already. Says whether it is.
-    pub fn make_sure(&mut self, unless_known: bool) -> bool {
+    ///
+    /// `describe` gives how the session shows, should it be missing: for the tracer that was given what is refused,
+    /// and when that was, Unix milliseconds.
+    pub fn make_sure(
+        &mut self,
+        unless_known: bool,
+        describe: &dyn Fn(u64, u64) -> Option<Description>,
+    ) -> bool {
         let is_known = self.is_known && unless_known;
-        let Some(batch) = self.work.batches.first_mut() else { return false };
+        let Unsent { line, batches, .. } = &mut *self.work;
+        let Some(batch) = batches.first_mut() else { return false };
         let was_started = batch.start.is_some() || batch.started.is_some();
         if self.is_event || is_known || was_started || std::mem::replace(&mut batch.made_sure, true)
         {
             return false;
         }
-        batch.start = Some(Start::touch());
+        let first = line.first().filter(|_| batch.len > 0);
+        let description = first.and_then(|part| describe(part.tracer, part.given_unix_ms));
+        batch.start = Some(Start { origin: Origin::Named, description });
         batch.stamp_ns = None;
+        self.needs_start = true;
         self.work.retry_at = 0;
         true
     }

@@ -13,8 +13,10 @@ use super::redact::{MASK, Redaction};
 /// HoneyHive's multi-tenant server.
 pub const DEFAULT_SERVER: &str = "https://api.dp1.us.honeyhive.ai";
 
-/// The variables a key is looked for in; the ingestion-only key first, as HoneyHive's SDKs do.
-const KEY_VARIABLES: [&str; 3] = ["HH_INGESTION_API_KEY", "HH_API_KEY", "HONEYHIVE_API_KEY"];
+/// The variables a key is looked for in; the ingestion-only key first, as HoneyHive's SDKs do, then by the age of
+/// the name, the youngest first.
+const KEY_VARIABLES: [&str; 4] =
+    ["HH_INGESTION_API_KEY", "HH_PROJECT_API_KEY", "HH_API_KEY", "HONEYHIVE_API_KEY"];
 
 /// The variables a server's address is looked for in.
 const SERVER_VARIABLES: [&str; 4] =
@@ -235,16 +237,29 @@ fn is_key(text: &str) -> bool {
 fn key<'o>(options: &'o Options<'_>, log: &mut Vec<Line>) -> Option<(&'o str, bool)> {
     let mut given = text("ticket", options, log).map(|ticket| ("ticket", ticket));
     let is_ticket = given.is_some();
+    if !is_ticket && options.text("ticket").is_some() {
+        error(
+            log,
+            "the ticket is empty, so nothing is sent; `issueTicket` on your server printed why",
+        );
+        return None;
+    }
     if let (None, Some(key)) = (given, options.text("apiKey"))
         && !key.trim_ascii().is_empty()
     {
         given = Some(("apiKey", key));
     }
     let Some((name, given)) = given.or_else(|| options.variable(&KEY_VARIABLES)) else {
-        error(
-            log,
-            "there is no API key, so nothing is sent: set HH_API_KEY, or pass { apiKey }; pass { disabled: true } if that is meant",
-        );
+        // Whoever reads this in a page must not be asked to put a key there.
+        let what = match options.get("page") {
+            Some(_) => {
+                "there is no ticket, so nothing is sent: pass { serverUrl, ticket }, as your server's relay issues it with `issueTicket`; pass { disabled: true } if that is meant"
+            }
+            None => {
+                "there is no API key, so nothing is sent: set HH_API_KEY, or pass { apiKey }; pass { disabled: true } if that is meant"
+            }
+        };
+        error(log, what);
         return None;
     };
     let key = given.trim_ascii();
@@ -265,8 +280,30 @@ fn key<'o>(options: &'o Options<'_>, log: &mut Vec<Line>) -> Option<(&'o str, bo
             ),
         );
     }
+    if !is_ticket && key.starts_with(INGESTION_PREFIX) && !is_ingestion_key(key) {
+        error(
+            log,
+            format!(
+                "{name} begins as an ingestion-only key and is not a whole one (hh_ingst_, 24 letters or digits, _, 64 characters): the server is likely to refuse it; copy the key once more"
+            ),
+        );
+    }
     Some((key, is_ticket))
 }
+
+/// How an ingestion-only key begins.
+const INGESTION_PREFIX: &str = "hh_ingst_";
+
+/// Whether `key` has the form of an ingestion-only key: the prefix, 24 letters or digits, `_`, 64 characters.
+fn is_ingestion_key(key: &str) -> bool {
+    let parts = key.strip_prefix(INGESTION_PREFIX).and_then(|rest| rest.split_once('_'));
+    parts.is_some_and(|(id, secret)| {
+        id.len() == 24 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) && secret.len() == 64
+    })
+}
+
+/// What browsers call an origin that is like no other, its own included.
+const NO_ORIGIN: &str = "null";
 
 /// The server's address, and whether it is of another origin than the page.
 fn server(options: &Options<'_>, is_ticket: bool, log: &mut Vec<Line>) -> Option<(String, bool)> {
@@ -282,12 +319,24 @@ fn server(options: &Options<'_>, is_ticket: bool, log: &mut Vec<Line>) -> Option
     let (name, given) = given.unwrap_or(("serverUrl", DEFAULT_SERVER));
     let given = given.trim_ascii();
     let url = without_slash(given);
-    let own_origin = options.text("page").map(without_slash);
-    if let Some(origin) = own_origin
+    // Where paths begin, and whose requests a browser takes to be the page's own: two in a sandboxed frame.
+    let base = options.text("page").map(without_slash);
+    let own_origin = options.text("origin").or(base);
+    if let Some(base) = base
         && given.starts_with("/")
         && !given.starts_with("//")
     {
-        return Some((format!("{origin}{url}"), false));
+        if base == NO_ORIGIN {
+            let url = printable(url);
+            error(
+                log,
+                format!(
+                    "{name} is \"{url}\", and this document has no origin to begin it with, as in a sandboxed frame, so nothing is sent: pass the relay's whole address, like https://your.site{url}"
+                ),
+            );
+            return None;
+        }
+        return Some((format!("{base}{url}"), own_origin != Some(base)));
     }
     let Some((scheme, host)) = scheme_and_host(url) else {
         error(
@@ -500,6 +549,91 @@ mod tests {
         assert!(settings.destination.is_none());
         assert!(said(&log).contains("error HH_API_KEY"), "{log:?}");
         assert!(!said(&log).contains("hid"));
+    }
+
+    #[test]
+    fn the_project_key_s_new_name_comes_before_its_old_ones_and_after_the_ingestion_key() {
+        let key = |env: &[(&str, &str)]| {
+            headers(&resolve(&with_env(env)).0)["authorization"].as_str().unwrap().to_owned()
+        };
+        let old = [("HH_API_KEY", "old"), ("HONEYHIVE_API_KEY", "oldest")];
+        assert_eq!(key(&[&old[..], &[("HH_PROJECT_API_KEY", "new")]].concat()), "Bearer new");
+        assert_eq!(key(&[&old[..], &[("HH_PROJECT_API_KEY", " ")]].concat()), "Bearer old");
+        let ingestion = ("HH_INGESTION_API_KEY", "ingestion");
+        assert_eq!(key(&[("HH_PROJECT_API_KEY", "new"), ingestion]), "Bearer ingestion");
+    }
+
+    #[test]
+    fn a_malformed_ingestion_key_is_named_before_it_is_sent() {
+        let [id, secret] = ["a1".repeat(12), "b-2_".repeat(16)];
+        let whole = format!("hh_ingst_{id}_{secret}");
+        let broken = [
+            "hh_ingst_",
+            "hh_ingst_short",
+            &whole[..whole.len() - 1],
+            &format!("{whole}0"),
+            &format!("hh_ingst_{}_{secret}", id.replace('a', "-")),
+        ]
+        .map(str::to_owned);
+        for (key, is_broken) in broken.iter().map(|key| (key, true)).chain([(&whole, false)]) {
+            let (settings, log) = resolve(&with_env(&[("HH_INGESTION_API_KEY", key)]));
+            assert_eq!(headers(&settings)["authorization"], format!("Bearer {key}"));
+            assert_eq!(
+                said(&log).contains("error HH_INGESTION_API_KEY begins"),
+                is_broken,
+                "{key}"
+            );
+            assert!(key.len() < 20 || !said(&log).contains(key.as_str()));
+        }
+    }
+
+    #[test]
+    fn a_page_is_never_asked_for_a_key() {
+        let page = |more: Value| {
+            let mut options = json!({"page": "https://shop.example", "serverUrl": "/hh"});
+            options.as_object_mut().unwrap().append(&mut more.as_object().unwrap().clone());
+            options
+        };
+        for (options, told) in [
+            (page(json!({"ticket": ""})), "the ticket is empty, so nothing is sent; `issueTicket`"),
+            (page(json!({"ticket": " \n"})), "the ticket is empty"),
+            (page(json!({})), "there is no ticket"),
+            (page(json!({"ticket": null})), "there is no ticket"),
+            (page(json!({"ticket": {}})), "there is no ticket"),
+            // Nowhere does an empty ticket mean a key of the environment's.
+            (json!({"ticket": "", "env": {"HH_API_KEY": "k"}}), "the ticket is empty"),
+            (json!({"ticket": "", "apiKey": "k"}), "the ticket is empty"),
+        ] {
+            let (settings, log) = resolve(&options);
+            assert!(settings.destination.is_none(), "{options}");
+            assert!(said(&log).contains(told), "{options}: {log:?}");
+            assert!(!said(&log).contains("API") && !said(&log).contains("apiKey"), "{log:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_begins_with_the_document_s_base_and_a_sandboxed_frame_is_foreign_to_it() {
+        let frame = |page: &str, origin: Option<&str>| {
+            let mut options = json!({"ticket": "tk", "serverUrl": "/hh", "page": page});
+            if let Some(origin) = origin {
+                options["origin"] = json!(origin);
+            }
+            resolve(&options)
+        };
+        for (origin, is_foreign) in [(None, false), (Some("null"), true)] {
+            let (settings, log) = frame("https://shop.example", origin);
+            assert_eq!(log, []);
+            let destination = settings.destination.unwrap();
+            assert_eq!(destination.server, "https://shop.example/hh");
+            assert_eq!(destination.client_headers, !is_foreign);
+        }
+        let (settings, log) = frame("null", None);
+        assert!(settings.destination.is_none());
+        assert!(said(&log).contains("this document has no origin"), "{log:?}");
+        assert!(!said(&log).contains("HH_API_URL"), "{log:?}");
+        let whole = json!({"ticket": "tk", "serverUrl": "https://shop.example/hh", "page": "null"});
+        let destination = resolve(&whole).0.destination.unwrap();
+        assert!(!destination.client_headers);
     }
 
     #[test]

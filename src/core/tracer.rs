@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::id_map::FixedSet;
-use super::session::SessionId;
+use super::session::{Description, SessionId};
 use super::settings::Settings;
 use super::unsettled::Unsettled;
 
@@ -18,6 +18,8 @@ pub struct Tracer {
     pub server: u64,
     /// Its session.
     pub session_id: SessionId,
+    /// How it calls sessions that are made for what it is given.
+    pub session_name: Rc<str>,
     /// The request scope that it was made in.
     pub scope: u64,
     /// It takes nothing more.
@@ -39,6 +41,18 @@ pub struct Tracer {
 }
 
 impl Tracer {
+    /// How a session shows that is made for what it was given at `given_unix_ms`. What the session of a ticket is
+    /// called is the relay's to say.
+    pub fn description(&self, given_unix_ms: u64) -> Option<Description> {
+        let is_ticket = self.settings.destination.as_ref().is_some_and(|it| it.is_ticket);
+        (!is_ticket).then(|| Description {
+            name: self.session_name.clone(),
+            source: self.settings.source.clone(),
+            project: self.settings.project.clone(),
+            start_time: given_unix_ms,
+        })
+    }
+
     /// Whether it takes calls.
     pub fn is_open(&self) -> bool {
         !self.is_closing && !self.is_released

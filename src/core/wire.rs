@@ -116,6 +116,8 @@ pub enum Refusal {
     Key {
         /// The status.
         status: u16,
+        /// Whether it is a fine-grained key, none of which can ingest.
+        is_fine_grained: bool,
     },
     /// Neither the v1 nor the legacy routes are there, or a web page answers.
     NoHoneyHive {
@@ -129,7 +131,7 @@ pub enum Refusal {
         /// What is wrong, and what to write instead.
         why: String,
     },
-    /// Anything else, mostly 400, 404, 413 and 422.
+    /// Anything else: mostly 400, 404, 413 and 422, or a 2xx whose body says no.
     Request {
         /// The status.
         status: u16,
@@ -139,16 +141,25 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The refusal of the destination's key with `status`, 401 or 403.
+    pub fn of_key(status: u16, destination: Option<&Destination>) -> Refusal {
+        let is_fine_grained = destination.is_some_and(|it| it.key.starts_with("hh_fgdp_"));
+        Refusal::Key { status, is_fine_grained }
+    }
+
     /// Whether the fault may be in one of several merged enrichments, so that sending fewer at a
     /// time finds it.
     pub fn may_be_one_of_many(&self) -> bool {
-        matches!(self, Refusal::Request { status: 400 | 403 | 413 | 422, .. })
+        matches!(self, Refusal::Request { status: 200..=299 | 400 | 403 | 413 | 422, .. })
     }
 
     /// What is wrong and what to do, for the log and for `Delivery.message`.
     pub fn message(&self, server: &str) -> String {
         match self {
-            Refusal::Key { status } => format!(
+            Refusal::Key { status: 403, is_fine_grained: true } => format!(
+                "{server} refused the API key with 403: a fine-grained key (hh_fgdp_…) cannot ingest; set HH_PROJECT_API_KEY to your project's key, or HH_INGESTION_API_KEY to an ingestion-only one"
+            ),
+            Refusal::Key { status, .. } => format!(
                 "{server} refused the API key with {status}: set HH_API_KEY to a key of this server that may write sessions"
             ),
             Refusal::NoHoneyHive { why } => format!(
@@ -158,6 +169,10 @@ impl Refusal {
                 "{server} redirects elsewhere, where the key is not sent: set HH_API_URL to the final address"
             ),
             Refusal::Fetch { why } => format!("no request to {server} can work here: {why}"),
+            Refusal::Request { status: status @ 200..=299, why } => format!(
+                "{server} answered with {status}, and that it did not store the request{}{why}",
+                if why.is_empty() { "" } else { ": " }
+            ),
             Refusal::Request { status, why } => format!(
                 "{server} rejected the request with {status}{}{why}",
                 if why.is_empty() { "" } else { ": " }
@@ -243,7 +258,8 @@ pub(super) fn request(
 }
 
 /// What `answer` of `destination` means, for a start or an update sent to `routes`. With a ticket a relay
-/// may refuse one field and take another, and says itself what is wrong.
+/// may refuse one field and take another, and says itself what is wrong. Whatever else answers there (a login
+/// page, a proxy, the network of a hotel) is in its way, and it is waited for.
 pub fn judge(
     answer: &Answer,
     is_start: bool,
@@ -260,17 +276,27 @@ pub fn judge(
         Answer::Unusable { why } => {
             return Verdict::Refused(Refusal::Fetch { why: why.clone() });
         }
-        Answer::Http { status, retry_after, body } => {
-            (*status, *retry_after, body.trim_ascii_start())
-        }
+        Answer::Http { status, retry_after, body } => (*status, *retry_after, body.as_str()),
     };
+    // That a request is too large is for anybody in between to say.
+    if is_ticket && status != 413 && !may_pass(status) && success_in(body).is_none() {
+        let why = match status {
+            0 | 300..=399 => "a redirect came back and no answer of the relay's".to_owned(),
+            _ => format!("status {status}, and no answer of the relay's"),
+        };
+        return Verdict::Retry { after_ms: None, why };
+    }
     match status {
-        200..=299 if body.starts_with("<") => {
-            Verdict::Refused(Refusal::NoHoneyHive { why: "a web page came back".into() })
-        }
-        200..=299 => stored(is_start, body),
+        200..=299 => match receipt(body) {
+            Receipt::Stored => stored(is_start, body),
+            Receipt::Foreign(why) => Verdict::Refused(Refusal::NoHoneyHive { why: why.to_owned() }),
+            Receipt::Denied => {
+                let refusal = Refusal::Request { status, why: said(body) };
+                if is_start { Verdict::Refused(refusal) } else { Verdict::NoSession(refusal) }
+            }
+        },
         0 | 300..=399 => Verdict::Refused(Refusal::Redirect),
-        401 | 403 if !is_ticket => Verdict::Refused(Refusal::Key { status }),
+        401 | 403 if !is_ticket => Verdict::Refused(Refusal::of_key(status, destination)),
         404 | 405 if !is_start => Verdict::NoSession(Refusal::Request { status, why: said(body) }),
         // Older servers say this of a session that they do not have, and of much else.
         400 if !is_start && routes.are_legacy() => {
@@ -294,6 +320,24 @@ pub fn judge(
     }
 }
 
+/// What the object `body`, as far as it came, says under `success`: whether the request did. The relay says that
+/// in each of its answers.
+fn success_in(body: &str) -> Option<bool> {
+    let mut success = None;
+    Scan::of(body).each(b'{', &mut |scan, key| {
+        let value = scan.value()?;
+        if json::text(key).is_some_and(|name| name == "success") {
+            success = match value {
+                "true" => Some(true),
+                "false" => Some(false),
+                _ => None,
+            };
+        }
+        Some(())
+    });
+    success
+}
+
 /// What the body of a 2xx says of the request that it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receipt {
@@ -314,17 +358,8 @@ pub fn receipt(body: &str) -> Receipt {
     let body = body.trim_start_matches('\u{feff}').trim_ascii();
     match body.as_bytes().first() {
         None => Receipt::Stored,
-        Some(b'{') => {
-            let mut is_denied = false;
-            Scan::of(body).each(b'{', &mut |scan, key| {
-                let is_false = scan.value()? == "false";
-                if json::text(key).is_some_and(|name| name == "success") {
-                    is_denied = is_false;
-                }
-                Some(())
-            });
-            if is_denied { Receipt::Denied } else { Receipt::Stored }
-        }
+        Some(b'{') if success_in(body) == Some(false) => Receipt::Denied,
+        Some(b'{') => Receipt::Stored,
         Some(b'<') => Receipt::Foreign("a web page came back"),
         _ if PLAIN_RECEIPTS.iter().any(|text| body.eq_ignore_ascii_case(text)) => Receipt::Stored,
         _ => Receipt::Foreign("something that is no JSON object came back"),
@@ -430,11 +465,83 @@ mod tests {
             judge(&http(200, body), true, Routes::Unknown, None, NOW),
             Verdict::Stored { inputs: Some("{\"q\":1}".into()) }
         );
-        for body in ["", "ok", "{", "[1]", "{\"session_id\":7}"] {
+        for body in ["", "ok", "{", "{\"session_id\":7}"] {
             assert_eq!(
                 judge(&http(200, body), true, Routes::Unknown, None, NOW),
                 Verdict::Stored { inputs: None }
             );
+        }
+    }
+
+    #[test]
+    fn a_2xx_that_says_no_or_is_somebody_elses_stores_nothing() {
+        let denied = http(200, r#"{"success":false,"message":"no room"}"#);
+        let refusal = Refusal::Request { status: 200, why: "no room".into() };
+        assert!(refusal.may_be_one_of_many());
+        assert!(refusal.message("https://h").contains("did not store the request: no room"));
+        let verdict = judge(&denied, true, Routes::V1, None, NOW);
+        assert_eq!(verdict, Verdict::Refused(refusal.clone()));
+        // It may be that there is no such session.
+        assert_eq!(judge(&denied, false, Routes::V1, None, NOW), Verdict::NoSession(refusal));
+        for body in ["Please sign in to use this network", "[1]", "null", "<html>"] {
+            for is_start in [true, false] {
+                let verdict = judge(&http(200, body), is_start, Routes::V1, None, NOW);
+                let is_foreign = matches!(verdict, Verdict::Refused(Refusal::NoHoneyHive { .. }));
+                assert!(is_foreign, "{body}: {verdict:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn with_a_ticket_what_is_not_the_relays_answer_is_waited_for() {
+        let relay = Destination { is_ticket: true, ..destination("ticket") };
+        let judged =
+            |status, body| judge(&http(status, body), false, Routes::V1, Some(&relay), NOW);
+        for status in [0, 200, 202, 204, 302, 307, 400, 401, 403, 404, 405, 451, 500, 503, 511] {
+            for body in [
+                "",
+                "<!doctype html><title>Login</title>",
+                "Sign in to use this network",
+                r#"{"error":"login required"}"#,
+                r#"{"success":"no"}"#,
+                "{",
+                "[]",
+                "7",
+            ] {
+                let verdict = judged(status, body);
+                assert!(matches!(verdict, Verdict::Retry { .. }), "{status} {body}: {verdict:?}");
+            }
+        }
+        // A proxy's word counts for what is too large: smaller parts may pass it.
+        assert!(matches!(
+            judged(413, "<html>"),
+            Verdict::Refused(Refusal::Request { status: 413, .. })
+        ));
+        assert_eq!(judged(200, r#"{"success":true}"#), Verdict::Stored { inputs: None });
+        for status in [400, 401, 403, 422] {
+            let own = r#"{"statusCode":1,"message":"no","success":false,"errorCode":"X"}"#;
+            assert_eq!(
+                judged(status, own),
+                Verdict::Refused(Refusal::Request { status, why: "no".into() })
+            );
+        }
+    }
+
+    #[test]
+    fn a_fine_grained_key_is_told_that_it_cannot_ingest() {
+        let told = |status, key: &str| {
+            let destination = destination(key);
+            let answer = http(status, r#"{"message":"Forbidden"}"#);
+            match judge(&answer, true, Routes::V1, Some(&destination), NOW) {
+                Verdict::Refused(refusal) => refusal.message(&destination.server),
+                verdict => panic!("{verdict:?}"),
+            }
+        };
+        let fine_grained = told(403, "hh_fgdp_0123456789");
+        assert!(fine_grained.contains("cannot ingest"), "{fine_grained}");
+        assert!(!fine_grained.contains("0123456789"));
+        for (status, key) in [(401, "hh_fgdp_0123456789"), (403, "hh_0123456789")] {
+            assert!(!told(status, key).contains("cannot ingest"));
         }
     }
 
@@ -512,7 +619,7 @@ mod tests {
 
     #[test]
     fn a_relay_says_itself_what_is_wrong_with_a_ticket() {
-        let body = r#"{"message":"the ticket does not allow `metadata`"}"#;
+        let body = r#"{"message":"the ticket does not allow `metadata`","success":false}"#;
         let relay = Destination { is_ticket: true, ..destination("ticket") };
         for status in [401, 403] {
             let verdict = judge(&http(status, body), false, Routes::V1, Some(&relay), NOW);

@@ -10,7 +10,7 @@ import { runToEnd } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
 import { documents, rootDir } from "./documents.mjs";
 
-/** Loses enrichments in a session each; refuses with the status that a request's header names. */
+/** Loses enrichments in a session each: its server refuses with the status that a request's header names. */
 const program = `
   import { enrichSession, initTracer } from "honeyhive-edge";
 
@@ -31,7 +31,12 @@ const program = `
   await lose({}, 3);
   await lose({}, { metadata: { text: "x".repeat(6_000_000) } });
   await lose({ maxQueueBytes: 1000 }, { metadata: { text: "x".repeat(2000) } });
-  for (const status of ["401", "404", "422"]) await lose({ headers: { status } });
+  await lose({}, { duration: NaN });
+  for (const status of ["401", "404", "422", "200"]) await lose({ headers: { status } });
+  await lose({ apiKey: "hh_fgdp_of_the_documents_test", headers: { status: "403" } });
+  globalThis.location = { origin: "https://shop.example" };
+  for (const ticket of [undefined, ""]) await lose({ apiKey: undefined, ticket });
+  delete globalThis.location;
   await lose({ headers: { status: "500" }, deadlineMs: 300 });
   const closed = await lose({ disabled: true });
   reasons.push((await closed.enrichSession({ metadata })).reason);
@@ -67,8 +72,10 @@ const broken = `
 
 it("each reason's line is as documented", async (t) => {
   const server = createServer((request, response) => {
-    const status = Number(request.headers["status"] ?? 200);
-    const body = { statusCode: status, message: "no", success: false, errorCode: "NO" };
+    const refused = request.headers["status"];
+    const status = Number(refused ?? 200);
+    const no = { statusCode: status, message: "no", success: false, errorCode: "NO" };
+    const body = refused ? no : { success: true };
     request.resume().once("end", () => {
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     });

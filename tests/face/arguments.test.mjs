@@ -317,6 +317,80 @@ test("withSession passes on what the function returns or throws, and flushes eit
   assert.equal(it.core.of("flush").length, 3);
 });
 
+test("what comes to nothing in JSON is invalid, and nothing that was given is not", async () => {
+  const it = face();
+  const tracer = await it.initTracer();
+  const promise = Promise.resolve({ plan: "pro" });
+  class Usage {
+    get tokens() {
+      return 5;
+    }
+  }
+  const lost = [
+    { duration: NaN },
+    { duration: Infinity },
+    { endTime: -Infinity, metadata: {} },
+    { end_time: NaN },
+    { metadata: () => 1 },
+    { metadata: promise },
+    { metadata: { now: Date.now } },
+    { metadata: { toJSON: () => undefined } },
+    { feedback: Symbol() },
+    { feedback: { rating: Symbol("5") } },
+    { metrics: new Usage() },
+    { metrics: new WeakMap(), config: undefined },
+    { userProperties: new Map([["a", () => 1]]) },
+    { outputs: () => "text" },
+    { error: Symbol() },
+    { plan: () => 1 },
+    { plan: NaN },
+    promise,
+    new WeakSet(),
+  ];
+  for (const fields of /** @type {any[]} */ (lost)) {
+    const outcomes = await Promise.all([
+      it.enrichSession(fields),
+      tracer.enrichSession(fields),
+      tracer.enrichSession("id", fields),
+    ]);
+    for (const outcome of outcomes) {
+      assert.equal(outcome.status === "dropped" && outcome.reason, "invalid", String(fields));
+      assert.match(outcome.status === "dropped" ? outcome.message : "", /can be stored/);
+    }
+  }
+  assert.equal(it.core.of("enrichSession").length, 0);
+  const nothing = [
+    undefined,
+    null,
+    {},
+    Object.create(null),
+    new (class Params {
+      metadata = undefined;
+    })(),
+    { metadata: undefined, feedback: null },
+    { metadata: {}, inputs: {}, config: { plan: undefined } },
+    { metadata: new Map(), feedback: new Set(), metrics: [] },
+    { sessionId: "id", metadata: {} },
+    { outputs: {} },
+  ];
+  for (const fields of /** @type {any[]} */ (nothing)) {
+    assert.equal((await it.enrichSession(fields)).status, "delivered", JSON.stringify(fields));
+  }
+});
+
+test("what of a call comes to nothing is named, and the rest goes on", async () => {
+  const it = face();
+  await it.initTracer();
+  const lines = await logged(async () => {
+    for (let i = 0; i < 3; i++) {
+      const fields = /** @type {any} */ ({ metadata: { i }, duration: NaN, feedback: Symbol() });
+      assert.equal((await it.enrichSession(fields)).status, "delivered");
+    }
+  });
+  assert.equal(lines.length, 1, "once");
+  assert.match(String(lines[0]?.line), /`duration`, `feedback`: .* left out; the rest/);
+});
+
 test("where a function belongs, anything else is given back", async () => {
   const it = face();
   const tracer = await it.initTracer();

@@ -91,7 +91,10 @@ export const faults = {
   bodyWithoutEnd: () => ({
     fetch: async () =>
       new Response(
-        new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(65_536)) }),
+        new ReadableStream({
+          start: (controller) => controller.enqueue(new TextEncoder().encode('{"event_id":"')),
+          pull: (controller) => controller.enqueue(new Uint8Array(65_536).fill(97)),
+        }),
       ),
   }),
   bodyOfNothingWithoutEnd: () => ({

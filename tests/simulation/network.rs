@@ -4,7 +4,7 @@ use honeyhive_edge::core::concurrency::Place;
 use honeyhive_edge::core::outcome::{Outcome, Output};
 use honeyhive_edge::core::retry::RetryAfter;
 use honeyhive_edge::core::time::NEVER;
-use honeyhive_edge::core::wire::{Answer, Request};
+use honeyhive_edge::core::wire::{Answer, Receipt, Request, receipt};
 use serde_json::Value;
 
 use super::bugs::Bug;
@@ -80,7 +80,9 @@ impl World {
                 Answer::None { .. } | Answer::Unusable { .. } => {
                     program.failures.push(sent.lost(awake_ms))
                 }
-                Answer::Http { status, .. } if (200..300).contains(status) => {
+                Answer::Http { status, body, .. }
+                    if (200..300).contains(status) && receipt(body) == Receipt::Stored =>
+                {
                     program.worked.insert(sent.session.server, awake_ms);
                     if sent.is_start {
                         program.started.insert(sent.session);
@@ -330,11 +332,16 @@ impl World {
                 let (status, body) = take();
                 match status {
                     200 => {
-                        let body = ["", "ok", "[]", "{\"session_id\":7}", "{\"inputs\":"];
+                        let body = ["", "ok", "{}", "{\"session_id\":7}", "{\"inputs\":"];
                         http(self.random.u16(200..300), body[self.random.usize(..5)].into())
                     }
                     _ => http(status, body),
                 }
+            }
+            // A success that is none: HoneyHive says no, or the network's own sign-in page answers.
+            11 => {
+                let body = [r#"{"success":false,"message":"no"}"#, "Sign in to go on", "[]"];
+                http(self.random.u16(200..300), body[self.random.usize(..3)].into())
             }
             _ => {
                 let (status, body) = take();

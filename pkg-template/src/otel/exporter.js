@@ -2,7 +2,7 @@
 
 import { plainJson } from "../json.js";
 import { Promise } from "../globals.js";
-import { environment, pageOrigin } from "../env.js";
+import { environment, pageOrigins } from "../env.js";
 import { attempt, messageOf } from "../guard.js";
 import { tracerSettings } from "../settings.js";
 import { disregard } from "../thenables.js";
@@ -50,11 +50,11 @@ export class HoneyHiveSpanExporter {
     this.#fetch = fetch;
     this.#transport = transport;
     const env = environment(instance.platform.variable, undefined, scalars.logLevel);
-    const page = pageOrigin();
-    this.#place = instance.platform.place ?? (page === undefined ? "server" : "page");
+    const origins = pageOrigins();
+    this.#place = instance.platform.place ?? (origins.page === undefined ? "server" : "page");
     const { redact, redactKeys, redactPatterns } = redaction;
     const masked = { redact, redactKeys, redactPatterns };
-    this.#options = plainJson({ ...scalars, ...masked, headers, transport, env, page });
+    this.#options = plainJson({ ...scalars, ...masked, headers, transport, env, ...origins });
     this.#redaction = redaction;
   }
 

@@ -315,12 +315,13 @@ impl Registry {
         };
         let part = self.keep(id, part, None);
         let (tracer, scope) = (part.tracer, part.scope);
-        let settings = self.tracers.get(tracer).map(|tracer| tracer.settings.clone());
-        if let (Some(outbox), Some(settings)) = (self.outboxes.get_mut(id), settings) {
+        if let (Some(outbox), Some(given_to)) =
+            (self.outboxes.get_mut(id), self.tracers.get(tracer))
+        {
             if part.enrichment.is_empty() {
-                outbox.touch();
+                outbox.touch(given_to.description(part.given_unix_ms));
             }
-            outbox.settings = settings;
+            outbox.settings = given_to.settings.clone();
             match increments {
                 Some(increments) => outbox.totals.add(increments),
                 None => outbox.totals.set_by(&part.enrichment, self.numerals),

@@ -121,9 +121,9 @@ impl Registry {
         let (tracer, scope) = (part.tracer, part.scope);
         let part = self.keep(id, part, description.as_ref());
         if let Some(outbox) = self.outboxes.get_mut(id) {
-            // It may have been the session's beginning that did not get through.
-            if !target.is_event() {
-                let description = description.clone();
+            // It may have been the session's beginning that did not get through, which is not a ticket's to say.
+            let description = description.clone();
+            if !target.is_event() && !outbox.destination.is_ticket {
                 outbox.want_start(Start { origin: Origin::Named, description });
             }
             outbox.totals.set_by_left(&part.enrichment, self.numerals);

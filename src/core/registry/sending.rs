@@ -348,7 +348,9 @@ impl Registry {
             Verdict::NoSession(refusal) => {
                 // A 400 may be for what was said as well.
                 let unless_known = matches!(refusal, Refusal::Request { status: 400, .. });
-                if outbox.make_sure(unless_known) {
+                let tracers = &self.tracers;
+                let describe = |tracer, at| tracers.get(tracer)?.description(at);
+                if outbox.make_sure(unless_known, &describe) {
                     self.schedule(flight.outbox, now);
                 } else {
                     self.refused(flight, refusal, now);

@@ -70,6 +70,7 @@ impl Registry {
             outbox,
             server,
             session_id,
+            session_name: description.name.clone(),
             scope,
             is_closing: false,
             is_released: false,
@@ -100,11 +101,8 @@ impl Registry {
                 server.health.allow(at_most);
             }
         }
-        // What a session is called is not for the holder of a ticket to say.
-        let start = match ticket {
-            Some(_) => Start::touch(),
-            None => Start { origin, description: Some(description) },
-        };
+        // What a session is called, and that it is there, is not for the holder of a ticket to say.
+        let start = ticket.is_none().then_some(Start { origin, description: Some(description) });
         self.take_leftovers(tracer, scope, now);
         let fields = options.text("start").filter(|fields| !fields.is_empty() && *fields != "{}");
         // A ticket for events alone is for no session: there is nothing to start.
@@ -117,6 +115,11 @@ impl Registry {
         let read = self.read(part, fields.unwrap_or("{}").to_owned(), now);
         let part = read.and_then(|part| self.with_room(part, None, now));
         let part = part.unwrap_or_else(|| self.part(Kind::Start, tracer, scope, now));
+        if start.is_none() && part.enrichment.is_empty() {
+            // Nothing is to be sent before something is said.
+            self.tell_if_idle(tracer);
+            return Some(info);
+        }
         self.start(outbox, start, part, now);
         Some(info)
     }
@@ -141,14 +144,13 @@ impl Registry {
         settings
     }
 
-    fn start(&mut self, outbox: u64, start: Start, mut part: Box<Part>, now: Now) {
+    /// Puts `part`, what a tracer's session begins with, into its outbox; without a `start` it is an update.
+    fn start(&mut self, outbox: u64, start: Option<Start>, part: Box<Part>, now: Now) {
         let (tracer, scope) = (part.tracer, part.scope);
-        // Who comes back with the ticket makes sure again that the session exists.
-        if start.description.is_some() || !part.enrichment.is_empty() {
-            part = self.keep(outbox, part, start.description.as_ref());
-        }
+        let description = start.as_ref().and_then(|start| start.description.as_ref());
+        let part = self.keep(outbox, part, description);
         if let Some(outbox) = self.outboxes.get_mut(outbox) {
-            outbox.start_with(start);
+            outbox.begin_with(start);
             outbox.accept(part);
         }
         self.schedule(outbox, now);

@@ -324,7 +324,8 @@ impl Consumer {
                 None => {
                     // The message that starts it may come later, or never.
                     let description = settings.description(first_ns / 1_000_000);
-                    session.outbox.start_with(Start { description, ..Start::touch() });
+                    let start = Start { description, ..Start::touch() };
+                    session.outbox.begin_with(Some(start));
                 }
             }
             session.now_ms = now_ms;
@@ -418,7 +419,7 @@ impl Consumer {
             Verdict::NoSession(refusal) => {
                 // A 400 may be for what was said as well.
                 let unless_known = matches!(refusal, wire::Refusal::Request { status: 400, .. });
-                if !outbox.make_sure(unless_known) {
+                if !outbox.make_sure(unless_known, &|_, _| None) {
                     self.refused(delivery, place, routes, &refusal);
                 }
             }

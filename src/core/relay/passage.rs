@@ -18,7 +18,7 @@ use super::settings::RelaySettings;
 use super::ticket::{Presented, Signature, Ticket};
 use crate::core::json::{Object, any_members, find};
 use crate::core::log::{Level, Line};
-use crate::core::session::SessionId;
+use crate::core::session::{SessionId, Target};
 use crate::core::time::Now;
 use crate::core::wire::{self, Answer, Receipt, Request};
 
@@ -52,8 +52,22 @@ pub struct Passage {
     /// The fields that are sent, as JSON: what the site wants masked in them is.
     fields: String,
     stamp_ns: u64,
-    /// Whether the request on its way stores inputs that the start before it did not.
-    stores_late_inputs: bool,
+    /// What it is about, once its body is judged.
+    target: Option<Target>,
+    step: Step,
+}
+
+/// What the request that is sent for the page's does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// What the page asked for.
+    AsAsked,
+    /// It stores inputs that the start before it did not.
+    LateInputs,
+    /// It makes the session, which an update found missing.
+    MakesSession,
+    /// The update once more, now that the session is there.
+    Again,
 }
 
 /// What is known of a request all along.
@@ -190,7 +204,7 @@ impl Unverified {
         }
         let fields = String::new();
         let (named, inputs) = (named.flatten(), Vec::new());
-        Ok(Passage { trip, named, inputs, fields, stamp_ns: 0, stores_late_inputs: false })
+        Ok(Passage { trip, named, inputs, fields, stamp_ns: 0, target: None, step: Step::AsAsked })
     }
 }
 
@@ -254,6 +268,7 @@ impl Passage {
         };
         let Trip { settings, route, ticket, .. } = &self.trip;
         let (target, fields) = judge(*route, ticket, self.named, body)?;
+        self.target = Some(target);
         let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
         self.inputs = fields.inputs().into_iter().map(owned).collect();
         self.fields =
@@ -267,14 +282,20 @@ impl Passage {
                 false => Err(Refusal::TooLarge),
             };
         }
-        let destination = settings.destination().ok_or(Refusal::Internal)?;
-        let (path, body) = (route.path(target.id()), self.body(target.id(), now_ms));
-        Ok(Forward::Send(wire::request(destination, route.method(), &path, body, self.stamp_ns)))
+        let request = self.request(*route, target.id(), &self.fields, now_ms);
+        Ok(Forward::Send(request.ok_or(Refusal::Internal)?))
+    }
+
+    /// The request of `route` that says `fields` (JSON) of the session or event `id`, at the backend.
+    fn request(&self, route: Route, id: SessionId, fields: &str, now_ms: u64) -> Option<Request> {
+        let destination = self.trip.settings.destination()?;
+        let (path, body) = (route.path(id), self.body(route, id, fields, now_ms));
+        Some(wire::request(destination, route.method(), &path, body, self.stamp_ns))
     }
 
     /// The body that is sent: written anew, about the session or event `id`.
-    fn body(&self, id: SessionId, now_ms: u64) -> String {
-        let Trip { settings, route, .. } = &self.trip;
+    fn body(&self, route: Route, id: SessionId, fields: &str, now_ms: u64) -> String {
+        let settings = &self.trip.settings;
         let mut body = String::new();
         let out = match route {
             Route::LegacyStart => {
@@ -288,17 +309,17 @@ impl Passage {
             Route::Start | Route::LegacyStart => {
                 object.text("session_id", &id.to_string());
                 if let Some(description) = settings.description(now_ms) {
-                    description.write(*route == Route::LegacyStart, &mut object);
+                    description.write(route == Route::LegacyStart, &mut object);
                 }
             }
             Route::LegacyUpdate => object.text("event_id", &id.to_string()),
             Route::Update => {}
         }
-        for (key, value) in any_members(&self.fields) {
+        for (key, value) in any_members(fields) {
             object.member(key, value);
         }
         object.close();
-        if *route == Route::LegacyStart {
+        if route == Route::LegacyStart {
             body.push('}');
         }
         body
@@ -341,20 +362,14 @@ impl Passage {
             let refusal = if timed_out { Refusal::NoAnswer } else { Refusal::Unreachable };
             return Next::End(self.trip.refused(refusal));
         };
+        if let Some(next) = self.next_step(*status, body, now_ms) {
+            return Next::Send(next);
+        }
         let wait_ms = retry_after.map(|it| it.wait_ms(Now { mono_ms: now_ms, unix_ms: now_ms }));
         let wait_s = wait_ms.map(|ms| ms.div_ceil(1_000).min(LONGEST_WAIT_S));
         Next::End(match *status {
             200..=299 => match wire::receipt(body) {
-                Receipt::Stored => {
-                    if self.trip.route.is_start()
-                        && !self.stores_late_inputs
-                        && let Some(request) = self.late_inputs(body)
-                    {
-                        self.stores_late_inputs = true;
-                        return Next::Send(request);
-                    }
-                    self.stored(200)
-                }
+                Receipt::Stored => self.stored(200),
                 // As one that refuses what was sent: sending less at a time may find what is to blame.
                 Receipt::Denied => self.refused_by_backend(*status, body, DENIED_STATUS, None),
                 Receipt::Foreign(why) => {
@@ -362,13 +377,46 @@ impl Passage {
                 }
             },
             0 | 300..=399 => self.misdirected(wire::Refusal::Redirect),
-            401 | 403 => self.misdirected(wire::Refusal::Key { status: *status }),
+            401 | 403 => {
+                let destination = self.trip.settings.destination().map(|it| &**it);
+                self.misdirected(wire::Refusal::of_key(*status, destination))
+            }
             // The page is to ask again for its start, and not to look for other routes.
-            404 | 405 if self.stores_late_inputs => {
+            404 | 405 if self.step == Step::LateInputs => {
                 self.refused_by_backend(*status, body, 503, wait_s)
             }
             _ => self.refused_by_backend(*status, body, *status, wait_s),
         })
+    }
+
+    /// The request that follows from the answer to the one before, if the page's takes more than that.
+    fn next_step(&mut self, status: u16, body: &str, now_ms: u64) -> Option<Request> {
+        let receipt = (200..300).contains(&status).then(|| wire::receipt(body));
+        let route = self.trip.route;
+        let (step, request) = match self.step {
+            Step::AsAsked if route.is_start() && receipt == Some(Receipt::Stored) => {
+                (Step::LateInputs, self.late_inputs(body))
+            }
+            // Maybe there is no such session. The page need not be told to make it.
+            Step::AsAsked
+                if matches!(status, 404 | 405)
+                    || (status == 400 && route == Route::LegacyUpdate) =>
+            {
+                let start = match route {
+                    Route::Update => Route::Start,
+                    Route::LegacyUpdate => Route::LegacyStart,
+                    Route::Start | Route::LegacyStart => return None,
+                };
+                let session = self.target.filter(|target| !target.is_event())?.id();
+                (Step::MakesSession, self.request(start, session, "{}", now_ms))
+            }
+            Step::MakesSession if receipt == Some(Receipt::Stored) => {
+                let session = self.target?.id();
+                (Step::Again, self.request(route, session, &self.fields, now_ms))
+            }
+            _ => return None,
+        };
+        request.inspect(|_| self.step = step)
     }
 
     /// Something that the site has to change, and its log is to say.
