@@ -125,6 +125,16 @@ fn one_request_has_six_on_their_way_to_a_server_and_as_many_to_another() {
 }
 
 #[test]
+fn tracers_whose_own_fetch_leads_to_one_server_share_the_six_of_a_request() {
+    let mut isolate = Isolate::new();
+    for transport in 1..=20 {
+        let tracer = isolate.init(7, json!({ "transport": transport }));
+        isolate.enrich(tracer, 7);
+    }
+    assert_eq!(isolate.look(7).len(), 6);
+}
+
+#[test]
 fn what_one_request_queued_no_other_sends() {
     let mut isolate = Isolate::new();
     let id = isolate.request(1);

@@ -24,8 +24,8 @@ struct Scope {
     told: VecDeque<Output>,
     /// Those that something of it was put into; of some it may have left again.
     outboxes: Vec<u64>,
-    /// Its requests that are on their way.
-    flights: usize,
+    /// The servers that its requests are on their way to, once for each request.
+    flights: Vec<u64>,
     /// Its flushes and closes that wait: until when, and their numbers. Sorted, as times mostly go up.
     waits: VecDeque<(u64, u64)>,
     /// When it is asked for next whether it came.
@@ -128,28 +128,29 @@ impl Scopes {
         }
     }
 
-    /// A request is on its way in `scope`.
-    pub fn sent(&mut self, scope: u64) {
+    /// A request to `server` is on its way in `scope`.
+    pub fn sent(&mut self, scope: u64, server: u64) {
         if let Some(scope) = self.find_mut(scope) {
-            scope.flights += 1;
+            scope.flights.push(server);
         }
     }
 
-    /// A request is on its way in `scope` no more.
-    pub fn landed(&mut self, scope: u64) {
-        if let Some(scope) = self.find_mut(scope) {
-            scope.flights = scope.flights.saturating_sub(1);
+    /// A request to `server` is on its way in `scope` no more.
+    pub fn landed(&mut self, scope: u64, server: u64) {
+        let Some(scope) = self.find_mut(scope) else { return };
+        if let Some(place) = scope.flights.iter().position(|to| *to == server) {
+            scope.flights.swap_remove(place);
         }
     }
 
-    /// How many requests of `scope` are on their way, to whichever server: an edge runtime counts them all.
-    pub fn in_flight(&self, scope: u64) -> usize {
-        self.find(scope).map_or(0, |scope| scope.flights)
+    /// The servers that requests of `scope` are on their way to, once for each request.
+    pub fn in_flight(&self, scope: u64) -> &[u64] {
+        self.find(scope).map_or(&[], |scope| &scope.flights)
     }
 
     /// Whether `scope` waits for an answer, which will wake it.
     pub fn has_flights(&self, scope: u64) -> bool {
-        self.in_flight(scope) > 0
+        !self.in_flight(scope).is_empty()
     }
 
     /// `scope` came to look.
@@ -168,7 +169,7 @@ impl Scopes {
             if let Some(told) = of.told.pop_front() {
                 return Some(told);
             }
-            if of.unsettled == 0 && of.flights == 0 {
+            if of.unsettled == 0 && of.flights.is_empty() {
                 self.0.remove(place);
             }
         }
@@ -177,8 +178,9 @@ impl Scopes {
 
     /// Whether anything given in `scope` has not ended, or its end was not told yet.
     pub fn is_busy(&self, scope: u64) -> bool {
-        self.find(scope)
-            .is_some_and(|scope| scope.unsettled > 0 || !scope.told.is_empty() || scope.flights > 0)
+        self.find(scope).is_some_and(|scope| {
+            scope.unsettled > 0 || !scope.told.is_empty() || !scope.flights.is_empty()
+        })
     }
 
     /// The outboxes that may hold something of `scope`.

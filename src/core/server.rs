@@ -49,7 +49,12 @@ impl Server {
 
     /// Whether requests to it and to `other` take connections from one another in a browser.
     pub fn shares_connections(&self, other: &Server) -> bool {
-        self.transport == other.transport && self.origin() == other.origin()
+        self.transport == other.transport && self.is_where(other)
+    }
+
+    /// Whether it is at the same address as `other`, whichever way requests go there.
+    pub fn is_where(&self, other: &Server) -> bool {
+        self.origin() == other.origin()
     }
 
     /// Scheme, host and port of its address.

@@ -111,7 +111,7 @@ impl Registry {
         let outbox = self.outboxes.get_mut(id)?;
         let server_id = outbox.server;
         let server = self.servers.get_mut(server_id)?;
-        self.scopes.sent(scope);
+        self.scopes.sent(scope, server_id);
         outbox.is_ready = false;
         outbox.timer = NEVER;
         outbox.server_worked(server.health.worked_at());
@@ -212,9 +212,12 @@ impl Registry {
     }
 
     fn may_send(&self, scope: u64, server: u64, now: Now) -> bool {
-        let of_scope = self.scopes.in_flight(scope);
-        self.page_has_room(server, now)
-            && self.servers.get(server).is_some_and(|server| server.health.has_room(of_scope, now))
+        let Some(to) = self.servers.get(server) else { return false };
+        // By address, so that one that hangs takes no connection from others, and whichever `fetch` leads there.
+        let of_scope = self.scopes.in_flight(scope).iter().filter(|other| {
+            **other == server || self.servers.get(**other).is_some_and(|other| other.is_where(to))
+        });
+        self.page_has_room(server, now) && to.health.has_room(of_scope.count(), now)
     }
 
     /// Nobody told the end of a request: the runtime has torn down the one that sent it. Or the whole program
@@ -241,7 +244,7 @@ impl Registry {
 
     pub(super) fn landed(&mut self, flight: u64) -> Option<Box<Flight>> {
         let flight = self.flights.remove(flight)?;
-        self.scopes.landed(flight.scope);
+        self.scopes.landed(flight.scope, flight.server);
         if let Some(bytes) = flight.keepalive {
             self.page.landed(bytes);
         }
