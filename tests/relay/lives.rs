@@ -24,6 +24,9 @@ use crate::{NOW_MS, relay};
 /// Seeds in an ordinary run.
 const SEEDS: u64 = 1_000;
 
+/// Lives that showed a mistake once: a late message that was acknowledged before what followed it was said again.
+const TELLING: [u64; 1] = [9_699];
+
 /// Requests that a batch has on their way at most.
 const AT_ONCE: usize = 24;
 
@@ -473,7 +476,7 @@ fn lives_of_the_consumer_end_as_if_each_message_had_been_sent_in_its_turn() {
         return live(seed, &mut sum);
     }
     let seeds = number("QUEUE_SEEDS").unwrap_or(SEEDS);
-    (0..seeds).for_each(|seed| live(seed, &mut sum));
+    TELLING.into_iter().chain(0..seeds).for_each(|seed| live(seed, &mut sum));
     println!("{seeds} lives: {sum:?}");
     assert!(sum.returned > 0 && sum.refusals > 0 && sum.messages > sum.requests / 4, "{sum:?}");
 }
