@@ -67,8 +67,9 @@ for (const { name, start, isSecure } of visits) {
         },
       );
 
-    // Firefox takes no page into its cache that holds a lock, as one does that has something unsent.
-    const restsWithUnsent = name !== "firefox" || !isSecure;
+    // Firefox takes no page into its cache that holds a lock, and not each that has a channel, as one has that
+    // has something unsent.
+    const restsWithUnsent = name !== "firefox";
 
     /**
      * A page that has said something, left by a link; where `isUnsent`, it could not send all of it.
@@ -110,8 +111,8 @@ for (const { name, start, isSecure } of visits) {
         await stored(session, ["before", "kept"]);
         await tab.run("void history.back()");
         await isAt(tab, `first${run}`);
-        assert.equal(await tab.run("!!seen.hasRested"), restsWithUnsent);
         if (restsWithUnsent) {
+          assert.equal(await tab.run("!!seen.hasRested"), true, "it did not rest");
           await until(() => tab.run("seen.deliveries.kept"), { what: "its promise" });
         }
         await tab.close();

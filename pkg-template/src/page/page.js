@@ -25,6 +25,10 @@ const SOON_MS = 500;
 /** Milliseconds that the first session waits for what earlier pages left: `indexedDB.open` was known to hang. */
 const PATIENCE_MS = 1000;
 
+/** Milliseconds after which a store is tried again that could not be opened: at first, and at most. */
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 60_000;
+
 /** Records that earlier pages left, given to the core in one task. */
 const SLICE = 50;
 
@@ -50,6 +54,8 @@ export class Page {
   /** @type {unknown} */
   #logLevel;
   #isWhole = true;
+  /** Milliseconds after which the store is tried again that could not be opened. */
+  #pauseMs = FIRST_PAUSE_MS;
   /** From the first listener of `pagehide` on, until the page comes back. */
   #isLeft = false;
   #isResting = false;
@@ -295,6 +301,10 @@ export class Page {
       this.#restore();
     } catch (error) {
       this.#refused(error);
+      // Until the store is open nothing is kept. What is wrong with it may pass.
+      if (this.#left) return;
+      startTimer(() => void this.#claim(), this.#pauseMs, undefined);
+      this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
     }
   }
 

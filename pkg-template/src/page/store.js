@@ -13,9 +13,16 @@ import { Name } from "./name.js";
 const NAME = "honeyhive-edge";
 const STORE = "unsent";
 
-/** Holds a number that the database gets when it is made, by which one that was cleared meanwhile is known. */
+/**
+ * Holds a number that the database gets when it is made, by which one that was cleared meanwhile is known, and
+ * when something of which pages was taken over.
+ */
 const ABOUT = "about";
 const LIFE = "life";
+const TAKEN = "taken";
+
+/** Milliseconds after which no page comes back that rested: what it said is of no use any more. */
+const LONGEST_REST_MS = 7 * 24 * 3_600_000;
 
 /** Milliseconds in which what is kept is sent, where the server answers. */
 const SLOW_MS = 1000;
@@ -130,18 +137,19 @@ export class Store {
     this.#isLeaving = false;
     if (this.#kept.size === 0) return [];
     await this.#name.take();
-    /** @type {unknown} */
-    let life;
+    const life = this.#life;
+    let isTaken = false;
     /** @type {IDBValidKey[]} */
     let keys = [];
-    await this.#transaction("readonly", (store, about) => {
-      const request = about.get(LIFE);
-      request.addEventListener("success", () => (life = request.result));
+    await this.#transaction("readwrite", (store, about) => {
+      const mark = about.get([TAKEN, this.#owner]);
+      mark.addEventListener("success", () => (isTaken = mark.result !== undefined));
+      about.delete([TAKEN, this.#owner]);
       const ofKeys = store.getAllKeys(ownRange(this.#owner));
       ofKeys.addEventListener("success", () => (keys = ofKeys.result));
     });
     // It was cleared, or not all was written: what is not there was taken by nobody.
-    if (life !== this.#life || this.#failures > 0) {
+    if (!isTaken || life !== this.#life || this.#failures > 0) {
       this.#write([...this.#kept.keys()]);
       return;
     }
@@ -195,10 +203,19 @@ export class Store {
     /** @type {string[]} */
     const texts = [];
     let last = this.#lastTakenOver;
-    await this.#transaction("readwrite", (store) => {
+    await this.#transaction("readwrite", (store, about) => {
+      const now = Date.now();
+      const marks = about.openCursor(ownRange(TAKEN));
+      marks.addEventListener("success", () => {
+        const cursor = marks.result;
+        if (!cursor) return;
+        if (!(Math.abs(now - cursor.value) < LONGEST_REST_MS)) cursor.delete();
+        cursor.continue();
+      });
       const takeNext = (/** @type {number} */ place) => {
         const owner = owners[place];
         if (owner === undefined) return;
+        about.put(now, [TAKEN, owner]);
         const range = ownRange(owner);
         const keys = store.getAllKeys(range, SLICE);
         const records = store.getAll(range, SLICE);

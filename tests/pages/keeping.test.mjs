@@ -1,0 +1,304 @@
+// What is kept is kept, whatever the visitor, the site, other scripts and other versions do to the browser's store;
+// and what keeping and leaving cost the page around.
+
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import * as browsers from "../support/driven.mjs";
+import { until } from "../support/child.mjs";
+import { consumer } from "../support/package.mjs";
+import { serve } from "./served.mjs";
+
+/** What `initTracer` finds is arranged before: so the package is loaded by `seen.start`. */
+const page = `
+  const seen = { visit: location.hash, deliveries: {}, lines: [] };
+  globalThis.seen = seen;
+  for (const level of ["debug", "warn", "error"]) {
+    const before = console[level];
+    console[level] = (...line) => (seen.lines.push(line.join(" ")), before.apply(console, line));
+  }
+  seen.start = async (options) => {
+    const { initTracer } = await import("./node_modules/honeyhive-edge/browser.js");
+    seen.tracer = await initTracer({ logLevel: "debug", ...options });
+  };
+  seen.say = (feedback) => {
+    const [name] = Object.keys(feedback);
+    seen.tracer.enrichSession({ feedback }).then((delivery) => (seen.deliveries[name] = delivery));
+  };
+  // A database of the package's name as others may have left it.
+  seen.make = (version, stores) =>
+    new Promise((resolve, reject) => {
+      const request = indexedDB.open("honeyhive-edge", version);
+      request.onupgradeneeded = () => stores.forEach((store) => request.result.createObjectStore(store));
+      request.onerror = () => reject(request.error);
+      request.onsuccess = () => (request.result.close(), resolve());
+    });
+  seen.clear = () =>
+    new Promise((resolve, reject) => {
+      const request = indexedDB.deleteDatabase("honeyhive-edge");
+      request.onsuccess = () => resolve();
+      request.onerror = () => reject(request.error);
+    });
+  seen.work = (mode, work) =>
+    new Promise((resolve, reject) => {
+      const request = indexedDB.open("honeyhive-edge");
+      request.onerror = () => reject(request.error);
+      request.onsuccess = () => {
+        const db = request.result;
+        try {
+          const transaction = db.transaction("unsent", mode);
+          const result = work(transaction.objectStore("unsent"));
+          transaction.oncomplete = () => (db.close(), resolve(result?.result));
+          transaction.onabort = () => (db.close(), reject(transaction.error));
+        } catch (error) {
+          db.close();
+          reject(error);
+        }
+      };
+    });
+  seen.kept = async () => {
+    const records = await seen.work("readonly", (store) => store.getAll()).catch(() => []);
+    return records.map(({ json }) => json);
+  };
+`;
+
+/** @type {Awaited<ReturnType<typeof serve>>} */
+let site;
+before(async () => {
+  const html = `<!doctype html><title>page</title><script type="module" src="./page.mjs"></script>`;
+  site = await serve(await consumer("keeping", { "index.html": html, "page.mjs": page }));
+});
+after(() => site?.close());
+
+for (const [name, start] of Object.entries(browsers)) {
+  describe(name, () => {
+    /** @type {browsers.Driven} */
+    let browser;
+    before(async () => {
+      browser = await start();
+    });
+    after(() => browser?.quit());
+    beforeEach(() => site.down(false));
+
+    let visits = 0;
+    /** @param {object} [options] */
+    async function visit(options) {
+      const visitor = site.visitor();
+      const tab = await browser.open(`${site.url}/#${++visits}`);
+      await until(() => tab.run(`globalThis.seen?.visit === "#${visits}"`), { what: "the page" });
+      const given = JSON.stringify({ ...visitor.options, ...options });
+      return { ...visitor, tab, given, begin: () => tab.run(`seen.start(${given})`) };
+    }
+
+    /** @param {string} session @param {object} feedback */
+    async function stored(session, feedback) {
+      const isStored = async () =>
+        JSON.stringify(await site.feedback(session)) === JSON.stringify(feedback);
+      await until(isStored, { what: "it to be stored", timeoutMs: 20_000 }).catch(() => {});
+      assert.deepEqual(await site.feedback(session), feedback);
+    }
+
+    /** @param {browsers.Tab} tab @param {number} count */
+    const keeps = (tab, count) =>
+      until(async () => (await tab.run("seen.kept()")).length === count, {
+        what: `${count} records`,
+      });
+
+    for (const [what, code] of [
+      ["is cleared", "seen.clear()"],
+      ["loses its records", "seen.work('readwrite', (store) => store.clear()).then(() => {})"],
+      [
+        "is cleared, and made by another page",
+        "seen.clear().then(() => seen.make(3, ['unsent', 'about']))",
+      ],
+    ]) {
+      it(`the store ${what} while the page rests: all is sent once it is back`, async () => {
+        const { session, tab, begin } = await visit();
+        await begin();
+        site.down(true);
+        await tab.run("seen.say({ rating: 5 })");
+        await keeps(tab, 1);
+        const passes = (/** @type {string} */ type) =>
+          tab.run(`void dispatchEvent(new PageTransitionEvent("${type}", { persisted: true }))`);
+        await passes("pagehide");
+        await tab.run(`void document.dispatchEvent(new Event("freeze"))`);
+        await tab.run(/** @type {string} */ (code));
+        await passes("pageshow");
+        await keeps(tab, 1);
+        assert.equal(await tab.run("!!seen.deliveries.rating"), false, "nobody has stored it");
+        site.down(false);
+        await stored(session, { rating: 5 });
+        await until(() => tab.run("seen.deliveries.rating?.status === 'delivered'"), {
+          what: "its promise",
+        });
+        await keeps(tab, 0);
+        await tab.close();
+      });
+    }
+
+    for (const [what, arrange] of [
+      ["has no stores", "seen.make(1, [])"],
+      ["has one of its stores", "seen.make(1, ['unsent'])"],
+      ["is of a later version", "seen.make(7, ['unsent', 'about', 'of a later version'])"],
+    ]) {
+      it(`the database ${what}`, async () => {
+        const first = await visit();
+        await first.tab.run("seen.clear()");
+        await first.tab.run(/** @type {string} */ (arrange));
+        await first.begin();
+        site.down(true);
+        await first.tab.run("seen.say({ rating: 5 })");
+        await keeps(first.tab, 1);
+        await first.tab.close();
+        site.down(false);
+        const next = await visit();
+        await next.begin();
+        await stored(first.session, { rating: 5 });
+        await keeps(next.tab, 0);
+        await next.tab.run("seen.clear()");
+        await next.tab.close();
+      });
+    }
+
+    it("the database cannot be opened once: keeping begins when it can", async () => {
+      const { tab, begin } = await visit();
+      await tab.run(`void (() => {
+        const { open } = IDBFactory.prototype;
+        IDBFactory.prototype.open = function () {
+          IDBFactory.prototype.open = open;
+          throw new DOMException("not now", "UnknownError");
+        };
+      })()`);
+      await begin();
+      site.down(true);
+      await tab.run("seen.say({ first: 1 })");
+      let n = 0;
+      const isKept = async () => {
+        await tab.run(`seen.say({ n${++n}: 1 })`);
+        return (await tab.run("seen.kept()")).length > 0;
+      };
+      await until(isKept, { what: "something to be kept" });
+      const lines = await tab.run(`seen.lines.filter((line) => line.includes("IndexedDB"))`);
+      assert.equal(lines.length, 1, lines.join("\n"));
+      await tab.run("seen.clear()");
+      await tab.close();
+    });
+
+    it("a lock that is never granted, and locks that are never listed", async () => {
+      const first = await visit();
+      await first.tab.run(`void Object.assign(LockManager.prototype, {
+        request: () => new Promise(() => {}), query: () => new Promise(() => {}) })`);
+      await first.begin();
+      site.down(true);
+      await first.tab.run("seen.say({ rating: 5 })");
+      await keeps(first.tab, 1);
+      const lines = await first.tab.run(`seen.lines.filter((line) => line.includes("Web Lock"))`);
+      assert.equal(lines.length, 1, lines.join("\n"));
+      await first.tab.close();
+      site.down(false);
+      const next = await visit();
+      await next.begin();
+      await stored(first.session, { rating: 5 });
+      await next.tab.close();
+    });
+
+    it("records that are nobody's are thrown out, and a later version's are left to it", async () => {
+      const { tab, begin } = await visit();
+      await tab.run("seen.clear()");
+      await tab.run("seen.make(1, ['unsent', 'about'])");
+      await tab.run(`seen.work("readwrite", (store) => {
+        const nobodys = [1, "text", ["alone"], [1, 2], ["a", "b"], ["a", []], ["a", 1, 2], new Date(0)];
+        for (const key of nobodys) store.put({ json: "{}" }, key);
+        for (const value of [{}, "text", { json: 1 }, { json: "{}" }]) store.put(value, ["dead", Math.random()]);
+        store.put({ json: JSON.stringify({ v: 9, at: Date.now(), what: "later" }) }, ["dead", 5]);
+      })`);
+      await begin();
+      await keeps(tab, 1);
+      assert.equal(JSON.parse((await tab.run("seen.kept()"))[0]).what, "later");
+      await tab.run("seen.clear()");
+      await tab.close();
+    });
+
+    it("what two thousand records cost: keys alone in a tab that is back, slices in the next page", async () => {
+      const spy = `void (() => {
+        const { getAll, get, openCursor } = IDBObjectStore.prototype;
+        seen.read = 0;
+        seen.most = 0;
+        IDBObjectStore.prototype.getAll = function (range, count) {
+          const request = getAll.call(this, range, count);
+          request.addEventListener("success", () => {
+            seen.read += request.result.length;
+            seen.most = Math.max(seen.most, request.result.length);
+          });
+          return request;
+        };
+        IDBObjectStore.prototype.get = function (key) { seen.read++; return get.call(this, key); };
+        IDBObjectStore.prototype.openCursor = function () { seen.read = Infinity; return openCursor.apply(this, arguments); };
+      })()`;
+      const first = await visit({ deadlineMs: 600_000 });
+      await first.begin();
+      site.down(true);
+      await first.tab.run(
+        `void (() => { for (let n = 0; n < 2000; n++) seen.say({ ["n" + n]: n }); })()`,
+      );
+      await keeps(first.tab, 2000);
+      const other = await visit();
+      await other.tab.run(spy);
+      await other.begin();
+      for (let n = 0; n < 5; n++) {
+        await other.tab.run(`void document.dispatchEvent(new Event("visibilitychange"))`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      const read = await other.tab.run("seen.read");
+      assert.ok(read < 50, `${read} records were read`);
+      await other.tab.close();
+      await first.tab.close();
+      site.down(false);
+      const next = await visit();
+      await next.tab.run(spy);
+      await next.begin();
+      const isStored = async () =>
+        Object.keys((await site.feedback(first.session)) ?? {}).length === 2000;
+      await until(isStored, { what: "two thousand", timeoutMs: 60_000 });
+      assert.ok((await next.tab.run("seen.most")) <= 50, "in slices");
+      await next.tab.close();
+    });
+
+    it("a prerendered page begins when somebody sees it", async () => {
+      const { session, tab, given } = await visit();
+      await tab.run(
+        `void Object.defineProperty(document, "prerendering", { value: true, configurable: true })`,
+      );
+      await tab.run(`void seen.start(${given}).then(() => seen.say({ rating: 1 }))`);
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      assert.equal((await site.backend.requests(session)).length, 0);
+      await tab.run(
+        `void (delete document.prerendering, document.dispatchEvent(new Event("prerenderingchange")))`,
+      );
+      await stored(session, { rating: 1 });
+      await tab.close();
+    });
+
+    it("document.open() ends nothing that is done on leaving", async () => {
+      const { session, tab, begin } = await visit({ mergeWindowMs: 60_000 });
+      await begin();
+      const isStarted = async () => (await site.backend.requests(session)).length > 0;
+      await until(isStarted, { what: "the session's first request" });
+      await tab.run(`void (document.open(), document.write("<p>another page"), document.close())`);
+      await tab.run("seen.say({ second: 2 })");
+      await tab.close();
+      await stored(session, { second: 2 });
+    });
+
+    it("a request that the content security policy refuses is told so", async () => {
+      const { tab, begin } = await visit({
+        serverUrl: "https://hive.example/relay",
+        deadlineMs: 500,
+      });
+      await begin();
+      await tab.run("seen.say({ rating: 1 })");
+      const { message } = await until(() => tab.run("seen.deliveries.rating"), { what: "its end" });
+      assert.match(message, /content security policy .*connect-src.* https:\/\/hive\.example/);
+      await tab.close();
+    });
+  });
+}
