@@ -24,9 +24,6 @@ use crate::{NOW_MS, relay};
 /// Seeds in an ordinary run.
 const SEEDS: u64 = 1_000;
 
-/// Lives that showed a mistake once: a late message that was acknowledged before what followed it was said again.
-const TELLING: [u64; 1] = [9_699];
-
 /// Requests that a batch has on their way at most.
 const AT_ONCE: usize = 24;
 
@@ -387,7 +384,16 @@ impl Life {
             }
             7 => status(self.random.u16(300..600), r#"{"message":"no"}"#),
             8 => status([0, 400, 401, 403, 404, 413, 422][self.random.usize(..7)], "<html>"),
-            _ => status(200, "<html>sign in"),
+            _ => {
+                let bodies = [
+                    "<html>sign in",
+                    "Sign in first",
+                    "[]",
+                    r#"{"success":false}"#,
+                    r#"{"success":false,"#,
+                ];
+                status(200, bodies[self.random.usize(..5)])
+            }
         };
         (answer, took_ms)
     }
@@ -476,7 +482,7 @@ fn lives_of_the_consumer_end_as_if_each_message_had_been_sent_in_its_turn() {
         return live(seed, &mut sum);
     }
     let seeds = number("QUEUE_SEEDS").unwrap_or(SEEDS);
-    TELLING.into_iter().chain(0..seeds).for_each(|seed| live(seed, &mut sum));
+    (0..seeds).for_each(|seed| live(seed, &mut sum));
     println!("{seeds} lives: {sum:?}");
     assert!(sum.returned > 0 && sum.refusals > 0 && sum.messages > sum.requests / 4, "{sum:?}");
 }
