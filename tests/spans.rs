@@ -443,9 +443,11 @@ fn a_scope_that_was_torn_down_leaves_nothing_behind_and_disturbs_nobody() {
         bench.exporter.export(&export(&[&long]), 5, bench.now);
     assert!(is_to_look);
     let Next::Send { flight, .. } = bench.exporter.next(5, bench.now) else { panic!() };
+    assert!(bench.exporter.has_work(5));
     bench.wait(60_000);
     let early = bench.exporter.export(&export(&[&long]), 6, bench.now).call;
     bench.run(6);
+    assert!(!bench.exporter.has_work(5), "what waits for it may go");
     // Told in the scope that lives.
     assert!(bench.why(gone).starts_with("retries_exhausted"));
     assert_eq!(bench.why(early), "stored", "the room was given back");

@@ -59,7 +59,7 @@ impl From<Reply> for Answer {
 /// Sends a request, and waits for the answer and its body `timeout_ms` at most. `fetch` is called with the address and
 /// the `init`, and again where it refuses the signal.
 pub async fn send(
-    request: &Request,
+    request: Request,
     timeout_ms: u64,
     fetch: impl Fn(&str, &RequestInit) -> Result<JsValue, JsValue>,
 ) -> Reply {
@@ -101,16 +101,17 @@ pub async fn send(
 
 /// Calls `fetch`, and once more without a signal where that is what it does not like.
 async fn ask(
-    request: &Request,
+    request: Request,
     abort: &Abort,
     fetch: impl Fn(&str, &RequestInit) -> Result<JsValue, JsValue>,
 ) -> Result<JsValue, JsValue> {
-    let init = init_of(request)?;
+    let init = init_of(&request)?;
+    let url = request.url;
     let Some(signal) = abort.signal().filter(|_| TAKES_SIGNALS.get()) else {
-        return Awaited::new(&fetch(&request.url, &init)?).await;
+        return Awaited::new(&fetch(&url, &init)?).await;
     };
     Reflect::set(&init, &"signal".into(), &signal)?;
-    let asked = match fetch(&request.url, &init) {
+    let asked = match fetch(&url, &init) {
         Ok(given) => Awaited::new(&given).await,
         Err(error) => Err(error),
     };
@@ -118,7 +119,7 @@ async fn ask(
         Err(error) if refuses_signal(&error) => {
             TAKES_SIGNALS.set(false);
             Reflect::delete_property(&init, &"signal".into())?;
-            Awaited::new(&fetch(&request.url, &init)?).await
+            Awaited::new(&fetch(&url, &init)?).await
         }
         asked => asked,
     }

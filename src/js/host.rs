@@ -30,8 +30,6 @@ export interface Host {
   idle(tracer: number): void;
   /** `run` is to be called for `scope`, in a microtask of its own. */
   wake(scope: number): void;
-  /** As `wake`, of an exporter of spans. */
-  begin(exporter: number, scope: number): void;
   /**
    * A request is to be sent with `fetch` number `transport` (0 is the runtime's own), and
    * `requestAnswered` to be told what came of it within `timeoutMs`. `headers` is a JSON object.
@@ -85,9 +83,6 @@ extern "C" {
 
     #[wasm_bindgen(js_namespace = host)]
     pub fn wake(scope: f64);
-
-    #[wasm_bindgen(js_namespace = host)]
-    pub fn begin(exporter: f64, scope: f64);
 
     #[wasm_bindgen(js_namespace = host)]
     pub fn send(

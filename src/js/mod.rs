@@ -17,22 +17,22 @@ mod answer;
 mod clock;
 #[cfg(feature = "tracer")]
 mod driver;
-#[cfg(feature = "relay")]
+#[cfg(any(feature = "otel", feature = "relay"))]
 pub mod executor;
-#[cfg(feature = "relay")]
+#[cfg(any(feature = "otel", feature = "relay"))]
 pub mod fetch;
-#[cfg(feature = "relay")]
+#[cfg(any(feature = "otel", feature = "relay"))]
 mod foreign;
 #[cfg(any(feature = "tracer", feature = "otel"))]
 mod host;
 mod numerals;
-#[cfg(feature = "relay")]
+#[cfg(any(feature = "otel", feature = "relay"))]
 mod runtime;
 #[cfg(feature = "tracer")]
 mod state;
-#[cfg(feature = "relay")]
+#[cfg(any(feature = "otel", feature = "relay"))]
 mod stream;
-#[cfg(feature = "relay")]
+#[cfg(any(feature = "otel", feature = "relay"))]
 mod timer;
 #[cfg(feature = "relay")]
 mod values;

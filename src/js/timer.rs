@@ -24,6 +24,21 @@ struct State {
     waker: RefCell<Option<Waker>>,
 }
 
+impl State {
+    fn wake(&self) {
+        let waker = self.waker.take();
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.is_over.get() {
+            return Poll::Ready(());
+        }
+        self.waker.replace(Some(context.waker().clone()));
+        Poll::Pending
+    }
+}
+
 impl Sleep {
     /// Starts to wait; nothing where the runtime allows no timer, as in a Worker's global scope.
     pub fn start(ms: u64) -> Option<Sleep> {
@@ -32,8 +47,7 @@ impl Sleep {
             let state = state.clone();
             move || {
                 state.is_over.set(true);
-                let waker = state.waker.take();
-                waker.into_iter().for_each(Waker::wake);
+                state.wake();
             }
         });
         // Longer is none to timers.
@@ -47,11 +61,7 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.state.is_over.get() {
-            return Poll::Ready(());
-        }
-        self.state.waker.replace(Some(context.waker().clone()));
-        Poll::Pending
+        self.state.poll(context)
     }
 }
 
@@ -69,7 +79,12 @@ pub struct Deadline(Option<Sleep>);
 impl Deadline {
     /// Begins now.
     pub fn after(ms: u64) -> Deadline {
-        Deadline(Sleep::start(ms))
+        Deadline::in_time(ms).unwrap_or(Deadline(None))
+    }
+
+    /// Begins now; nothing where the runtime allows no timer.
+    pub fn in_time(ms: u64) -> Option<Deadline> {
+        Sleep::start(ms).map(|sleep| Deadline(Some(sleep)))
     }
 
     /// What `step` comes to, or nothing where the time is over first.
@@ -85,5 +100,28 @@ impl Deadline {
             }
         })
         .await
+    }
+}
+
+/// Tells the future that waits for it that there is something to do. Once given, it stays so until it is waited for.
+#[derive(Clone, Default)]
+pub struct Signal(Rc<State>);
+
+impl Signal {
+    /// Wakes who waits, or who will.
+    pub fn give(&self) {
+        self.0.is_over.set(true);
+        self.0.wake();
+    }
+
+    /// Whether it was given and nobody has waited for it.
+    pub fn is_given(&self) -> bool {
+        self.0.is_over.get()
+    }
+
+    /// Is done when it is given.
+    pub async fn wait(&self) {
+        poll_fn(|context| self.0.poll(context)).await;
+        self.0.is_over.set(false);
     }
 }

@@ -570,8 +570,7 @@ describe("a trap inside", () => {
       for (const names of [
         ["exportSpans"],
         ["spanAttributes"],
-        ["runExporter"],
-        ["exportAnswered"],
+        ["runScope"],
         ["exportSpans", "openExporter"],
         ["exportSpans", "__wbindgen_start"],
       ]) {

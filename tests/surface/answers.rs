@@ -61,7 +61,7 @@ fn send(ask: Function, timeout_ms: f64) -> Promise {
             let call = |url: &str, init: &web_sys::RequestInit| {
                 ask.call2(&JsValue::UNDEFINED, &url.into(), init)
             };
-            let reply = fetch::send(&request, timeout_ms as u64, call).await;
+            let reply = fetch::send(request, timeout_ms as u64, call).await;
             resolve.call1(&JsValue::UNDEFINED, &told(reply)).unwrap();
         });
     })

@@ -1,7 +1,7 @@
 // What the JavaScript of `honeyhive-edge/otel` and its WebAssembly core say to each other. Types only:
 // the core is Rust (src/js/spans/).
 
-import type { Host } from "../core.d.ts";
+import type { Host, Runtime } from "../core.d.ts";
 
 /** One instance of the core. Every method is synchronous and none throws; `undefined` comes back only when the instance died in the call. */
 export interface SpanCore {
@@ -23,20 +23,25 @@ export interface SpanCore {
     seed: number,
     place: "page" | "edge" | "server",
   ): number | undefined;
-  /** A number above 0, settled later with the JSON of `{ exporter, why? }`. */
+  /** A number above 0, settled later. */
   exportSpans(exporter: number, lines: string, scope: number): number | undefined;
   /** What the exporter has in the scope goes out without waiting for `mergeWindowMs`. */
   hurryExporter(exporter: number, scope: number): void;
   /** Nobody refers to the exporter any more. */
   closeExporter(exporter: number): void;
-  /** Runs an exporter's loop in a scope. Returns the milliseconds after which to run it again, less than none if it is over. */
-  runExporter(exporter: number, scope: number, hasTimers: boolean): number | undefined;
-  /** What came of a request that was sent, see `Answer` in send.js. */
-  exportAnswered(flight: number, status: number, retryAfter: string, body: string): void;
+  /** Polls the futures of a loop, see `Runtime.wakeScope`. */
+  runScope(loop: number): void;
 }
 
-/** What the core asks of the runtime. */
-export interface SpanHost extends Pick<Host, "settle" | "log" | "send" | "now"> {
-  /** The exporter's loop in the scope is to be run, in a microtask of its own. */
-  begin(exporter: number, scope: number): void;
+/** What the core asks of the runtime. But for `fetch`, none of it throws. */
+export interface SpanHost extends Runtime, Pick<Host, "log" | "now"> {
+  /** An export has ended; `why` says why it failed, if it did. */
+  settle(exporter: number, call: number, why: string | undefined): void;
+  /** Something is under way in `scope` until `rest` is called with `loop`. */
+  begin(loop: number, scope: number): void;
+  rest(loop: number): void;
+  /** The request that began `loop` was torn down: nothing of it is to be touched. */
+  left(loop: number): void;
+  /** `fetch` number `transport`, 0 is the runtime's own; does what that does. */
+  fetch(transport: number, url: string, init: RequestInit): unknown;
 }

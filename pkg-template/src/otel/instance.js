@@ -1,12 +1,11 @@
 // Keeps one instance of the spans' core: starts it when it is first needed, does for it what only the
 // runtime can, and puts a fresh one in its place should it die. Knows no rule of spans; those are the core's.
 
-import { parseJson } from "../json.js";
-import { forwardNow } from "../globals.js";
+import { Promise, forwardNow } from "../globals.js";
 import { attempt, messageOf, read } from "../guard.js";
 import { print } from "../log.js";
-import { newLoops } from "../loops.js";
-import { runtimeFetch, send } from "../send.js";
+import { newRuntime } from "../runtime.js";
+import { runtimeFetch } from "../send.js";
 import { untraced } from "../untraced.js";
 
 /** @import { SpanCore, SpanHost } from "./core.d.ts" */
@@ -35,6 +34,8 @@ export class Instance {
   #said = new Set();
   /** Those who wait for the end of an export, by exporter and number. @type {Map<string, (why: string | undefined) => void>} */
   #waiting = new Map();
+  /** What ends the promise that holds the request of a loop alive. @type {Map<number, () => void>} */
+  #ends = new Map();
   /** Exporters' own ways to fetch. @type {Map<number, Function>} */
   #transports = new Map();
   #lastTransport = 0;
@@ -128,6 +129,8 @@ export class Instance {
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const ended of waiting) ended(why);
+    for (const end of this.#ends.values()) end();
+    this.#ends = new Map();
   }
 
   /**
@@ -135,34 +138,28 @@ export class Instance {
    * @returns {SpanHost}
    */
   #host(core) {
-    const parts = (/** @type {string} */ loop) => loop.split(" ").map(Number);
-    /** @type {import("../loops.js").Loops<string>} One for each exporter and scope. */
-    const loops = newLoops(
-      (loop, hasTimers) => {
-        const [exporter = 0, scope = 0] = parts(loop);
-        return core.runExporter(exporter, scope, hasTimers);
-      },
-      (loop, promise) => void this.context.waitUntil(parts(loop)[1] ?? 0, promise),
-    );
+    const ends = this.#ends;
     return {
-      settle: (call, json) => {
+      ...newRuntime((loop) => core.runScope(loop)),
+      settle: (exporter, call, why) => {
         // What an instance that died still says does not count.
         if (this.#core !== core) return;
-        const { exporter, why } = parseJson(json);
         const key = `${exporter} ${call}`;
         const ended = this.#waiting.get(key);
         this.#waiting.delete(key);
         ended?.(why);
       },
       log: print,
-      begin: (exporter, scope) => loops.wake(`${exporter} ${scope}`),
-      send: (_scope, flight, transport, timeoutMs, _keepalive, method, url, headers, body) => {
-        const init = { method, headers: parseJson(headers), body };
-        const fetch = () => this.#fetch(transport, url, init);
-        void send(fetch, init, timeoutMs).then((answer) =>
-          core.exportAnswered(flight, answer.status, answer.retryAfter, answer.body),
-        );
+      begin: (loop, scope) => {
+        const held = new Promise((/** @type {(_: void) => void} */ end) => ends.set(loop, end));
+        this.context.waitUntil(scope, held);
       },
+      rest: (loop) => {
+        ends.get(loop)?.();
+        ends.delete(loop);
+      },
+      left: (loop) => void ends.delete(loop),
+      fetch: (transport, url, init) => this.#fetch(transport, url, init),
       now: forwardNow,
     };
   }

@@ -276,6 +276,11 @@ impl<U: Unit> Engine<U> {
         !lane.ended.is_empty() || lane.next_look(has_room, &self.limits, now) < lane.looks_at
     }
 
+    /// Whether anything of `scope` has not ended, or its end was not told.
+    pub fn has_work(&self, scope: u64) -> bool {
+        self.lanes.contains_key(&scope)
+    }
+
     /// What to do next in `scope`.
     pub fn next(&mut self, scope: u64, now: Now) -> Step {
         let Some(lane) = self.lanes.get_mut(&scope) else { return Step::Rest };

@@ -141,6 +141,11 @@ impl Exporter {
         self.engine.is_idle()
     }
 
+    /// Whether anything of `scope` has not ended.
+    pub fn has_work(&self, scope: u64) -> bool {
+        !self.log.is_empty() || self.engine.has_work(scope)
+    }
+
     /// Bytes of the spans that have not ended.
     pub fn held_bytes(&self) -> u64 {
         self.engine.held_bytes()

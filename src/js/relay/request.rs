@@ -75,7 +75,7 @@ pub async fn handle(place: Place, request: Foreign) -> End {
     };
     loop {
         let ask = |url: &str, init: &RequestInit| host::fetch(place.call, url, init);
-        let reply = fetch::send(&request, timeout_ms, ask).await;
+        let reply = fetch::send(request, timeout_ms, ask).await;
         let is_late = matches!(reply, Reply::Late(_));
         let answer = reply.into();
         match place.step(|passage, now_ms| passage.answered(&answer, is_late, now_ms)) {

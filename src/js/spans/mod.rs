@@ -9,15 +9,12 @@ use crate::core::redact::Redaction;
 use crate::core::spans::attributes::flatten;
 use crate::core::spans::exporter::Exporter;
 
-use super::answer::answer;
 use super::clock::now;
-use super::host;
 use super::numerals::NUMERALS;
 
 mod driver;
+mod host;
 mod state;
-
-use state::Flight;
 
 /// An enrichment as the attributes of a span: see [`flatten`].
 ///
@@ -68,7 +65,7 @@ pub fn export_spans(exporter: f64, lines: &str, scope: f64) -> f64 {
         return 0.0;
     };
     if is_to_look {
-        host::begin(exporter as f64, scope as f64);
+        driver::look(exporter, scope);
     }
     call as f64
 }
@@ -78,32 +75,7 @@ pub fn export_spans(exporter: f64, lines: &str, scope: f64) -> f64 {
 pub fn hurry_exporter(exporter: f64, scope: f64) {
     let (exporter, scope) = (exporter as u64, scope as u64);
     if state::with(exporter, |it| it.hurry(scope, now())) == Some(true) {
-        host::begin(exporter as f64, scope as f64);
-    }
-}
-
-/// Runs the loop of an exporter in `scope`. Returns the milliseconds after which it is to run again,
-/// infinitely many where only an answer or a call can change anything; below zero, it is over. Without `has_timers` nothing
-/// can wait.
-#[wasm_bindgen(js_name = runExporter)]
-pub fn run(exporter: f64, scope: f64, has_timers: bool) -> f64 {
-    let (exporter, scope) = (exporter as u64, scope as u64);
-    if !has_timers {
-        state::with(exporter, |it| it.no_timer(scope));
-    }
-    driver::run(exporter, scope)
-}
-
-/// What came of a request that was sent. `status` is below zero where there was no answer, and `body` then says
-/// why; `retry_after` is the header, or empty.
-#[wasm_bindgen(js_name = exportAnswered)]
-pub fn answered(flight: f64, status: f64, retry_after: String, body: String) {
-    let Some(Flight { exporter, scope, number }) = state::take_flight(flight as u64) else {
-        return;
-    };
-    let answer = answer(status, &retry_after, body);
-    if state::with(exporter, |it| it.answered(number, &answer, now())).is_some() {
-        host::begin(exporter as f64, scope as f64);
+        driver::look(exporter, scope);
     }
 }
 

@@ -1,7 +1,6 @@
 //! The module's exporters, and the one way to them: borrowed for a moment, never across a call out.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
 use crate::core::spans::exporter::Exporter;
 
@@ -11,20 +10,6 @@ struct State {
     last: u64,
     /// Those that nobody refers to any more.
     closed: Vec<u64>,
-    /// Requests on their way, by their number among those of all exporters.
-    flights: HashMap<u64, Flight>,
-    last_flight: u64,
-}
-
-/// A request on its way.
-#[derive(Clone, Copy)]
-pub struct Flight {
-    /// Who sent it.
-    pub exporter: u64,
-    /// In which scope.
-    pub scope: u64,
-    /// Its number there.
-    pub number: u64,
 }
 
 thread_local! {
@@ -47,18 +32,9 @@ pub fn with<T>(number: u64, work: impl FnOnce(&mut Exporter) -> T) -> Option<T> 
     })
 }
 
-/// The number of a request among those of all exporters.
-pub fn add_flight(flight: Flight) -> u64 {
-    STATE.with_borrow_mut(|state| {
-        state.last_flight += 1;
-        state.flights.insert(state.last_flight, flight);
-        state.last_flight
-    })
-}
-
-/// The request with this number has ended.
-pub fn take_flight(number: u64) -> Option<Flight> {
-    STATE.with_borrow_mut(|state| state.flights.remove(&number))
+/// Whether the exporter has anything in `scope`.
+pub fn has_work(number: u64, scope: u64) -> bool {
+    with(number, |exporter| exporter.has_work(scope)).unwrap_or_default()
 }
 
 /// Nobody refers to an exporter any more: it is let go once all it was given has ended.
@@ -75,7 +51,6 @@ pub fn rested(number: u64) {
             state.exporters.retain(|(it, exporter)| *it != number || !exporter.is_idle());
             if !is_left(state) {
                 state.closed.retain(|it| *it != number);
-                state.flights.retain(|_, flight| flight.exporter != number);
             }
         }
     });
