@@ -18,7 +18,7 @@ const pkg = path.resolve(process.argv[3] ?? path.join(root, "pkg"));
 /**
  * The package's entry points, and the module of WebAssembly behind each: an artifact of build-wasm.sh.
  * In the sources `#name` is the module's factory, `./name.wasm` the module, and `#name.wasm.base64` its
- * text; `#build` says which file is made. For pages, `#core.deflated.base64` is the text of the tracer's module deflated (RFC 1951), by Zopfli, whose
+ * text; `#build` says which file is made. For pages, `#name.deflated.base64` is the text of the module deflated (RFC 1951), by Zopfli, whose
  * result is 4 % smaller than zlib's.
  * @type {{ artifact: string, name: string, exports: string[], entries: Entry[] }[]}
  */
@@ -59,7 +59,7 @@ const MODULES = [
       "hurryExporter",
       "runScope",
     ],
-    entries: [...runtimes("otel/", "otel"), browser("otel/index.js", "otel.browser.js")],
+    entries: [...runtimes("otel/", "otel"), browser("otel/browser.js", "otel.browser.js")],
   },
   {
     artifact: "relay",
@@ -96,8 +96,8 @@ for (const { artifact, name, exports, entries } of MODULES) {
     [`#${name}`]: coreFactory(glue, exports),
     [`#${name}.wasm.base64`]: textModule(wasm),
   };
-  if (artifact === "tracer") {
-    virtual["#core.deflated.base64"] = textModule(await deflate(wasm, {}));
+  if (artifact !== "relay") {
+    virtual[`#${name}.deflated.base64`] = textModule(await deflate(wasm, {}));
   }
   for (const entry of entries) await bundle(entry, virtual);
   await writeFile(path.join(pkg, `${name}.wasm`), wasm);

@@ -32,6 +32,11 @@ declare module "#core.deflated.base64" {
   export default base64;
 }
 
+declare module "#otel.deflated.base64" {
+  const base64: string;
+  export default base64;
+}
+
 declare module "*.wasm" {
   const module: WebAssembly.Module;
   export default module;

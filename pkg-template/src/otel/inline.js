@@ -1,0 +1,24 @@
+// What is the same wherever the module of spans is text in the package's own file: Node, Deno, Bun, browsers.
+
+import { createCore } from "#otel";
+import { alsContext, asyncLocalStorage } from "../context/als.js";
+import { pageContext } from "../context/page.js";
+import { processVariable } from "../env.js";
+import { inlineHint, openBytes } from "../load.js";
+import { otelFunctions } from "./public.js";
+
+/** @param {() => BufferSource} bytes makes the module's of that text */
+export function inlineFunctions(bytes) {
+  return otelFunctions({
+    // At once: a span is enriched in the moment it is asked for, or it has ended.
+    open: (onTrap) => openBytes(createCore, bytes(), onTrap),
+    variable: processVariable,
+    newContext() {
+      const AsyncLocalStorage = asyncLocalStorage();
+      return AsyncLocalStorage ? alsContext(AsyncLocalStorage) : pageContext();
+    },
+    get hint() {
+      return inlineHint();
+    },
+  });
+}
