@@ -64,19 +64,7 @@ const MODULES = [
   {
     artifact: "relay",
     name: "relay",
-    exports: [
-      "check",
-      "secrets",
-      "claims",
-      "seal",
-      "admit",
-      "pass",
-      "runScope",
-      "openBatch",
-      "nextRequest",
-      "batchAnswered",
-      "closeBatch",
-    ],
+    exports: ["check", "secrets", "claims", "seal", "admit", "pass", "runScope", "deliver"],
     entries: runtimes("relay/", "relay"),
   },
 ];

@@ -115,6 +115,7 @@ impl Signal {
     }
 
     /// Whether it was given and nobody has waited for it.
+    #[cfg(feature = "otel")]
     pub fn is_given(&self) -> bool {
         self.0.is_over.get()
     }

@@ -373,7 +373,7 @@ describe("the relay, whatever happens around it", () => {
 
   it("opens one core for a burst of requests", async () => {
     let opened = 0;
-    const empty = () => JSON.stringify({ secrets: [], log: [] });
+    const empty = () => ({ secrets: [], log: [] });
     const { createRelay } = relayFunctions({
       hint: "",
       variable: () => undefined,
@@ -449,7 +449,7 @@ describe("the relay, whatever happens around it", () => {
       open: (onTrap) => {
         opened++;
         const dies = () => void onTrap(new Error("unreachable"));
-        const empty = JSON.stringify({ secrets: [], log: [] });
+        const empty = { secrets: [], log: [] };
         const admit = opened === 1 ? dies : () => new Response(null, { status: 404 });
         const [connect, secrets, check] = [() => {}, () => empty, () => empty];
         return /** @type {any} */ ({ connect, secrets, check, admit });
@@ -478,7 +478,7 @@ describe("the relay, whatever happens around it", () => {
         traps.push(onTrap);
         /** @type {import("../../pkg-template/src/relay/core.d.ts").RelayHost} */
         let host;
-        const empty = () => JSON.stringify({ secrets: [], log: [] });
+        const empty = () => ({ secrets: [], log: [] });
         return /** @type {any} */ ({
           connect: (/** @type {typeof host} */ given) => (host = given),
           secrets: empty,

@@ -1,15 +1,13 @@
 // A queue's batch to the backend: the core says what is sent for which session, and what is to be said
 // to the queue of each message.
 
-import { Promise } from "../globals.js";
 import { disregard } from "../thenables.js";
 import { attempt, listOf, messageOf, read } from "../guard.js";
-import { told } from "./instance.js";
-import { option, settingsJson } from "./options.js";
-import { sendWith } from "./send.js";
+import { alive } from "./instance.js";
+import { settingsJson } from "./options.js";
 
 /** @import { Instance } from "./instance.js" */
-/** @import { Outgoing, RelayCore } from "./core.d.ts" */
+/** @import { RelayCore } from "./core.d.ts" */
 
 export class Consumer {
   #instance;
@@ -82,39 +80,17 @@ export class Consumer {
       const count = read(message, "attempts");
       return typeof count === "number" ? count : 0;
     });
-    const opened = told(core.openBatch(this.#settings, texts, attempts, Date.now()));
-    const { batch, timeoutMs } = opened;
-    const fetch = option(this.#options, "fetch");
-    /** @type {Set<Promise<void>>} */
-    const onTheWay = new Set();
-    /** @param {{ session: number, send: Outgoing }} next */
-    const ask = async ({ session, send }) => {
-      const { status, retryAfter, body } = await sendWith(fetch, send, timeoutMs);
-      core.batchAnswered(batch, session, status, retryAfter, body, Date.now());
-    };
-    for (;;) {
-      const next = told(core.nextRequest(batch, Date.now()));
-      if (next.send) {
-        const asked = ask(next).finally(() => onTheWay.delete(asked));
-        onTheWay.add(asked);
-      } else if (next.answer) {
-        await Promise.race(onTheWay);
-      } else if (next.waitMs) {
-        await new Promise((resolve) => setTimeout(resolve, next.waitMs));
-      } else {
-        break;
-      }
-    }
-    const { fates, log } = told(core.closeBatch(batch, Date.now()));
-    this.#instance.say(log);
-    return fates;
+    const settings = this.#settings;
+    return this.#instance.call(core, this.#options, (call) =>
+      core.deliver(call, settings, texts, attempts),
+    );
   }
 
   /** @param {RelayCore} core */
   #settingsOf(core) {
     const instance = this.#instance;
     const json = settingsJson(this.#options, (name) => instance.variable(name), {});
-    instance.say(told(core.check(json)).log);
+    instance.say(alive(core.check(json)).log);
     return json;
   }
 }

@@ -1,14 +1,17 @@
 // What the JavaScript of `honeyhive-edge/relay` and its WebAssembly core say to each other. Types only:
-// the core is Rust (src/js/relay.rs), which also says what the JSON that comes back is.
+// the core is Rust (src/js/relay/).
 
 import type { Runtime } from "../core.d.ts";
 
 /** One instance of the core. Every method is synchronous and none throws; `undefined` comes back only when the instance died in the call. */
 export interface RelayCore {
   connect(host: RelayHost): void;
-  check(options: string): string | undefined;
-  secrets(options: string): string | undefined;
-  claims(asked: string, nowMs: number): string | undefined;
+  check(options: string): { log: Lines } | undefined;
+  secrets(options: string): { secrets: string[]; log: Lines } | undefined;
+  claims(
+    asked: string,
+    nowMs: number,
+  ): { claims: string; problem?: undefined } | { claims?: undefined; problem: string } | undefined;
   seal(claims: string, signature: Uint8Array): string | undefined;
   /** The answer, or what the signature to be checked is of. */
   admit(
@@ -19,22 +22,11 @@ export interface RelayCore {
   pass(call: number, options: string, head: string, isRight: boolean, request: Request): void;
   /** Polls the futures of a call, see `Runtime.wakeScope`. */
   runScope(call: number): void;
-  openBatch(
-    options: string,
-    messages: string[],
-    attempts: Uint32Array,
-    nowMs: number,
-  ): string | undefined;
-  nextRequest(batch: number, nowMs: number): string | undefined;
-  batchAnswered(
-    batch: number,
-    session: number,
-    status: number,
-    retryAfter: string,
-    body: string,
-    nowMs: number,
-  ): void;
-  closeBatch(batch: number, nowMs: number): string | undefined;
+  /**
+   * Delivers a queue's batch; `attempts` says how often each message has come. `RelayHost.settle` is told of each, in their
+   * order: true where it is stored, else the seconds after which it is to come again, or null for the queue's own.
+   */
+  deliver(call: number, options: string, messages: string[], attempts: Uint32Array): void;
 }
 
 /** What the core asks of the JavaScript around it. But for `fetch` and `enqueue`, none of it throws. */
@@ -48,14 +40,6 @@ export interface RelayHost extends Runtime {
   /** The call's request was torn down: nobody in it can be told any more. */
   left(call: number): void;
   log(level: "error" | "warn" | "info" | "debug", message: string): void;
-}
-
-/** A request to the backend. */
-export interface Outgoing {
-  method: string;
-  url: string;
-  headers: Record<string, string>;
-  body: string;
 }
 
 /** Level and message. */

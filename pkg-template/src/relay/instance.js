@@ -3,7 +3,6 @@
 // answered that the relay failed; rates and what a consumer remembers begin anew.
 
 import { Promise } from "../globals.js";
-import { parseJson } from "../json.js";
 import { messageOf } from "../guard.js";
 import { print } from "../log.js";
 import { newRuntime } from "../runtime.js";
@@ -29,7 +28,7 @@ import { option } from "./options.js";
  * @property {(error: Error) => void} reject
  */
 
-export const DIED = "the relay's core died";
+const DIED = "the relay's core died";
 
 /** Different lines that are remembered as said: a relay says little, but may be told strange things. */
 const REMEMBERED_LINES = 64;
@@ -166,10 +165,11 @@ export class Instance {
 
 /**
  * What the core says. Throws where it died saying it.
- * @param {string | undefined} json
- * @returns {any}
+ * @template T
+ * @param {T | undefined} said
+ * @returns {T}
  */
-export function told(json) {
-  if (json === undefined) throw new Error(DIED);
-  return parseJson(json);
+export function alive(said) {
+  if (said === undefined) throw new Error(DIED);
+  return said;
 }

@@ -2,7 +2,7 @@
 
 import { plainJson } from "../json.js";
 import { messageOf, read } from "../guard.js";
-import { DIED, told } from "./instance.js";
+import { alive } from "./instance.js";
 import { option, settingsJson } from "./options.js";
 import { isSignedBy, secretsOf } from "./secrets.js";
 
@@ -55,8 +55,7 @@ export class Relay {
   async #pass(core, request) {
     const { json, secrets } = (this.#settings ??= this.#settingsOf(core));
     const head = plainJson(headOf(request));
-    const admitted = core.admit(json, head);
-    if (admitted === undefined) throw new Error(DIED);
+    const admitted = alive(core.admit(json, head));
     if (!("claims" in admitted)) return admitted;
     const signature = Uint8Array.from(admitted.signature);
     const isRight = await isSignedBy(secrets, signature, admitted.claims);
@@ -72,7 +71,7 @@ export class Relay {
     const queue = typeof read(option(this.#options, "queue"), "send") === "function";
     const more = { hasSecret: secrets.length > 0, queue };
     const json = settingsJson(this.#options, (name) => instance.variable(name), more);
-    instance.say(told(core.check(json)).log);
+    instance.say(alive(core.check(json)).log);
     return { json, secrets };
   }
 }

@@ -1,7 +1,7 @@
 // HMAC-SHA-256 by the runtime's WebCrypto, whose `verify` takes the same time whatever is wrong.
 
 import { textClass } from "../globals.js";
-import { told } from "./instance.js";
+import { alive } from "./instance.js";
 import { secretsJson } from "./options.js";
 
 /** @import { Instance } from "./instance.js" */
@@ -29,7 +29,7 @@ const keys = new Map();
  * @returns {string[]} none where there is none of use, which then was said
  */
 export function secretsOf(instance, core, options) {
-  const { secrets, log } = told(
+  const { secrets, log } = alive(
     core.secrets(secretsJson(options, (name) => instance.variable(name))),
   );
   instance.say(log);

@@ -2,7 +2,7 @@
 // log, and comes to an empty ticket, with which a page's tracer sends nothing.
 
 import { messageOf } from "../guard.js";
-import { told } from "./instance.js";
+import { alive } from "./instance.js";
 import { ticketJson } from "./options.js";
 import { secretsOf, signed } from "./secrets.js";
 
@@ -18,7 +18,7 @@ export async function issueTicket(instance, options) {
     const core = await instance.core();
     const [secret] = secretsOf(instance, core, options);
     if (secret === undefined) return "";
-    const { claims, problem } = told(core.claims(ticketJson(options), Date.now()));
+    const { claims, problem } = alive(core.claims(ticketJson(options), Date.now()));
     if (problem === undefined) return core.seal(claims, await signed(secret, claims)) ?? "";
     instance.complain(options, `no ticket was issued: ${problem}`);
   } catch (error) {
