@@ -303,6 +303,31 @@ fn a_limited_server_is_used_to_most_of_its_limit_and_nothing_is_lost() {
     }
 }
 
+#[test]
+fn a_batch_at_a_capped_server_makes_use_of_its_cap_from_the_beginning() {
+    let mut all = Vec::new();
+    for latency_ms in [20, 100, 200] {
+        for cap in [Cap::Window(50), Cap::Sliding(50)] {
+            for offset_ms in [0, 150, 300, 450, 600, 750, 900] {
+                let mut busy = Busy::new(latency_ms, cap);
+                busy.run(offset_ms);
+                let tracer = busy.init(json!({}));
+                let start = busy.now.mono_ms;
+                for n in 0..1_000 {
+                    busy.enrich(tracer, Some(&format!("11111111-1111-4111-8111-{n:012}")));
+                }
+                busy.run(40_000);
+                assert_eq!(busy.delivered(), 1_000);
+                let end = busy.ended.values().map(|(at, _)| *at).max().unwrap();
+                all.push(1_000.0 / 50.0 / ((end - start) as f64 / 1_000.0));
+            }
+        }
+    }
+    all.sort_by(f64::total_cmp);
+    let mean = all.iter().sum::<f64>() / all.len() as f64;
+    assert!(mean >= 0.85 && all[0] >= 0.75, "{mean} {all:?}");
+}
+
 /// A process that says more than its server bears, which changes now and then.
 fn live(seed: u64, bug: Option<Bug>) -> Result<(), String> {
     let mut random = fastrand::Rng::with_seed(seed);

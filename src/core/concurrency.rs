@@ -5,7 +5,9 @@
 //! until the server has trouble, halves then, comes back to where the trouble was within
 //! [`policy::LIMIT_RECOVERY_MS`], stays about there for a while, and then looks further. That is
 //! TCP's rule for the same question, CUBIC (RFC 9438, section 4), but for two numbers: a half for its seven
-//! tenths, and the fifth power for the third, so that it is back sooner and stays longer. A connection loses
+//! tenths, and the fifth power for the third, so that it is back sooner and stays longer. Its fast convergence
+//! (section 4.7) is taken where a server says when to come back: if that happens earlier than the last time, the
+//! server bears less than was thought, and the limit comes back to three quarters of where it was. A connection loses
 //! little by looking further; a client whose server answers 429 with `Retry-After: 1` loses a second.
 //! Both sides of it matter. A limit that is too low loses what an ordinary server has to say; one that is
 //! too high is a client that hammers a backend which asks to be spared.
@@ -49,8 +51,10 @@ impl Place {
 /// The last trouble that a server had with what it was sent.
 #[derive(Clone, Copy, Debug)]
 struct Trouble {
-    /// The limit that led to it.
+    /// The limit to come back to: the one that led to it, or less.
     limit: f64,
+    /// How far below that the limit begins.
+    depth: f64,
     /// When it was, on the forward clock, milliseconds.
     at_ms: u64,
     /// Whether the server has answered well since.
@@ -126,19 +130,22 @@ impl Concurrency {
         self.limit = self.limit.min(policy::MOST_AT_ONCE);
     }
 
-    /// The request with this number was too much for the server, or got no answer.
-    pub fn halve(&mut self, request: u64, now_ms: u64) {
+    /// The request with this number was too much for the server, or got no answer; `says_when` tells whether the
+    /// server said when to come back.
+    pub fn halve(&mut self, request: u64, says_when: bool, now_ms: u64) {
         if request <= self.halved_after {
             return;
         }
         self.halved_after = self.last_sent;
         // Trouble on trouble, as in an outage, says nothing of what the server bears when it works.
-        let limit = match self.trouble {
-            Some(Trouble { limit, is_over: false, .. }) => limit,
-            _ => self.limit,
+        let half = self.limit / 2.0;
+        let (limit, depth) = match self.trouble {
+            Some(Trouble { limit, depth, is_over: false, .. }) => (limit, depth),
+            Some(last) if says_when && self.limit < last.limit => (half + half / 2.0, half / 2.0),
+            _ => (self.limit, half),
         };
-        self.trouble = Some(Trouble { limit, at_ms: now_ms, is_over: false });
-        self.limit = (self.limit / 2.0).max(1.0);
+        self.trouble = Some(Trouble { limit, depth, at_ms: now_ms, is_over: false });
+        self.limit = half.max(1.0);
     }
 }
 
@@ -147,7 +154,7 @@ impl Trouble {
     /// after [`policy::LIMIT_RECOVERY_MS`], and from there on more, slowly first.
     fn limit_after(self, now_ms: u64) -> f64 {
         let passed = now_ms.saturating_sub(self.at_ms) as f64 / policy::LIMIT_RECOVERY_MS - 1.0;
-        self.limit * (1.0 + passed.powi(5) / 2.0)
+        self.limit + passed.powi(5) * self.depth
     }
 }
 
@@ -190,11 +197,11 @@ mod tests {
         let mut concurrency = Concurrency::new(Place::ServerProcess);
         (0..20).for_each(|trip| round_trip(&mut concurrency, trip));
         let sent: Vec<u64> = (0..256).map(|_| concurrency.count_request()).collect();
-        sent.iter().for_each(|request| concurrency.halve(*request, 1_000));
+        sent.iter().for_each(|request| concurrency.halve(*request, false, 1_000));
         assert_eq!(limit(&concurrency), 128);
         for _ in 0..20 {
             let request = concurrency.count_request();
-            concurrency.halve(request, 1_000);
+            concurrency.halve(request, false, 1_000);
         }
         assert_eq!(limit(&concurrency), 1);
     }
@@ -204,10 +211,10 @@ mod tests {
         let mut concurrency = Concurrency::new(Place::ServerProcess);
         (0..20).for_each(|trip| round_trip(&mut concurrency, trip));
         let start = concurrency.count_request();
-        concurrency.halve(start, 0);
+        concurrency.halve(start, false, 0);
         concurrency.grow(256, 0);
         let request = concurrency.count_request();
-        concurrency.halve(request, 0);
+        concurrency.halve(request, false, 0);
         let mut at = vec![limit(&concurrency)];
         let recovery = policy::LIMIT_RECOVERY_MS as usize / 100;
         for trip in 1..=2 * recovery {
@@ -231,12 +238,28 @@ mod tests {
     }
 
     #[test]
+    fn where_a_server_says_when_earlier_than_before_the_limit_comes_back_to_less() {
+        let mut concurrency = Concurrency::new(Place::ServerProcess);
+        // 10, 20, 40, 80, 160.
+        (0..4).for_each(|trip| round_trip(&mut concurrency, trip));
+        for _ in 0..2 {
+            let request = concurrency.count_request();
+            concurrency.halve(request, true, 0);
+            concurrency.grow(160, 0);
+        }
+        let recovery = policy::LIMIT_RECOVERY_MS as u64;
+        (0..recovery / 100).for_each(|trip| round_trip(&mut concurrency, 100 * trip));
+        // Three quarters of the 80 at which it happened again.
+        assert!((58..=62).contains(&limit(&concurrency)), "{}", limit(&concurrency));
+    }
+
+    #[test]
     fn an_outage_leaves_no_limit_behind_that_takes_long_to_grow() {
         let mut concurrency = Concurrency::new(Place::ServerProcess);
         (0..20).for_each(|trip| round_trip(&mut concurrency, trip));
         for probe in 0..10 {
             let request = concurrency.count_request();
-            concurrency.halve(request, 1_000 * probe);
+            concurrency.halve(request, false, 1_000 * probe);
         }
         assert_eq!(limit(&concurrency), 1);
         (0..10).for_each(|trip| round_trip(&mut concurrency, 30_000 + 100 * trip));
@@ -262,7 +285,7 @@ mod tests {
                 assert!(!concurrency.has_room(most, most, ANY));
                 let request = concurrency.count_request();
                 if trip % 3 == 0 {
-                    concurrency.halve(request, trip);
+                    concurrency.halve(request, false, trip);
                 } else {
                     concurrency.grow(most, trip);
                 }

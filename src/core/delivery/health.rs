@@ -291,7 +291,7 @@ impl Health {
     fn fail(&mut self, failure: &Failure, now: Now, random: &mut fastrand::Rng) {
         self.in_flight -= 1;
         if failure.is_overload {
-            self.concurrency.halve(failure.request, now.mono_ms);
+            self.concurrency.halve(failure.request, failure.after_ms.is_some(), now.mono_ms);
         }
         if let Some(after_ms) = failure.after_ms {
             self.spared_until = self.spared_until.max(now.mono_ms.saturating_add(after_ms));
