@@ -109,8 +109,10 @@ impl World {
             }
             Some(Reason::RetriesExhausted) => {
                 let server = call.session.as_ref().map_or(0, |session| session.server);
-                let worked = program.worked.get(&server).copied().unwrap_or(0);
-                let fails = |it: &Failure| it.session.server == server && it.known_ms > worked;
+                let worked = |it: &Failure| program.worked.get(&(server, it.transport)).copied();
+                let fails = |it: &Failure| {
+                    it.session.server == server && it.known_ms > worked(it).unwrap_or(0)
+                };
                 let has_failed = failures.any(|failure| failure.session.server == server)
                     || program.failures.iter().any(fails);
                 let died = program.deaths.iter().any(|at| *at >= call.given.awake_ms);

@@ -20,8 +20,8 @@ const MOST_REQUESTS: usize = 50_000;
 impl Sent {
     /// What is known of a request that no answer will come to.
     pub fn lost(self, known_ms: u64) -> Failure {
-        let Sent { session, is_start, body, .. } = self;
-        Failure { session, known_ms, status: None, is_start, body }
+        let Sent { session, transport, is_start, body, .. } = self;
+        Failure { session, transport, known_ms, status: None, is_start, body }
     }
 }
 
@@ -83,7 +83,7 @@ impl World {
                 Answer::Http { status, body, .. }
                     if (200..300).contains(status) && receipt(body) == Receipt::Stored =>
                 {
-                    program.worked.insert(sent.session.server, awake_ms);
+                    program.worked.insert((sent.session.server, sent.transport), awake_ms);
                     if sent.is_start {
                         program.started.insert(sent.session);
                     }

@@ -38,6 +38,8 @@ pub struct Sent {
 #[derive(Debug)]
 pub struct Failure {
     pub session: Name,
+    /// The number of the `fetch` that it was sent with.
+    pub transport: u32,
     /// When the program found out at the latest, in the time that the machine is awake.
     pub known_ms: u64,
     /// Nothing where there was no answer.
@@ -60,8 +62,8 @@ pub struct Program {
     pub flushes: BTreeMap<u64, Flush>,
     pub on_the_way: Vec<Sent>,
     pub failures: Vec<Failure>,
-    /// When each server last answered as it should, in the time that the machine is awake.
-    pub worked: BTreeMap<usize, u64>,
+    /// When each server last answered as it should, with each `fetch`, in the time that the machine is awake.
+    pub worked: BTreeMap<(usize, u32), u64>,
     /// Sessions that were made sure of.
     pub started: BTreeSet<Name>,
     /// Requests that are not to be repeated before a time on the forward clock: the server said so.
