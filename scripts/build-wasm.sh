@@ -44,9 +44,10 @@ for artifact in "${artifacts[@]}"; do
   wasm-bindgen --target web --out-name core --out-dir "$built/$artifact" "$compiled/honeyhive_edge.wasm"
 
   wasm=$built/$artifact/core_bg.wasm
-  # Inlining what has one caller makes it smaller, and gzip's result larger. The stack lies lowest
-  # in memory, so nothing is read at addresses below 1,024.
-  wasm-opt -Oz --converge --one-caller-inline-max-function-size=10 --low-memory-unused \
+  # Inlining what has one caller makes it smaller, and gzip's result larger. Control flow that is taken apart and
+  # put together anew (--flatten --rereloop) saves 1 %. The stack lies lowest in memory, so nothing is read at
+  # addresses below 1,024.
+  wasm-opt --flatten --rereloop -Oz -Oz --converge --one-caller-inline-max-function-size=20 --low-memory-unused \
     -g --strip-producers "$wasm" -o "$built/$artifact/named.wasm"
   # By itself: --converge would do it again and again. What has the names of functions is kept for `make size`.
   wasm-opt --strip-debug --strip-target-features "$built/$artifact/named.wasm" -o "$wasm"
