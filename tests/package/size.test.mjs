@@ -63,3 +63,43 @@ for (const [bundler, bundle] of Object.entries(bundles)) {
     assert.ok(is.gzip <= BUDGET, `${is.gzip} bytes are over the budget of ${BUDGET}`);
   });
 }
+
+/** README's page, whose first view records nothing. */
+const PAGE_THAT_LOADS_LATER = `
+  document.querySelector("button")?.addEventListener("click", async () => {
+    const { initTracer } = await import("honeyhive-edge");
+    const tracer = await initTracer({ serverUrl: "/honeyhive", ticket: "ticket" });
+    tracer.enrichSession({ feedback: { rating: 5 } });
+  });
+`;
+
+test("a page that imports the package when it needs it has nothing of the core on its critical path", async (t) => {
+  const project = await consumer("size-later", { "page.mjs": PAGE_THAT_LOADS_LATER });
+  const { metafile } = await esbuild({
+    entryPoints: [join(project, "page.mjs")],
+    outdir: join(project, "out"),
+    bundle: true,
+    minify: true,
+    format: "esm",
+    splitting: true,
+    metafile: true,
+  });
+  const outputs = Object.entries(metafile.outputs);
+  const critical = new Set(
+    outputs.filter(([, { entryPoint }]) => entryPoint?.endsWith("page.mjs")),
+  );
+  for (const [, { imports }] of critical) {
+    for (const { path, kind } of imports) {
+      if (kind === "import-statement") {
+        for (const output of outputs) if (output[0] === path) critical.add(output);
+      }
+    }
+  }
+  const bytes = [...critical].reduce((sum, [, output]) => sum + output.bytes, 0);
+  t.diagnostic(`on the critical path: ${bytes} bytes`);
+  assert.ok(
+    outputs.some(([, output]) => output.bytes > 50_000),
+    "the core is nowhere",
+  );
+  assert.ok(bytes < 2_000, `${bytes} bytes are on the critical path`);
+});

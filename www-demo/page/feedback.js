@@ -2,8 +2,6 @@
 // answer on that answer's own event as well. Here is where the demo uses honeyhive-edge in the browser. No DOM:
 // script.mjs uses it in Node.
 
-import { initTracer } from "honeyhive-edge";
-
 /** @typedef {import("honeyhive-edge").Delivery | import("honeyhive-edge").EventDelivery} Delivery */
 /** @typedef {import("../worker/events.js").AnswerEvent} AnswerEvent */
 /** @typedef {{ thumb?: "up" | "down", comment?: string }} Rating */
@@ -18,6 +16,8 @@ export async function openFeedback(
   ticket,
   { serverUrl = "/honeyhive", answers: before = {}, onEnriched } = {},
 ) {
+  // The page is drawn before the package is loaded.
+  const { initTracer } = await import("honeyhive-edge");
   // No key reaches the page: the Worker's relay puts its own in the ticket's place.
   const tracer = await initTracer({ ticket, serverUrl });
   /** @type {Record<string, Rating>} */
