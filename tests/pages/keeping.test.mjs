@@ -281,12 +281,32 @@ for (const [name, start] of Object.entries(browsers)) {
     it("document.open() ends nothing that is done on leaving", async () => {
       const { session, tab, begin } = await visit({ mergeWindowMs: 60_000 });
       await begin();
-      const isStarted = async () => (await site.backend.requests(session)).length > 0;
-      await until(isStarted, { what: "the session's first request" });
+      await tab.run("seen.say({ first: 1 })");
+      await until(() => tab.run("seen.deliveries.first"), { what: "the first" });
       await tab.run(`void (document.open(), document.write("<p>another page"), document.close())`);
       await tab.run("seen.say({ second: 2 })");
       await tab.close();
-      await stored(session, { second: 2 });
+      await stored(session, { first: 1, second: 2 });
+    });
+
+    it("other scripts use up what the browser allows for keepalive", async () => {
+      const { session, tab, begin } = await visit({ mergeWindowMs: 60_000 });
+      await begin();
+      await tab.run("seen.say({ first: 1 })");
+      await until(() => tab.run("seen.deliveries.first"), { what: "the first" });
+      await tab.run(
+        `void fetch("/hang", { method: "POST", keepalive: true, body: "x".repeat(65_500) }).catch(() => {})`,
+      );
+      await tab.run("seen.say({ rating: 1 })");
+      await tab.run(`void (() => {
+        Object.defineProperty(document, "hidden", { value: true, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+      })()`);
+      await stored(session, { first: 1, rating: 1 });
+      await until(() => tab.run("seen.deliveries.rating?.status === 'delivered'"), {
+        what: "its promise",
+      });
+      await tab.close();
     });
 
     it("a request that the content security policy refuses is told so", async () => {

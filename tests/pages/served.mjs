@@ -60,6 +60,8 @@ export async function serve(folder) {
       answer.writeHead(200, { "content-type": "application/json" });
       return void answer.end(JSON.stringify({ sessionId: session, ticket: options.ticket }));
     }
+    // What another script of the site asks, and nobody answers.
+    if (path === "/hang") return;
     if (path === "/icon") return void answer.writeHead(204).end();
     const file = normalize(path).replace(/\/$/, "/index.html");
     try {

@@ -39,7 +39,7 @@ const TAKEN_OVER = -1e12;
 
 /**
  * @typedef {object} Record
- * @property {number} since when it was kept first, by the wall clock
+ * @property {number} since when it was said, by the wall clock
  * @property {string} json
  */
 
@@ -77,7 +77,7 @@ export class Store {
 
   /** @param {number} id @param {string} json */
   keep(id, json) {
-    this.#kept.set(id, { since: Date.now(), json });
+    this.#kept.set(id, { since: saidAt(json), json });
     this.#write([id]);
   }
 
@@ -364,6 +364,14 @@ function lifeOf(db) {
     transaction.addEventListener("complete", () => resolve(life));
     transaction.addEventListener("abort", () => reject(transaction.error));
   });
+}
+
+/**
+ * When what is kept was said, on whichever page: what one page took over from another is kept anew.
+ * @param {string} json
+ */
+function saidAt(json) {
+  return Number(/"at":(\d+)/.exec(json)?.[1] ?? Date.now());
 }
 
 /** @param {string} owner @param {number} id */
