@@ -1,7 +1,7 @@
 //! JSON as text: taken apart only as far as a rule needs it, every value carried on as it was written.
 //!
-//! Not the `serde_json` crate, which the tests hold this against: with its errors come the
-//! formatting of text and of floating-point numbers, together a third of the wasm. Numbers are
+//! Not the `serde_json` crate, which the tests hold this against and the relay reads strangers' requests by: with
+//! its reader and the floating-point numbers in its errors, a page's module grows by 17 KB after gzip. Numbers are
 //! read and written by [`Numerals`] for the same reason.
 
 use std::borrow::Cow;
