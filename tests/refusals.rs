@@ -40,6 +40,7 @@ fn one_bad_among_a_thousand_costs_only_itself() {
         assert_eq!(bench.reason_of(ids[bad]), Some(Reason::Rejected));
         assert!(ids.iter().enumerate().all(|(n, id)| n == bad || bench.is_delivered(*id)));
         assert!(bench.requests.len() < 60, "{}", bench.requests.len());
+        assert!(bench.drops.iter().all(|drop| !drop.contains("it was not tried by itself")));
     }
 }
 
@@ -53,6 +54,10 @@ fn who_refuses_everything_hears_little() {
                 (0..sessions).flat_map(|_| say(&mut bench, 4_000 / sessions, |_| true)).collect();
             bench.run(120_000);
             assert_eq!(rejected(&bench, &ids), 4_000);
+            // Who was refused with others is told so, and who was tried alone is not.
+            let is_told = |drop: &&String| drop.contains("it was not tried by itself");
+            let told = bench.drops.iter().filter(is_told).count();
+            assert!((3_000..=4_000 - 64).contains(&told), "{told}");
             assert!(bench.requests.len() <= 400, "{}", bench.requests.len());
         }
     }

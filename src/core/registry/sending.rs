@@ -441,8 +441,13 @@ impl Registry {
                 _ => {}
             }
         }
-        let message = outbox.destination.without_key(&message);
+        let mut message = outbox.destination.without_key(&message);
         let parts = outbox.refused(to_blame);
+        if to_blame && parts.len() > 1 {
+            message.push_str(
+                "; it was not tried by itself, as the server refused all that were before it",
+            );
+        }
         if to_blame
             && parts.len() == 1
             && let Some(server) = self.servers.get_mut(flight.server)
