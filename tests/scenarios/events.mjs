@@ -31,7 +31,8 @@ export async function run({ api, servers, keys, lines }) {
         config: { model: "m" },
         userProperties: { plan: "pro" },
       }),
-      enrichEvent(ids[1], { feedback: { thumb: "down" } }),
+      // In a page, other sessions may be open.
+      tracer.run(() => enrichEvent(ids[1], { feedback: { thumb: "down" } })),
       enrichEvent(`answer 3 of ${tracer.sessionId}`, { tracer, feedback: { thumb: "up" } }),
       tracer.enrichEvent(unknown, { feedback: { thumb: "up" } }),
       tracer.enrichEvent(tracer.sessionId, { metadata: { asEvent: true } }),
