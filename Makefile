@@ -24,7 +24,7 @@ help: ## This list
 
 # ---- what people call -----------------------------------------------------------------
 
-.PHONY: build demo test test-core test-wasm test-js lint fmt docs simulation fuzz bench bench-core bench-peers bench-growth bench-latency size memory unclosed clean distclean
+.PHONY: build demo test test-core test-wasm test-js lint fmt docs simulation fuzz bench bench-core bench-peers bench-growth bench-latency bench-spans size memory unclosed clean distclean
 build: $(PKG) ## pkg/, exactly what `npm publish` would send
 
 demo: build www-demo/node_modules/.package-lock.json ## The chat demo; ONCE=1 leaves after the first conversation
@@ -74,6 +74,9 @@ size: $(PKG) ## What each part of the WebAssembly takes
 
 bench-latency: build setup-test-js benches/peers/node_modules/.package-lock.json ## Beside its peers at a backend's latency, some ten minutes; PEERS, RUNTIMES, RATES, DELAYS for a part
 	@node benches/latency.mjs
+
+bench-spans: build setup-test-js benches/peers/node_modules/.package-lock.json ## The exporter of spans beside OpenTelemetry's, some eight minutes; LOADS, DELAYS, PROCESSORS, SECONDS for a part
+	@node benches/spans.mjs
 
 bench-peers: build setup-test-js benches/peers/node_modules/.package-lock.json
 	@node benches/peers/compare.mjs

@@ -114,10 +114,14 @@ pub fn read(
 /// The body of a request with these spans.
 pub fn request<'a>(spans: impl Iterator<Item = &'a Span>) -> String {
     let mut resources = Groups::default();
+    let mut bytes = FEW_BYTES;
     for span in spans {
+        bytes += span.json.len() + 1;
         resources.of(&span.resource, Groups::default).of(&span.scope, Vec::new).push(span);
     }
-    let mut body = String::from("{\"resourceSpans\":");
+    // All at once: a large text that grows is copied each time.
+    let mut body = String::with_capacity(bytes);
+    body.push_str("{\"resourceSpans\":");
     list(&mut body, resources.all.into_iter(), |out, (resource, scopes)| {
         for part in ["{", &resource.json, ",\"scopeSpans\":"] {
             out.push_str(part);
