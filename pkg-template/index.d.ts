@@ -324,7 +324,8 @@ export interface Tracer extends AsyncDisposeMethod {
   enrichEvent(eventId: string, enrichment: Enrichment): Promise<EventDelivery>;
 
   /**
-   * Adds to numeric metrics of the session, which start from 0.
+   * Adds to numeric metrics of the session. Tracers of one session in one process share one total, which begins with 0
+   * in each process: what another process has added is not read, and the last total sent replaces it.
    *
    * What was accepted counts in every later total. So an increment that was dropped on its way (`rejected`,
    * `retries_exhausted`) is made good by the next one that is delivered, and need not be added again; one
