@@ -7,6 +7,7 @@ import { messageOf } from "../guard.js";
 import { print } from "../log.js";
 import { newRuntime } from "../runtime.js";
 import { runtimeFetch } from "../send.js";
+import { untraced } from "../untraced.js";
 import { option } from "./options.js";
 
 /** @import { Lines, RelayCore, RelayHost } from "./core.d.ts" */
@@ -127,7 +128,7 @@ export class Instance {
       fetch(call, url, init) {
         const own = optionOf(call, "fetch");
         const fetch = typeof own === "function" ? own : runtimeFetch();
-        return fetch(url, init);
+        return untraced(() => fetch(url, init));
       },
       enqueue: (call, message) => optionOf(call, "queue").send(message, { contentType: "text" }),
       settle(call, result) {
