@@ -60,10 +60,7 @@ export class Api {
   get #context() {
     if (this.#madeContext) return this.#madeContext;
     const context = (this.#madeContext = this.#newContext());
-    joinCopies(() => {
-      const tracer = this.activeTracer();
-      return tracer && { tracer, entered: context.entered() };
-    });
+    joinCopies(this);
     return context;
   }
 
@@ -100,6 +97,12 @@ export class Api {
   activeTracer() {
     const session = this.#context.here();
     return session && !session.closed ? this.#tracer(session) : undefined;
+  }
+
+  /** @returns {import("./context/entered.js").Active | undefined} what other copies of the package ask for */
+  active() {
+    const tracer = this.activeTracer();
+    return tracer && { tracer, entered: this.#context.entered() };
   }
 
   /**

@@ -11,8 +11,8 @@ export const MISTAKES = [
   },
   {
     name: "a call that names a session goes out with the active tracer's key",
-    from: "const owner = this.#resolve(core, tracer, sessionId, scope);",
-    to: "const owner = active ? { tracer, session: active } : this.#resolve(core, tracer, sessionId, scope);",
+    from: "const owner = this.#resolve(core, tracer, id, scope);",
+    to: "const owner = active ? { tracer, session: active } : this.#resolve(core, tracer, id, scope);",
   },
   {
     name: "what a tracer came with is not held for the work that it gets later",
@@ -31,8 +31,13 @@ export const MISTAKES = [
   },
   {
     name: "some promises never settle",
-    from: "if (session) session[counted]++;\n    resolve(outcome);",
-    to: "if (session) session[counted]++;\n    if (Math.random() > 0.1) resolve(outcome);",
+    from: "    resolve(outcome);",
+    to: "    if (Math.random() > 0.1) resolve(outcome);",
+  },
+  {
+    name: "a copy of the package is held for ever by what the copies have in common",
+    from: "copies?.add(weakly(copy));",
+    to: "copies?.add({ deref: () => copy });",
   },
   {
     name: "a run counts less than the tracer that was made last",

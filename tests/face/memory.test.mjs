@@ -77,6 +77,21 @@ test("the only open tracer is held, as a bare call means it", async () => {
   assert.equal(it.activeTracer()?.sessionId, "only");
 });
 
+test("a copy of the package that was loaded anew, as for hot reloads, is let go", async () => {
+  /** @type {WeakRef<object>[]} */
+  const tracers = [];
+  for (let i = 0; i < 50; i++) {
+    await detached(async () => {
+      const tracer = await face().initTracer({ sessionId: "the only open one of its copy" });
+      tracers.push(new WeakRef(tracer));
+    });
+  }
+  await collect();
+  const held = tracers.filter((tracer) => tracer.deref()).length;
+  // The last few may still be on some stack.
+  assert.ok(held <= 5, `${held} of 50 are held`);
+});
+
 test("collecting one of two does not change what a bare call means", async () => {
   const it = face();
   await detached(async () => void (await it.initTracer({ sessionId: "a" })));

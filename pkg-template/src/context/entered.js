@@ -3,7 +3,7 @@
 // inner one tells the order in which they were entered. Where the global object takes nothing, each copy is alone; and in
 // a page, where the copies of two sites' widgets are none of each other's business.
 
-import { attempt, read } from "../guard.js";
+import { attempt, read, weakly } from "../guard.js";
 
 /**
  * The session that a copy takes for the active one.
@@ -19,10 +19,13 @@ import { attempt, read } from "../guard.js";
  * @property {number} number the later, the higher; 0 where the copies share no order
  */
 
+/** @typedef {{ active(): Active | undefined }} Copy */
+
 /**
  * @typedef {object} Common
  * @property {number} last the number of the session that was entered last
- * @property {Set<() => Active | undefined>} copies the active session of each
+ * @property {Set<{ deref(): Copy | undefined }>} copies weakly: a module that was loaded anew, as development servers and
+ *   test runners do, leaves a copy that nobody can use any more
  */
 
 const COMMON = Symbol.for("honeyhive-edge.entered");
@@ -41,10 +44,14 @@ function common() {
 
 /**
  * A copy of the package is used from now on.
- * @param {() => Active | undefined} active
+ * @param {Copy} copy
  */
-export function joinCopies(active) {
-  attempt(() => common()?.copies.add(active), undefined);
+export function joinCopies(copy) {
+  attempt(() => {
+    const copies = common()?.copies;
+    copies?.forEach((other) => other.deref() || copies.delete(other));
+    copies?.add(weakly(copy));
+  }, undefined);
 }
 
 /** @returns {number} for a session that is entered now */
@@ -68,8 +75,8 @@ export function innermostTracer(own) {
   /** @type {Active | undefined} */
   let inner;
   let isClear = true;
-  const look = (/** @type {() => Active | undefined} */ copy) => {
-    const active = attempt(copy, undefined);
+  const look = (/** @type {{ deref(): Copy | undefined }} */ copy) => {
+    const active = attempt(() => copy.deref()?.active(), undefined);
     if (typeof read(read(active, "tracer"), "sessionId") !== "string") return;
     const one = /** @type {Active} */ (active);
     const order = inner ? compare(one.entered, inner.entered) : 1;
