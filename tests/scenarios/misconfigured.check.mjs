@@ -10,11 +10,13 @@ import { KEYS } from "../support/backends.mjs";
  */
 export async function check({ value: facts, lines }, backends) {
   const { servers } = backends.params;
+  // A page is asked for a ticket: whoever reads the line there must not put a key into it.
+  const missing = facts.isPage ? [/ticket/, /^(?!.*api.?key)/i] : [/HH_API_KEY/];
   for (const [name, reason, patterns] of /** @type {[string, string[], RegExp[]][]} */ ([
     ["none", ["rejected"], [exactly(servers.none), /HH_API_URL|serverUrl/]],
     ["none405", ["rejected"], [exactly(servers.none405), /HH_API_URL|serverUrl/]],
     ["page", ["rejected", "retries_exhausted"], [exactly(servers.page), /HH_API_URL|serverUrl/]],
-    ["missingKey", ["disabled"], [/HH_API_KEY/]],
+    ["missingKey", ["disabled"], missing],
     ["wrongKey", ["rejected"], [/HH_API_KEY|apiKey/]],
     ["newlineWithin", ["disabled", "rejected", "invalid"], [/HH_API_KEY|apiKey/]],
     ["noUrl", ["disabled", "rejected", "invalid"], [/HH_API_URL|serverUrl/]],

@@ -4,7 +4,7 @@
 /** @param {import("./runner.mjs").Context} context */
 export async function run({ api, servers, keys, lines }) {
   /** @type {Record<string, any>} */
-  const facts = {};
+  const facts = { isPage: "document" in globalThis };
   /**
    * @param {string} name
    * @param {object} options

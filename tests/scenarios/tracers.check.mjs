@@ -95,9 +95,10 @@ export async function check({ value: facts, lines }, { v1, second }) {
     assert.deepEqual(dropped[0].enrichment, { metadata: { lost: { on: "the way" } } });
   }
   {
-    const { sessionId, deliveries, atOnce } = facts.shared;
+    const { sessionId, deliveries, atOnce, active } = facts.shared;
     for (const { status } of deliveries) assert.equal(status, "delivered");
     assert.equal(atOnce, 1, "requests of one session");
+    assert.equal(active, null, "a session that the scenario left open");
     const stored = await v1.session(sessionId);
     assert.equal(stored.metrics.tokens, 128);
   }
