@@ -22,7 +22,10 @@ impl ForwardClock {
     /// `now` as it is taken here, where clocks stand still instead of going back.
     pub fn advance(&mut self, now: Now) -> Now {
         self.last_ms = self.read(now);
-        self.behind_ms = self.last_ms.saturating_sub(now.mono_ms);
+        // Outside of its requests, as where it tells what was collected, a Worker's clocks say 0: they were not set back.
+        if now.mono_ms > 0 {
+            self.behind_ms = self.last_ms.saturating_sub(now.mono_ms);
+        }
         Now { mono_ms: self.last_ms, ..now }
     }
 
@@ -34,3 +37,21 @@ impl ForwardClock {
 
 /// A time on the forward clock that does not come.
 pub const NEVER: u64 = u64::MAX;
+
+#[cfg(test)]
+mod tests {
+    use super::{ForwardClock, Now};
+
+    #[test]
+    fn a_clock_that_says_nothing_for_a_while_stands_still() {
+        let mut clock = ForwardClock::default();
+        let mut at = |mono_ms| clock.advance(Now { mono_ms, unix_ms: mono_ms }).mono_ms;
+        let began = 1_795_988_238_358;
+        assert_eq!(at(began), began);
+        // What a Worker collects, it tells outside of every request, where its clocks say 0.
+        assert_eq!([at(0), at(0), at(began + 2)], [began, began, began + 2]);
+        // A clock that was set back goes on from there.
+        assert_eq!([at(began - 3_600_000), at(began - 3_599_000)], [began + 2, began + 1002]);
+        assert_eq!([at(0), at(began - 3_598_000)], [began + 1002, began + 2002]);
+    }
+}
