@@ -73,8 +73,19 @@ export async function openPages(project, blocks, env) {
       const { pathname } = new URL(request.url);
       if (pathname.startsWith("/honeyhive/")) return relay(request);
       if (pathname === "/ticket") {
-        const given = { sessionId: crypto.randomUUID(), fields, secret: env["HH_RELAY_SECRET"] };
-        return new Response(await issueTicket(given));
+        // A site's server starts the session, as the documents' servers do.
+        const sessionId = crypto.randomUUID();
+        await fetch(`${env["HH_API_URL"]}/v1/sessions`, {
+          method: "POST",
+          headers: {
+            authorization: `Bearer ${env["HH_API_KEY"]}`,
+            "content-type": "application/json",
+          },
+          body: JSON.stringify({ session_id: sessionId, session_name: "page" }),
+        });
+        return new Response(
+          await issueTicket({ sessionId, fields, secret: env["HH_RELAY_SECRET"] }),
+        );
       }
       if (pathname === "/said") {
         reported(await request.json());

@@ -36,7 +36,13 @@ const CHECKS = /** @type {Record<string, object>} */ ({
   deno: { module: "preserve", lib: ["es2024", "dom", "dom.iterable"], types: ["./deno.d.ts"] },
   bun: { module: "preserve", lib: ["es2024"], types: ["node", "./bun.d.ts"] },
   worker: { module: "preserve", lib: ["es2024"], types: ["@cloudflare/workers-types/2023-07-01"] },
-  page: { module: "preserve", lib: ["es2024", "dom", "dom.iterable"], types: [] },
+  // As `npm create vite` has it.
+  page: {
+    module: "preserve",
+    moduleDetection: "force",
+    lib: ["es2024", "dom", "dom.iterable"],
+    types: [],
+  },
   vite: { module: "preserve", lib: ["es2024"], types: ["node"] },
   vitest: {
     module: "preserve",
