@@ -47,7 +47,7 @@ for artifact in "${artifacts[@]}"; do
   # Inlining what has one caller makes it smaller, and gzip's result larger. Control flow that is taken apart and
   # put together anew (--flatten --rereloop) saves 1 %. The stack lies lowest in memory, so nothing is read at
   # addresses below 1,024.
-  wasm-opt --flatten --rereloop -Oz -Oz --converge --one-caller-inline-max-function-size=20 --low-memory-unused \
+  wasm-opt -Oz --flatten --rereloop -Oz -Oz --converge --one-caller-inline-max-function-size=20 --low-memory-unused \
     -g --strip-producers "$wasm" -o "$built/$artifact/named.wasm"
   # By itself: --converge would do it again and again. What has the names of functions is kept for `make size`.
   wasm-opt --strip-debug --strip-target-features "$built/$artifact/named.wasm" -o "$wasm"

@@ -105,6 +105,8 @@ export interface Host {
   abort(flight: number): void;
   /** The forward clock. */
   now(): number;
+  /** The id that `text` is or stands for; empty where it is blank. */
+  sessionIdOf(text: string): string;
 }
 
 export interface TracerInfo {

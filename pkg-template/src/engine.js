@@ -6,7 +6,7 @@ import { Promise, forwardNow, microtask, startTimer } from "./globals.js";
 import { parseJson, plainJson } from "./json.js";
 import { attempt, messageOf, newRegistry } from "./guard.js";
 import { environment, pageOrigins } from "./env.js";
-import { newSessionId } from "./ids.js";
+import { newSessionId, sessionIdOf } from "./ids.js";
 import { print, printAt } from "./log.js";
 import { newLoops } from "./loops.js";
 import { newAbort, runtimeFetch, send } from "./send.js";
@@ -825,6 +825,7 @@ export class Engine {
       },
       abort: (flight) => aborts.get(flight)?.abort(),
       now: () => forwardNow() + skippedMs,
+      sessionIdOf: (text) => sessionIdOf(text) ?? "",
     };
     /** Of the requests on their way. @type {Map<number, AbortController>} */
     const aborts = new Map();

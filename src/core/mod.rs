@@ -25,6 +25,7 @@ pub mod retry;
 pub mod scopes;
 pub mod server;
 pub mod session;
+pub mod session_index;
 pub mod settings;
 #[cfg(feature = "otel")]
 pub mod spans;

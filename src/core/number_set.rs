@@ -25,6 +25,18 @@ impl NumberSet {
         self.0.is_empty()
     }
 
+    /// Takes out `number`, if it is there.
+    pub fn remove(&mut self, number: u64) {
+        if let Ok(place) = self.0.binary_search(&number) {
+            self.0.remove(place);
+        }
+    }
+
+    /// All of them, in their order.
+    pub fn as_slice(&self) -> &[u64] {
+        &self.0
+    }
+
     /// Takes out all.
     pub fn clear(&mut self) {
         self.0.clear();

@@ -1,9 +1,10 @@
 //! The tracers that take calls, as a call finds them that names none.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use super::id_map::FixedMap;
 use super::session::SessionId;
+use super::session_index::SessionIndex;
 use super::tracer::Tracer;
 
 /// What a bare call means, or why it means nothing.
@@ -20,10 +21,10 @@ pub enum Only {
 }
 
 /// All open tracers. Found in the same time however many there are.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct OpenTracers {
     /// Those that send, by session.
-    by_session: BTreeSet<(SessionId, u64)>,
+    by_session: SessionIndex,
     /// By the request scope that each was made in.
     by_scope: FixedMap<u64, Box<OfScope>>,
 }
@@ -38,10 +39,15 @@ struct OfScope {
 }
 
 impl OpenTracers {
+    /// None at all; their sessions are spread by `seed`.
+    pub fn new(seed: u64) -> OpenTracers {
+        OpenTracers { by_session: SessionIndex::new(seed), by_scope: FixedMap::default() }
+    }
+
     /// Adds the tracer `id`.
     pub fn add(&mut self, id: u64, tracer: &Tracer) {
         if tracer.settings.destination.is_some() {
-            self.by_session.insert((tracer.session_id, id));
+            self.by_session.add(tracer.session_id, id);
         }
         let of_scope = self.by_scope.entry(tracer.scope).or_default();
         if let Err(index) = of_scope.tracers.binary_search(&id) {
@@ -52,7 +58,7 @@ impl OpenTracers {
 
     /// Takes out the tracer `id`, if it is there.
     pub fn remove(&mut self, id: u64, tracer: &Tracer) {
-        self.by_session.remove(&(tracer.session_id, id));
+        self.by_session.remove(tracer.session_id, id);
         let Some(of_scope) = self.by_scope.get_mut(&tracer.scope) else { return };
         let Ok(index) = of_scope.tracers.binary_search(&id) else { return };
         of_scope.tracers.remove(index);
@@ -70,11 +76,9 @@ impl OpenTracers {
 
     /// A tracer of the session that sends: `preferred` if it is one, else the first.
     pub fn of_session(&self, session_id: SessionId, preferred: u64) -> Option<u64> {
-        if self.by_session.contains(&(session_id, preferred)) {
-            return Some(preferred);
-        }
-        let all = (session_id, u64::MIN)..=(session_id, u64::MAX);
-        self.by_session.range(all).next().map(|(_, id)| *id)
+        let all = self.by_session.of(session_id);
+        let is_one = all.binary_search(&preferred).is_ok();
+        if is_one { Some(preferred) } else { all.first().copied() }
     }
 
     /// The only tracer that `scope` may know: those made in it, and outside of any.

@@ -27,8 +27,18 @@ impl SessionId {
         if name.is_empty() {
             return None;
         }
-        let named = || SessionId(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()));
-        Some(SessionId::from_uuid(name).unwrap_or_else(named))
+        SessionId::from_uuid(name).or_else(|| SessionId::of_name(name))
+    }
+
+    #[cfg(feature = "names")]
+    fn of_name(name: &str) -> Option<SessionId> {
+        Some(SessionId(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())))
+    }
+
+    /// The shell makes these ids, see [`Registry::with_names`](super::registry::Registry::with_names).
+    #[cfg(not(feature = "names"))]
+    fn of_name(_name: &str) -> Option<SessionId> {
+        None
     }
 
     /// The id that `text` is, to the letter but for upper and lower case; nothing where it is no UUID.

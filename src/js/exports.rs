@@ -11,6 +11,8 @@ use crate::core::concurrency::Place;
 use crate::core::json::{Object, elements};
 use crate::core::reading::Way;
 use crate::core::registry::{Read, Registry, Turn};
+#[cfg(not(feature = "names"))]
+use crate::core::session::SessionId;
 
 use super::answer::answer;
 use super::clock::now;
@@ -23,7 +25,10 @@ use super::state;
 /// the waits between retries are drawn. `place` is what kind of place this is: "page", "edge" or "server".
 #[wasm_bindgen]
 pub fn connect(seed: f64, place: &str) {
-    state::set(Registry::new(seed as u64, NUMERALS).in_place(Place::named(place)));
+    let registry = Registry::new(seed as u64, NUMERALS).in_place(Place::named(place));
+    #[cfg(not(feature = "names"))]
+    let registry = registry.with_names(|text| SessionId::from_uuid(&host::session_id_of(text)));
+    state::set(registry);
 }
 
 /// Starts a session and makes a tracer for it. The network is not waited for.

@@ -49,6 +49,8 @@ export interface Host {
   abort(flight: number): void;
   /** The runtime's forward clock. */
   now(): number;
+  /** The id that `text` is or stands for; empty where it is blank. */
+  sessionIdOf(text: string): string;
 }
 "#;
 
@@ -102,4 +104,8 @@ extern "C" {
 
     #[wasm_bindgen(js_namespace = host)]
     pub fn now() -> f64;
+
+    #[cfg(not(feature = "names"))]
+    #[wasm_bindgen(js_namespace = host, js_name = sessionIdOf)]
+    pub fn session_id_of(text: &str) -> String;
 }

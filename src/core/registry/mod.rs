@@ -14,7 +14,7 @@ mod settling;
 mod tracers;
 mod waking;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::rc::Weak;
 
 use super::concurrency::Place;
@@ -29,6 +29,7 @@ use super::redact::MASK;
 use super::scopes::Scopes;
 use super::server::Server;
 use super::session::SessionId;
+use super::session_index::SessionIndex;
 use super::settings::Settings;
 use super::time::ForwardClock;
 use super::timers::Timers;
@@ -47,6 +48,7 @@ use settling::Wait;
 pub struct Registry {
     random: fastrand::Rng,
     numerals: Numerals,
+    id_of: fn(&str) -> Option<SessionId>,
     clock: ForwardClock,
     /// The last number given to an enrichment, a flush or a close: they only go up.
     last_number: u64,
@@ -65,7 +67,7 @@ pub struct Registry {
     lines: VecDeque<u64>,
     place: Place,
     /// Outboxes by session: one for each destination.
-    outbox_ids: BTreeSet<(SessionId, u64)>,
+    outbox_ids: SessionIndex,
     /// Settings of tracers, with the options that they were made of, the latest last.
     settings: Vec<(String, Weak<Settings>)>,
     /// Outboxes with a start that was not looked at yet.
@@ -109,11 +111,12 @@ impl Registry {
         Registry {
             random: fastrand::Rng::with_seed(seed),
             numerals,
+            id_of: SessionId::new,
             clock: ForwardClock::default(),
             last_number: 0,
             last_stamp_ns: 0,
             tracers: IdMap::default(),
-            open_tracers: OpenTracers::default(),
+            open_tracers: OpenTracers::new(seed),
             outboxes: IdMap::default(),
             servers: IdMap::default(),
             server_ids: HashMap::new(),
@@ -121,7 +124,7 @@ impl Registry {
             flights: IdMap::default(),
             lines: VecDeque::new(),
             place: Place::default(),
-            outbox_ids: BTreeSet::new(),
+            outbox_ids: SessionIndex::new(seed),
             settings: Vec::new(),
             fresh: Vec::new(),
             busy: Vec::new(),
@@ -142,6 +145,12 @@ impl Registry {
             leftovers: Vec::new(),
             last_leftover: 0,
         }
+    }
+
+    /// The same with another way to the id that a text is or stands for.
+    pub fn with_names(mut self, id_of: fn(&str) -> Option<SessionId>) -> Registry {
+        self.id_of = id_of;
+        self
     }
 
     /// The same in this kind of place; without it, in a server process.
@@ -202,11 +211,11 @@ impl Registry {
     /// The session or event that is meant by `name`, if that is no blank; once, at [`Level::Info`], a line says
     /// which UUID a name that is none stands for. A name that holds the key is not shown.
     fn session_named(&mut self, name: &str, settings: Option<&Settings>) -> Option<SessionId> {
-        let session_id = SessionId::new(name)?;
+        let session_id = (self.id_of)(name)?;
         let level = settings.map_or(Level::Warn, |settings| settings.log_level);
         if level >= Level::Info && session_id.stands_for(name) {
             let destination = settings.and_then(|settings| settings.destination.as_ref());
-            let is_secret = destination.is_some_and(|it| name.contains(it.key.as_str()));
+            let is_secret = destination.is_some_and(|it| it.place_of_key(name).is_some());
             let shown = if is_secret { MASK } else { name.trim() };
             let shown: String = shown.chars().take(LONGEST_NAME).collect();
             let message = format!(

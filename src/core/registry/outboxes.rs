@@ -33,7 +33,7 @@ impl Registry {
         outbox.is_event = target.is_event();
         outbox.is_paused = self.page.is_offline;
         let id = self.outboxes.insert(outbox);
-        self.outbox_ids.insert((session_id, id));
+        self.outbox_ids.add(session_id, id);
         id
     }
 
@@ -47,8 +47,7 @@ impl Registry {
 
     /// The session's outboxes: one for each destination.
     pub(super) fn outboxes_of(&self, session_id: SessionId) -> impl Iterator<Item = u64> {
-        let all = (session_id, u64::MIN)..=(session_id, u64::MAX);
-        self.outbox_ids.range(all).map(|(_, id)| *id)
+        self.outbox_ids.of(session_id).iter().copied()
     }
 
     /// The server with this address, as that `fetch` reaches it, which a tracer or an outbox sends to from now
@@ -221,7 +220,7 @@ impl Registry {
             return;
         };
         self.held -= outbox.counted;
-        self.outbox_ids.remove(&(outbox.session_id, id));
+        self.outbox_ids.remove(outbox.session_id, id);
         self.unhurried.remove(&id);
         if let Some(server) = self.servers.get_mut(outbox.server) {
             server.retrying.remove(&id);

@@ -67,7 +67,7 @@ impl Registry {
             );
         };
         let own = is_session.then_some(tracer.session_id);
-        let Some(id) = SessionId::new(named).or(own) else {
+        let Some(id) = (self.id_of)(named).or(own) else {
             return failed(Failure::Invalid, "readEvent takes the event's id");
         };
         match &tracer.settings.destination {

@@ -225,7 +225,7 @@ impl Registry {
     ///
     /// The shell asks before it makes such a call, as it masks with the code that came with that tracer.
     pub fn resolve_tracer(&self, active: u64, session_id: &str, scope: u64) -> u64 {
-        let session_id = SessionId::new(session_id);
+        let session_id = (self.id_of)(session_id);
         let owner = session_id.and_then(|session_id| self.tracer_of(session_id, active));
         match owner.unwrap_or(active) {
             0 => self.only_tracer(scope, session_id.is_some()).unwrap_or(0),

@@ -1,0 +1,112 @@
+//! Numbers by session: which tracers and which outboxes a session has.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, DefaultHasher, Hasher};
+
+use super::number_set::NumberSet;
+use super::session::SessionId;
+
+/// A hasher that begins with a seed: others choose the ids of sessions, and could choose such as fall together
+/// where they knew how.
+#[derive(Clone, Copy, Debug)]
+struct Seeded(u64);
+
+impl BuildHasher for Seeded {
+    type Hasher = DefaultHasher;
+
+    fn build_hasher(&self) -> DefaultHasher {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.0);
+        hasher
+    }
+}
+
+/// Mostly one: a session with one tracer, which sends to one place, takes no list.
+#[derive(Debug)]
+enum Numbers {
+    One(u64),
+    Several(Box<NumberSet>),
+}
+
+/// Numbers by session, in their order.
+#[derive(Debug)]
+pub struct SessionIndex(HashMap<SessionId, Numbers, Seeded>);
+
+impl SessionIndex {
+    /// An empty one, whose sessions are spread by `seed`.
+    pub fn new(seed: u64) -> SessionIndex {
+        SessionIndex(HashMap::with_hasher(Seeded(seed)))
+    }
+
+    /// Adds a number to the session, if it is not there yet.
+    pub fn add(&mut self, session_id: SessionId, number: u64) {
+        match self.0.get_mut(&session_id) {
+            None => {
+                self.0.insert(session_id, Numbers::One(number));
+            }
+            Some(Numbers::Several(numbers)) => numbers.add(number),
+            Some(Numbers::One(one)) if *one == number => {}
+            Some(numbers @ Numbers::One(_)) => {
+                let mut several = NumberSet::NONE;
+                numbers.as_slice().iter().for_each(|one| several.add(*one));
+                several.add(number);
+                *numbers = Numbers::Several(Box::new(several));
+            }
+        }
+    }
+
+    /// Takes a number out of the session, if it is there.
+    pub fn remove(&mut self, session_id: SessionId, number: u64) {
+        let Some(numbers) = self.0.get_mut(&session_id) else { return };
+        let is_empty = match numbers {
+            Numbers::One(one) => *one == number,
+            Numbers::Several(numbers) => {
+                numbers.remove(number);
+                numbers.is_empty()
+            }
+        };
+        if is_empty {
+            self.0.remove(&session_id);
+            // A table keeps its room: of a burst of sessions nothing is to stay.
+            if self.0.is_empty() {
+                self.0.shrink_to_fit();
+            }
+        }
+    }
+
+    /// The session's numbers, the lowest first.
+    pub fn of(&self, session_id: SessionId) -> &[u64] {
+        self.0.get(&session_id).map_or(&[], Numbers::as_slice)
+    }
+}
+
+impl Numbers {
+    fn as_slice(&self) -> &[u64] {
+        match self {
+            Numbers::One(one) => std::slice::from_ref(one),
+            Numbers::Several(numbers) => numbers.as_slice(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_found_by_their_session_in_their_order() {
+        let [a, b] = ["a", "b"].map(|name| SessionId::new(name).unwrap());
+        let mut index = SessionIndex::new(7);
+        assert_eq!(index.of(a), []);
+        [5, 3, 9, 3].into_iter().for_each(|number| index.add(a, number));
+        index.add(b, 4);
+        index.add(b, 4);
+        assert_eq!((index.of(a), index.of(b)), (&[3, 5, 9][..], &[4][..]));
+        index.remove(a, 5);
+        index.remove(b, 9);
+        assert_eq!((index.of(a), index.of(b)), (&[3, 9][..], &[4][..]));
+        [3, 9].into_iter().for_each(|number| index.remove(a, number));
+        index.remove(b, 4);
+        assert!(index.0.is_empty() && index.0.capacity() == 0);
+    }
+}
