@@ -242,9 +242,13 @@ fn a_ticket_of_events_starts_no_session() {
 
     let mut bench = Bench::new(stores);
     let ticket = self::ticket(SESSION, &[EVENT, SESSION], LATER_S);
-    bench.init(json!({"apiKey": null, "ticket": ticket}));
+    let info = bench.init(json!({"apiKey": null, "ticket": ticket}));
     bench.run(1_000);
-    assert_eq!(lines(&bench), ["POST /v1/sessions"]);
+    assert_eq!(lines(&bench), [""; 0], "nothing is sent for a ticket before something is said");
+    let id = bench.enrich(info.tracer, None, json!({"feedback": {"thumb": "up"}}));
+    bench.run(1_000);
+    assert!(bench.is_delivered(id));
+    assert_eq!(lines(&bench), [format!("PUT /v1/events/{SESSION}")]);
 }
 
 /// What a page keeps that says something of `target` while there is no answer.

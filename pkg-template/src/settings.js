@@ -39,9 +39,9 @@ const START_FIELDS = ["inputs", "metadata", "config", "userProperties"];
 
 /** What links a session to an experiment, and the name under which HoneyHive looks for it in `metadata`. */
 const EXPERIMENT = [
-  ["runId", "run_id"],
-  ["datasetId", "dataset_id"],
-  ["datapointId", "datapoint_id"],
+  { name: "runId", stored: "run_id" },
+  { name: "datasetId", stored: "dataset_id" },
+  { name: "datapointId", stored: "datapoint_id" },
 ];
 
 /**
@@ -190,7 +190,7 @@ function start(options, { redactor, rename }, logLevel) {
   }
   const experiment = option(options, "experiment");
   for (let i = 0; i < EXPERIMENT.length; i++) {
-    const [name, stored] = /** @type {[string, string]} */ (EXPERIMENT[i]);
+    const { name, stored } = /** @type {typeof EXPERIMENT[0]} */ (EXPERIMENT[i]);
     const id = option(experiment, name) ?? undefined;
     // What is no field of an enrichment is stored in its metadata.
     if (typeof id === "string" && id !== "") fields[stored] = id;

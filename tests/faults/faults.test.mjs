@@ -134,10 +134,15 @@ describe("faults", { concurrency: 2 }, () => {
       const { url, put, session, requests } = await backend(t);
       const options = { apiKey: KEY, serverUrl: url, timeoutMs: 700 };
       const slow = { trickle: { bytes: 1, everyMs: 100 } };
-      for (const rule of [{ status: 200, stored: true, body: "fine, {thank you" }, slow]) {
+      // What is not HoneyHive's answer is no receipt, whatever became of the request.
+      const foreign = { status: 200, stored: true, body: "fine, {thank you" };
+      for (const [rule, reason] of [
+        [foreign, "rejected"],
+        [slow, undefined],
+      ]) {
         await put("faults", [rule]);
         const [{ sessionId, deliveries }] = await run("calls", [{ options }]);
-        assert.deepEqual(reasons(deliveries), [undefined, undefined, undefined]);
+        assert.deepEqual(reasons(deliveries), [reason, reason, reason]);
         assert.equal((await session(sessionId)).metadata.n, 3);
         assert.equal((await requests(sessionId)).length, 1, "what is stored is not sent again");
       }

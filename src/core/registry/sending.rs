@@ -1,6 +1,7 @@
 //! The way out: which outbox sends next, and what its answer means for it.
 
 use super::Registry;
+use crate::core::concurrency::Place;
 use crate::core::delivery::health::{Change, SentRequest};
 use crate::core::id_map::{NOTHING, in_order};
 use crate::core::log::Level;
@@ -214,10 +215,15 @@ impl Registry {
     fn may_send(&self, scope: u64, server: u64, now: Now) -> bool {
         let Some(to) = self.servers.get(server) else { return false };
         // By address, so that one that hangs takes no connection from others, and whichever `fetch` leads there.
-        let of_scope = self.scopes.in_flight(scope).iter().filter(|other| {
+        // Only at the edge does a scope have connections of its own, and then few requests on their way.
+        let of_scope = match self.place {
+            Place::EdgeRequest => self.scopes.in_flight(scope).iter(),
+            Place::Page | Place::ServerProcess => [].iter(),
+        };
+        let to_same = of_scope.filter(|other| {
             **other == server || self.servers.get(**other).is_some_and(|other| other.is_where(to))
         });
-        self.page_has_room(server, now) && to.health.has_room(of_scope.count(), now)
+        self.page_has_room(server, now) && to.health.has_room(to_same.count(), now)
     }
 
     /// Nobody told the end of a request: the runtime has torn down the one that sent it. Or the whole program
