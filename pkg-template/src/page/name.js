@@ -76,13 +76,13 @@ export class Name {
       if (living.size > 0) this.#listen();
       return living;
     }
-    for (const { name } of held) {
+    held.forEach(({ name }) => {
       const owner = String(name).slice(PREFIX.length + 1);
-      if (!owners.has(owner)) continue;
+      if (!owners.has(owner)) return;
       living.add(owner);
       // It may be just dying: the page before this one in its tab is.
       this.#waitFor(owner);
-    }
+    });
     return living;
   }
 

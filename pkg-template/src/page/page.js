@@ -9,8 +9,6 @@ import { Store } from "./store.js";
 
 /** @import { Core } from "../core.d.ts" */
 
-/** Who is listened to, for what, by what, and whether before others. @typedef {[EventTarget, string, (event: any) => void, boolean]} Listener */
-
 const WORKER_GOES_ON = 0;
 const DOCUMENT_GOES_ON = 1;
 const LEAVES = 2;
@@ -61,7 +59,7 @@ export class Page {
   #isResting = false;
   #leaving;
   #document = globalThis.document;
-  /** @type {Listener[]} */
+  /** Each begins to listen to one thing. @type {(() => void)[]} */
   #listeners = [];
   /** Settles when somebody sees the page, where a browser loads it before. @type {Promise<unknown> | undefined} */
   #activated;
@@ -127,15 +125,12 @@ export class Page {
    * @param {boolean} [isFirst]
    */
   #hear(target, type, listener, isFirst = false) {
-    this.#listeners.push([target, type, listener, isFirst]);
+    this.#listeners.push(() => target.addEventListener(type, listener, isFirst));
   }
 
   /** Once more changes nothing where they are there; `document.open()` takes all listeners away. */
   #listen() {
-    for (let i = 0; i < this.#listeners.length; i++) {
-      const [target, type, listener, isFirst] = /** @type {Listener} */ (this.#listeners[i]);
-      target.addEventListener(type, listener, isFirst);
-    }
+    this.#listeners.forEach((listen) => listen());
   }
 
   /**

@@ -154,7 +154,7 @@ export class Store {
       return;
     }
     const still = new Set(this.#unwritten);
-    for (const key of keys) still.add(idOf(key));
+    keys.forEach((key) => still.add(idOf(key)));
     for (const id of this.#kept.keys()) if (!still.has(id)) this.#kept.delete(id);
     return [...still].filter((id) => id > 0);
   }
@@ -189,7 +189,7 @@ export class Store {
     });
     if (nobodys.length > 0) {
       await this.#transaction("readwrite", (store) => {
-        for (const key of nobodys) store.delete(key);
+        nobodys.forEach((key) => store.delete(key));
       });
     }
     return owners;
@@ -220,12 +220,12 @@ export class Store {
         const keys = store.getAllKeys(range, SLICE);
         const records = store.getAll(range, SLICE);
         records.addEventListener("success", () => {
-          for (const [n, record] of records.result.entries()) {
+          records.result.forEach((record, n) => {
             store.delete(/** @type {IDBValidKey} */ (keys.result[n]));
-            if (typeof record?.json !== "string") continue;
+            if (typeof record?.json !== "string") return;
             texts.push(record.json);
             store.put(record, keyOf(this.#owner, --last));
-          }
+          });
           takeNext(keys.result.length < SLICE ? place + 1 : place);
         });
       };
@@ -237,7 +237,7 @@ export class Store {
 
   /** The database is to be told of these. @param {number[]} ids */
   #write(ids) {
-    for (const id of ids) this.#unwritten.add(id);
+    ids.forEach((id) => this.#unwritten.add(id));
     if (this.#isWriting) return;
     this.#isWriting = true;
     // All that the core has to say now comes in one go: what replaces something and what it replaces.
@@ -255,19 +255,19 @@ export class Store {
         ids = [...this.#unwritten];
         this.#unwritten.clear();
         this.#isWriting = false;
-        for (const id of ids) {
+        ids.forEach((id) => {
           const record = this.#kept.get(id);
           const key = keyOf(this.#owner, id);
           if (record) store.put(record, key);
           else if (!this.#kept.has(id)) store.delete(key);
-        }
+        });
         // Left to itself it would wait for the page to hear of each change, which may be gone by then.
         store.transaction.commit?.();
       });
       this.#failures = 0;
       this.#rest();
     } catch (error) {
-      for (const id of ids) this.#unwritten.add(id);
+      ids.forEach((id) => this.#unwritten.add(id));
       const pause = FIRST_PAUSE_MS * 2 ** this.#failures++;
       this.#mayTryAt = forwardNow() + Math.min(pause, LONGEST_PAUSE_MS);
       this.#failed(error);
@@ -388,7 +388,7 @@ function idOf(key) {
 /** @param {IDBValidKey} key @returns {string | undefined} nothing where it is nobody's */
 function ownerOf(key) {
   if (!Array.isArray(key) || key.length !== 2) return;
-  const [owner, number] = key;
+  const { 0: owner, 1: number } = key;
   return typeof owner === "string" && typeof number === "number" ? owner : undefined;
 }
 
