@@ -79,6 +79,7 @@ lint() {
   stage check "cargo clippy wasm32" "scripts/clippy-wasm.sh"
   stage check "oxlint" "npm run --silent lint"
   stage check "prettier" "npm run --silent check-format"
+  stage check "prose" "npm run --silent lint-prose"
   stage check "tsc" "npm run --silent check-types"
   stage check "reference" "make docs"
 }

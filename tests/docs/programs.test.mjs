@@ -101,7 +101,10 @@ it("each block says what it is", () => {
     if (language === "ts") return !CHECKS[kind] || (ELSEWHERE.includes(kind) && !comment["run"]);
     if (language === "json") return !isJson(text);
     if (language === "js")
-      return !comment["run"] && !/^(tests|benches|www-demo|docs.(design|building))/.test(document);
+      return (
+        !comment["run"] &&
+        !/^(tests|benches|www-demo|docs.(architecture|decisions|building))/.test(document)
+      );
     return !["sh", "text", "html", "jsonc", "yaml", "css", "rust", "python", "toml"].includes(
       language,
     );
