@@ -67,14 +67,14 @@ for (const [name, command, args] of RUNTIMES) {
     };
 
     /**
-     * @param {string} file
+     * @param {string | string[]} file or, for the runtime, arguments in front of it
      * @param {Record<string, string>} env
      */
     const run = async (file, env) => {
-      const timed = async (/** @type {string} */ program) => {
+      const timed = async (/** @type {string | string[]} */ program) => {
         const from = Date.now();
         const options = { cwd, env, timeoutMs: LIMIT_MS };
-        const ended = await runToEnd(command(), [...args, program], options);
+        const ended = await runToEnd(command(), args.concat(program), options);
         return { ...ended, ms: Date.now() - from };
       };
       const [ended, beside] = await Promise.all([timed(file), timed("idle.mjs")]);
@@ -107,6 +107,15 @@ for (const [name, command, args] of RUNTIMES) {
         assert.equal(ended.stdout, `retries_exhausted {"metadata":{"lost":true}}\n`);
         // No sooner; later on a machine that is slow.
         assert.ok(ended.ms > 1_400, `it gave up after ${ended.ms} ms, before its deadline`);
+      });
+    }
+
+    if (name === "Deno") {
+      it("a program that has an address", async (t) => {
+        const { backend, env } = await slowBackend(t);
+        const address = ["--location", "http://localhost/", "falls-off-its-end.mjs"];
+        endedWell(await run(address, env));
+        await stored(backend, programs.LEAVES["falls off its end"], { timeoutMs: 0 });
       });
     }
 

@@ -40,6 +40,20 @@ export const ENDING = {
     tracer.enrichSession({ metadata: { closed: true } });
     tracer.close();
   `,
+  // As where a test puts what jsdom has onto the runtime's global object.
+  "has a page around that keeps nothing": `
+    const document = Object.assign(new EventTarget(), { hidden: false, baseURI: "http://localhost/" });
+    const page = { location: new URL(document.baseURI), navigator: { onLine: true }, document };
+    for (const name of ["addEventListener", "removeEventListener", "dispatchEvent"]) {
+      page[name] = document[name].bind(document);
+    }
+    for (const [name, value] of Object.entries(page)) {
+      Object.defineProperty(globalThis, name, { value, configurable: true });
+    }
+    const { enrichSession, initTracer } = await import("honeyhive-edge");
+    initTracer();
+    enrichSession({ metadata: { around: true } });
+  `,
 };
 
 /** What each of those leaves in its sessions. @type {Record<keyof typeof ENDING, string[]>} */
@@ -50,6 +64,7 @@ export const LEAVES = {
   "does not wait for withSession": ["within"],
   "enriches when it has nothing else to do": ["before exit"],
   "closes its tracer": ["closed"],
+  "has a page around that keeps nothing": ["around"],
 };
 
 /** Its server does not answer, or is not there. */

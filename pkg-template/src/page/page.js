@@ -35,8 +35,9 @@ const SLICE = 50;
  * @returns {Page | undefined} nothing where there is no browser around
  */
 export function browserPage(leaving) {
-  const { addEventListener, location, navigator } = /** @type {any} */ (globalThis);
-  const isPage = typeof addEventListener === "function" && location && navigator;
+  const { Deno, addEventListener, location, navigator } = /** @type {any} */ (globalThis);
+  // Deno's workers have all of these, and so has its main thread with `--location`.
+  const isPage = !Deno && typeof addEventListener === "function" && location && navigator;
   return isPage ? new Page(leaving) : undefined;
 }
 
@@ -140,6 +141,8 @@ export class Page {
   persist(logLevel) {
     if (this.#store) return;
     this.#logLevel = logLevel;
+    // jsdom has none, and in Node a timer or a channel of the store would keep a test's process from its end.
+    if (!("indexedDB" in globalThis)) return this.#refused("there is none");
     this.#store = new Store(
       (error) => this.#refused(error),
       () => void this.#claim(),
