@@ -8,6 +8,7 @@ use harness::{Bench, SERVER, status, stores};
 use honeyhive_edge::core::outcome::{Outcome, Output, Reason};
 use honeyhive_edge::core::retry::RetryAfter;
 use honeyhive_edge::core::session::Target;
+use honeyhive_edge::core::time::Now;
 use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -1028,4 +1029,25 @@ fn a_session_that_what_is_said_of_it_makes_is_called_as_the_tracer_calls_its_own
             );
         }
     }
+}
+
+#[test]
+fn what_was_given_before_a_worker_had_a_clock_is_tried_for_as_long_as_any_other() {
+    let mut fails = 3;
+    let mut bench = Bench::new(move |request| {
+        if fails == 0 {
+            return stores(request);
+        }
+        fails -= 1;
+        status(503, "")
+    });
+    // Outside of every request the clocks of a Worker say 0.
+    let began = std::mem::take(&mut bench.now);
+    let tracer = bench.init(json!({"sessionId": OTHER})).tracer;
+    let id = bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    bench.run(0);
+    bench.now = Now { mono_ms: began.unix_ms, ..began };
+    bench.run(20_000);
+    assert!(bench.is_delivered(id), "{:?}", bench.settled);
+    assert_eq!(bench.requests.len(), 4);
 }

@@ -14,24 +14,40 @@ pub struct Now {
 #[derive(Debug, Default)]
 pub struct ForwardClock {
     last_ms: u64,
-    /// Milliseconds by which the runtime's clock was set back so far.
-    behind_ms: u64,
+    /// Milliseconds by which this clock is ahead of the runtime's, which was set back; below zero where that one
+    /// had said nothing before, and this one begins at 0.
+    ahead_ms: i64,
+    /// Whether the runtime's clock was asked and has said nothing yet.
+    is_to_begin: bool,
 }
 
 impl ForwardClock {
     /// `now` as it is taken here, where clocks stand still instead of going back.
     pub fn advance(&mut self, now: Now) -> Now {
-        self.last_ms = self.read(now);
-        // Outside of its requests, as where it tells what was collected, a Worker's clocks say 0: they were not set back.
-        if now.mono_ms > 0 {
-            self.behind_ms = self.last_ms.saturating_sub(now.mono_ms);
+        // Outside of its requests, as where its modules begin and where it tells what was collected, a Worker's
+        // clocks say 0: they were not set back, and what they say next is not decades later.
+        if now.mono_ms == 0 {
+            self.is_to_begin |= self.last_ms == 0 && self.ahead_ms == 0;
+        } else {
+            if !std::mem::take(&mut self.is_to_begin) {
+                self.last_ms = self.read(now);
+            }
+            self.ahead_ms = self.last_ms.cast_signed().saturating_sub_unsigned(now.mono_ms);
         }
         Now { mono_ms: self.last_ms, ..now }
     }
 
     /// The time on it when the runtime's says `now`.
     pub fn read(&self, now: Now) -> u64 {
-        now.mono_ms.saturating_add(self.behind_ms).max(self.last_ms)
+        match now.mono_ms {
+            0 => self.last_ms,
+            said_ms => said_ms.saturating_add_signed(self.ahead_ms).max(self.last_ms),
+        }
+    }
+
+    /// What the runtime's clock says at the time `at_ms` on this one, if it says `now` now.
+    pub fn on_runtime(&self, at_ms: u64, now: Now) -> u64 {
+        at_ms.saturating_sub(self.read(now)).saturating_add(now.mono_ms)
     }
 }
 
@@ -53,5 +69,16 @@ mod tests {
         // A clock that was set back goes on from there.
         assert_eq!([at(began - 3_600_000), at(began - 3_599_000)], [began + 2, began + 1002]);
         assert_eq!([at(0), at(began - 3_598_000)], [began + 1002, began + 2002]);
+    }
+
+    #[test]
+    fn a_clock_that_says_nothing_at_first_begins_when_it_says_something() {
+        let mut clock = ForwardClock::default();
+        let now = |mono_ms| Now { mono_ms, unix_ms: mono_ms };
+        let began = 1_795_988_238_358;
+        let said = [0, 0, began, began + 2, 0, began + 5, began - 3_600_000, began - 3_599_000];
+        let taken = said.map(|mono_ms| clock.advance(now(mono_ms)).mono_ms);
+        assert_eq!(taken, [0, 0, 0, 2, 2, 5, 5, 1005]);
+        assert_eq!(clock.on_runtime(1015, now(began - 3_599_000)), began - 3_598_990);
     }
 }

@@ -8,14 +8,13 @@ use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
 
 impl Registry {
-    /// When to poll again in `scope` at the latest, on the forward clock; [`NEVER`]
+    /// When to poll again in `scope` at the latest, on the runtime's clock; [`NEVER`]
     /// where only an answer or a new enrichment can change anything.
     pub fn wake_at(&self, scope: u64, now: Now) -> u64 {
         let mono_ms = self.clock.read(now);
         match self.next_look(scope, Now { mono_ms, ..now }) {
             NEVER => NEVER,
-            // As the runtime's clock has it.
-            at => at.saturating_sub(mono_ms.saturating_sub(now.mono_ms)),
+            at => self.clock.on_runtime(at, now),
         }
     }
 
