@@ -188,6 +188,7 @@ async function ends(block, [command = "", ...args]) {
 async function serves(block, [command = "", ...args]) {
   const port = await freePort();
   const given = [...args, `${block.kind}/${block.name}.ts`];
+  const known = await storedIds(backends.v1);
   const server = start(command, given, { cwd: project, env: { ...env, PORT: `${port}` } });
   const said = () => server.output.stdout + server.output.stderr;
   try {
@@ -196,6 +197,8 @@ async function serves(block, [command = "", ...args]) {
       what: `${block.name} to answer\n${said()}`,
     });
     await assertAnswered(block, response, said);
+    // The answer does not wait for the delivery: a server that is stopped now would take it along.
+    await assertStored(block, backends.v1, known, said);
     assert.equal(server.output.stderr, "");
     return said;
   } finally {

@@ -6,6 +6,7 @@ import { readdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, it } from "node:test";
+import { stripVTControlCharacters } from "node:util";
 import { runToEnd } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
 import { blocksRunBy } from "../docs/documents.mjs";
@@ -27,7 +28,12 @@ const VITESTS = { "Vitest 4": "runners", "Vitest 3": "vitest3" };
 const ENVIRONMENTS = ["node", "jsdom", "edge-runtime"];
 
 /** What a test's own environment must not decide. */
-const env = { HH_API_KEY: "", HH_TEST_MODE: "", CI: "1", NODE_OPTIONS: "" };
+const env = {
+  HH_API_KEY: "",
+  HH_TEST_MODE: "",
+  CI: "1",
+  NODE_OPTIONS: "",
+};
 
 /**
  * A project with the package, the documents' programs, and the packages of one of the folders beside this file.
@@ -56,7 +62,8 @@ async function passes(cwd, args) {
     timeoutMs: 120_000,
   });
   assert.equal(code, 0, stdout + stderr);
-  return stdout + stderr;
+  // Where the terminal of those who run this has colours, so have these.
+  return stripVTControlCharacters(stdout + stderr);
 }
 
 for (const [name, runners] of Object.entries(VITESTS)) {
