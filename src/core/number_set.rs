@@ -1,6 +1,6 @@
 //! A few numbers, each once: found in logarithmic time, and held in few bytes.
 
-/// NumberSet in their order.
+/// Numbers in their order.
 #[derive(Debug, Default)]
 pub struct NumberSet(Vec<u64>);
 
@@ -8,7 +8,7 @@ impl NumberSet {
     /// None at all.
     pub const NONE: NumberSet = NumberSet(Vec::new());
 
-    /// Adds `number`, if it is not there yet. NumberSet mostly go up, so that this mostly appends.
+    /// Adds `number`, if it is not there yet. Numbers mostly go up, so that this mostly appends.
     pub fn add(&mut self, number: u64) {
         if let Err(place) = self.0.binary_search(&number) {
             self.0.insert(place, number);

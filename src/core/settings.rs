@@ -66,19 +66,7 @@ impl Destination {
     /// `text` without the key, and without other secrets, should they have found their way there: what a
     /// `fetch` rejects with or a server answers is not ours to trust.
     pub fn without_key(&self, text: &str) -> String {
-        let mut hidden = String::new();
-        let mut rest = text;
-        while let Some(at) = self.place_of_key(rest) {
-            hidden = hidden + &rest[..at] + MASK;
-            rest = &rest[at + self.key.len()..];
-        }
-        Redaction::default().text(&(hidden + rest)).into_owned()
-    }
-
-    /// Where the key is in `text`, if it is.
-    pub fn place_of_key(&self, text: &str) -> Option<usize> {
-        let key = self.key.as_bytes();
-        text.as_bytes().windows(key.len().max(1)).position(|part| part == key)
+        Redaction::default().text(&text.replace(&self.key, MASK)).into_owned()
     }
 }
 
@@ -235,10 +223,7 @@ fn authorization(key: &str) -> String {
 }
 
 fn identity(server: &str, headers: &str) -> String {
-    format!(
-        "{server}
-{headers}"
-    )
+    format!("{server}\n{headers}")
 }
 
 fn is_key(text: &str) -> bool {
@@ -381,10 +366,7 @@ pub fn printable(url: &str) -> String {
     let masked = match url.rsplit_once('@') {
         None => url.to_owned(),
         Some((user, host)) => {
-            let scheme = match user.split_once('/') {
-                Some((scheme, rest)) if rest.starts_with('/') => &user[..scheme.len() + 2],
-                _ => "",
-            };
+            let scheme = user.find("//").map_or("", |at| &user[..at + 2]);
             [scheme, MASK, "@", host].concat()
         }
     };

@@ -5,11 +5,11 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { build } from "esbuild";
 import { join } from "node:path";
-import * as browsers from "../support/driven.mjs";
 import { until } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
 import { INSECURE_HOST } from "../support/programs.mjs";
 import { serve } from "./served.mjs";
+import { visits } from "./visits.mjs";
 
 /** How long the network is away; `OFFLINE_SECONDS=30` takes its time. */
 const OFFLINE_MS = Number(process.env["OFFLINE_SECONDS"] ?? 3) * 1000;
@@ -97,12 +97,9 @@ before(async () => {
 });
 after(() => site?.close());
 
-const visits = Object.entries(browsers).flatMap(([name, start]) =>
-  [true, false].map((isSecure) => ({ name, start, isSecure })),
-);
-for (const { name, start, isSecure } of visits) {
-  describe(isSecure ? name : `${name}, on an insecure origin`, () => {
-    /** @type {browsers.Driven} */
+for (const { title, name, start, isSecure } of visits) {
+  describe(title, () => {
+    /** @type {import("../support/driven.mjs").Driven} */
     let browser;
     let url = "";
     before(async () => {
@@ -142,7 +139,7 @@ for (const { name, start, isSecure } of visits) {
         assert.fail(`${error.message}, but ${got}\n${browser.said.join("\n")}`);
       });
 
-    /** No line of the package's at warn or above, and nothing that went uncaught. @param {browsers.Tab} [tab] */
+    /** No line of the package's at warn or above, and nothing that went uncaught. @param {import("../support/driven.mjs").Tab} [tab] */
     async function quiet(tab) {
       const loud = browser.said.filter((line) =>
         /^(?!debug|log|info).*\[honeyhive|^uncaught/.test(line),
@@ -467,7 +464,8 @@ for (const { name, start, isSecure } of visits) {
 
     // WebKitWebDriver gives each browser a profile of its own.
     if (name === "webkit") return;
-    const restarted = () => /** @type {() => Promise<browsers.Driven>} */ (browser.restart)();
+    const restarted = () =>
+      /** @type {() => Promise<import("../support/driven.mjs").Driven>} */ (browser.restart)();
 
     it("the browser is killed and started again on the same profile", async () => {
       const { session, tab, begin } = await visit();

@@ -3,11 +3,11 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import * as browsers from "../support/driven.mjs";
 import { until } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
 import { INSECURE_HOST } from "../support/programs.mjs";
 import { serve } from "./served.mjs";
+import { visits } from "./visits.mjs";
 
 /** How often each is done; `RESTS=50` for certainty. */
 const RESTS = Number(process.env["RESTS"] ?? 3);
@@ -41,12 +41,9 @@ before(async () => {
 });
 after(() => site?.close());
 
-const visits = Object.entries(browsers).flatMap(([name, start]) =>
-  [true, false].map((isSecure) => ({ name, start, isSecure })),
-);
-for (const { name, start, isSecure } of visits) {
-  describe(isSecure ? name : `${name}, on an insecure origin`, () => {
-    /** @type {browsers.Driven} */
+for (const { title, name, start, isSecure } of visits) {
+  describe(title, () => {
+    /** @type {import("../support/driven.mjs").Driven} */
     let browser;
     let url = "";
     before(async () => {
@@ -55,7 +52,7 @@ for (const { name, start, isSecure } of visits) {
     });
     after(() => browser?.quit());
 
-    /** @param {browsers.Tab} tab @param {string} visit */
+    /** @param {import("../support/driven.mjs").Tab} tab @param {string} visit */
     const isAt = (tab, visit) =>
       until(
         () =>

@@ -215,7 +215,7 @@ impl Registry {
         let level = settings.map_or(Level::Warn, |settings| settings.log_level);
         if level >= Level::Info && session_id.stands_for(name) {
             let destination = settings.and_then(|settings| settings.destination.as_ref());
-            let is_secret = destination.is_some_and(|it| it.place_of_key(name).is_some());
+            let is_secret = destination.is_some_and(|it| name.contains(it.key.as_str()));
             let shown = if is_secret { MASK } else { name.trim() };
             let shown: String = shown.chars().take(LONGEST_NAME).collect();
             let message = format!(
