@@ -2,9 +2,9 @@
 // reject with anything, never settle, give something that is no Response, answer without end), there is
 // an answer in time.
 
-import { Promise, clearTimer, firstOf, startTimer, textClass } from "./globals.js";
+import { Promise, clearTimer, firstOf, startTimer } from "./globals.js";
 import { attempt, beginningOf, messageOf, read } from "./guard.js";
-import { LATE, bodyOf, readStream } from "./stream.js";
+import { bytesOf, cancel, sourceOf, textOf } from "./stream.js";
 import { disregard } from "./thenables.js";
 
 /**
@@ -39,6 +39,16 @@ let takesSignals = true;
  */
 
 /**
+ * What came of a request so far.
+ * @typedef {object} Reply
+ * @property {number | undefined} status nothing until there is an answer
+ * @property {string} retryAfter
+ * @property {Uint8Array<ArrayBuffer>[]} chunks of the body
+ * @property {string | undefined} text the body, where it came as that
+ * @property {boolean} isLate it is not waited for any more
+ */
+
+/**
  * @param {() => unknown} fetch with `init`
  * @param {RequestInit} init is added to
  * @param {number} timeoutMs for the answer and for reading it
@@ -46,35 +56,36 @@ let takesSignals = true;
  * @returns {Promise<Answer>}
  */
 export async function send(fetch, init, timeoutMs, abort = newAbort()) {
+  /** @type {Reply} */
+  const reply = { status: undefined, retryAfter: "", chunks: [], text: undefined, isLate: false };
   /** @type {unknown} */
   let timer;
-  /** @type {Promise<typeof LATE>} */
+  /** @type {Promise<void>} */
   const late = new Promise((resolve) => {
+    const over = () => {
+      reply.isLate = true;
+      resolve();
+    };
     // Where the runtime allows no timer (a Worker's global scope), it is waited for without end.
-    timer = attempt(() => startTimer(resolve, timeoutMs, LATE), undefined);
+    timer = attempt(() => startTimer(over, timeoutMs, undefined), undefined);
   });
-  late.then(() => attempt(() => abort?.abort(), undefined));
-  let status = -1;
   try {
     // The key is for one server alone, and a redirected POST can come out as a GET.
     init.redirect = "manual";
-    const answer = /** @type {any} */ (await answerOf(fetch, init, abort, late));
-    if (answer === LATE) {
-      status = -2;
-      throw `no answer within ${timeoutMs} ms`;
-    }
-    const given = disregard(read(answer, "status"));
-    if (typeof given !== "number") throw NO_STATUS;
-    const retryAfter = attempt(() => disregard(answer.headers.get("retry-after")), "");
-    const body = await readText(answer, late);
-    status = given;
-    return { status, retryAfter: cut(retryAfter, LONGEST_TEXT), body };
+    await firstOf(exchange(fetch, init, abort, reply), late);
   } catch (error) {
-    if (error === NO_FETCH || error === NO_STATUS) status = -3;
-    return { status, retryAfter: "", body: sentences(reasonOf(error)) || "fetch failed" };
+    const isFinal = error === NO_FETCH || error === NO_STATUS;
+    const why = sentences(reasonOf(error)) || "fetch failed";
+    return { status: isFinal ? -3 : -1, retryAfter: "", body: why };
   } finally {
     clearTimer(timer);
   }
+  if (reply.isLate) attempt(() => abort?.abort(), undefined);
+  const { status, retryAfter } = reply;
+  if (status === undefined) {
+    return { status: -2, retryAfter, body: `no answer within ${timeoutMs} ms` };
+  }
+  return { status, retryAfter, body: bodyOf(reply) };
 }
 
 /** Nothing where the runtime has none. */
@@ -83,22 +94,38 @@ export function newAbort() {
 }
 
 /**
+ * Asks, and reads the answer. It may go on when nobody waits for it any more.
  * @param {() => unknown} fetch with `init`
  * @param {RequestInit} init
  * @param {AbortController | undefined} abort
- * @param {Promise<typeof LATE>} late
+ * @param {Reply} reply becomes what comes
  */
-async function answerOf(fetch, init, abort, late) {
-  if (!abort || !takesSignals) return firstOf(fetch(), late);
+async function exchange(fetch, init, abort, reply) {
+  const answer = /** @type {any} */ (await ask(fetch, init, abort));
+  const status = disregard(read(answer, "status"));
+  if (typeof status !== "number") throw NO_STATUS;
+  const retryAfter = attempt(() => disregard(answer.headers.get("retry-after")), "");
+  reply.retryAfter = cut(retryAfter, LONGEST_TEXT);
+  reply.status = status;
+  await readBody(answer, reply);
+}
+
+/**
+ * @param {() => unknown} fetch with `init`
+ * @param {RequestInit} init
+ * @param {AbortController | undefined} abort
+ */
+async function ask(fetch, init, abort) {
+  if (!abort || !takesSignals) return fetch();
   init.signal = abort.signal;
   try {
-    return await firstOf(fetch(), late);
+    return await fetch();
   } catch (error) {
     const isRefused = read(error, "name") === "TypeError" && /signal/i.test(messageOf(error));
     if (!isRefused) throw error;
     takesSignals = false;
     delete init.signal;
-    return firstOf(fetch(), late);
+    return fetch();
   }
 }
 
@@ -133,32 +160,46 @@ export function runtimeFetch() {
 }
 
 /**
- * What an answer says, as far as it came: that a body broke off or is too long changes nothing.
+ * Reads what an answer says, as far as it comes: that a body breaks off or is too long changes nothing.
  * @param {any} answer
- * @param {Promise<typeof LATE>} late
- * @returns {Promise<string>}
+ * @param {Reply} reply
  */
-async function readText(answer, late) {
+async function readBody(answer, reply) {
   try {
-    const source = bodyOf(answer);
-    if (source) {
-      const decoder = new (textClass("TextDecoder"))();
-      let text = "";
-      let left = LONGEST_BODY;
-      const take = (/** @type {Uint8Array} */ chunk) => {
-        text += decoder.decode(chunk.subarray(0, left), { stream: true });
-        left -= Math.max(chunk.byteLength, SHORTEST_CHUNK);
-        return left > 0;
-      };
-      await readStream(source, take, late);
-      return text;
-    }
+    const source = sourceOf(read(answer, "body"));
+    if (source) return await readStream(source, reply);
     // A double, or a runtime without streams: there is nothing to stop in the middle.
     const whole = typeof read(answer, "text") === "function" ? answer.text() : asJson(answer);
-    return cut(await firstOf(whole, late), LONGEST_BODY);
+    reply.text = cut(await whole, LONGEST_BODY);
   } catch {
-    return "";
+    // The status has said it.
   }
+}
+
+/**
+ * @param {import("./stream.js").Source} source
+ * @param {Reply} reply
+ */
+async function readStream(source, reply) {
+  let left = LONGEST_BODY;
+  try {
+    while (left > 0) {
+      const result = await source.next();
+      if (reply.isLate || result.done) return;
+      const chunk = bytesOf(result.value);
+      reply.chunks.push(chunk.subarray(0, left));
+      left -= Math.max(chunk.byteLength, SHORTEST_CHUNK);
+    }
+  } catch {
+    // It broke off, or was no stream after all.
+  }
+  // In workerd, cancelling in the middle of a read leaves a rejection that nobody can catch: what is late is aborted.
+  if (!reply.isLate) cancel(source);
+}
+
+/** @param {Reply} reply */
+function bodyOf({ text, chunks }) {
+  return text ?? attempt(() => textOf(chunks), "");
 }
 
 /** @param {any} answer */
