@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 use super::halving::Halving;
 use super::health::{Change, Health, SentRequest};
 use super::lane::{Batch, Entry, Lane};
-use super::limits::{RetryWait, request_timeout_ms};
+use super::limits::{Limits, RetryWait, request_timeout_ms};
+use super::unit::{Loss, Unit};
 use crate::core::concurrency::Place;
 use crate::core::outcome::Reason;
 use crate::core::policy::{
@@ -22,41 +23,6 @@ use crate::core::wire::{Answer, Refusal, Verdict};
 /// Milliseconds past the time at which the shell should have asked again after which a lane's request counts
 /// as torn down by the runtime, timers and all.
 const GONE_AFTER_MS: u64 = 30_000;
-
-/// What is delivered.
-pub trait Unit {
-    /// Bytes that it takes in a request, beside what it has in common with others.
-    fn bytes(&self) -> usize;
-
-    /// What it has in common with others, which stands in a request once: a number for each, and its bytes.
-    fn common(&self) -> impl Iterator<Item = (u64, usize)>;
-}
-
-/// What the application allows.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Milliseconds that one request may take.
-    pub timeout_ms: u64,
-    /// Milliseconds that a unit is tried.
-    pub deadline_ms: u64,
-    /// Milliseconds between two requests of a lane in which what comes is put together.
-    pub merge_window_ms: u64,
-    /// Bytes of units that have not ended.
-    pub max_queue_bytes: u64,
-    /// Requests on their way at once.
-    pub max_concurrency: usize,
-    /// Bytes from which on a request takes no further unit.
-    pub full_request_bytes: usize,
-}
-
-/// Why units were given up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loss {
-    /// As a code.
-    pub reason: Reason,
-    /// In words.
-    pub message: String,
-}
 
 /// What the shell is to do next in a scope.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,8 +2,9 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::engine::{Limits, Loss, Unit};
 use super::health::Health;
+use super::limits::Limits;
+use super::unit::{Loss, Unit};
 use crate::core::deadline::DeadlineClock;
 use crate::core::time::{NEVER, Now};
 

@@ -1,6 +1,23 @@
-//! How long a request may take, and how long what failed waits for its next try.
+//! What the application allows, how long a request may take, and how long what failed waits for its next try.
 
 use crate::core::policy::LAST_TRY_MS;
+
+/// What the application allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Milliseconds that one request may take.
+    pub timeout_ms: u64,
+    /// Milliseconds that a unit is tried.
+    pub deadline_ms: u64,
+    /// Milliseconds between two requests of a lane in which what comes is put together.
+    pub merge_window_ms: u64,
+    /// Bytes of units that have not ended.
+    pub max_queue_bytes: u64,
+    /// Requests on their way at once.
+    pub max_concurrency: usize,
+    /// Bytes from which on a request takes no further unit.
+    pub full_request_bytes: usize,
+}
 
 /// Milliseconds that a request may take: `timeout_ms`, or to the first deadline of what is in it, which is
 /// `left_ms` away. Of what is over already, because the program stood still, there is one try.

@@ -5,3 +5,4 @@ pub mod halving;
 pub mod health;
 mod lane;
 pub mod limits;
+pub mod unit;

@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 
 use super::otlp::{self, Origins, Span};
 use crate::core::concurrency::Place;
-use crate::core::delivery::engine::{Accepted, Engine, Limits, Loss, Step};
+use crate::core::delivery::engine::{Accepted, Engine, Step};
+use crate::core::delivery::limits::Limits;
+use crate::core::delivery::unit::Loss;
 use crate::core::json::{Numerals, members};
 use crate::core::log::Line;
 use crate::core::options::Options;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
-use crate::core::delivery::engine::Unit;
+use crate::core::delivery::unit::Unit;
 use crate::core::json::{Object, elements, is_number, members};
 use crate::core::redact::Redaction;
 
