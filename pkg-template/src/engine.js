@@ -69,8 +69,11 @@ const CLOSED = "the tracer was closed";
 const NOT_STARTED =
   "more than maxQueueBytes waits for WebAssembly to start: enrich less at once, or later";
 
-/** Bytes of calls that may wait to be made together. */
-const MAX_WAITING = 1024 * 1024;
+/**
+ * Bytes of calls that may wait until the caller's turn is over; what is more is masked and queued within the call. A server
+ * takes a burst of some thousand without that.
+ */
+const MAX_WAITING = { page: 1024 * 1024, edge: 1024 * 1024, server: 8 * 1024 * 1024 };
 
 /** Bytes that may wait while there is no core yet, where `maxQueueBytes` does not say: what a page may hold. */
 const MAX_WITHOUT_CORE = 4 * 1024 * 1024;
@@ -214,8 +217,10 @@ export class Engine {
   deliver(session, scope, call, chars, where) {
     this.#waiting += chars + CALL_BYTES;
     // What waits here is in no budget: where it is much, it goes to the core now, which keeps one.
-    if (this.#waiting > MAX_WAITING && !this.#opening) this.#drain(true);
-    if (!this.#isSettled && this.#waiting > mostWithoutCore(session)) {
+    const most = maxQueueBytes(session);
+    const isMuch = this.#waiting > Math.min(MAX_WAITING[this.#place], most ?? Infinity);
+    if (isMuch && !this.#opening) this.#drain(true);
+    if (!this.#isSettled && this.#waiting > (most ?? MAX_WITHOUT_CORE)) {
       this.#waiting -= chars + CALL_BYTES;
       return Promise.resolve(this.drop(session, "queue_full", NOT_STARTED, where));
     }
@@ -376,6 +381,10 @@ export class Engine {
     else task();
   }
 
+  get #place() {
+    return this.#platform.place ?? (this.#page ? "page" : "server");
+  }
+
   #isEmpty() {
     return this.#head === this.#queue.length;
   }
@@ -463,8 +472,7 @@ export class Engine {
     this.#core = core;
     this.#opening = false;
     this.#host = this.#newHost(core);
-    const place = this.#platform.place ?? (this.#page ? "page" : "server");
-    core.connect(this.#host, Math.floor(Math.random() * Number.MAX_SAFE_INTEGER), place);
+    core.connect(this.#host, Math.floor(Math.random() * Number.MAX_SAFE_INTEGER), this.#place);
     this.#page?.run(this.#coreOfPage(core), isLeaving);
     this.#soon(() => this.#drain());
   }
@@ -912,11 +920,11 @@ function notRead(reason, message) {
 
 /**
  * @param {Session | undefined} session
- * @returns {number} bytes that may wait while there is no core
+ * @returns {number | undefined} the option, if its tracer was given one
  */
-function mostWithoutCore(session) {
-  const { maxQueueBytes } = session?.settings.scalars ?? {};
-  return typeof maxQueueBytes === "number" && maxQueueBytes >= 0 ? maxQueueBytes : MAX_WITHOUT_CORE;
+function maxQueueBytes(session) {
+  const bytes = session?.settings.scalars.maxQueueBytes;
+  return typeof bytes === "number" && bytes >= 0 ? bytes : undefined;
 }
 
 /**
