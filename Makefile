@@ -118,7 +118,8 @@ setup-test-wasm: setup-wasm node_modules/.package-lock.json
 	@scripts/setup-browsers.sh
 
 setup-test-js: www-demo/node_modules/.package-lock.json tests/node_modules/.package-lock.json \
-		tests/frameworks/runners/node_modules/.package-lock.json tests/frameworks/vitest3/node_modules/.package-lock.json
+		tests/frameworks/runners/node_modules/.package-lock.json tests/frameworks/vitest3/node_modules/.package-lock.json \
+		tests/frameworks/nitro/node_modules/.package-lock.json
 	@scripts/setup-browsers.sh
 
 # npm writes this file last, so it is there when the whole of node_modules is.
@@ -131,11 +132,8 @@ www-demo/node_modules/.package-lock.json: www-demo/package.json www-demo/package
 tests/node_modules/.package-lock.json: tests/package.json tests/package-lock.json | setup-base
 	@scripts/setup-npm.sh tests
 
-tests/frameworks/runners/node_modules/.package-lock.json: tests/frameworks/runners/package.json tests/frameworks/runners/package-lock.json | setup-base
-	@scripts/setup-npm.sh tests/frameworks/runners
-
-tests/frameworks/vitest3/node_modules/.package-lock.json: tests/frameworks/vitest3/package.json tests/frameworks/vitest3/package-lock.json | setup-base
-	@scripts/setup-npm.sh tests/frameworks/vitest3
+tests/frameworks/%/node_modules/.package-lock.json: tests/frameworks/%/package.json tests/frameworks/%/package-lock.json | setup-base
+	@scripts/setup-npm.sh tests/frameworks/$*
 
 docs/reference/node_modules/.package-lock.json: docs/reference/package.json docs/reference/package-lock.json | setup-base
 	@scripts/setup-npm.sh docs/reference

@@ -113,6 +113,7 @@ function runtimes(folder, name) {
       format: "esm",
       main: "./edge-light.js",
     },
+    { source: `${folder}unwasm.js`, output: of("unwasm"), format: "esm", main: "./unwasm.js" },
   ];
 }
 

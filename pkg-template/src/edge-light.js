@@ -2,8 +2,7 @@
 
 import { createCore } from "#core";
 import module from "./core.wasm?module";
-import { alsContext, asyncLocalStorage } from "./context/als.js";
-import { pageContext } from "./context/page.js";
+import { anyContext } from "./context/any.js";
 import { processVariable } from "./env.js";
 import { openModule } from "./load.js";
 import { publicFunctions } from "./public.js";
@@ -12,10 +11,7 @@ export const { initTracer, withSession, enrichSession, enrichEvent, activeTracer
   /* @__PURE__ */ publicFunctions({
     open: (onTrap) => openModule(createCore, module, onTrap),
     variable: processVariable,
-    newContext() {
-      const AsyncLocalStorage = asyncLocalStorage();
-      return AsyncLocalStorage ? alsContext(AsyncLocalStorage) : pageContext();
-    },
+    newContext: anyContext,
     place: "edge",
     hint: "The bundler has to hand over core.wasm?module as a compiled module.",
   });

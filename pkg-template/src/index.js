@@ -3,12 +3,23 @@
 import { createCore } from "#core";
 import base64 from "#core.wasm.base64";
 import { inlineFunctions } from "./inline.js";
-import { bytesOf, inlineOpener, openBytes } from "./load.js";
+import { bytesOf, inlineHint, inlineOpener, openBytes, openModule } from "./load.js";
+import { publicFunctions } from "./public.js";
 import { sharedFunctions } from "./shared.js";
+import { compileAtStart, isWorkers, workersPlatform } from "./workers.js";
 
 const openNow = (/** @type {(error: unknown) => void} */ onTrap) =>
   openBytes(createCore, bytesOf(base64), onTrap);
 const openLater = /* @__PURE__ */ inlineOpener(createCore, async () => bytesOf(base64));
+
+function workersFunctions() {
+  const compiled = compileAtStart(() => bytesOf(base64));
+  return publicFunctions({
+    ...workersPlatform(),
+    open: (onTrap) => openModule(createCore, compiled(), onTrap),
+    hint: inlineHint(),
+  });
+}
 
 /**
  * A page is drawn meanwhile; elsewhere the first request leaves some milliseconds earlier.
@@ -20,5 +31,5 @@ export const { initTracer, withSession, enrichSession, enrichEvent, activeTracer
   // A page has no `require`, and the packages of two sites' widgets on it are none of each other's business.
   "document" in globalThis
     ? inlineFunctions(open, openNow)
-    : sharedFunctions(() => inlineFunctions(open, openNow));
+    : sharedFunctions(() => (isWorkers() ? workersFunctions() : inlineFunctions(open, openNow)));
 export { newEventId, sessionIdFrom, sessionIdFromHeaders } from "./public.js";

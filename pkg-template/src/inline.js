@@ -1,7 +1,6 @@
 // What is the same wherever the module is text in the package's own file: Node, Deno, Bun, browsers.
 
-import { alsContext, asyncLocalStorage } from "./context/als.js";
-import { pageContext } from "./context/page.js";
+import { anyContext } from "./context/any.js";
 import { processVariable } from "./env.js";
 import { inlineHint } from "./load.js";
 import { browserPage } from "./page/page.js";
@@ -17,10 +16,7 @@ export function inlineFunctions(open, openNow) {
     openNow,
     variable: processVariable,
     newPage: browserPage,
-    newContext() {
-      const AsyncLocalStorage = asyncLocalStorage();
-      return AsyncLocalStorage ? alsContext(AsyncLocalStorage) : pageContext();
-    },
+    newContext: anyContext,
     get hint() {
       return inlineHint();
     },

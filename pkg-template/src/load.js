@@ -82,7 +82,11 @@ export function inlineHint() {
   }
   const { navigator } = globalThis;
   if (attempt(() => navigator.userAgent, "") === "Cloudflare-Workers") {
-    return "On Cloudflare Workers the package has to be left to the Worker's own bundler: with Next.js and OpenNext, name it in serverExternalPackages (next.config).";
+    return "On Cloudflare Workers WebAssembly has to come as a module of its own: with Next.js and OpenNext name honeyhive-edge in serverExternalPackages (next.config), with Nitro or Nuxt set experimental.wasm to true in Nitro's configuration.";
   }
+  if ("EdgeRuntime" in globalThis) {
+    return "Vercel's edge runtime compiles no WebAssembly: with Nitro or Nuxt, use the preset vercel, whose functions run Node.";
+  }
+  if (!("location" in globalThis)) return "The runtime has to allow WebAssembly.";
   return "A page with a Content-Security-Policy has to allow 'wasm-unsafe-eval' in script-src.";
 }

@@ -47,6 +47,11 @@ declare module "*.wasm?module" {
   export default module;
 }
 
+interface ImportMeta {
+  /** Put there by Nitro's build. */
+  preset?: string;
+}
+
 declare module "cloudflare:workers" {
   const workers: Record<string, any>;
   export = workers;

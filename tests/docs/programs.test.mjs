@@ -44,6 +44,7 @@ const CHECKS = /** @type {Record<string, object>} */ ({
     types: [],
   },
   vite: { module: "preserve", lib: ["es2024"], types: ["node"] },
+  nitro: { module: "preserve", lib: ["es2024"], types: ["node"] },
   vitest: {
     module: "preserve",
     lib: ["es2024", "dom"],
@@ -56,7 +57,7 @@ const CHECKS = /** @type {Record<string, object>} */ ({
 });
 
 /** Kinds that other tests run: each such block names its test. */
-const ELSEWHERE = ["next", "vite", "vitest"];
+const ELSEWHERE = ["next", "vite", "nitro", "vitest"];
 
 const COMMON = { target: "es2024", strict: true, noEmit: true, skipLibCheck: true };
 

@@ -41,6 +41,7 @@ describe("the tarball", () => {
       "otel.d.ts",
       "otel.edge-light.js",
       "otel.js",
+      "otel.unwasm.js",
       "otel.wasm",
       "otel.workerd.js",
       "package.json",
@@ -49,8 +50,10 @@ describe("the tarball", () => {
       "relay.d.ts",
       "relay.edge-light.js",
       "relay.js",
+      "relay.unwasm.js",
       "relay.wasm",
       "relay.workerd.js",
+      "unwasm.js",
       "workerd.js",
     ]);
   });
@@ -92,7 +95,11 @@ describe("the tarball", () => {
       // Workers' bundlers ask for a browser's as well; and Jest's jsdom, which wants CommonJS.
       const conditions = ["workerd", "edge-light", "require", ...browser, "default"];
       assert.deepEqual(Object.keys(entry), conditions);
-      const { "edge-light": edge, ...others } = entry;
+      const { workerd, "edge-light": edge, ...others } = entry;
+      // Who asks for both builds for all edge runtimes at once, as Nitro does: the file finds out where it runs.
+      assert.deepEqual(Object.keys(workerd), ["types", "edge-light", "default"]);
+      assert.deepEqual(Object.keys(workerd["edge-light"]), ["unwasm", "default"]);
+      assert.equal(workerd["edge-light"].default, entry.default.default);
       for (const condition of Object.values(others)) {
         assert.deepEqual(Object.keys(condition), ["types", "default"]);
       }

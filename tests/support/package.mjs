@@ -72,10 +72,11 @@ async function packedIn(folder) {
  * given.
  * @param {string} name
  * @param {Record<string, string>} [files] content by path
+ * @param {string} [root] the folder whose packages the project has as well, beside those of tests/
  */
-export async function consumer(name, files = {}) {
+export async function consumer(name, files = {}, root = testsDir) {
   const { project } = await packedPackage();
-  const folder = join(cacheDir, "consumers", name);
+  const folder = join(root, ".cache", "consumers", name);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   await cp(join(project, "node_modules"), join(folder, "node_modules"), { recursive: true });

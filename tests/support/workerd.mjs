@@ -37,6 +37,7 @@ export async function bundleWorker(project, compatibility_flags = [], main = "wo
  * @property {Record<string, string>} [bindings]
  * @property {string[]} [durableObjects] their classes; each is bound under its name
  * @property {string[]} [v8Flags]
+ * @property {string} [main] the Worker's file; wrangler's by default
  * @property {boolean} [inspected] with V8's inspector, at the `inspector` that is returned
  */
 
@@ -47,11 +48,12 @@ export async function bundleWorker(project, compatibility_flags = [], main = "wo
  * @param {WorkerOptions} options
  */
 export async function startWorker(bundle, options) {
-  const { compatibilityDate, flags = [], v8Flags = [], durableObjects = [] } = options;
-  const modules = (await readdir(bundle))
-    .filter((name) => /\.(js|wasm)$/.test(name))
+  const { compatibilityDate, flags = [], v8Flags = [], durableObjects = [], main } = options;
+  const isMain = (/** @type {string} */ name) => (main ? name === main : isWorker(name));
+  const modules = (await readdir(bundle, { recursive: true }))
+    .filter((name) => /\.(m?js|wasm)$/.test(name))
     // The first one is the Worker.
-    .sort((a, b) => Number(isWorker(b)) - Number(isWorker(a)))
+    .sort((a, b) => Number(isMain(b)) - Number(isMain(a)))
     .map((name) => {
       const kind = name.endsWith(".wasm") ? "wasm" : "esModule";
       return `(name = ${quoted(name)}, ${kind} = embed ${quoted(name)})`;

@@ -2,8 +2,7 @@
 
 import { createCore } from "#otel";
 import module from "./otel.wasm?module";
-import { alsContext, asyncLocalStorage } from "../context/als.js";
-import { pageContext } from "../context/page.js";
+import { anyContext } from "../context/any.js";
 import { processVariable } from "../env.js";
 import { openModule } from "../load.js";
 import { otelFunctions } from "./public.js";
@@ -12,10 +11,7 @@ export const { enrichSpan, SessionSpanProcessor, SessionPropagator, HoneyHiveSpa
   /* @__PURE__ */ otelFunctions({
     open: (onTrap) => openModule(createCore, module, onTrap),
     variable: processVariable,
-    newContext() {
-      const AsyncLocalStorage = asyncLocalStorage();
-      return AsyncLocalStorage ? alsContext(AsyncLocalStorage) : pageContext();
-    },
+    newContext: anyContext,
     place: "edge",
     hint: "The bundler has to hand over otel.wasm?module as a compiled module.",
   });

@@ -1,8 +1,7 @@
 // What is the same wherever the module of spans is text in the package's own file: Node, Deno, Bun, browsers.
 
 import { createCore } from "#otel";
-import { alsContext, asyncLocalStorage } from "../context/als.js";
-import { pageContext } from "../context/page.js";
+import { anyContext } from "../context/any.js";
 import { processVariable } from "../env.js";
 import { inlineHint, openBytes } from "../load.js";
 import { otelFunctions } from "./public.js";
@@ -13,10 +12,7 @@ export function inlineFunctions(bytes) {
     // At once: a span is enriched in the moment it is asked for, or it has ended.
     open: (onTrap) => openBytes(createCore, bytes(), onTrap),
     variable: processVariable,
-    newContext() {
-      const AsyncLocalStorage = asyncLocalStorage();
-      return AsyncLocalStorage ? alsContext(AsyncLocalStorage) : pageContext();
-    },
+    newContext: anyContext,
     get hint() {
       return inlineHint();
     },

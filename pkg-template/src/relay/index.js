@@ -3,11 +3,31 @@
 import { createCore } from "#relay";
 import base64 from "#relay.wasm.base64";
 import { processVariable } from "../env.js";
-import { bytesOf, openBytes } from "../load.js";
+import { bytesOf, inlineHint, openBytes, openModule } from "../load.js";
+import { compileAtStart, isWorkers, workersPlatform } from "../workers.js";
 import { relayFunctions } from "./public.js";
 
-export const { issueTicket, createRelay, createConsumer } = /* @__PURE__ */ relayFunctions({
-  open: (onTrap) => openBytes(createCore, bytesOf(base64), onTrap),
-  variable: processVariable,
-  hint: "The runtime has to allow WebAssembly.",
-});
+const bytes = () => bytesOf(base64);
+
+function workersFunctions() {
+  const compiled = compileAtStart(bytes);
+  return relayFunctions({
+    ...workersPlatform(),
+    open: (onTrap) => openModule(createCore, compiled(), onTrap),
+    hint: inlineHint(),
+  });
+}
+
+function serverFunctions() {
+  return relayFunctions({
+    open: (onTrap) => openBytes(createCore, bytes(), onTrap),
+    variable: processVariable,
+    get hint() {
+      return inlineHint();
+    },
+  });
+}
+
+export const { issueTicket, createRelay, createConsumer } = isWorkers()
+  ? workersFunctions()
+  : serverFunctions();

@@ -1,0 +1,21 @@
+// `honeyhive-edge/otel` for builds that name all edge runtimes at once and import WebAssembly by unwasm, as Nitro's do.
+
+import { createCore } from "#otel";
+import { inlineHint, openModule } from "../load.js";
+import { edgePlatform, forbidden, importedModule } from "../workers.js";
+import { otelFunctions } from "./public.js";
+
+const module = /* @__PURE__ */ importedModule(
+  // Nitro puts the preset's name here. For this one unwasm compiles bytes at the top of the function's only file, and
+  // Vercel's edge forbids that: the whole function would fail.
+  () => (import.meta.preset === "vercel-edge" ? forbidden() : import("./otel.wasm?module")),
+);
+
+export const { enrichSpan, SessionSpanProcessor, SessionPropagator, HoneyHiveSpanExporter } =
+  /* @__PURE__ */ otelFunctions({
+    .../* @__PURE__ */ edgePlatform(),
+    open: (onTrap) => openModule(createCore, module(), onTrap),
+    get hint() {
+      return inlineHint();
+    },
+  });

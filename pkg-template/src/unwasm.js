@@ -1,0 +1,22 @@
+// Entry for builds that name all edge runtimes at once and import WebAssembly by unwasm, as Nitro's do.
+
+import { createCore } from "#core";
+import { inlineHint, openModule } from "./load.js";
+import { publicFunctions } from "./public.js";
+import { edgePlatform, forbidden, importedModule } from "./workers.js";
+
+const module = /* @__PURE__ */ importedModule(
+  // Nitro puts the preset's name here. For this one unwasm compiles bytes at the top of the function's only file, and
+  // Vercel's edge forbids that: the whole function would fail.
+  () => (import.meta.preset === "vercel-edge" ? forbidden() : import("./core.wasm?module")),
+);
+
+export const { initTracer, withSession, enrichSession, enrichEvent, activeTracer, flush } =
+  /* @__PURE__ */ publicFunctions({
+    .../* @__PURE__ */ edgePlatform(),
+    open: (onTrap) => openModule(createCore, module(), onTrap),
+    get hint() {
+      return inlineHint();
+    },
+  });
+export { newEventId, sessionIdFrom, sessionIdFromHeaders } from "./public.js";
