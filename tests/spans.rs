@@ -439,9 +439,9 @@ fn partial_success_is_said() {
 fn a_scope_that_was_torn_down_leaves_nothing_behind_and_disturbs_nobody() {
     let mut bench = Bench::new(json!({"maxQueueBytes": 1_500}), |_| http(200));
     let long = "x".repeat(900);
-    let Accepted { call: gone, is_to_look } =
+    let Accepted { call: gone, needs_poll } =
         bench.exporter.export(&export(&[&long]), 5, bench.now);
-    assert!(is_to_look);
+    assert!(needs_poll);
     let Next::Send { flight, .. } = bench.exporter.next(5, bench.now) else { panic!() };
     assert!(bench.exporter.has_work(5));
     bench.wait(60_000);

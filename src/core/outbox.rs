@@ -1056,7 +1056,8 @@ impl Outbox {
         }
         let &mut Batch { len, whole_len, .. } = batch;
         let refused_singles = self.refused_singles;
-        let half = Halving { len, whole_len, refused_singles, refuses_all }.first_half();
+        let half =
+            Halving { len, original_len: whole_len, refused_singles, refuses_all }.first_half();
         if let Some(half) = half {
             batch.len = half;
             batch.stamp_ns = None;

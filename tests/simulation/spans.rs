@@ -184,7 +184,7 @@ impl Life {
         let (given_at, ended_at) = (self.now.mono_ms, 0);
         self.owners.extend(names.iter().map(|name| (name.clone(), accepted.call)));
         self.exports.insert(accepted.call, Export { scope, names, end: None, ended_at, given_at });
-        if accepted.is_to_look {
+        if accepted.needs_poll {
             self.loops.insert(scope, self.now.mono_ms);
         }
     }

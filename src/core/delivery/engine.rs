@@ -1,14 +1,14 @@
-//! Delivery of units that go out together as they come: queue, freeze, send, judge, retry, halve, settle.
+//! Delivers units that share requests: queue, freeze, send, judge, retry, halve, settle.
 //!
-//! Units wait in a lane for each request scope, as nothing of one request may be continued in another. What
-//! waits in a lane is frozen into batches; a batch is one request, and stays as it is through every retry. How
-//! many are on their way at once, and when a server is only probed, says its [`Health`].
+//! Each request scope has a lane of its own, because nothing of one request may be continued in another. The units
+//! of a lane are frozen into batches. A batch is one request and keeps its content through every retry. [`Health`]
+//! decides how many requests are in flight at once, and when a failing server is only probed.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::halving::Halving;
-use super::health::{Change, Health, SentRequest};
-use super::lane::{Batch, Entry, Lane};
+use super::health::{Health, HealthChange, SentRequest};
+use super::lane::{Entry, FrozenBatch, Lane};
 use super::limits::{Limits, RetryWait, request_timeout_ms};
 use super::unit::{Loss, Unit};
 use crate::core::concurrency::Place;
@@ -20,80 +20,80 @@ use crate::core::retry::backoff_ms;
 use crate::core::time::{NEVER, Now};
 use crate::core::wire::{Answer, Refusal, Verdict};
 
-/// Milliseconds past the time at which the shell should have asked again after which a lane's request counts
-/// as torn down by the runtime, timers and all.
-const GONE_AFTER_MS: u64 = 30_000;
+/// How long the shell may stay silent, in milliseconds after it was expected, before a lane's request counts as torn
+/// down by the runtime, timers included.
+const TORN_DOWN_AFTER_MS: u64 = 30_000;
 
-/// What the shell is to do next in a scope.
+/// What the shell has to do next in a scope.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step {
-    /// Send a request with the units of [`Engine::units`], and report what comes of it with [`Engine::answered`].
+pub enum DeliveryStep {
+    /// Send a request with the units of [`Engine::units`], and report its answer to [`Engine::finish_request`].
     Send {
-        /// By which it is known.
+        /// The number of the request.
         flight: u64,
-        /// When to abort it.
+        /// Milliseconds after which to abort the request.
         timeout_ms: u64,
-        /// The same in each try, and other in each batch.
+        /// The batch's timestamp in nanoseconds, unique to the batch and equal in all of its tries.
         stamp_ns: u64,
     },
-    /// Tell that all units of a call have ended, and why one was given up, if one was.
+    /// Report that all units of a call have ended.
     Ended {
-        /// The number it was given.
+        /// The number of the call.
         call: u64,
-        /// Of the first that was.
+        /// Why units were given up: the first loss, if there was any.
         loss: Option<Loss>,
     },
-    /// Ask again after so many milliseconds; or after an answer or a call.
+    /// Ask again after this many milliseconds, or earlier after an answer or a call. `None` waits for those alone.
     Wait(Option<u64>),
-    /// Nothing is left.
+    /// The scope has nothing left to do.
     Rest,
 }
 
-/// What was accepted of a call.
+/// The receipt for a call's units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// The number by which its end is told.
+    /// The number under which the end of the call is reported.
     pub call: u64,
-    /// Whether the shell has to ask [`Engine::next`] for its scope, earlier than it would.
-    pub is_to_look: bool,
+    /// Whether the shell has to call [`Engine::next`] for the scope now, which is earlier than it planned.
+    pub needs_poll: bool,
 }
 
 #[derive(Debug)]
 struct Call {
-    /// Units that have not ended.
-    left: usize,
+    /// How many of its units have not ended.
+    unfinished: usize,
     loss: Option<Loss>,
 }
 
-/// A request on its way.
+/// A request in flight.
 #[derive(Debug)]
-struct Flight<U> {
+struct BatchInFlight<U> {
     scope: u64,
     sent: SentRequest,
-    batch: Batch<U>,
-    /// Until when its end is to be told.
+    batch: FrozenBatch<U>,
+    /// When the shell has to have reported the answer, on the forward clock.
     lease_until: u64,
-    /// Whether that has passed once.
+    /// Whether a lease has passed already.
     is_overdue: bool,
 }
 
-/// Bytes of what has not ended. What units have in common counts once.
+/// The bytes of all units that have not ended. Data that units share counts once.
 #[derive(Debug, Default)]
-struct Held {
+struct HeldBytes {
     bytes: u64,
-    /// How many units have it, by number.
+    /// How many units use each piece of shared data, by its number.
     common: HashMap<u64, usize>,
 }
 
-impl Held {
-    /// Bytes that holding `unit` would take beside what is held.
-    fn bytes_more(&self, unit: &impl Unit) -> u64 {
+impl HeldBytes {
+    /// The bytes that `unit` would add.
+    fn added_bytes(&self, unit: &impl Unit) -> u64 {
         let new = unit.common().filter(|(number, _)| !self.common.contains_key(number));
         (unit.bytes() + new.map(|(_, bytes)| bytes).sum::<usize>()) as u64
     }
 
     fn add(&mut self, unit: &impl Unit) {
-        self.bytes += self.bytes_more(unit);
+        self.bytes += self.added_bytes(unit);
         for (number, _) in unit.common() {
             *self.common.entry(number).or_default() += 1;
         }
@@ -112,28 +112,28 @@ impl Held {
     }
 }
 
-/// The delivery of units to one server.
+/// Delivers units to one server.
 #[derive(Debug)]
 pub struct Engine<U> {
     limits: Limits,
     random: fastrand::Rng,
     health: Health,
     lanes: BTreeMap<u64, Lane<U>>,
-    flights: BTreeMap<u64, Flight<U>>,
+    flights: BTreeMap<u64, BatchInFlight<U>>,
     last_flight: u64,
     calls: HashMap<u64, Call>,
     last_call: u64,
-    held: Held,
+    held: HeldBytes,
     /// The timestamp of the last new batch, nanoseconds since the Unix epoch.
     last_stamp_ns: u64,
-    /// Units refused in a row, each alone, nothing being stored in between.
+    /// How many units in a row were refused in a request of their own, with nothing stored in between.
     refused_singles: u32,
-    /// What was given up since it was last asked.
+    /// Losses since the last [`Engine::take_losses`].
     losses: Vec<Loss>,
 }
 
 impl<U: Unit> Engine<U> {
-    /// An engine with nothing to deliver, whose waits are drawn from `seed`.
+    /// An engine with nothing to deliver. `seed` determines its random waits.
     pub fn new(limits: Limits, place: Place, seed: u64) -> Engine<U> {
         let mut health = Health::new(place);
         health.allow(limits.max_concurrency);
@@ -146,33 +146,33 @@ impl<U: Unit> Engine<U> {
             last_flight: 0,
             calls: HashMap::new(),
             last_call: 0,
-            held: Held::default(),
+            held: HeldBytes::default(),
             last_stamp_ns: 0,
             refused_singles: 0,
             losses: Vec::new(),
         }
     }
 
-    /// Whether all it was given has ended, and was told.
+    /// Whether every call has ended and was reported.
     pub fn is_idle(&self) -> bool {
         self.calls.is_empty() && self.lanes.is_empty()
     }
 
-    /// Bytes of what has not ended.
+    /// The bytes of all units that have not ended.
     pub fn held_bytes(&self) -> u64 {
         self.held.bytes
     }
 
-    /// Why units were given up since this was last asked.
+    /// The losses since the last call of this function.
     pub fn take_losses(&mut self) -> Vec<Loss> {
         std::mem::take(&mut self.losses)
     }
 
-    /// Takes the units of a call made in `scope`, one by one: those for which there is no room are given up.
+    /// Queues the units of a call made in `scope`. Units for which there is no room are given up one by one.
     pub fn accept(&mut self, units: Vec<U>, scope: u64, now: Now) -> Accepted {
         let call = self.begin_call(units.len(), scope, now);
         let Limits { deadline_ms, max_queue_bytes, .. } = self.limits;
-        // What one request holds has room wherever nothing waits.
+        // An empty queue takes at least as much as one request holds.
         let one_request = MAX_REQUEST_BYTES as u64;
         let waited = self.held.bytes > 0;
         let limit = if waited { max_queue_bytes } else { max_queue_bytes.max(one_request) };
@@ -181,7 +181,7 @@ impl<U: Unit> Engine<U> {
             let bytes = unit.bytes() + unit.common().map(|(_, bytes)| bytes).sum::<usize>();
             if bytes > MAX_REQUEST_BYTES - REQUEST_OVERHEAD_BYTES {
                 too_large += 1;
-            } else if self.held.bytes + self.held.bytes_more(&unit) > limit {
+            } else if self.held.bytes + self.held.added_bytes(&unit) > limit {
                 no_room += 1;
             } else if let Some(lane) = self.lanes.get_mut(&scope) {
                 self.held.add(&unit);
@@ -196,70 +196,71 @@ impl<U: Unit> Engine<U> {
             };
             let message =
                 format!("more than maxQueueBytes ({max_queue_bytes}) would wait to be sent: {why}");
-            self.lose(scope, no_room, call, Loss { reason: Reason::QueueFull, message });
+            self.reject_units(scope, no_room, call, Loss { reason: Reason::QueueFull, message });
         }
         if too_large > 0 {
             let message = format!(
                 "one alone is more than the backend takes in a request ({MAX_REQUEST_BYTES} bytes)"
             );
-            self.lose(scope, too_large, call, Loss { reason: Reason::TooLarge, message });
+            self.reject_units(scope, too_large, call, Loss { reason: Reason::TooLarge, message });
         }
-        Accepted { call, is_to_look: self.is_to_look(scope, now) }
+        Accepted { call, needs_poll: self.needs_poll(scope, now) }
     }
 
-    /// A call of so many units made in `scope`, of which none is taken.
+    /// Records a call of `units` units made in `scope` of which none is accepted.
     pub fn refuse(&mut self, units: usize, loss: Loss, scope: u64, now: Now) -> Accepted {
         let call = self.begin_call(units, scope, now);
         if units > 0 {
-            self.lose(scope, units, call, loss);
+            self.reject_units(scope, units, call, loss);
         }
-        Accepted { call, is_to_look: self.is_to_look(scope, now) }
+        Accepted { call, needs_poll: self.needs_poll(scope, now) }
     }
 
-    /// What waits in `scope` is sent without waiting for the merge window. Says whether the shell has to ask
-    /// [`Engine::next`] for it.
+    /// Lets the units that wait in `scope` skip the merge window. Returns whether the shell has to call
+    /// [`Engine::next`] for the scope now.
     pub fn hurry(&mut self, scope: u64, now: Now) -> bool {
         if let Some(lane) = self.lanes.get_mut(&scope) {
             lane.hurry();
         }
-        self.is_to_look(scope, now)
+        self.needs_poll(scope, now)
     }
 
     fn begin_call(&mut self, units: usize, scope: u64, now: Now) -> u64 {
         self.lanes.entry(scope).or_insert_with(|| Lane::new(now));
-        self.give_up_torn_down(scope, now);
+        self.give_up_torn_down_lanes(scope, now);
         self.last_call += 1;
-        self.calls.insert(self.last_call, Call { left: units, loss: None });
+        self.calls.insert(self.last_call, Call { unfinished: units, loss: None });
         if units == 0 {
-            self.end(scope, self.last_call, 0, None);
+            self.finish_units(scope, self.last_call, 0, None);
         }
         self.last_call
     }
 
-    fn is_to_look(&self, scope: u64, now: Now) -> bool {
+    fn needs_poll(&self, scope: u64, now: Now) -> bool {
         let Some(lane) = self.lanes.get(&scope) else { return false };
         let has_room = self.health.has_room(lane.in_flight, now);
-        !lane.ended.is_empty() || lane.next_look(has_room, &self.limits, now) < lane.looks_at
+        !lane.finished_calls.is_empty()
+            || lane.next_poll_at(has_room, &self.limits, now) < lane.polls_at
     }
 
-    /// Whether anything of `scope` has not ended, or its end was not told.
+    /// Whether `scope` has units that have not ended, or calls whose end was not reported.
     pub fn has_work(&self, scope: u64) -> bool {
         self.lanes.contains_key(&scope)
     }
 
     /// What to do next in `scope`.
-    pub fn next(&mut self, scope: u64, now: Now) -> Step {
-        let Some(lane) = self.lanes.get_mut(&scope) else { return Step::Rest };
-        if let Some((call, loss)) = lane.ended.pop_front() {
-            return Step::Ended { call, loss };
+    pub fn next(&mut self, scope: u64, now: Now) -> DeliveryStep {
+        let Some(lane) = self.lanes.get_mut(&scope) else { return DeliveryStep::Rest };
+        if let Some((call, loss)) = lane.finished_calls.pop_front() {
+            return DeliveryStep::Ended { call, loss };
         }
-        self.end_leases(now);
-        let Some(lane) = self.lanes.get_mut(&scope) else { return Step::Rest };
+        self.expire_leases(now);
+        let Some(lane) = self.lanes.get_mut(&scope) else { return DeliveryStep::Rest };
         lane.server_worked(self.health.worked_at(), &self.limits, now);
-        let retry_look = lane.look_again_at(&mut self.health, &self.limits, now);
+        let next_event_at = lane.next_event_at(&mut self.health, &self.limits, now);
         let why = self.health.why();
-        // A program that was busy past the deadline has its try.
-        let was_busy = now.mono_ms.saturating_sub(lane.looks_at) > LEASE_GRACE_MS || why.is_empty();
+        // If the program was too busy to send before the deadline, its units still get one try.
+        let was_busy = now.mono_ms.saturating_sub(lane.polls_at) > LEASE_GRACE_MS || why.is_empty();
         let has_room = self.health.has_room(lane.in_flight, now);
         if !(was_busy && has_room) {
             let late = lane.take_late(now);
@@ -276,28 +277,28 @@ impl<U: Unit> Engine<U> {
         }
         if lane.is_empty() {
             if lane.in_flight > 0 {
-                lane.looks_at = NEVER;
-                return Step::Wait(None);
+                lane.polls_at = NEVER;
+                return DeliveryStep::Wait(None);
             }
             self.lanes.remove(&scope);
-            return Step::Rest;
+            return DeliveryStep::Rest;
         }
         let lanes = self.lanes.len() as u64;
-        let Some(lane) = self.lanes.get_mut(&scope) else { return Step::Rest };
-        let mut at = retry_look;
+        let Some(lane) = self.lanes.get_mut(&scope) else { return DeliveryStep::Rest };
+        let mut at = next_event_at;
         if lane.has_ready(&self.limits, now) {
             at = at.min(self.health.resumes_at().filter(|at| *at > now.mono_ms).unwrap_or(NEVER));
             if lane.in_flight == 0 {
-                // What it waits for is another scope's, and nothing can tell of it across requests.
+                // The lane waits for another scope's request, and no promise can cross requests: poll.
                 let soon = (LOOK_ACROSS_MS * lanes).min(LOOK_ACROSS_MAX_MS);
                 at = at.min(now.mono_ms.saturating_add(soon));
             }
         }
-        lane.looks_at = at;
-        Step::Wait((at < NEVER).then(|| at.saturating_sub(now.mono_ms).max(1)))
+        lane.polls_at = at;
+        DeliveryStep::Wait((at < NEVER).then(|| at.saturating_sub(now.mono_ms).max(1)))
     }
 
-    fn send(&mut self, scope: u64, mut batch: Batch<U>, now: Now) -> Step {
+    fn send(&mut self, scope: u64, mut batch: FrozenBatch<U>, now: Now) -> DeliveryStep {
         let Limits { timeout_ms: granted_ms, .. } = self.limits;
         let timeout_ms = request_timeout_ms(granted_ms, batch.left_ms(now));
         let sent = self.health.send_request(timeout_ms, granted_ms, now);
@@ -305,24 +306,24 @@ impl<U: Unit> Engine<U> {
         let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);
         if let Some(lane) = self.lanes.get_mut(&scope) {
             lane.in_flight += 1;
-            lane.due_at = lane.due_at.max(lease_until);
+            lane.expected_by = lane.expected_by.max(lease_until);
         }
         self.last_flight += 1;
         let stamp_ns = batch.stamp_ns;
-        let flight = Flight { scope, sent, batch, lease_until, is_overdue: false };
+        let flight = BatchInFlight { scope, sent, batch, lease_until, is_overdue: false };
         self.flights.insert(self.last_flight, flight);
-        Step::Send { flight: self.last_flight, timeout_ms, stamp_ns }
+        DeliveryStep::Send { flight: self.last_flight, timeout_ms, stamp_ns }
     }
 
-    /// The units of a request that is on its way.
+    /// The units of a request in flight.
     pub fn units(&self, flight: u64) -> impl Iterator<Item = &U> {
         let flight = self.flights.get(&flight);
         flight.into_iter().flat_map(|flight| flight.batch.entries.iter().map(|entry| &entry.unit))
     }
 
-    /// What came of a request: `verdict` says what `answer` means, and `describe` a refusal in words. An answer
-    /// to a request that counts as lost already changes nothing.
-    pub fn answered(
+    /// Records the answer to a request. `verdict` is what `answer` means, `describe` puts a refusal into words. The
+    /// answer to a request that already counts as lost is ignored.
+    pub fn finish_request(
         &mut self,
         flight: u64,
         answer: &Answer,
@@ -330,15 +331,17 @@ impl<U: Unit> Engine<U> {
         describe: impl FnOnce(&Refusal) -> String,
         now: Now,
     ) {
-        let Some(Flight { scope, sent, mut batch, .. }) = self.land(flight) else { return };
+        let Some(BatchInFlight { scope, sent, mut batch, .. }) = self.take_flight(flight) else {
+            return;
+        };
         let Limits { deadline_ms, timeout_ms, .. } = self.limits;
         let random = &mut self.random;
         let change = self.health.finish_request(&sent, answer, &verdict, deadline_ms, now, random);
-        if change == Change::WorksAgain {
-            self.lanes.values_mut().for_each(Lane::wait_no_longer);
+        if change == HealthChange::WorksAgain {
+            self.lanes.values_mut().for_each(Lane::retry_now);
         }
         if !matches!(verdict, Verdict::Retry { .. }) {
-            batch.worked(deadline_ms, now);
+            batch.record_success(deadline_ms, now);
         }
         match verdict {
             Verdict::Stored { .. } => {
@@ -346,7 +349,7 @@ impl<U: Unit> Engine<U> {
                 self.refused_singles = 0;
                 for entry in batch.entries {
                     self.held.remove(&entry.unit);
-                    self.end(scope, entry.call, 1, None);
+                    self.finish_units(scope, entry.call, 1, None);
                 }
             }
             Verdict::Retry { why, after_ms } => {
@@ -354,8 +357,8 @@ impl<U: Unit> Engine<U> {
                 batch.failures = batch.failures.saturating_add(1);
                 let late = batch.take_late(now);
                 let left_ms = batch.left_ms(now);
-                // What the server asks for holds for all, and its health sees to it until the last try. That
-                // was this one, where there is no time for another.
+                // `Health` keeps every request back for as long as the server asked, except for a batch's last
+                // try. If this was the last try, the batch itself has to keep the wait.
                 let was_last = left_ms <= timeout_ms.min(deadline_ms / 2);
                 let asked_ms = after_ms.filter(|_| was_last);
                 let drawn_ms = backoff_ms(batch.failures, &mut self.random);
@@ -374,10 +377,10 @@ impl<U: Unit> Engine<U> {
             }
             Verdict::Refused(refusal) | Verdict::NoSession(refusal) => {
                 if refusal.may_be_one_of_many() {
-                    let Batch { whole_len, .. } = batch;
+                    let FrozenBatch { original_len, .. } = batch;
                     let (len, refused_singles) = (batch.entries.len(), self.refused_singles);
                     let refuses_all = self.health.refuses_all();
-                    let halving = Halving { len, whole_len, refused_singles, refuses_all };
+                    let halving = Halving { len, original_len, refused_singles, refuses_all };
                     if let Some(half) = halving.first_half() {
                         let second = batch.split_off(half, &mut self.last_stamp_ns, now);
                         self.put_back(scope, second);
@@ -399,7 +402,7 @@ impl<U: Unit> Engine<U> {
         }
     }
 
-    /// The runtime allows the shell no timer in `scope`: what waits there for a time is given up.
+    /// Gives up everything that waits in `scope`, because the runtime allows the shell no timer there.
     pub fn no_timer(&mut self, scope: u64) {
         let Some(lane) = self.lanes.get_mut(&scope) else { return };
         let entries = lane.take_all();
@@ -407,7 +410,7 @@ impl<U: Unit> Engine<U> {
         self.give_up(scope, entries, Loss { reason: Reason::RetriesExhausted, message });
     }
 
-    fn land(&mut self, flight: u64) -> Option<Flight<U>> {
+    fn take_flight(&mut self, flight: u64) -> Option<BatchInFlight<U>> {
         let flight = self.flights.remove(&flight)?;
         if let Some(lane) = self.lanes.get_mut(&flight.scope) {
             lane.in_flight -= 1;
@@ -415,8 +418,8 @@ impl<U: Unit> Engine<U> {
         Some(flight)
     }
 
-    /// What is tried again goes before what was not tried yet. What nothing is left of is forgotten.
-    fn put_back(&mut self, scope: u64, batch: Batch<U>) {
+    /// Returns a batch to its lane for its next try. An empty batch is dropped.
+    fn put_back(&mut self, scope: u64, batch: FrozenBatch<U>) {
         if !batch.entries.is_empty()
             && let Some(lane) = self.lanes.get_mut(&scope)
         {
@@ -424,9 +427,10 @@ impl<U: Unit> Engine<U> {
         }
     }
 
-    /// Nobody told the end of a request: the runtime has torn down the one that sent it. Or the whole program
-    /// stood still, and the answer is about to be told: so only the second time.
-    fn end_leases(&mut self, now: Now) {
+    /// Retries requests whose answer the shell never reported, because the runtime has torn down the request that sent
+    /// them. Only the second missed lease counts: after the first the whole program may have stood still, and the
+    /// answer be about to arrive.
+    fn expire_leases(&mut self, now: Now) {
         let mut ended = Vec::new();
         for (number, flight) in &mut self.flights {
             if flight.lease_until > now.mono_ms {
@@ -438,18 +442,19 @@ impl<U: Unit> Engine<U> {
             }
         }
         for number in ended {
-            let Some(flight) = self.land(number) else { continue };
+            let Some(flight) = self.take_flight(number) else { continue };
             self.health.lose_request();
             let failures = flight.batch.failures.saturating_add(1);
-            let batch = Batch { failures, retry_at: now.mono_ms, ..flight.batch };
+            let batch = FrozenBatch { failures, retry_at: now.mono_ms, ..flight.batch };
             self.put_back(flight.scope, batch);
         }
     }
 
-    /// Gives up the lanes of which the shell never spoke again; `scope`, which lives, is told.
-    fn give_up_torn_down(&mut self, scope: u64, now: Now) {
+    /// Gives up the lanes of requests that the runtime has torn down: the shell has stopped asking for them. The end
+    /// of their calls is reported in `scope`, which is alive.
+    fn give_up_torn_down_lanes(&mut self, scope: u64, now: Now) {
         let is_gone = |(&other, lane): (&u64, &Lane<U>)| {
-            let gone_at = lane.due_at.saturating_add(GONE_AFTER_MS);
+            let gone_at = lane.expected_by.saturating_add(TORN_DOWN_AFTER_MS);
             (other != 0 && other != scope && gone_at < now.mono_ms).then_some(other)
         };
         let gone: Vec<u64> = self.lanes.iter().filter_map(is_gone).collect();
@@ -462,7 +467,7 @@ impl<U: Unit> Engine<U> {
                 entries.extend(flight.batch.entries);
             }
             if let Some(alive) = self.lanes.get_mut(&scope) {
-                alive.ended.append(&mut lane.ended);
+                alive.finished_calls.append(&mut lane.finished_calls);
             }
             let message = "the runtime ended the request they came from".to_owned();
             self.give_up(scope, entries, Loss { reason: Reason::RetriesExhausted, message });
@@ -476,28 +481,28 @@ impl<U: Unit> Engine<U> {
         self.losses.push(loss.clone());
         for entry in entries {
             self.held.remove(&entry.unit);
-            self.end(scope, entry.call, 1, Some(&loss));
+            self.finish_units(scope, entry.call, 1, Some(&loss));
         }
     }
 
-    /// So many units of a call were not taken.
-    fn lose(&mut self, scope: u64, units: usize, call: u64, loss: Loss) {
-        self.end(scope, call, units, Some(&loss));
+    /// Records that `units` units of a call were not accepted.
+    fn reject_units(&mut self, scope: u64, units: usize, call: u64, loss: Loss) {
+        self.finish_units(scope, call, units, Some(&loss));
         self.losses.push(loss);
     }
 
-    /// So many units of a call have ended; with the last of them the call has, which is told in `scope`.
-    fn end(&mut self, scope: u64, call: u64, units: usize, loss: Option<&Loss>) {
-        let Some(known) = self.calls.get_mut(&call) else { return };
-        known.left -= units;
-        if known.loss.is_none() {
-            known.loss = loss.cloned();
+    /// Records the end of `units` units of a call. When the last one ends, the end of the call is reported in `scope`.
+    fn finish_units(&mut self, scope: u64, call: u64, units: usize, loss: Option<&Loss>) {
+        let Some(state) = self.calls.get_mut(&call) else { return };
+        state.unfinished -= units;
+        if state.loss.is_none() {
+            state.loss = loss.cloned();
         }
-        if known.left == 0
+        if state.unfinished == 0
             && let Some(Call { loss, .. }) = self.calls.remove(&call)
             && let Some(lane) = self.lanes.get_mut(&scope)
         {
-            lane.ended.push_back((call, loss));
+            lane.finished_calls.push_back((call, loss));
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The health of one backend server: how many requests it bears at once, whether it fails, and until when it
-//! has asked to be left alone.
+//! The health of one backend server: how many requests it can handle at once, whether it is failing, and how long it
+//! has asked clients to stay away.
 //!
-//! While a server fails, one request probes and the others wait (a half-open circuit breaker), so that a
+//! While a server is failing, one request probes it and the others wait (a half-open circuit breaker), so that a
 //! thousand sessions do not hammer a backend that is down.
 
 use crate::core::concurrency::{Concurrency, Place};
@@ -14,81 +14,81 @@ use crate::core::wire::{Answer, Verdict};
 #[derive(Debug)]
 pub struct Health {
     concurrency: Concurrency,
-    /// The values of `maxConcurrency` that open tracers have, each with how many have it. There are no more
-    /// values than [`MOST_AT_ONCE`](crate::core::policy::MOST_AT_ONCE).
+    /// The values of `maxConcurrency` of open tracers, each with the number of tracers that set it. There are at most
+    /// [`MOST_AT_ONCE`](crate::core::policy::MOST_AT_ONCE) values.
     allowed: Vec<(usize, usize)>,
     in_flight: usize,
     /// Rounds of requests that failed since the last success.
     failures: u32,
-    /// The number of the last request that was sent when a failure was counted: what was sent until
-    /// then failed in the same round.
-    failed_after: u64,
-    /// While failing: when the next probe may go.
+    /// The number of the last request that had been sent when a failure was counted. Requests up to it belong to the
+    /// same round of failures.
+    failed_round_ends: u64,
+    /// When the next probe of a failing server may be sent.
     probe_at: u64,
-    /// Until when the server has asked to be left alone.
-    spared_until: u64,
-    /// Single enrichments that it refused in a row, whosesoever, without storing anything in between.
+    /// Until when the server has asked clients to stay away.
+    paused_until: u64,
+    /// How many single enrichments in a row the server refused, of any session, with nothing stored in between.
     refused_singles: u32,
-    /// When it last answered well, on the forward clock.
+    /// When the server last answered well, on the forward clock.
     worked_at: u64,
-    /// Why a request failed since then.
+    /// Why the last request failed since then; empty if none did.
     why: String,
-    /// Whether it left an earlier request without an answer, and has answered none since.
+    /// Whether the server left an earlier request unanswered and has not answered any since.
     is_doubtful: bool,
-    /// Whether it has ever answered.
+    /// Whether the server has ever answered.
     has_answered: bool,
-    /// Whether it last answered that it has too much to do.
+    /// Whether the server's last answer said that it is overloaded.
     is_busy: bool,
 }
 
-/// A request that was sent to the server, as its health remembers it.
+/// What [`Health`] has to know of a request when its answer arrives.
 #[derive(Clone, Copy, Debug)]
 pub struct SentRequest {
-    /// Its number, by which it is known whether it was sent before or after a failure.
+    /// Its number, which tells whether it was sent before or after a failure.
     number: u64,
     /// When it was sent, on the forward clock.
     sent_at: u64,
-    /// Milliseconds that it may take.
+    /// How long it may take, in milliseconds.
     pub timeout_ms: u64,
-    /// Whether that is less than a request is granted else: a deadline is near.
+    /// Whether its timeout is shorter than usual because a deadline is near.
     is_cut_short: bool,
 }
 
 impl SentRequest {
-    /// Whether it was given up before a request of that server usually is.
+    /// Whether it was aborted earlier than a request usually is, so that its failure says nothing of the server.
     fn was_cut_short(&self, answer: &Answer, now: Now) -> bool {
         let took_ms = now.mono_ms.saturating_sub(self.sent_at);
         self.is_cut_short && took_ms >= self.timeout_ms && matches!(answer, Answer::None { .. })
     }
 
-    /// Whether it is open for so long that the server may never answer.
+    /// Whether it has been open for so long that the server may never answer.
     pub fn is_slow(&self, now: Now) -> bool {
         now.mono_ms.saturating_sub(self.sent_at) >= PAGE_SLOW_MS
     }
 }
 
-/// What an answer changed for those who wait for the server.
+/// How an answer changed a server's health, for everything that waits for that server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It failed, and works again: those who waited may go on.
+pub enum HealthChange {
+    /// The server was failing and works again.
     WorksAgain,
-    /// It may be asked again at this time, which is another than before.
+    /// The server may next be asked at this time, which has changed.
     ResumesAt(u64),
-    /// Nothing.
+    /// Nothing changed.
     None,
 }
 
 impl Health {
-    /// The health of a server of which nothing is known.
+    /// The health of a server that was never asked.
     pub fn new(place: Place) -> Health {
         Health {
             concurrency: Concurrency::new(place),
             allowed: Vec::new(),
             in_flight: 0,
             failures: 0,
-            failed_after: 0,
+            failed_round_ends: 0,
             probe_at: 0,
-            spared_until: 0,
+            paused_until: 0,
             refused_singles: 0,
             worked_at: 0,
             why: String::new(),
@@ -98,7 +98,7 @@ impl Health {
         }
     }
 
-    /// A tracer that allows so many requests at once is open.
+    /// Adds the limit of a tracer that was opened: `at_most` requests at once.
     pub fn allow(&mut self, at_most: usize) {
         match self.allowed.iter_mut().find(|(value, _)| *value == at_most) {
             Some((_, tracers)) => *tracers += 1,
@@ -106,8 +106,8 @@ impl Health {
         }
     }
 
-    /// A tracer that allows so many requests at once is open no more.
-    pub fn allow_no_more(&mut self, at_most: usize) {
+    /// Withdraws the limit of a tracer that was closed.
+    pub fn withdraw_limit(&mut self, at_most: usize) {
         if let Some(place) = self.allowed.iter().position(|(value, _)| *value == at_most) {
             self.allowed[place].1 -= 1;
             if self.allowed[place].1 == 0 {
@@ -116,35 +116,34 @@ impl Health {
         }
     }
 
-    /// Whether it failed so often in a row that it is only probed.
+    /// Whether the server has failed so often in a row that it is only probed.
     pub fn is_failing(&self) -> bool {
         self.failures >= FAILING_AFTER
     }
 
-    /// When the next request may be sent at the earliest, whatever else is on its way; nothing
-    /// where no time stands in the way.
+    /// The earliest time at which the next request may be sent, whatever else is in flight; `None` if any time will do.
     pub fn resumes_at(&self) -> Option<u64> {
         let probe_at = if self.is_failing() { self.probe_at } else { 0 };
-        Some(probe_at.max(self.spared_until)).filter(|at| *at > 0)
+        Some(probe_at.max(self.paused_until)).filter(|at| *at > 0)
     }
 
-    /// Whether the server is taken for one that answers soon, if only to say no. One failure alone says
-    /// nothing: browsers fail what is on its way when a page is about to be left.
+    /// Whether the server can be expected to answer soon, if only with a refusal. One failure alone does not change
+    /// that: browsers fail requests in flight when a page is about to be left.
     pub fn is_trusted(&self) -> bool {
         !self.is_failing() && !self.is_doubtful
     }
 
-    /// Whether it has ever answered.
+    /// Whether the server has ever answered.
     pub fn has_answered(&self) -> bool {
         self.has_answered
     }
 
-    /// Marks the server as one that may not answer, until it does.
+    /// Marks the server as one that may not answer, until it answers.
     pub fn doubt(&mut self) {
         self.is_doubtful = true;
     }
 
-    /// Whether a request may be sent now from a scope that has `of_scope` on their way to it.
+    /// Whether a request may be sent now from a scope that has `of_scope` requests to the server in flight.
     pub fn has_room(&self, of_scope: usize, now: Now) -> bool {
         let at_most = self.allowed.iter().map(|(value, _)| *value).min().unwrap_or(usize::MAX);
         self.resumes_at().is_none_or(|at| at <= now.mono_ms)
@@ -152,19 +151,19 @@ impl Health {
             && self.concurrency.has_room(self.in_flight, of_scope, at_most)
     }
 
-    /// A probe may go now: there is reason to think that it works again.
-    pub fn may_be_asked(&mut self) {
+    /// Lets the next probe be sent at once, because there is reason to think that the server works again.
+    pub fn allow_probe(&mut self) {
         self.probe_at = 0;
     }
 
-    /// Whether it last answered that it has too much to do: that a network is back changes nothing of that.
+    /// Whether the server's last answer said that it is overloaded. A network that comes back does not change that.
     pub fn is_busy(&self) -> bool {
         self.is_busy
     }
 
-    /// When what waits for its turn is to be looked at again, where it is given up at `gives_up_at`: then, or
-    /// where the server has asked to be left alone for longer, in time for one try. When that time has come, the
-    /// server is spared no longer: else what waits would be given up without a try.
+    /// When something that waits for its turn and is given up at `gives_up_at` needs attention: at that time, or, where
+    /// the server has asked clients to stay away for longer, early enough for one try. Once the time for that try has
+    /// come, the pause ends: without that, the entry would be given up untried.
     pub fn try_or_give_up_at(
         &mut self,
         gives_up_at: u64,
@@ -173,18 +172,17 @@ impl Health {
         now: Now,
     ) -> u64 {
         let last_try_at = gives_up_at.saturating_sub(timeout_ms.min(deadline_ms / 2));
-        if gives_up_at == NEVER || self.spared_until <= last_try_at {
+        if gives_up_at == NEVER || self.paused_until <= last_try_at {
             return gives_up_at;
         }
         if last_try_at > now.mono_ms {
             return last_try_at;
         }
-        self.spared_until = 0;
+        self.paused_until = 0;
         gives_up_at
     }
 
-    /// A request is sent that may take `timeout_ms`, of the `granted_ms` that a request is granted where no
-    /// deadline is near.
+    /// Records that a request is sent. It may take `timeout_ms`; without a near deadline it would have `granted_ms`.
     pub fn send_request(&mut self, timeout_ms: u64, granted_ms: u64, now: Now) -> SentRequest {
         self.in_flight += 1;
         SentRequest {
@@ -195,8 +193,8 @@ impl Health {
         }
     }
 
-    /// The request was answered by `answer`, which comes to `verdict`. Nobody waits for the server longer than
-    /// `deadline_ms`, whatever it asks for.
+    /// Records the answer to a request and its `verdict`. The pause that a server may ask for is capped at
+    /// `deadline_ms`.
     pub fn finish_request(
         &mut self,
         sent: &SentRequest,
@@ -205,40 +203,40 @@ impl Health {
         deadline_ms: u64,
         now: Now,
         random: &mut fastrand::Rng,
-    ) -> Change {
+    ) -> HealthChange {
         self.is_doubtful |= matches!(verdict, Verdict::Retry { .. }) && sent.is_slow(now);
         self.is_busy = answer.is_overload() && matches!(answer, Answer::Http { .. });
         match verdict {
-            // It had less time than a server is granted.
+            // The server had less time than usual: its silence proves nothing.
             Verdict::Retry { .. } if sent.was_cut_short(answer, now) => self.lose_request(),
             Verdict::Retry { after_ms, .. } => {
-                let failure = Failure {
+                let failure = FailedRequest {
                     request: sent.number,
                     is_overload: answer.is_overload(),
                     // A server may ask for a year.
                     after_ms: after_ms.map(|ms| ms.min(deadline_ms)),
                 };
                 let before = self.resumes_at();
-                self.fail(&failure, now, random);
+                self.record_failure(&failure, now, random);
                 if let Some(at) = self.resumes_at().filter(|at| Some(*at) != before) {
-                    return Change::ResumesAt(at);
+                    return HealthChange::ResumesAt(at);
                 }
             }
             _ => {
-                // After more than half of the time a server that had twice as much to do would have been
-                // too late.
+                // A server that took more than half of the timeout would have been too late with twice the load,
+                // so the limit does not grow.
                 let took_ms = now.mono_ms.saturating_sub(sent.sent_at);
-                if self.work(2 * took_ms <= sent.timeout_ms, now) {
-                    return Change::WorksAgain;
+                if self.record_success(2 * took_ms <= sent.timeout_ms, now) {
+                    return HealthChange::WorksAgain;
                 }
             }
         }
-        Change::None
+        HealthChange::None
     }
 
-    /// A request came back with an answer that shows the server at work, `in_time` or barely so. Says
-    /// whether it had been failing: then those who waited may go on.
-    fn work(&mut self, in_time: bool, now: Now) -> bool {
+    /// Records an answer that shows the server at work; `in_time` unless it was nearly too late. Returns whether the
+    /// server had been failing, so that everything that waits for it may go on.
+    fn record_success(&mut self, in_time: bool, now: Now) -> bool {
         let was_failing = self.is_failing();
         if in_time {
             self.concurrency.grow(self.in_flight, now.mono_ms);
@@ -252,52 +250,52 @@ impl Health {
         was_failing
     }
 
-    /// It stored something.
+    /// Records that the server stored something.
     pub fn note_stored(&mut self) {
         self.refused_singles = 0;
     }
 
-    /// It refused a single enrichment.
+    /// Records that the server refused a single enrichment.
     pub fn note_refused_single(&mut self) {
         self.refused_singles = self.refused_singles.saturating_add(1);
     }
 
-    /// Whether it refuses plainly all, see [`Halving`](super::halving::Halving).
+    /// Whether the server plainly refuses everything: see [`Halving`](super::halving::Halving).
     pub fn refuses_all(&self) -> bool {
         self.refused_singles >= GENERAL_REFUSAL
     }
 
-    /// When it last answered well, on the forward clock.
+    /// When the server last answered well, on the forward clock.
     pub fn worked_at(&self) -> u64 {
         self.worked_at
     }
 
-    /// Why a request to it failed since it last answered well; empty where none did.
+    /// Why the last request failed since the server last answered well; empty if none did.
     pub fn why(&self) -> &str {
         &self.why
     }
 
-    /// A request to it failed because of `why`.
+    /// Records why a request failed.
     pub fn note_failure(&mut self, why: &str) {
         why.clone_into(&mut self.why);
     }
 
-    /// A request was torn down by its sender's runtime: that says nothing of the server.
+    /// Records that the runtime tore a request down, which says nothing of the server.
     pub fn lose_request(&mut self) {
         self.in_flight -= 1;
     }
 
-    /// A request failed in a way that may pass.
-    fn fail(&mut self, failure: &Failure, now: Now, random: &mut fastrand::Rng) {
+    /// Records a failure that a retry may overcome.
+    fn record_failure(&mut self, failure: &FailedRequest, now: Now, random: &mut fastrand::Rng) {
         self.in_flight -= 1;
         if failure.is_overload {
             self.concurrency.halve(failure.request, failure.after_ms.is_some(), now.mono_ms);
         }
         if let Some(after_ms) = failure.after_ms {
-            self.spared_until = self.spared_until.max(now.mono_ms.saturating_add(after_ms));
+            self.paused_until = self.paused_until.max(now.mono_ms.saturating_add(after_ms));
         }
-        if failure.request > self.failed_after {
-            self.failed_after = self.concurrency.last_sent();
+        if failure.request > self.failed_round_ends {
+            self.failed_round_ends = self.concurrency.last_sent();
             self.failures = self.failures.saturating_add(1);
             self.probe_at = now.mono_ms.saturating_add(match failure.after_ms {
                 Some(_) => 0,
@@ -307,14 +305,14 @@ impl Health {
     }
 }
 
-/// How a request failed.
+/// A request that failed.
 #[derive(Clone, Copy, Debug)]
-struct Failure {
+struct FailedRequest {
     /// Its number, see [`SentRequest`].
     request: u64,
-    /// Whether it shows that the server bears less than it was sent: 429, 503, or no answer.
+    /// Whether the server cannot handle what it was sent: 429, 503, or no answer.
     is_overload: bool,
-    /// Milliseconds for which the server asks to be left alone.
+    /// How long the server asks clients to stay away, in milliseconds.
     after_ms: Option<u64>,
 }
 
@@ -334,8 +332,8 @@ mod tests {
         server.send_request(5_000, 5_000, at(0)).number
     }
 
-    fn overload(request: u64, after_ms: Option<u64>) -> Failure {
-        Failure { request, is_overload: true, after_ms }
+    fn overload(request: u64, after_ms: Option<u64>) -> FailedRequest {
+        FailedRequest { request, is_overload: true, after_ms }
     }
 
     #[test]
@@ -345,7 +343,7 @@ mod tests {
         for round in 0..2 {
             let sent: Vec<u64> = (0..3).map(|_| count_request(&mut server)).collect();
             for request in sent {
-                server.fail(&overload(request, Some(1_000)), at(10), &mut random);
+                server.record_failure(&overload(request, Some(1_000)), at(10), &mut random);
             }
             assert_eq!(server.is_failing(), round == 1);
         }
@@ -353,7 +351,7 @@ mod tests {
         assert!(server.has_room(0, at(1_010)));
         count_request(&mut server);
         assert!(!server.has_room(0, at(5_000)), "one probe at a time");
-        assert!(server.work(true, at(5_000)), "those who waited are to be told");
+        assert!(server.record_success(true, at(5_000)), "those who waited are to be told");
         assert!(server.has_room(0, at(5_000)));
     }
 
@@ -364,7 +362,7 @@ mod tests {
         let sent: Vec<u64> = (0..10).map(|_| count_request(&mut server)).collect();
         for request in sent {
             assert!(!server.is_failing());
-            server.fail(&overload(request, None), at(0), &mut random);
+            server.record_failure(&overload(request, None), at(0), &mut random);
         }
         assert!(!server.is_failing());
     }
@@ -375,10 +373,10 @@ mod tests {
         let mut server = server();
         for _ in 0..10 {
             let request = count_request(&mut server);
-            server.fail(&overload(request, None), at(0), &mut random);
+            server.record_failure(&overload(request, None), at(0), &mut random);
             assert!(!server.is_failing());
             count_request(&mut server);
-            assert!(!server.work(true, at(0)));
+            assert!(!server.record_success(true, at(0)));
         }
     }
 
@@ -387,9 +385,9 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(1);
         let mut server = server();
         let (first, _) = (count_request(&mut server), count_request(&mut server));
-        server.fail(&overload(first, Some(2_000)), at(0), &mut random);
-        assert!(!server.work(true, at(1)));
-        server.may_be_asked();
+        server.record_failure(&overload(first, Some(2_000)), at(0), &mut random);
+        assert!(!server.record_success(true, at(1)));
+        server.allow_probe();
         assert!(!server.has_room(0, at(1_999)));
         assert!(server.has_room(0, at(2_000)));
     }
@@ -402,9 +400,9 @@ mod tests {
         server.allow(1);
         let room = |server: &Health| server.has_room(0, at(0));
         count_request(&mut server);
-        server.allow_no_more(1);
+        server.withdraw_limit(1);
         assert!(!room(&server));
-        server.allow_no_more(1);
+        server.withdraw_limit(1);
         assert!(room(&server));
     }
 }

@@ -1,4 +1,4 @@
-//! What waits in one request scope, and what of it goes out next.
+//! The lane of one request scope: its queued units, its frozen batches, and which of them is sent next.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -8,33 +8,33 @@ use super::unit::{Loss, Unit};
 use crate::core::deadline::DeadlineClock;
 use crate::core::time::{NEVER, Now};
 
-/// A unit that waits.
+/// A unit that waits to be sent.
 #[derive(Debug)]
 pub(super) struct Entry<U> {
     pub(super) call: u64,
-    given_ms: u64,
-    /// On the clock of its batch, which goes on from that of its lane.
+    accepted_ms: u64,
+    /// The reading of its batch's clock at which it is given up. A batch's clock continues that of its lane.
     deadline: u64,
     bytes: usize,
     pub(super) unit: U,
 }
 
-/// What goes out in one request, through every retry. Its entries are in the order in which they were given,
-/// and so are their deadlines.
+/// The content of one request, the same through every retry. Its entries are in the order in which they were
+/// accepted, and so are their deadlines.
 #[derive(Debug)]
-pub(super) struct Batch<U> {
+pub(super) struct FrozenBatch<U> {
     pub(super) entries: Vec<Entry<U>>,
-    /// How many entries it was before it was halved.
-    pub(super) whole_len: usize,
+    /// How many entries the batch had before it was first halved.
+    pub(super) original_len: usize,
     pub(super) stamp_ns: u64,
     pub(super) clock: DeadlineClock,
     pub(super) failures: u32,
-    /// When it may be tried again.
+    /// When it may be tried again, on the forward clock; 0 where it need not wait.
     pub(super) retry_at: u64,
 }
 
-impl<U> Batch<U> {
-    /// Milliseconds to the first deadline; none are left where that is over.
+impl<U> FrozenBatch<U> {
+    /// Milliseconds to the first deadline; 0 once it has passed.
     pub(super) fn left_ms(&self, now: Now) -> u64 {
         self.left_to(self.entries.first(), now)
     }
@@ -49,85 +49,91 @@ impl<U> Batch<U> {
         deadline.saturating_sub(self.clock.reading(now.mono_ms))
     }
 
-    /// When its first entry is given up if the server does not answer until then; [`NEVER`] where that has
-    /// passed.
+    /// When its first entry is given up unless the server answers before; [`NEVER`] once that time has passed.
     fn gives_up_at(&self, now: Now) -> u64 {
         let deadline = self.entries.first().map_or(NEVER, |entry| entry.deadline);
         self.clock.reaches(deadline, now.mono_ms)
     }
 
-    /// Takes out what has reached its deadline.
+    /// Removes and returns the entries whose deadline has passed.
     pub(super) fn take_late(&mut self, now: Now) -> Vec<Entry<U>> {
         let reading = self.clock.reading(now.mono_ms);
         let late = self.entries.partition_point(|entry| entry.deadline <= reading);
         self.entries.drain(..late).collect()
     }
 
-    /// Its request was answered, and not in a way that may pass.
-    pub(super) fn worked(&mut self, deadline_ms: u64, now: Now) {
+    /// Records that the server answered the batch's request and did not ask for a retry.
+    pub(super) fn record_success(&mut self, deadline_ms: u64, now: Now) {
         self.clock.own_request_worked(now.mono_ms);
         shorten(self.entries.iter_mut(), self.clock, deadline_ms);
     }
 
-    /// Takes off all but the first `half` entries: a batch of its own.
-    pub(super) fn split_off(&mut self, half: usize, last_stamp_ns: &mut u64, now: Now) -> Batch<U> {
+    /// Splits off all but the first `half` entries into a batch of their own.
+    pub(super) fn split_off(
+        &mut self,
+        half: usize,
+        last_stamp_ns: &mut u64,
+        now: Now,
+    ) -> FrozenBatch<U> {
         (self.retry_at, self.failures) = (0, 0);
-        let mut second = Batch { entries: self.entries.split_off(half), ..*self };
-        // A timestamp stands for one body.
+        let mut second = FrozenBatch { entries: self.entries.split_off(half), ..*self };
+        // Each timestamp identifies one body, and both halves are new bodies.
         self.stamp_ns = next_stamp(last_stamp_ns, now);
         second.stamp_ns = next_stamp(last_stamp_ns, now);
         second
     }
 }
 
-/// Nobody has more time than given, though part of what counted was forgiven before it came.
+/// Caps every deadline at `deadline_ms` after its entry was accepted. Time that the clock had counted before then may
+/// have been forgiven since, which would otherwise move the deadline back.
 fn shorten<'e, U: 'e>(
     entries: impl Iterator<Item = &'e mut Entry<U>>,
     clock: DeadlineClock,
     deadline_ms: u64,
 ) {
     for entry in entries {
-        entry.deadline = entry.deadline.min(clock.deadline(entry.given_ms, deadline_ms));
+        entry.deadline = entry.deadline.min(clock.deadline(entry.accepted_ms, deadline_ms));
     }
 }
 
-/// Timestamps only go up, whatever the wall clock does: the backend orders a client's requests by them.
+/// The next timestamp. Timestamps only increase, whatever the wall clock does, because the backend orders a client's
+/// requests by them.
 fn next_stamp(last_stamp_ns: &mut u64, now: Now) -> u64 {
     *last_stamp_ns = now.unix_ms.saturating_mul(1_000_000).max(*last_stamp_ns + 1);
     *last_stamp_ns
 }
 
-/// What waits in one scope, what of it is on its way, and when what is left may go.
+/// The units of one scope that wait, and when they may be sent.
 #[derive(Debug)]
 pub(super) struct Lane<U> {
-    /// Calls that have ended, to be told in this scope.
-    pub(super) ended: VecDeque<(u64, Option<Loss>)>,
-    /// Requests on their way.
+    /// Calls that have ended and have to be reported in this scope.
+    pub(super) finished_calls: VecDeque<(u64, Option<Loss>)>,
+    /// How many of its requests are in flight.
     pub(super) in_flight: usize,
-    /// When the shell said it would ask again; [`NEVER`] where it waits for an answer or a call.
-    pub(super) looks_at: u64,
-    /// When the shell has to have asked again, or its request is gone, and all that was in it.
-    pub(super) due_at: u64,
+    /// When the shell plans to ask again; [`NEVER`] where it waits for an answer or a call.
+    pub(super) polls_at: u64,
+    /// When the shell should have asked again at the latest. Long after that, the runtime has torn its request down.
+    pub(super) expected_by: u64,
     queued: VecDeque<Entry<U>>,
     queued_bytes: usize,
-    /// How many of those that are queued had no room in the last request, and so wait for no window.
+    /// How many queued units did not fit into the last request. They do not wait for the merge window again.
     backlog: usize,
-    /// On which the deadlines of what is queued are.
+    /// The clock on which the deadlines of queued units are measured.
     clock: DeadlineClock,
-    /// When what is queued may go, unless it is enough for a request.
+    /// When the merge window ends. Queued units that fill a request do not wait for it.
     window_until: u64,
     is_hurried: bool,
-    /// Frozen, and to be tried again or in halves.
-    batches: VecDeque<Batch<U>>,
+    /// Batches that wait for a retry, or are halves of a refused one.
+    batches: VecDeque<FrozenBatch<U>>,
 }
 
 impl<U: Unit> Lane<U> {
     pub(super) fn new(now: Now) -> Lane<U> {
         Lane {
-            ended: VecDeque::new(),
+            finished_calls: VecDeque::new(),
             in_flight: 0,
-            looks_at: NEVER,
-            due_at: now.mono_ms,
+            polls_at: NEVER,
+            expected_by: now.mono_ms,
             queued: VecDeque::new(),
             queued_bytes: 0,
             backlog: 0,
@@ -146,22 +152,21 @@ impl<U: Unit> Lane<U> {
         is_failing: bool,
         now: Now,
     ) {
-        let given_ms = now.mono_ms;
+        let accepted_ms = now.mono_ms;
         if self.queued.is_empty() {
             self.clock = DeadlineClock::START;
-            self.clock.own_request_worked(given_ms);
-            // The window is nobody's fault, unless the server fails meanwhile.
-            if !is_failing && !self.is_hurried && self.window_until > given_ms {
+            self.clock.own_request_worked(accepted_ms);
+            // The merge window does not count against deadlines, unless the server is failing.
+            if !is_failing && !self.is_hurried && self.window_until > accepted_ms {
                 self.clock.rest_until(self.window_until);
             }
         }
-        let deadline = self.clock.deadline(given_ms, deadline_ms);
+        let deadline = self.clock.deadline(accepted_ms, deadline_ms);
         let bytes = unit.bytes();
         self.queued_bytes += bytes;
-        self.queued.push_back(Entry { call, given_ms, deadline, bytes, unit });
+        self.queued.push_back(Entry { call, accepted_ms, deadline, bytes, unit });
     }
 
-    /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.queued.is_empty() && self.batches.is_empty()
     }
@@ -170,12 +175,13 @@ impl<U: Unit> Lane<U> {
         self.is_hurried = !self.queued.is_empty();
     }
 
-    /// The server works again: retries wait no longer.
-    pub(super) fn wait_no_longer(&mut self) {
+    /// Ends the wait of every retry, because the server works again.
+    pub(super) fn retry_now(&mut self) {
         self.batches.iter_mut().for_each(|batch| batch.retry_at = 0);
     }
 
-    /// The server answered well at `at_ms`: what waited for its turn until then has as much time as before.
+    /// Records that the server answered well at `at_ms`: the time that batches spent waiting for their turn until then
+    /// does not count against their deadlines.
     pub(super) fn server_worked(&mut self, at_ms: u64, limits: &Limits, now: Now) {
         for batch in &mut self.batches {
             if batch.retry_at <= now.mono_ms {
@@ -202,7 +208,7 @@ impl<U: Unit> Lane<U> {
                 || self.queued_bytes >= limits.full_request_bytes)
     }
 
-    /// Whether something may go, as far as the lane is concerned.
+    /// Whether something may be sent, as far as the lane is concerned.
     pub(super) fn has_ready(&self, limits: &Limits, now: Now) -> bool {
         self.is_queue_ready(limits, now)
             || self.batches.iter().any(|batch| batch.retry_at <= now.mono_ms)
@@ -213,9 +219,9 @@ impl<U: Unit> Lane<U> {
         self.clock.reaches(deadline, now.mono_ms)
     }
 
-    /// When there is something to do next in it though nobody answers; with `has_room` at once, where something
-    /// may go. It asks nothing of the server's health and changes nothing.
-    pub(super) fn next_look(&self, has_room: bool, limits: &Limits, now: Now) -> u64 {
+    /// When the shell has to poll the lane next if no answer arrives: now, if something is ready and the server
+    /// `has_room`. Unlike [`Lane::next_event_at`] it neither reads nor changes the server's health.
+    pub(super) fn next_poll_at(&self, has_room: bool, limits: &Limits, now: Now) -> u64 {
         let queue = if self.queued.is_empty() {
             NEVER
         } else if !self.is_queue_ready(limits, now) {
@@ -230,8 +236,9 @@ impl<U: Unit> Lane<U> {
         queue.min(batches.unwrap_or(NEVER))
     }
 
-    /// When it is to be looked at again, with what the server's `health` makes of its deadlines.
-    pub(super) fn look_again_at(&self, health: &mut Health, limits: &Limits, now: Now) -> u64 {
+    /// When something becomes ready or reaches its deadline next. Deadlines take the server's `health` into account:
+    /// see [`Health::try_or_give_up_at`].
+    pub(super) fn next_event_at(&self, health: &mut Health, limits: &Limits, now: Now) -> u64 {
         let Limits { timeout_ms, deadline_ms, .. } = *limits;
         let mut at = NEVER;
         let mut consider = |ready_at: u64, gives_up_at: u64| {
@@ -251,22 +258,22 @@ impl<U: Unit> Lane<U> {
         at
     }
 
-    /// Takes what goes out next, if something may.
+    /// Removes and returns the batch to send next, if one is ready.
     pub(super) fn take_ready(
         &mut self,
         limits: &Limits,
         last_stamp_ns: &mut u64,
         now: Now,
-    ) -> Option<Batch<U>> {
-        let is_due = |batch: &Batch<U>| batch.retry_at <= now.mono_ms;
+    ) -> Option<FrozenBatch<U>> {
+        let is_due = |batch: &FrozenBatch<U>| batch.retry_at <= now.mono_ms;
         if let Some(place) = self.batches.iter().position(is_due) {
             return self.batches.remove(place);
         }
         self.is_queue_ready(limits, now).then(|| self.freeze(limits, last_stamp_ns, now))
     }
 
-    /// Makes a batch of what is queued, as far as one request takes it.
-    fn freeze(&mut self, limits: &Limits, last_stamp_ns: &mut u64, now: Now) -> Batch<U> {
+    /// Makes a batch of as many queued units as fit into one request.
+    fn freeze(&mut self, limits: &Limits, last_stamp_ns: &mut u64, now: Now) -> FrozenBatch<U> {
         let mut common = HashSet::new();
         let (mut bytes, mut own_bytes) = (0, 0);
         let fits = |entry: &&Entry<U>| {
@@ -282,8 +289,8 @@ impl<U: Unit> Lane<U> {
         self.backlog = self.queued.len();
         self.is_hurried &= !self.queued.is_empty();
         self.window_until = now.mono_ms.saturating_add(limits.merge_window_ms);
-        Batch {
-            whole_len: entries.len(),
+        FrozenBatch {
+            original_len: entries.len(),
             entries,
             stamp_ns: next_stamp(last_stamp_ns, now),
             clock: self.clock,
@@ -292,15 +299,15 @@ impl<U: Unit> Lane<U> {
         }
     }
 
-    /// What is tried again goes before what was not tried yet; halves, in which `retry_at` is none, at once.
-    pub(super) fn put_back(&mut self, batch: Batch<U>) {
+    /// Returns a batch for its next try, before units that were not tried yet. Halves, whose `retry_at` is 0, are next.
+    pub(super) fn put_back(&mut self, batch: FrozenBatch<U>) {
         match batch.retry_at {
             0 => self.batches.push_front(batch),
             _ => self.batches.push_back(batch),
         }
     }
 
-    /// Takes out what has reached its deadline.
+    /// Removes and returns the entries whose deadline has passed.
     pub(super) fn take_late(&mut self, now: Now) -> Vec<Entry<U>> {
         let mut late = Vec::new();
         for batch in &mut self.batches {
@@ -313,7 +320,7 @@ impl<U: Unit> Lane<U> {
         late
     }
 
-    /// Takes out all that waits.
+    /// Removes and returns everything that waits.
     pub(super) fn take_all(&mut self) -> Vec<Entry<U>> {
         let mut all: Vec<_> = self.batches.drain(..).flat_map(|batch| batch.entries).collect();
         self.take_queued(self.queued.len(), &mut all);

@@ -1,26 +1,26 @@
-//! What the application allows, how long a request may take, and how long what failed waits for its next try.
+//! The limits that the application sets, the timeout of a request, and the wait before a retry.
 
 use crate::core::policy::LAST_TRY_MS;
 
-/// What the application allows.
+/// The limits that the application sets.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Milliseconds that one request may take.
+    /// How long one request may take, in milliseconds.
     pub timeout_ms: u64,
-    /// Milliseconds that a unit is tried.
+    /// How long a unit is retried, in milliseconds.
     pub deadline_ms: u64,
-    /// Milliseconds between two requests of a lane in which what comes is put together.
+    /// How long a lane collects units between two requests, in milliseconds.
     pub merge_window_ms: u64,
-    /// Bytes of units that have not ended.
+    /// How many bytes of units may be unfinished at once.
     pub max_queue_bytes: u64,
-    /// Requests on their way at once.
+    /// How many requests may be in flight at once.
     pub max_concurrency: usize,
-    /// Bytes from which on a request takes no further unit.
+    /// The size in bytes up to which units are added to a request.
     pub full_request_bytes: usize,
 }
 
-/// Milliseconds that a request may take: `timeout_ms`, or to the first deadline of what is in it, which is
-/// `left_ms` away. Of what is over already, because the program stood still, there is one try.
+/// How long a request may take, in milliseconds: `timeout_ms`, or until its first deadline, which is `left_ms` away. If
+/// that deadline has passed because the program stood still, the request gets one full try.
 pub fn request_timeout_ms(timeout_ms: u64, left_ms: u64) -> u64 {
     match left_ms {
         0 => timeout_ms,
@@ -28,27 +28,28 @@ pub fn request_timeout_ms(timeout_ms: u64, left_ms: u64) -> u64 {
     }
 }
 
-/// The wait before a retry, of which chance or the server has said how long it is.
+/// The wait before a retry, either drawn at random or asked for by the server.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryWait {
-    /// So long, in milliseconds.
+    /// The wait in milliseconds, before deadlines are taken into account.
     pub wait_ms: u64,
-    /// Whether it is the server that asks for it.
+    /// Whether the server asked for it.
     pub is_asked: bool,
-    /// Milliseconds to the first deadline in the batch.
+    /// Milliseconds until the first deadline in the batch.
     pub left_ms: u64,
-    /// Milliseconds to the last one: by then all of the batch is given up.
+    /// Milliseconds until the last deadline in the batch, when all of it has been given up.
     pub last_left_ms: u64,
-    /// Milliseconds that a request is granted.
+    /// How long a request may take, in milliseconds.
     pub timeout_ms: u64,
 }
 
 impl RetryWait {
-    /// Milliseconds to wait: what was drawn or asked for, or a little less, where the last try would have no
-    /// time before the deadline.
+    /// The milliseconds to wait: as drawn or asked for, or less where the last try would not finish before the
+    /// deadline.
     pub fn milliseconds(self) -> u64 {
         let RetryWait { wait_ms, is_asked, left_ms, last_left_ms, timeout_ms } = self;
-        // Half of the time for a try that may need all of its own: so the last tries come faster.
+        // A try may need its whole timeout, but never gets more than half of the time left, so that the last
+        // tries follow each other faster.
         let latest = left_ms.saturating_sub(timeout_ms.min(left_ms / 2));
         let wait_ms = if is_asked || latest < LAST_TRY_MS { wait_ms } else { wait_ms.min(latest) };
         wait_ms.min(last_left_ms)

@@ -1,4 +1,4 @@
-//! How things are delivered, whatever they are: each rule once, for sessions, spans and the relay's queue.
+//! The rules of delivery that sessions, spans and the relay's queue share.
 
 pub mod engine;
 pub mod halving;

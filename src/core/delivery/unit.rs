@@ -1,21 +1,22 @@
-//! What is delivered, and how it ends where it is not.
+//! The units that the engine delivers, and why some are given up.
 
 use crate::core::outcome::Reason;
 
-/// What is delivered.
+/// Something that is delivered as a whole or not at all.
 pub trait Unit {
-    /// Bytes that it takes in a request, beside what it has in common with others.
+    /// The bytes that the unit takes in a request, without the data it shares with other units.
     fn bytes(&self) -> usize;
 
-    /// What it has in common with others, which stands in a request once: a number for each, and its bytes.
+    /// The data that the unit shares with others, which a request contains only once: the number of each piece, and its
+    /// bytes.
     fn common(&self) -> impl Iterator<Item = (u64, usize)>;
 }
 
 /// Why units were given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
-    /// As a code.
+    /// The reason as a code.
     pub reason: Reason,
-    /// In words.
+    /// The reason in words, for the application.
     pub message: String,
 }

@@ -116,7 +116,7 @@ impl Registry {
                 let was_offline = self.page.is_offline;
                 self.set_offline(false);
                 for (_, server) in self.servers.iter_mut().filter(|(_, it)| !it.health.is_busy()) {
-                    server.health.may_be_asked();
+                    server.health.allow_probe();
                 }
                 for id in self.busy.clone() {
                     let Some(outbox) = self.outboxes.get_mut(id) else { continue };
@@ -208,7 +208,7 @@ impl Registry {
             let Some(server) = self.servers.get_mut(outbox.server) else { continue };
             let is_kept = outbox.is_kept();
             if !is_kept {
-                server.health.may_be_asked();
+                server.health.allow_probe();
             }
             if !is_kept || server.health.is_trusted() {
                 outbox.hurry();

@@ -2,7 +2,7 @@
 
 use super::Registry;
 use crate::core::concurrency::Place;
-use crate::core::delivery::health::{Change, SentRequest};
+use crate::core::delivery::health::{HealthChange, SentRequest};
 use crate::core::id_map::{NOTHING, in_order};
 use crate::core::log::Level;
 use crate::core::outbox::{Kind, Parts, Progress};
@@ -275,9 +275,9 @@ impl Registry {
             let sent = &flight.sent;
             let random = &mut self.random;
             match server.health.finish_request(sent, answer, &verdict, deadline_ms, now, random) {
-                Change::WorksAgain => self.go_on(flight.server, now),
-                Change::ResumesAt(at) => self.timers.set(at, Timer::Probe(flight.server)),
-                Change::None => {}
+                HealthChange::WorksAgain => self.go_on(flight.server, now),
+                HealthChange::ResumesAt(at) => self.timers.set(at, Timer::Probe(flight.server)),
+                HealthChange::None => {}
             }
         }
         self.act_on(&flight, verdict, now);

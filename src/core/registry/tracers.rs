@@ -213,7 +213,7 @@ impl Registry {
             if let Some(at_most) = max_concurrency
                 && let Some(server) = self.servers.get_mut(server_id)
             {
-                server.health.allow_no_more(at_most);
+                server.health.withdraw_limit(at_most);
             }
             self.schedule(outbox_id, now);
         }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::otlp::{self, Origins, Span};
 use crate::core::concurrency::Place;
-use crate::core::delivery::engine::{Accepted, Engine, Step};
+use crate::core::delivery::engine::{Accepted, DeliveryStep, Engine};
 use crate::core::delivery::limits::Limits;
 use crate::core::delivery::unit::Loss;
 use crate::core::json::{Numerals, members};
@@ -120,18 +120,18 @@ impl Exporter {
             self.say(Line { level: reason.level(), message });
         }
         match step {
-            Step::Send { flight, timeout_ms, stamp_ns } => {
+            DeliveryStep::Send { flight, timeout_ms, stamp_ns } => {
                 let Some(destination) = &self.settings.destination else { return Next::Rest };
                 let body = otlp::request(self.engine.units(flight));
                 let request = request(destination, "POST", PATH, body, stamp_ns);
                 Next::Send { flight, transport: self.settings.transport, timeout_ms, request }
             }
-            Step::Ended { call, loss } => {
+            DeliveryStep::Ended { call, loss } => {
                 let why = loss.map(|loss| [loss.reason.code(), ": ", &loss.message].concat());
                 Next::Ended { call, why }
             }
-            Step::Wait(ms) => Next::Wait(ms),
-            Step::Rest => match self.log.pop_front() {
+            DeliveryStep::Wait(ms) => Next::Wait(ms),
+            DeliveryStep::Rest => match self.log.pop_front() {
                 Some(line) => Next::Log(line),
                 None => Next::Rest,
             },
@@ -164,7 +164,7 @@ impl Exporter {
             _ => {}
         }
         let describe = |refusal: &Refusal| describe(refusal, &destination);
-        self.engine.answered(flight, answer, verdict, describe, now);
+        self.engine.finish_request(flight, answer, verdict, describe, now);
     }
 
     /// The runtime allows the shell no timer in `scope`: what waits there is given up.

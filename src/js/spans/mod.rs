@@ -61,10 +61,10 @@ pub fn open_exporter(options: &str, seed: f64, place: &str) -> f64 {
 pub fn export_spans(exporter: f64, lines: &str, scope: f64) -> f64 {
     let (exporter, scope) = (exporter as u64, scope as u64);
     let exported = state::with(exporter, |it| it.export(lines, scope, now()));
-    let Some(Accepted { call, is_to_look }) = exported else {
+    let Some(Accepted { call, needs_poll }) = exported else {
         return 0.0;
     };
-    if is_to_look {
+    if needs_poll {
         driver::look(exporter, scope);
     }
     call as f64
