@@ -68,7 +68,7 @@ impl Field {
         })
     }
 
-    /// The backend's name of the field.
+    /// The backend's name of the field. [`Field::named`] has to know it too: a queue's messages carry it.
     pub fn wire_name(self) -> &'static str {
         match self {
             Field::UserProperties => "user_properties",
@@ -92,17 +92,36 @@ impl Field {
         }
     }
 
-    /// Whether the field is an object that the backend merges by key.
-    fn is_merged(self) -> bool {
-        matches!(
-            self,
+    /// What values of the field look like, and how the backend stores a second one.
+    pub fn shape(self) -> Shape {
+        match self {
             Field::Metadata
-                | Field::Config
-                | Field::Feedback
-                | Field::Metrics
-                | Field::UserProperties
-        )
+            | Field::Config
+            | Field::Feedback
+            | Field::Metrics
+            | Field::UserProperties => Shape::MergedObject,
+            Field::Inputs => Shape::Object,
+            Field::Outputs => Shape::Anything,
+            Field::Duration | Field::EndTime => Shape::Number,
+        }
     }
+
+    fn is_merged(self) -> bool {
+        self.shape() == Shape::MergedObject
+    }
+}
+
+/// What values of a field look like, and how the backend stores a second one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// An object that the backend merges by key, one level deep.
+    MergedObject,
+    /// An object that is replaced as a whole.
+    Object,
+    /// Any value; the backend gets an object all the same, with `value` as its only key where the value is none.
+    Anything,
+    /// A number of milliseconds.
+    Number,
 }
 
 /// A stretch of an enrichment's text.
@@ -165,11 +184,10 @@ impl Enrichment {
             if value == "null" || TARGET_KEYS.contains(&&*name) {
                 return Some(());
             }
-            let fits = match field {
-                None => true,
-                Some(Field::Duration | Field::EndTime) => is_number(value),
-                Some(Field::Outputs) => true,
-                Some(_) => is_object,
+            let fits = match field.map(Field::shape) {
+                None | Some(Shape::Anything) => true,
+                Some(Shape::Number) => is_number(value),
+                Some(Shape::MergedObject | Shape::Object) => is_object,
             };
             if !fits {
                 lines.push(misfit(&name, field));
@@ -363,14 +381,14 @@ impl<'a> Merged<'a> {
     pub fn write(&self, field: Field, name: &str, object: &mut Object<'_>) {
         let values = self.of_field(field);
         let Some(&Candidate { value: first, .. }) = values.first() else { return };
-        match field {
-            Field::Outputs if !first.starts_with("{") => {
+        match field.shape() {
+            Shape::Anything if !first.starts_with("{") => {
                 let mut wrapper = Object::open(object.value(name));
                 wrapper.member("\"value\"", first);
                 wrapper.close();
             }
-            Field::Outputs | Field::Duration | Field::EndTime => object.json(name, first),
-            _ => {
+            Shape::Anything | Shape::Number => object.json(name, first),
+            Shape::MergedObject | Shape::Object => {
                 let mut inner = Object::open(object.value(name));
                 for Candidate { key, value, .. } in values {
                     inner.member(key, value);
@@ -397,8 +415,8 @@ fn identity(field: Field, key: &str) -> &str {
 
 /// What is said where the value of `field`, which the arguments call `name`, cannot be stored.
 fn misfit(name: &str, field: Option<Field>) -> Line {
-    let must_be = match field {
-        Some(Field::Duration | Field::EndTime) => "a number of milliseconds".into(),
+    let must_be = match field.map(Field::shape) {
+        Some(Shape::Number) => "a number of milliseconds".into(),
         _ => format!("an object, as in {{ {name}: {{ key: \"value\" }} }}"),
     };
     Line::warn(format!("`{name}` must be {must_be}: it was left out; the rest of the call goes on"))
@@ -420,6 +438,15 @@ mod tests {
 
     fn parse(json: &str) -> Enrichment {
         Enrichment::parse(json.into()).unwrap().0
+    }
+
+    /// What waits in a queue has the backend's names, and is read as a call's fields are.
+    #[test]
+    fn fields_are_read_by_both_of_their_names() {
+        for field in Field::ALL {
+            assert_eq!(Field::named(field.name()), Some(field));
+            assert_eq!(Field::named(field.wire_name()), Some(field));
+        }
     }
 
     fn update(enrichments: &[Enrichment]) -> serde_json::Value {

@@ -1,4 +1,4 @@
-//! The rules of delivery that sessions, spans and the relay's queue share.
+//! The rules of delivery that sessions, spans and the relay's queue share, and the spans' engine.
 
 pub mod engine;
 pub mod halving;

@@ -11,7 +11,7 @@ use super::policy::MAX_DEPTH;
 use super::refusal::Refusal;
 use super::route::Route;
 use super::ticket::Ticket;
-use crate::core::enrichment::Field;
+use crate::core::enrichment::{Field, Shape};
 use crate::core::json::is_number;
 use crate::core::session::{SessionId, Target};
 
@@ -99,12 +99,15 @@ fn is_taken(route: Route, field: Field) -> bool {
 
 fn allow(field: Field, value: &RawValue, allowed: Allowed) -> Result<(), Refusal> {
     let value = value.get();
-    let is_time = matches!(field, Field::Duration | Field::EndTime);
-    if is_time && !is_number(value) {
-        return Err(Refusal::Body("`duration` and `end_time` must be numbers"));
-    }
-    if !is_time && !value.starts_with('{') {
-        return Err(Refusal::Body("fields must be objects"));
+    match field.shape() {
+        Shape::Number if !is_number(value) => {
+            return Err(Refusal::Body("`duration` and `end_time` must be numbers"));
+        }
+        // The package wraps what is no object.
+        Shape::MergedObject | Shape::Object | Shape::Anything if !value.starts_with('{') => {
+            return Err(Refusal::Body("fields must be objects"));
+        }
+        _ => {}
     }
     if allowed.has(Allowance::Of(field)) {
         return Ok(());
