@@ -24,7 +24,7 @@ help: ## This list
 
 # ---- what people call -----------------------------------------------------------------
 
-.PHONY: build demo test test-core test-wasm test-js lint fmt docs simulation fuzz bench bench-core bench-peers bench-growth bench-latency bench-spans size memory unclosed clean distclean
+.PHONY: build demo test test-core test-wasm test-js test-frameworks lint fmt docs simulation fuzz bench bench-core bench-peers bench-growth bench-latency bench-spans size memory unclosed clean distclean
 build: $(PKG) ## pkg/, exactly what `npm publish` would send
 
 demo: build www-demo/node_modules/.package-lock.json ## The chat demo; ONCE=1 leaves after the first conversation
@@ -41,6 +41,9 @@ test-wasm: ## The wasm surface, in Node and in Chromium
 
 test-js: ## The demo's parts and the built package in every runtime
 	@scripts/test.sh js
+
+test-frameworks: ## Frameworks whose packages are large or whose builds are slow, in workerd and Chromium
+	@scripts/test.sh frameworks
 
 lint: ## Formatting, lints and types of both languages
 	@scripts/test.sh lint
@@ -102,7 +105,7 @@ distclean: clean ## Remove what was set up as well
 
 # ---- set-up: each step looks first, and is over in a moment when there is nothing to do --
 
-.PHONY: setup-base setup-wasm setup-lint setup-test-wasm setup-test-js
+.PHONY: setup-base setup-wasm setup-lint setup-test-wasm setup-test-js setup-test-frameworks
 setup-base:
 	@scripts/setup-base.sh
 
@@ -121,6 +124,11 @@ setup-test-js: www-demo/node_modules/.package-lock.json tests/node_modules/.pack
 		tests/frameworks/runners/node_modules/.package-lock.json tests/frameworks/vitest3/node_modules/.package-lock.json \
 		tests/frameworks/nitro/node_modules/.package-lock.json
 	@scripts/setup-browsers.sh
+
+# Those that have a test in their own folder are left out of `make test`.
+SLOW_FRAMEWORKS := $(dir $(wildcard tests/frameworks/*/*.test.mjs))
+
+setup-test-frameworks: setup-test-js $(addsuffix node_modules/.package-lock.json,$(SLOW_FRAMEWORKS))
 
 # npm writes this file last, so it is there when the whole of node_modules is.
 node_modules/.package-lock.json: package.json package-lock.json | setup-base

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs groups of checks (lint core wasm js) stage after stage, and goes on after one that fails;
+# Runs groups of checks (lint core wasm js frameworks) stage after stage, and goes on after one that fails;
 # only where a group's set-up fails is that group left.
 # Ends with how long each took and one line: N passed, N failed. Every stage's output is kept
 # in build/logs/. What a group needs, make sets up first; what is checked is not decided here
@@ -106,6 +106,12 @@ js() {
   stage step "set up js" "make setup-test-js" || return
   stage tests "demo tests" "cd www-demo && npm test"
   stage tests "package tests" "cd tests && npm test"
+}
+
+frameworks() {
+  stage step "build" "make build" || return
+  stage step "set up frameworks" "make setup-test-frameworks" || return
+  stage tests "frameworks" "cd tests && npm run test-frameworks"
 }
 
 set +e

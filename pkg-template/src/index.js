@@ -3,21 +3,20 @@
 import { createCore } from "#core";
 import base64 from "#core.wasm.base64";
 import { inlineFunctions } from "./inline.js";
-import { bytesOf, inlineHint, inlineOpener, openBytes, openModule } from "./load.js";
+import { bytesOf, inlineOpener, openBytes, openModule } from "./load.js";
 import { publicFunctions } from "./public.js";
 import { sharedFunctions } from "./shared.js";
-import { compileAtStart, isWorkers, workersPlatform } from "./workers.js";
+import { edgeHint, isWorkers, workersAtStart } from "./workers.js";
 
 const openNow = (/** @type {(error: unknown) => void} */ onTrap) =>
   openBytes(createCore, bytesOf(base64), onTrap);
 const openLater = /* @__PURE__ */ inlineOpener(createCore, async () => bytesOf(base64));
 
 function workersFunctions() {
-  const compiled = compileAtStart(() => bytesOf(base64));
+  const { compiled, ...platform } = workersAtStart(() => bytesOf(base64));
   return publicFunctions({
-    ...workersPlatform(),
+    ...platform,
     open: (onTrap) => openModule(createCore, compiled(), onTrap),
-    hint: inlineHint(),
   });
 }
 
@@ -31,5 +30,7 @@ export const { initTracer, withSession, enrichSession, enrichEvent, activeTracer
   // A page has no `require`, and the packages of two sites' widgets on it are none of each other's business.
   "document" in globalThis
     ? inlineFunctions(open, openNow)
-    : sharedFunctions(() => (isWorkers() ? workersFunctions() : inlineFunctions(open, openNow)));
+    : sharedFunctions(() =>
+        isWorkers() ? workersFunctions() : inlineFunctions(open, openNow, edgeHint),
+      );
 export { newEventId, sessionIdFrom, sessionIdFromHeaders } from "./public.js";

@@ -9,8 +9,9 @@ import { publicFunctions } from "./public.js";
 /**
  * @param {import("./engine.js").Platform["open"]} open
  * @param {import("./engine.js").Platform["openNow"]} [openNow]
+ * @param {() => string} [hint]
  */
-export function inlineFunctions(open, openNow) {
+export function inlineFunctions(open, openNow, hint = inlineHint) {
   return publicFunctions({
     open,
     openNow,
@@ -18,7 +19,7 @@ export function inlineFunctions(open, openNow) {
     newPage: browserPage,
     newContext: anyContext,
     get hint() {
-      return inlineHint();
+      return hint();
     },
   });
 }

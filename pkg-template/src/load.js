@@ -2,7 +2,6 @@
 // and may not await what another request began; browsers and servers have the bytes inline.
 
 import { textClass } from "./globals.js";
-import { attempt } from "./guard.js";
 
 /** @import { CreateCore } from "./core.d.ts" */
 
@@ -79,13 +78,6 @@ export function bytesOf(base64) {
 export function inlineHint() {
   if (typeof WebAssembly === "undefined") {
     return "This runtime has no WebAssembly, as React Native's Hermes has none: enrich from your server instead.";
-  }
-  const { navigator } = globalThis;
-  if (attempt(() => navigator.userAgent, "") === "Cloudflare-Workers") {
-    return "On Cloudflare Workers WebAssembly has to come as a module of its own: with Next.js and OpenNext name honeyhive-edge in serverExternalPackages (next.config), with Nitro or Nuxt set experimental.wasm to true in Nitro's configuration.";
-  }
-  if ("EdgeRuntime" in globalThis) {
-    return "Vercel's edge runtime compiles no WebAssembly: with Nitro or Nuxt, use the preset vercel, whose functions run Node.";
   }
   if (!("location" in globalThis)) return "The runtime has to allow WebAssembly.";
   return "A page with a Content-Security-Policy has to allow 'wasm-unsafe-eval' in script-src.";

@@ -1,9 +1,9 @@
 // Entry for builds that name all edge runtimes at once and import WebAssembly by unwasm, as Nitro's do.
 
 import { createCore } from "#core";
-import { inlineHint, openModule } from "./load.js";
+import { openModule } from "./load.js";
 import { publicFunctions } from "./public.js";
-import { edgePlatform, forbidden, importedModule } from "./workers.js";
+import { edgeHint, edgePlatform, forbidden, importedModule } from "./workers.js";
 
 const module = /* @__PURE__ */ importedModule(
   // Nitro puts the preset's name here. For this one unwasm compiles bytes at the top of the function's only file, and
@@ -16,7 +16,7 @@ export const { initTracer, withSession, enrichSession, enrichEvent, activeTracer
     .../* @__PURE__ */ edgePlatform(),
     open: (onTrap) => openModule(createCore, module(), onTrap),
     get hint() {
-      return inlineHint();
+      return edgeHint();
     },
   });
 export { newEventId, sessionIdFrom, sessionIdFromHeaders } from "./public.js";

@@ -5,6 +5,7 @@ import { anyContext } from "./context/any.js";
 import { workerdContext } from "./context/workerd.js";
 import { processVariable } from "./env.js";
 import { attempt, read } from "./guard.js";
+import { inlineHint } from "./load.js";
 
 /**
  * What differs between the runtimes that a build for all of them runs in, but for how the module is opened.
@@ -17,13 +18,27 @@ export function edgePlatform() {
 }
 
 /** @returns {ReturnType<typeof edgePlatform>} */
-export function workersPlatform() {
+function workersPlatform() {
   const workers = importWorkers();
   return {
     variable: (name) => read(workers["env"], name) ?? processVariable(name),
     newContext: () => workerdContext(workers),
     place: "edge",
   };
+}
+
+/**
+ * What to do where a module that no build handed over will not start; pages are not told of these.
+ * @returns {string}
+ */
+export function edgeHint() {
+  if (isWorkers()) {
+    return "On Cloudflare Workers WebAssembly has to come as a module of its own: with Next.js and OpenNext, name honeyhive-edge in serverExternalPackages (next.config); with Nitro or Nuxt, set experimental.wasm to true in Nitro's configuration.";
+  }
+  if ("EdgeRuntime" in globalThis) {
+    return "Vercel's edge runtime compiles no WebAssembly: with Nitro or Nuxt, use the preset vercel, whose functions run Node.";
+  }
+  return inlineHint();
 }
 
 /** @returns {boolean} */
@@ -62,19 +77,29 @@ function importWorkers() {
 }
 
 /**
- * Compiles at once, and remembers what kept it from that: a Worker may not try again when it serves.
+ * What differs on Workers for an entry whose module is text: that compiles at once, and remembers what kept it from that,
+ * since a Worker may not try again when it serves.
  * @param {() => BufferSource} bytes
- * @returns {() => WebAssembly.Module} throws what compiling threw
  */
-export function compileAtStart(bytes) {
+export function workersAtStart(bytes) {
+  /** @type {{ module: WebAssembly.Module } | { error: unknown }} */
+  let compiled;
   try {
-    const module = new WebAssembly.Module(bytes());
-    return () => module;
+    compiled = { module: new WebAssembly.Module(bytes()) };
   } catch (error) {
-    return () => {
-      throw error;
-    };
+    compiled = { error };
   }
+  return {
+    ...workersPlatform(),
+    // The package was loaded in a request, which does not wait for imports. Nothing can be sent; the callers are told why.
+    ...("error" in compiled && { newContext: anyContext }),
+    hint: edgeHint(),
+    /** @returns {WebAssembly.Module} throws what compiling threw */
+    compiled() {
+      if ("error" in compiled) throw compiled.error;
+      return compiled.module;
+    },
+  };
 }
 
 /**

@@ -10,7 +10,7 @@ import { until } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
 
 /** The module that each application has its route call. */
-const ANSWER = `
+export const ANSWER = `
   import { enrichSession, initTracer, withSession } from "honeyhive-edge";
 
   const pause = () => new Promise((resolve) => setTimeout(resolve, 1));

@@ -2,21 +2,20 @@
 
 import { createCore } from "#otel";
 import base64 from "#otel.wasm.base64";
-import { bytesOf, inlineHint, openModule } from "../load.js";
-import { compileAtStart, isWorkers, workersPlatform } from "../workers.js";
+import { bytesOf, openModule } from "../load.js";
+import { edgeHint, isWorkers, workersAtStart } from "../workers.js";
 import { inlineFunctions } from "./inline.js";
 import { otelFunctions } from "./public.js";
 
 const bytes = () => bytesOf(base64);
 
 function workersFunctions() {
-  const compiled = compileAtStart(bytes);
+  const { compiled, ...platform } = workersAtStart(bytes);
   return otelFunctions({
-    ...workersPlatform(),
+    ...platform,
     open: (onTrap) => openModule(createCore, compiled(), onTrap),
-    hint: inlineHint(),
   });
 }
 
 export const { enrichSpan, SessionSpanProcessor, SessionPropagator, HoneyHiveSpanExporter } =
-  isWorkers() ? workersFunctions() : inlineFunctions(bytes);
+  isWorkers() ? workersFunctions() : inlineFunctions(bytes, edgeHint);

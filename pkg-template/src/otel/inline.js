@@ -6,15 +6,18 @@ import { processVariable } from "../env.js";
 import { inlineHint, openBytes } from "../load.js";
 import { otelFunctions } from "./public.js";
 
-/** @param {() => BufferSource} bytes makes the module's of that text */
-export function inlineFunctions(bytes) {
+/**
+ * @param {() => BufferSource} bytes makes the module's of that text
+ * @param {() => string} [hint]
+ */
+export function inlineFunctions(bytes, hint = inlineHint) {
   return otelFunctions({
     // At once: a span is enriched in the moment it is asked for, or it has ended.
     open: (onTrap) => openBytes(createCore, bytes(), onTrap),
     variable: processVariable,
     newContext: anyContext,
     get hint() {
-      return inlineHint();
+      return hint();
     },
   });
 }

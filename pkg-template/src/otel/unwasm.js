@@ -1,8 +1,8 @@
 // `honeyhive-edge/otel` for builds that name all edge runtimes at once and import WebAssembly by unwasm, as Nitro's do.
 
 import { createCore } from "#otel";
-import { inlineHint, openModule } from "../load.js";
-import { edgePlatform, forbidden, importedModule } from "../workers.js";
+import { openModule } from "../load.js";
+import { edgeHint, edgePlatform, forbidden, importedModule } from "../workers.js";
 import { otelFunctions } from "./public.js";
 
 const module = /* @__PURE__ */ importedModule(
@@ -16,6 +16,6 @@ export const { enrichSpan, SessionSpanProcessor, SessionPropagator, HoneyHiveSpa
     .../* @__PURE__ */ edgePlatform(),
     open: (onTrap) => openModule(createCore, module(), onTrap),
     get hint() {
-      return inlineHint();
+      return edgeHint();
     },
   });

@@ -3,18 +3,17 @@
 import { createCore } from "#relay";
 import base64 from "#relay.wasm.base64";
 import { processVariable } from "../env.js";
-import { bytesOf, inlineHint, openBytes, openModule } from "../load.js";
-import { compileAtStart, isWorkers, workersPlatform } from "../workers.js";
+import { bytesOf, openBytes, openModule } from "../load.js";
+import { edgeHint, isWorkers, workersAtStart } from "../workers.js";
 import { relayFunctions } from "./public.js";
 
 const bytes = () => bytesOf(base64);
 
 function workersFunctions() {
-  const compiled = compileAtStart(bytes);
+  const { compiled, ...platform } = workersAtStart(bytes);
   return relayFunctions({
-    ...workersPlatform(),
+    ...platform,
     open: (onTrap) => openModule(createCore, compiled(), onTrap),
-    hint: inlineHint(),
   });
 }
 
@@ -23,7 +22,7 @@ function serverFunctions() {
     open: (onTrap) => openBytes(createCore, bytes(), onTrap),
     variable: processVariable,
     get hint() {
-      return inlineHint();
+      return edgeHint();
     },
   });
 }

@@ -1,8 +1,8 @@
 // `honeyhive-edge/relay` for builds that name all edge runtimes at once and import WebAssembly by unwasm, as Nitro's do.
 
 import { createCore } from "#relay";
-import { inlineHint, openModule } from "../load.js";
-import { edgePlatform, forbidden, importedModule } from "../workers.js";
+import { openModule } from "../load.js";
+import { edgeHint, edgePlatform, forbidden, importedModule } from "../workers.js";
 import { relayFunctions } from "./public.js";
 
 const module = /* @__PURE__ */ importedModule(
@@ -15,6 +15,6 @@ export const { issueTicket, createRelay, createConsumer } = /* @__PURE__ */ rela
   .../* @__PURE__ */ edgePlatform(),
   open: (onTrap) => openModule(createCore, module(), onTrap),
   get hint() {
-    return inlineHint();
+    return edgeHint();
   },
 });
