@@ -84,8 +84,9 @@ bench-spans: build setup-test-js benches/peers/node_modules/.package-lock.json #
 bench-peers: build setup-test-js benches/peers/node_modules/.package-lock.json
 	@node benches/peers/compare.mjs
 
-docs: setup-base docs/reference/node_modules/.package-lock.json ## The reference: of the package in build/reference/, of the core in target/doc/; no warning passes
+docs: setup-base docs/reference/node_modules/.package-lock.json ## The reference: of the package in docs/reference/ and build/reference/, of the core in target/doc/; no warning passes
 	@cd docs/reference && npm run --silent build
+	@node scripts/reference-pages.mjs
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 
 memory: build ## What a million sessions leave in memory, and what open ones cost; SESSIONS=50000 for less

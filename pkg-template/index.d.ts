@@ -5,76 +5,77 @@
  * import { initTracer, enrichSession } from "honeyhive-edge";
  *
  * await initTracer({ apiKey: "hh_…", sessionName: "chat" });
- * await enrichSession({ metadata: { plan: "pro" }, userProperties: { userId: "u1" } });
+ * await enrichSession({ metadata: { plan: "pro" }, userProperties: { user_id: "u1" } });
  * ```
  *
- * No function here throws, and no promise rejects, whatever it is given: what could not be stored is
- * reported in the promise's value, to `onDrop`, and in the counts of `flush()`. The one exception is your
- * own function in `run` and `withSession`, whose error reaches you as it was thrown.
+ * No function of the package throws, and no promise of it rejects, whatever you pass. If an enrichment is not stored,
+ * its promise's value, `onDrop` and the counts of `flush()` report that. Only an error of your own function in `run`
+ * and `withSession` reaches you as it was thrown.
  *
  * @packageDocumentation
  */
 
 /**
- * An object of fields. Any value is accepted inside. What JSON cannot say is stored as the nearest thing
- * it can: a `Map`, `Headers`, `URLSearchParams` or `FormData` as an object, a `Set` as a list, an `Error` as
- * `{ name, message, stack }`, a `RegExp` as its text, a `BigInt` as a number or decimal string, a cycle as
- * `"[Circular]"`, more than 100 levels as `"[Too deep]"`, a getter that throws as `"[Threw: …]"`. It is copied at the moment of the call; later changes to it are not seen.
+ * An object of keys and values of any kind. The package copies it during the call and sees no later change. It stores
+ * values that JSON cannot express as the nearest JSON value: a `Map`, `Headers`, `URLSearchParams` or `FormData` as an
+ * object, a `Set` as a list, an `Error` as `{ name, message, stack }`, a `RegExp` as its text, a `BigInt` as a number or
+ * a decimal string, a cycle as `"[Circular]"`, more than 100 levels as `"[Too deep]"`, and a getter that throws as
+ * `"[Threw: …]"`.
  */
 export type Fields = Record<string, unknown>;
 
-/** What can be said about a session. Every field is optional. Keep one enrichment under 100 KB. */
+/** The data of one call about a session. Every field is optional. Keep one enrichment under 100 KB. */
 export interface Enrichment {
-  /** Business context: ids, features, anything to filter by. Merged into what is there, by top-level key. */
+  /** Values to filter by: ids, feature, variant, status. Merged by top-level key. */
   metadata?: Fields;
-  /** What the session was given. Before the session has started it becomes part of its start, later of `metadata.inputs`. */
+  /** Data that the session received. Stored as `inputs` with the session's start, and as `metadata.inputs` later. */
   inputs?: Fields;
   /**
-   * What the session produced. Replaces the previous `outputs` as a whole. A text, a number or a list is stored as
+   * Results that the session produced. Replaces the previous `outputs`. A text, a number or a list is stored as
    * `{ value: … }`.
    */
   outputs?: Fields | readonly unknown[] | string | number | boolean;
-  /** Model settings and other configuration. Merged by top-level key. */
+  /** Model, temperature, prompt version and other settings. Merged by top-level key. */
   config?: Fields;
-  /** Ratings, comments, scores, from users or from checks. Merged by top-level key. */
+  /** Ratings, comments and scores, from people or from checks. Merged by top-level key. */
   feedback?: Fields;
-  /** Measurements: latency, cost, token counts. Merged by top-level key; to add up, see {@link Tracer.addMetrics}. */
+  /** Numbers: tokens, cost, seconds. Merged by top-level key. To add to a number, call {@link Tracer.addMetrics}. */
   metrics?: Fields;
-  /** Who the user is: a field of its own in HoneyHive, apart from `metadata`. Merged by top-level key. */
+  /** The user's id, plan and the like. HoneyHive stores it apart from `metadata`. Merged by top-level key. */
   userProperties?: Fields;
-  /** How long the session took, in milliseconds. */
+  /** The session's length, in milliseconds. */
   duration?: number;
-  /** When the session ended, in milliseconds since 1970 (`Date.now()`). */
+  /** The session's end, in milliseconds since 1970 (`Date.now()`). */
   endTime?: number;
-  /** What went wrong. Stored as `metadata.error`; an `Error` as `{ name, message, stack, cause }`. */
+  /** A failure. Stored as `metadata.error`; an `Error` as `{ name, message, stack, cause }`. */
   error?: unknown;
 }
 
-/** Which session an enrichment is for, if not the active one. */
+/** Names the session that a call enriches, if not the active one. */
 export interface EnrichmentTarget {
-  /** The session's id. Also `session_id`. One that is no UUID stands for one, see {@link sessionIdFrom}. */
+  /** The session's id, or any text that stands for one ({@link sessionIdFrom}). Also accepted as `session_id`. */
   sessionId?: string;
-  /** The tracer whose key and server are used, and whose session if no id is given. Also `tracerInstance`, `tracer_instance`. */
+  /** The tracer whose key and server are used, and its session if you name no id. Also accepted as `tracerInstance` and `tracer_instance`. */
   tracer?: Tracer;
 }
 
-/** What became of an enrichment. Check `status`; the promise that carries it never rejects. */
+/** The result of a call. Check `status`; the promise never rejects. */
 export type Delivery =
   | {
       readonly status: "delivered";
-      /** The UUID of the session it was stored in. */
+      /** The UUID of the session that holds the enrichment. */
       readonly sessionId: string;
     }
   | {
       readonly status: "dropped";
-      /** The session it was meant for, if that was known. */
+      /** The UUID of the session, if it was known. */
       readonly sessionId?: string;
       readonly reason: DropReason;
-      /** A sentence for people: what happened and what to do. */
+      /** One sentence: the cause, and what to do about it. */
       readonly message: string;
     };
 
-/** What became of an enrichment of an event, see {@link Tracer.enrichEvent}. */
+/** The result of {@link Tracer.enrichEvent}. Check `status`; the promise never rejects. */
 export type EventDelivery =
   | {
       readonly status: "delivered";
@@ -83,26 +84,26 @@ export type EventDelivery =
     }
   | {
       readonly status: "dropped";
-      /** The event it was meant for, if an id was given. */
+      /** The UUID of the event, if the call named one. */
       readonly eventId?: string;
       readonly reason: DropReason;
-      /** A sentence for people: what happened and what to do. */
+      /** One sentence: the cause, and what to do about it. */
       readonly message: string;
     };
 
 /**
- * Why an enrichment was given up.
+ * The reason of a drop.
  *
- * - `no_session`: none is active here and no id was given, or several could be meant
- * - `disabled`: no API key, `disabled: true`, test mode, or WebAssembly that would not start
- * - `invalid`: nothing usable in the arguments
- * - `too_large`: over the size that one request may have
- * - `queue_full`: `maxQueueBytes` are waiting already
- * - `rejected`: the backend refused it (400, 401, 403, 404, 413, 422 …); it is not tried again
- * - `retries_exhausted`: network errors, 408, 425, 429 or 5xx until `deadlineMs` was over, for itself or, while it
- *   waited for its turn, for all
- * - `closed`: the tracer was closed before
- * - `internal`: an error in this package; later calls work again
+ * - `no_session`: no session is active and the call names none, or more than one session could be meant
+ * - `disabled`: there is no API key, `disabled` or test mode is set, or WebAssembly did not start
+ * - `invalid`: the arguments hold nothing that can be stored
+ * - `too_large`: the enrichment is larger than one request may be (5 MB)
+ * - `queue_full`: the queue holds `maxQueueBytes` already
+ * - `rejected`: HoneyHive refused the enrichment (400, 401, 403, 404, 413, 422 …); the package does not send it again
+ * - `retries_exhausted`: until `deadlineMs` each request failed (network error, 408, 425, 429 or 5xx), or the server
+ *   answered nobody while the enrichment waited for its turn
+ * - `closed`: the tracer was closed before the call, or before it could send
+ * - `internal`: the package itself failed; later calls work again
  */
 export type DropReason =
   | "no_session"
@@ -115,128 +116,137 @@ export type DropReason =
   | "closed"
   | "internal";
 
-/** An enrichment that was given up, as `onDrop` gets it. */
+/** A drop, as `onDrop` receives it. */
 export interface Dropped {
+  /** The UUID of the session, if it was known. */
   readonly sessionId?: string;
-  /** Instead of `sessionId`, where it was for an event. */
+  /** The UUID of the event, in place of `sessionId`, if the call enriched an event. */
   readonly eventId?: string;
   readonly reason: DropReason;
+  /** One sentence: the cause, and what to do about it. */
   readonly message: string;
-  /** What was lost, masked as it would have been sent: to be logged, or enriched again. Empty where it cannot be known any more. */
+  /** The dropped data, masked: log it, or enrich with it again. Empty if the package does not hold it any more. */
   readonly enrichment: Enrichment;
 }
 
-/** Lines on the console, each level with those before it. */
+/** The lines that the package logs: those of the level and of the levels before it. */
 export type LogLevel = "silent" | "error" | "warn" | "info" | "debug";
 
-/** What a session is started with. */
+/** The options of one session. */
 export interface SessionOptions {
-  /** Its name in HoneyHive. Default: `HH_SESSION_NAME`, else `"session"`. */
+  /** The session's name in HoneyHive. Default: `HH_SESSION_NAME`, else `"session"`. */
   sessionName?: string;
   /**
-   * Continues this session; default is a new one, with a random UUID. An id of your own that is no UUID
-   * stands for one, see {@link sessionIdFrom}.
+   * The session to continue, by its UUID or by any text that stands for one ({@link sessionIdFrom}). Default: a new
+   * session with a random UUID.
    */
   sessionId?: string;
+  /** Stored with the session's start, as {@link Enrichment.inputs}. */
   inputs?: Fields;
+  /** Stored with the session's start, as {@link Enrichment.metadata}. */
   metadata?: Fields;
+  /** Stored with the session's start, as {@link Enrichment.config}. */
   config?: Fields;
+  /** Stored with the session's start, as {@link Enrichment.userProperties}. */
   userProperties?: Fields;
   /**
-   * Links the session to an experiment: stored as `metadata.run_id`, `.dataset_id` and `.datapoint_id`, by which
-   * HoneyHive finds it. A session made by `startSession` is linked by its own `experiment` alone.
+   * Links the session to a run of an experiment, as `metadata.run_id`, `.dataset_id` and `.datapoint_id`. A session of
+   * `startSession` has only the `experiment` that you give it.
    */
   experiment?: Experiment;
 }
 
-/** Which run of an experiment a session belongs to, as HoneyHive numbers them. */
+/** HoneyHive's ids of an experiment. */
 export interface Experiment {
+  /** The run's id. */
   runId?: string;
+  /** The dataset's id. */
   datasetId?: string;
+  /** The datapoint's id: make one session for each. */
   datapointId?: string;
 }
 
-/** Settings of a tracer. The Python SDK's spellings (`api_key`, `server_url`, …) work as well. */
+/** The options of a tracer. The Python SDK's spellings (`api_key`, `server_url`, …) work as well. */
 export interface TracerOptions extends SessionOptions {
-  /** Default: `HH_INGESTION_API_KEY`, then `HH_PROJECT_API_KEY`, then `HH_API_KEY`. Do not ship one to a browser; see `ticket`. */
+  /** HoneyHive's API key. Default: `HH_INGESTION_API_KEY`, then `HH_PROJECT_API_KEY`, then `HH_API_KEY`. In a page pass a `ticket` instead: every visitor can read the page. */
   apiKey?: string;
-  /** In a page, instead of a key: what your server's relay issued. */
+  /** In a page, in place of a key: the ticket that `issueTicket` made on your server. */
   ticket?: string;
-  /** Default: `HH_PROJECT`. Only older servers want it; a key belongs to one project. */
+  /** The project's name, which only older servers need: a key belongs to one project. Default: `HH_PROJECT`. */
   project?: string;
-  /** Where the session comes from, such as `"prod"`. Default: `HH_SOURCE`, else `"dev"`. */
+  /** The environment that the session comes from, such as `"prod"`. Default: `HH_SOURCE`, else `"dev"`. */
   source?: string;
-  /** Default: `HH_API_URL`, else HoneyHive's multi-tenant server. In a page it may be a path on its own origin. */
+  /** The address of HoneyHive's server, or in a page of your relay, which may be a path. Default: `HH_API_URL`, else HoneyHive's multi-tenant server. */
   serverUrl?: string;
-  /** Sends nothing; enrichments are dropped as `"disabled"`. Default: `HH_TEST_MODE`. */
+  /** Send nothing, and drop each enrichment as `disabled`. Default: `HH_TEST_MODE`. */
   disabled?: boolean;
-  /** Limit for one request, in milliseconds. Default 5000. */
+  /** The longest that one request may take, in milliseconds. Default 5000. */
   timeoutMs?: number;
   /**
-   * How long an enrichment is tried before it is dropped, in milliseconds, the last try included. Waiting for its
-   * turn behind a server that answers does not count. Default 30000.
+   * The longest that the package tries to send an enrichment, in milliseconds. It counts from the call while requests of
+   * the session fail or the server answers nobody, and includes the last request. Time in the queue of a server that
+   * answers does not count. Default 30000.
    */
   deadlineMs?: number;
-  /** Shortest time between two requests for one session, in milliseconds; what comes between is merged. Default 200. */
+  /** The shortest time between two requests for one session, in milliseconds. Calls in between are merged. Default 200. */
   mergeWindowMs?: number;
   /**
-   * Bytes of unsent enrichments held for all sessions together, with what each takes beside its text. Default
-   * 64 MiB in Node, Deno and Bun, 16 MiB on Cloudflare Workers and Vercel's edge, 4 MiB in a page.
+   * The most bytes that the queue may hold, for all sessions together. Default 64 MiB in Node, Deno and Bun, 16 MiB on
+   * Cloudflare Workers and Vercel's edge, 4 MiB in a page.
    */
   maxQueueBytes?: number;
   /**
-   * Requests on their way to the server at most, for all of its tracers together. By default as many as it
-   * answers well, up to 256, in Node, Deno and Bun; 6 in each request on Cloudflare Workers and Vercel's edge; 2
-   * in a page. A number holds it lower.
+   * The most requests to one server at the same time, for all of its tracers together. Default: as many as the server
+   * answers well, up to 256, in Node, Deno and Bun; 6 in each request on Cloudflare Workers and Vercel's edge; 2 in a
+   * page. A number can only lower that.
    */
   maxConcurrency?: number;
   /**
-   * What is masked before anything is queued. By default texts under names such as `password`, `apiKey` or
-   * `authorization`, and API keys, tokens, private keys, passwords in addresses and card numbers inside strings
-   * and keys.
+   * Masks secrets before anything is queued. Default: texts under names such as `password`, `apiKey` or `authorization`,
+   * and API keys, tokens, private keys, passwords in addresses and card numbers inside texts and keys.
    *
-   * A function gets every value (the parts of an object before the object) with its path, such as
-   * `["metadata", "user", "email"]`, and returns what is stored instead; `undefined` leaves it out. If it
-   * throws, or returns a promise, the whole field is masked. `false` masks nothing.
+   * Pass a function to mask by your own rules. It receives every value (the parts of an object before the object) with
+   * its path, such as `["metadata", "user", "email"]`, and returns the value to store, or `undefined` to leave it out. If
+   * it throws or returns a promise, the whole field is masked. Pass `false` to mask nothing.
    */
   redact?: RedactOptions | ((value: unknown, path: readonly string[]) => unknown) | false;
   /**
-   * In a browser: whether what is unsent is kept in IndexedDB until it is delivered, so that it goes out with
-   * the next page load where this page could not send it. Default true where there is IndexedDB. Elsewhere it
-   * changes nothing.
+   * In a browser: keep the queue in IndexedDB, so that the next page sends what this page could not. Default true. It has
+   * no effect where there is no IndexedDB.
    */
   persist?: boolean;
-  /** Further request headers. */
+  /** Headers to add to each request. */
   headers?: Record<string, string>;
   /**
-   * Used instead of the global `fetch`: a service binding, a proxy agent, a test double. A method needs its
-   * object: `(...given) => env.BACKEND.fetch(...given)`.
+   * A function to send requests with in place of the global `fetch`: a service binding, a proxy agent or a test double.
+   * Call a method with its object: `(...given) => env.BACKEND.fetch(...given)`.
    */
   fetch?: Fetch;
   /**
-   * Keeps the runtime alive until all is delivered: `(promise) => ctx.waitUntil(promise)`. Found by itself
-   * on Cloudflare Workers and Vercel.
+   * Keeps the runtime alive until the queue is delivered: `(promise) => ctx.waitUntil(promise)`. On Cloudflare Workers and
+   * Vercel the package finds it by itself.
    */
   waitUntil?: (promise: Promise<unknown>) => void;
-  /** Called once for each enrichment that is given up. What it throws is ignored. */
+  /** Receives each drop, once. Errors that it throws are ignored. */
   onDrop?: (dropped: Dropped) => void;
-  /** Default `"warn"`; `HH_VERBOSE` makes it `"debug"`. */
+  /** The lines to log. Default `"warn"`, or `"debug"` with `HH_VERBOSE`. */
   logLevel?: LogLevel;
 }
 
-/** The runtime's own type of `fetch`, where its types are loaded. */
+/** The runtime's own type of `fetch`, if its types are loaded. */
 export type Fetch = typeof globalThis extends { fetch: infer F }
   ? F
   : (input: any, init?: any) => Promise<any>;
 
+/** Names and patterns to mask by, in place of the default ones. */
 export interface RedactOptions {
-  /** Keys whose values are masked, whatever these are, at any depth, in upper or lower case. Replaces the default names. */
+  /** Keys whose values are masked, of any type and at any depth, in upper or lower case. Replaces the default names. */
   keys?: Iterable<string>;
-  /** What is masked inside strings, keys, and the names of sessions and metrics. Replaces the default patterns. */
+  /** Patterns to mask inside texts, keys, and the names of sessions and metrics. Replaces the default patterns. */
   patterns?: Iterable<RegExp>;
 }
 
-/** An event as HoneyHive has it, under the backend's names (`user_properties`, `event_type`). */
+/** An event as HoneyHive has stored it, under HoneyHive's names (`user_properties`, `event_type`). */
 export interface StoredEvent {
   readonly event_id: string;
   readonly session_id?: string;
@@ -252,27 +262,24 @@ export interface StoredEvent {
   readonly [field: string]: unknown;
 }
 
-/**
- * What came of {@link Tracer.readSession} and {@link Tracer.readEvent}. Check `status`; the promise that carries it
- * never rejects.
- */
+/** The result of {@link Tracer.readSession} and {@link Tracer.readEvent}. Check `status`; the promise never rejects. */
 export type ReadResult =
   | { readonly status: "found"; readonly event: StoredEvent }
   | {
       readonly status: "failed";
       readonly reason: ReadFailure;
-      /** A sentence for people: what happened and what to do. */
+      /** One sentence: the cause, and what to do about it. */
       readonly message: string;
     };
 
 /**
- * Why nothing was read.
+ * The reason of a read that failed.
  *
- * - `not_found`: the server has no such event, or not yet
- * - `not_available`: there is no way to read. The server has no route for it (older deployments), or the tracer has a
- *   ticket: a relay only writes
- * - `rejected`: the server refused, as it does a key that only ingests
- * - `unreachable`: a network error, no answer within `timeoutMs`, 408, 425, 429 or 5xx; it is not tried again
+ * - `not_found`: HoneyHive has no such event, or not yet
+ * - `not_available`: the server has no route to read events (older deployments), or the tracer has a ticket: a relay
+ *   only writes
+ * - `rejected`: HoneyHive refused, for example because the key only ingests
+ * - `unreachable`: a network error, no answer within `timeoutMs`, 408, 425, 429 or 5xx; the package does not try again
  * - `disabled`, `invalid`, `closed`, `internal`: as in {@link DropReason}
  */
 export type ReadFailure =
@@ -285,37 +292,40 @@ export type ReadFailure =
   | "closed"
   | "internal";
 
-/** Counts of enrichments since the tracer, or the module, started. */
+/** Counts of enrichments, since the tracer was made, or of all tracers since the program began. */
 export interface FlushReport {
-  /** Stored by the backend. */
+  /** Enrichments that HoneyHive has stored. */
   readonly delivered: number;
-  /** Given up; each had its {@link DropReason}. */
+  /** Enrichments that were dropped, each with its {@link DropReason}. */
   readonly dropped: number;
-  /** Not sent yet when the time was over. */
+  /** Enrichments that were still in the queue when the time was over. */
   readonly pending: number;
 }
 
-/** A session that can be enriched, made by {@link initTracer}, {@link withSession} or {@link Tracer.startSession}. */
+/** Holds a key, options and one session. {@link initTracer}, {@link withSession} and {@link Tracer.startSession} make one. */
 export interface Tracer extends AsyncDisposeMethod {
-  /** The session's UUID, also where the session was named by an id of your own. */
+  /** The session's UUID, also if you named the session by a text of your own. */
   readonly sessionId: string;
+  /** The session's name in HoneyHive. */
   readonly sessionName: string;
+  /** The project's name, if one is set. */
   readonly project: string | undefined;
+  /** The environment that the session comes from. */
   readonly source: string;
-  /** False where no key was found, `disabled` was set, or WebAssembly would not start. */
+  /** False if no key was found, `disabled` is set, or WebAssembly did not start. */
   readonly enabled: boolean;
 
-  /** Enriches this tracer's session, or the one named. Without data it makes sure that the session exists. */
+  /** Enriches this tracer's session, or the session you name. Without data it makes sure that the session exists. */
   enrichSession(enrichment?: Enrichment & Pick<EnrichmentTarget, "sessionId">): Promise<Delivery>;
   enrichSession(sessionId: string | null | undefined, enrichment?: Enrichment): Promise<Delivery>;
 
   /**
-   * Enriches one event, such as a model call, by its id: with this tracer's key, whichever session the event is
-   * of. Batched, merged, retried and ordered as a session's enrichments are.
+   * Enriches one event, such as a model call, by its id, with this tracer's key. The event may be of any session. The
+   * package merges, orders and retries the calls as it does those of a session.
    *
-   * The event has to be there: HoneyHive refuses an update of one that it does not know (`rejected`), so export its
-   * span before. Give the span its id with `enrichSpan({ eventId })` and {@link newEventId}. An id that is no UUID
-   * stands for one, as a session's does.
+   * Export the event's span first: HoneyHive refuses an update of an unknown event, and the call is dropped as
+   * `rejected`. Give the span its id with `enrichSpan({ eventId })` and {@link newEventId}. A text that is no UUID stands
+   * for one, as a session's id does.
    *
    * ```ts
    * await tracer.enrichEvent(eventId, { feedback: { thumb: "up" } });
@@ -324,12 +334,12 @@ export interface Tracer extends AsyncDisposeMethod {
   enrichEvent(eventId: string, enrichment: Enrichment): Promise<EventDelivery>;
 
   /**
-   * Adds to numeric metrics of the session. Tracers of one session in one process share one total, which begins with 0
-   * in each process: what another process has added is not read, and the last total sent replaces it.
+   * Adds to numeric metrics of the session. Tracers of one session in one process share one total. The total begins with
+   * 0 in each process: the package does not read what another process has added, and the last total replaces it.
    *
-   * What was accepted counts in every later total. So an increment that was dropped on its way (`rejected`,
-   * `retries_exhausted`) is made good by the next one that is delivered, and need not be added again; one
-   * that was refused at once (`queue_full`, `invalid`) counts in none.
+   * Each accepted increment counts in every later total. So an increment that is dropped on its way (`rejected`,
+   * `retries_exhausted`) is made good by the next one that is delivered: do not add it again. One that is refused at once
+   * (`queue_full`, `invalid`) counts in none.
    *
    * ```ts
    * await tracer.addMetrics({ tokens: 512, cost: 0.0031 });
@@ -338,8 +348,8 @@ export interface Tracer extends AsyncDisposeMethod {
   addMetrics(increments: Record<string, number>): Promise<Delivery>;
 
   /**
-   * Reads this tracer's session as the server has it, or the one named: for tests and jobs. What is still queued is
-   * not in it, so `await flush()` before. Needs a key that may read.
+   * Reads this tracer's session, or the session you name, as HoneyHive has stored it. Use it in tests and jobs. Call
+   * `await flush()` first, because the queue is not stored yet, and use a key that may read.
    *
    * ```ts
    * const read = await tracer.readSession();
@@ -348,28 +358,28 @@ export interface Tracer extends AsyncDisposeMethod {
    */
   readSession(sessionId?: string): Promise<ReadResult>;
 
-  /** Reads one event by its id, see {@link Tracer.readSession}. */
+  /** Reads one event by its id, as {@link Tracer.readSession} reads a session. */
   readEvent(eventId: string): Promise<ReadResult>;
 
   /**
-   * Runs `fn` with this session active in it and in everything it awaits, and returns what it returns. In a
-   * browser, code after an `await` is told apart only while no other session is open; use the tracer there.
+   * Runs `fn` with this session active in it and in everything that it awaits, and returns its result. Browsers cannot
+   * follow the active session across `await`: with two sessions open in a page, call `tracer.enrichSession()`.
    */
   run<T>(fn: () => T): T;
 
-  /** Starts a further session with the same key, server and options. Does not make it the active one; see `run`. */
+  /** Starts another session with the same key, server and options. To make it the active session, call its `run`. */
   startSession(options?: SessionOptions): Tracer;
 
   /**
-   * Headers that carry the session to another service (W3C baggage), to be read by {@link sessionIdFromHeaders}.
-   * Members that `headers` have already, such as an incoming request's, are kept: 8,192 bytes in all.
+   * Returns headers that carry the session to another service (W3C baggage), where {@link sessionIdFromHeaders} reads
+   * them. They keep the members that `headers` hold, such as those of an incoming request: 8,192 bytes in all.
    */
   propagationHeaders(headers?: RequestHeaders): Record<string, string>;
 
-  /** Sends what is queued now and waits for it, at most `timeoutMs` milliseconds (default 10000). */
+  /** Sends this tracer's queue now and waits for it, at most `timeoutMs` milliseconds (default 10000). */
   flush(options?: { timeoutMs?: number }): Promise<FlushReport>;
 
-  /** `flush`, then lets go of everything the tracer holds. Also called by `await using`. */
+  /** Flushes and releases the tracer; later calls are dropped as `closed`. The session does not end. `await using` calls it. */
   close(options?: { timeoutMs?: number }): Promise<FlushReport>;
 }
 
@@ -379,22 +389,22 @@ type AsyncDisposeSymbol = SymbolConstructor extends {
   ? S
   : never;
 
-/** `[Symbol.asyncDispose]`, in whichever projects that symbol is known to TypeScript. */
+/** `[Symbol.asyncDispose]`, in projects whose TypeScript knows that symbol. */
 export type AsyncDisposeMethod = { [K in AsyncDisposeSymbol]: () => Promise<void> };
 
 /**
- * Starts a session and makes it the active one. Resolves as soon as it can be enriched: the network is
- * not waited for, and calls made before that are kept in order.
+ * Starts a session, or continues `sessionId`, and makes it the active session. It does not wait for the network. Calls
+ * that you make before it resolves are kept in order.
  *
- * Active means: a bare {@link enrichSession} in the same async context (Node, Deno, Bun, Vercel) or the same
- * request (Cloudflare Workers) reaches it; in a browser, as long as it is the only open one.
+ * A bare {@link enrichSession} reaches the active session in the same async context (Node, Deno, Bun, Vercel) or in the
+ * same request (Cloudflare Workers); in a browser, while it is the only open session.
  */
 export function initTracer(options?: TracerOptions): Promise<Tracer>;
 
 /**
- * Runs `fn` with a session of its own. Resolves to what `fn` returned, or rejects with what it threw, as soon as
- * `fn` has ended; delivery goes on, under `waitUntil` where there is one. Only where the platform freezes a
- * function once it has answered (AWS Lambda, Google Cloud Run and Cloud Functions) does it flush first.
+ * Runs `fn` with a session of its own. It resolves with the result of `fn`, or rejects with its error, as soon as `fn`
+ * has ended; delivery continues, under `waitUntil` if there is one. On platforms that freeze a function once it has
+ * answered (AWS Lambda, Google Cloud Run and Cloud Functions) it flushes first.
  *
  * ```ts
  * await withSession({ sessionName: "checkout" }, async () => {
@@ -408,13 +418,12 @@ export function withSession<T>(
 ): Promise<T>;
 
 /**
- * Enriches the active session, or the one named by `sessionId` or `tracer`. Without data it makes sure that
- * the session exists. Where several sessions could be meant nothing is sent, and the outcome is
- * `no_session`.
+ * Enriches the active session, or the session that you name by `sessionId` or `tracer`. Without data it makes sure that
+ * the session exists. If more than one session could be meant, nothing is sent and the call is dropped as `no_session`.
  *
  * ```ts
- * const outcome = await enrichSession({ feedback: { rating: 5 } });
- * if (outcome.status === "dropped") console.warn(outcome.reason, outcome.message);
+ * const delivery = await enrichSession({ feedback: { rating: 5 } });
+ * if (delivery.status === "dropped") console.warn(delivery.reason, delivery.message);
  * ```
  */
 export function enrichSession(params?: Enrichment & EnrichmentTarget): Promise<Delivery>;
@@ -424,8 +433,8 @@ export function enrichSession(
 ): Promise<Delivery>;
 
 /**
- * Enriches one event by its id, see {@link Tracer.enrichEvent}: with the key of the active tracer, of the one named
- * by `tracer`, or of those that are open where all send to the same place with the same key.
+ * Enriches one event by its id, as {@link Tracer.enrichEvent} does: with the key of `tracer`, else of the active tracer,
+ * else the only key that the open tracers have.
  */
 export function enrichEvent(
   eventId: string,
@@ -433,27 +442,27 @@ export function enrichEvent(
 ): Promise<EventDelivery>;
 
 /**
- * A new id for an event: a random UUID, to give to its span with `enrichSpan({ eventId })` and to whoever is to
- * enrich it. Empty where the runtime has no random numbers: at a Worker's top level.
+ * Returns a new id for an event: a random UUID. Give it to the span with `enrichSpan({ eventId })`, and to the code that
+ * enriches the event. Empty at a Worker's top level, where there are no random numbers.
  */
 export function newEventId(): string;
 
-/** The tracer whose session a bare {@link enrichSession} would reach here, if there is one. */
+/** Returns the tracer whose session a bare {@link enrichSession} reaches here, if there is one. */
 export function activeTracer(): Tracer | undefined;
 
-/** Sends what is queued for all open tracers and waits for it, at most `timeoutMs` milliseconds (default 10000). */
+/** Sends the queue of all tracers now and waits for it, at most `timeoutMs` milliseconds (default 10000). */
 export function flush(options?: { timeoutMs?: number }): Promise<FlushReport>;
 
 /**
- * The session id that a name of your own stands for, such as a conversation's id: the same UUID (version 5,
- * URL namespace) in every service and language. Wherever a session id is taken, a name means this UUID. A
- * UUID comes back in lower case. Where there is no name (`undefined`, `null`, an empty text or list), an
- * error is logged and the id is a fresh one: else everybody without a name would share one session.
+ * Returns the session id that a text of your own stands for, such as a conversation's id: the same UUID (version 5, URL
+ * namespace) in every service and language. Each function that takes a session id accepts such a text. A UUID is
+ * returned in lower case. Without a name (`undefined`, `null`, an empty text or list) the function logs an error and
+ * returns a new id, so that callers without a name do not share one session.
  */
 export function sessionIdFrom(name: string): string;
 
 /**
- * The session id that incoming request headers carry (W3C baggage), if any, as a UUID.
+ * Returns the session id that the headers of an incoming request carry (W3C baggage), as a UUID, if they carry one.
  *
  * ```ts
  * await initTracer({ sessionId: sessionIdFromHeaders(request.headers) });
@@ -461,6 +470,6 @@ export function sessionIdFrom(name: string): string;
  */
 export function sessionIdFromHeaders(headers: RequestHeaders): string | undefined;
 
-/** `Headers`, or a record such as Node's `request.headers`. */
+/** A `Headers` object, or a record such as Node's `request.headers`. */
 export type RequestHeaders =
   { get(name: string): string | null } | Record<string, string | string[] | undefined>;

@@ -1,6 +1,6 @@
 /**
- * Spans of a session, for applications that bring their own OpenTelemetry: each span is told its session,
- * can be enriched like one, and is exported to HoneyHive.
+ * Puts the spans of your OpenTelemetry into their session, enriches them as sessions are enriched, and exports them to
+ * HoneyHive.
  *
  * ```ts
  * import { NodeTracerProvider, BatchSpanProcessor } from "@opentelemetry/sdk-trace-node";
@@ -11,7 +11,7 @@
  * }).register();
  * ```
  *
- * `@opentelemetry/api` is all this needs beside the main entry. Nothing here throws.
+ * Besides the main entry it needs `@opentelemetry/api` alone. No function here throws.
  *
  * @packageDocumentation
  */
@@ -25,23 +25,23 @@ import type {
 } from "@opentelemetry/api";
 import type { Enrichment, TracerOptions } from "./index.js";
 
-/** What can be said about a span: the fields of a session's enrichment, and three of a span's own. */
+/** The data of one call about a span: the fields of a session's enrichment, and three of a span's own. */
 export interface SpanEnrichment extends Omit<Enrichment, "duration" | "endTime"> {
-  /** What kind of step it was: `"model"`, `"tool"` or `"chain"`. */
+  /** The kind of step: `"model"`, `"tool"` or `"chain"`. */
   eventType?: string;
-  /** Its name in HoneyHive, if not the span's. */
+  /** The step's name in HoneyHive. Default: the span's name. */
   eventName?: string;
   /**
-   * Its id in HoneyHive, by which `enrichEvent` reaches it: `newEventId()`, or a name of your own, which stands for
-   * a UUID.
+   * The step's id in HoneyHive, by which `enrichEvent` reaches it: `newEventId()`, or a text of your own, which stands
+   * for a UUID.
    */
   eventId?: string;
 }
 
 /**
- * Enriches the active span, or the one given. Objects are flattened into attributes (`honeyhive_metadata.a.b`),
- * lists by index; nulls are left out, secrets masked. What does not fit into the span's attributes (128 of them,
- * unless the tracer provider says otherwise) is left out with a warning.
+ * Enriches the active span, or the span you pass. Objects become attributes of one level (`honeyhive_metadata.a.b`), and
+ * so do lists, by index. Nulls are left out and secrets are masked. Keys beyond the span's limit of attributes (128 by
+ * default) are left out with a warning.
  *
  * ```ts
  * enrichSpan({ metadata: { cache: "hit" }, metrics: { tokens: 512 } });
@@ -50,17 +50,16 @@ export interface SpanEnrichment extends Omit<Enrichment, "duration" | "endTime">
 export function enrichSpan(enrichment: SpanEnrichment): void;
 export function enrichSpan(span: Span, enrichment: SpanEnrichment): void;
 
-/** Settings of a {@link SessionSpanProcessor}. */
+/** The options of a {@link SessionSpanProcessor}. */
 export interface SessionSpanProcessorOptions {
-  /** What {@link enrichSpan} masks on the spans of this provider, as a tracer's `redact` does for its session. */
+  /** The masking of {@link enrichSpan} on the spans of this provider, as a tracer's `redact` is for its session. */
   redact?: TracerOptions["redact"];
 }
 
 /**
- * Tells each span that starts in a session's context which session that is; a span outside of any is left as it
- * is. The session is the one that a bare `enrichSession()` would reach where the span starts; where none is known
- * there, as after an `await` in a browser, it is its parent's. A `honeyhive.session_id` that the application gave
- * the span counts instead.
+ * Gives each span the id of its session when the span starts. That is the session that a bare `enrichSession()` reaches
+ * there, or else the session of the span's parent, as after an `await` in a browser. A span without a session is not
+ * changed. If your application has set `honeyhive.session_id` on the span, that id is kept.
  */
 export class SessionSpanProcessor {
   constructor(options?: SessionSpanProcessorOptions);
@@ -70,7 +69,7 @@ export class SessionSpanProcessor {
   shutdown(): Promise<void>;
 }
 
-/** Settings of a {@link HoneyHiveSpanExporter}: those of a tracer that have to do with delivery. */
+/** The options of a {@link HoneyHiveSpanExporter}: a tracer's options for delivery. */
 export type SpanExporterOptions = Pick<
   TracerOptions,
   | "apiKey"
@@ -90,10 +89,10 @@ export type SpanExporterOptions = Pick<
 >;
 
 /**
- * Exports spans to HoneyHive (OTLP over HTTP, as JSON), from everywhere this package runs. Retried and delivered
- * like enrichments: what can pass is tried again until `deadlineMs` is over, and on Workers under the `waitUntil`
- * of the request that the spans come from. Goes into a `BatchSpanProcessor`, or on Workers a
- * `SimpleSpanProcessor`: what ends within `mergeWindowMs` goes out together in any case.
+ * Exports spans to HoneyHive (OTLP over HTTP, as JSON) from every runtime of the package. It delivers them as enrichments
+ * are delivered: it retries until `deadlineMs`, and on Workers it sends under the `waitUntil` of the spans' own request.
+ * Put it into a `BatchSpanProcessor`, or on Workers into a `SimpleSpanProcessor`: spans that end within `mergeWindowMs`
+ * are sent together with either.
  */
 export class HoneyHiveSpanExporter {
   constructor(options?: SpanExporterOptions);
@@ -101,27 +100,27 @@ export class HoneyHiveSpanExporter {
     spans: readonly EndedSpan[],
     resultCallback: (result: { code: number; error?: Error }) => void,
   ): void;
-  /** Resolves when all that was exported has ended: on Workers, in this request. */
+  /** Resolves when all exported spans are delivered or dropped; on Workers, those of this request. */
   forceFlush(): Promise<void>;
-  /** `forceFlush`, then takes nothing more. */
+  /** Calls `forceFlush`, and accepts no spans afterwards. */
   shutdown(): Promise<void>;
 }
 
-/** A `ReadableSpan` of OpenTelemetry's SDK, 1.x or 2.x. */
+/** A `ReadableSpan` of OpenTelemetry's SDK, version 1 or 2. */
 export interface EndedSpan {
   readonly name: string;
   readonly attributes: object;
 }
 
 /**
- * Carries the session from service to service in W3C baggage, beside the members that others put there. Goes last
- * into a `CompositePropagator`. Spans that are started in the context it read from headers belong to the caller's
- * session, as long as no other is entered.
+ * Carries the session from service to service in W3C baggage, and keeps the members of others. Put it last into a
+ * `CompositePropagator`. Spans that start in an extracted context belong to the caller's session, until your code enters
+ * another one.
  */
 export class SessionPropagator implements TextMapPropagator {
-  /** Writes the session of `context` into `carrier`, beside the members that are there. */
+  /** Writes the session of `context` into `carrier`, and keeps the members that it has. */
   inject(context: Context, carrier: unknown, setter: TextMapSetter): void;
-  /** A context with the session that `carrier` names, or `context` itself. */
+  /** Returns a context with the session that `carrier` names, or `context` itself. */
   extract(context: Context, carrier: unknown, getter: TextMapGetter): Context;
   fields(): string[];
 }

@@ -1,6 +1,6 @@
 /**
- * The relay: lets a page write to its session without an API key. A server issues a ticket for one
- * session; the page's tracer shows it to the relay, which adds the key.
+ * The relay lets a page write to its session without an API key. Your server issues a ticket for one session. The page's
+ * tracer sends it to the relay, which checks it and adds the key.
  *
  * ```ts
  * // on the server
@@ -12,14 +12,14 @@
  * const tracer = await initTracer({ serverUrl: "/honeyhive", ticket });
  * ```
  *
- * Nothing here throws, and no promise rejects.
+ * No function here throws, and no promise rejects.
  *
  * @packageDocumentation
  */
 
 import type { Fetch, LogLevel, RedactOptions } from "./index.js";
 
-/** A field of an enrichment. `metadata` covers every key that is no field as well. */
+/** A field of an enrichment. `metadata` also allows every key that is no field. */
 export type TicketField =
   | "metadata"
   | "inputs"
@@ -33,114 +33,120 @@ export type TicketField =
   | "error";
 
 /**
- * What tickets are signed with: 32 random characters or more, such as `openssl rand -base64 32` gives. Of
- * several the first one signs, and tickets of all are good: to change it, put the new one in front, and
- * take the old one away when the tickets it signed have expired. Default: `HH_RELAY_SECRET`, then
- * `HH_RELAY_SECRET_PREVIOUS`.
+ * The secret that signs tickets: 32 random characters or more, as `openssl rand -base64 32` prints. If you pass more than
+ * one, the first one signs and the relay accepts tickets of all. To change the secret, put the new one first, and remove
+ * the old one when its last ticket has expired. Default: `HH_RELAY_SECRET`, then `HH_RELAY_SECRET_PREVIOUS`.
  */
 export type Secret = string | readonly string[];
 
+/** The options of {@link issueTicket}. */
 export interface TicketOptions {
-  /** The one session that may be enriched. An id that is no UUID stands for one, as `sessionIdFrom` makes it. */
+  /** The session that the page may write to, by its UUID or by any text that stands for one (`sessionIdFrom`). */
   sessionId: string;
   /**
-   * The events of that session that may be enriched, at most 50: then these alone, and the session itself only
-   * where its id is among them. Left out, the ticket is for the session.
+   * The events that the page may write to, at most 50. Then it may write to these alone, and to the session only if its
+   * id is among them. Without it, the ticket is for the session.
    */
   events?: readonly string[];
-  /** The fields that may be written. */
+  /** The fields that the page may write. */
   fields: readonly TicketField[];
-  /** Seconds until it expires, at most 30 days. Default 3600. */
+  /** The ticket's life in seconds, at most 30 days. Default 3600. */
   expiresIn?: number;
+  /** The secret to sign with. */
   secret?: Secret;
 }
 
 /**
- * A ticket for a page, which allows enriching one session, or the events named, in the fields named, until it expires. Who
- * has it can do that and read what it says; it holds no secret. Empty where it cannot be issued: the
- * log says why, and a tracer with it sends nothing.
+ * Issues a ticket for a page: a bearer token that lets the page write the named fields of one session, or of the named
+ * events, until it expires. Check first that the visitor owns the session. A ticket can be read, and holds no secret. If
+ * it cannot be issued, the result is an empty text, the log has the reason, and a tracer with it sends nothing.
  */
 export function issueTicket(options: TicketOptions): Promise<string>;
 
-/** Where a relay, or the consumer of its queue, sends. */
+/** The options of a relay and of its queue's consumer for HoneyHive. */
 export interface BackendOptions {
-  /** Default: `HH_INGESTION_API_KEY`, then `HH_PROJECT_API_KEY`, then `HH_API_KEY`. */
+  /** HoneyHive's API key. Default: `HH_INGESTION_API_KEY`, then `HH_PROJECT_API_KEY`, then `HH_API_KEY`. */
   apiKey?: string;
-  /** HoneyHive's server. Default: `HH_API_URL`, else the multi-tenant one. */
+  /** The address of HoneyHive's server. Default: `HH_API_URL`, else the multi-tenant server. */
   serverUrl?: string;
   /**
-   * How a session is described that a page is the first to speak of; pages cannot. Default:
-   * `HH_SESSION_NAME` and `HH_SOURCE`; where neither is set it has no description.
+   * The name of a session that a page is the first to write to, because a page cannot name it. Default:
+   * `HH_SESSION_NAME`, else none.
    */
   sessionName?: string;
+  /** The environment of such a session. Default: `HH_SOURCE`, else none. */
   source?: string;
-  /** Default: `HH_PROJECT`. Only older servers want it. */
+  /** The project's name, which only older servers need. Default: `HH_PROJECT`. */
   project?: string;
-  /** Limit for one request to HoneyHive, and for a request's body to arrive, in milliseconds. Default 5000. */
+  /** The longest that a request to HoneyHive, and the body of a page's request, may take, in milliseconds. Default 5000. */
   timeoutMs?: number;
-  /** Relays nothing. Default: `HH_TEST_MODE`. */
+  /** Relay nothing. Default: `HH_TEST_MODE`. */
   disabled?: boolean;
-  /** Instead of the global `fetch`. */
+  /** A function to send requests with in place of the global `fetch`. */
   fetch?: Fetch;
-  /** Default `"warn"`; `"debug"` says of each refusal why. No line holds a key or a ticket. */
+  /** The lines to log. Default `"warn"`; `"debug"` logs the reason of each refusal. No line holds a key or a ticket. */
   logLevel?: LogLevel;
 }
 
+/** The options of {@link createRelay}. */
 export interface RelayOptions extends BackendOptions {
+  /** The secret that tickets are signed with. */
   secret?: Secret;
-  /** Where the relay is: the pages' `serverUrl`. `""` where the framework takes it off the address. Default `"/honeyhive"`. */
+  /** The relay's path, which is the pages' `serverUrl`. Pass `""` if your framework removes it from the address. Default `"/honeyhive"`. */
   path?: string;
-  /** Origins of other sites whose pages may use it, such as `"https://shop.example"`. Its own may. */
+  /** Other origins whose pages may use the relay, such as `"https://shop.example"`. Pages of its own origin always may. */
   origins?: readonly string[];
-  /** How often one ticket may be used: so many requests at once, and as many in each span of seconds. Counted in this isolate or process alone. Default `{ requests: 300, seconds: 60 }`. */
+  /** How often a page may use one ticket: so many requests at once, and as many again in each period. Each isolate or process counts for itself. Default `{ requests: 300, seconds: 60 }`. */
   rate?: { requests?: number; seconds?: number };
   /**
-   * Masks on the server as well what pages have left in clear: `true` as a tracer does by default, `{ keys }`
-   * the values of keys of your own instead of the default names. Default false: the page's tracer has masked.
+   * Masks on the server too: `true` by the rules that a tracer has by default, `{ keys }` by key names of your own.
+   * Default false, because the page's tracer has masked already.
    */
   redact?: boolean | Pick<RedactOptions, "keys">;
-  /** Bytes of a request's body at most. Default 102400. */
+  /** The most bytes that a request's body may have. Default 102400. */
   maxBodyBytes?: number;
-  /** A Cloudflare Queue. With it requests are answered when they are stored there; {@link createConsumer} delivers them. */
+  /** A Cloudflare Queue. The relay then answers when the queue has stored the request, and {@link createConsumer} delivers it. */
   queue?: { send(message: string, options?: any): Promise<unknown> };
 }
 
-/** The runtime's own types of requests and responses, where its types are loaded. */
+/** The runtime's own types of requests and responses, if its types are loaded. */
 export type RelayRequest = typeof globalThis extends { Request: { prototype: infer R } } ? R : any;
 export type RelayResponse = typeof globalThis extends { Response: { prototype: infer R } }
   ? R
   : any;
 
 /**
- * A relay: takes the requests of pages' tracers below its `path`, refuses what their tickets do not allow,
- * and passes on the rest with the key. Options and environment are read at the first request. For
- * Workers, Deno, Bun, Next.js' route handlers, and Node behind an adapter.
+ * Makes a relay. It accepts the requests of pages' tracers below its `path`, refuses those that their tickets do not
+ * allow, and forwards the others with the key. It reads options and environment at the first request. Use it in
+ * Workers, Deno, Bun, Next.js' route handlers, and in Node behind an adapter.
  */
 export function createRelay(
   options?: RelayOptions,
 ): (request: RelayRequest) => Promise<RelayResponse>;
 
-/** A batch of a Cloudflare Queue, as its consumer gets it. */
+/** A batch of a Cloudflare Queue, as its consumer receives it. */
 export interface QueueBatch {
   readonly messages: readonly {
     readonly body: unknown;
-    /** How often it has come, this time included. */
+    /** The number of times that the queue has delivered the message, this time included. */
     readonly attempts?: number;
     ack(): void;
     retry(options?: { delaySeconds?: number }): void;
   }[];
 }
 
+/** The options of {@link createConsumer}. */
 export interface ConsumerOptions extends BackendOptions {
   /**
-   * The queue's own `retry_delay`, in seconds. A message that is not delivered waits that long first, and twice as
-   * long after each further attempt, up to ten minutes; longer where HoneyHive asks for it. Default 10.
+   * The queue's own `retry_delay`, in seconds. A message that is not delivered waits that long first, and twice as long
+   * after each further attempt, up to ten minutes, or longer if HoneyHive asks for it. Default 10.
    */
   retryDelay?: number;
 }
 
 /**
- * A `queue` handler: delivers what a relay with a `queue` has stored there. The messages of one session are
- * merged into few requests, in their order. What fails is retried by the queue, and ends in its dead letters.
+ * Makes a `queue` handler, which delivers the messages that a relay has put into its `queue`. It merges the messages of one
+ * session into few requests, in their order. The queue retries messages that fail, and moves them to its dead letters
+ * after the last attempt.
  */
 export function createConsumer(options?: ConsumerOptions): (batch: QueueBatch) => Promise<void>;

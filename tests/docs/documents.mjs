@@ -79,7 +79,8 @@ export function parsed(path, source) {
   let line = 1;
   let comment = {};
   for (const token of tokens) {
-    if (token.type === "code" && token.lang) {
+    // The reference's blocks are signatures, and the examples of the types' own comments.
+    if (token.type === "code" && token.lang && !path.startsWith("docs/reference/")) {
       add(document, line, token.lang, token.text, comment);
     } else if (token.type === "heading") {
       document.anchors.add(unused(anchor(token.text), document.anchors));
@@ -92,6 +93,7 @@ export function parsed(path, source) {
     if (token.type === "link" || token.type === "image") {
       document.links.push({ text: token.text, href: token.href });
     } else if (token.type === "html") {
+      for (const [, id = ""] of token.raw.matchAll(/<a id="([^"]+)"/g)) document.anchors.add(id);
       for (const [, href = ""] of token.raw.matchAll(/\b(?:src|href)="([^"]+)"/g)) {
         document.links.push({ text: token.raw, href });
       }
