@@ -178,7 +178,7 @@ impl Busy {
                     0 => Answer::None { why: "no answer in time".into() },
                     _ => Answer::Http { status, retry_after, body: "{}".into() },
                 };
-                self.registry.answered(flight, &answer, self.now);
+                self.registry.finish_request(flight, &answer, self.now);
             }
             if next == end {
                 self.look();

@@ -44,7 +44,7 @@ fn closing_tracers_at_their_timeout() {
         let tracers = open(&mut bench, count, |_| json!({"mergeWindowMs": 60_000}));
         enrich_all(&mut bench, &tracers);
         bench.registry.turn(honeyhive_edge::core::registry::Turn::Rests, bench.now);
-        let before = bench.registry.looks();
+        let before = bench.registry.lookups();
         for tracer in &tracers {
             bench.registry.close(*tracer, 1_000, 0, bench.now);
         }
@@ -52,7 +52,7 @@ fn closing_tracers_at_their_timeout() {
         for tracer in &tracers {
             bench.registry.release(*tracer, bench.now);
         }
-        (before, bench.registry.looks())
+        (before, bench.registry.lookups())
     });
 }
 
@@ -62,22 +62,22 @@ fn flushing_each_of_many_busy_sessions() {
         let mut bench = Bench::new(stores);
         let tracers = open(&mut bench, count, |_| json!({"mergeWindowMs": 60_000}));
         enrich_all(&mut bench, &tracers);
-        let before = bench.registry.looks();
+        let before = bench.registry.lookups();
         for tracer in &tracers {
             bench.enrich(*tracer, None, json!({"metadata": {"a": 1}}));
             bench.registry.flush(*tracer, 10_000, 0, bench.now);
         }
-        (before, bench.registry.looks())
+        (before, bench.registry.lookups())
     });
     is_straight("flush of all", |count| {
         let mut bench = Bench::new(stores);
         let tracers = open(&mut bench, count, |_| json!({"mergeWindowMs": 60_000}));
         enrich_all(&mut bench, &tracers);
-        let before = bench.registry.looks();
+        let before = bench.registry.lookups();
         for _ in &tracers {
             bench.registry.flush(0, 10_000, 0, bench.now);
         }
-        (before, bench.registry.looks())
+        (before, bench.registry.lookups())
     });
 }
 
@@ -90,13 +90,13 @@ fn a_bare_call_among_many_tracers() {
             open(&mut bench, count, |_| json!({}));
             let nobodys = "99999999-9999-4999-8999-999999999999".to_owned();
             let id = if is_known { known } else { nobodys };
-            let before = bench.registry.looks();
+            let before = bench.registry.lookups();
             for _ in 0..count {
                 bench.registry.resolve_tracer(0, &id, 0);
                 bench.enrich(0, Some(&id), json!({"metadata": {"a": 1}}));
                 bench.enrich(0, None, json!({"metadata": {"a": 1}}));
             }
-            (before, bench.registry.looks())
+            (before, bench.registry.lookups())
         });
     }
 }
@@ -106,11 +106,11 @@ fn tracers_with_a_fetch_each() {
     let transport = |number: usize| json!({"transport": number + 1});
     is_straight("tracers with a fetch each", |count| {
         let mut bench = Bench::new(stores);
-        let before = bench.registry.looks();
+        let before = bench.registry.lookups();
         let tracers = open(&mut bench, count, transport);
         enrich_all(&mut bench, &tracers);
         bench.run(10_000);
-        (before, bench.registry.looks())
+        (before, bench.registry.lookups())
     });
     is_straight("tracers after others with a fetch each are closed", |count| {
         let mut bench = Bench::new(stores);
@@ -119,11 +119,11 @@ fn tracers_with_a_fetch_each() {
             bench.registry.release(tracer, bench.now);
         }
         bench.run(10_000);
-        let before = bench.registry.looks();
+        let before = bench.registry.lookups();
         let tracers = open(&mut bench, count, |number| transport(count + number));
         enrich_all(&mut bench, &tracers);
         bench.run(10_000);
-        (before, bench.registry.looks())
+        (before, bench.registry.lookups())
     });
 }
 
@@ -131,7 +131,7 @@ fn tracers_with_a_fetch_each() {
 fn one_request_with_many_sessions() {
     is_straight("sessions of one request", |count| {
         let mut bench = Bench::new(stores);
-        let before = bench.registry.looks();
+        let before = bench.registry.lookups();
         let mut options = json!({"apiKey": "sekret", "serverUrl": SERVER});
         for number in 0..count {
             options["newSessionId"] = json!(format!("00000000-0000-4000-8000-{number:012}"));
@@ -152,9 +152,9 @@ fn one_request_with_many_sessions() {
             bench.registry.wake_at(7, bench.now);
             bench.now.mono_ms += 5;
             for flight in flights {
-                bench.registry.answered(flight, &harness::status(200, "{}"), bench.now);
+                bench.registry.finish_request(flight, &harness::status(200, "{}"), bench.now);
             }
         }
-        (before, bench.registry.looks())
+        (before, bench.registry.lookups())
     });
 }

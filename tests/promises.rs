@@ -834,7 +834,7 @@ fn in_a_request_its_own_fetch_is_called() {
                 if let Output::Send { flight, transport, .. } = output {
                     assert_eq!(u64::from(transport), scope);
                     used.insert(scope);
-                    bench.registry.answered(flight, &status(200, "{}"), bench.now);
+                    bench.registry.finish_request(flight, &status(200, "{}"), bench.now);
                 }
             }
         }
@@ -867,7 +867,7 @@ fn a_request_that_was_torn_down_is_no_failure_of_the_server() {
             while let Some(output) = bench.registry.poll(2, bench.now) {
                 match output {
                     Output::Send { flight, .. } => {
-                        bench.registry.answered(flight, &status(200, "{}"), bench.now);
+                        bench.registry.finish_request(flight, &status(200, "{}"), bench.now);
                     }
                     Output::Settled { ids, outcome } => {
                         ended.extend(ids.into_iter().map(|id| (id, (*outcome).clone())));

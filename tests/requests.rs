@@ -86,11 +86,11 @@ impl Isolate {
     }
 
     fn stored(&mut self, flight: u64) {
-        self.registry.answered(flight, &status(200, "{}"), self.now);
+        self.registry.finish_request(flight, &status(200, "{}"), self.now);
     }
 
     fn failed(&mut self, flight: u64) {
-        self.registry.answered(flight, &status(503, ""), self.now);
+        self.registry.finish_request(flight, &status(503, ""), self.now);
     }
 
     fn is_delivered(&self, id: u64) -> bool {

@@ -1,6 +1,6 @@
 //! The core's work on one enrichment, step by step: what both kinds of micro-benchmark measure.
 
-use honeyhive_edge::core::enrichment::{Enrichment, InputsGo, Merged};
+use honeyhive_edge::core::enrichment::{Enrichment, InputsPlace, Merged};
 use honeyhive_edge::core::json::Numerals;
 use honeyhive_edge::core::outcome::Output;
 use honeyhive_edge::core::redact::Redaction;
@@ -58,7 +58,7 @@ impl Case {
                 let said: Vec<_> =
                     (0..10).map(|_| Enrichment::parse(json.clone()).unwrap().0).collect();
                 Case(Box::new(move || {
-                    let merged = Merged::of(&said, InputsGo::ToMetadata);
+                    let merged = Merged::of(&said, InputsPlace::Metadata);
                     usize::from(honeyhive_edge::core::wire::needs_update(&merged, None))
                 }))
             }
@@ -87,7 +87,7 @@ fn sent(registry: &mut Registry, tracer: u64, json: String, now: Now) -> usize {
         if let Output::Send { flight, request, .. } = output {
             bytes += request.body.len();
             let answer = Answer::Http { status: 200, retry_after: None, body: "{}".into() };
-            registry.answered(flight, &answer, now);
+            registry.finish_request(flight, &answer, now);
         }
     }
     assert!(bytes > 0, "nothing was sent");

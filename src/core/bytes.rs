@@ -1,7 +1,6 @@
-//! What a byte of a JSON text may be, looked up in a table: the bytes of every enrichment are looked at
-//! one by one to find its values.
+//! A table of byte classes for scanning JSON text, because every byte of every enrichment is scanned.
 
-/// What stands for itself in a JSON string: no quote, no backslash, no control character.
+/// A byte that stands for itself in a JSON string: neither quote, backslash nor control character.
 pub const PLAIN: u8 = 1;
 
 const CLASSES: [u8; 256] = {
@@ -17,7 +16,7 @@ const CLASSES: [u8; 256] = {
     classes
 };
 
-/// The end of the stretch from `at` on whose bytes are all of a class in `classes`.
+/// The end of the run of bytes from `at` on that all belong to one of `classes`.
 #[inline(always)]
 pub fn run(bytes: &[u8], mut at: usize, classes: u8) -> usize {
     while bytes.get(at).is_some_and(|byte| CLASSES[usize::from(*byte)] & classes != 0) {

@@ -1,40 +1,40 @@
-//! The time that counts against deadlines: while a request is tried and fails, and while its server answers
-//! nothing well. To wait for one's turn behind a server that answers costs an enrichment nothing.
+//! The clock of deadlines, which counts only the time for which a server fails: while a request is tried and fails, and
+//! while its server answers no request well. Waiting for a turn at a server that answers costs an enrichment nothing.
 //!
-//! Each outbox has such a clock. It runs in stretches: one from each sending on, through failures and the
-//! waits before retries; one while the session waits for its turn. A stretch that ends well (with an
-//! answer to the session's own request; for one that waited, with an answer to anybody's) is forgiven
-//! as if it had not been. So a server that answers keeps nobody's deadline running, and one that hangs
-//! or fails is given up `deadlineMs` after it began to, by those as well who never had their turn.
+//! Each outbox has such a clock. It measures stretches of time: one from each request on, through its failures and the
+//! waits before retries, and one while the session waits for its turn. A stretch that ends well is forgiven, as if it
+//! had never been. A stretch of trying ends well with an answer to the session's own request, a stretch of waiting with
+//! an answer to any request. So no deadline runs down while a server answers, and a server that hangs or fails is given
+//! up `deadlineMs` after it started to, also by sessions that never had their turn.
 
 use super::time::NEVER;
 
-/// Milliseconds that counted so far, and the stretch that may come to count.
+/// The milliseconds counted so far, and the current stretch, which counts unless it is forgiven.
 #[derive(Clone, Copy, Debug)]
 pub struct DeadlineClock {
     counted: u64,
-    /// When the stretch began, on the forward clock; it may be to come.
+    /// When the stretch begins, on the forward clock. That may be in the future.
     from: u64,
-    /// Whether it is one of a request that is on its way, or waits to be tried again.
+    /// Whether the stretch is one of trying: a request is in flight, or waits for its retry.
     is_trying: bool,
 }
 
 impl DeadlineClock {
-    /// Before anything has counted.
+    /// A clock that has not counted anything.
     pub const START: DeadlineClock = DeadlineClock { counted: 0, from: 0, is_trying: false };
 
-    /// What it says at `at_ms` on the forward clock.
+    /// The clock's reading at `at_ms` on the forward clock.
     pub fn reading(&self, at_ms: u64) -> u64 {
         self.counted.saturating_add(at_ms.saturating_sub(self.from))
     }
 
-    /// What it says at the deadline of something given at `given_ms` that has `deadline_ms`.
+    /// The reading at which something accepted at `given_ms` is given up, if it may take `deadline_ms`.
     pub fn deadline(&self, given_ms: u64, deadline_ms: u64) -> u64 {
         self.reading(given_ms).saturating_add(deadline_ms)
     }
 
-    /// When it comes to `deadline` if all that is to come counts, on the forward clock; [`NEVER`] where it
-    /// has come to that.
+    /// When the clock reads `deadline` if all time from now on counts, on the forward clock; [`NEVER`] if it already
+    /// does.
     pub fn reaches(&self, deadline: u64, now_ms: u64) -> u64 {
         match deadline.checked_sub(self.reading(now_ms)) {
             None | Some(0) => NEVER,
@@ -43,13 +43,13 @@ impl DeadlineClock {
         }
     }
 
-    /// A request is sent.
+    /// Begins a stretch of trying: a request is sent.
     pub fn begin_try(&mut self, now_ms: u64) {
         self.end_stretch(now_ms);
         self.is_trying = true;
     }
 
-    /// What failed may be tried again from `at_ms` on: from then it waits for its turn.
+    /// Begins a stretch of waiting at `at_ms`, when something that failed may be retried.
     pub fn wait_for_turn(&mut self, at_ms: u64, now_ms: u64) {
         if std::mem::take(&mut self.is_trying) {
             self.end_stretch(at_ms.clamp(self.from.min(now_ms), now_ms));
@@ -57,14 +57,14 @@ impl DeadlineClock {
         self.from = self.from.min(now_ms);
     }
 
-    /// Nothing is to be sent before `at_ms`, which is nobody's fault.
+    /// Stops the clock until `at_ms`, because nothing is due before.
     pub fn rest_until(&mut self, at_ms: u64) {
         if !self.is_trying {
             self.from = self.from.max(at_ms);
         }
     }
 
-    /// The server has answered somebody well at `at_ms`. Says whether a wait was forgiven.
+    /// Records that the server answered any request well at `at_ms`. Returns whether that forgave a stretch of waiting.
     pub fn server_worked(&mut self, at_ms: u64) -> bool {
         let is_forgiven = !self.is_trying && at_ms > self.from;
         if is_forgiven {
@@ -73,7 +73,7 @@ impl DeadlineClock {
         is_forgiven
     }
 
-    /// The session's own request was answered well.
+    /// Records that the session's own request was answered well.
     pub fn own_request_worked(&mut self, now_ms: u64) {
         self.is_trying = false;
         self.from = now_ms;

@@ -1,24 +1,24 @@
-//! What was said about a session, and how two such sayings become one.
+//! Enrichments: parsing one, and merging several into one.
 //!
-//! An enrichment arrives as the JSON text of its snapshot and stays that text: only its top level
-//! and the keys one level below are looked at, every value is carried on as it was written.
-//! Merging is last-writer-wins by [`Field`] and key, which is what the backend does with two
-//! updates in a row; `outputs` has one key, so that the later one replaces the earlier.
+//! An enrichment arrives as JSON text and stays that text. Only its top level and the keys one level below are read;
+//! every value is passed on as it was written. When enrichments are merged, the last value of each [`Field`] and key
+//! wins, which is what the backend does with two updates in a row. `outputs` counts as a single key, so that a later
+//! value replaces an earlier one.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::json::{self, Numerals, Object, Scan, any_members, is_number};
+use super::json::{self, JsonScanner, Numerals, Object, any_members, is_number};
 use super::log::Line;
 
-/// The names of the tracer and of the session in the arguments: read by the face, no data.
+/// The arguments that name a tracer or a session. The face reads them; they are not data.
 pub const TARGET_KEYS: [&str; 5] =
     ["sessionId", "session_id", "tracer", "tracerInstance", "tracer_instance"];
 
-/// Where a value is stored in the backend's session.
+/// The part of the backend's session in which a value is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Field {
-    /// Merged by key. Takes `error` and every key that is no field.
+    /// Merged by key. Also contains `error` and every argument that is not a field.
     Metadata,
     /// The input of the session: part of its start, `metadata.inputs` afterwards.
     Inputs,
@@ -39,7 +39,7 @@ pub enum Field {
 }
 
 impl Field {
-    /// Every field, in the order in which requests name them.
+    /// Every field, in the order in which requests list them.
     pub const ALL: [Field; 9] = [
         Field::Inputs,
         Field::Metadata,
@@ -52,7 +52,7 @@ impl Field {
         Field::EndTime,
     ];
 
-    /// The field that the arguments call `name`, in JavaScript's or Python's spelling.
+    /// The field of the argument `name`, in JavaScript's or Python's spelling.
     pub fn named(name: &str) -> Option<Field> {
         Some(match name {
             "metadata" => Field::Metadata,
@@ -92,7 +92,7 @@ impl Field {
         }
     }
 
-    /// What values of the field look like, and how the backend stores a second one.
+    /// The shape of the field's values, and how the backend merges them.
     pub fn shape(self) -> Shape {
         match self {
             Field::Metadata
@@ -111,63 +111,63 @@ impl Field {
     }
 }
 
-/// What values of a field look like, and how the backend stores a second one.
+/// The shape of a field's values, and how the backend merges two of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// An object that the backend merges by key, one level deep.
     MergedObject,
     /// An object that is replaced as a whole.
     Object,
-    /// Any value; the backend gets an object all the same, with `value` as its only key where the value is none.
+    /// Any value. The backend receives an object: a value that is not one becomes its only member, `value`.
     Anything,
     /// A number of milliseconds.
     Number,
 }
 
-/// A stretch of an enrichment's text.
+/// A byte range of an enrichment's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Span {
+struct TextRange {
     start: u32,
     end: u32,
 }
 
-/// One value of an enrichment and where it belongs.
+/// One value of an enrichment, with its field and key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Slot {
     field: Field,
-    /// The key with its quotes, as it was written. For a field without keys, the field's own name.
-    key: Span,
-    value: Span,
+    /// The key as it was written, with its quotes. For a field without keys, the field's own name.
+    key: TextRange,
+    value: TextRange,
 }
 
-/// An enrichment: the text of its snapshot, and where in it the values are.
+/// An enrichment: the text of its snapshot, and the positions of its values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Enrichment {
     text: String,
     slots: Vec<Slot>,
 }
 
-/// Why a text is no enrichment.
+/// Why a text is not an enrichment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Invalid {
-    /// The arguments are no object: a number, a list, text that is no JSON.
+    /// The arguments are not a JSON object.
     NoObject,
-    /// Something was given, and none of it can be stored.
+    /// None of the given fields can be stored.
     NothingUsable,
 }
 
 impl Enrichment {
-    /// Reads the snapshot of the arguments of `enrichSession`. Fields that cannot be stored are
-    /// left out; what to say about them is returned beside the enrichment.
+    /// Reads the snapshot of the arguments of `enrichSession`. Fields that cannot be stored are left out, and warnings
+    /// about them are returned along with the enrichment.
     ///
-    /// An empty object is a valid enrichment without values: a touch.
+    /// An empty object is a valid enrichment without values, called a touch.
     pub fn parse(mut text: String) -> Result<(Enrichment, Vec<Line>), Invalid> {
-        // It is held until it is delivered.
+        // The text stays in memory until the enrichment is delivered.
         text.shrink_to_fit();
         let mut slots = Vec::new();
         let mut lines = Vec::new();
-        let mut scan = Scan::of(&text);
-        let read = scan.each(b'{', &mut |scan, key| {
+        let mut scan = JsonScanner::of(&text);
+        let read = scan.each_item(b'{', &mut |scan, key| {
             let name = json::text(key).unwrap_or(Cow::Borrowed(key));
             let is_object = scan.peek() == Some(b'{');
             let field = Field::named(&name);
@@ -175,7 +175,7 @@ impl Enrichment {
                 && field.is_merged()
                 && is_object
             {
-                return scan.each(b'{', &mut |scan, key| {
+                return scan.each_item(b'{', &mut |scan, key| {
                     slots.push(slot(&text, field, key, scan.value()?));
                     Some(())
                 });
@@ -190,9 +190,11 @@ impl Enrichment {
                 Some(Shape::MergedObject | Shape::Object) => is_object,
             };
             if !fits {
-                lines.push(misfit(&name, field));
-            } else if field != Some(Field::Inputs) || Scan::of(&value[1..]).peek() != Some(b'}') {
-                // Inputs without a key say nothing, as any other field.
+                lines.push(misfit_warning(&name, field));
+            } else if field != Some(Field::Inputs)
+                || JsonScanner::of(&value[1..]).peek() != Some(b'}')
+            {
+                // Inputs without a key contain nothing to store, like any other merged field without a key.
                 slots.push(slot(&text, field.unwrap_or(Field::Metadata), key, value));
             }
             Some(())
@@ -206,22 +208,22 @@ impl Enrichment {
         Ok((Enrichment { text, slots }, lines))
     }
 
-    /// Bytes that the enrichment holds.
+    /// The size of its content in bytes.
     pub fn bytes(&self) -> usize {
         self.text.len() + self.slots.len() * size_of::<Slot>()
     }
 
-    /// Bytes of memory that it takes.
+    /// The memory it occupies in bytes.
     pub fn held_bytes(&self) -> usize {
         self.text.capacity() + self.slots.capacity() * size_of::<Slot>()
     }
 
-    /// Whether there is nothing in it: a touch.
+    /// Whether it has no values, and is a touch.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
 
-    /// What it says something of: fields, and the keys in them.
+    /// The field and key of each of its values.
     pub fn keys(&self) -> impl Iterator<Item = (Field, Cow<'_, str>)> {
         self.slots.iter().map(|slot| {
             let key = self.at(slot.key);
@@ -229,7 +231,7 @@ impl Enrichment {
         })
     }
 
-    /// Sees the numbers given for top-level metrics, with the keys as they were written.
+    /// Calls `see` for each top-level metric that is a number, with its key as it was written.
     pub fn each_metric(&self, numerals: Numerals, see: &mut dyn FnMut(&str, f64)) {
         for slot in &self.slots {
             if slot.field == Field::Metrics
@@ -240,12 +242,12 @@ impl Enrichment {
         }
     }
 
-    /// As the `Enrichment` object that was given, for `onDrop`.
+    /// The enrichment as the `Enrichment` object that `onDrop` receives.
     pub fn to_json(&self) -> String {
         Enrichment::json_of(&[self])
     }
 
-    /// What `self` and then `later` come to.
+    /// One enrichment with the effect of `self` followed by `later`.
     pub fn merged_with(&self, later: &Enrichment) -> Enrichment {
         if self.is_empty() || later.is_empty() {
             return if self.is_empty() { later.clone() } else { self.clone() };
@@ -255,7 +257,7 @@ impl Enrichment {
     }
 
     fn json_of(enrichments: &[&Enrichment]) -> String {
-        let merged = Merged::of_all(enrichments, InputsGo::ToStart);
+        let merged = Merged::of_all(enrichments, InputsPlace::Start);
         let mut json = String::new();
         let mut object = Object::open(&mut json);
         for field in Field::ALL {
@@ -265,52 +267,52 @@ impl Enrichment {
         json
     }
 
-    fn at(&self, span: Span) -> &str {
-        &self.text[span.start as usize..span.end as usize]
+    fn at(&self, range: TextRange) -> &str {
+        &self.text[range.start as usize..range.end as usize]
     }
 }
 
-/// Where `inputs` are stored.
+/// The place where `inputs` are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InputsGo {
-    /// The session has not started: they are part of its start, merged by key.
-    ToStart,
-    /// An update ignores `inputs`, so they are kept as `metadata.inputs`, as the Python SDK does.
-    ToMetadata,
+pub enum InputsPlace {
+    /// In the session's start, merged by key, because the session has not started.
+    Start,
+    /// In `metadata.inputs`, because an update ignores `inputs`. The Python SDK does the same.
+    Metadata,
 }
 
-/// One value among several enrichments.
+/// One value of several enrichments that are being merged.
 #[derive(Clone, Copy, Debug)]
 struct Candidate<'a> {
     field: Field,
     key: &'a str,
-    /// Whether anything is escaped in the key.
+    /// Whether the key contains escapes.
     has_escapes: bool,
     value: &'a str,
-    /// How many stand before it.
+    /// Its position among all values, the earliest first.
     place: usize,
 }
 
 impl Candidate<'_> {
-    /// By field and by what the key says: it may be spelled in several ways.
+    /// Compares the field and the decoded key, because a key can be spelled in several ways.
     fn cmp(&self, other: &Candidate<'_>) -> Ordering {
         self.field.cmp(&other.field).then_with(|| match self.has_escapes || other.has_escapes {
             true => json::text(self.key).cmp(&json::text(other.key)),
-            false => inside(self.key).cmp(inside(other.key)),
+            false => without_quotes(self.key).cmp(without_quotes(other.key)),
         })
     }
 }
 
-/// A key without its quotes, if it has any.
-fn inside(key: &str) -> &[u8] {
+/// A key without its quotes.
+fn without_quotes(key: &str) -> &[u8] {
     key.as_bytes().get(1..key.len().max(1) - 1).unwrap_or_default()
 }
 
-/// The candidates that no later one replaces, by field and key. The earliest come first.
+/// The last candidate of each field and key, sorted by field and key.
 ///
-/// Sorts a list instead of filling a map: a map of the standard library is 12 KB of wasm.
-fn latest(mut candidates: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
-    // A stable sort is 1 KB more of wasm than this.
+/// It sorts a list instead of filling a map, because a map of the standard library takes 12 KB of wasm.
+fn keep_latest(mut candidates: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
+    // A stable sort would take 1 KB more of wasm.
     candidates.sort_unstable_by(|a, b| a.cmp(b).then(a.place.cmp(&b.place)));
     let mut latest: Vec<Candidate<'_>> = Vec::with_capacity(candidates.len());
     for candidate in candidates {
@@ -322,10 +324,10 @@ fn latest(mut candidates: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
     latest
 }
 
-/// Several enrichments as the one that has the same effect.
+/// One enrichment with the same effect as several.
 #[derive(Debug)]
 pub struct Merged<'a> {
-    /// By field and key, each once.
+    /// Sorted by field and key, each once.
     values: Vec<Candidate<'a>>,
 }
 
@@ -333,7 +335,7 @@ impl<'a> Merged<'a> {
     /// Merges `enrichments`, the earliest first.
     pub fn of(
         enrichments: impl IntoIterator<Item = &'a Enrichment>,
-        inputs: InputsGo,
+        inputs: InputsPlace,
     ) -> Merged<'a> {
         let mut all = Vec::new();
         for enrichment in enrichments {
@@ -342,11 +344,11 @@ impl<'a> Merged<'a> {
         Merged::of_all(&all, inputs)
     }
 
-    fn of_all(enrichments: &[&'a Enrichment], inputs: InputsGo) -> Merged<'a> {
+    fn of_all(enrichments: &[&'a Enrichment], inputs: InputsPlace) -> Merged<'a> {
         let mut candidates = Vec::new();
         let mut push = |field, key, value| {
             let place = candidates.len();
-            let has_escapes = json::place_of(b'\\', key).is_some();
+            let has_escapes = json::find_byte(b'\\', key).is_some();
             candidates.push(Candidate { field, key, has_escapes, value, place });
         };
         for enrichment in enrichments {
@@ -354,17 +356,17 @@ impl<'a> Merged<'a> {
                 let (key, value) = (enrichment.at(slot.key), enrichment.at(slot.value));
                 let field = slot.field;
                 match (field, inputs) {
-                    (Field::Inputs, InputsGo::ToMetadata) => push(Field::Metadata, key, value),
-                    (Field::Inputs, InputsGo::ToStart) => {
+                    (Field::Inputs, InputsPlace::Metadata) => push(Field::Metadata, key, value),
+                    (Field::Inputs, InputsPlace::Start) => {
                         for (key, value) in any_members(value) {
                             push(Field::Inputs, key, value);
                         }
                     }
-                    _ => push(field, identity(field, key), value),
+                    _ => push(field, merge_key(field, key), value),
                 }
             }
         }
-        Merged { values: latest(candidates) }
+        Merged { values: keep_latest(candidates) }
     }
 
     /// Whether `field` has a value.
@@ -372,7 +374,7 @@ impl<'a> Merged<'a> {
         !self.of_field(field).is_empty()
     }
 
-    /// Whether all inputs that go into a start are among `members`: keys and values, as JSON.
+    /// Whether `members`, keys and values as JSON, contain all inputs of the start.
     pub fn has_inputs_of(&self, members: &[(&str, &str)]) -> bool {
         self.of_field(Field::Inputs).iter().all(|it| members.contains(&(it.key, it.value)))
     }
@@ -398,7 +400,7 @@ impl<'a> Merged<'a> {
         }
     }
 
-    /// They stand together.
+    /// The values of `field`, which are adjacent.
     fn of_field(&self, field: Field) -> &[Candidate<'a>] {
         let is_it = |value: &Candidate<'_>| value.field == field;
         let from = self.values.iter().position(is_it).unwrap_or(self.values.len());
@@ -408,13 +410,14 @@ impl<'a> Merged<'a> {
     }
 }
 
-/// What makes two values of `field` the same: fields that are replaced as a whole have one key.
-fn identity(field: Field, key: &str) -> &str {
+/// The key by which a later value of `field` replaces an earlier one. Fields that are replaced as a whole have a single
+/// key.
+fn merge_key(field: Field, key: &str) -> &str {
     if field.is_merged() { key } else { "" }
 }
 
-/// What is said where the value of `field`, which the arguments call `name`, cannot be stored.
-fn misfit(name: &str, field: Option<Field>) -> Line {
+/// The warning that the value of the argument `name` cannot be stored in `field`.
+fn misfit_warning(name: &str, field: Option<Field>) -> Line {
     let must_be = match field.map(Field::shape) {
         Some(Shape::Number) => "a number of milliseconds".into(),
         _ => format!("an object, as in {{ {name}: {{ key: \"value\" }} }}"),
@@ -423,13 +426,13 @@ fn misfit(name: &str, field: Option<Field>) -> Line {
 }
 
 fn slot(text: &str, field: Field, key: &str, value: &str) -> Slot {
-    Slot { field, key: span(text, key), value: span(text, value) }
+    Slot { field, key: text_range(text, key), value: text_range(text, value) }
 }
 
-/// Where `part` stands in `text`, of which it is a slice.
-fn span(text: &str, part: &str) -> Span {
+/// The range of `part` in `text`, of which it is a slice.
+fn text_range(text: &str, part: &str) -> TextRange {
     let start = (part.as_ptr() as usize - text.as_ptr() as usize) as u32;
-    Span { start, end: start + part.len() as u32 }
+    TextRange { start, end: start + part.len() as u32 }
 }
 
 #[cfg(test)]
@@ -440,7 +443,7 @@ mod tests {
         Enrichment::parse(json.into()).unwrap().0
     }
 
-    /// What waits in a queue has the backend's names, and is read as a call's fields are.
+    /// Queue messages use the backend's names, and are read like the arguments of a call.
     #[test]
     fn fields_are_read_by_both_of_their_names() {
         for field in Field::ALL {
@@ -450,7 +453,7 @@ mod tests {
     }
 
     fn update(enrichments: &[Enrichment]) -> serde_json::Value {
-        let merged = Merged::of(enrichments, InputsGo::ToMetadata);
+        let merged = Merged::of(enrichments, InputsPlace::Metadata);
         let mut json = String::new();
         let mut object = Object::open(&mut json);
         for field in Field::ALL {

@@ -1,38 +1,37 @@
-//! Maps by numbers of our own, by which the other side of the boundary names things as well.
+//! Maps whose keys are numbers that the core assigns. JavaScript refers to things by the same numbers.
 
 #[cfg(debug_assertions)]
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
-/// A hash map for what nobody else chooses the keys of, without a seed: a simulation has to go the same
-/// way each time.
+/// A hash map without a seed, so that simulations are reproducible. Its keys must not be chosen by others, who could
+/// choose colliding ones.
 pub type FixedMap<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
 
-/// As [`FixedMap`]. Where what is done depends on the order, [`in_order`] gives it.
+/// A set like [`FixedMap`]. Use [`in_order`] where the order of its elements matters.
 pub type FixedSet<T> = HashSet<T, BuildHasherDefault<DefaultHasher>>;
 
-/// The numbers in `set` from the lowest up.
+/// The numbers in `set` in ascending order.
 pub fn in_order(set: &FixedSet<u64>) -> Vec<u64> {
     let mut numbers: Vec<u64> = set.iter().copied().collect();
     numbers.sort_unstable();
     numbers
 }
 
-/// The number of nothing.
+/// The number that refers to nothing.
 pub const NOTHING: u64 = 0;
 
-/// Things under numbers from 1 up. A number is never given twice, so that one which came late, of a
-/// thing that is gone, finds no other thing; and there are more exact numbers in JavaScript (2^53)
-/// than a program has time to give.
+/// Assigns numbers to things, from 1 up. A number is never reused, so a late reference to a removed thing finds nothing
+/// else. JavaScript has more exact integers (2^53) than a program has time to assign.
 #[derive(Debug)]
 pub struct IdMap<T> {
-    /// In boxes, as a map has more room than things.
+    /// Boxed, because a map allocates more slots than it has things.
     things: FixedMap<u64, Box<T>>,
     last: u64,
-    /// How often a thing was looked for: in debug builds, for tests that what a call costs does not grow.
+    /// How many lookups were made. Tests use it, in debug builds, to check that the cost of a call does not grow.
     #[cfg(debug_assertions)]
-    looks: Cell<u64>,
+    lookups: Cell<u64>,
 }
 
 impl<T> Default for IdMap<T> {
@@ -41,43 +40,43 @@ impl<T> Default for IdMap<T> {
             things: FixedMap::default(),
             last: NOTHING,
             #[cfg(debug_assertions)]
-            looks: Cell::new(0),
+            lookups: Cell::new(0),
         }
     }
 }
 
 impl<T> IdMap<T> {
-    /// Keeps `thing` and returns its number.
+    /// Stores `thing` and returns its number.
     pub fn insert(&mut self, thing: T) -> u64 {
         self.last += 1;
         self.things.insert(self.last, Box::new(thing));
         self.last
     }
 
-    fn count_look(&self) {
+    fn count_lookup(&self) {
         #[cfg(debug_assertions)]
-        self.looks.set(self.looks.get() + 1);
+        self.lookups.set(self.lookups.get() + 1);
     }
 
-    /// How often a thing was looked for, one by one or in passing.
+    /// How many lookups were made; each step of an iteration counts as one.
     #[cfg(debug_assertions)]
-    pub fn looks(&self) -> u64 {
-        self.looks.get()
+    pub fn lookups(&self) -> u64 {
+        self.lookups.get()
     }
 
     /// The thing under `number`.
     pub fn get(&self, number: u64) -> Option<&T> {
-        self.count_look();
+        self.count_lookup();
         self.things.get(&number).map(Box::as_ref)
     }
 
     /// The thing under `number`.
     pub fn get_mut(&mut self, number: u64) -> Option<&mut T> {
-        self.count_look();
+        self.count_lookup();
         self.things.get_mut(&number).map(Box::as_mut)
     }
 
-    /// Takes out the thing under `number`.
+    /// Removes and returns the thing under `number`.
     pub fn remove(&mut self, number: u64) -> Option<Box<T>> {
         self.things.remove(&number)
     }
@@ -85,7 +84,7 @@ impl<T> IdMap<T> {
     /// All things with their numbers, in any order.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> + Clone {
         self.things.iter().map(|(number, thing)| {
-            self.count_look();
+            self.count_lookup();
             (*number, &**thing)
         })
     }
@@ -95,12 +94,12 @@ impl<T> IdMap<T> {
         self.things.iter_mut().map(|(number, thing)| (*number, &mut **thing))
     }
 
-    /// How many there are.
+    /// The number of things.
     pub fn len(&self) -> usize {
         self.things.len()
     }
 
-    /// Whether there are none.
+    /// Whether the map is empty.
     pub fn is_empty(&self) -> bool {
         self.things.is_empty()
     }

@@ -1,31 +1,31 @@
-//! JSON as text: taken apart only as far as a rule needs it, every value carried on as it was written.
+//! Reads and writes JSON as text. A document is taken apart only as far as a rule needs it, and values are passed on
+//! exactly as they were written.
 //!
-//! Not the `serde_json` crate, which the tests hold this against and the relay reads strangers' requests by: with
-//! its reader and the floating-point numbers in its errors, a page's module grows by 17 KB after gzip. Numbers are
-//! read and written by [`Numerals`] for the same reason.
+//! The tracer does not use the `serde_json` crate because its reader and the floating-point code behind its errors add
+//! 17 KB after gzip to a page's module. Numbers are read and written by [`Numerals`] for the same reason. Tests compare
+//! this module with `serde_json`, and the relay reads requests with `serde_json`.
 
 use std::borrow::Cow;
 
 use super::bytes::{PLAIN, run};
 
-/// How numbers are read and written: every runtime brings that along, which the wasm need not do
-/// again.
+/// Functions that read and write numbers. Every JavaScript runtime has them, so the wasm module need not contain them.
 #[derive(Clone, Copy, Debug)]
 pub struct Numerals {
-    /// The number that a JSON number stands for.
+    /// Reads a JSON number.
     pub read: fn(&str) -> f64,
-    /// A finite number as JSON: the shortest digits that are read as the same number.
+    /// Writes a finite number as JSON, with the fewest digits that are read as the same number.
     pub write: fn(f64) -> String,
 }
 
 impl Numerals {
-    /// Those of Rust's standard library.
+    /// The functions of Rust's standard library.
     pub const STD: Numerals = Numerals {
         read: |text| text.parse().unwrap_or(f64::NAN),
         write: |number| number.to_string(),
     };
 
-    /// The number that `json` is, if it is one and not beyond what a number holds.
+    /// Reads `json`; `None` if it is not a number, or too large for an `f64`.
     pub fn number(&self, json: &str) -> Option<f64> {
         if !is_number(json) {
             return None;
@@ -39,13 +39,13 @@ pub fn is_number(json: &str) -> bool {
     matches!(json.as_bytes(), [b'-' | b'0'..=b'9', ..])
 }
 
-/// The members of a JSON object, keys (with their quotes) and values as they were written;
-/// nothing if `json` is none.
+/// The members of a JSON object: keys (with their quotes) and values as they were written; `None` if `json` is not an
+/// object.
 pub fn members(json: &str) -> Option<Vec<(&str, &str)>> {
     items(json, b'{')
 }
 
-/// As [`members`]; none if `json` is no object.
+/// The members of a JSON object like [`members`]; empty if `json` is not an object.
 #[inline(never)]
 pub fn any_members(json: &str) -> Vec<(&str, &str)> {
     members(json).unwrap_or_default()
@@ -61,7 +61,7 @@ pub fn find<'a>(members: &[(&'a str, &'a str)], name: &str) -> Option<&'a str> {
     None
 }
 
-/// The elements of a JSON list as they were written; nothing if `json` is none.
+/// The elements of a JSON array as they were written; `None` if `json` is not an array.
 pub fn elements(json: &str) -> Option<Vec<&str>> {
     let mut elements = Vec::new();
     for (_, value) in items(json, b'[')? {
@@ -70,37 +70,37 @@ pub fn elements(json: &str) -> Option<Vec<&str>> {
     Some(elements)
 }
 
-/// Whether `json` is one JSON value and nothing else.
+/// Whether `json` is exactly one JSON value.
 pub fn is_valid(json: &str) -> bool {
-    let mut scan = Scan::of(json);
+    let mut scan = JsonScanner::of(json);
     scan.value().is_some() && scan.peek().is_none()
 }
 
 fn items(json: &str, open: u8) -> Option<Vec<(&str, &str)>> {
-    let mut scan = Scan::of(json);
+    let mut scan = JsonScanner::of(json);
     let mut items = Vec::new();
-    scan.each(open, &mut |scan, key| {
+    scan.each_item(open, &mut |scan, key| {
         items.push((key, scan.value()?));
         Some(())
     })?;
     scan.peek().is_none().then_some(items)
 }
 
-/// A place in a JSON text, which is gone through once. What is no JSON ends it with nothing.
+/// Scans a JSON text once, from beginning to end. Its methods return `None` where the text is not valid JSON.
 #[derive(Debug)]
-pub struct Scan<'a> {
+pub struct JsonScanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
 }
 
-impl<'a> Scan<'a> {
-    /// The beginning of `text`.
-    pub fn of(text: &'a str) -> Scan<'a> {
-        Scan { text, bytes: text.as_bytes(), at: 0 }
+impl<'a> JsonScanner<'a> {
+    /// A scanner at the beginning of `text`.
+    pub fn of(text: &'a str) -> JsonScanner<'a> {
+        JsonScanner { text, bytes: text.as_bytes(), at: 0 }
     }
 
-    /// The next byte that is no white space. It is not gone past.
+    /// Skips white space and returns the byte after it, without consuming that byte.
     pub fn peek(&mut self) -> Option<u8> {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.bytes.get(self.at) {
             self.at += 1;
@@ -108,12 +108,12 @@ impl<'a> Scan<'a> {
         self.bytes.get(self.at).copied()
     }
 
-    /// Goes past the object (`open` is its brace) or list that comes next. Before each value `see` is
-    /// called, which has to go past it, with its key as it was written, if it has one.
-    pub fn each(
+    /// Consumes the object or array that comes next; `open` is its opening brace or bracket. Calls `see` before each
+    /// value, with the value's key as it was written, or with "" in an array. `see` has to consume the value.
+    pub fn each_item(
         &mut self,
         open: u8,
-        see: &mut dyn FnMut(&mut Scan<'a>, &'a str) -> Option<()>,
+        see: &mut dyn FnMut(&mut JsonScanner<'a>, &'a str) -> Option<()>,
     ) -> Option<()> {
         if self.peek()? != open {
             return None;
@@ -129,19 +129,19 @@ impl<'a> Scan<'a> {
         Some(())
     }
 
-    /// Goes past the value that comes next, and gives it as it was written.
+    /// Consumes the value that comes next, and returns it as it was written.
     pub fn value(&mut self) -> Option<&'a str> {
         self.peek();
         let start = self.at;
-        self.pass_value()?;
+        self.skip_value()?;
         Some(&self.text[start..self.at])
     }
 
-    /// Goes past the comma to the next item of what `open` opened, or past its end, and says
-    /// whether it was the end.
+    /// Consumes the comma before the next item, or the closing brace or bracket that belongs to `open`. Returns whether
+    /// it was the closing one.
     fn closes(&mut self, open: u8, is_first: bool) -> Option<bool> {
         let next = self.peek()?;
-        // In ASCII a brace or bracket closes two after it opens.
+        // In ASCII a closing brace or bracket is two after the opening one.
         if next == open + 2 {
             self.at += 1;
             return Some(true);
@@ -156,7 +156,7 @@ impl<'a> Scan<'a> {
         Some(false)
     }
 
-    /// Goes past a key and its colon.
+    /// Consumes a key and its colon, and returns the key.
     fn key(&mut self) -> Option<&'a str> {
         let start = self.at;
         self.string()?;
@@ -168,8 +168,8 @@ impl<'a> Scan<'a> {
         Some(key)
     }
 
-    /// Without recursion: the value's depth is the caller's choice.
-    fn pass_value(&mut self) -> Option<()> {
+    /// Consumes a value. Not recursive, because the application chooses how deep a value is nested.
+    fn skip_value(&mut self) -> Option<()> {
         let mut open = Vec::new();
         loop {
             let mut is_first = false;
@@ -266,15 +266,15 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// The text that a JSON string stands for; nothing if `json` is none. Half of a surrogate pair,
-/// which no text can hold, becomes U+FFFD.
+/// Decodes a JSON string; `None` if `json` is not one. Half of a surrogate pair, which no Rust string can hold, becomes
+/// U+FFFD.
 pub fn text(json: &str) -> Option<Cow<'_, str>> {
     let inner = json.strip_prefix("\"")?.strip_suffix("\"")?;
-    let Some(plain) = place_of(b'\\', inner) else { return Some(inner.into()) };
+    let Some(plain) = find_byte(b'\\', inner) else { return Some(inner.into()) };
     let mut text = String::with_capacity(inner.len());
     text.push_str(&inner[..plain]);
     let mut rest = &inner[plain..];
-    while let Some(at) = place_of(b'\\', rest) {
+    while let Some(at) = find_byte(b'\\', rest) {
         text.push_str(&rest[..at]);
         let escape = *rest.as_bytes().get(at + 1)?;
         rest = rest.get(at + 2..)?;
@@ -303,13 +303,13 @@ pub fn text(json: &str) -> Option<Cow<'_, str>> {
     Some(text.into())
 }
 
-/// Where in `text` the first `byte` (an ASCII character) is. Not `str::find`, which brings a search
-/// of its own into the wasm.
-pub fn place_of(byte: u8, text: &str) -> Option<usize> {
+/// The position of the first `byte` (an ASCII character) in `text`. Used instead of `str::find`, which adds a search
+/// algorithm to the wasm module.
+pub fn find_byte(byte: u8, text: &str) -> Option<usize> {
     text.bytes().position(|it| it == byte)
 }
 
-/// The UTF-16 unit in the four hexadecimal digits that `text` starts with.
+/// Decodes the four hexadecimal digits that `text` starts with into a UTF-16 code unit.
 fn unit(text: &str) -> Option<u32> {
     let digits = text.as_bytes().get(..4)?;
     digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
@@ -322,7 +322,7 @@ pub fn quoted(text: &str) -> String {
     out
 }
 
-/// Writes `text` as a JSON string.
+/// Appends `text` to `out` as a JSON string.
 fn push_quoted(out: &mut String, text: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push('"');
@@ -346,7 +346,7 @@ fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// A JSON object being written: commas and braces in their places, values as they are.
+/// Writes a JSON object member by member, with commas and braces in the right places.
 #[derive(Debug)]
 pub struct Object<'a> {
     out: &'a mut String,
@@ -360,12 +360,12 @@ impl<'a> Object<'a> {
         Object { out, empty: true }
     }
 
-    /// Goes on with an object that has members, and was not closed.
+    /// Continues an object in `out` that has members and was not closed.
     pub fn go_on(out: &'a mut String) -> Object<'a> {
         Object { out, empty: false }
     }
 
-    /// Adds a member whose key and value are JSON already.
+    /// Adds a member whose key and value are already JSON.
     pub fn member(&mut self, key: &str, value: &str) {
         self.comma();
         self.out.push_str(key);
@@ -382,7 +382,7 @@ impl<'a> Object<'a> {
         self.out
     }
 
-    /// Adds a member called `name` (plain letters) whose value is JSON already.
+    /// Adds a member called `name` (plain letters) whose value is already JSON.
     pub fn json(&mut self, name: &str, json: &str) {
         self.value(name).push_str(json);
     }

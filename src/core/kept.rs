@@ -1,11 +1,10 @@
-//! Enrichments that a browser keeps until they are delivered: how one is written, and which of
-//! those that an earlier page left behind a tracer may send.
+//! Enrichments that a browser keeps until they are delivered: how an entry is written, and which entries of an earlier
+//! page a tracer may send.
 //!
-//! What is kept can be read and changed by every script of the site, so none of it is believed. It
-//! never says where a request goes: that is the server of a tracer that this page was given. No
-//! API key is kept, only a number made of it, by which the same key is known again. A ticket is:
-//! it speaks of one session, expires, and was in the page already; without it nothing could be
-//! said of that session any more once the next page has another.
+//! Every script of the site can read and change these entries, so none of their content is trusted. An entry never
+//! decides where a request goes: that is the server of one of this page's tracers. An API key is not stored, only a
+//! fingerprint that recognises the same key. A ticket is stored: it is limited to one session, expires, and was in the
+//! page anyway; without it that session could no longer be enriched once the next page has another ticket.
 
 use std::rc::Rc;
 
@@ -17,50 +16,51 @@ use super::relay::ticket::is_for;
 use super::session::{Description, SessionId, Target};
 use super::settings::Destination;
 
-/// The version of what is written of a session.
+/// The format version of an entry for a session.
 const VERSION: &str = "1";
 
-/// And of another event. An earlier version of the package, which could take it for a session, does not read it.
+/// The format version of an entry for another event. Earlier versions of the package, which would take it for a
+/// session, do not read it.
 const EVENT_VERSION: &str = "2";
 
-/// The latest version that is read here.
+/// The latest format version that this code reads.
 const LAST_VERSION: f64 = 2.0;
 
-/// An enrichment as it was kept.
+/// An enrichment that was kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// What it is about.
+    /// The session or event that it enriches.
     pub target: Target,
-    /// When it was given, Unix milliseconds.
+    /// When it was made, in Unix milliseconds.
     pub at: u64,
     /// The arguments of `enrichSession`, masked, as JSON.
     pub fields: String,
-    /// What the session starts with, where that is what was kept.
+    /// The description of the session, if the entry is a session's start.
     pub description: Option<Description>,
     server: String,
     sender: Sender,
 }
 
-/// Whose it is.
+/// The credential that an entry was made with: a key's fingerprint, or a ticket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Sender {
     Key(String),
     Ticket(String),
 }
 
-/// What a tracer is to do with something kept.
+/// What a tracer has to do with an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// Send it there.
+pub enum KeptFate {
+    /// Send it to this destination.
     Send(Rc<Destination>),
     /// Leave it to another tracer.
     Leave,
-    /// Nobody can send it any more, for this reason.
+    /// Drop it for this reason, because no tracer can send it any more.
     Expired(&'static str),
 }
 
-/// `enrichment` of `target`, given at `at` (Unix milliseconds), as it is kept.
-pub fn written(
+/// Writes the entry for an `enrichment` of `target` made at `at` (Unix milliseconds).
+pub fn write_entry(
     destination: &Destination,
     target: Target,
     at: u64,
@@ -89,7 +89,7 @@ pub fn written(
 }
 
 impl Kept {
-    /// Reads what was kept; nothing where it is of another version, or was never written here.
+    /// Reads an entry; `None` if it has another format version, or was not written by this package.
     pub fn read(json: &str, numerals: Numerals) -> Option<Kept> {
         let kept = Options::of(json, numerals);
         let time = |name| kept.number(name).filter(|ms| *ms >= 0.0).map(|ms| ms as u64);
@@ -125,7 +125,7 @@ impl Kept {
         })
     }
 
-    /// Whether this was written by a later version of the package, which can read it, and is not too old to be sent.
+    /// Whether a later version of the package wrote this entry and can still send it.
     /// Different versions may be on one site's pages, and each leaves to the other what only that can read.
     pub fn is_for_later_version(json: &str, numerals: Numerals, now_unix_ms: u64) -> bool {
         let kept = Options::of(json, numerals);
@@ -134,41 +134,40 @@ impl Kept {
         is_later && at.is_some_and(|ms| now_unix_ms.abs_diff(ms as u64) <= KEPT_MS)
     }
 
-    /// Whether it was kept for too long to be sent. From a time that is that far ahead, a clock was wrong.
+    /// Whether it was kept for too long to be sent. If it was made that far in the future, a clock was wrong.
     pub fn is_over(&self, now_unix_ms: u64) -> bool {
         self.at.abs_diff(now_unix_ms) > KEPT_MS
     }
 
-    /// What a tracer of `destination` is to do with it.
-    pub fn fate(&self, destination: &Rc<Destination>, now_unix_ms: u64) -> Fate {
+    /// What a tracer that sends to `destination` has to do with the entry.
+    pub fn fate(&self, destination: &Rc<Destination>, now_unix_ms: u64) -> KeptFate {
         if self.server != destination.server {
-            return Fate::Leave;
+            return KeptFate::Leave;
         }
         let send_to = match &self.sender {
             Sender::Key(key) if destination.is_ticket || *key != fingerprint(destination) => {
-                return Fate::Leave;
+                return KeptFate::Leave;
             }
-            Sender::Ticket(_) if !destination.is_ticket => return Fate::Leave,
-            // Never by two tickets at a time: nothing would keep their requests in order.
+            Sender::Ticket(_) if !destination.is_ticket => return KeptFate::Leave,
+            // A session is never sent with two tickets at once: nothing would keep their requests in order.
             Sender::Ticket(_) if !is_for(&destination.key, self.target.id()) => None,
             _ => Some(destination.clone()),
         };
         if self.is_over(now_unix_ms) {
-            return Fate::Expired("it was kept for a week, and could not be sent before");
+            return KeptFate::Expired("it was kept for a week, and could not be sent before");
         }
         match (send_to, &self.sender) {
-            (Some(destination), _) => Fate::Send(destination),
-            // Whether it has expired is for the relay to say: the clock here may be years off.
-            (None, Sender::Ticket(ticket)) => {
-                destination.with_ticket(ticket).map_or(Fate::Leave, |it| Fate::Send(Rc::new(it)))
-            }
-            (None, Sender::Key(_)) => Fate::Leave,
+            (Some(destination), _) => KeptFate::Send(destination),
+            // The relay decides whether a ticket has expired: this clock may be years off.
+            (None, Sender::Ticket(ticket)) => destination
+                .with_ticket(ticket)
+                .map_or(KeptFate::Leave, |it| KeptFate::Send(Rc::new(it))),
+            (None, Sender::Key(_)) => KeptFate::Leave,
         }
     }
 }
 
-/// A number that stands for a key and what is sent along with it (FNV-1a, 64 bits): nobody gets
-/// from there to the key.
+/// A fingerprint of a key and the headers sent with it (FNV-1a, 64 bits). The key cannot be recovered from it.
 fn fingerprint(destination: &Destination) -> String {
     let fold = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     let hash = destination.headers.bytes().fold(0xcbf2_9ce4_8422_2325, fold);
@@ -206,7 +205,7 @@ mod tests {
     fn kept(destination: &Destination) -> String {
         let session = Target::Session(SessionId::new(SESSION).unwrap());
         let fields = json!({"feedback": {"rating": 5}}).to_string();
-        written(destination, session, DAY_MS, &Enrichment::parse(fields).unwrap().0, None)
+        write_entry(destination, session, DAY_MS, &Enrichment::parse(fields).unwrap().0, None)
     }
 
     fn read(json: &str) -> Option<Kept> {
@@ -220,10 +219,10 @@ mod tests {
         assert!(!json.contains("secret_of"), "{json}");
         let kept = read(&json).unwrap();
         assert_eq!((kept.at, &*kept.fields), (DAY_MS, r#"{"feedback":{"rating":5}}"#));
-        assert_eq!(kept.fate(&own, 2 * DAY_MS), Fate::Send(own.clone()));
-        assert_eq!(kept.fate(&of_key("another"), 2 * DAY_MS), Fate::Leave);
-        assert_eq!(kept.fate(&of_ticket(&ticket(SESSION, 1 << 40)), DAY_MS), Fate::Leave);
-        assert!(matches!(kept.fate(&own, 9 * DAY_MS), Fate::Expired(_)));
+        assert_eq!(kept.fate(&own, 2 * DAY_MS), KeptFate::Send(own.clone()));
+        assert_eq!(kept.fate(&of_key("another"), 2 * DAY_MS), KeptFate::Leave);
+        assert_eq!(kept.fate(&of_ticket(&ticket(SESSION, 1 << 40)), DAY_MS), KeptFate::Leave);
+        assert!(matches!(kept.fate(&own, 9 * DAY_MS), KeptFate::Expired(_)));
     }
 
     #[test]
@@ -231,21 +230,21 @@ mod tests {
         let ends_s = 3 * DAY_MS / 1_000;
         let kept = read(&kept(&of_ticket(&ticket(SESSION, ends_s)))).unwrap();
         let of_other_session = of_ticket(&ticket("1b0a0a0a-0000-4000-8000-000000000000", 1 << 40));
-        let Fate::Send(with) = kept.fate(&of_other_session, DAY_MS) else { panic!() };
+        let KeptFate::Send(with) = kept.fate(&of_other_session, DAY_MS) else { panic!() };
         assert_eq!(
             *with.clone(),
             *of_ticket(&ticket(SESSION, ends_s)),
             "as if it was made for that ticket"
         );
         // Whether its end has passed is not for this clock to say, which may be ahead by years.
-        assert_eq!(kept.fate(&of_other_session, 4 * DAY_MS), Fate::Send(with));
-        assert!(matches!(kept.fate(&of_other_session, 9 * DAY_MS), Fate::Expired(_)));
+        assert_eq!(kept.fate(&of_other_session, 4 * DAY_MS), KeptFate::Send(with));
+        assert!(matches!(kept.fate(&of_other_session, 9 * DAY_MS), KeptFate::Expired(_)));
         // The session's new ticket is as good.
         let of_session = of_ticket(&ticket(SESSION, 1 << 40));
-        assert_eq!(kept.fate(&of_session, 4 * DAY_MS), Fate::Send(of_session.clone()));
+        assert_eq!(kept.fate(&of_session, 4 * DAY_MS), KeptFate::Send(of_session.clone()));
         let elsewhere = destination(json!({"ticket": "t", "serverUrl": "https://evil.example/hh"}));
-        assert_eq!(kept.fate(&elsewhere, DAY_MS), Fate::Leave);
-        assert_eq!(kept.fate(&of_key("k"), DAY_MS), Fate::Leave);
+        assert_eq!(kept.fate(&elsewhere, DAY_MS), KeptFate::Leave);
+        assert_eq!(kept.fate(&of_key("k"), DAY_MS), KeptFate::Leave);
     }
 
     #[test]
@@ -278,8 +277,8 @@ mod tests {
         let mut changed = good;
         changed["ticket"] = evil;
         let other = of_ticket(&ticket("1b0a0a0a-0000-4000-8000-000000000000", 1 << 40));
-        let fate = read(&changed.to_string()).map_or(Fate::Leave, |it| it.fate(&other, DAY_MS));
-        assert_eq!(fate, Fate::Leave);
+        let fate = read(&changed.to_string()).map_or(KeptFate::Leave, |it| it.fate(&other, DAY_MS));
+        assert_eq!(fate, KeptFate::Leave);
     }
 
     #[test]
@@ -292,7 +291,7 @@ mod tests {
         };
         let session = Target::Session(SessionId::new(SESSION).unwrap());
         let empty = Enrichment::default();
-        let json = written(&of_key("k"), session, 9, &empty, Some(&description));
+        let json = write_entry(&of_key("k"), session, 9, &empty, Some(&description));
         let kept = read(&json).unwrap();
         assert_eq!(kept.description, Some(description));
         assert_eq!(kept.fields, "{}");

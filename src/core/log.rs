@@ -1,17 +1,17 @@
-//! What is worth a line in the log, and at which level.
+//! Log lines and their levels.
 
-/// How much is logged. Ordered: a tracer that logs at `Warn` logs `Error` too.
+/// A log level. Levels are ordered: a tracer that logs at `Warn` also logs at `Error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Nothing at all.
+    /// Nothing is logged.
     Silent,
-    /// Something is lost, and somebody has to change something.
+    /// Data is lost, and the application or its configuration has to be changed.
     Error,
-    /// Something was left out or will not work as meant.
+    /// Something was left out or will not work as intended.
     Warn,
-    /// Rare events of normal work.
+    /// Rare events of normal operation.
     Info,
-    /// Everything.
+    /// Everything is logged.
     Debug,
 }
 
@@ -40,12 +40,12 @@ impl Level {
     }
 }
 
-/// One line for the log. It never holds a key, a ticket or what was enriched.
+/// One line for the log. It never contains a key, a ticket or enriched data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// How much it matters.
+    /// The level it is logged at.
     pub level: Level,
-    /// What is wrong and what to do instead.
+    /// What is wrong, and what to do instead.
     pub message: String,
 }
 

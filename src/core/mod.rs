@@ -1,6 +1,7 @@
-//! The rules: what an enrichment is, how enrichments merge, what is sent when, and what becomes
-//! of it. Handed facts and the time, it says what to do next; it does nothing by itself, knows
-//! neither clock nor network nor JavaScript, and runs on the host as it does in a browser.
+//! The rules: what an enrichment is, how enrichments are merged, when they are sent, and how they end.
+//!
+//! The core is given events and the time, and answers with the actions to perform. It has no access to clocks, the
+//! network or JavaScript, so it runs on the host exactly as it does in a browser.
 
 pub mod bytes;
 pub mod concurrency;

@@ -1,53 +1,53 @@
-//! A few numbers, each once: found in logarithmic time, and held in few bytes.
+//! A compact set of numbers with lookup in logarithmic time.
 
-/// Numbers in their order.
+/// A sorted set of numbers.
 #[derive(Debug, Default)]
 pub struct NumberSet(Vec<u64>);
 
 impl NumberSet {
-    /// None at all.
+    /// The empty set.
     pub const NONE: NumberSet = NumberSet(Vec::new());
 
-    /// Adds `number`, if it is not there yet. Numbers mostly go up, so that this mostly appends.
+    /// Adds `number` if the set does not contain it. Numbers mostly ascend, so this mostly appends.
     pub fn add(&mut self, number: u64) {
         if let Err(place) = self.0.binary_search(&number) {
             self.0.insert(place, number);
         }
     }
 
-    /// Whether `number` is one of them.
+    /// Whether the set contains `number`.
     pub fn has(&self, number: u64) -> bool {
         self.0.binary_search(&number).is_ok()
     }
 
-    /// Whether there are none.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Takes out `number`, if it is there.
+    /// Removes `number` if the set contains it.
     pub fn remove(&mut self, number: u64) {
         if let Ok(place) = self.0.binary_search(&number) {
             self.0.remove(place);
         }
     }
 
-    /// All of them, in their order.
+    /// The numbers in ascending order.
     pub fn as_slice(&self) -> &[u64] {
         &self.0
     }
 
-    /// Takes out all.
+    /// Removes every number.
     pub fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// All of them, in their order.
+    /// The numbers in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {
         self.0.iter().copied()
     }
 
-    /// All of them, from the first that is greater than `number` on and round.
+    /// The numbers that are greater than `number` in ascending order, followed by the others.
     pub fn after(&self, number: u64) -> impl Iterator<Item = u64> + '_ {
         let after = self.0.partition_point(|it| *it <= number);
         self.0[after..].iter().chain(&self.0[..after]).copied()

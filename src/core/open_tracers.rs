@@ -1,4 +1,4 @@
-//! The tracers that take calls, as a call finds them that names none.
+//! The open tracers, and the search for the one that a call without a tracer is for.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -7,39 +7,40 @@ use super::session::SessionId;
 use super::session_index::SessionIndex;
 use super::tracer::Tracer;
 
-/// What a bare call means, or why it means nothing.
+/// The tracer that a call without a tracer is for, or why there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Only {
-    /// There is none.
+    /// No tracer is open.
     None,
-    /// This one.
+    /// Only this tracer is open.
     One(u64),
-    /// This one is the first of several that send to the same place with the same key.
+    /// This tracer is the first of several that send to the same server with the same key.
     Alike(u64),
-    /// Several that do not.
+    /// Several tracers are open that send to different places.
     Different,
 }
 
-/// All open tracers. Found in the same time however many there are.
+/// The open tracers. The time of a lookup does not depend on how many there are.
 #[derive(Debug)]
 pub struct OpenTracers {
-    /// Those that send, by session.
+    /// The tracers that send, by session.
     by_session: SessionIndex,
-    /// By the request scope that each was made in.
+    /// All tracers, by the request scope in which they were made.
     by_scope: FixedMap<u64, Box<OfScope>>,
 }
 
 /// The open tracers that were made in one request scope.
 #[derive(Debug, Default)]
 struct OfScope {
-    /// Sorted: their numbers go up.
+    /// Their numbers in ascending order.
     tracers: VecDeque<u64>,
-    /// The identities of where they send, empty for those that do not, and how many send there.
+    /// The identity of each destination, with the number of tracers that send there. It is empty for tracers that do not
+    /// send.
     destinations: HashMap<String, u64>,
 }
 
 impl OpenTracers {
-    /// None at all; their sessions are spread by `seed`.
+    /// No open tracers. `seed` is the hash seed of their sessions.
     pub fn new(seed: u64) -> OpenTracers {
         OpenTracers { by_session: SessionIndex::new(seed), by_scope: FixedMap::default() }
     }
@@ -56,7 +57,7 @@ impl OpenTracers {
         }
     }
 
-    /// Takes out the tracer `id`, if it is there.
+    /// Removes the tracer `id`, if it is open.
     pub fn remove(&mut self, id: u64, tracer: &Tracer) {
         self.by_session.remove(tracer.session_id, id);
         let Some(of_scope) = self.by_scope.get_mut(&tracer.scope) else { return };
@@ -74,14 +75,15 @@ impl OpenTracers {
         }
     }
 
-    /// A tracer of the session that sends: `preferred` if it is one, else the first.
+    /// A tracer of the session that sends: `preferred` if it is one of them, else the first.
     pub fn of_session(&self, session_id: SessionId, preferred: u64) -> Option<u64> {
         let all = self.by_session.of(session_id);
         let is_one = all.binary_search(&preferred).is_ok();
         if is_one { Some(preferred) } else { all.first().copied() }
     }
 
-    /// The only tracer that `scope` may know: those made in it, and outside of any.
+    /// The only tracer that is visible in `scope`. Visible are the tracers made in it and those made outside of any
+    /// scope.
     pub fn only(&self, scope: u64) -> Only {
         let mut scopes = vec![scope];
         if scope != 0 {
@@ -103,7 +105,7 @@ impl OpenTracers {
     }
 }
 
-/// The identity of where the tracer sends; empty where it does not.
+/// The identity of the tracer's destination; empty if it does not send.
 fn identity(tracer: &Tracer) -> &str {
     tracer.settings.destination.as_ref().map_or("", |destination| &destination.identity)
 }

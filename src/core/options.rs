@@ -1,30 +1,30 @@
-//! What `initTracer` and `startSession` are given, before it is known whether it is of use.
+//! The raw options of `initTracer` and `startSession`, before they are validated.
 //!
-//! Kept as the JSON that it came as, and asked for by name: deserialising into a struct of two dozen
-//! fields would fail as a whole for one wrong type, and cost 8 KB of wasm.
+//! They stay JSON text and are looked up by name: deserialising into a struct of two dozen fields would fail as a whole
+//! for one wrong type, and cost 8 KB of wasm.
 
 use std::borrow::Cow;
 
 use super::json::{self, Numerals, any_members};
 
-/// The options of one call, by their JavaScript names. Beside those of `TracerOptions` and
-/// `SessionOptions` the JavaScript face gives:
+/// The options of one call, by their JavaScript names. Besides those of `TracerOptions` and `SessionOptions`, the
+/// JavaScript face passes:
 ///
-/// | name | what |
+/// | name | meaning |
 /// |---|---|
-/// | `redact` | false: the core masks nothing |
-/// | `redactKeys` | a list of key names, instead of the default ones |
+/// | `redact` | whether the core masks secrets |
+/// | `redactKeys` | a list of key names that replaces the default list |
 /// | `redactPatterns` | whether the default patterns are masked |
-/// | `redactor` | whether a function of the user's masks as well, before the core is called |
+/// | `redactor` | whether the application's own function masks as well, before the core is called |
 /// | `start` | JSON of the fields that the session starts with |
 /// | `newSessionId` | a fresh UUID, for a session that is not continued |
 /// | `transport` | which `fetch`: 0 is the runtime's own |
-/// | `onDrop` | whether somebody wants to hear of what is dropped |
-/// | `env` | an object of the environment variables of interest |
-/// | `page` | in a page, the origin that paths begin with; `null` where there is none |
-/// | `origin` | the origin that the page's requests have, where it is another |
-/// | `totals` | what its metrics added up to when it was released, see [`totals_of`](super::registry::Registry::totals_of) |
-/// | `parent` | the tracer whose settings `startSession` takes over |
+/// | `onDrop` | whether the application wants to be told of dropped enrichments |
+/// | `env` | an object with the relevant environment variables |
+/// | `page` | in a page, the origin that paths are relative to; `null` if there is none |
+/// | `origin` | the origin of the page's requests, if it is another |
+/// | `totals` | the totals of the tracer's metrics when it was released, see [`totals_of`](super::registry::Registry::totals_of) |
+/// | `parent` | the tracer whose settings `startSession` inherits |
 #[derive(Debug)]
 pub struct Options<'a> {
     given: Vec<Given<'a>>,
@@ -32,44 +32,44 @@ pub struct Options<'a> {
     numerals: Numerals,
 }
 
-/// The options that speak of a session, in their quotes. Its name is a tracer's as well: sessions
-/// started from it are called the same.
+/// The options that belong to a single session, with their quotes. `sessionName` belongs to the tracer as well, because
+/// sessions started from it inherit the name.
 const OF_SESSION: [&str; 4] = ["\"sessionId\"", "\"newSessionId\"", "\"start\"", "\"totals\""];
 
-/// One option, or one variable.
+/// One option, or one environment variable.
 #[derive(Debug)]
 struct Given<'a> {
-    /// In its quotes.
+    /// The name with its quotes.
     name: &'a str,
     json: &'a str,
-    /// What it says, if it is a text.
+    /// The decoded value, if it is a string.
     text: Option<Cow<'a, str>>,
 }
 
 impl<'a> Options<'a> {
-    /// The options in the object `json`; none where it is no object.
+    /// Reads the options in the object `json`; there are none if it is not an object.
     pub fn of(json: &'a str, numerals: Numerals) -> Options<'a> {
         let given = all_of(Some(json));
         let env = all_of(find(&given, "env").map(|env| env.json));
         Options { given, env, numerals }
     }
 
-    /// The option called `name`, as JSON; nothing where it is absent or null.
+    /// The option called `name` as JSON; `None` if it is absent or null.
     pub fn get(&self, name: &str) -> Option<&'a str> {
         Some(find(&self.given, name)?.json).filter(|value| *value != "null")
     }
 
-    /// The text of the option called `name`, if it is one.
+    /// The option called `name`, if it is a string.
     pub fn text(&self, name: &str) -> Option<&str> {
         find(&self.given, name)?.text.as_deref()
     }
 
-    /// The number of the option called `name`, if it is one.
+    /// The option called `name`, if it is a number.
     pub fn number(&self, name: &str) -> Option<f64> {
         self.numerals.number(self.get(name)?)
     }
 
-    /// All but what is of one session alone, as a text to compare.
+    /// The options that do not belong to a single session, as text for comparison.
     pub fn of_tracer(&self) -> String {
         let mut text = String::new();
         for Given { name, json, .. } in &self.given {
@@ -81,7 +81,7 @@ impl<'a> Options<'a> {
         text
     }
 
-    /// How its numbers are read.
+    /// The functions that read its numbers.
     pub fn numerals(&self) -> Numerals {
         self.numerals
     }
@@ -91,8 +91,7 @@ impl<'a> Options<'a> {
         self.get(name) == Some("true")
     }
 
-    /// The name and value of the first of `variables` that is set in the environment; an empty
-    /// one counts as unset.
+    /// The name and value of the first of `variables` that is set in the environment. An empty one counts as unset.
     pub fn variable(&self, variables: &[&'static str]) -> Option<(&'static str, &str)> {
         for name in variables {
             if let Some(text) = find(&self.env, name).and_then(|it| it.text.as_deref())
@@ -105,7 +104,7 @@ impl<'a> Options<'a> {
     }
 }
 
-/// The members of the object `json`; none where it is no object.
+/// The members of the object `json`; empty if it is not an object.
 fn all_of(json: Option<&str>) -> Vec<Given<'_>> {
     let mut all = Vec::new();
     for (name, json) in any_members(json.unwrap_or_default()) {
@@ -114,12 +113,12 @@ fn all_of(json: Option<&str>) -> Vec<Given<'_>> {
     all
 }
 
-/// The one called `name` (plain letters).
+/// The option called `name` (plain letters).
 fn find<'g, 'a>(all: &'g [Given<'a>], name: &str) -> Option<&'g Given<'a>> {
     all.iter().find(|it| it.name.get(1..it.name.len() - 1) == Some(name))
 }
 
-/// The text that a JSON string stands for; nothing if `json` is none.
+/// Decodes a JSON string; `None` if `json` is not one.
 pub fn text_of(json: &str) -> Option<String> {
     json::text(json).map(Into::into)
 }

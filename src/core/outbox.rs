@@ -14,14 +14,14 @@ use std::rc::Rc;
 use super::deadline::DeadlineClock;
 use super::delivery::halving::Halving;
 use super::delivery::limits::{RetryWait, request_timeout_ms};
-use super::enrichment::{Enrichment, Field, InputsGo, Merged};
+use super::enrichment::{Enrichment, Field, InputsPlace, Merged};
 use super::id_map::NOTHING;
 use super::json::any_members;
 use super::number_set::NumberSet;
 use super::policy::{
     LEFT_STAMP_NS, MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REQUEST_OVERHEAD_BYTES, START_WAITS_MS,
 };
-use super::session::{Description, Origin, SessionId, Start, Target};
+use super::session::{Description, SessionId, SessionOrigin, Start, Target};
 use super::settings::{Destination, Settings};
 use super::time::{NEVER, Now};
 use super::totals::Totals;
@@ -85,7 +85,7 @@ pub fn held_by(enrichment: &Enrichment) -> u64 {
     (enrichment.held_bytes() + PART_OVERHEAD_BYTES) as u64
 }
 
-fn merged(parts: &[Box<Part>], inputs: InputsGo) -> Merged<'_> {
+fn merged(parts: &[Box<Part>], inputs: InputsPlace) -> Merged<'_> {
     Merged::of(parts.iter().map(|part| &part.enrichment), inputs)
 }
 
@@ -112,7 +112,7 @@ struct Batch {
     /// The start that its first request is, from the first try on.
     start: Option<Start>,
     /// The start that went ahead of the update, and so what of the batch is stored already.
-    started: Option<Origin>,
+    started: Option<SessionOrigin>,
     /// Whether it was made sure once that the session exists, as the update was refused without that.
     made_sure: bool,
     /// Whether it was sent to one kind of routes, and is now to the other.
@@ -326,7 +326,7 @@ impl Outbox {
 
     /// Makes sure with the next request that the session exists; should it not, `description` is how it shows.
     pub fn touch(&mut self, description: Option<Description>) {
-        let start = || Box::new(Start { origin: Origin::Named, description });
+        let start = || Box::new(Start { origin: SessionOrigin::Named, description });
         self.start.get_or_insert_with(start);
     }
 
@@ -626,7 +626,7 @@ impl Outbox {
             if batch.start.is_none()
                 && self.destination.is_ticket
                 && !self.is_known
-                && merged(parts, InputsGo::ToStart).has(Field::Inputs)
+                && merged(parts, InputsPlace::Start).has(Field::Inputs)
             {
                 batch.start = Some(Start::touch());
             }
@@ -634,7 +634,7 @@ impl Outbox {
         if no_second
             && !self.needs_start
             && batch.start.as_ref().is_some_and(Start::is_touch)
-            && wire::needs_update(&merged(parts, InputsGo::ToMetadata), None)
+            && wire::needs_update(&merged(parts, InputsPlace::Metadata), None)
         {
             batch.start = None;
             batch.stamp_ns = None;
@@ -654,14 +654,14 @@ impl Outbox {
         let id = self.session_id;
         let request = match &batch.start {
             Some(start) => {
-                let merged = merged(parts, InputsGo::ToStart);
+                let merged = merged(parts, InputsPlace::Start);
                 // With a ticket, what a session is called is the relay's to say.
                 let project = self.settings.project.as_deref();
                 let project = project.filter(|_| !self.destination.is_ticket);
                 wire::start(&self.destination, routes, id, start, project, &merged, stamp_ns)
             }
             None => {
-                let merged = merged(parts, InputsGo::ToMetadata);
+                let merged = merged(parts, InputsPlace::Metadata);
                 wire::update(&self.destination, routes, id, &merged, batch.started, stamp_ns)
             }
         };
@@ -673,11 +673,11 @@ impl Outbox {
     pub fn take_back_request(&mut self) {
         self.flight = NOTHING;
         let Some(batch) = self.work.batches.first() else { return };
-        let merged = merged(&self.work.line[..batch.len], InputsGo::ToStart);
+        let merged = merged(&self.work.line[..batch.len], InputsPlace::Start);
         let mut is_touch = batch.start.as_ref().is_some_and(Start::is_touch);
         for field in Field::ALL {
             // An earlier value on its way could arrive after a later one.
-            is_touch &= !(Origin::Named.start_stores(field) && merged.has(field));
+            is_touch &= !(SessionOrigin::Named.start_stores(field) && merged.has(field));
         }
         if !is_touch {
             return;
@@ -798,13 +798,13 @@ impl Outbox {
         };
         if let Some(start) = batch.start.take() {
             let parts = &line[..batch.len];
-            let sent = merged(parts, InputsGo::ToStart);
+            let sent = merged(parts, InputsPlace::Start);
             // To a new session a backend that does not say what it stored is believed.
-            let is_told = start.origin != Origin::New || answer_inputs.is_some();
+            let is_told = start.origin != SessionOrigin::New || answer_inputs.is_some();
             let ignored = is_told && ignores_inputs(&sent, answer_inputs);
-            let origin = if ignored { Origin::Existing } else { start.origin };
+            let origin = if ignored { SessionOrigin::Existing } else { start.origin };
             let started = was_start.then_some(origin);
-            if wire::needs_update(&merged(parts, InputsGo::ToMetadata), started) {
+            if wire::needs_update(&merged(parts, InputsPlace::Metadata), started) {
                 batch.started = started;
                 batch.stamp_ns = None;
                 return Progress::GoesOn;
@@ -836,7 +836,7 @@ impl Outbox {
         }
         let first = line.first().filter(|_| batch.len > 0);
         let description = first.and_then(|part| describe(part.tracer, part.given_unix_ms));
-        batch.start = Some(Start { origin: Origin::Named, description });
+        batch.start = Some(Start { origin: SessionOrigin::Named, description });
         batch.stamp_ns = None;
         self.needs_start = true;
         self.work.retry_at = 0;
@@ -950,15 +950,15 @@ impl Outbox {
     /// what it says, which then goes in an update.
     pub fn may_be_started_by_others(&mut self) {
         if let Some(start) = &mut self.start
-            && start.origin == Origin::New
+            && start.origin == SessionOrigin::New
         {
-            start.origin = Origin::Named;
+            start.origin = SessionOrigin::Named;
         }
         for batch in &mut self.work.batches {
             if let Some(start) = &mut batch.start
-                && start.origin == Origin::New
+                && start.origin == SessionOrigin::New
             {
-                start.origin = Origin::Named;
+                start.origin = SessionOrigin::Named;
                 batch.stamp_ns = None;
             }
         }
@@ -966,7 +966,7 @@ impl Outbox {
 
     /// A start that was tried and given up: the backend may have the session all the same.
     fn want_start_again(&mut self, start: Start) {
-        self.want_start(Start { origin: Origin::Named, ..start });
+        self.want_start(Start { origin: SessionOrigin::Named, ..start });
     }
 
     /// The batch was refused for good, and is returned. A start among it is put back, unless it

@@ -1,4 +1,4 @@
-//! What the core has to say: what became of an enrichment, and what the shell is to do.
+//! The outputs of the core: the outcomes of enrichments, and the actions that the shell has to perform.
 
 use std::rc::Rc;
 
@@ -8,22 +8,22 @@ use super::session::{Description, SessionId, Target};
 use super::tracer::Counts;
 use super::wire::Request;
 
-/// Why an enrichment was given up: `DropReason`.
+/// Why an enrichment was given up: `DropReason` in JavaScript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// Nothing active and no id given, or several sessions could be meant.
+    /// No session is active and no id was given, or more than one session could be intended.
     NoSession,
-    /// No API key, `disabled`, or test mode.
+    /// The tracer sends nothing: it has no API key, is `disabled`, or runs in test mode.
     Disabled,
-    /// Nothing usable in the arguments.
+    /// The arguments contain nothing usable.
     Invalid,
-    /// Over what the backend takes in one request.
+    /// The enrichment is larger than what the backend accepts in one request.
     TooLarge,
-    /// The byte budget is spent.
+    /// The byte budget of unsent enrichments is used up.
     QueueFull,
-    /// The backend refused it for good.
+    /// The backend refused the enrichment permanently.
     Rejected,
-    /// It kept failing to the end of its deadline.
+    /// Requests kept failing until the enrichment's deadline.
     RetriesExhausted,
     /// The tracer was closed.
     Closed,
@@ -44,7 +44,7 @@ impl Reason {
         }
     }
 
-    /// How loud the loss is said: what was asked for is not worth a warning.
+    /// The level at which the loss is logged. A loss that the application asked for is not worth a warning.
     pub fn level(self) -> Level {
         match self {
             Reason::Disabled => Level::Debug,
@@ -54,29 +54,29 @@ impl Reason {
     }
 }
 
-/// What became of something that was given a number.
+/// The outcome of a call that was given a number.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// The backend has it.
+    /// The backend stored the enrichment.
     Delivered {
-        /// What it is in.
+        /// The session or event that it is stored in.
         target: Target,
     },
-    /// It was given up.
+    /// The enrichment was given up.
     Dropped {
-        /// What it was for, if that was known.
+        /// The session or event it was for, if that was known.
         target: Option<Target>,
-        /// Why, as a code.
+        /// The reason as a code.
         reason: Reason,
-        /// Why, and what to do, in words.
+        /// The reason in words, and what to do about it.
         message: String,
     },
-    /// A flush or close is over.
+    /// A flush or close has ended.
     Flushed(Counts),
 }
 
 impl Outcome {
-    /// The `Delivery` or `FlushReport` that JavaScript gets, as JSON.
+    /// The outcome as the JSON of a `Delivery` or `FlushReport`.
     pub fn to_json(&self) -> String {
         let mut json = String::new();
         let mut object = Object::open(&mut json);
@@ -104,86 +104,86 @@ impl Outcome {
     }
 }
 
-/// What the shell is to do.
+/// An action that the shell has to perform.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// Send a request, and report what comes of it with [`answered`](super::registry::Registry::answered).
+    /// Send a request, and report its answer to [`finish_request`](super::registry::Registry::finish_request).
     Send {
-        /// The number to report under.
+        /// The number of the request.
         flight: u64,
-        /// Which `fetch`.
+        /// Which `fetch` to send it with; 0 is the runtime's own.
         transport: u32,
-        /// When to abort it.
+        /// Milliseconds after which to abort the request.
         timeout_ms: u64,
-        /// Whether it is to outlive the page.
+        /// Whether the request has to outlive the page.
         keepalive: bool,
-        /// What to send.
+        /// The request to send.
         request: Box<Request>,
     },
-    /// Abort a request: what it would come to changes nothing any more.
+    /// Abort a request, because its answer is of no use any more.
     Abort {
-        /// Its number.
+        /// The number of the request.
         flight: u64,
     },
-    /// Tell those who wait.
+    /// Settle the promises of calls.
     Settled {
-        /// The numbers they were given.
+        /// The numbers of the calls.
         ids: Vec<u64>,
-        /// What became of them.
+        /// Their outcome.
         outcome: Rc<Outcome>,
     },
-    /// The runtime has torn a request down. Its loop is over, and nobody in it can be told of
-    /// the end of these any more, which is told next.
+    /// Forget a request that the runtime has torn down. Its loop has ended, and promises made in it can no longer be
+    /// settled there: the outcomes of these calls follow.
     Gone {
         /// The request's scope.
         scope: u64,
-        /// Numbers that were given in it.
+        /// The numbers of calls that were made in it.
         ids: Vec<u64>,
     },
-    /// Tell the tracer's `onDrop`.
+    /// Call the tracer's `onDrop`.
     Dropped {
-        /// The tracer.
+        /// The number of the tracer.
         tracer: u64,
-        /// The `Dropped` object, as JSON.
+        /// The `Dropped` object as JSON.
         json: String,
     },
-    /// Keep something unsent until it is forgotten.
+    /// Store something unsent in the browser until it is forgotten.
     Keep {
-        /// Its number.
+        /// The number to store it under.
         id: u64,
-        /// What to keep.
+        /// What to store.
         json: String,
     },
-    /// Keep these no longer.
+    /// Remove stored entries.
     Forget {
-        /// Numbers of what was kept; below zero, of what earlier pages left.
+        /// The numbers of the entries; below zero, of entries that earlier pages left.
         ids: Vec<i64>,
     },
-    /// Nothing of the tracer's is unsent or on its way any more. Told once after each time that it was busy,
-    /// see [`next_busy`](super::registry::Registry::next_busy).
+    /// The tracer has nothing unsent or in flight any more. Reported once each time it was busy: see
+    /// [`next_busy`](super::registry::Registry::next_busy).
     Idle {
-        /// The tracer.
+        /// The number of the tracer.
         tracer: u64,
     },
     /// Log a line.
     Log(Line),
 }
 
-/// A tracer as its maker is told of it.
+/// A tracer as `initTracer` reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TracerInfo {
-    /// Its number.
+    /// The number of the tracer.
     pub tracer: u64,
-    /// Its session.
+    /// The tracer's session.
     pub session_id: SessionId,
-    /// How its session shows.
+    /// The name, source and project of its session.
     pub description: Description,
-    /// Whether it sends anything.
+    /// Whether the tracer sends anything.
     pub enabled: bool,
 }
 
 impl TracerInfo {
-    /// As JavaScript gets it, as JSON.
+    /// The tracer as the JSON that JavaScript reads.
     pub fn to_json(&self) -> String {
         let mut json = String::new();
         let mut object = Object::open(&mut json);

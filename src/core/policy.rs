@@ -1,157 +1,157 @@
-//! The numbers behind the behaviour, each with its reason. Those a user can set are defaults here.
+//! The constants behind the behaviour, each with its reason. Those that a user can set are defaults.
 
-/// Milliseconds between two requests for one session (`mergeWindowMs`): long enough that an
-/// enrichment a millisecond becomes five requests a second, short enough to look live.
+/// The shortest time between two requests for one session, in milliseconds (`mergeWindowMs`): long enough that one
+/// enrichment per millisecond becomes five requests per second, short enough to look live.
 pub const MERGE_WINDOW_MS: u64 = 200;
 
-/// Milliseconds that a session's start waits for company: who starts a session mostly has
-/// something to say about it at once, which then goes along in the same request.
+/// How long a session's start waits for enrichments, in milliseconds. Applications mostly enrich a session right after
+/// starting it, and both then share one request.
 pub const START_WAITS_MS: u64 = 10;
 
-/// Milliseconds one attempt may take (`timeoutMs`).
+/// How long one attempt may take, in milliseconds (`timeoutMs`).
 pub const TIMEOUT_MS: u64 = 5_000;
 
-/// Milliseconds an enrichment is retried (`deadlineMs`): what a Worker's `waitUntil` grants.
+/// How long an enrichment is retried, in milliseconds (`deadlineMs`): the time that a Worker's `waitUntil` grants.
 pub const DEADLINE_MS: u64 = 30_000;
 
-/// Milliseconds before a deadline in which nothing is tried any more: a backend's answer takes as long.
+/// How long before a deadline retries stop, in milliseconds, because a backend takes that long to answer.
 pub const LAST_TRY_MS: u64 = 100;
 
-/// Bytes of unsent enrichments held for all sessions together (`maxQueueBytes`) in a page, which is
-/// the visitor's memory.
+/// The most bytes of unsent enrichments in a page, for all sessions together (`maxQueueBytes`). The memory is the
+/// visitor's.
 pub const PAGE_QUEUE_BYTES: u64 = 4 * 1024 * 1024;
 
-/// The same at the edge: an eighth of the 128 MB that a Worker has.
+/// The same limit in an edge runtime: an eighth of the 128 MB that a Worker has.
 /// <https://developers.cloudflare.com/workers/platform/limits/#memory>
 pub const EDGE_QUEUE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The same in a server process: a hundred thousand short enrichments, as of a nightly job, which take
-/// a minute and a half to send.
+/// The same limit in a server process: a hundred thousand short enrichments, as a nightly job makes them, which take a
+/// minute and a half to send.
 pub const SERVER_QUEUE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// The longest span of milliseconds that a runtime's timer takes (2^31 - 1).
+/// The longest time that a runtime's timer accepts, in milliseconds (2^31 - 1).
 pub const MAX_TIMER_MS: u64 = 2_147_483_647;
 
-/// Milliseconds past `timeoutMs`, and then once more, after which a request whose sender fell silent counts as
-/// lost: its request may have been torn down by the runtime together with the timer that watched it.
+/// How long past `timeoutMs`, in milliseconds, the shell may take to report an answer. A request that misses this lease
+/// twice counts as lost: the runtime may have torn it down together with the timer that watched it.
 pub const LEASE_GRACE_MS: u64 = 500;
 
-/// Requests in flight to one server from a page: a browser opens six connections to a host over
-/// HTTP/1.1, and they are the site's.
+/// The most requests in flight to one server from a page. A browser opens six connections to a host over HTTP/1.1, and
+/// they belong to the site.
 /// <https://developer.mozilla.org/en-US/docs/Web/HTTP/Guides/Connection_management_in_HTTP_1.x>
 pub const PAGE_LIMIT: usize = 2;
 
-/// Requests in flight to one server from one request that an edge runtime serves: what a Worker may
-/// have open at once.
+/// The most requests in flight to one server from one request that an edge runtime serves: the number of connections
+/// that a Worker may have open at once.
 /// <https://developers.cloudflare.com/workers/platform/limits/#simultaneous-open-connections>
 pub const EDGE_LIMIT: usize = 6;
 
-/// Requests in flight to one server from a server process of which nothing is known yet: what TCP
-/// begins with in packets, for the same reason (RFC 6928).
+/// The first limit on requests in flight from a server process to one server, while nothing is known of that server.
+/// TCP begins with as many packets, for the same reason (RFC 6928).
 pub const FIRST_LIMIT: f64 = 10.0;
 
-/// Requests in flight to one server from a server process at most. A thousand requests a second at
-/// 200 ms need 200; beyond that a process is busier with sending than with its own work.
+/// The most requests in flight from a server process to one server. A thousand requests a second at 200 ms need 200;
+/// beyond that a process spends more time sending than on its own work.
 pub const MOST_AT_ONCE: f64 = 256.0;
 
-/// Milliseconds after which the limit on requests in flight is back where it led to trouble. Each
-/// such look costs some refused requests and, where the server says `Retry-After`, a second of silence.
-/// With less, a server that takes fifty requests a second was used to less than four fifths; with more, one that
-/// bears more again would be found out late.
+/// How long the limit on requests in flight takes to return to where it led to trouble, in milliseconds. Each return
+/// costs some refused requests and, where the server says `Retry-After`, a second of silence. With a shorter time, a
+/// server that takes fifty requests a second was used to less than four fifths; with a longer one, a server that can
+/// handle more again would be discovered late.
 pub const LIMIT_RECOVERY_MS: f64 = 20_000.0;
 
-/// Milliseconds at least between two looks of a request at what another one does on its behalf: no
-/// promise can tell across requests.
+/// The shortest time between two polls of a request for what another request does on its behalf, in milliseconds. It
+/// has to poll because promises do not work across requests.
 pub const LOOK_ACROSS_MS: u64 = 20;
 
-/// Milliseconds at most between two such looks, however many requests there are.
+/// The longest time between two such polls, in milliseconds, however many requests there are.
 pub const LOOK_ACROSS_MAX_MS: u64 = 2_000;
 
-/// Milliseconds in which a request that has something to wait for comes to look at least once.
+/// The time in which a request that waits for something polls at least once, in milliseconds.
 pub const SCOPE_SILENCE_MS: u64 = 2 * LOOK_ACROSS_MAX_MS;
 
-/// Such times in a row without a look after which others may send what a request left unsent. Not
-/// the first: the whole isolate may have been busy.
+/// Missed polls in a row before other requests may send what a request left unsent. One missed poll is not enough: the
+/// whole isolate may have been busy.
 pub const SCOPE_ABSENT_AFTER: u32 = 2;
 
-/// Such times in a row without a look after which a request counts as torn down: more than what
-/// Workers grant it after its answer (30 s).
+/// Missed polls in a row before a request counts as torn down: longer than the 30 s that Workers grant a request after
+/// its response.
 pub const SCOPE_GONE_AFTER: u32 = 12;
 
-/// Failures in a row after which a server counts as failing and is only probed. One alone is
-/// chance; where a third of all requests fail, two in a row still are in nine cases of ten.
+/// Failures in a row before a server counts as failing and is only probed. A single failure may be chance; even where a
+/// third of all requests fail, two in a row are chance in only one case of ten.
 pub const FAILING_AFTER: u32 = 2;
 
-/// Single enrichments refused in a row, and none stored in between, after which refusal is taken to be
-/// general. Where one in ten is sound, so many in a row are refused once in a thousand times.
+/// Single enrichments refused in a row, with nothing stored in between, before refusal counts as general. Where one in
+/// ten is sound, that many in a row are refused once in a thousand times.
 pub const GENERAL_REFUSAL: u32 = 64;
 
-/// As many for a further session, where the server has refused so many of others.
+/// The same limit for a further session, once the server has refused that many of other sessions.
 pub const GENERAL_REFUSAL_AGAIN: u32 = 4;
 
-/// Which part of a batch is looked into no further where refusal is general: a sixteenth, which is 32 requests.
+/// The fraction of a batch that is not halved further once refusal is general: a sixteenth, which takes 32 requests.
 pub const SMALLEST_PIECE: usize = 16;
 
-/// First ceiling of the random wait before a retry, in milliseconds; doubled each time.
+/// The first ceiling of the random wait before a retry, in milliseconds. It doubles with each failure.
 pub const BACKOFF_BASE_MS: u64 = 250;
 
-/// Highest ceiling of the random wait before a retry, in milliseconds.
+/// The highest ceiling of the random wait before a retry, in milliseconds.
 pub const BACKOFF_CAP_MS: u64 = 8_000;
 
-/// Bytes of one enrichment beyond which the backend's documents ask to think again.
+/// The size of an enrichment, in bytes, above which the backend's documentation advises to send less.
 pub const LARGE_ENRICHMENT_BYTES: usize = 100 * 1024;
 
-/// Bytes the backend takes in one request.
+/// The most bytes that the backend accepts in one request.
 pub const MAX_REQUEST_BYTES: usize = 5_000_000;
 
-/// Bytes kept free in a request for what surrounds the enrichments: ids and field names.
+/// The bytes of a request that are reserved for what surrounds the enrichments: ids and field names.
 pub const REQUEST_OVERHEAD_BYTES: usize = 1_024;
 
-/// Bytes counted for an enrichment beside its text. Measured with a hundred thousand of them: 340 in the module,
-/// 700 where each is of a session of its own, and half as many for its promise.
+/// The bytes that an enrichment counts for besides its text. Measured with a hundred thousand of them: 340 in the
+/// module, 700 if each has a session of its own, and half as many for its promise.
 pub const PART_OVERHEAD_BYTES: usize = 512;
 
-/// Bytes of requests in flight that may outlive their page: browsers allow 64 KiB for all of a page's,
-/// or a process', headers included.
+/// The most bytes in flight that may outlive their page. Browsers allow 64 KiB for all requests of a page, or of a
+/// process, headers included.
 /// <https://fetch.spec.whatwg.org/#http-network-or-cache-fetch>
 pub const KEEPALIVE_BYTES: u64 = 60_000;
 
-/// Requests in flight that may outlive their page. One alone: where the server never answers, Chromium holds
-/// its connection for half a minute, in which the site's visitor opens the next pages.
+/// The most requests in flight that may outlive their page. Only one: where the server never answers, Chromium holds
+/// the connection for half a minute, in which the visitor opens the next pages of the site.
 pub const KEEPALIVE_REQUESTS: usize = 1;
 
-/// Milliseconds after which a page sends nothing beside a request that has no answer yet: the server may
-/// never answer.
+/// How long a request may be without an answer, in milliseconds, before a page sends nothing alongside it. The server
+/// may never answer.
 pub const PAGE_SLOW_MS: u64 = 1_000;
 
-/// Milliseconds that an unsent enrichment is kept across page loads: a visitor who comes back
-/// within a week is heard; later nobody reads that session any more.
+/// How long an unsent enrichment is kept across page loads, in milliseconds. The data of a visitor who comes back within
+/// a week is still sent; later nobody reads that session any more.
 pub const KEPT_MS: u64 = 7 * 24 * 3_600_000;
 
-/// Different log lines remembered so that a warning is said once and not once a request.
+/// How many different log lines are remembered, so that a warning is logged once and not once per request.
 pub const REMEMBERED_LINES: usize = 64;
 
-/// Nanoseconds into a millisecond of what an earlier page said in it and left: that page counted its requests up
-/// from the millisecond's beginning.
+/// The nanoseconds added to the timestamp of what an earlier page left. That page numbered its requests from the
+/// beginning of the same millisecond.
 pub const LEFT_STAMP_NS: u64 = 500_000;
 
-/// Characters of a session's name that a log line repeats.
+/// How many characters of a session's name a log line repeats.
 pub const LONGEST_NAME: usize = 100;
 
-/// Servers without any tracer that are remembered as knowing only the legacy routes.
+/// How many servers without a tracer are remembered as having only the legacy routes.
 pub const REMEMBERED_SERVERS: usize = 32;
 
-/// Other tracers of a session that are looked at for one whose `fetch` reaches the server, where one's does not:
-/// few, as it is done with each call while a server is down.
+/// If a tracer's `fetch` does not reach the server, how many other tracers of the session are checked for one whose
+/// `fetch` does. Few, because every call checks them while a server is down.
 pub const SENDERS_LOOKED_AT: usize = 8;
 
-/// Different settings remembered, as long as a tracer has them, so that tracers which work alike
-/// share them: an application mostly makes all of its tracers in one place.
+/// How many different settings are remembered, while a tracer uses them, so that tracers with the same options share
+/// them. An application mostly makes all of its tracers in one place.
 pub const REMEMBERED_SETTINGS: usize = 16;
 
-/// Metrics whose last value is remembered for a session, so that `addMetrics` can add to them.
+/// How many metrics of a session have their last value remembered, so that `addMetrics` can add to it.
 pub const REMEMBERED_METRICS: usize = 256;
 
-/// Timers that fire in one look: so many that in a look mostly all do, so few that thousands which are
-/// due together do not hold up the program around.
+/// How many timers may fire in one poll: enough for nearly every poll, but so few that thousands of timers that are due
+/// together do not hold up the program.
 pub const TIMERS_AT_ONCE: usize = 256;

@@ -1,80 +1,79 @@
-//! Reading an event back: which requests ask for it, and what their answers say.
+//! Reading an event back: the requests for it, and the meaning of their answers.
 //!
 //! Deployments differ in how an event is read: some have `GET /v1/events/{id}`, all with v1 routes have
-//! `POST /v1/events/search`, and older ones have neither. So an event is asked for by its id, and where that
-//! comes to nothing searched for: the answer to the search also tells an event that is not there from a route
-//! that is not.
+//! `POST /v1/events/search`, and older ones have neither. So an event is first requested by its id, and searched for if
+//! that fails. The answer to the search also distinguishes a missing event from a missing route.
 
 use super::json::{Object, any_members, elements, find, members, text};
-use super::retry::may_pass;
+use super::retry::may_be_temporary;
 use super::session::SessionId;
 use super::settings::Destination;
 use super::wire::{self, Answer, Request};
 
-/// How an event is asked for.
+/// The route by which an event is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// By its id in the address.
+pub enum ReadRoute {
+    /// `GET` with the id in the URL. Tried first.
     ById,
-    /// By a search, after that.
+    /// A search. Tried second.
     BySearch,
 }
 
-/// Why nothing was read: `ReadFailure`.
+/// Why an event could not be read: `ReadFailure` in JavaScript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub enum ReadFailure {
     /// The backend has no such event.
     NotFound,
-    /// There is no way to read: of this server, or with a ticket.
+    /// The server has no route for reading, or the tracer has only a ticket.
     NotAvailable,
     /// The backend refused to answer.
     Rejected,
-    /// It could not be reached, or is in trouble.
+    /// The backend could not be reached, or is failing.
     Unreachable,
-    /// There is no key or server, or the tracer sends nothing.
+    /// The tracer has no key or server, or sends nothing.
     Disabled,
-    /// There is no id.
+    /// No id was given.
     Invalid,
-    /// The tracer is gone.
+    /// The tracer was closed.
     Closed,
 }
 
-impl Failure {
+impl ReadFailure {
     /// The code that JavaScript sees.
     pub fn code(self) -> &'static str {
         match self {
-            Failure::NotFound => "not_found",
-            Failure::NotAvailable => "not_available",
-            Failure::Rejected => "rejected",
-            Failure::Unreachable => "unreachable",
-            Failure::Disabled => "disabled",
-            Failure::Invalid => "invalid",
-            Failure::Closed => "closed",
+            ReadFailure::NotFound => "not_found",
+            ReadFailure::NotAvailable => "not_available",
+            ReadFailure::Rejected => "rejected",
+            ReadFailure::Unreachable => "unreachable",
+            ReadFailure::Disabled => "disabled",
+            ReadFailure::Invalid => "invalid",
+            ReadFailure::Closed => "closed",
         }
     }
 }
 
-/// What came of asking.
+/// The outcome of one read request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// The event, as the JSON that the backend sent.
+    /// The event as the JSON that the backend sent.
     Found(String),
-    /// It is to be searched for.
-    GoesOn,
-    /// Nothing was read: why, and what to do.
-    Failed(Failure, String),
+    /// The event has to be searched for next.
+    SearchNext,
+    /// The event could not be read: why, and what to do about it.
+    Failed(ReadFailure, String),
 }
 
 impl Reading {
-    /// A failure, in a sentence.
-    pub fn failed(failure: Failure, message: &str) -> Reading {
+    /// A failure with a message for the application.
+    pub fn failed(failure: ReadFailure, message: &str) -> Reading {
         Reading::Failed(failure, message.to_owned())
     }
 
-    /// The `ReadResult` that JavaScript gets, as JSON; empty where it goes on.
+    /// The outcome as the JSON of a `ReadResult`; empty if a search comes next.
     pub fn to_json(&self) -> String {
         let mut json = String::new();
-        if *self == Reading::GoesOn {
+        if *self == Reading::SearchNext {
             return json;
         }
         let mut object = Object::open(&mut json);
@@ -88,16 +87,21 @@ impl Reading {
                 object.text("reason", failure.code());
                 object.text("message", message);
             }
-            Reading::GoesOn => {}
+            Reading::SearchNext => {}
         }
         object.close();
         json
     }
 }
 
-/// The request that asks `destination` for the event.
-pub fn request(destination: &Destination, id: SessionId, way: Way, stamp_ns: u64) -> Request {
-    if way == Way::ById {
+/// The request that reads the event from `destination`.
+pub fn request(
+    destination: &Destination,
+    id: SessionId,
+    route: ReadRoute,
+    stamp_ns: u64,
+) -> Request {
+    if route == ReadRoute::ById {
         let path = format!("/v1/events/{id}");
         return wire::request(destination, "GET", &path, String::new(), stamp_ns);
     }
@@ -107,53 +111,58 @@ pub fn request(destination: &Destination, id: SessionId, way: Way, stamp_ns: u64
     wire::request(destination, "POST", "/v1/events/search", body, stamp_ns)
 }
 
-/// What `answer` says of the event that was asked for.
-pub fn judge(answer: &Answer, way: Way, id: SessionId, destination: &Destination) -> Reading {
+/// Interprets the answer to a read request.
+pub fn judge(
+    answer: &Answer,
+    route: ReadRoute,
+    id: SessionId,
+    destination: &Destination,
+) -> Reading {
     let server = destination.server.as_str();
     let (status, body) = match answer {
         Answer::Http { status, body, .. } => (*status, body.trim_ascii()),
         Answer::None { why } | Answer::Unusable { why } => {
             let message = format!("{server} could not be reached ({why})");
-            return Reading::Failed(Failure::Unreachable, destination.without_key(&message));
+            return Reading::Failed(ReadFailure::Unreachable, destination.without_key(&message));
         }
     };
     match status {
-        200..=299 => match (event_in(body, id), way) {
+        200..=299 => match (event_in(body, id), route) {
             (Some(event), _) => Reading::Found(event.to_owned()),
-            (None, Way::ById) => Reading::GoesOn,
-            (None, Way::BySearch) if listed(body).is_some() => Reading::failed(
-                Failure::NotFound,
+            (None, ReadRoute::ById) => Reading::SearchNext,
+            (None, ReadRoute::BySearch) if listed(body).is_some() => Reading::failed(
+                ReadFailure::NotFound,
                 &format!("{server} has no event {id}: it may not be stored yet"),
             ),
-            (None, Way::BySearch) => Reading::failed(
-                Failure::Rejected,
+            (None, ReadRoute::BySearch) => Reading::failed(
+                ReadFailure::Rejected,
                 &format!("{server} answered with no event in JSON, or with more than a MiB"),
             ),
         },
         401 | 403 => Reading::failed(
-            Failure::Rejected,
+            ReadFailure::Rejected,
             &format!(
                 "{server} refused the API key with {status}: a key that only ingests (hh_ingst_…) reads nothing",
             ),
         ),
-        _ if may_pass(status) => {
-            Reading::failed(Failure::Unreachable, &format!("{server} answered with {status}"))
+        _ if may_be_temporary(status) => {
+            Reading::failed(ReadFailure::Unreachable, &format!("{server} answered with {status}"))
         }
-        _ if way == Way::ById => Reading::GoesOn,
+        _ if route == ReadRoute::ById => Reading::SearchNext,
         404 | 405 => Reading::failed(
-            Failure::NotAvailable,
+            ReadFailure::NotAvailable,
             &format!("{server} has no route to read events with: HoneyHive has since its v1 API"),
         ),
         _ => {
             let said = wire::said(body, Some(destination));
             let colon = if said.is_empty() { "" } else { ": " };
             let message = format!("{server} refused to read with {status}{colon}{said}");
-            Reading::failed(Failure::Rejected, &message)
+            Reading::failed(ReadFailure::Rejected, &message)
         }
     }
 }
 
-/// The event of this id in `body`: bare, wrapped, or in a list.
+/// The event with this id in `body`, which may be the event itself, an object with it, or a list.
 fn event_in(body: &str, id: SessionId) -> Option<&str> {
     let is_it = |json: &&str| {
         let members = any_members(json);
@@ -165,7 +174,7 @@ fn event_in(body: &str, id: SessionId) -> Option<&str> {
     Some(body).filter(is_it).or_else(wrapped).or_else(in_list)
 }
 
-/// The events of a list.
+/// The events in a search result.
 fn listed(body: &str) -> Option<Vec<&str>> {
     elements(find(&members(body)?, "events")?)
 }
@@ -191,12 +200,12 @@ mod tests {
         }
     }
 
-    fn judged(way: Way, status: u16, body: &str) -> Reading {
+    fn judged(route: ReadRoute, status: u16, body: &str) -> Reading {
         let answer = Answer::Http { status, retry_after: None, body: body.into() };
-        judge(&answer, way, id(), &destination())
+        judge(&answer, route, id(), &destination())
     }
 
-    fn failure(reading: Reading) -> Failure {
+    fn failure(reading: Reading) -> ReadFailure {
         match reading {
             Reading::Failed(failure, message) => {
                 assert!(message.contains("https://hive.example"), "{message}");
@@ -209,10 +218,10 @@ mod tests {
 
     #[test]
     fn an_event_is_asked_for_by_its_id_and_then_searched_for() {
-        let by_id = request(&destination(), id(), Way::ById, 7);
+        let by_id = request(&destination(), id(), ReadRoute::ById, 7);
         assert_eq!(by_id.url, ["https://hive.example/v1/events/", ID].concat());
         assert_eq!((by_id.method, by_id.body.as_str()), ("GET", ""));
-        let search = request(&destination(), id(), Way::BySearch, 7);
+        let search = request(&destination(), id(), ReadRoute::BySearch, 7);
         assert_eq!(search.url, "https://hive.example/v1/events/search");
         let body: serde_json::Value = serde_json::from_str(&search.body).unwrap();
         assert_eq!(body["filters"][0]["value"], ID);
@@ -229,37 +238,40 @@ mod tests {
             format!(r#" {{"event":{event}}} "#),
             format!(r#"{{"events":[{other},{event}],"count":2}}"#),
         ] {
-            for way in [Way::ById, Way::BySearch] {
-                assert_eq!(judged(way, 200, &body), Reading::Found(event.clone()), "{body}");
+            for route in [ReadRoute::ById, ReadRoute::BySearch] {
+                assert_eq!(judged(route, 200, &body), Reading::Found(event.clone()), "{body}");
             }
         }
         let json = Reading::Found(event.clone()).to_json();
         assert_eq!(json, format!(r#"{{"status":"found","event":{event}}}"#));
         // Another event than was asked for is none.
-        assert_eq!(judged(Way::ById, 200, other), Reading::GoesOn);
+        assert_eq!(judged(ReadRoute::ById, 200, other), Reading::SearchNext);
     }
 
     #[test]
     fn what_is_not_there_is_told_from_what_cannot_be_read() {
         for status in [200, 400, 404, 405, 422, 501] {
             let goes_on = status < 500;
-            let reading = judged(Way::ById, status, r#"{"message":"none"}"#);
-            assert_eq!(reading == Reading::GoesOn, goes_on, "{status} {reading:?}");
+            let reading = judged(ReadRoute::ById, status, r#"{"message":"none"}"#);
+            assert_eq!(reading == Reading::SearchNext, goes_on, "{status} {reading:?}");
         }
-        let search = |status, body| failure(judged(Way::BySearch, status, body));
-        assert_eq!(search(200, r#"{"events":[],"count":0}"#), Failure::NotFound);
-        assert_eq!(search(404, ""), Failure::NotAvailable);
-        assert_eq!(search(405, "<html>"), Failure::NotAvailable);
+        let search = |status, body| failure(judged(ReadRoute::BySearch, status, body));
+        assert_eq!(search(200, r#"{"events":[],"count":0}"#), ReadFailure::NotFound);
+        assert_eq!(search(404, ""), ReadFailure::NotAvailable);
+        assert_eq!(search(405, "<html>"), ReadFailure::NotAvailable);
         for (status, body) in
             [(200, "<html>"), (200, "{\"events\":["), (403, ""), (401, ""), (400, "{}"), (302, "")]
         {
-            assert_eq!(search(status, body), Failure::Rejected, "{status} {body}");
+            assert_eq!(search(status, body), ReadFailure::Rejected, "{status} {body}");
         }
         for status in [408, 429, 500, 503] {
-            assert_eq!(search(status, ""), Failure::Unreachable);
-            assert_eq!(failure(judged(Way::ById, status, "")), Failure::Unreachable);
+            assert_eq!(search(status, ""), ReadFailure::Unreachable);
+            assert_eq!(failure(judged(ReadRoute::ById, status, "")), ReadFailure::Unreachable);
         }
         let none = Answer::None { why: "reset by own-key-0123456789abcdefghijklmn".into() };
-        assert_eq!(failure(judge(&none, Way::ById, id(), &destination())), Failure::Unreachable);
+        assert_eq!(
+            failure(judge(&none, ReadRoute::ById, id(), &destination())),
+            ReadFailure::Unreachable
+        );
     }
 }

@@ -1,15 +1,15 @@
-//! Which failures are worth another try, and how long to wait for it.
+//! Which failures are worth a retry, and how long to wait before it.
 
 use super::policy::{BACKOFF_BASE_MS, BACKOFF_CAP_MS};
 use super::time::Now;
 
-/// Whether a status may pass by itself: too slow, too much, or the server's own trouble.
-pub fn may_pass(status: u16) -> bool {
+/// Whether a status may be temporary: a timeout, a rate limit, or an error of the server's own.
+pub fn may_be_temporary(status: u16) -> bool {
     matches!(status, 408 | 425 | 429) || status >= 500
 }
 
-/// Exponential backoff with full jitter: anything from zero to the ceiling of the `attempt`-th
-/// failure (1 is the first), so that clients which failed together do not come back together.
+/// The milliseconds to wait after the `attempt`-th failure (1 is the first). Exponential backoff with full jitter: a
+/// random time between zero and a ceiling, so that clients that failed together do not retry together.
 /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
 pub fn backoff_ms(attempt: u32, random: &mut fastrand::Rng) -> u64 {
     let ceiling = BACKOFF_BASE_MS.saturating_mul(1 << attempt.saturating_sub(1).min(16));
@@ -19,15 +19,15 @@ pub fn backoff_ms(attempt: u32, random: &mut fastrand::Rng) -> u64 {
 /// A `Retry-After` header (RFC 9110, section 10.2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// So many seconds from now.
+    /// This many seconds from now.
     Seconds(u64),
-    /// Not before this time, Unix milliseconds.
+    /// Not before this time, in Unix milliseconds.
     At(u64),
 }
 
 impl RetryAfter {
-    /// Reads a header. `date` is asked for the Unix milliseconds of what is no number: every
-    /// runtime has a parser of dates, which the core does not bring along again.
+    /// Reads a header. `date` parses an HTTP date into Unix milliseconds: every runtime has a date parser, so the core
+    /// need not contain one.
     pub fn parse(header: &str, date: impl FnOnce(&str) -> Option<f64>) -> Option<RetryAfter> {
         let header = header.trim_ascii();
         if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -36,13 +36,13 @@ impl RetryAfter {
             });
             return Some(RetryAfter::Seconds(seconds));
         }
-        // Parsers of dates take "-1" and "1.5" for years; no HTTP date is without a letter.
+        // Date parsers take "-1" and "1.5" for years, but every HTTP date contains letters.
         let has_letter = header.bytes().any(|byte| byte.is_ascii_alphabetic());
         let at_ms = date(header).filter(|at_ms| has_letter && *at_ms >= 0.0)?;
         Some(RetryAfter::At(at_ms as u64))
     }
 
-    /// Milliseconds to wait: zero for a date in the past.
+    /// The milliseconds to wait; zero for a date in the past.
     pub fn wait_ms(self, now: Now) -> u64 {
         match self {
             RetryAfter::Seconds(seconds) => seconds.saturating_mul(1_000),
@@ -58,10 +58,10 @@ mod tests {
     #[test]
     fn what_can_pass_is_retried_and_nothing_else() {
         for status in [408, 425, 429, 500, 502, 503, 504, 599] {
-            assert!(may_pass(status), "{status}");
+            assert!(may_be_temporary(status), "{status}");
         }
         for status in [200, 301, 400, 401, 403, 404, 405, 413, 422] {
-            assert!(!may_pass(status), "{status}");
+            assert!(!may_be_temporary(status), "{status}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! One backend server: which routes it has, how it is doing, and who may send to it next.
+//! One backend server: its routes, its health, and which sessions may send to it next.
 
 use std::collections::VecDeque;
 
@@ -7,32 +7,33 @@ use super::delivery::health::Health;
 use super::id_map::FixedSet;
 use super::wire::Routes;
 
-/// What is known of one server.
+/// The state of one server.
 #[derive(Debug)]
 pub struct Server {
-    /// Its address.
+    /// The server's URL.
     pub url: String,
-    /// The `fetch` that reaches it: a broken one of the application's own is no broken server.
+    /// The `fetch` that requests are sent with. The same URL by another `fetch` is another `Server`, because a broken
+    /// `fetch` of the application's own does not mean a broken server.
     pub transport: u32,
-    /// The routes it has.
+    /// The routes that the server has.
     pub routes: Routes,
-    /// Open tracers that send to it, and outboxes whose next request goes to it.
+    /// How many open tracers send to it, plus how many outboxes send their next request to it.
     pub users: u32,
-    /// Sessions that have something to send which any scope may send, in the order in which they
-    /// may. A request knows its own.
+    /// The outboxes that are ready to send and that any scope may send, in the order of their turns. Outboxes that only
+    /// one request may send are listed with that request.
     pub ready: VecDeque<u64>,
-    /// Whether it is in the registry's list of servers that nothing is sent to.
+    /// Whether the server is in the registry's list of servers that nothing is sent to.
     pub is_idle_listed: bool,
-    /// Whether it stands in the registry's list of servers with such sessions.
+    /// Whether the server is in the registry's list of servers with a non-empty `ready`.
     pub in_line: bool,
-    /// Outboxes whose last request to it failed, and may be tried again at once when it works.
+    /// The outboxes whose last request to the server failed, to be retried at once when the server works again.
     pub retrying: FixedSet<u64>,
-    /// How it is doing.
+    /// The health of the server.
     pub health: Health,
 }
 
 impl Server {
-    /// A server of which nothing is known.
+    /// A server that was never asked.
     pub fn new(url: String, transport: u32, place: Place) -> Server {
         Server {
             url,
@@ -47,17 +48,17 @@ impl Server {
         }
     }
 
-    /// Whether requests to it and to `other` take connections from one another in a browser.
+    /// Whether requests to this server and to `other` compete for a browser's connections.
     pub fn shares_connections(&self, other: &Server) -> bool {
-        self.transport == other.transport && self.is_where(other)
+        self.transport == other.transport && self.has_origin_of(other)
     }
 
-    /// Whether it is at the same address as `other`, whichever way requests go there.
-    pub fn is_where(&self, other: &Server) -> bool {
+    /// Whether the server has the same origin as `other`, whatever `fetch` reaches them.
+    pub fn has_origin_of(&self, other: &Server) -> bool {
         self.origin() == other.origin()
     }
 
-    /// Scheme, host and port of its address.
+    /// The scheme, host and port of the URL.
     fn origin(&self) -> &str {
         let path = self.url.match_indices('/').nth(2);
         path.map_or(&self.url, |(at, _)| &self.url[..at])

@@ -1,4 +1,4 @@
-//! Sessions: their ids, and what one is started with.
+//! Sessions: their ids, and the content of their start.
 
 use std::fmt;
 use std::rc::Rc;
@@ -8,20 +8,20 @@ use uuid::Uuid;
 use super::enrichment::{Field, Merged};
 use super::json::Object;
 
-/// The id of a session: a UUID (RFC 9562), which is all that HoneyHive's v1 routes take.
+/// The id of a session: a UUID (RFC 9562), the only kind of id that HoneyHive's v1 routes accept.
 ///
-/// An application may call a session by a name of its own. That name stands for the UUID which
-/// version 5 in the URL namespace makes of it, so every service, in every language, that is given
-/// the same name reaches the same session, and no server has to give the session another id.
+/// An application may call a session by a name of its own. That name stands for its UUID version 5 in the URL namespace,
+/// so every service in every language that uses the same name reaches the same session, and no server has to assign
+/// another id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(Uuid);
 
-/// Characters of a UUID as text.
+/// The length of a UUID as text, in characters.
 pub const UUID_LENGTH: usize = 36;
 
 impl SessionId {
-    /// The id that `text` is or stands for, whatever white space is around it; nothing where `text`
-    /// is blank. A UUID may be written in upper or lower case.
+    /// The id that `text` is or stands for, ignoring white space around it; `None` if `text` is blank. A UUID may be in
+    /// upper or lower case.
     pub fn new(text: &str) -> Option<SessionId> {
         let name = trimmed(text);
         if name.is_empty() {
@@ -35,20 +35,21 @@ impl SessionId {
         Some(SessionId(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())))
     }
 
-    /// The shell makes these ids, see [`Registry::with_names`](super::registry::Registry::with_names).
+    /// Without the `names` feature, the shell makes these ids: see
+    /// [`Registry::with_names`](super::registry::Registry::with_names).
     #[cfg(not(feature = "names"))]
     fn of_name(_name: &str) -> Option<SessionId> {
         None
     }
 
-    /// The id that `text` is, to the letter but for upper and lower case; nothing where it is no UUID.
+    /// Reads a UUID in upper or lower case; `None` if `text` is anything else.
     pub fn from_uuid(text: &str) -> Option<SessionId> {
-        // `Uuid` reads other notations as well, each of another length: without hyphens, as a URN.
+        // `Uuid` also reads other notations, such as URNs. Each has another length.
         let is_hyphenated = text.len() == UUID_LENGTH;
         is_hyphenated.then(|| Uuid::try_parse(text).ok().map(SessionId)).flatten()
     }
 
-    /// Whether `text`, of which this id was made, is a name that the id only stands for.
+    /// Whether `text`, from which this id was made, is a name and not the UUID itself.
     pub fn stands_for(self, text: &str) -> bool {
         SessionId::from_uuid(trimmed(text)) != Some(self)
     }
@@ -61,94 +62,93 @@ impl fmt::Display for SessionId {
     }
 }
 
-/// What an enrichment is stored in. The backend keeps a session as an event whose id is the session's: so an update
-/// reaches either by an id alone, and the two differ in what may be done where there is none of that id.
+/// The event that an enrichment is stored in. The backend keeps a session as an event with the session's id, so an
+/// update needs only an id for either. The two differ in what happens if there is no event with that id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// A session, which is started where it is not there.
+    /// A session. It is started if it does not exist.
     Session(SessionId),
-    /// Another event, such as a model call, by its id. It is never started: only its span, or whoever made it,
-    /// knows what it is.
+    /// Another event, such as a model call, by its id. It is never started, because only its span or its creator knows
+    /// what it is.
     Event(SessionId),
 }
 
 impl Target {
-    /// Its id.
+    /// The id of the session or event.
     pub fn id(self) -> SessionId {
         match self {
             Target::Session(id) | Target::Event(id) => id,
         }
     }
 
-    /// Whether it is an event that is no session.
+    /// Whether it is an event other than a session.
     pub fn is_event(self) -> bool {
         matches!(self, Target::Event(_))
     }
 
-    /// Writes which one it is, as JavaScript reads it.
+    /// Writes the id under the name that JavaScript reads.
     pub fn write(self, object: &mut Object<'_>) {
         let name = if self.is_event() { "eventId" } else { "sessionId" };
         object.text(name, &self.id().to_string());
     }
 }
 
-/// `text` without the white space around it, as JavaScript's `trim` has it: `sessionIdFrom` makes
-/// the same ids there.
+/// `text` without the white space that JavaScript's `trim` removes, because `sessionIdFrom` has to make the same ids.
 fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c == '\u{feff}' || c.is_whitespace() && c != '\u{85}')
 }
 
-/// What is known of a session before it is started.
+/// What is known about a session before it is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// A new UUID: the backend cannot have the session yet, so its start can carry everything.
+pub enum SessionOrigin {
+    /// The id is a new UUID: the backend cannot have the session yet, so its start can carry every field.
     New,
-    /// Named by the application: the backend may have it already, and then takes from a start
-    /// only `metadata` and `user_properties`, and ignores the rest.
+    /// The application chose the id: the backend may already have the session, and then takes only `metadata` and
+    /// `user_properties` from a start and ignores the rest.
     Named,
-    /// The backend had it already, with inputs of its own.
+    /// The backend already had the session, with inputs of its own.
     Existing,
 }
 
-impl Origin {
-    /// Whether a start stores `field` for sure. For an existing session `metadata` is said again
-    /// by the update, because the inputs that were ignored become part of it.
+impl SessionOrigin {
+    /// Whether a start is certain to store `field`. For an existing session, the update repeats `metadata`, because the
+    /// inputs that the start ignored become part of it.
     pub fn start_stores(self, field: Field) -> bool {
         match field {
             Field::UserProperties => true,
-            Field::Metadata | Field::Inputs => self != Origin::Existing,
+            Field::Metadata | Field::Inputs => self != SessionOrigin::Existing,
             Field::Config | Field::Outputs | Field::Duration | Field::EndTime => {
-                self == Origin::New
+                self == SessionOrigin::New
             }
             Field::Metrics | Field::Feedback => false,
         }
     }
 }
 
-/// What a session is started with, beside the fields of its first enrichments.
+/// The content of a session's start, besides the fields of its first enrichments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
-    /// What is known of the session.
-    pub origin: Origin,
-    /// How it is described; nothing for a touch, which only makes sure that it exists.
+    /// What is known about the session.
+    pub origin: SessionOrigin,
+    /// The session's description; `None` for a touch, which only ensures that the session exists.
     pub description: Option<Description>,
 }
 
-/// How a session shows in the backend.
+/// How a session is presented in the backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
-    /// Its name.
+    /// The session's name.
     pub name: Rc<str>,
-    /// The environment: "dev", "production" …
+    /// The environment, such as "dev" or "production".
     pub source: Rc<str>,
-    /// Sent where the backend still takes it: on the legacy route.
+    /// The project's name. Sent only on the legacy route, the only one that still accepts it.
     pub project: Option<Rc<str>>,
-    /// When the session began, Unix milliseconds.
+    /// When the session began, in Unix milliseconds.
     pub start_time: u64,
 }
 
 impl Description {
-    /// Writes the members that it comes to.
+    /// Writes the description as members of `object`.
     pub fn write(&self, legacy: bool, object: &mut Object<'_>) {
         object.text("session_name", &self.name);
         object.text("source", &self.source);
@@ -160,17 +160,17 @@ impl Description {
 }
 
 impl Start {
-    /// A start that changes nothing where the session exists.
+    /// A start that changes nothing if the session exists.
     pub fn touch() -> Start {
-        Start { origin: Origin::Named, description: None }
+        Start { origin: SessionOrigin::Named, description: None }
     }
 
-    /// Whether it only makes sure that the session exists.
+    /// Whether it only ensures that the session exists.
     pub fn is_touch(&self) -> bool {
         self.description.is_none()
     }
 
-    /// Bytes of it in a request, about.
+    /// The approximate number of bytes that it takes in a request.
     pub fn bytes(&self) -> u64 {
         self.description.as_ref().map_or(0, |description| {
             let project = description.project.as_ref().map_or(0, |project| project.len());
@@ -178,8 +178,8 @@ impl Start {
         })
     }
 
-    /// The session object of a start request that carries `merged` as far as a start takes it. A `legacy`
-    /// route may ask for the `project` also where nothing else is said of the session.
+    /// Writes the session object of a start request, with those fields of `merged` that a start stores. A `legacy` route
+    /// may require the `project` even if there is no description.
     pub fn write(
         &self,
         id: SessionId,

@@ -1,4 +1,4 @@
-//! Numbers by session: which tracers and which outboxes a session has.
+//! An index from sessions to numbers, such as those of a session's tracers or outboxes.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, DefaultHasher, Hasher};
@@ -6,8 +6,7 @@ use std::hash::{BuildHasher, DefaultHasher, Hasher};
 use super::number_set::NumberSet;
 use super::session::SessionId;
 
-/// A hasher that begins with a seed: others choose the ids of sessions, and could choose such as fall together
-/// where they knew how.
+/// A seeded hasher. Session ids are chosen by others, who could otherwise choose colliding ones.
 #[derive(Clone, Copy, Debug)]
 struct Seeded(u64);
 
@@ -21,24 +20,24 @@ impl BuildHasher for Seeded {
     }
 }
 
-/// Mostly one: a session with one tracer, which sends to one place, takes no list.
+/// The numbers of one session. Mostly one, which takes no list: a session has one tracer, which sends to one place.
 #[derive(Debug)]
 enum Numbers {
     One(u64),
     Several(Box<NumberSet>),
 }
 
-/// Numbers by session, in their order.
+/// The numbers of each session, in ascending order.
 #[derive(Debug)]
 pub struct SessionIndex(HashMap<SessionId, Numbers, Seeded>);
 
 impl SessionIndex {
-    /// An empty one, whose sessions are spread by `seed`.
+    /// An empty index. `seed` is the seed of its hashes.
     pub fn new(seed: u64) -> SessionIndex {
         SessionIndex(HashMap::with_hasher(Seeded(seed)))
     }
 
-    /// Adds a number to the session, if it is not there yet.
+    /// Adds a number to the session, if the session does not have it.
     pub fn add(&mut self, session_id: SessionId, number: u64) {
         match self.0.get_mut(&session_id) {
             None => {
@@ -55,7 +54,7 @@ impl SessionIndex {
         }
     }
 
-    /// Takes a number out of the session, if it is there.
+    /// Removes a number from the session, if the session has it.
     pub fn remove(&mut self, session_id: SessionId, number: u64) {
         let Some(numbers) = self.0.get_mut(&session_id) else { return };
         let is_empty = match numbers {
@@ -67,14 +66,14 @@ impl SessionIndex {
         };
         if is_empty {
             self.0.remove(&session_id);
-            // A table keeps its room: of a burst of sessions nothing is to stay.
+            // A table keeps its capacity, and a burst of sessions must not leave memory allocated.
             if self.0.is_empty() {
                 self.0.shrink_to_fit();
             }
         }
     }
 
-    /// The session's numbers, the lowest first.
+    /// The session's numbers in ascending order.
     pub fn of(&self, session_id: SessionId) -> &[u64] {
         self.0.get(&session_id).map_or(&[], Numbers::as_slice)
     }

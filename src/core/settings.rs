@@ -1,5 +1,6 @@
-//! What a tracer is told to do: options and environment variables, judged and put together.
-//! Nothing here fails: what cannot be used is said in a line for the log, and its default taken.
+//! The settings of a tracer, resolved from options and environment variables.
+//!
+//! Resolving never fails: an unusable value is reported in a log line, and its default is used.
 
 use std::rc::Rc;
 
@@ -13,31 +14,31 @@ use super::redact::{MASK, Redaction};
 /// HoneyHive's multi-tenant server.
 pub const DEFAULT_SERVER: &str = "https://api.dp1.us.honeyhive.ai";
 
-/// The variables a key is looked for in; the ingestion-only key first, as HoneyHive's SDKs do, then by the age of
-/// the name, the youngest first.
+/// The environment variables that may contain the key, in order of precedence. The ingestion-only key comes first, as in
+/// HoneyHive's SDKs; the others follow from the newest name to the oldest.
 const KEY_VARIABLES: [&str; 4] =
     ["HH_INGESTION_API_KEY", "HH_PROJECT_API_KEY", "HH_API_KEY", "HONEYHIVE_API_KEY"];
 
-/// The variables a server's address is looked for in.
+/// The environment variables that may contain the server's URL, in order of precedence.
 const SERVER_VARIABLES: [&str; 4] =
     ["HH_API_URL", "HH_DATA_PLANE_URL", "HH_SERVER_URL", "HONEYHIVE_SERVER_URL"];
 
-/// Where requests go and what they carry: all that decides which server's which project hears
-/// of a session. Two tracers that agree in all of it speak of the same session by the same id.
+/// The server of requests and the headers that they carry, which together determine the server and project that a
+/// session belongs to. For two tracers with the same destination, the same id means the same session.
 #[derive(Clone, Debug)]
 pub struct Destination {
-    /// All of what follows, as one text to find it by.
+    /// The server and headers as one text, by which destinations are compared.
     pub identity: String,
-    /// The server's address without a slash at the end.
+    /// The server's URL without a slash at the end.
     pub server: String,
-    /// The key, or the ticket.
+    /// The key or ticket.
     pub key: String,
-    /// Whether it is a ticket, and the server a relay.
+    /// Whether `key` is a ticket, and the server a relay.
     pub is_ticket: bool,
-    /// Headers of every request, as the members of a JSON object without its last brace:
-    /// authorization, content type, the application's own.
+    /// The headers of every request (authorization, content type, and the application's own), as a JSON object without
+    /// its closing brace.
     pub headers: String,
-    /// Whether headers that a browser would ask a foreign server about may be sent.
+    /// Whether headers may be sent for which a browser would first ask a server of another origin.
     pub client_headers: bool,
 }
 
@@ -50,7 +51,7 @@ impl PartialEq for Destination {
 impl Eq for Destination {}
 
 impl Destination {
-    /// The same with `ticket` for its own; nothing where that is none that can be sent.
+    /// The same destination with another ticket; `None` if `ticket` contains characters that no ticket has.
     pub fn with_ticket(&self, ticket: &str) -> Option<Destination> {
         let rest = self.headers.strip_prefix(&authorization(&self.key))?;
         let headers = format!("{}{rest}", authorization(ticket));
@@ -63,19 +64,19 @@ impl Destination {
         })
     }
 
-    /// `text` without the key, and without other secrets, should they have found their way there: what a
-    /// `fetch` rejects with or a server answers is not ours to trust.
+    /// Masks the key and other secrets in `text`, because the errors of a `fetch` and the answers of a server may
+    /// contain them.
     pub fn without_key(&self, text: &str) -> String {
         Redaction::default().text(&text.replace(&self.key, MASK)).into_owned()
     }
 }
 
-/// How a tracer works; shared by the sessions started from it, and with tracers that work alike.
+/// The settings of a tracer, shared with the sessions started from it and with tracers that have the same options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Where enrichments go; nothing where the tracer is disabled.
+    /// The destination of enrichments; `None` if the tracer is disabled.
     pub destination: Option<Rc<Destination>>,
-    /// Which `fetch` its requests are sent with: 0 is the runtime's own.
+    /// The `fetch` that its requests are sent with; 0 is the runtime's own.
     pub transport: u32,
     /// The project's name.
     pub project: Option<Rc<str>>,
@@ -83,30 +84,30 @@ pub struct Settings {
     pub source: Rc<str>,
     /// The name of sessions that are not given one.
     pub session_name: Rc<str>,
-    /// One attempt's limit, milliseconds.
+    /// How long one attempt may take, in milliseconds.
     pub timeout_ms: u64,
-    /// How long an enrichment is retried, milliseconds.
+    /// How long an enrichment is retried, in milliseconds.
     pub deadline_ms: u64,
-    /// Shortest time between two requests for one session, milliseconds.
+    /// The shortest time between two requests for one session, in milliseconds.
     pub merge_window_ms: u64,
-    /// Bytes of unsent enrichments held at most, for all sessions together.
+    /// The most bytes of unsent enrichments, for all sessions together.
     pub max_queue_bytes: u64,
-    /// Requests on their way to the server at most, where it is to be fewer than the place allows.
+    /// The most requests in flight to the server; `None` leaves the limit to the place.
     pub max_concurrency: Option<usize>,
-    /// What is masked.
+    /// The rules of masking; `None` masks nothing.
     pub redaction: Option<Redaction>,
-    /// Whether its user masks with code of their own, which only the shell can run.
+    /// Whether the application also masks with a function of its own, which only the shell can call.
     pub has_redactor: bool,
-    /// Whether what is unsent is kept across page loads, where it can be.
+    /// Whether unsent enrichments are kept across page loads, where the browser allows it.
     pub persist: bool,
-    /// Whether somebody wants to hear of what is dropped.
+    /// Whether the application wants to be told of dropped enrichments.
     pub on_drop: bool,
-    /// How much is logged.
+    /// The level up to which lines are logged.
     pub log_level: Level,
 }
 
 impl Settings {
-    /// Puts options and variables together; what is wrong with them is said in `log`.
+    /// Resolves options and environment variables. Problems are reported in `log`.
     pub fn resolve(options: &Options, place: Place, log: &mut Vec<Line>) -> Settings {
         let verbose = options.variable(&["HH_VERBOSE"]).is_some_and(is_true);
         let mut log_level = if verbose { Level::Debug } else { Level::Warn };
@@ -157,12 +158,12 @@ impl Settings {
     }
 }
 
-/// The session's name in `options`, or nothing if it has none of use.
+/// The session's name in `options`; `None` if there is no usable one.
 pub fn session_name<'o>(options: &'o Options<'_>, log: &mut Vec<Line>) -> Option<&'o str> {
     text("sessionName", options, log)
 }
 
-/// The session to continue, if `options` name one of use.
+/// The id or name of the session to continue; `None` if there is no usable one.
 pub fn session_id<'o>(options: &'o Options<'_>, log: &mut Vec<Line>) -> Option<&'o str> {
     text("sessionId", options, log)
 }
@@ -215,7 +216,7 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
     Some(Destination { identity, server, key, is_ticket, headers, client_headers })
 }
 
-/// The headers' beginning.
+/// The beginning of the headers, up to and including the authorization.
 fn authorization(key: &str) -> String {
     let mut headers = String::new();
     Object::open(&mut headers).text("authorization", &format!("Bearer {key}"));
@@ -230,7 +231,7 @@ fn is_key(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The key or ticket to send, and whether it is a ticket.
+/// The key or ticket to send, and whether it is a ticket; `None` if there is no usable one.
 fn key<'o>(options: &'o Options<'_>, log: &mut Vec<Line>) -> Option<(&'o str, bool)> {
     let mut given = text("ticket", options, log).map(|ticket| ("ticket", ticket));
     let is_ticket = given.is_some();
@@ -247,7 +248,7 @@ fn key<'o>(options: &'o Options<'_>, log: &mut Vec<Line>) -> Option<(&'o str, bo
         given = Some(("apiKey", key));
     }
     let Some((name, given)) = given.or_else(|| options.variable(&KEY_VARIABLES)) else {
-        // Whoever reads this in a page must not be asked to put a key there.
+        // A page must not contain a key, so the message for pages asks for a ticket.
         let what = match options.get("page") {
             Some(_) => {
                 "there is no ticket, so nothing is sent: pass { serverUrl, ticket }, as your server's relay issues it with `issueTicket`; pass { disabled: true } if that is meant"
@@ -288,7 +289,7 @@ fn key<'o>(options: &'o Options<'_>, log: &mut Vec<Line>) -> Option<(&'o str, bo
     Some((key, is_ticket))
 }
 
-/// How an ingestion-only key begins.
+/// The prefix of an ingestion-only key.
 const INGESTION_PREFIX: &str = "hh_ingst_";
 
 /// Whether `key` has the form of an ingestion-only key: the prefix, 24 letters or digits, `_`, 64 characters.
@@ -299,10 +300,10 @@ fn is_ingestion_key(key: &str) -> bool {
     })
 }
 
-/// What browsers call an origin that is like no other, its own included.
+/// The name that browsers give to an opaque origin, which differs from every origin, even from itself.
 const NO_ORIGIN: &str = "null";
 
-/// The server's address, and whether it is of another origin than the page.
+/// The server's URL, and whether its origin differs from the page's; `None` if there is no usable one.
 fn server(options: &Options<'_>, is_ticket: bool, log: &mut Vec<Line>) -> Option<(String, bool)> {
     let given = text("serverUrl", options, log).map(|url| ("serverUrl", url));
     let given = given.or_else(|| options.variable(&SERVER_VARIABLES));
@@ -316,7 +317,8 @@ fn server(options: &Options<'_>, is_ticket: bool, log: &mut Vec<Line>) -> Option
     let (name, given) = given.unwrap_or(("serverUrl", DEFAULT_SERVER));
     let given = given.trim_ascii();
     let url = without_slash(given);
-    // Where paths begin, and whose requests a browser takes to be the page's own: two in a sandboxed frame.
+    // Paths are relative to `base`, and requests to `own_origin` count as same-origin. A sandboxed frame has two
+    // different ones.
     let base = options.text("page").map(without_slash);
     let own_origin = options.text("origin").or(base);
     if let Some(base) = base
@@ -361,7 +363,7 @@ fn server(options: &Options<'_>, is_ticket: bool, log: &mut Vec<Line>) -> Option
     Some((url.to_owned(), foreign))
 }
 
-/// `url` as it may be printed: without a user's name and password, and without what else is secret.
+/// `url` without user name, password and other secrets, for log lines.
 pub fn printable(url: &str) -> String {
     let masked = match url.rsplit_once('@') {
         None => url.to_owned(),
@@ -373,18 +375,18 @@ pub fn printable(url: &str) -> String {
     Redaction::default().text(&masked).into_owned()
 }
 
-/// `url` without the slashes it ends in.
+/// `url` without trailing slashes.
 fn without_slash(url: &str) -> &str {
     url.strip_suffix("/").map_or(url, without_slash)
 }
 
-/// Scheme and host of an `http` or `https` URL that has neither user, query nor fragment.
+/// The scheme and host of an `http` or `https` URL; `None` if it has a user, a query or a fragment.
 fn scheme_and_host(url: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = match url.strip_prefix("https://") {
         Some(rest) => ("https", rest),
         None => ("http", url.strip_prefix("http://")?),
     };
-    let authority = &rest[..json::place_of(b'/', rest).unwrap_or(rest.len())];
+    let authority = &rest[..json::find_byte(b'/', rest).unwrap_or(rest.len())];
     let host = match authority.bytes().rposition(|byte| byte == b':') {
         Some(colon) if authority[colon + 1..].bytes().all(|byte| byte.is_ascii_digit()) => {
             &authority[..colon]
@@ -405,9 +407,9 @@ fn is_loopback(host: &str) -> bool {
         || host == "[::1]"
 }
 
-/// Whether the pair can be an HTTP header (RFC 9110, section 5), in what `fetch` takes.
+/// Whether the pair is a valid HTTP header (RFC 9110, section 5) that `fetch` accepts.
 fn is_header(name: &str, value: &str) -> bool {
-    // The visible characters without RFC 9110's delimiters.
+    // Visible characters except the delimiters of RFC 9110.
     let token = |byte: u8| {
         byte.is_ascii_graphic()
             && !matches!(
@@ -425,7 +427,7 @@ fn is_true((_, value): (&str, &str)) -> bool {
     ["1", "true", "yes", "on"].iter().any(|it| value.eq_ignore_ascii_case(it))
 }
 
-/// The option's text; nothing where it is absent or empty, or, with a warning, no text.
+/// The option's text; `None` if it is absent or blank, or, with a warning, not a string.
 pub(super) fn text<'o>(
     name: &str,
     options: &'o Options<'_>,
@@ -439,7 +441,7 @@ pub(super) fn text<'o>(
     text.filter(|text| !text.trim_ascii().is_empty())
 }
 
-/// The option's number, at most `limit`; its default where it is absent or, with a warning, none.
+/// The option's number, capped at `limit`; `default` if it is absent or, with a warning, not a number from 0 up.
 pub(super) fn number(
     name: &str,
     options: &Options<'_>,
@@ -481,7 +483,7 @@ mod tests {
         from_str(&[&settings.destination.as_ref().unwrap().headers, "}"].concat()).unwrap()
     }
 
-    fn said(log: &[Line]) -> String {
+    fn log_text(log: &[Line]) -> String {
         log.iter().map(|line| format!("{} {}\n", line.level.name(), line.message)).collect()
     }
 
@@ -522,7 +524,7 @@ mod tests {
     fn a_ticket_goes_to_a_relay_that_is_named() {
         let (settings, log) = resolve(&json!({"ticket": "tk"}));
         assert!(settings.destination.is_none());
-        assert!(said(&log).contains("error a ticket is for your own relay"), "{log:?}");
+        assert!(log_text(&log).contains("error a ticket is for your own relay"), "{log:?}");
         let page = json!({"ticket": "tk", "serverUrl": "/hh", "page": "https://shop.example"});
         let (settings, log) = resolve(&page);
         let destination = settings.destination.unwrap();
@@ -534,18 +536,18 @@ mod tests {
     fn a_missing_or_broken_key_is_named_and_never_shown() {
         let (settings, log) = resolve(&with_env(&[]));
         assert!(settings.destination.is_none());
-        assert!(said(&log).contains("error there is no API key"), "{log:?}");
-        assert!(said(&log).contains("HH_API_KEY"), "{log:?}");
+        assert!(log_text(&log).contains("error there is no API key"), "{log:?}");
+        assert!(log_text(&log).contains("HH_API_KEY"), "{log:?}");
 
         let (settings, log) = resolve(&with_env(&[("HH_API_KEY", "hidden\n")]));
         assert_eq!(headers(&settings)["authorization"], "Bearer hidden");
-        assert!(said(&log).contains("error HH_API_KEY has a stray line break"), "{log:?}");
-        assert!(!said(&log).contains("hidden"));
+        assert!(log_text(&log).contains("error HH_API_KEY has a stray line break"), "{log:?}");
+        assert!(!log_text(&log).contains("hidden"));
 
         let (settings, log) = resolve(&with_env(&[("HH_API_KEY", "hid\nden")]));
         assert!(settings.destination.is_none());
-        assert!(said(&log).contains("error HH_API_KEY"), "{log:?}");
-        assert!(!said(&log).contains("hid"));
+        assert!(log_text(&log).contains("error HH_API_KEY"), "{log:?}");
+        assert!(!log_text(&log).contains("hid"));
     }
 
     #[test]
@@ -576,11 +578,11 @@ mod tests {
             let (settings, log) = resolve(&with_env(&[("HH_INGESTION_API_KEY", key)]));
             assert_eq!(headers(&settings)["authorization"], format!("Bearer {key}"));
             assert_eq!(
-                said(&log).contains("error HH_INGESTION_API_KEY begins"),
+                log_text(&log).contains("error HH_INGESTION_API_KEY begins"),
                 is_broken,
                 "{key}"
             );
-            assert!(key.len() < 20 || !said(&log).contains(key.as_str()));
+            assert!(key.len() < 20 || !log_text(&log).contains(key.as_str()));
         }
     }
 
@@ -591,7 +593,7 @@ mod tests {
             options.as_object_mut().unwrap().append(&mut more.as_object().unwrap().clone());
             options
         };
-        for (options, told) in [
+        for (options, expected) in [
             (page(json!({"ticket": ""})), "the ticket is empty, so nothing is sent; `issueTicket`"),
             (page(json!({"ticket": " \n"})), "the ticket is empty"),
             (page(json!({})), "there is no ticket"),
@@ -603,8 +605,11 @@ mod tests {
         ] {
             let (settings, log) = resolve(&options);
             assert!(settings.destination.is_none(), "{options}");
-            assert!(said(&log).contains(told), "{options}: {log:?}");
-            assert!(!said(&log).contains("API") && !said(&log).contains("apiKey"), "{log:?}");
+            assert!(log_text(&log).contains(expected), "{options}: {log:?}");
+            assert!(
+                !log_text(&log).contains("API") && !log_text(&log).contains("apiKey"),
+                "{log:?}"
+            );
         }
     }
 
@@ -626,8 +631,8 @@ mod tests {
         }
         let (settings, log) = frame("null", None);
         assert!(settings.destination.is_none());
-        assert!(said(&log).contains("this document has no origin"), "{log:?}");
-        assert!(!said(&log).contains("HH_API_URL"), "{log:?}");
+        assert!(log_text(&log).contains("this document has no origin"), "{log:?}");
+        assert!(!log_text(&log).contains("HH_API_URL"), "{log:?}");
         let whole = json!({"ticket": "tk", "serverUrl": "https://shop.example/hh", "page": "null"});
         let destination = resolve(&whole).0.destination.unwrap();
         assert!(!destination.client_headers);
@@ -649,8 +654,8 @@ mod tests {
         ] {
             let (settings, log) = resolve(&with_env(&[("HH_API_KEY", "k"), ("HH_API_URL", url)]));
             assert!(settings.destination.is_none(), "{url}");
-            assert!(said(&log).contains("error HH_API_URL is"), "{url}: {log:?}");
-            assert!(!said(&log).contains("p4ss"), "{url}: {log:?}");
+            assert!(log_text(&log).contains("error HH_API_URL is"), "{url}: {log:?}");
+            assert!(!log_text(&log).contains("p4ss"), "{url}: {log:?}");
         }
     }
 
@@ -659,7 +664,7 @@ mod tests {
         let warned = |url: &str| {
             let (settings, log) = resolve(&with_env(&[("HH_API_KEY", "k"), ("HH_API_URL", url)]));
             assert!(settings.destination.is_some(), "{url}");
-            said(&log).contains("in clear")
+            log_text(&log).contains("in clear")
         };
         assert!(warned("http://api.example"));
         assert!(warned("http://localhost.example:80"));
@@ -710,7 +715,7 @@ mod tests {
             headers(&settings),
             json!({"authorization": "Bearer k", "content-type": "application/json"})
         );
-        assert_eq!(log.len(), 10, "{}", said(&log));
+        assert_eq!(log.len(), 10, "{}", log_text(&log));
     }
 
     #[test]

@@ -1,35 +1,35 @@
-//! Time as the core is told it: never read here, always handed in.
+//! Time, which the core never reads itself: the shell passes it to every call.
 
-/// A moment, on the two clocks that matter.
+/// The current time on two clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Now {
-    /// Milliseconds on a clock that only goes forward: for windows, waits and deadlines.
+    /// Milliseconds on a clock that only moves forward, for windows, waits and deadlines.
     pub mono_ms: u64,
-    /// Milliseconds since the Unix epoch on the wall clock, which may jump: for what is stored.
+    /// Milliseconds since the Unix epoch on the wall clock, which may jump, for stored times.
     pub unix_ms: u64,
 }
 
-/// Makes a clock go forward only. Where a runtime has nothing but a wall clock, that is set back now and
-/// then: by an hour, and what was due in a second would wait for an hour.
+/// Derives a clock that only moves forward. Some runtimes have only a wall clock, which is set back now and then. If it
+/// is set back by an hour, a timer that was due in a second would otherwise wait for an hour.
 #[derive(Debug, Default)]
 pub struct ForwardClock {
     last_ms: u64,
-    /// Milliseconds by which this clock is ahead of the runtime's, which was set back; below zero where that one
-    /// had said nothing before, and this one begins at 0.
+    /// How far this clock is ahead of the runtime's, in milliseconds, because the runtime's was set back. Negative if
+    /// the runtime's clock read 0 at first, so that this one begins at 0.
     ahead_ms: i64,
-    /// Whether the runtime's clock was asked and has said nothing yet.
-    is_to_begin: bool,
+    /// Whether the runtime's clock has read 0 every time so far.
+    awaits_first_time: bool,
 }
 
 impl ForwardClock {
-    /// `now` as it is taken here, where clocks stand still instead of going back.
+    /// Translates `now`, on the runtime's clocks, to this clock, which stands still where the runtime's goes back.
     pub fn advance(&mut self, now: Now) -> Now {
-        // Outside of its requests, as where its modules begin and where it tells what was collected, a Worker's
-        // clocks say 0: they were not set back, and what they say next is not decades later.
+        // Outside of requests, such as in module code and in finalizers, a Worker's clocks read 0. They were not set
+        // back then, and their next reading is not decades later.
         if now.mono_ms == 0 {
-            self.is_to_begin |= self.last_ms == 0 && self.ahead_ms == 0;
+            self.awaits_first_time |= self.last_ms == 0 && self.ahead_ms == 0;
         } else {
-            if !std::mem::take(&mut self.is_to_begin) {
+            if !std::mem::take(&mut self.awaits_first_time) {
                 self.last_ms = self.read(now);
             }
             self.ahead_ms = self.last_ms.cast_signed().saturating_sub_unsigned(now.mono_ms);
@@ -37,21 +37,21 @@ impl ForwardClock {
         Now { mono_ms: self.last_ms, ..now }
     }
 
-    /// The time on it when the runtime's says `now`.
+    /// The reading of this clock when the runtime's clock reads `now`.
     pub fn read(&self, now: Now) -> u64 {
         match now.mono_ms {
             0 => self.last_ms,
-            said_ms => said_ms.saturating_add_signed(self.ahead_ms).max(self.last_ms),
+            runtime_ms => runtime_ms.saturating_add_signed(self.ahead_ms).max(self.last_ms),
         }
     }
 
-    /// What the runtime's clock says at the time `at_ms` on this one, if it says `now` now.
+    /// The reading of the runtime's clock at `at_ms` on this clock, given that it reads `now` at present.
     pub fn on_runtime(&self, at_ms: u64, now: Now) -> u64 {
         at_ms.saturating_sub(self.read(now)).saturating_add(now.mono_ms)
     }
 }
 
-/// A time on the forward clock that does not come.
+/// A time on the forward clock that never comes.
 pub const NEVER: u64 = u64::MAX;
 
 #[cfg(test)]

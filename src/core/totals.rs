@@ -1,15 +1,15 @@
-//! What a session's metrics add up to, which `addMetrics` adds to.
+//! The running totals of a session's metrics, for `addMetrics`.
 
 use super::enrichment::Enrichment;
 use super::json::{Numerals, Object, any_members};
 use super::policy::REMEMBERED_METRICS;
 
-/// A running total of one metric, kept exact over many small increments (Neumaier's sum).
+/// The running total of one metric. Neumaier's summation keeps it exact over many small increments.
 #[derive(Clone, Copy, Debug, Default)]
 struct Total {
-    /// What it was set to, which the sum is added to.
+    /// The value that the metric was last set to; the sum is added to it.
     base: f64,
-    /// Whether that was said on this page.
+    /// Whether the metric was set on this page.
     is_set: bool,
     sum: f64,
     correction: f64,
@@ -31,19 +31,19 @@ impl Total {
     }
 }
 
-/// The totals of one session: the metrics' keys (JSON), and what they add up to.
+/// The totals of one session, each with the metric's key as JSON.
 #[derive(Debug, Default)]
 pub struct Totals(Vec<(String, Total)>);
 
 impl Totals {
-    /// What `key` (JSON) comes to with `increment` added.
+    /// The total of `key` (JSON) with `increment` added, without storing it.
     pub fn with(&self, key: &str, increment: f64) -> f64 {
         let mut total = self.place(key).map_or(Total::default(), |place| self.0[place].1);
         total.add(increment);
         total.value()
     }
 
-    /// Whether no more metrics would have to be remembered, with these, than a session may have.
+    /// Whether the metrics in `increments` can be remembered without exceeding the limit for a session.
     pub fn have_room_for(&self, increments: &[(&str, f64)]) -> bool {
         let mut metrics = self.0.len();
         for (key, _) in increments {
@@ -52,7 +52,7 @@ impl Totals {
         metrics <= REMEMBERED_METRICS
     }
 
-    /// Adds `increments`, now that they are accepted.
+    /// Adds `increments`, after they were accepted.
     pub fn add(&mut self, increments: &[(&str, f64)]) {
         for (key, increment) in increments {
             if let Some(total) = self.get(key) {
@@ -61,8 +61,8 @@ impl Totals {
         }
     }
 
-    /// Metrics that `enrichment` sets are what later increments add to.
-    pub fn set_by(&mut self, enrichment: &Enrichment, numerals: Numerals) {
+    /// Sets the totals of the metrics in `enrichment`. Later increments add to them.
+    pub fn set_from(&mut self, enrichment: &Enrichment, numerals: Numerals) {
         enrichment.each_metric(numerals, &mut |key, sum| {
             if let Some(total) = self.get(key) {
                 *total = Total { base: sum, is_set: true, ..Total::default() };
@@ -70,8 +70,9 @@ impl Totals {
         });
     }
 
-    /// Metrics that an earlier page left are what was added here since goes on from, unless they were set here.
-    pub fn set_by_left(&mut self, enrichment: &Enrichment, numerals: Numerals) {
+    /// Sets the base of the metrics in `enrichment`, which an earlier page left unsent, unless they were set on this
+    /// page. What this page has added since stays added.
+    pub fn set_from_earlier_page(&mut self, enrichment: &Enrichment, numerals: Numerals) {
         enrichment.each_metric(numerals, &mut |key, sum| {
             if let Some(total) = self.get(key).filter(|total| !total.is_set) {
                 total.base = sum;
@@ -79,7 +80,7 @@ impl Totals {
         });
     }
 
-    /// What they come to, as a JSON object; empty where there are none.
+    /// The totals as a JSON object; empty if there are none.
     pub fn to_json(&self, numerals: Numerals) -> String {
         if self.0.is_empty() {
             return String::new();
@@ -93,8 +94,8 @@ impl Totals {
         json
     }
 
-    /// Goes on from what [`Totals::to_json`] gave, where nothing newer is known.
-    pub fn go_on_from(&mut self, json: &str, numerals: Numerals) {
+    /// Restores the totals that [`Totals::to_json`] returned, except for metrics that have a newer total.
+    pub fn restore(&mut self, json: &str, numerals: Numerals) {
         for (key, value) in any_members(json) {
             let (None, Some(base)) = (self.place(key), numerals.number(value)) else { continue };
             if let Some(total) = self.get(key) {

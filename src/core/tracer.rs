@@ -1,4 +1,4 @@
-//! One tracer: how it works, which session it speaks of, and what became of what it was given.
+//! One tracer: its settings, its session, and the counts of its enrichments.
 
 use std::rc::Rc;
 
@@ -10,39 +10,39 @@ use super::unsettled::Unsettled;
 /// A tracer that `initTracer` or `startSession` made.
 #[derive(Debug)]
 pub struct Tracer {
-    /// How it works.
+    /// The tracer's settings.
     pub settings: Rc<Settings>,
-    /// Its session's outbox; [`NOTHING`](super::id_map::NOTHING) where it is disabled.
+    /// The outbox of its session; [`NOTHING`](super::id_map::NOTHING) if it is disabled.
     pub outbox: u64,
-    /// Its server, as its `fetch` reaches it; nothing where it is disabled.
+    /// Its server, as its `fetch` reaches it; [`NOTHING`](super::id_map::NOTHING) if it is disabled.
     pub server: u64,
     /// Its session.
     pub session_id: SessionId,
-    /// How it calls sessions that are made for what it is given.
+    /// The name of sessions that are started for its enrichments.
     pub session_name: Rc<str>,
-    /// The request scope that it was made in.
+    /// The request scope in which it was made.
     pub scope: u64,
-    /// It takes nothing more.
+    /// Whether it is being closed and takes no more calls.
     pub is_closing: bool,
-    /// Nobody refers to it any more.
+    /// Whether JavaScript has no reference to it any more.
     pub is_released: bool,
-    /// What became of its enrichments.
+    /// The counts of its enrichments.
     pub counts: Counts,
-    /// Starts of its session that are on their way.
+    /// How many starts of its session are unfinished.
     pub starting: u32,
-    /// Outboxes that may hold something of what it was given.
+    /// The outboxes that may hold enrichments of this tracer.
     pub given_to: FixedSet<u64>,
-    /// Its flushes and closes that wait: apart, as mostly there are none.
+    /// Its waiting flushes and closes. Boxed, because mostly there are none.
     pub waits: Option<Box<Unsettled>>,
-    /// Whether the shell was told that it has work, and not yet that it has none any more.
+    /// Whether the shell knows that the tracer has work.
     pub is_busy: bool,
-    /// Whether the shell is about to be told that it has no work.
+    /// Whether the report that it has no more work is queued.
     pub is_idle_queued: bool,
 }
 
 impl Tracer {
-    /// How a session shows that is made for what it was given at `given_unix_ms`. What the session of a ticket is
-    /// called is the relay's to say.
+    /// The description of a session that is started for an enrichment made at `given_unix_ms`. The session of a ticket
+    /// has none, because the relay names it.
     pub fn description(&self, given_unix_ms: u64) -> Option<Description> {
         let is_ticket = self.settings.destination.as_ref().is_some_and(|it| it.is_ticket);
         (!is_ticket).then(|| Description {
@@ -53,31 +53,31 @@ impl Tracer {
         })
     }
 
-    /// Whether it takes calls.
+    /// Whether the tracer takes calls.
     pub fn is_open(&self) -> bool {
         !self.is_closing && !self.is_released
     }
 
-    /// How many enrichments and starts have not ended.
+    /// How many of its enrichments and starts have not ended.
     pub fn unsettled(&self) -> u64 {
         self.counts.pending + u64::from(self.starting)
     }
 }
 
-/// What became of enrichments: `FlushReport`.
+/// How many enrichments ended in which way: `FlushReport` in JavaScript.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Stored by the backend.
+    /// Enrichments that the backend stored.
     pub delivered: u64,
-    /// Given up.
+    /// Enrichments that were given up.
     pub dropped: u64,
-    /// Neither yet.
+    /// Enrichments that have not ended.
     pub pending: u64,
 }
 
 impl Counts {
-    /// One of those that are pending has ended.
-    pub fn settled(&mut self, delivered: bool) {
+    /// Moves one pending enrichment to `delivered` or `dropped`.
+    pub fn settle_one(&mut self, delivered: bool) {
         self.pending -= 1;
         *(if delivered { &mut self.delivered } else { &mut self.dropped }) += 1;
     }

@@ -1,33 +1,33 @@
-//! What was given and has not ended, as those see it who wait for all that was given before them.
+//! Counts unfinished calls for the flushes and closes that wait for all calls before them.
 
 use std::collections::VecDeque;
 
-/// Counts what has not ended between one wait and the next, so that an end costs the same however many
-/// wait, and what comes later holds up nobody.
+/// Counts the unfinished calls between one wait and the next. So the end of a call costs the same however many waits
+/// there are, and later calls do not delay a wait.
 ///
 /// Calls and waits are numbered in one sequence.
 #[derive(Debug, Default)]
 pub struct Unsettled {
-    /// The waits by their numbers, which only go up; each with how much was given before it and after the wait
-    /// before it, and has not ended.
+    /// The waits in ascending order of their numbers, each with the number of unfinished calls between the previous wait
+    /// and itself.
     before: VecDeque<(u64, u64)>,
-    /// What is counted there.
+    /// The sum of those counts.
     awaited: u64,
 }
 
 impl Unsettled {
-    /// Whether nobody waits.
+    /// Whether there is no wait.
     pub fn is_empty(&self) -> bool {
         self.before.is_empty()
     }
 
-    /// A wait begins under `number`, for all that has not ended: `total`.
+    /// Begins the wait `number` for all unfinished calls, of which there are `total`.
     pub fn begin_wait(&mut self, number: u64, total: u64) {
         self.before.push_back((number, total - self.awaited));
         self.awaited = total;
     }
 
-    /// The call `number` has ended.
+    /// Records the end of the call `number`.
     pub fn end_call(&mut self, number: u64) {
         let next = self.before.partition_point(|(wait, _)| *wait < number);
         if let Some((_, left)) = self.before.get_mut(next) {
@@ -36,7 +36,7 @@ impl Unsettled {
         }
     }
 
-    /// The wait `number` is given up: the next one goes on waiting for what it waited for.
+    /// Gives up the wait `number`. The next wait takes over the calls it waited for.
     pub fn give_up_wait(&mut self, number: u64) {
         let Ok(place) = self.before.binary_search_by_key(&number, |(wait, _)| *wait) else {
             return;
@@ -48,7 +48,7 @@ impl Unsettled {
         }
     }
 
-    /// Takes out the first wait, if nothing that it waits for is left.
+    /// Removes and returns the first wait, if all calls it waits for have ended.
     pub fn take_ended_wait(&mut self) -> Option<u64> {
         let (_, left) = *self.before.front()?;
         if left > 0 {

@@ -2,10 +2,10 @@
 //! deployments. Facts from its OpenAPI document (Data Plane API 1.1.0).
 
 use super::enrichment::{Field, Merged};
-use super::json::{self, Object, Scan, any_members, find};
+use super::json::{self, JsonScanner, Object, any_members, find};
 use super::redact::Redaction;
-use super::retry::{RetryAfter, may_pass};
-use super::session::{Origin, SessionId, Start};
+use super::retry::{RetryAfter, may_be_temporary};
+use super::session::{SessionId, SessionOrigin, Start};
 use super::settings::Destination;
 use super::time::Now;
 
@@ -210,7 +210,7 @@ pub fn update(
     routes: Routes,
     id: SessionId,
     merged: &Merged<'_>,
-    already: Option<Origin>,
+    already: Option<SessionOrigin>,
     stamp_ns: u64,
 ) -> Request {
     let mut body = String::new();
@@ -231,11 +231,11 @@ pub fn update(
 }
 
 /// Whether an update has to say something after a start of `already` carried what it takes.
-pub fn needs_update(merged: &Merged<'_>, already: Option<Origin>) -> bool {
+pub fn needs_update(merged: &Merged<'_>, already: Option<SessionOrigin>) -> bool {
     Field::ALL.into_iter().any(|field| is_left(field, already) && merged.has(field))
 }
 
-fn is_left(field: Field, already: Option<Origin>) -> bool {
+fn is_left(field: Field, already: Option<SessionOrigin>) -> bool {
     field != Field::Inputs && !already.is_some_and(|origin| origin.start_stores(field))
 }
 
@@ -279,7 +279,7 @@ pub fn judge(
         Answer::Http { status, retry_after, body } => (*status, *retry_after, body.as_str()),
     };
     // That a request is too large is for anybody in between to say.
-    if is_ticket && status != 413 && !may_pass(status) && success_in(body).is_none() {
+    if is_ticket && status != 413 && !may_be_temporary(status) && success_in(body).is_none() {
         let why = match status {
             0 | 300..=399 => "a redirect came back and no answer of the relay's".to_owned(),
             _ => format!("status {status}, and no answer of the relay's"),
@@ -310,7 +310,7 @@ pub fn judge(
                 why: format!("{status} on its old and new routes"),
             }),
         },
-        _ if may_pass(status) => Verdict::Retry {
+        _ if may_be_temporary(status) => Verdict::Retry {
             // Who asks for no wait at all, or has a clock that is behind, is waited for as one who does not ask: else
             // a server that is down would be asked again and again.
             after_ms: retry_after.map(|header| header.wait_ms(now)).filter(|ms| *ms > 0),
@@ -324,7 +324,7 @@ pub fn judge(
 /// in each of its answers.
 fn success_in(body: &str) -> Option<bool> {
     let mut success = None;
-    Scan::of(body).each(b'{', &mut |scan, key| {
+    JsonScanner::of(body).each_item(b'{', &mut |scan, key| {
         let value = scan.value()?;
         if json::text(key).is_some_and(|name| name == "success") {
             success = match value {

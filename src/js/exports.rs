@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::core::concurrency::Place;
 use crate::core::json::{Object, elements};
-use crate::core::reading::Way;
+use crate::core::reading::ReadRoute;
 use crate::core::registry::{Read, Registry, Turn};
 #[cfg(not(feature = "names"))]
 use crate::core::session::SessionId;
@@ -165,7 +165,7 @@ pub fn run(scope: f64) -> f64 {
 #[wasm_bindgen(js_name = requestAnswered)]
 pub fn answered(flight: f64, status: f64, retry_after: String, body: String) {
     let answer = answer(status, &retry_after, body);
-    state::with(|registry| registry.answered(flight as u64, &answer, now()));
+    state::with(|registry| registry.finish_request(flight as u64, &answer, now()));
 }
 
 /// The request by which an event is read: the one named, or the tracer's session where that is empty and
@@ -174,7 +174,7 @@ pub fn answered(flight: f64, status: f64, retry_after: String, body: String) {
 #[wasm_bindgen(js_name = readRequest)]
 pub fn read_request(tracer: f64, named: String, is_session: bool, searches: bool) -> String {
     let read = state::with(|registry| {
-        registry.read_request(tracer as u64, &named, is_session, way(searches), now())
+        registry.read_request(tracer as u64, &named, is_session, route(searches), now())
     });
     match read {
         Some(Ok(Read { request, timeout_ms })) => {
@@ -205,13 +205,13 @@ pub fn read_answered(
 ) -> String {
     let answer = answer(status, "", body);
     let read = state::with(|registry| {
-        registry.read_answered(tracer as u64, &named, is_session, way(searches), &answer)
+        registry.read_answered(tracer as u64, &named, is_session, route(searches), &answer)
     });
     read.map(|reading| reading.to_json()).unwrap_or_default()
 }
 
-fn way(searches: bool) -> Way {
-    if searches { Way::BySearch } else { Way::ById }
+fn route(searches: bool) -> ReadRoute {
+    if searches { ReadRoute::BySearch } else { ReadRoute::ById }
 }
 
 /// How many tracers the module holds.

@@ -189,7 +189,7 @@ impl Bench {
                 self.on_the_way.iter().position(|(at, ..)| *at <= self.now.mono_ms)
             {
                 let (_, flight, answer) = self.on_the_way.remove(place);
-                self.registry.answered(flight, &answer, self.now);
+                self.registry.finish_request(flight, &answer, self.now);
             }
         }
         self.wait(end - self.now.mono_ms);

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use honeyhive_edge::core::enrichment::{Enrichment, Field, InputsGo, Merged};
+use honeyhive_edge::core::enrichment::{Enrichment, Field, InputsPlace, Merged};
 use honeyhive_edge::core::json::Object;
 use honeyhive_edge::core::wire::{Answer, Request};
 use proptest::collection::vec;
@@ -44,7 +44,7 @@ fn enrichment() -> impl Strategy<Value = Value> {
 }
 
 /// The one enrichment that has the same effect.
-fn merged(given: &[Value], inputs: InputsGo) -> Value {
+fn merged(given: &[Value], inputs: InputsPlace) -> Value {
     let parsed: Vec<Enrichment> =
         given.iter().map(|given| Enrichment::parse(given.to_string()).unwrap().0).collect();
     let merged = Merged::of(&parsed, inputs);
@@ -93,7 +93,7 @@ proptest! {
     fn merging_is_associative(
         a in enrichment(), b in enrichment(), c in enrichment(), at_start in any::<bool>(),
     ) {
-        let inputs = if at_start { InputsGo::ToStart } else { InputsGo::ToMetadata };
+        let inputs = if at_start { InputsPlace::Start } else { InputsPlace::Metadata };
         let whole = merged(&[a.clone(), b.clone(), c.clone()], inputs);
         let left = merged(&[merged(&[a.clone(), b.clone()], inputs), c.clone()], inputs);
         let right = merged(&[a.clone(), merged(&[b, c], inputs)], inputs);

@@ -74,7 +74,7 @@ impl World {
                 Some(Bug::TakesOneAnswerForRefusal) if is_404 => &plain,
                 _ => &sent.answer,
             };
-            program.registry.answered(sent.flight, answer, now);
+            program.registry.finish_request(sent.flight, answer, now);
             program.wakes.insert(sent.scope, 0);
             match &sent.answer {
                 Answer::None { .. } | Answer::Unusable { .. } => {

@@ -149,7 +149,7 @@ impl World {
             program.failures.push(sent.lost(self.clock.awake_ms + LEASE_MS));
             if self.random.bool() {
                 let answer = Answer::None { why: "the page was away".into() };
-                program.registry.answered(flight, &answer, now);
+                program.registry.finish_request(flight, &answer, now);
             }
         }
         if let Some(page) = &mut program.page {

@@ -324,7 +324,7 @@ impl Registry {
             outbox.settings = given_to.settings.clone();
             match increments {
                 Some(increments) => outbox.totals.add(increments),
-                None => outbox.totals.set_by(&part.enrichment, self.numerals),
+                None => outbox.totals.set_from(&part.enrichment, self.numerals),
             }
             outbox.accept(part);
         }

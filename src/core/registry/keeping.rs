@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use super::Registry;
 use crate::core::json::{elements, text};
-use crate::core::kept::{Fate, Kept, written};
+use crate::core::kept::{Kept, KeptFate, write_entry};
 use crate::core::outbox::{Kind, Part};
 use crate::core::outcome::{Output, Reason};
-use crate::core::session::{Description, Origin, Start};
+use crate::core::session::{Description, SessionOrigin, Start};
 use crate::core::settings::Settings;
 use crate::core::time::Now;
 
@@ -83,7 +83,7 @@ impl Registry {
         };
         for leftover in std::mem::take(&mut self.leftovers) {
             let fate = leftover.kept.fate(destination, now.unix_ms);
-            if fate == Fate::Leave {
+            if fate == KeptFate::Leave {
                 self.leftovers.push(leftover);
                 continue;
             }
@@ -102,16 +102,16 @@ impl Registry {
         &mut self,
         part: Box<Part>,
         kept: &Kept,
-        fate: &Fate,
+        fate: &KeptFate,
         settings: &Rc<Settings>,
         now: Now,
     ) {
         let Kept { target, fields, description, .. } = kept;
         let Some(part) = self.read(part, fields.clone(), now) else { return };
         let destination = match fate {
-            Fate::Send(destination) => destination,
-            Fate::Leave => return,
-            Fate::Expired(why) => {
+            KeptFate::Send(destination) => destination,
+            KeptFate::Leave => return,
+            KeptFate::Expired(why) => {
                 let reason = Reason::RetriesExhausted;
                 return self.refuse(part, Some(*target), reason, why, now);
             }
@@ -124,9 +124,9 @@ impl Registry {
             // It may have been the session's beginning that did not get through, which is not a ticket's to say.
             let description = description.clone();
             if !target.is_event() && !outbox.destination.is_ticket {
-                outbox.want_start(Start { origin: Origin::Named, description });
+                outbox.want_start(Start { origin: SessionOrigin::Named, description });
             }
-            outbox.totals.set_by_left(&part.enrichment, self.numerals);
+            outbox.totals.set_from_earlier_page(&part.enrichment, self.numerals);
             outbox.accept_in_time(part);
         }
         self.schedule(id, now);
@@ -144,7 +144,7 @@ impl Registry {
         if let Some(outbox) = self.outboxes.get(outbox).filter(|_| self.keeps && persists) {
             let Part { given_unix_ms, enrichment, .. } = &*part;
             let (destination, target) = (&outbox.destination, outbox.target());
-            let json = written(destination, target, *given_unix_ms, enrichment, description);
+            let json = write_entry(destination, target, *given_unix_ms, enrichment, description);
             self.outputs.push_back(Output::Keep { id: part.id, json });
             part.is_kept = true;
         }

@@ -171,8 +171,11 @@ impl Registry {
 
     /// How often a tracer, an outbox, a server or a request was looked for.
     #[cfg(debug_assertions)]
-    pub fn looks(&self) -> u64 {
-        self.tracers.looks() + self.outboxes.looks() + self.servers.looks() + self.flights.looks()
+    pub fn lookups(&self) -> u64 {
+        self.tracers.lookups()
+            + self.outboxes.lookups()
+            + self.servers.lookups()
+            + self.flights.lookups()
     }
 
     /// How many request scopes are held.

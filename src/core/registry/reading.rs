@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::Registry;
-use crate::core::reading::{self, Failure, Reading, Way};
+use crate::core::reading::{self, ReadFailure, ReadRoute, Reading};
 use crate::core::session::SessionId;
 use crate::core::settings::Destination;
 use crate::core::time::Now;
@@ -27,13 +27,13 @@ impl Registry {
         tracer: u64,
         named: &str,
         is_session: bool,
-        way: Way,
+        route: ReadRoute,
         now: Now,
     ) -> Result<Read, Reading> {
         let now = self.clock.advance(now);
         let (destination, id) = self.readable(tracer, named, is_session)?;
         let stamp_ns = now.unix_ms.saturating_mul(1_000_000);
-        let request = reading::request(&destination, id, way, stamp_ns);
+        let request = reading::request(&destination, id, route, stamp_ns);
         let timeout_ms = self.tracers.get(tracer).map_or(0, |tracer| tracer.settings.timeout_ms);
         Ok(Read { request, timeout_ms })
     }
@@ -44,11 +44,11 @@ impl Registry {
         tracer: u64,
         named: &str,
         is_session: bool,
-        way: Way,
+        route: ReadRoute,
         answer: &Answer,
     ) -> Reading {
         match self.readable(tracer, named, is_session) {
-            Ok((destination, id)) => reading::judge(answer, way, id, &destination),
+            Ok((destination, id)) => reading::judge(answer, route, id, &destination),
             Err(failed) => failed,
         }
     }
@@ -62,21 +62,21 @@ impl Registry {
         let failed = |failure, message| Err(Reading::failed(failure, message));
         let Some(tracer) = self.tracers.get(tracer) else {
             return failed(
-                Failure::Closed,
+                ReadFailure::Closed,
                 "the tracer is closed: call initTracer() for a new one",
             );
         };
         let own = is_session.then_some(tracer.session_id);
         let Some(id) = (self.id_of)(named).or(own) else {
-            return failed(Failure::Invalid, "readEvent takes the event's id");
+            return failed(ReadFailure::Invalid, "readEvent takes the event's id");
         };
         match &tracer.settings.destination {
             None => failed(
-                Failure::Disabled,
+                ReadFailure::Disabled,
                 "the tracer is disabled: it has no usable API key or server, or was told to send nothing",
             ),
             Some(destination) if destination.is_ticket => failed(
-                Failure::NotAvailable,
+                ReadFailure::NotAvailable,
                 "a ticket is for writing: nothing is read back through a relay, but on the server with a key",
             ),
             Some(destination) => Ok((destination.clone(), id)),

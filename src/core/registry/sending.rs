@@ -46,7 +46,7 @@ impl Registry {
             self.schedule(id, now);
         }
         self.fire_timers(now);
-        if self.timers.are_many() {
+        if self.timers.need_purge() {
             self.forget_old_timers();
         }
         if let Some(output) = self.outputs.pop_front() {
@@ -221,7 +221,8 @@ impl Registry {
             Place::Page | Place::ServerProcess => [].iter(),
         };
         let to_same = of_scope.filter(|other| {
-            **other == server || self.servers.get(**other).is_some_and(|other| other.is_where(to))
+            **other == server
+                || self.servers.get(**other).is_some_and(|other| other.has_origin_of(to))
         });
         self.page_has_room(server, now) && to.health.has_room(to_same.count(), now)
     }
@@ -258,7 +259,7 @@ impl Registry {
     }
 
     /// What came of a request. An answer to one that counts as lost already changes nothing.
-    pub fn answered(&mut self, flight: u64, answer: &Answer, now: Now) {
+    pub fn finish_request(&mut self, flight: u64, answer: &Answer, now: Now) {
         let now = self.clock.advance(now);
         let Some(flight) = self.landed(flight) else {
             return;

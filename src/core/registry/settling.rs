@@ -85,9 +85,9 @@ impl Registry {
                 continue;
             }
             if let Some(tracer) = tracer {
-                tracer.counts.settled(delivered);
+                tracer.counts.settle_one(delivered);
             }
-            self.counts.settled(delivered);
+            self.counts.settle_one(delivered);
             if told.0 != part.scope {
                 self.tell_settled(told, &outcome);
                 told = (part.scope, Vec::new());

@@ -11,7 +11,7 @@ use crate::core::outbox::{Kind, Part};
 use crate::core::outcome::TracerInfo;
 use crate::core::policy::REMEMBERED_SETTINGS;
 use crate::core::relay::ticket::{is_for, session_of};
-use crate::core::session::{Description, Origin, SessionId, Start, Target};
+use crate::core::session::{Description, SessionId, SessionOrigin, Start, Target};
 use crate::core::settings::{self, Settings};
 use crate::core::time::Now;
 use crate::core::tracer::{Counts, Tracer};
@@ -43,7 +43,7 @@ impl Registry {
             }
             named = Some(of_ticket);
         }
-        let origin = if named.is_some() { Origin::Named } else { Origin::New };
+        let origin = if named.is_some() { SessionOrigin::Named } else { SessionOrigin::New };
         let session_id = named.or_else(|| SessionId::new(options.text("newSessionId")?))?;
         let mut description = Description {
             name: settings.session_name.clone(),
@@ -93,7 +93,7 @@ impl Registry {
         if let Some(outbox) = self.outboxes.get_mut(outbox) {
             outbox.holders += 1;
             if let Some(totals) = options.text("totals") {
-                outbox.totals.go_on_from(totals, self.numerals);
+                outbox.totals.restore(totals, self.numerals);
             }
             if let Some(at_most) = settings.max_concurrency
                 && let Some(server) = self.servers.get_mut(server)

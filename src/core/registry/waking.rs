@@ -54,7 +54,7 @@ impl Registry {
     /// long after the session.
     pub(super) fn forget_old_timers(&mut self) {
         let Registry { timers, outboxes, flights, servers, waits, scopes, .. } = self;
-        timers.keep(|at, timer| match timer {
+        timers.purge(|at, timer| match timer {
             Timer::Outbox(id) => outboxes.get(id).is_some_and(|outbox| outbox.timer == at),
             Timer::Lease(flight) => flights.get(flight).is_some(),
             Timer::Probe(server) => {

@@ -19,7 +19,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use super::fields::{Allowance, Allowed};
 use super::policy::{LONGEST_TICKET, LONGEST_TICKET_S, MOST_EVENTS};
-use crate::core::json::place_of;
+use crate::core::json::find_byte;
 use crate::core::session::{SessionId, Target, UUID_LENGTH};
 
 /// What every ticket of this version begins with. It is signed as well, so that a secret that is
@@ -209,9 +209,9 @@ pub fn end_of(ticket: &str) -> Option<&str> {
     let mut end = ticket.get(PREFIX.len() + UUID_LENGTH + 2..)?;
     let parts_before = if events_of(ticket).is_some() { 2 } else { 1 };
     for _ in 0..parts_before {
-        end = &end[place_of(b'.', end)? + 1..];
+        end = &end[find_byte(b'.', end)? + 1..];
     }
-    Some(&end[..place_of(b'.', end)?])
+    Some(&end[..find_byte(b'.', end)?])
 }
 
 /// The signature in `text`, if that is the one way of writing it: without padding, and without bits to spare in
