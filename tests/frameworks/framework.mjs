@@ -5,9 +5,11 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { KEYS } from "../support/backends.mjs";
-import { until } from "../support/child.mjs";
-import { consumer } from "../support/package.mjs";
+import { KEYS, startBackends } from "../support/backends.mjs";
+import { node } from "../support/binaries.mjs";
+import { runToEnd, until } from "../support/child.mjs";
+import { consumer, testsDir } from "../support/package.mjs";
+import { assertQuiet, startWorker } from "../support/workerd.mjs";
 
 /** The module that each application has its route call. */
 export const ANSWER = `
@@ -30,6 +32,9 @@ export const ANSWER = `
   }
 `;
 
+/** Of a project with JavaScript: without it, its files are taken for the parts of a project above. */
+const TSCONFIG = JSON.stringify({ compilerOptions: { allowJs: true }, include: ["**/*"] });
+
 /** Requests at once: each other one leaves its delivery to what comes after the answer. */
 const REQUESTS = 6;
 
@@ -43,7 +48,9 @@ export const folderOf = (framework) => fileURLToPath(new URL(framework, import.m
  * @param {Record<string, string>} files content by path
  */
 export function application(framework, name, files) {
-  return consumer(name, { "answer.mjs": ANSWER, ...files }, folderOf(framework));
+  // Some look for a tsconfig.json in the folders above, and would find this repository's.
+  const own = { "answer.mjs": ANSWER, "tsconfig.json": TSCONFIG, ...files };
+  return consumer(name, own, folderOf(framework));
 }
 
 /**
@@ -116,6 +123,64 @@ export async function assertDisabled(ask, backends, why) {
   assert.deepEqual([delivery.status, delivery.reason], ["dropped", "disabled"]);
   assert.match(delivery.message, why);
   assert.deepEqual(await backends.v1.requests(), []);
+}
+
+/** The compatibility date of the frameworks' Workers. */
+export const COMPATIBILITY_DATE = "2025-07-15";
+
+/**
+ * Builds an application, as its framework's template does, in the newest Node, which some frameworks ask for.
+ * @param {string} cwd
+ * @param {string[]} args of Node
+ * @param {Record<string, string>} [env]
+ */
+export async function runBuild(cwd, args, env = {}) {
+  const { code, stdout, stderr } = await runToEnd(node("24"), args, {
+    cwd,
+    env: {
+      CI: "1",
+      NO_COLOR: "1",
+      NODE_ENV: "production",
+      WRANGLER_SEND_METRICS: "false",
+      ASTRO_TELEMETRY_DISABLED: "1",
+      NEXT_TELEMETRY_DISABLED: "1",
+      NG_CLI_ANALYTICS: "false",
+      ...env,
+    },
+    timeoutMs: 400_000,
+  });
+  assert.equal(code, 0, `${stdout}\n${stderr}`);
+  return stdout + stderr;
+}
+
+/**
+ * What `wrangler deploy` would upload, by the project's own configuration.
+ * @param {string} cwd
+ * @param {string} [config] wrangler's, where the build made another
+ * @returns {Promise<string>} the folder with the Worker
+ */
+export async function uploaded(cwd, config = "wrangler.json") {
+  const wrangler = join(testsDir, "node_modules/wrangler/bin/wrangler.js");
+  await runBuild(cwd, [wrangler, "deploy", "--dry-run", "--outdir", "upload", "--config", config]);
+  return join(cwd, "upload");
+}
+
+/**
+ * The Worker's route stores what it is told, and workerd has nothing to complain of.
+ * @param {import("node:test").TestContext} t
+ * @param {string} folder
+ * @param {string} path of the route
+ * @param {Partial<import("../support/workerd.mjs").WorkerOptions>} [options]
+ */
+export async function assertWorkerStores(t, folder, path, options = {}) {
+  const backends = await startBackends();
+  t.after(() => backends.close());
+  const worker = await startWorker(folder, { compatibilityDate: COMPATIBILITY_DATE, ...options });
+  t.after(() => worker.stop());
+  await assertStores(askAt(worker.url + path), backends).catch((error) =>
+    assert.fail(`${error}\n${worker.output.stdout}\n${worker.output.stderr}`),
+  );
+  assertQuiet(worker.output);
 }
 
 /** A port that nobody listens at, for servers that do not say which one they chose. */
