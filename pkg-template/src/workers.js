@@ -12,14 +12,16 @@ import { inlineHint } from "./load.js";
  * @returns {Pick<import("./engine.js").Platform, "variable" | "place"> & { newContext: typeof anyContext }}
  */
 export function edgePlatform() {
-  if (isWorkers()) return workersPlatform();
+  if (isWorkers()) return workersPlatform(importWorkers());
   const platform = { variable: processVariable, newContext: anyContext };
   return "EdgeRuntime" in globalThis ? { ...platform, place: "edge" } : platform;
 }
 
-/** @returns {ReturnType<typeof edgePlatform>} */
-function workersPlatform() {
-  const workers = importWorkers();
+/**
+ * @param {Record<string, any>} workers the module "cloudflare:workers"
+ * @returns {ReturnType<typeof edgePlatform>}
+ */
+function workersPlatform(workers) {
   return {
     variable: (name) => read(workers["env"], name) ?? processVariable(name),
     newContext: () => workerdContext(workers),
@@ -82,23 +84,32 @@ function importWorkers() {
  * @param {() => BufferSource} bytes
  */
 export function workersAtStart(bytes) {
-  /** @type {{ module: WebAssembly.Module } | { error: unknown }} */
-  let compiled;
+  /** @type {WebAssembly.Module | undefined} */
+  let module;
+  /** @type {unknown} */
+  let error;
+  // Not imported: Metro refuses to bundle an `import()` of what it does not know.
+  const workers = attempt(
+    () => /** @type {any} */ (globalThis).process.getBuiltinModule("cloudflare:workers"),
+    undefined,
+  );
   try {
-    compiled = { module: new WebAssembly.Module(bytes()) };
-  } catch (error) {
-    compiled = { error };
+    // Without it nothing tells requests apart, or keeps them alive.
+    if (!workers) throw new Error("cloudflare:workers is to be had with nodejs_compat only");
+    module = new WebAssembly.Module(bytes());
+  } catch (thrown) {
+    error = thrown;
   }
   return {
-    ...workersPlatform(),
-    // The package was loaded in a request, which does not wait for imports. Nothing can be sent; the callers are told why.
-    ...("error" in compiled && { newContext: anyContext }),
+    ...workersPlatform(workers ?? {}),
     hint: edgeHint(),
-    /** @returns {WebAssembly.Module} throws what compiling threw */
+    /** @returns {WebAssembly.Module} throws what kept it from being compiled */
     compiled() {
-      if ("error" in compiled) throw compiled.error;
-      return compiled.module;
+      if (module) return module;
+      throw error;
     },
+    // Where nothing can be sent, it is enough that callers are told why.
+    ...(!module && { newContext: anyContext }),
   };
 }
 
