@@ -1,28 +1,28 @@
-//! Numbers of payment cards: the ranges and lengths that are issued today, the check digit
-//! (ISO/IEC 7812-1), and the ways in which cards are printed. Lists of numbers, floats, identifiers and
-//! IBANs have digits enough that one in some hundred would pass the check digit alone.
+//! Recognises payment card numbers by the ranges and lengths that are issued today, the check digit (ISO/IEC 7812-1),
+//! and the ways in which cards are printed. The check digit alone is not enough: one in about a hundred lists of
+//! numbers, floats, identifiers or IBANs would pass it.
 
 use super::reader::{Reader, is_alnum};
 
-/// How the digits of cards are grouped: as they are printed, and by fours.
+/// The ways in which the digits of cards are grouped: as printed, and by fours.
 const GROUPS: [&[usize]; 6] =
     [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 3], &[4, 4, 4, 2]];
 
-/// What stands between groups: always the same within one card.
+/// The separators between groups. A card uses the same one throughout.
 const SEPARATORS: [&str; 8] =
     [" ", "-", "\u{a0}", "\u{202f}", "\u{2007}", "\u{2009}", "%20", "%C2%A0"];
 
-/// Words before a number by which it is of a card, where its length alone is that of many other things.
+/// Words before a number that mark it as a card's, needed for lengths that many other numbers have.
 const CARD_WORDS: [&str; 5] = ["card", "visa", "unionpay", "maestro", "pan"];
 
-/// How far before a number such a word is looked for.
+/// How many bytes before a number are searched for such a word.
 const WORD_DISTANCE: usize = 24;
 
-/// The end of the card's number that begins at `at`, where a digit is and none before; `last` is where the
-/// secret before it ended.
+/// The end of the card number that begins at `at`; `None` if none does. There must be a digit at `at` and none before
+/// it. `last` is the end of the previous secret.
 pub fn card_at(reader: &Reader<'_>, at: usize, last: usize) -> Option<usize> {
     let end = match reader.digits(at, 20) {
-        4 => grouped(reader, at, last)?,
+        4 => grouped_end(reader, at, last)?,
         length @ 13..=19 => {
             let digits = reader.slice(at, at + length);
             let is_long_enough = matches!(length, 14..=16) || has_card_word(reader, at);
@@ -30,11 +30,11 @@ pub fn card_at(reader: &Reader<'_>, at: usize, last: usize) -> Option<usize> {
         }
         _ => return None,
     };
-    (starts_there(reader, at, end) && ends_there(reader, at, end)).then_some(end)
+    (has_start_boundary(reader, at, end) && has_end_boundary(reader, at, end)).then_some(end)
 }
 
-/// Whether the number between `at` and `end` has begun no earlier.
-fn starts_there(reader: &Reader<'_>, at: usize, end: usize) -> bool {
+/// Whether the number between `at` and `end` is not the rest of a longer number or name.
+fn has_start_boundary(reader: &Reader<'_>, at: usize, end: usize) -> bool {
     match reader.before(at) {
         b'.' | b'+' | b'-' => false,
         // A decimal comma.
@@ -45,7 +45,7 @@ fn starts_there(reader: &Reader<'_>, at: usize, end: usize) -> bool {
     }
 }
 
-fn ends_there(reader: &Reader<'_>, at: usize, end: usize) -> bool {
+fn has_end_boundary(reader: &Reader<'_>, at: usize, end: usize) -> bool {
     match reader.get(end) {
         Some(b'-' | b'+') => false,
         Some(b'.') => !reader.is(end + 1, |it| it.is_ascii_digit()),
@@ -55,23 +55,23 @@ fn ends_there(reader: &Reader<'_>, at: usize, end: usize) -> bool {
     }
 }
 
-/// The end of the groups from `at` on, if they are a card's.
-fn grouped(reader: &Reader<'_>, at: usize, last: usize) -> Option<usize> {
+/// The end of the groups of digits from `at` on, if they form a card number.
+fn grouped_end(reader: &Reader<'_>, at: usize, last: usize) -> Option<usize> {
     let separator = SEPARATORS.into_iter().find(|it| reader.has(at + 4, it))?;
-    let end = GROUPS.into_iter().find_map(|groups| in_groups(reader, at, groups, separator))?;
-    // More groups of four beside these are a list of numbers, or an IBAN.
+    let end = GROUPS.into_iter().find_map(|groups| match_groups(reader, at, groups, separator))?;
+    // With more groups of four next to it, this is a list of numbers, or an IBAN.
     let goes_on = reader.has(end, separator) && {
         let next = end + separator.len();
         let after = next + 4;
         reader.digits(next, 5) == 4
             && !reader.is(after, |it| is_alnum(it) || matches!(it, b'-' | b'/' | b':' | b'.'))
-            && in_groups(reader, next, GROUPS[1], separator).is_none()
+            && match_groups(reader, next, GROUPS[1], separator).is_none()
     };
-    (!goes_on && !continues(reader, at, separator, last)).then_some(end)
+    (!goes_on && !continues_list(reader, at, separator, last)).then_some(end)
 }
 
-/// Whether before `at` there are a group of four and `separator`, which no card ended with.
-fn continues(reader: &Reader<'_>, at: usize, separator: &str, last: usize) -> bool {
+/// Whether `at` follows a group of four and `separator` that do not end another card.
+fn continues_list(reader: &Reader<'_>, at: usize, separator: &str, last: usize) -> bool {
     let Some(end) = at.checked_sub(separator.len()).filter(|end| reader.has(*end, separator))
     else {
         return false;
@@ -87,8 +87,13 @@ fn continues(reader: &Reader<'_>, at: usize, separator: &str, last: usize) -> bo
     (is_group || is_iban) && reader.begins_at(start)
 }
 
-/// The end of the digits from `at` on, if they are in these groups and a card's.
-fn in_groups(reader: &Reader<'_>, at: usize, groups: &[usize], separator: &str) -> Option<usize> {
+/// The end of the digits from `at` on, if they have these groups and form a card number.
+fn match_groups(
+    reader: &Reader<'_>,
+    at: usize,
+    groups: &[usize],
+    separator: &str,
+) -> Option<usize> {
     let mut digits = [0; 19];
     let mut count = 0;
     let mut end = at;
@@ -114,7 +119,7 @@ fn has_card_word(reader: &Reader<'_>, at: usize) -> bool {
     (from..at).any(|place| CARD_WORDS.into_iter().any(|word| reader.has_word(place, word)))
 }
 
-/// Whether these ASCII digits are a number that some issuer gives out, with its check digit right.
+/// Whether these ASCII digits are in a range that is issued and have a correct check digit.
 pub fn is_card(digits: &[u8]) -> bool {
     let leading =
         digits.iter().take(4).fold(0_u32, |sum, digit| sum * 10 + u32::from(digit - b'0'));

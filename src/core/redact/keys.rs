@@ -1,35 +1,35 @@
-//! Names whose values are secrets, told by their words: `apiKey`, `api_key`, `API-KEY` and
-//! `OPENAI_API_KEY` all end in the words "api key".
+//! Recognises names of secrets by their words: `apiKey`, `api_key`, `API-KEY` and `OPENAI_API_KEY` all end in the words
+//! "api key".
 
 use std::collections::HashSet;
 
 use super::reader::is_random;
 
-/// What the value under a name is.
+/// How the value under a name is masked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Nothing to hide.
+    /// The value is not masked.
     Open,
-    /// Listed by the application itself: any value is masked.
+    /// Any value is masked, because the application lists the name itself.
     Own,
-    /// Any text is masked.
+    /// Any string is masked.
     Secret,
-    /// A text is masked where it looks like a token: tokens are the words of models as well.
+    /// A string is masked if it looks like a token. The name is ambiguous: models count their words in tokens.
     Token,
-    /// A text is masked where it is no plain words.
+    /// A string is masked unless it consists of plain words.
     Cookie,
-    /// Of a payment card: texts and numbers are masked.
+    /// Strings and numbers are masked, because the name is one of a payment card's.
     Card,
 }
 
-/// A name ends in it, spelled in any way.
+/// An ending of names, in any spelling, that determines their class.
 struct Noun {
-    /// Its letters in lower case, without what separates words.
+    /// Its letters in lower case, without separators.
     letters: &'static str,
     class: Class,
-    /// The last of them.
+    /// Its last letter.
     last: u8,
-    /// A word has to begin where it begins: "passtoken" may be one word, "ascvv" is none.
+    /// Whether it has to begin a word of the name: "passtoken" ends in "token", but "ascvv" does not end in "cvv".
     begins_word: bool,
 }
 
@@ -47,7 +47,7 @@ const fn anywhere(letters: &'static str, class: Class) -> Noun {
 
 use Class::{Card, Cookie, Secret, Token};
 
-/// Longer ones before those that they end in.
+/// A longer noun comes before a noun that it ends in.
 const NOUNS: &[Noun] = &[
     anywhere("password", Secret),
     anywhere("passwords", Secret),
@@ -107,7 +107,7 @@ const NOUNS: &[Noun] = &[
     word("twiliokey", Token),
     word("honeyhivekey", Token),
     word("hhkey", Token),
-    // A page to go on with is no secret.
+    // A pagination token is not a secret.
     word("pagetoken", Class::Open),
     word("nexttoken", Class::Open),
     word("continuationtoken", Class::Open),
@@ -155,7 +155,7 @@ const NOUNS: &[Noun] = &[
     word("securitycode", Card),
 ];
 
-/// Words after a noun that say which of several it is or how it is written, and leave it a secret.
+/// Words after a noun that say which of several secrets it is or how it is encoded. The name remains a secret's.
 const QUALIFIERS: &[&str] = &[
     "again",
     "b64",
@@ -189,10 +189,10 @@ const QUALIFIERS: &[&str] = &[
     "value",
 ];
 
-/// Letters and digits of a name that are looked at: its last ones.
+/// How many letters and digits of a name are examined, counted from its end.
 const LONGEST_NAME: usize = 64;
 
-/// For each hash of three letters, whether something ends in such ones.
+/// A bit for each hash of three letters: whether any listed word ends in such letters.
 type Endings = [u32; 1024];
 
 const fn with(mut endings: Endings, letters: &str) -> Endings {
@@ -227,22 +227,22 @@ fn may_end(endings: &Endings, hash: usize) -> bool {
     endings[hash >> 5] >> (hash & 31) & 1 != 0
 }
 
-/// A number from 0 to 32,767 of a name's last three letters, in either case.
+/// A hash from 0 to 32,767 of a name's last three letters. It ignores case.
 const fn hash(last: u8, before: u8, first: u8) -> usize {
     (last as usize & 31) | (before as usize & 31) << 5 | (first as usize & 31) << 10
 }
 
-/// A name without what separates its words.
-struct Name {
+/// The end of a name in lower case, without separators.
+struct FoldedName {
     letters: [u8; LONGEST_NAME],
     length: usize,
-    /// A bit for each letter that begins a word.
+    /// A bit for each letter: whether it begins a word.
     starts: u64,
 }
 
-impl Name {
-    fn of(name: &[u8]) -> Name {
-        let mut spelled = Name { letters: [0; LONGEST_NAME], length: 0, starts: 0 };
+impl FoldedName {
+    fn of(name: &[u8]) -> FoldedName {
+        let mut folded = FoldedName { letters: [0; LONGEST_NAME], length: 0, starts: 0 };
         let name = &name[name.len().saturating_sub(2 * LONGEST_NAME)..];
         let count = name.iter().filter(|byte| is_letter(**byte)).count();
         let mut skipped = count.saturating_sub(LONGEST_NAME);
@@ -259,11 +259,11 @@ impl Name {
             let next_is_lower = name.get(at + 1).is_some_and(u8::is_ascii_lowercase);
             let begins = !is_letter(last)
                 || byte.is_ascii_uppercase() && (!last.is_ascii_uppercase() || next_is_lower);
-            spelled.starts |= u64::from(begins) << spelled.length;
-            spelled.letters[spelled.length] = byte.to_ascii_lowercase();
-            spelled.length += 1;
+            folded.starts |= u64::from(begins) << folded.length;
+            folded.letters[folded.length] = byte.to_ascii_lowercase();
+            folded.length += 1;
         }
-        spelled
+        folded
     }
 
     fn may_end_in(&self, endings: &Endings) -> bool {
@@ -279,8 +279,8 @@ impl Name {
             && (!begins_word || start == 0 || self.starts >> start & 1 != 0)
     }
 
-    /// Leaves out a word at the end that says which of several it is, or digits that number it.
-    fn shorten(&mut self) -> bool {
+    /// Removes a qualifier or digits from the end. Returns whether there were any.
+    fn drop_qualifier(&mut self) -> bool {
         let length = self.length;
         let may_end = self.may_end_in(&QUALIFIER_ENDINGS);
         let qualifiers = if may_end { QUALIFIERS } else { &[] };
@@ -296,21 +296,21 @@ impl Name {
     }
 }
 
-/// Whether `byte` is of a word; what is beyond ASCII is.
+/// Whether `byte` belongs to a word. All bytes beyond ASCII do.
 fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80
 }
 
-/// The last three letters of `name`, the last one first; 0 for those that it has not.
+/// The last three letters of `name`, the last one first; 0 for missing ones.
 fn last_letters(name: &[u8]) -> (u8, u8, u8) {
     let mut letters = name.iter().rev().copied().filter(|byte| is_letter(*byte));
     let mut next = || letters.next().unwrap_or(0);
     (next(), next(), next())
 }
 
-/// What the value under `name` is, by the words of the name.
+/// The class of a name by its words.
 pub fn class_of(name: &[u8]) -> Class {
-    // Most names end otherwise than any noun, which takes three letters to see.
+    // Most names do not end like any noun, which their last three letters show.
     let (last, before, first) = match *name {
         [.., first, before, last] if is_letter(last) && is_letter(before) && is_letter(first) => {
             (last, before, first)
@@ -322,23 +322,23 @@ pub fn class_of(name: &[u8]) -> Class {
     if first == 0 || !last.is_ascii_digit() && !may_be {
         return Class::Open;
     }
-    let mut name = Name::of(name);
+    let mut name = FoldedName::of(name);
     loop {
         let last = name.letters[..name.length].last().copied().unwrap_or(0);
         let nouns = if name.may_end_in(&NOUN_ENDINGS) { NOUNS } else { &[] };
         for noun in nouns {
-            // Most are told apart by their last letter, without a call.
+            // The last letter rules out most nouns without a call.
             if noun.last == last && name.ends_in(noun.letters, noun.begins_word) {
                 return noun.class;
             }
         }
-        if !name.shorten() {
+        if !name.drop_qualifier() {
             return Class::Open;
         }
     }
 }
 
-/// Whether `text`, as it is between its quotes, is one that is masked under a name of `class`.
+/// Whether `text`, the inside of a JSON string, is masked under a name of `class`.
 pub fn is_secret(class: Class, text: &[u8]) -> bool {
     match class {
         Class::Open => false,
@@ -350,8 +350,8 @@ pub fn is_secret(class: Class, text: &[u8]) -> bool {
     }
 }
 
-/// Whether `text` looks like a token and not like one of a model's words: nothing else mixes letters and
-/// digits so, without a space, over ten bytes and more.
+/// Whether `text` looks like an access token and not like a word that a model counts as a token. Only access tokens mix
+/// letters and digits over ten bytes or more without a space.
 pub fn is_token(text: &[u8]) -> bool {
     let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
     let letters = text.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
@@ -361,15 +361,15 @@ pub fn is_token(text: &[u8]) -> bool {
     fits && letters > 0 && (text.len() >= 10 && digits >= 3 && !is_date || is_random(text))
 }
 
-/// The letters of a key that an application names, however it is spelled.
-pub fn letters_of(key: &[u8]) -> Vec<u8> {
+/// The letters of a key from the application's list, so that different spellings match.
+pub fn fold_key(key: &[u8]) -> Vec<u8> {
     let separates = |byte: &u8| matches!(byte, b'_' | b'-' | b'.' | b' ');
     key.iter().filter(|byte| !separates(byte)).map(u8::to_ascii_lowercase).collect()
 }
 
-/// The keys that an application names itself.
-pub fn own(keys: &[String]) -> HashSet<Vec<u8>> {
-    keys.iter().map(|key| letters_of(key.as_bytes())).filter(|key| !key.is_empty()).collect()
+/// The keys of an application's own list, prepared for lookup by [`fold_key`].
+pub fn parse_own_keys(keys: &[String]) -> HashSet<Vec<u8>> {
+    keys.iter().map(|key| fold_key(key.as_bytes())).filter(|key| !key.is_empty()).collect()
 }
 
 #[cfg(test)]

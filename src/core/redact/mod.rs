@@ -1,9 +1,9 @@
-//! Masking of secrets in an enrichment's text, before anything of it is queued.
+//! Masks secrets in the text of an enrichment before it is queued.
 //!
-//! Works on JSON text in one pass, straight in time, and copies only where something is masked. What is
-//! masked by default: values under names that say so (`keys`), what has the published shape of a secret
-//! (`rules`, `patterns`), and numbers of payment cards (`cards`). What an application means by a secret
-//! of its own (`redact` as a function, patterns of its own) is asked of it outside the core.
+//! Masking is one pass over JSON text in linear time, and copies the text only if something is masked. By default it
+//! masks values under names of secrets (`keys`), text with the published shape of a secret (`rules`, `patterns`), and
+//! payment card numbers (`cards`). An application's own masking (`redact` as a function, own patterns) happens in
+//! JavaScript, outside the core.
 
 mod cards;
 mod keys;
@@ -21,56 +21,55 @@ use super::json;
 #[cfg(debug_assertions)]
 pub use self::reader::reads;
 
-/// What stands where a secret stood.
+/// The text that replaces a secret.
 pub const MASK: &str = "[Redacted]";
 
-/// What is masked.
+/// The rules by which secrets are masked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redaction {
-    /// The letters of the keys that the application names itself; none where the default ones count.
+    /// The folded keys of the application's own list; `None` for the default names.
     keys: Option<HashSet<Vec<u8>>>,
     patterns: bool,
 }
 
 impl Redaction {
-    /// Masks the values of `keys` (of names that say they are secrets if there are none), and, with
-    /// `patterns`, what looks like a secret inside strings.
+    /// Rules that mask the values under `keys` (under the default names of secrets if `None`), and, with `patterns`,
+    /// text inside strings that looks like a secret.
     pub fn new(keys: Option<&[String]>, patterns: bool) -> Redaction {
-        Redaction { keys: keys.map(keys::own), patterns }
+        Redaction { keys: keys.map(keys::parse_own_keys), patterns }
     }
 
-    /// `json` with its secrets masked. The text must be JSON; anything else comes back harmless
-    /// but not necessarily as it was.
+    /// Masks the secrets in `json`. Text that is not valid JSON is also masked, but may come back changed.
     pub fn apply(&self, json: String) -> String {
         self.masked(&json).unwrap_or(json)
     }
 
-    /// What becomes of `json`, see [`Redaction::apply`]; nothing where no secret is in it.
+    /// Masks the secrets in `json` like [`Redaction::apply`]; `None` if it contains none.
     pub fn masked(&self, json: &str) -> Option<String> {
-        scan::masked(json, self, 0)
+        scan::mask_json(json, self, 0)
     }
 
-    /// `text`, which is no JSON but a name or a message, with the secrets in it masked.
+    /// Masks the secrets in plain text, such as a name or a message.
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let masked = scan::masked(&json::quoted(text), self, 0);
+        let masked = scan::mask_json(&json::quoted(text), self, 0);
         match masked.as_deref().and_then(json::text) {
             Some(masked) => masked.into_owned().into(),
             None => text.into(),
         }
     }
 
-    /// What the value under `name` is.
+    /// How the value under `name` is masked.
     fn class_of(&self, name: &[u8]) -> Class {
         match &self.keys {
             None => keys::class_of(name),
-            Some(own) if own.contains(&keys::letters_of(name)) => Class::Own,
+            Some(own) if own.contains(&keys::fold_key(name)) => Class::Own,
             Some(_) => Class::Open,
         }
     }
 }
 
 impl Default for Redaction {
-    /// Masks what is masked where an application says nothing about it.
+    /// The rules for an application that does not configure masking.
     fn default() -> Redaction {
         Redaction::new(None, true)
     }

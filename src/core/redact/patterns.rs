@@ -1,8 +1,8 @@
-//! Secrets inside a string: the shapes of the table, and those that are told by what stands around them.
+//! Finds secrets inside a string: those in the table of rules, and those recognised by the text around them.
 //!
-//! The text is that of a JSON string as it was written, so what a reader takes for a line break is `\n`
-//! here, and `\\n` where the string is JSON itself. A function that finds nothing has read a bounded
-//! number of bytes, or a run that [`Reader`] remembers, so the whole scan is straight in time.
+//! The text is a JSON string as it was written, so a line break is `\n` here, and `\\n` if the string itself contains
+//! JSON. A function that finds nothing has read a bounded number of bytes, or a run that [`Reader`] remembers, so the
+//! whole scan takes linear time.
 
 use std::ops::Range;
 
@@ -10,65 +10,65 @@ use super::Redaction;
 use super::cards;
 use super::keys::{self, Class};
 use super::reader::{Alphabet, Reader, is_alnum, is_random};
-use super::rules::{Needs, Rule, beginning_with};
+use super::rules::{Needs, Rule, rules_starting_with};
 
-/// Bytes of a name before `=` or `:` that are looked at.
+/// How many bytes of a name before `=` or `:` are examined.
 const LONGEST_NAME: usize = 80;
 
-/// Bytes between a word such as `Bearer` and its token.
+/// The most bytes between a word such as `Bearer` and its token.
 const LONGEST_GAP: usize = 16;
 
-/// Bytes of a token's beginning that are looked at to tell it from a word.
+/// How many bytes of a token are examined to distinguish it from a word.
 const TOKEN_SAMPLE: usize = 48;
 
-/// Bytes of Base64 that are decoded to see a user's name and its colon.
+/// How many bytes of Base64 are decoded to find the colon after a user name.
 const CREDENTIALS_SAMPLE: usize = 256;
 
-/// Bytes of a PEM block's label, as `-----BEGIN OPENSSH PRIVATE KEY-----` has.
+/// The most bytes of a PEM block's label, as in `-----BEGIN OPENSSH PRIVATE KEY-----`.
 const LONGEST_LABEL: usize = 60;
 
-/// Parameters of signed addresses: their names say nothing of a secret, but whoever has them has access.
+/// Parameters of signed URLs. Their names do not sound like secrets, but they grant access.
 const SIGNATURES: [&[u8]; 4] = [b"sig", b"signature", b"x-amz-signature", b"x-goog-signature"];
 
-/// What a `Set-Cookie` says of its cookie.
+/// The attributes of a cookie in `Set-Cookie`.
 const COOKIE_ATTRIBUTES: [&[u8]; 7] =
     [b"path", b"domain", b"expires", b"max-age", b"samesite", b"priority", b"version"];
 
-/// Words between `Authorization:` and the credentials.
+/// The schemes that may stand between `Authorization:` and the credentials.
 const SCHEMES: [&str; 7] = ["bearer", "basic", "token", "apikey", "api-key", "bot", "key"];
 
-/// What looks for secrets in the strings of one JSON text.
+/// Finds secrets in the strings of one JSON text.
 #[derive(Debug)]
 pub struct Finder<'a> {
-    /// The text.
+    /// The reader of the text.
     pub reader: Reader<'a>,
-    /// What is found in the string that is looked through: where each secret begins and ends.
+    /// The ranges of the secrets found in the current string.
     pub found: Vec<Range<usize>>,
     redaction: &'a Redaction,
-    /// No JSON web token begins before.
-    no_web_token_before: usize,
+    /// The position before which no JSON web token begins.
+    next_web_token_at: usize,
 }
 
 impl<'a> Finder<'a> {
-    /// A finder of what `redaction` masks in `text`.
+    /// A finder of the secrets in `text` that `redaction` masks.
     pub fn new(text: &'a str, redaction: &'a Redaction) -> Finder<'a> {
         let reader = Reader::new(text);
-        Finder { reader, found: Vec::new(), redaction, no_web_token_before: 0 }
+        Finder { reader, found: Vec::new(), redaction, next_web_token_at: 0 }
     }
 
-    /// Notes a secret; the place to go on at.
+    /// Records a secret. Returns the position after it.
     fn mask(&mut self, from: usize, to: usize) -> Option<usize> {
         self.found.push(from..to);
         Some(to)
     }
 
-    /// Looks at the word that begins at `at`. Where a secret begins there, or the word ends.
+    /// Looks for a secret that begins with the word at `at`. Returns the end of the secret or of the word.
     #[inline(never)]
-    pub fn word(&mut self, at: usize) -> usize {
+    pub fn find_in_word(&mut self, at: usize) -> usize {
         if let Some(end) = self.secret(at) {
             return end;
         }
-        // After a backslash that is no escape's of this JSON, a letter may be an escape of JSON within it.
+        // After a backslash that is not part of an escape of this JSON, a letter may be an escape of JSON within it.
         if self.reader.before(at) == b'\\' {
             let (escape, length) = match self.reader.get(at) {
                 Some(b'b' | b'f' | b'n' | b'r' | b't') => (true, 1),
@@ -83,14 +83,14 @@ impl<'a> Finder<'a> {
         self.reader.word_end(at)
     }
 
-    /// The end of the secret that begins with the word at `at`.
+    /// The end of the secret that begins with the word at `at`; `None` if none does.
     fn secret(&mut self, at: usize) -> Option<usize> {
         let first = self.reader.get(at)?;
         let second = self.reader.get(at + 1);
-        for rule in beginning_with(first) {
+        for rule in rules_starting_with(first) {
             if rule.prefix.as_bytes().get(1).copied() == second
                 && self.reader.has(at, rule.prefix)
-                && let Some(end) = self.by_rule(at, rule)
+                && let Some(end) = self.match_rule(at, rule)
             {
                 return Some(end);
             }
@@ -106,7 +106,7 @@ impl<'a> Finder<'a> {
         }
     }
 
-    fn by_rule(&mut self, at: usize, rule: &Rule) -> Option<usize> {
+    fn match_rule(&mut self, at: usize, rule: &Rule) -> Option<usize> {
         let body_at = at + rule.prefix.len();
         let body = self.reader.run(body_at, rule.alphabet);
         let mut end = if rule.is_exact { body.end.min(body_at + rule.shortest) } else { body.end };
@@ -114,8 +114,8 @@ impl<'a> Finder<'a> {
             return None;
         }
         end = match rule.keeps_prefix {
-            true => self.without_marks(body_at, end),
-            false => self.trimmed(at, end, rule.alphabet),
+            true => self.trim_marks(body_at, end),
+            false => self.trim_token(at, end, rule.alphabet),
         };
         let fits = end >= body_at + rule.shortest
             && match rule.needs {
@@ -127,8 +127,8 @@ impl<'a> Finder<'a> {
         if fits { self.mask(from, end) } else { None }
     }
 
-    /// `end` without what ends a sentence, or the `_emphasis_` that began before `at`.
-    fn trimmed(&self, at: usize, mut end: usize, alphabet: Alphabet) -> usize {
+    /// Moves `end` before full stops, and before underscores that close an `_emphasis_` opened before `at`.
+    fn trim_token(&self, at: usize, mut end: usize, alphabet: Alphabet) -> usize {
         if matches!(alphabet, Alphabet::Dotted | Alphabet::Token | Alphabet::Unreserved) {
             while end > at && self.reader.before(end) == b'.' {
                 end -= 1;
@@ -146,15 +146,15 @@ impl<'a> Finder<'a> {
         end
     }
 
-    /// `end` without the marks of Markdown and of sentences that a value between `from` and `end` ends in.
-    fn without_marks(&self, from: usize, mut end: usize) -> usize {
+    /// Moves `end` before trailing full stops and Markdown marks of the value that begins at `from`.
+    fn trim_marks(&self, from: usize, mut end: usize) -> usize {
         while end > from && matches!(self.reader.before(end), b'.' | b'_' | b'*') {
             end -= 1;
         }
         end
     }
 
-    /// A card's number, or a token of a Telegram bot: its number, and 35 bytes after a colon.
+    /// Finds a card number, or the token of a Telegram bot: the bot's number, a colon, and 35 bytes.
     fn number(&mut self, at: usize) -> Option<usize> {
         let last = self.found.last().map_or(0, |found| found.end);
         if let Some(end) = cards::card_at(&self.reader, at, last) {
@@ -166,19 +166,19 @@ impl<'a> Finder<'a> {
         }
         let body = self.reader.run(colon + 1, Alphabet::Url);
         let is_token = (34..=37).contains(&body.len()) && body.has_letter() && body.has_digit;
-        let end = self.trimmed(at, body.end, Alphabet::Url);
+        let end = self.trim_token(at, body.end, Alphabet::Url);
         if is_token { self.mask(at, end) } else { None }
     }
 
-    /// A JSON web token: two stretches of Base64 after a header, which begins with `{"` (RFC 7519); four
-    /// of an encrypted one, of which the first may be empty (RFC 7516).
+    /// Finds a JSON web token: a header, which begins with `{"` in Base64, and two more parts (RFC 7519). An encrypted
+    /// token has four more parts, of which the first may be empty (RFC 7516).
     fn web_token(&mut self, at: usize) -> Option<usize> {
-        if at < self.no_web_token_before || !self.reader.has(at, "eyJ") {
+        if at < self.next_web_token_at || !self.reader.has(at, "eyJ") {
             return None;
         }
         let mut end = self.reader.run(at, Alphabet::Url).end;
-        // Whatever begins before the end of this header goes on in the same way.
-        self.no_web_token_before = end;
+        // A token that begins within this header would have the same parts after it.
+        self.next_web_token_at = end;
         if end < at + 8 {
             return None;
         }
@@ -193,11 +193,11 @@ impl<'a> Finder<'a> {
             end = part.end;
             parts += 1;
         }
-        end = self.trimmed(at, end, Alphabet::Url);
+        end = self.trim_token(at, end, Alphabet::Url);
         if parts >= if is_direct { 3 } else { 2 } { self.mask(at, end) } else { None }
     }
 
-    /// Airtable's tokens (gitleaks airtable-personnal-access-token) and Harness' (gitleaks harness-api-key).
+    /// Finds tokens of Airtable (gitleaks airtable-personnal-access-token) and Harness (gitleaks harness-api-key).
     fn dotted_token(&mut self, at: usize) -> Option<usize> {
         let is_token = if self.reader.has(at, "pat.") || self.reader.has(at, "sat.") {
             let account = self.reader.run(at + 4, Alphabet::Url);
@@ -209,17 +209,17 @@ impl<'a> Finder<'a> {
                 && self.reader.run(at + 18, Alphabet::Hex).len() >= 60
         };
         let body = self.reader.run(at, Alphabet::Dotted);
-        let end = self.trimmed(at, body.end, Alphabet::Dotted);
+        let end = self.trim_token(at, body.end, Alphabet::Dotted);
         if is_token && end >= at + 60 { self.mask(at, end) } else { None }
     }
 
-    /// What stands after `Authorization:` and the name of a scheme.
+    /// Finds the credentials after `Authorization:` and an optional scheme.
     fn authorization(&mut self, at: usize) -> Option<usize> {
-        let mut value = self.after_word(at, "authorization").filter(|gap| gap.has_colon)?.end;
-        let scheme = SCHEMES.into_iter().find_map(|scheme| self.after_word(value, scheme));
+        let mut value = self.gap_after_word(at, "authorization").filter(|gap| gap.has_colon)?.end;
+        let scheme = SCHEMES.into_iter().find_map(|scheme| self.gap_after_word(value, scheme));
         value = scheme.map_or(value, |gap| gap.end);
         let body = self.reader.run(value, Alphabet::Token);
-        let end = self.without_marks(value, body.end);
+        let end = self.trim_marks(value, body.end);
         let is_word = !body.has_digit && !body.has_upper;
         // As in "authorization: bearer authentication is required".
         let is_prose = is_word
@@ -232,17 +232,17 @@ impl<'a> Finder<'a> {
         if fits { self.mask(value, end) } else { None }
     }
 
-    /// What stands after `Bearer` (RFC 6750) or `Basic` (RFC 7617), if it is credentials and no word.
+    /// Finds the credentials after `Bearer` (RFC 6750) or `Basic` (RFC 7617), unless an ordinary word follows.
     fn scheme(&mut self, at: usize) -> Option<usize> {
-        if let Some(gap) = self.after_word(at, "bearer") {
+        if let Some(gap) = self.gap_after_word(at, "bearer") {
             let body = self.reader.run(gap.end, Alphabet::Token);
-            let end = self.without_marks(gap.end, body.end);
+            let end = self.trim_marks(gap.end, body.end);
             return if self.is_bearer_token(gap.end, end) { self.mask(gap.end, end) } else { None };
         }
-        let gap = self.after_word(at, "basic")?;
+        let gap = self.gap_after_word(at, "basic")?;
         let body = self.reader.run(gap.end, Alphabet::Base64);
         let sample = self.reader.slice(body.start, body.end.min(body.start + CREDENTIALS_SAMPLE));
-        let end = self.without_marks(body.start, body.end);
+        let end = self.trim_marks(body.start, body.end);
         if are_credentials(sample) { self.mask(body.start, end) } else { None }
     }
 
@@ -255,7 +255,7 @@ impl<'a> Finder<'a> {
         let mixes_cases = sample.len() >= 24
             && count(u8::is_ascii_uppercase) >= 4
             && count(u8::is_ascii_lowercase) >= 4;
-        // No word has five letters in the alphabet's order; what stands for a token in examples has.
+        // No word contains five letters in alphabetical order, but example tokens do.
         let is_of_alphabet = sample.windows(5).any(|five| five.is_sorted_by(|a, b| *a + 1 == *b));
         is_of_alphabet
             || count(u8::is_ascii_digit) >= 3 && !is_date(sample)
@@ -263,9 +263,9 @@ impl<'a> Finder<'a> {
             || mixes_cases
     }
 
-    /// The values of the cookies after `Cookie:` or `Set-Cookie:`; the names stay.
+    /// Finds the values of the cookies after `Cookie:` or `Set-Cookie:`. Their names are not masked.
     fn cookie(&mut self, at: usize) -> Option<usize> {
-        let mut next = self.after_word(at, "cookie").filter(|gap| gap.has_colon)?.end;
+        let mut next = self.gap_after_word(at, "cookie").filter(|gap| gap.has_colon)?.end;
         let mut masked = None;
         loop {
             let mut equals = next;
@@ -291,7 +291,7 @@ impl<'a> Finder<'a> {
             while self.reader.is(end, |it| !ends(it)) {
                 end += 1;
             }
-            let value_end = self.without_marks(equals + 1, end);
+            let value_end = self.trim_marks(equals + 1, end);
             if !is_attribute && value_end > equals + 1 {
                 masked = self.mask(equals + 1, value_end);
             }
@@ -302,7 +302,7 @@ impl<'a> Finder<'a> {
             while self.reader.get(next) == Some(b' ') && next < end + 4 {
                 next += 1;
             }
-            // Attributes without a value, as `HttpOnly`.
+            // Attributes without a value, such as `HttpOnly`.
             for flag in ["httponly", "secure", "partitioned"] {
                 if self.reader.has_word(next, flag) && self.reader.has(next + flag.len(), "; ") {
                     next += flag.len() + 2;
@@ -311,14 +311,15 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// The gap after `word` (in lower case), if that stands at `at`, in any case, and a gap after it.
-    fn after_word(&self, at: usize, word: &str) -> Option<Gap> {
+    /// The gap after `word`, if the text has `word` at `at`, ignoring case, followed by a gap. `word` must be in lower
+    /// case.
+    fn gap_after_word(&self, at: usize, word: &str) -> Option<Gap> {
         let end = at + word.len();
         let gap = self.reader.has_word(at, word).then(|| self.gap(end))?;
         (gap.end > end).then_some(gap)
     }
 
-    /// White space, quotes, colons and equals signs from `at` on, spelled in any way.
+    /// The white space, quotes, colons and equals signs from `at` on, escaped or not.
     fn gap(&self, at: usize) -> Gap {
         let mut gap = Gap { end: at, has_colon: false };
         while gap.end < at + LONGEST_GAP {
@@ -335,10 +336,10 @@ impl<'a> Finder<'a> {
                         next += 1;
                     }
                     match self.reader.get(next) {
-                        // A quote that is not escaped ends the string.
+                        // A quote that is not escaped ends the JSON string.
                         Some(b'"') if (next - gap.end).is_multiple_of(2) => break,
                         Some(b'n' | b'r' | b't' | b'"' | b'\'') => next + 1 - gap.end,
-                        // A control character, a space, or a no-break one by its number.
+                        // An escaped control character, space or no-break space.
                         Some(b'u')
                             if self.reader.has(next, "u00")
                                 && self
@@ -359,7 +360,7 @@ impl<'a> Finder<'a> {
                     }
                     _ => break,
                 },
-                // A no-break space, and a narrow one.
+                // A no-break space, or a narrow one.
                 0xc2 if self.reader.has(gap.end, "\u{a0}") => 2,
                 0xe2 if self.reader.has(gap.end, "\u{202f}") => 3,
                 _ => break,
@@ -368,9 +369,9 @@ impl<'a> Finder<'a> {
         gap
     }
 
-    /// Looks at the `:` or `=` at `at`; the place to go on at.
+    /// Looks for a secret around the `:` or `=` at `at`. Returns the position to continue at.
     #[inline(never)]
-    pub fn separator(&mut self, at: usize) -> usize {
+    pub fn find_at_separator(&mut self, at: usize) -> usize {
         if self.reader.get(at) == Some(b':')
             && let Some(end) = self.password_in_url(at)
         {
@@ -379,11 +380,11 @@ impl<'a> Finder<'a> {
         self.assignment(at).unwrap_or(at + 1)
     }
 
-    /// The password in `scheme://user:password@host`, whose first colon is at `at`.
+    /// Finds the password in `scheme://user:password@host`, whose first colon is at `at`.
     fn password_in_url(&mut self, at: usize) -> Option<usize> {
         let mut from = at + 1;
         for _ in 0..2 {
-            // JSON within JSON may write `\/`.
+            // JSON within JSON may escape the slash as `\/`.
             while from < at + LONGEST_GAP && self.reader.get(from) == Some(b'\\') {
                 from += 1;
             }
@@ -411,7 +412,8 @@ impl<'a> Finder<'a> {
         self.mask_password(colon?, host?, 1)
     }
 
-    /// The same with percent signs, whose first is at `at`: `scheme%3A%2F%2Fuser%3Apassword%40host`.
+    /// Finds the password in a percent-encoded URL, `scheme%3A%2F%2Fuser%3Apassword%40host`, whose first percent sign is
+    /// at `at`.
     fn password_in_encoded_url(&mut self, at: usize) -> Option<usize> {
         if !self.reader.has_word(at, "%3a%2f%2f") {
             return None;
@@ -438,8 +440,8 @@ impl<'a> Finder<'a> {
         if from >= to || is_placeholder { None } else { self.mask(from, to).map(|end| end + sign) }
     }
 
-    /// The value after the `:` or `=` at `at`, if what stands before is the name of a secret: a member of
-    /// JSON or of an object in source code, a variable, a parameter of an address.
+    /// Finds the value after the `:` or `=` at `at`, if the name before it is one of a secret: a member of JSON or of an
+    /// object in source code, a variable, or a parameter of a URL.
     fn assignment(&mut self, at: usize) -> Option<usize> {
         let name = self.name_before(at)?;
         let letters = self.reader.slice(name.from, name.to);
@@ -450,7 +452,7 @@ impl<'a> Finder<'a> {
             return None;
         }
         let mut from = at + 1;
-        // As in `==` and `=>`, and spaces.
+        // Spaces, and the rest of `==` or `=>`.
         while from < at + 5 && self.reader.is(from, |it| matches!(it, b' ' | b'=' | b'>')) {
             from += 1;
         }
@@ -466,18 +468,18 @@ impl<'a> Finder<'a> {
         if self.reader.is(body.end, |it| matches!(it, b'(' | b'[' | b'{')) {
             return None;
         }
-        let end = self.without_marks(from, body.end);
+        let end = self.trim_marks(from, body.end);
         let is_short_number = class == Class::Card && (3..=4).contains(&body.len());
         if !body.has_digit && !name.is_parameter || body.len() < 3 {
             return None;
         }
-        // Only what is masked is read to its end.
+        // Only a value that is masked may be read to its end, to keep the scan linear.
         let is_secret = if is_short_number {
             self.reader.digits(from, 5) == body.len()
         } else {
             let value = self.reader.slice(from, end.min(from + LONGEST_NAME));
             match (name.is_parameter, self.reader.get(at)) {
-                (true, _) => is_parameter(class, value, is_signature),
+                (true, _) => is_secret_parameter(class, value, is_signature),
                 (false, Some(b'=')) => is_plausible(class, value, 6),
                 _ => {
                     is_plausible(class, value, 8)
@@ -489,7 +491,7 @@ impl<'a> Finder<'a> {
     }
 
     /// The name before the `:` or `=` at `at`.
-    fn name_before(&self, at: usize) -> Option<Name> {
+    fn name_before(&self, at: usize) -> Option<AssignedName> {
         let mut to = at;
         while to + 2 > at && self.reader.before(to) == b' ' {
             to -= 1;
@@ -509,7 +511,7 @@ impl<'a> Finder<'a> {
             from -= 1;
         }
         let before = self.reader.before(from);
-        // The name begins after an escape.
+        // If an escape precedes the name, its letters are not part of the name.
         if before == b'\\' {
             from += match self.reader.get(from) {
                 Some(b'b' | b'f' | b'n' | b'r' | b't') => 1,
@@ -522,7 +524,7 @@ impl<'a> Finder<'a> {
             };
         }
         let is_parameter = matches!(before, b'?' | b'&' | b';' | b'#') && !is_quoted;
-        (from < to).then_some(Name {
+        (from < to).then_some(AssignedName {
             from,
             to,
             is_quoted: is_quoted && before == quote,
@@ -530,8 +532,8 @@ impl<'a> Finder<'a> {
         })
     }
 
-    /// What stands between the quotes that are opened at `at`. They are closed by the same ones: where a
-    /// string is JSON, the quotes within its own strings have more backslashes.
+    /// The range between the quotes that open at `at`. The closing quote has as many backslashes as the opening one; in
+    /// JSON within JSON, quotes inside a string have more.
     fn quoted(&self, at: usize) -> Option<(usize, usize)> {
         let mut from = at;
         while from < at + LONGEST_GAP && self.reader.get(from) == Some(b'\\') {
@@ -539,7 +541,7 @@ impl<'a> Finder<'a> {
         }
         let depth = from - at;
         let quote = self.reader.get(from).filter(|it| matches!(it, b'"' | b'\'' | b'`'))?;
-        // A quote that is not escaped ends the string.
+        // A quote that is not escaped ends the JSON string.
         if quote == b'"' && depth.is_multiple_of(2) {
             return None;
         }
@@ -562,8 +564,8 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// Looks at the `%` at `at`, which may code a byte: the place to go on at.
-    pub fn percent(&mut self, at: usize) -> usize {
+    /// Looks for a secret at the `%` at `at`, which may encode a byte. Returns the position to continue at.
+    pub fn find_at_percent(&mut self, at: usize) -> usize {
         if let Some(end) = self.password_in_encoded_url(at) {
             return end;
         }
@@ -578,14 +580,15 @@ impl<'a> Finder<'a> {
         if is_alnum(byte) { self.reader.word_end(end) } else { end }
     }
 
-    /// Looks at the `[` at `at`, which may be of an ANSI sequence such as `ESC [ 1 ; 32 m`: the place to go on at.
-    pub fn bracket(&self, at: usize) -> usize {
+    /// Passes the `[` at `at`, which may belong to an ANSI sequence such as `ESC [ 1 ; 32 m`. Returns the position to
+    /// continue at.
+    pub fn pass_bracket(&self, at: usize) -> usize {
         let mut end = at + 1;
         while end < at + LONGEST_GAP && self.reader.is(end, |it| it.is_ascii_digit() || it == b';')
         {
             end += 1;
         }
-        // ESC, as it is or as `\x1b`, `\033` or `\e`.
+        // ESC, unescaped or as `\x1b`, `\033` or `\e`.
         let is_escaped = match self.reader.before(at) {
             0x1b => true,
             b'b' | b'B' => self.reader.before(at - 1) == b'1',
@@ -597,8 +600,9 @@ impl<'a> Finder<'a> {
         if (is_escaped || end > at + 1) && self.reader.is(end, ends) { end + 1 } else { at + 1 }
     }
 
-    /// Looks at the dashes from `at` on, which may begin a private key in PEM (RFC 7468): the place to go on at.
-    pub fn dashes(&mut self, at: usize) -> usize {
+    /// Looks for a private key in PEM (RFC 7468) that begins with the dashes at `at`. Returns the position to continue
+    /// at.
+    pub fn find_at_dashes(&mut self, at: usize) -> usize {
         let mut label = at;
         while self.reader.get(label) == Some(b'-') {
             label += 1;
@@ -617,7 +621,7 @@ impl<'a> Finder<'a> {
             return label;
         }
         let mut end = body + 5;
-        // Where the end is missing, all that could be of the key is masked.
+        // If the end marker is missing, everything that could belong to the key is masked.
         while self.reader.is(end, |it| {
             is_alnum(it)
                 || matches!(it, b'+' | b'/' | b'=' | b'\\' | b'-' | b' ' | b':' | b',' | b'.')
@@ -639,9 +643,9 @@ impl<'a> Finder<'a> {
         self.mask(label - 5, end).unwrap_or(end)
     }
 
-    /// Looks at the `~` at `at`, which may be in a secret of an application in Microsoft Entra: three bytes,
-    /// a digit, `Q~`, and 31 to 34 more (gitleaks azure-ad-client-secret). The place to go on at.
-    pub fn tilde(&mut self, at: usize) -> usize {
+    /// Looks for a client secret of Microsoft Entra around the `~` at `at`: three bytes, a digit, `Q~`, and 31 to 34 more
+    /// bytes (gitleaks azure-ad-client-secret). Returns the position to continue at.
+    pub fn find_at_tilde(&mut self, at: usize) -> usize {
         let is_of_secret = |it: u8| is_alnum(it) || matches!(it, b'_' | b'~' | b'.' | b'-');
         let last = self.found.last().map_or(0, |found| found.end);
         let start = at.wrapping_sub(5);
@@ -654,26 +658,26 @@ impl<'a> Finder<'a> {
             return at + 1;
         }
         let end = self.reader.run(at + 1, Alphabet::Unreserved).end;
-        let end = self.trimmed(start, end, Alphabet::Unreserved);
+        let end = self.trim_token(start, end, Alphabet::Unreserved);
         if (31..=40).contains(&(end - at)) { self.mask(start, end).unwrap_or(end) } else { at + 1 }
     }
 }
 
-/// What stands between a word and what it announces.
+/// The text between a word such as `Bearer` and the value it announces.
 #[derive(Clone, Copy, Debug)]
 struct Gap {
     end: usize,
-    /// There is a colon or an equals sign in it.
+    /// Whether it contains a colon or an equals sign.
     has_colon: bool,
 }
 
 /// A name before `:` or `=`.
-struct Name {
+struct AssignedName {
     from: usize,
     to: usize,
-    /// It stands in quotes, so it is a member of an object.
+    /// Whether it is quoted, and so a member of an object.
     is_quoted: bool,
-    /// It is a parameter of an address.
+    /// Whether it is a parameter of a URL.
     is_parameter: bool,
 }
 
@@ -681,8 +685,8 @@ fn is_date(text: &[u8]) -> bool {
     matches!(text, [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..])
 }
 
-/// Whether a value in source code, a configuration or a log is one that somebody wrote down, and neither a
-/// word, a reference nor a placeholder.
+/// Whether a value in source code, a configuration or a log is a literal secret, and not a word, a reference or a
+/// placeholder.
 fn is_plausible(class: Class, value: &[u8], shortest: usize) -> bool {
     let has_digit = value.iter().any(u8::is_ascii_digit);
     let has_letter = value.iter().any(u8::is_ascii_alphabetic);
@@ -699,8 +703,8 @@ fn is_plausible(class: Class, value: &[u8], shortest: usize) -> bool {
     value.len() >= shortest && is_closed && (class != Class::Token || keys::is_token(value))
 }
 
-/// Whether the value of a parameter in an address is a secret.
-fn is_parameter(class: Class, value: &[u8], is_signature: bool) -> bool {
+/// Whether the value of a URL parameter is a secret.
+fn is_secret_parameter(class: Class, value: &[u8], is_signature: bool) -> bool {
     let is_word =
         [&b"true"[..], b"false", b"null", b"none", b"undefined", b"required"].contains(&value);
     let is_placeholder = matches!(value, [b'$' | b'*' | b':', ..]);
@@ -713,7 +717,7 @@ fn is_parameter(class: Class, value: &[u8], is_signature: bool) -> bool {
         }
 }
 
-/// Whether `base64` stands for a user's name, a colon and a password (RFC 7617).
+/// Whether `base64` encodes a user name, a colon and a password (RFC 7617).
 fn are_credentials(base64: &[u8]) -> bool {
     let mut bits = 0_u32;
     let mut count = 0;

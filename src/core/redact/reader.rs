@@ -1,7 +1,7 @@
-//! Reading a text byte by byte: classes of bytes, and runs of one alphabet that are measured once.
+//! Reads a text byte by byte: classes of bytes, and runs of one alphabet, each of which is measured only once.
 //!
-//! Everything that looks for secrets reads through [`Reader`]. Debug builds count what is read, so
-//! that a test can hold the whole scan to a constant number of reads for each byte of any text.
+//! The whole search for secrets reads through [`Reader`]. Debug builds count the bytes read, so that a test can check
+//! that every text takes a constant number of reads per byte.
 
 #[cfg(debug_assertions)]
 use std::cell::Cell;
@@ -13,18 +13,18 @@ pub const DIGIT: u16 = 4;
 const UNDERSCORE: u16 = 8;
 const DASH: u16 = 16;
 const DOT: u16 = 32;
-/// What Base64 has beside letters and digits.
+/// A character of Base64 other than letters and digits.
 const BASE64: u16 = 64;
 const TILDE: u16 = 128;
 /// A letter that is a hexadecimal digit.
 const HEX_LETTER: u16 = 256;
-/// What an unquoted value in an assignment may hold.
+/// A character that an unquoted value in an assignment may contain.
 const VALUE: u16 = 512;
-/// What the scan of a string has to look at although it belongs to no word.
+/// A character outside of words that the scan of a string has to examine.
 pub const MARK: u16 = 1024;
-/// No byte: the text is over.
+/// The end of the text.
 pub const END: u16 = 2048;
-/// An ASCII letter or digit: what words consist of.
+/// An ASCII letter or digit, of which words consist.
 pub const ALNUM: u16 = LOWER | UPPER | DIGIT;
 
 const CLASSES: [u16; 256] = {
@@ -82,7 +82,7 @@ pub fn is_alnum(byte: u8) -> bool {
     CLASSES[usize::from(byte)] & ALNUM != 0
 }
 
-/// The bytes that the body of a secret consists of.
+/// The characters that the body of a secret consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alphabet {
     /// `[A-Za-z0-9]`
@@ -93,15 +93,15 @@ pub enum Alphabet {
     Upper,
     /// `[A-Za-z0-9_-]`, Base64 for URLs (RFC 4648, section 5)
     Url,
-    /// The same with dots.
+    /// `[A-Za-z0-9_.-]`
     Dotted,
-    /// `[A-Za-z0-9+/=]`, and `-` and `_`
+    /// `[A-Za-z0-9+/=_-]`, Base64 in both variants
     Base64,
-    /// What a bearer token consists of (RFC 6750, section 2.1).
+    /// The characters of a bearer token (RFC 6750, section 2.1).
     Token,
     /// `[A-Za-z0-9_.~-]`
     Unreserved,
-    /// What an unquoted value in an assignment may hold: no space, quote, bracket or `& ; , < > \`.
+    /// The characters of an unquoted value in an assignment: no space, quote, bracket or `& ; , < > \`.
     Value,
 }
 
@@ -123,43 +123,43 @@ impl Alphabet {
     }
 }
 
-/// A longest stretch of bytes of one alphabet, from some place on.
+/// The longest sequence of characters of one alphabet from some position on.
 #[derive(Clone, Copy, Debug, Default)]
 struct Run {
     start: usize,
     end: usize,
-    /// After its last digit; 0 where it has none.
+    /// The position after its last digit; 0 if it has none.
     digit: usize,
-    /// After its last letter in lower case; 0 where it has none.
+    /// The position after its last lower-case letter; 0 if it has none.
     lower: usize,
-    /// After its last letter in upper case; 0 where it has none.
+    /// The position after its last upper-case letter; 0 if it has none.
     upper: usize,
-    /// No part of it looks random: see [`Reader::looks_random`].
+    /// Whether it is known that no part of it looks random: see [`Reader::looks_random`].
     is_plain: bool,
 }
 
-/// A stretch of bytes, and what is in it.
+/// The end of a run, and the kinds of characters in it.
 #[derive(Clone, Copy, Debug)]
-pub struct Body {
-    /// Its first byte's place.
+pub struct RunSummary {
+    /// The position of its first byte.
     pub start: usize,
-    /// The place after its last byte.
+    /// The position after its last byte.
     pub end: usize,
-    /// It has a digit.
+    /// Whether it contains a digit.
     pub has_digit: bool,
-    /// It has a letter in lower case.
+    /// Whether it contains a lower-case letter.
     pub has_lower: bool,
-    /// It has a letter in upper case.
+    /// Whether it contains an upper-case letter.
     pub has_upper: bool,
 }
 
-impl Body {
-    /// How many bytes it has.
+impl RunSummary {
+    /// The number of its bytes.
     pub fn len(&self) -> usize {
         self.end - self.start
     }
 
-    /// Whether it has a letter.
+    /// Whether it contains a letter.
     pub fn has_letter(&self) -> bool {
         self.has_lower || self.has_upper
     }
@@ -170,13 +170,13 @@ thread_local! {
     static READS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// How many bytes this thread has read so far in looking for secrets. Debug builds only.
+/// How many bytes this thread has read so far in the search for secrets. Debug builds only.
 #[cfg(debug_assertions)]
 pub fn reads() -> u64 {
     READS.get()
 }
 
-/// What the byte at `at` is.
+/// The classes of the byte at `at`.
 #[inline(always)]
 pub fn class_at(bytes: &[u8], at: usize) -> u16 {
     #[cfg(debug_assertions)]
@@ -187,7 +187,7 @@ pub fn class_at(bytes: &[u8], at: usize) -> u16 {
     }
 }
 
-/// The end of the word (letters and digits) that `at` is in.
+/// The end of the word (letters and digits) at `at`.
 #[inline(always)]
 pub fn word_end(bytes: &[u8], mut at: usize) -> usize {
     while class_at(bytes, at) & ALNUM != 0 {
@@ -196,7 +196,7 @@ pub fn word_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// A text that is looked through, and the runs that were measured in it last.
+/// A reader of one text, which remembers the last run of each alphabet.
 #[derive(Debug)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
@@ -209,12 +209,12 @@ impl<'a> Reader<'a> {
         Reader { bytes: text.as_bytes(), runs: [Run::default(); ALPHABETS] }
     }
 
-    /// How many bytes the text has.
+    /// The length of the text in bytes.
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// The byte at `at`, if the text is that long.
+    /// The byte at `at`; `None` after the end of the text.
     #[inline(always)]
     pub fn get(&self, at: usize) -> Option<u8> {
         #[cfg(debug_assertions)]
@@ -232,44 +232,44 @@ impl<'a> Reader<'a> {
         at.checked_sub(1).and_then(|at| self.get(at)).unwrap_or(0)
     }
 
-    /// Whether a word that is seen at `at` begins there: what is before is no letter or digit, or the letter
-    /// of an escape such as `\n`.
+    /// Whether a word begins at `at`: the byte before is not a letter or digit, or it is the letter of an escape such as
+    /// `\n`.
     pub fn begins_at(&self, at: usize) -> bool {
         let before = self.before(at);
         let is_escape = matches!(before, b'b' | b'f' | b'n' | b'r' | b't');
         !is_alnum(before) || is_escape && self.before(at - 1) == b'\\'
     }
 
-    /// Whether the byte at `at` is there and `fits`.
+    /// Whether there is a byte at `at` and it `fits`.
     pub fn is(&self, at: usize, fits: impl FnOnce(u8) -> bool) -> bool {
         self.get(at).is_some_and(fits)
     }
 
-    /// Whether the text goes on with `prefix` at `at`.
+    /// Whether the text has `prefix` at `at`.
     pub fn has(&self, at: usize, prefix: &str) -> bool {
         prefix.bytes().enumerate().all(|(place, byte)| self.get(at + place) == Some(byte))
     }
 
-    /// Whether the text goes on at `at` with `word` (in lower case), in any case.
+    /// Whether the text has `word` at `at`, ignoring case. `word` must be in lower case.
     pub fn has_word(&self, at: usize, word: &str) -> bool {
         word.bytes()
             .enumerate()
             .all(|(place, byte)| self.is(at + place, |it| it.to_ascii_lowercase() == byte))
     }
 
-    /// The bytes from `from` to `to`. Whoever reads them counts them.
+    /// The bytes from `from` to `to`, which all count as read.
     pub fn slice(&self, from: usize, to: usize) -> &'a [u8] {
         #[cfg(debug_assertions)]
         READS.set(READS.get() + (to - from) as u64);
         &self.bytes[from..to]
     }
 
-    /// The end of the word (letters and digits) that `at` is in.
+    /// The end of the word (letters and digits) at `at`.
     pub fn word_end(&self, at: usize) -> usize {
         word_end(self.bytes, at)
     }
 
-    /// How many digits there are from `at` on, counted up to `most`.
+    /// How many digits follow from `at` on, up to `most`.
     pub fn digits(&self, at: usize, most: usize) -> usize {
         (0..most).take_while(|place| self.is(at + place, |it| it.is_ascii_digit())).count()
     }
@@ -280,12 +280,12 @@ impl<'a> Reader<'a> {
         Some((digit(at)? << 4 | digit(at + 1)?) as u8)
     }
 
-    /// The longest stretch of `alphabet` from `at` on. A stretch that was measured is not read again.
-    pub fn run(&mut self, at: usize, alphabet: Alphabet) -> Body {
+    /// The longest sequence of characters of `alphabet` from `at` on. A run that was measured is not read again.
+    pub fn run(&mut self, at: usize, alphabet: Alphabet) -> RunSummary {
         let known = self.runs[alphabet as usize];
         let run =
             if known.start <= at && at < known.end { known } else { self.measure(at, alphabet) };
-        Body {
+        RunSummary {
             start: at,
             end: run.end,
             has_digit: run.digit > at,
@@ -314,10 +314,10 @@ impl<'a> Reader<'a> {
         run
     }
 
-    /// Whether the run of `alphabet` at `at` has a part (between `-`, `_` and `.`) that no word, version
-    /// or date has: see [`is_random`], or 24 letters, or ten digits.
+    /// Whether the run of `alphabet` at `at` has a part (between `-`, `_` and `.`) that occurs in no word, version or
+    /// date: a random one by [`is_random`], 24 characters, or ten digits.
     ///
-    /// A run without one is remembered, as none of its ends has one either.
+    /// A run without such a part is remembered, because no end of it has such a part either.
     pub fn looks_random(&mut self, at: usize, alphabet: Alphabet) -> bool {
         let body = self.run(at, alphabet);
         if self.runs[alphabet as usize].is_plain {
@@ -333,9 +333,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether `text` has a part (between all that is no letter or digit) of sixteen letters and digits mixed, of
-/// eight that change between both three times or have digits and letters in both cases, or of eighteen
-/// letters that change their case eight times.
+/// Whether any part of `text` (between characters other than letters and digits) looks random: sixteen characters that
+/// mix letters and digits; eight that change between the two three times, or that have digits and letters in both cases;
+/// or eighteen whose letters change case eight times.
 pub fn is_random(text: &[u8]) -> bool {
     text.split(|byte| !is_alnum(*byte)).any(|part| {
         let kind = |byte: &u8| CLASSES[usize::from(*byte)] & ALNUM;

@@ -1,38 +1,38 @@
-//! The shapes of secrets that begin with a prefix of their own: one table.
+//! A table of the secrets that begin with a prefix of their own.
 //!
-//! Each row says what follows the prefix: bytes of which alphabet, how many at least, and what it must
-//! have beside that. Prefixes, alphabets and lengths are facts from the vendors' documents and from the
-//! rule sets that the field has published: gitleaks (`config/gitleaks.toml`, whose rule is named) and
-//! secretlint. A length below the published one lets a vendor shorten a key; none is so short that words
-//! fit. Public keys (Stripe's `pk_live_`, Langfuse's `pk-lf-`) are no secrets and are not listed.
+//! Each row says what follows the prefix: the alphabet, the least length, and any further condition. Prefixes, alphabets
+//! and lengths are facts from the vendors' documents and from published rule sets: gitleaks (`config/gitleaks.toml`,
+//! whose rule is named) and secretlint. A length below the published one allows a vendor to shorten a key, but none is
+//! so short that words match. Public keys (Stripe's `pk_live_`, Langfuse's `pk-lf-`) are not secrets and not listed.
 
 use super::reader::Alphabet::{self, Alnum, Base64, Dotted, Hex, Token, Upper, Url};
 
-/// What the bytes after a prefix must have.
+/// A condition on the bytes after a prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
-    /// Nothing more than their number.
+    /// Only their number matters.
     Length,
-    /// A digit.
+    /// They contain a digit.
     Digit,
-    /// A part that no word, version or date has: names of things begin with the prefix as well.
+    /// They look random, because ordinary names begin with the prefix as well: see
+    /// [`Reader::looks_random`](super::reader::Reader::looks_random).
     Random,
 }
 
-/// One shape of a secret.
+/// The shape of one kind of secret.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
-    /// What it begins with.
+    /// The prefix.
     pub prefix: &'static str,
-    /// What the rest consists of.
+    /// The alphabet of the rest.
     pub alphabet: Alphabet,
-    /// How many bytes follow the prefix at least.
+    /// The least number of bytes after the prefix.
     pub shortest: usize,
-    /// No more than so many follow.
+    /// Whether exactly `shortest` bytes follow the prefix.
     pub is_exact: bool,
-    /// The prefix is no part of the secret and stays: it is an address.
+    /// Whether the prefix is a URL that is not masked.
     pub keeps_prefix: bool,
-    /// What the rest must have.
+    /// The condition on the rest.
     pub needs: Needs,
 }
 
@@ -57,7 +57,7 @@ const fn address(prefix: &'static str, alphabet: Alphabet, shortest: usize) -> R
     Rule { keeps_prefix: true, ..rule(prefix, alphabet, shortest) }
 }
 
-/// All shapes, by their first byte; of those that begin alike the longer prefix first.
+/// All rules, sorted by the first byte of their prefix. If one prefix begins with another, the longer one comes first.
 pub const RULES: &[Rule] = &[
     // 1Password: secret keys, service accounts (gitleaks 1password-*).
     with_digit("A3-", Url, 30),
@@ -353,13 +353,13 @@ pub const RULES: &[Rule] = &[
     with_digit("ya29.", Dotted, 20),
 ];
 
-/// Words that begin a shape that is no row of the table, in lower case: see [`super::patterns`].
+/// Words, in lower case, that begin a secret for which there is no rule in the table: see [`super::patterns`].
 pub const WORDS: &[&str] = &["authorization", "basic", "bearer", "cookie"];
 
-/// Prefixes of shapes that are no rows of the table: JSON web tokens, Airtable's and Harness' tokens.
+/// Prefixes of secrets for which there is no rule in the table: JSON web tokens, and tokens of Airtable and Harness.
 const SHAPES: &[&str] = &["eyJ", "pat", "sat."];
 
-/// For each hash of three bytes, whether some secret begins with such ones.
+/// A bit for each hash of three bytes: whether any secret begins with such bytes.
 const BEGINNINGS: [u32; 512] = {
     const fn with(mut beginnings: [u32; 512], first: u8, second: u8, third: u8) -> [u32; 512] {
         let hash = hash(first, second, third);
@@ -403,8 +403,8 @@ const BEGINNINGS: [u32; 512] = {
     all
 };
 
-/// For the first byte of a word, whether a secret may go on with each second byte: a bit for each of 32
-/// that differ in their last five bits.
+/// For each first byte of a word, a set of the second bytes with which a secret may continue: a bit for each value of
+/// their last five bits.
 const PAIRS: [u32; 128] = {
     let mut pairs = [0; 128];
     let mut row = 0;
@@ -429,13 +429,13 @@ const PAIRS: [u32; 128] = {
     pairs
 };
 
-/// A number from 0 to 16,383 of three bytes.
+/// A hash from 0 to 16,383 of three bytes.
 #[inline(always)]
 const fn hash(first: u8, second: u8, third: u8) -> usize {
     (first as usize * 193 + second as usize * 1_201 + third as usize * 31) & 16_383
 }
 
-/// For the first byte of a prefix, where its rows are in the table: from the first to after the last.
+/// For each first byte of a prefix, the range of its rules in the table.
 const ROWS: [(u8, u8); 128] = {
     let mut rows = [(0, 0); 128];
     let mut row = 0;
@@ -456,19 +456,19 @@ const ROWS: [(u8, u8); 128] = {
 
 /// Whether a secret may begin with these two bytes, of which the first is ASCII.
 #[inline(always)]
-pub fn may_begin(first: u8, second: u8) -> bool {
+pub fn may_begin_with_pair(first: u8, second: u8) -> bool {
     PAIRS[usize::from(first & 127)] >> (second & 31) & 1 != 0
 }
 
-/// Whether a secret may begin with these bytes. Few words do.
+/// Whether a secret may begin with these three bytes. Few words do.
 #[inline(always)]
-pub fn may_go_on(first: u8, second: u8, third: u8) -> bool {
+pub fn may_begin_with(first: u8, second: u8, third: u8) -> bool {
     let hash = hash(first, second, third);
     BEGINNINGS[hash >> 5] >> (hash & 31) & 1 != 0
 }
 
-/// The rows of the table whose prefixes begin with `first`.
-pub fn beginning_with(first: u8) -> &'static [Rule] {
+/// The rules whose prefixes begin with `first`.
+pub fn rules_starting_with(first: u8) -> &'static [Rule] {
     let (from, to) = ROWS.get(usize::from(first)).copied().unwrap_or_default();
     &RULES[usize::from(from)..usize::from(to)]
 }

@@ -1,5 +1,5 @@
-//! The one pass over a JSON text: strings are handed to the [`Finder`], values under the names of secrets
-//! and numbers of cards are masked, everything else is copied as it was written.
+//! The single pass over a JSON text. It passes strings to the [`Finder`], masks values under names of secrets and card
+//! numbers, and copies everything else as it was written.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -7,58 +7,60 @@ use std::ops::Range;
 use super::keys::{self, Class};
 use super::patterns::Finder;
 use super::reader::{ALNUM, DIGIT, END, MARK, class_at, is_alnum, word_end};
-use super::rules::{may_begin, may_go_on};
+use super::rules::{may_begin_with, may_begin_with_pair};
 use super::{MASK, Redaction, cards};
 use crate::core::json;
 
-/// So often a string is read as the JSON that it holds: JSON within JSON within JSON.
-const DEEPEST: u8 = 3;
+/// How deeply JSON inside strings is masked as JSON: JSON within JSON within JSON.
+const MAX_JSON_DEPTH: u8 = 3;
 
-/// A JSON string that was looked through.
+/// The result of scanning a JSON string.
 #[derive(Clone, Copy, Debug)]
-struct Scanned {
-    /// Where it ends: after its closing quote.
+struct ScannedString {
+    /// The position after its closing quote.
     end: usize,
-    /// Something in it is escaped.
+    /// Whether it contains escapes.
     has_escapes: bool,
-    /// Something is that need not be, as `s` in `\u0073`: a secret may be spelled so.
-    is_spelled_out: bool,
+    /// Whether it escapes characters that need no escape, as in `\u0073` for `s`. A secret may be hidden that way.
+    has_redundant_escapes: bool,
 }
 
-/// The JSON text that is masked, and what of it is written so far.
-struct Scan<'a> {
+/// Masks one JSON text.
+struct Masker<'a> {
     json: &'a str,
     redaction: &'a Redaction,
     finder: Finder<'a>,
+    /// The masked text so far.
     masked: String,
+    /// How many bytes of `json` are already in `masked`.
     copied: usize,
+    /// How many strings contain the text: see [`MAX_JSON_DEPTH`].
     depth: u8,
-    /// Objects and lists that are open.
+    /// How many objects and lists are open.
     open: usize,
-    /// For objects that are open and have keys that were masked: the how manieth of the open ones it is, and
-    /// how often each of its keys came.
+    /// For each open object with masked keys: its value of `open`, and how often each masked key occurred.
     keys: Vec<(usize, HashMap<String, u64>)>,
 }
 
-/// `json` with its secrets masked; nothing where there is none.
-pub fn masked(json: &str, redaction: &Redaction, depth: u8) -> Option<String> {
+/// Masks the secrets in `json`; `None` if there are none.
+pub fn mask_json(json: &str, redaction: &Redaction, depth: u8) -> Option<String> {
     let finder = Finder::new(json, redaction);
     let (masked, keys) = (String::new(), Vec::new());
-    let mut scan = Scan { json, redaction, finder, masked, copied: 0, depth, open: 0, keys };
-    scan.run();
-    if scan.copied == 0 {
+    let mut masker = Masker { json, redaction, finder, masked, copied: 0, depth, open: 0, keys };
+    masker.run();
+    if masker.copied == 0 {
         return None;
     }
-    scan.masked.push_str(&json[scan.copied..]);
-    Some(scan.masked)
+    masker.masked.push_str(&json[masker.copied..]);
+    Some(masker.masked)
 }
 
-impl Scan<'_> {
+impl Masker<'_> {
     fn run(&mut self) {
         let mut at = 0;
         while let Some(byte) = self.finder.reader.get(at) {
             at = match byte {
-                b'"' => self.string(at),
+                b'"' => self.pass_string(at),
                 b'{' | b'[' => {
                     self.open += 1;
                     at + 1
@@ -70,22 +72,22 @@ impl Scan<'_> {
                     }
                     at + 1
                 }
-                b'0'..=b'9' | b'-' => self.number(at),
+                b'0'..=b'9' | b'-' => self.pass_number(at),
                 _ => at + 1,
             };
         }
     }
 
-    /// Puts `mask` in the place of what is between `from` and `to`.
-    fn put(&mut self, from: usize, to: usize, mask: &str) {
+    /// Replaces the text between `from` and `to` with `mask`.
+    fn replace(&mut self, from: usize, to: usize, mask: &str) {
         self.masked.push_str(&self.json[self.copied..from]);
         self.masked.push_str(mask);
         self.copied = to;
     }
 
-    /// Goes past the string at `quote`, and past its value where it is a key that has one of its own rules.
-    fn string(&mut self, quote: usize) -> usize {
-        let string = self.scan(quote, self.redaction.patterns);
+    /// Masks the string at `quote`; if it is the key of a secret, also its value. Returns the position to continue at.
+    fn pass_string(&mut self, quote: usize) -> usize {
+        let string = self.scan_string(quote, self.redaction.patterns);
         let colon = self.skip_space(string.end);
         if self.finder.reader.get(colon) != Some(b':') {
             self.mask_text(quote, string);
@@ -98,46 +100,48 @@ impl Scan<'_> {
             Class::Open => value,
             Class::Own => {
                 let end = self.value_end(value);
-                self.put(value, end, &json::quoted(MASK));
+                self.replace(value, end, &json::quoted(MASK));
                 end
             }
             _ if self.finder.reader.get(value) == Some(b'[') => {
                 self.open += 1;
-                self.texts_of_list(value + 1, class)
+                self.pass_list(value + 1, class)
             }
-            _ => self.value(value, class),
+            _ => self.pass_value(value, class),
         }
     }
 
-    /// Goes past the value at `at` under the name of a secret, where it is a text or, of a card, a number.
-    fn value(&mut self, at: usize, class: Class) -> usize {
+    /// Masks the value at `at` under the name of a secret, if it is a string or, for a card, a number. Returns the
+    /// position to continue at.
+    fn pass_value(&mut self, at: usize, class: Class) -> usize {
         match self.finder.reader.get(at) {
             Some(b'"') => {
-                let end = self.scan(at, false).end;
+                let end = self.scan_string(at, false).end;
                 let text = self.finder.reader.slice(at + 1, end.max(at + 2) - 1);
                 if !keys::is_secret(class, text) {
-                    return self.string(at);
+                    return self.pass_string(at);
                 }
-                self.put(at, end, &json::quoted(MASK));
+                self.replace(at, end, &json::quoted(MASK));
                 end
             }
             Some(b'0'..=b'9') if class == Class::Card => {
                 let end = self.number_end(at);
-                self.put(at, end, &json::quoted(MASK));
+                self.replace(at, end, &json::quoted(MASK));
                 end
             }
             _ => at,
         }
     }
 
-    /// Goes past the texts that a list under the name of a secret begins with, as headers have lists.
-    fn texts_of_list(&mut self, mut at: usize, class: Class) -> usize {
+    /// Masks the strings at the beginning of a list under the name of a secret, because the values of headers are lists.
+    /// Returns the position to continue at.
+    fn pass_list(&mut self, mut at: usize, class: Class) -> usize {
         loop {
             at = self.skip_space(at);
             if self.finder.reader.get(at) != Some(b'"') {
                 return at;
             }
-            at = self.value(at, class);
+            at = self.pass_value(at, class);
             at = self.skip_space(at);
             if self.finder.reader.get(at) != Some(b',') {
                 return at;
@@ -146,28 +150,28 @@ impl Scan<'_> {
         }
     }
 
-    /// Masks what was found in the string at `quote`, which is no key.
-    fn mask_text(&mut self, quote: usize, string: Scanned) {
+    /// Masks the secrets in the string at `quote`, which is not a key.
+    fn mask_text(&mut self, quote: usize, string: ScannedString) {
         if self.mask_json_within(quote, string) {
             self.finder.found.clear();
             return;
         }
-        if string.is_spelled_out && self.redaction.patterns {
+        if string.has_redundant_escapes && self.redaction.patterns {
             self.finder.found.clear();
             let Some(plain) = json::text(&self.json[quote..string.end]) else { return };
-            if let Some(masked) = masked(&json::quoted(&plain), self.redaction, self.depth) {
-                self.put(quote, string.end, &masked);
+            if let Some(masked) = mask_json(&json::quoted(&plain), self.redaction, self.depth) {
+                self.replace(quote, string.end, &masked);
             }
             return;
         }
         for Range { start, end } in std::mem::take(&mut self.finder.found) {
-            self.put(start, end, MASK);
+            self.replace(start, end, MASK);
         }
     }
 
-    /// Masks the string at `quote` as the JSON that it holds, if it holds an object or a list, so that it
-    /// holds one afterwards. Whether it does.
-    fn mask_json_within(&mut self, quote: usize, string: Scanned) -> bool {
+    /// If the string at `quote` contains a JSON object or list, masks it so that the result is JSON as well. Returns
+    /// whether it does.
+    fn mask_json_within(&mut self, quote: usize, string: ScannedString) -> bool {
         let reader = &self.finder.reader;
         let mut first = quote + 1;
         while reader.get(first) == Some(b' ') {
@@ -175,31 +179,31 @@ impl Scan<'_> {
         }
         let may_be = match reader.get(first) {
             Some(b'{' | b'[') => true,
-            // White space may be escaped before it.
+            // Escaped white space may come before the JSON.
             Some(b'\\') => reader.is(first + 1, |it| matches!(it, b'n' | b'r' | b't' | b'u')),
             _ => false,
         };
-        if !may_be || self.depth == DEEPEST {
+        if !may_be || self.depth == MAX_JSON_DEPTH {
             return false;
         }
         let Some(text) = json::text(&self.json[quote..string.end]) else { return false };
         if !text.trim_ascii_start().starts_with(['{', '[']) || !json::is_valid(&text) {
             return false;
         }
-        if let Some(masked) = masked(&text, self.redaction, self.depth + 1) {
-            self.put(quote, string.end, &json::quoted(&masked));
+        if let Some(masked) = mask_json(&text, self.redaction, self.depth + 1) {
+            self.replace(quote, string.end, &json::quoted(&masked));
         }
         true
     }
 
-    /// Masks what was found in the key at `quote`. Two keys of one object stay two.
-    fn mask_key(&mut self, quote: usize, string: Scanned) {
+    /// Masks the secrets in the key at `quote`. Keys of one object remain distinct.
+    fn mask_key(&mut self, quote: usize, string: ScannedString) {
         let found = std::mem::take(&mut self.finder.found);
         let key = &self.json[quote..string.end];
         let mut masked_key = String::new();
-        if string.is_spelled_out && self.redaction.patterns {
+        if string.has_redundant_escapes && self.redaction.patterns {
             let Some(plain) = json::text(key) else { return };
-            match masked(&json::quoted(&plain), self.redaction, DEEPEST) {
+            match mask_json(&json::quoted(&plain), self.redaction, MAX_JSON_DEPTH) {
                 Some(masked) => masked_key = masked,
                 None => return,
             }
@@ -226,10 +230,10 @@ impl Scan<'_> {
                 masked_key.push_str(&format!(" {count}\""));
             }
         }
-        self.put(quote, string.end, &masked_key);
+        self.replace(quote, string.end, &masked_key);
     }
 
-    fn class_of(&self, quote: usize, string: Scanned) -> Class {
+    fn class_of(&self, quote: usize, string: ScannedString) -> Class {
         let key = &self.json[quote..string.end];
         if string.has_escapes
             && let Some(text) = json::text(key)
@@ -240,12 +244,15 @@ impl Scan<'_> {
         self.redaction.class_of(key)
     }
 
-    /// Looks through the string whose opening quote is at `quote`, and, if it is to, for secrets in it.
-    fn scan(&mut self, quote: usize, finds: bool) -> Scanned {
+    /// Scans the string whose opening quote is at `quote`; if `finds`, also for secrets.
+    fn scan_string(&mut self, quote: usize, finds: bool) -> ScannedString {
         let finder = &mut self.finder;
         finder.found.clear();
-        let mut string =
-            Scanned { end: finder.reader.len(), has_escapes: false, is_spelled_out: false };
+        let mut string = ScannedString {
+            end: finder.reader.len(),
+            has_escapes: false,
+            has_redundant_escapes: false,
+        };
         let mut at = quote + 1;
         loop {
             at = plain_end(finder.reader.bytes(), at);
@@ -257,36 +264,36 @@ impl Scan<'_> {
                 }
                 b'\\' => {
                     string.has_escapes = true;
-                    let end = escape_end(finder, at, &mut string);
-                    // A letter after a backslash may be an escape of JSON within this.
+                    let end = pass_escape(finder, at, &mut string);
+                    // A letter after an escaped backslash may be an escape of JSON within this string.
                     let is_after_backslash =
                         finds && end == at + 2 && finder.reader.get(at + 1) == Some(b'\\');
                     match is_after_backslash && finder.reader.is(end, is_alnum) {
-                        true => finder.word(end),
+                        true => finder.find_in_word(end),
                         false => end,
                     }
                 }
                 _ if is_alnum(byte) && !finds => finder.reader.word_end(at),
                 _ if !finds => at + 1,
-                _ if is_alnum(byte) => finder.word(at),
-                b':' | b'=' => finder.separator(at),
-                b'%' => finder.percent(at),
-                b'[' => finder.bracket(at),
-                b'-' => finder.dashes(at),
-                _ => finder.tilde(at),
+                _ if is_alnum(byte) => finder.find_in_word(at),
+                b':' | b'=' => finder.find_at_separator(at),
+                b'%' => finder.find_at_percent(at),
+                b'[' => finder.pass_bracket(at),
+                b'-' => finder.find_at_dashes(at),
+                _ => finder.find_at_tilde(at),
             };
         }
         string.end = string.end.min(finder.reader.len());
         string
     }
 
-    /// Goes past the number at `at`, and masks it if it is a card's.
-    fn number(&mut self, at: usize) -> usize {
+    /// Masks the number at `at` if it is a card's. Returns its end.
+    fn pass_number(&mut self, at: usize) -> usize {
         let end = self.number_end(at);
         if self.redaction.patterns && matches!(end - at, 15 | 16) {
             let digits = self.finder.reader.slice(at, end);
             if digits.iter().all(u8::is_ascii_digit) && cards::is_card(digits) {
-                self.put(at, end, &json::quoted(MASK));
+                self.replace(at, end, &json::quoted(MASK));
             }
         }
         end
@@ -308,13 +315,13 @@ impl Scan<'_> {
         at
     }
 
-    /// The end of the JSON value that starts at `start`.
+    /// The end of the JSON value at `start`.
     fn value_end(&mut self, start: usize) -> usize {
         let mut depth = 0_usize;
         let mut at = start;
         while let Some(byte) = self.finder.reader.get(at) {
             match byte {
-                b'"' => at = self.scan(at, false).end - 1,
+                b'"' => at = self.scan_string(at, false).end - 1,
                 b'{' | b'[' => depth += 1,
                 b'}' | b']' if depth == 0 => return at,
                 b'}' | b']' => depth -= 1,
@@ -330,8 +337,8 @@ impl Scan<'_> {
     }
 }
 
-/// The place of the first byte from `at` on that is to be looked at: a word in which a secret may begin, or
-/// a mark. Apart, so that the loop over every byte has all registers.
+/// The position of the first byte from `at` on that has to be examined: a word with which a secret may begin, or a mark.
+/// Not inlined, so that the loop over every byte has all registers.
 #[inline(never)]
 fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     loop {
@@ -350,30 +357,30 @@ fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     }
 }
 
-/// Whether a secret may begin with the letters at `at`.
+/// Whether a secret may begin with the word at `at`.
 #[inline(always)]
 fn begins(bytes: &[u8], at: usize) -> bool {
     match (bytes.get(at), bytes.get(at + 1), bytes.get(at + 2)) {
         (Some(first), Some(second), Some(third)) => {
-            may_begin(*first, *second) && may_go_on(*first, *second, *third)
+            may_begin_with_pair(*first, *second) && may_begin_with(*first, *second, *third)
         }
         _ => false,
     }
 }
 
-/// The end of the escape at `at`, and what it tells of its string.
-fn escape_end(finder: &Finder<'_>, at: usize, string: &mut Scanned) -> usize {
+/// Returns the end of the escape at `at`, and records redundant escapes in `string`.
+fn pass_escape(finder: &Finder<'_>, at: usize, string: &mut ScannedString) -> usize {
     match finder.reader.get(at + 1) {
         Some(b'u') => {
             let Some((high, low)) = finder.reader.hex(at + 2).zip(finder.reader.hex(at + 4)) else {
                 return at + 2;
             };
-            // A control character, which is in no secret, has to be escaped.
-            string.is_spelled_out |= high != 0 || low >= b' ';
+            // Only control characters, which no secret contains, have to be escaped this way.
+            string.has_redundant_escapes |= high != 0 || low >= b' ';
             at + 6
         }
         Some(b'/') => {
-            string.is_spelled_out = true;
+            string.has_redundant_escapes = true;
             at + 2
         }
         _ => at + 2,
