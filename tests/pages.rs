@@ -198,6 +198,81 @@ fn what_was_left_counts_as_said_when_it_was_and_not_as_what_the_new_page_says() 
 }
 
 #[test]
+fn no_request_is_stamped_later_than_what_is_said_after_it() {
+    // Each is a way in which a request gets its timestamp long after it was said. What is said then may go out with
+    // another page, stamped with when it was said.
+    for way in ["waits", "halved", "started after all"] {
+        let mut is_there = way != "started after all";
+        let mut bench = page(
+            move |request| {
+                is_there |= request.method == "POST";
+                match request.body.contains("poison") {
+                    _ if !request.url.contains(SESSION) => stores(request),
+                    true => status(422, r#"{"message":"no"}"#),
+                    false if !is_there => status(404, r#"{"message":"no such event"}"#),
+                    false => stores(request),
+                }
+            },
+            &[],
+        );
+        let tracer = bench.init(json!({})).tracer;
+        let other = bench.init(json!({"mergeWindowMs": 0})).tracer;
+        bench.run(1_000);
+        bench.latency_ms = 200;
+        let said_at = bench.now.unix_ms;
+        if way == "waits" {
+            // Two requests at once are all that a page sends.
+            for _ in 0..2 {
+                let tracer = bench.init(json!({})).tracer;
+                bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+                bench.run(10);
+            }
+        }
+        if way == "halved" {
+            bench.enrich(tracer, Some(SESSION), json!({"feedback": {"poison": 1}}));
+        }
+        let said = bench.enrich(tracer, Some(SESSION), json!({"feedback": {"last": "early"}}));
+        let last_at = bench.now.unix_ms;
+        for n in 0..400 {
+            bench.enrich(other, None, json!({"metadata": {"n": n}}));
+            bench.run(10);
+        }
+        assert!(bench.is_delivered(said), "{way}");
+        let of_session = bench.requests.iter().filter(|it| it.url.contains(SESSION));
+        let stamps: Vec<u64> = of_session.map(|request| stamp(request) / 1_000_000).collect();
+        let is_in_time = |stamp: &u64| (said_at..=last_at).contains(stamp);
+        assert!(!stamps.is_empty() && stamps.iter().all(is_in_time), "{way}: {stamps:?}");
+    }
+}
+
+#[test]
+fn what_was_left_comes_after_what_its_page_sent_where_the_clock_was_set_back() {
+    let mut before = page(stores, &[]);
+    let tracer = before.init(json!({})).tracer;
+    before.enrich(tracer, Some(SESSION), json!({"feedback": {"last": 1}}));
+    before.run(1_000);
+    before.now.unix_ms -= 3_600_000;
+    before.latency_ms = 5_000;
+    before.enrich(tracer, Some(SESSION), json!({"feedback": {"last": 2}}));
+    before.run(10);
+    let mut bench = page(stores, &left(&before));
+    let tracer = bench.init(json!({})).tracer;
+    bench.run(10);
+    bench.enrich(tracer, Some(SESSION), json!({"feedback": {"last": 3}}));
+    bench.run(1_000);
+    let of_session = |bench: &Bench| -> Vec<(u64, Value)> {
+        let sent = bench.requests.iter().filter(|request| request.url.contains(SESSION));
+        let last = |body: &str| serde_json::from_str::<Value>(body).unwrap()["feedback"].clone();
+        sent.map(|request| (stamp(request), last(&request.body)["last"].clone())).collect()
+    };
+    let mut all = [of_session(&before), of_session(&bench)].concat();
+    assert_eq!(all.len(), 4);
+    all.sort_by_key(|(stamp, _)| *stamp);
+    let values: Vec<&Value> = all.iter().map(|(_, value)| value).collect();
+    assert_eq!(values, [1, 2, 2, 3]);
+}
+
+#[test]
 fn a_page_that_is_left_sends_what_it_says_along_with_what_was_left() {
     let mut bench = page(stores, &[]);
     let tracer = bench.init(with_ticket(SESSION)).tracer;

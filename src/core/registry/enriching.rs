@@ -313,6 +313,7 @@ impl Registry {
             // The outbox may have been opened for this part alone.
             return self.schedule(id, now);
         };
+        let part = self.dated(id, part);
         let part = self.keep(id, part, None);
         let (tracer, scope) = (part.tracer, part.scope);
         if let (Some(outbox), Some(given_to)) =
@@ -330,6 +331,14 @@ impl Registry {
         }
         self.schedule(id, now);
         self.given(tracer, scope, id, now);
+    }
+
+    /// `part`, with the time at which it counts as said in its outbox.
+    pub(super) fn dated(&mut self, outbox: u64, mut part: Box<Part>) -> Box<Part> {
+        if let Some(outbox) = self.outboxes.get_mut(outbox) {
+            part.given_unix_ms = outbox.stamps().say(part.given_unix_ms);
+        }
+        part
     }
 
     /// Something was given that will end, and put into `outbox`.

@@ -92,7 +92,7 @@ impl Registry {
                 self.outputs.push_back(Output::Forget { ids: vec![*id] });
             }
             let mut part = self.part(Kind::Enrichment, tracer, scope, now);
-            part.given_unix_ms = kept.at.min(now.unix_ms);
+            part.given_unix_ms = kept.at;
             part.is_left = true;
             self.take_over(part, kept, &fate, &settings, now);
         }
@@ -126,6 +126,7 @@ impl Registry {
             if !target.is_event() && !outbox.destination.is_ticket {
                 outbox.want_start(Start { origin: SessionOrigin::Named, description });
             }
+            outbox.stamps().take_over(part.given_unix_ms);
             outbox.totals.set_from_earlier_page(&part.enrichment, self.numerals);
             outbox.accept_in_time(part);
         }

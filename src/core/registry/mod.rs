@@ -22,7 +22,7 @@ use super::id_map::{FixedMap, FixedSet, IdMap};
 use super::json::Numerals;
 use super::log::{Level, Line};
 use super::open_tracers::OpenTracers;
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Stamps};
 use super::outcome::Output;
 use super::policy::{LONGEST_NAME, REMEMBERED_LINES};
 use super::redact::MASK;
@@ -52,8 +52,8 @@ pub struct Registry {
     clock: ForwardClock,
     /// The last number given to an enrichment, a flush or a close: they only go up.
     last_number: u64,
-    /// The timestamp of the last new request, nanoseconds since the Unix epoch.
-    last_stamp_ns: u64,
+    /// The latest timestamps of all sessions' requests.
+    stamps: Stamps,
     tracers: IdMap<Tracer>,
     open_tracers: OpenTracers,
     outboxes: IdMap<Outbox>,
@@ -114,7 +114,7 @@ impl Registry {
             id_of: SessionId::new,
             clock: ForwardClock::default(),
             last_number: 0,
-            last_stamp_ns: 0,
+            stamps: Stamps::default(),
             tracers: IdMap::default(),
             open_tracers: OpenTracers::new(seed),
             outboxes: IdMap::default(),

@@ -29,7 +29,8 @@ impl Registry {
             return known;
         }
         let server = self.use_server(&destination.server, settings.transport);
-        let mut outbox = Outbox::new(destination.clone(), settings.clone(), server, session_id);
+        let (to, settings) = (destination.clone(), settings.clone());
+        let mut outbox = Outbox::new(to, settings, server, session_id, self.stamps);
         outbox.is_event = target.is_event();
         outbox.is_paused = self.page.is_offline;
         let id = self.outboxes.insert(outbox);

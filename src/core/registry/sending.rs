@@ -117,8 +117,8 @@ impl Registry {
         outbox.timer = NEVER;
         outbox.server_worked(server.health.worked_at());
         let routes = outbox.routes_to_try(server.routes);
-        let (request, is_start) =
-            outbox.next_request(routes, leaving.is_some(), &mut self.last_stamp_ns, now);
+        let (request, is_start) = outbox.next_request(routes, leaving.is_some(), now);
+        self.stamps.join(*outbox.stamps());
         let timeout_ms = outbox.timeout_ms(now);
         let sent = server.health.send_request(timeout_ms, outbox.settings.timeout_ms, now);
         let transport = server.transport;

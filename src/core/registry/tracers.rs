@@ -148,6 +148,7 @@ impl Registry {
     fn start(&mut self, outbox: u64, start: Option<Start>, part: Box<Part>, now: Now) {
         let (tracer, scope) = (part.tracer, part.scope);
         let description = start.as_ref().and_then(|start| start.description.as_ref());
+        let part = self.dated(outbox, part);
         let part = self.keep(outbox, part, description);
         if let Some(outbox) = self.outboxes.get_mut(outbox) {
             outbox.begin_with(start);

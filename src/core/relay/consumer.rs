@@ -23,7 +23,7 @@ use crate::core::concurrency::Place;
 use crate::core::delivery::health::{Health, SentRequest};
 use crate::core::enrichment::Enrichment;
 use crate::core::log::{Line, error};
-use crate::core::outbox::{Kind, Outbox, Part, Parts, Progress};
+use crate::core::outbox::{Kind, Outbox, Part, Parts, Progress, Stamps};
 use crate::core::session::{SessionId, Start, Target};
 use crate::core::settings::Destination;
 use crate::core::time::{ForwardClock, NEVER, Now};
@@ -250,8 +250,10 @@ impl SessionDelivery {
         let stamp_ns = stamp_ns.min(self.now_ms.saturating_mul(1_000_000));
         // An update goes after the start that it needed.
         let is_second = stamp_ns == self.stamp_ns;
-        let mut last_ns = if is_second { stamp_ns } else { stamp_ns.saturating_sub(1) };
-        let (request, is_start) = self.outbox.next_request(routes, false, &mut last_ns, now);
+        let last_ns = if is_second { stamp_ns } else { stamp_ns.saturating_sub(1) };
+        self.outbox.stamps().go_on_after(last_ns);
+        let (request, is_start) = self.outbox.next_request(routes, false, now);
+        let last_ns = self.outbox.stamps().last_ns();
         self.stamp_ns = last_ns;
         for made_ns in made.into_iter().filter(|made_ns| *made_ns < last_ns) {
             let stamp_ns = known.stamps.entry(made_ns).or_default();
@@ -566,7 +568,7 @@ impl Delivery {
         let (id, sessions) = (target.id(), &mut self.sessions);
         let place = *self.places.entry(id).or_insert_with(|| {
             let (destination, settings) = (destination.clone(), settings.tracer.clone());
-            let mut outbox = Outbox::new(destination, settings, 0, id);
+            let mut outbox = Outbox::new(destination, settings, 0, id, Stamps::default());
             outbox.is_event = true;
             sessions.push(SessionDelivery {
                 outbox,

@@ -8,24 +8,28 @@
 //! flight, and its enrichments reach the backend in order. A batch that the backend refuses is
 //! halved until the one to blame is alone: bad input costs nobody anything but itself.
 
+mod stamps;
+
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
-use super::deadline::DeadlineClock;
-use super::delivery::halving::Halving;
-use super::delivery::limits::{RetryWait, request_timeout_ms};
-use super::enrichment::{Enrichment, Field, InputsPlace, Merged};
-use super::id_map::NOTHING;
-use super::json::any_members;
-use super::number_set::NumberSet;
-use super::policy::{
-    LEFT_STAMP_NS, MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REQUEST_OVERHEAD_BYTES, START_WAITS_MS,
+use crate::core::deadline::DeadlineClock;
+use crate::core::delivery::halving::Halving;
+use crate::core::delivery::limits::{RetryWait, request_timeout_ms};
+use crate::core::enrichment::{Enrichment, Field, InputsPlace, Merged};
+use crate::core::id_map::NOTHING;
+use crate::core::json::any_members;
+use crate::core::number_set::NumberSet;
+use crate::core::policy::{
+    MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REQUEST_OVERHEAD_BYTES, START_WAITS_MS,
 };
-use super::session::{Description, SessionId, SessionOrigin, Start, Target};
-use super::settings::{Destination, Settings};
-use super::time::{NEVER, Now};
-use super::totals::Totals;
-use super::wire::{self, Request, Routes};
+use crate::core::session::{Description, SessionId, SessionOrigin, Start, Target};
+use crate::core::settings::{Destination, Settings};
+use crate::core::time::{NEVER, Now};
+use crate::core::totals::Totals;
+use crate::core::wire::{self, Request, Routes};
+
+pub use stamps::Stamps;
 
 /// What a part of a batch is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,8 +228,7 @@ pub struct Outbox {
     window_until: u64,
     /// Whether deadlines stand still, as there is no network.
     pub is_paused: bool,
-    /// The timestamp of the last request that said what an earlier page left.
-    left_stamp_ns: u64,
+    stamps: Stamps,
     hurried: bool,
     /// Whether the request on its way leaves out a start.
     left_out_start: bool,
@@ -245,12 +248,13 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// The empty outbox of a session that is taken to exist.
+    /// The empty outbox of a session that is taken to exist. Its requests' timestamps go on after `stamps`.
     pub fn new(
         destination: Rc<Destination>,
         settings: Rc<Settings>,
         server: u64,
         session_id: SessionId,
+        stamps: Stamps,
     ) -> Outbox {
         Outbox {
             destination,
@@ -269,7 +273,7 @@ impl Outbox {
             refused_singles: 0,
             window_until: 0,
             is_paused: false,
-            left_stamp_ns: 0,
+            stamps,
             hurried: false,
             left_out_start: false,
             is_known: false,
@@ -328,6 +332,11 @@ impl Outbox {
     pub fn touch(&mut self, description: Option<Description>) {
         let start = || Box::new(Start { origin: SessionOrigin::Named, description });
         self.start.get_or_insert_with(start);
+    }
+
+    /// The timestamps of its requests.
+    pub fn stamps(&mut self) -> &mut Stamps {
+        &mut self.stamps
     }
 
     /// Takes `part` into the queue. What it replaces there stays until it is stored: should the
@@ -599,19 +608,10 @@ impl Outbox {
 
     /// The next request, and whether it is a start. Freezes the queue if no batch waits.
     ///
-    /// Timestamps only go up, whatever the wall clock does: the backend orders a client's requests
-    /// by them. `last_stamp_ns` is the last one given by this client, and is carried on.
-    ///
     /// Where the page is left there may be no second request. With `no_second` it takes all that
     /// it can, and is none that only makes sure that the session exists, see
     /// [`Outbox::start_after_all`].
-    pub fn next_request(
-        &mut self,
-        routes: Routes,
-        no_second: bool,
-        last_stamp_ns: &mut u64,
-        now: Now,
-    ) -> (Request, bool) {
+    pub fn next_request(&mut self, routes: Routes, no_second: bool, now: Now) -> (Request, bool) {
         self.window_until = now.mono_ms.saturating_add(self.settings.merge_window_ms);
         self.work.clock.begin_try(now.mono_ms);
         if self.work.batches.is_empty() {
@@ -641,15 +641,10 @@ impl Outbox {
             self.left_out_start = true;
         }
         let stamp_ns = *batch.stamp_ns.get_or_insert_with(|| {
-            let mut said_ns = said_unix_ms(parts).saturating_mul(1_000_000);
-            // What an earlier page left is older than what this one has sent, though it comes later. It is newer
-            // than what that page had sent of what it said in the same millisecond.
+            let said_ms = said_unix_ms(parts);
             let mut said = parts.iter().filter(|part| part.kind == Kind::Enrichment).peekable();
             let was_left = said.peek().is_some() && said.all(|part| part.is_left);
-            let last = if was_left { &mut self.left_stamp_ns } else { last_stamp_ns };
-            said_ns = said_ns.saturating_add(if was_left { LEFT_STAMP_NS } else { 0 });
-            *last = said_ns.max(*last + 1);
-            *last
+            if was_left { self.stamps.next_left(said_ms) } else { self.stamps.next(said_ms) }
         });
         let id = self.session_id;
         let request = match &batch.start {
