@@ -761,6 +761,24 @@ fn deadlines_of_a_session_that_was_idle_when_the_network_went_or_came_are_like_a
 }
 
 #[test]
+fn what_others_took_over_while_a_page_rested_is_not_sent_by_a_tracer_that_it_makes_then() {
+    for still in [&[-1, -2][..], &[-2], &[]] {
+        let kept = [json!({"a": 1}), json!({"b": 2})].map(|it| left_saying(it).remove(0));
+        let mut bench = page(stores, &kept);
+        bench.registry.turn(Turn::Leaves, bench.now);
+        bench.registry.turn(Turn::Rests, bench.now);
+        bench.run(1_000);
+        bench.registry.only_kept(still, bench.now);
+        bench.registry.turn(Turn::GoesOn { in_document: true }, bench.now);
+        bench.init(with_ticket(SESSION));
+        bench.run(1_000);
+        let sent: String = bench.requests.iter().map(|request| request.body.as_str()).collect();
+        let is_sent = [sent.contains("\"a\":1"), sent.contains("\"b\":2")];
+        assert_eq!(is_sent, [-1, -2].map(|id| still.contains(&id)), "{sent}");
+    }
+}
+
+#[test]
 fn a_page_that_rests_sends_nothing_and_leaves_what_others_took_over() {
     let mut bench = page(gone, &[]);
     let tracer = bench.init(with_ticket(SESSION)).tracer;
@@ -773,7 +791,7 @@ fn a_page_that_rests_sends_nothing_and_leaves_what_others_took_over() {
     bench.run(20_000);
     assert!(bench.requests.len() - before <= 1, "it rests");
     bench.answer = Box::new(stores);
-    bench.registry.only_kept(&[own], bench.now);
+    bench.registry.only_kept(&[own as i64], bench.now);
     bench.registry.turn(Turn::GoesOn { in_document: true }, bench.now);
     let before = bench.requests.len();
     bench.run(1_000);
@@ -815,7 +833,7 @@ fn what_is_said_while_a_page_comes_back_is_its_own_to_deliver() {
     bench.run(1);
     // The store's list is read, and while that takes its time there is more to say.
     let back = bench.enrich(tracer, None, json!({"feedback": {"c": 1}}));
-    bench.registry.only_kept(&[before], bench.now);
+    bench.registry.only_kept(&[before as i64], bench.now);
     bench.registry.turn(Turn::GoesOn { in_document: true }, bench.now);
     bench.run(1_000);
     assert!([before, leaving, back].iter().all(|id| bench.is_delivered(*id)));

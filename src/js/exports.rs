@@ -128,7 +128,7 @@ pub fn restore(entries: String) {
 pub fn only_kept(ids: String) {
     let mut still = Vec::new();
     for id in elements(&ids).unwrap_or_default() {
-        still.push((NUMERALS.read)(id) as u64);
+        still.push((NUMERALS.read)(id) as i64);
     }
     state::with(|registry| registry.only_kept(&still, now()));
     host::wake(0.0);

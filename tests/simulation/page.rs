@@ -27,7 +27,7 @@ pub struct Page {
     /// Keys in the store, and texts, of what the core was told that earlier pages left, in that order.
     claimed: Vec<((usize, u64), String)>,
     /// It is back, and this is what it found in the store a moment ago.
-    found: Option<Vec<u64>>,
+    found: Option<Vec<i64>>,
     /// When the last record of another page that the core took over was said, and about which session: what
     /// is kept next may be that.
     taken: Option<(Value, Value)>,
@@ -257,12 +257,14 @@ impl World {
     /// The page is back, and reads what nobody took over meanwhile.
     fn look_in_store(&mut self) {
         let here = self.here;
-        let mine = self
-            .store
-            .records
-            .iter()
-            .filter(|((kept_by, _), it)| *kept_by == here && it.owner == here);
-        let mut found: Vec<u64> = mine.map(|((_, id), _)| *id).collect();
+        let mine = self.store.records.iter().filter(|(_, record)| record.owner == here);
+        let page = self.programs[here].page.as_ref();
+        let claimed = page.map_or(&[][..], |page| &page.claimed);
+        let number = |key: &(usize, u64)| match key {
+            (kept_by, id) if *kept_by == here => Some(*id as i64),
+            key => claimed.iter().rposition(|(it, _)| it == key).map(|place| -1 - place as i64),
+        };
+        let mut found: Vec<i64> = mine.filter_map(|(key, _)| number(key)).collect();
         if self.bug == Some(Bug::OverlooksWhatIsKept) {
             found.pop();
         }

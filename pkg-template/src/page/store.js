@@ -156,7 +156,7 @@ export class Store {
     const still = new Set(this.#unwritten);
     keys.forEach((key) => still.add(idOf(key)));
     for (const id of this.#kept.keys()) if (!still.has(id)) this.#kept.delete(id);
-    return [...still].filter((id) => id > 0);
+    return [...still];
   }
 
   /** Other pages that have something in the store. What is under a key of nobody's is thrown out. */

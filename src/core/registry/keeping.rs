@@ -167,14 +167,19 @@ impl Registry {
 
     /// The page was away, and others may have taken over what it kept: `still` is what they left. The
     /// rest is theirs to deliver; but not what was said since the page went, which the list may be too old for.
-    pub fn only_kept(&mut self, still: &[u64], now: Now) {
+    ///
+    /// `still` has numbers of enrichments, and of what earlier pages left and [`Registry::restore`] was given: also
+    /// that is another page's now, if no tracer had taken it over before.
+    pub fn only_kept(&mut self, still: &[i64], now: Now) {
         let now = self.clock.advance(now);
         let rested_at = self.page.rested_at;
+        let last_leftover = self.page.last_leftover;
+        self.leftovers.retain(|it| it.id < last_leftover || still.contains(&it.id));
         for id in self.busy.clone() {
             let Some(outbox) = self.outboxes.get_mut(id) else { continue };
             let target = outbox.target();
             let mut taken = outbox.take_those(&|part| {
-                part.is_kept && part.id <= rested_at && !still.contains(&part.id)
+                part.is_kept && part.id <= rested_at && !still.contains(&(part.id as i64))
             });
             self.schedule(id, now);
             for part in &mut taken {

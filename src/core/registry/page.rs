@@ -58,6 +58,8 @@ pub(super) struct Page {
     pub(super) is_resting: bool,
     /// The last number that was given to anything before the page rested.
     pub(super) rested_at: u64,
+    /// And the last one that was given to what earlier pages left.
+    pub(super) last_leftover: i64,
     /// Whether other pages have something unsent that had its time.
     pub(super) begins_gently: bool,
     /// Outboxes that were to send when the page was hidden.
@@ -151,6 +153,7 @@ impl Registry {
             Turn::Rests => {
                 self.page.is_resting = true;
                 self.page.rested_at = self.last_number;
+                self.page.last_leftover = self.last_leftover;
                 self.for_each_busy(now, &mut Outbox::may_be_started_by_others);
             }
         }
