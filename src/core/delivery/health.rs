@@ -4,10 +4,11 @@
 //! While a server is failing, one request probes it and the others wait (a half-open circuit breaker), so that a
 //! thousand sessions do not hammer a backend that is down.
 
+use super::limits::last_try_at;
 use crate::core::concurrency::{Concurrency, Place};
 use crate::core::policy::{FAILING_AFTER, GENERAL_REFUSAL, PAGE_SLOW_MS};
 use crate::core::retry::backoff_ms;
-use crate::core::time::{NEVER, Now};
+use crate::core::time::Now;
 use crate::core::wire::{Answer, Verdict};
 
 /// What is known of the health of one server.
@@ -29,7 +30,8 @@ pub struct Health {
     paused_until: u64,
     /// How many single enrichments in a row the server refused, of any session, with nothing stored in between.
     refused_singles: u32,
-    /// When the server last answered well, on the forward clock.
+    /// When the server last answered well, or was sent the first request after that, on the forward clock. Until
+    /// then nobody waited for it.
     worked_at: u64,
     /// Why the last request failed since then; empty if none did.
     why: String,
@@ -171,15 +173,29 @@ impl Health {
         deadline_ms: u64,
         now: Now,
     ) -> u64 {
-        let last_try_at = gives_up_at.saturating_sub(timeout_ms.min(deadline_ms / 2));
-        if gives_up_at == NEVER || self.paused_until <= last_try_at {
+        let last_try_at = last_try_at(gives_up_at, timeout_ms, deadline_ms);
+        if self.paused_until <= last_try_at {
             return gives_up_at;
         }
         if last_try_at > now.mono_ms {
             return last_try_at;
         }
-        self.paused_until = 0;
+        self.end_pause();
         gives_up_at
+    }
+
+    /// Ends the time for which the server has asked clients to stay away. Otherwise an enrichment would be given up
+    /// without a try.
+    pub fn end_pause(&mut self) {
+        self.paused_until = 0;
+    }
+
+    /// Records that the server is about to be sent a request. If none was on its way and none had failed, nobody
+    /// waited for the server until now, but for something else, such as the page's connections.
+    pub fn begin_to_ask(&mut self, now: Now) {
+        if self.in_flight == 0 && self.why.is_empty() {
+            self.worked_at = now.mono_ms;
+        }
     }
 
     /// Records that a request is sent. It may take `timeout_ms`; without a near deadline it would have `granted_ms`.
@@ -265,7 +281,8 @@ impl Health {
         self.refused_singles >= GENERAL_REFUSAL
     }
 
-    /// When the server last answered well, on the forward clock.
+    /// Until when nobody waited for the server, on the forward clock: when it last answered well, or was sent the
+    /// first request after that.
     pub fn worked_at(&self) -> u64 {
         self.worked_at
     }

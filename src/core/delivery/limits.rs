@@ -1,6 +1,7 @@
 //! The limits that the application sets, the timeout of a request, and the wait before a retry.
 
 use crate::core::policy::LAST_TRY_MS;
+use crate::core::time::NEVER;
 
 /// The limits that the application sets.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,15 @@ pub fn request_timeout_ms(timeout_ms: u64, left_ms: u64) -> u64 {
     match left_ms {
         0 => timeout_ms,
         left_ms => left_ms.min(timeout_ms),
+    }
+}
+
+/// When the last try of an enrichment begins at the latest if it is given up at `gives_up_at`: early enough for a
+/// request to have all of its time, or half of the deadline. [`NEVER`] if it is not given up.
+pub fn last_try_at(gives_up_at: u64, timeout_ms: u64, deadline_ms: u64) -> u64 {
+    match gives_up_at {
+        NEVER => NEVER,
+        at => at.saturating_sub(timeout_ms.min(deadline_ms / 2)),
     }
 }
 

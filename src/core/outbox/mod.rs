@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 use crate::core::deadline::DeadlineClock;
 use crate::core::delivery::halving::Halving;
-use crate::core::delivery::limits::{RetryWait, request_timeout_ms};
+use crate::core::delivery::limits::{RetryWait, last_try_at, request_timeout_ms};
 use crate::core::enrichment::{Enrichment, Field, InputsPlace, Merged};
 use crate::core::id_map::NOTHING;
 use crate::core::json::any_members;
@@ -153,6 +153,11 @@ struct Unsent {
     /// The earliest deadline of an enrichment in the line, and of a start: kept, as each
     /// enrichment that comes asks for them.
     deadlines: (u64, u64),
+    /// The number of the last part that was put into the line, and which one that was when a request was last sent.
+    last_id: u64,
+    tried_id: u64,
+    /// The earliest deadline of an enrichment that came since then.
+    untried_deadline: u64,
     /// When the first batch is tried again.
     retry_at: u64,
     /// Until when the server has asked to be left alone, when a request last failed.
@@ -170,6 +175,9 @@ impl Unsent {
         is_enriched: false,
         clock: DeadlineClock::START,
         deadlines: (NEVER, NEVER),
+        last_id: 0,
+        tried_id: 0,
+        untried_deadline: NEVER,
         retry_at: 0,
         asked_until: 0,
     };
@@ -386,6 +394,26 @@ impl Outbox {
         !self.work.batches.is_empty() && self.work.retry_at > now.mono_ms
     }
 
+    /// A wait before a retry ends where what was given since the last try would have none before its deadline.
+    pub fn try_in_time(&mut self, now: Now) {
+        if self.is_to_wait(now) && self.last_try_at(now) <= now.mono_ms {
+            self.work.asked_until = 0;
+            self.wait_no_longer();
+        }
+    }
+
+    /// When what was given since the last try has its own at the latest, on the forward clock.
+    fn last_try_at(&self, now: Now) -> u64 {
+        let Settings { timeout_ms, deadline_ms, .. } = *self.settings;
+        let gives_up_at = self.work.clock.reaches(self.work.untried_deadline, now.mono_ms);
+        last_try_at(gives_up_at, timeout_ms, deadline_ms)
+    }
+
+    /// When to look again at what waits for a retry: then, or when the first is given up, or has its last try.
+    pub fn looks_at(&self, now: Now) -> u64 {
+        self.due().min(self.gives_up_at(now)).min(self.last_try_at(now))
+    }
+
     /// Whether there is anything to send.
     pub fn has_work(&self) -> bool {
         !self.work.batches.is_empty() || !self.work.tracers.is_empty()
@@ -467,7 +495,8 @@ impl Outbox {
         }
     }
 
-    /// The request on its way was answered, and not in a way that may pass.
+    /// The request on its way was answered, and not in a way that may pass; or it was taken back, which is not the
+    /// server's doing.
     pub fn request_worked(&mut self, now: Now) {
         self.work.clock.own_request_worked(now.mono_ms);
         self.shorten_deadlines();
@@ -567,6 +596,12 @@ impl Outbox {
         self.work.clock.reaches(self.first_deadline(), now.mono_ms)
     }
 
+    /// Whether the first deadline has passed of what waits.
+    pub fn is_overdue(&self, now: Now) -> bool {
+        let first = self.first_deadline();
+        first < NEVER && first <= self.work.clock.reading(now.mono_ms)
+    }
+
     /// On its clock. A start has a deadline only where it is left alone.
     fn first_deadline(&self) -> u64 {
         let (first, of_start) = self.work.deadlines;
@@ -614,6 +649,8 @@ impl Outbox {
     pub fn next_request(&mut self, routes: Routes, no_second: bool, now: Now) -> (Request, bool) {
         self.window_until = now.mono_ms.saturating_add(self.settings.merge_window_ms);
         self.work.clock.begin_try(now.mono_ms);
+        self.work.tried_id = self.work.last_id;
+        self.work.untried_deadline = NEVER;
         if self.work.batches.is_empty() {
             self.freeze(no_second);
         }
@@ -748,6 +785,7 @@ impl Outbox {
         let sender = std::mem::replace(&mut self.work.sender, NOTHING);
         self.work.held = 0;
         self.work.deadlines = (NEVER, NEVER);
+        self.work.untried_deadline = NEVER;
         self.work.is_enriched = false;
         self.work.tracers.clear();
         self.work.scopes.clear();
@@ -764,9 +802,15 @@ impl Outbox {
     fn count(&mut self, part: &Part) {
         let work = &mut *self.work;
         work.held += part.bytes();
+        work.last_id = part.id.max(work.last_id);
         let (first, of_start) = &mut work.deadlines;
         match part.kind {
-            Kind::Enrichment => *first = part.deadline.min(*first),
+            Kind::Enrichment => {
+                *first = part.deadline.min(*first);
+                if part.id > work.tried_id {
+                    work.untried_deadline = part.deadline.min(work.untried_deadline);
+                }
+            }
             Kind::Start => *of_start = part.deadline.min(*of_start),
             // Nobody has to be told of its end, so nothing that came with its tracer may be at hand.
             Kind::WaitingStart => return,

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::Registry;
 use crate::core::id_map::NOTHING;
 use crate::core::outbox::Outbox;
-use crate::core::policy::{REMEMBERED_SERVERS, SENDERS_LOOKED_AT};
+use crate::core::policy::{LEASE_GRACE_MS, REMEMBERED_SERVERS, SENDERS_LOOKED_AT};
 use crate::core::server::Server;
 use crate::core::session::{SessionId, Target};
 use crate::core::settings::{Destination, Settings};
@@ -166,11 +166,12 @@ impl Registry {
         let Some(server) = self.servers.get_mut(outbox.server) else {
             return;
         };
+        outbox.try_in_time(now);
         outbox.tell_clock(!server.health.why().is_empty(), now);
         let due = outbox.due();
         let timer = if outbox.is_to_wait(now) {
             // Others in the batch may have more time, and the server may want to be left alone.
-            outbox.gives_up_at(now).min(due)
+            outbox.looks_at(now)
         } else if due > now.mono_ms {
             due
         } else {
@@ -186,7 +187,11 @@ impl Registry {
             // While the server answers others, that time comes later than it looks now.
             let gives_up_at = outbox.gives_up_at(now);
             let Settings { timeout_ms, deadline_ms, .. } = *outbox.settings;
-            server.health.try_or_give_up_at(gives_up_at, timeout_ms, deadline_ms, now)
+            match outbox.is_overdue(now) {
+                // It is about to have its try, if it is not given up.
+                true => now.mono_ms + LEASE_GRACE_MS,
+                false => server.health.try_or_give_up_at(gives_up_at, timeout_ms, deadline_ms, now),
+            }
         };
         outbox.timer = timer;
         // A start that nobody has looked at yet has no time. Deadlines stay where they are however often

@@ -197,6 +197,8 @@ impl Registry {
                 }
             }
             if let Some(outbox) = self.outboxes.get_mut(flight.outbox) {
+                // That it was not answered by then is nobody's failure.
+                outbox.request_worked(now);
                 outbox.take_back_request();
             }
             self.outputs.push_back(Output::Abort { flight: id });

@@ -87,6 +87,12 @@ impl Registry {
         self.schedule(id, now);
         // Where there is room it goes now: a program that was busy past the deadline has its try.
         let was_busy = now.mono_ms.saturating_sub(at) > LEASE_GRACE_MS || why.is_empty();
+        if was_busy
+            && self.outboxes.get(id).is_some_and(|outbox| outbox.is_overdue(now))
+            && let Some(server) = self.servers.get_mut(server_id)
+        {
+            server.health.end_pause();
+        }
         let has_room = was_busy && scopes.iter().any(|scope| self.may_send(*scope, server_id, now));
         let Some(outbox) = self.outboxes.get_mut(id) else { return };
         if !has_room || outbox.is_to_wait(now) {
@@ -120,6 +126,7 @@ impl Registry {
         let (request, is_start) = outbox.next_request(routes, leaving.is_some(), now);
         self.stamps.join(*outbox.stamps());
         let timeout_ms = outbox.timeout_ms(now);
+        server.health.begin_to_ask(now);
         let sent = server.health.send_request(timeout_ms, outbox.settings.timeout_ms, now);
         let transport = server.transport;
         let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);
