@@ -43,11 +43,15 @@ pub enum Bug {
     IgnoresRetryAfter,
     /// Enrichments are refused for a budget that is not spent.
     SeesAFullBudget,
+    /// The limit on requests at once never shrinks: the core does not hear that they were too many.
+    NeverShrinksItsLimit,
+    /// To wait for one's turn behind a server that answers counts against the deadline.
+    CountsWaitsAgainstDeadlines,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 20] = [
+    pub const ALL: [Bug; 22] = [
         Bug::MergesOutputs,
         Bug::RetriesOutOfOrder,
         Bug::ForgetsWhatCameInFlight,
@@ -68,5 +72,7 @@ impl Bug {
         Bug::GivesUpEarly,
         Bug::IgnoresRetryAfter,
         Bug::SeesAFullBudget,
+        Bug::NeverShrinksItsLimit,
+        Bug::CountsWaitsAgainstDeadlines,
     ];
 }

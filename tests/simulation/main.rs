@@ -13,6 +13,7 @@
 mod backend;
 mod bugs;
 mod calls;
+mod capacity;
 mod checks;
 mod clock;
 mod face;
@@ -33,7 +34,8 @@ use world::World;
 const SEEDS: u64 = 10_000;
 
 /// Lives that showed a bug once.
-const TELLING: [u64; 5] = [1, 16, 500, 361_746, 387_255];
+const TELLING: [u64; 11] =
+    [1, 16, 500, 195_527, 209_001, 212_409, 231_504, 288_500, 329_275, 361_746, 387_255];
 
 /// How an enrichment ends in some of so many lives.
 const ENDS: [&str; 8] = [

@@ -1,7 +1,7 @@
 //! What carries the simulated core's requests, and everything that can go wrong on the way.
 
 use honeyhive_edge::core::concurrency::Place;
-use honeyhive_edge::core::outcome::{Outcome, Output};
+use honeyhive_edge::core::outcome::{Outcome, Output, Reason};
 use honeyhive_edge::core::retry::RetryAfter;
 use honeyhive_edge::core::time::NEVER;
 use honeyhive_edge::core::wire::{Answer, Receipt, Request, receipt};
@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use super::bugs::Bug;
 use super::calls::{Name, markers_in};
+use super::capacity::Takes;
+use super::clock::Forward;
 use super::program::{Failure, LEASE_MS, Sent};
 use super::users::is_event;
 use super::world::URLS;
@@ -63,19 +65,29 @@ impl World {
         while let Some(place) = program.on_the_way.iter().position(has_arrived) {
             let mut sent = program.on_the_way.remove(place);
             program.wait_as_told(&sent, now);
+            if self.is_traced {
+                eprintln!("{now:?} answered: {}, {:?}", sent.flight, sent.answer);
+            }
             if let (Some(Bug::IgnoresRetryAfter), Answer::Http { retry_after, .. }) =
                 (self.bug, &mut sent.answer)
             {
                 *retry_after = None;
             }
             let plain = Answer::Http { status: 410, retry_after: None, body: String::new() };
+            let failed = Answer::Http { status: 500, retry_after: None, body: String::new() };
+            let is_busy = matches!(sent.answer, Answer::Http { status: 429 | 503, .. });
             let is_404 = matches!(sent.answer, Answer::Http { status: 404, .. });
             let answer = match self.bug {
                 Some(Bug::TakesOneAnswerForRefusal) if is_404 => &plain,
+                Some(Bug::NeverShrinksItsLimit) if is_busy => &failed,
                 _ => &sent.answer,
             };
             program.registry.finish_request(sent.flight, answer, now);
             program.wakes.insert(sent.scope, 0);
+            if !sent.is_stray {
+                let server = (sent.session.server, sent.transport);
+                program.limits.hear(server, sent.number, &sent.answer);
+            }
             match &sent.answer {
                 Answer::None { .. } | Answer::Unusable { .. } => {
                     program.failures.push(sent.lost(awake_ms))
@@ -177,6 +189,13 @@ impl World {
             return Ok(());
         }
         call.is_told = true;
+        let waited_ms = self.clock.now().mono_ms.saturating_sub(call.given.mono_ms);
+        let end = match self.bug {
+            Some(Bug::CountsWaitsAgainstDeadlines) if waited_ms > call.deadline_ms => {
+                end.and(Err(Reason::RetriesExhausted))
+            }
+            _ => end,
+        };
         if !call.is_handed_over {
             call.end = Some(end.clone());
             self.check_end(id)?;
@@ -221,6 +240,7 @@ impl World {
             scope: flight.1,
             transport: flight.2,
             session,
+            number: 0,
             answer_at: 0,
             answer: Answer::None { why: String::new() },
             is_stray: false,
@@ -236,7 +256,8 @@ impl World {
         if on_the_way().any(|other| other.session == sent.session) {
             return Err(format!("two requests of {:?} are on their way", sent.session));
         }
-        let program = &self.programs[self.here];
+        let program = &mut self.programs[self.here];
+        let on_the_way = || program.on_the_way.iter().filter(|other| !other.is_stray);
         let is_beside = |other: &&Sent| {
             // Each `fetch` is a way of its own, but of a request's six connections there are no more.
             let of_scope = match program.place {
@@ -250,6 +271,14 @@ impl World {
         let is_left = program.page.as_ref().is_some_and(|page| page.is_left);
         if at_once >= most_at_once(program.place) && !is_left {
             return Err(format!("more than {at_once} requests are on their way"));
+        }
+        let server = (sent.session.server, sent.transport);
+        match program.limits.send(server, at_once) {
+            Some(number) => sent.number = number,
+            // Where the clock goes back, the core may have taken for lost what is answered here.
+            None if self.clock.forward == Forward::Missing => {}
+            None if program.place != Place::ServerProcess => {}
+            None => return Err(format!("{at_once} at once were too many, and one more is sent")),
         }
         self.carry((request.method, &path, stamp), timeout_ms, &mut sent);
         Ok(())
@@ -276,16 +305,23 @@ impl World {
             Some(Bug::WrongKey) if self.random.u8(..20) == 0 => key = "beta".into(),
             _ => {}
         }
-        let server = &mut self.servers[sent.session.server];
+        let to = sent.session.server;
+        let on_the_way = &self.programs[self.here].on_the_way;
+        let beside = on_the_way.iter().filter(|other| other.session.server == to).count();
+        let clock = &self.clock;
+        let takes = self.capacities[to].take(beside, clock.now(), clock.awake_ms);
+        let server = &mut self.servers[to];
         let mut take = || server.take(method, path, &key, stamp, body);
+        let least = if let Takes::After(ms) = takes { ms.min(timeout_ms.max(2) - 1) } else { 1 };
         let most = if self.is_healed { 50 } else { timeout_ms.max(2) - 1 };
-        let mut delay = 1 + self.random.u64(..most);
+        let mut delay = (1 + self.random.u64(..most)).max(least);
         let is_faulty = self.random.u32(..100) < self.fault_rate;
         let fault = if is_faulty { self.random.u8(..12) } else { u8::MAX };
         let is_offline = self.programs[self.here].page.as_ref().is_some_and(|page| page.is_offline);
         let lease_ends = self.clock.awake_ms + LEASE_MS;
         let answer = match fault {
             _ if is_offline => Answer::None { why: "there is no network".into() },
+            _ if let Takes::Refuses(answer) = takes => answer,
             0 => Answer::None { why: "connection refused".into() },
             1 => http([500, 502, 503, 408][self.random.usize(..4)], String::new()),
             2 => self.slow_down(),

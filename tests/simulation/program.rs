@@ -10,6 +10,7 @@ use honeyhive_edge::core::time::Now;
 use honeyhive_edge::core::wire::Answer;
 
 use super::calls::{Call, Flush, Name};
+use super::capacity::Limits;
 use super::face::Face;
 use super::page::Page;
 
@@ -24,6 +25,8 @@ pub struct Sent {
     /// The number of the `fetch` that it was sent with.
     pub transport: u32,
     pub session: Name,
+    /// Its number among those to its server with that `fetch`.
+    pub number: u64,
     /// When it arrives, in the time that the machine is awake.
     pub answer_at: u64,
     pub answer: Answer,
@@ -61,6 +64,7 @@ pub struct Program {
     pub starts: Vec<Call>,
     pub flushes: BTreeMap<u64, Flush>,
     pub on_the_way: Vec<Sent>,
+    pub limits: Limits,
     pub failures: Vec<Failure>,
     /// When each server last answered as it should, with each `fetch`, in the time that the machine is awake.
     pub worked: BTreeMap<(usize, u32), u64>,
@@ -103,6 +107,7 @@ impl Program {
             starts: Vec::new(),
             flushes: BTreeMap::new(),
             on_the_way: Vec::new(),
+            limits: Limits::default(),
             failures: Vec::new(),
             worked: BTreeMap::new(),
             started: BTreeSet::new(),

@@ -193,6 +193,11 @@ impl World {
         if let Some(named) = named {
             options["sessionId"] = json!(self.spelled(named));
         }
+        if let Some(random) = &mut self.of_limits
+            && random.u8(..3) == 0
+        {
+            options["maxConcurrency"] = json!(random.u8(1..4));
+        }
         if let Some(parent) = parent {
             options["parent"] = json!(parent);
         }

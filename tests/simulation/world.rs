@@ -8,6 +8,7 @@ use honeyhive_edge::core::concurrency::Place;
 use super::backend::{Backend, Stored};
 use super::bugs::Bug;
 use super::calls::Name;
+use super::capacity::Capacity;
 use super::clock::{Clock, Forward};
 use super::page::Store;
 use super::program::{LEASE_MS, Program};
@@ -16,6 +17,10 @@ use super::users::EVENTS;
 /// The servers of every life.
 pub const URLS: [&str; 2] = ["https://hive.example", "https://old.example"];
 
+/// For chance of its own, so that lives whose servers have no limits are what they were before there were any: those
+/// that showed a bug once are among them.
+const LIMITS_SEED: u64 = 8;
+
 /// The simulated world.
 pub struct World {
     pub random: fastrand::Rng,
@@ -23,6 +28,10 @@ pub struct World {
     pub clock: Clock,
     /// By their place in [`URLS`].
     pub servers: [Backend; 2],
+    /// What each of them bears.
+    pub capacities: [Capacity; 2],
+    /// For what is particular to lives with servers that have limits; nothing where they have none.
+    pub of_limits: Option<fastrand::Rng>,
     /// All that there were, in the order of their beginning. Those of a browser share the store.
     pub programs: Vec<Program>,
     /// The place of the one that runs.
@@ -61,6 +70,9 @@ impl World {
             Backend { is_legacy, is_lenient, sessions }
         };
         let servers = [server(), server()];
+        let mut of_limits = fastrand::Rng::with_seed(!(seed ^ LIMITS_SEED));
+        let is_limited = of_limits.u8(..4) == 0;
+        let capacities = [(); 2].map(|()| Capacity::new(of_limits.fork(), is_limited));
         World {
             programs: vec![Program::new(&mut random, place)],
             clock: Clock::new(&mut random),
@@ -68,6 +80,8 @@ impl World {
             random,
             place,
             servers,
+            capacities,
+            of_limits: is_limited.then_some(of_limits),
             here: 0,
             store: Store::default(),
             order: 0,
@@ -94,6 +108,7 @@ impl World {
         }
         self.is_healed = true;
         self.fault_rate = 0;
+        self.capacities.iter_mut().for_each(Capacity::heal);
         if self.is_resting() {
             self.come_back()?;
         }
@@ -121,6 +136,11 @@ impl World {
         if self.random.u16(..600) == 0 {
             let server = &mut self.servers[self.random.usize(..2)];
             server.is_legacy ^= true;
+        }
+        if let Some(random) = &mut self.of_limits
+            && random.u8(..50) == 0
+        {
+            self.capacities[random.usize(..2)].change();
         }
         match self.random.u8(..100) {
             _ if self.is_frozen() => self.page_step()?,
