@@ -6,8 +6,9 @@
 mod harness;
 
 use harness::{Bench, status, stores};
+use honeyhive_edge::core::json::Numerals;
 use honeyhive_edge::core::outcome::Reason;
-use honeyhive_edge::core::registry::Turn;
+use honeyhive_edge::core::registry::{Registry, Turn};
 use honeyhive_edge::core::retry::RetryAfter;
 use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::{Value, json};
@@ -270,6 +271,41 @@ fn what_was_left_comes_after_what_its_page_sent_where_the_clock_was_set_back() {
     all.sort_by_key(|(stamp, _)| *stamp);
     let values: Vec<&Value> = all.iter().map(|(_, value)| value).collect();
     assert_eq!(values, [1, 2, 2, 3]);
+}
+
+#[test]
+fn what_two_pages_left_goes_apart_each_with_its_own_time() {
+    let mut kept = Vec::new();
+    for (seed, ms, feedback) in [(1, 0, json!({"last": 1})), (2, 9_000, json!({"note": 2}))] {
+        let mut before = page(gone, &[]);
+        before.registry = Registry::new(seed, Numerals::STD);
+        before.registry.restore("[]", 0, before.now);
+        before.run(ms);
+        let tracer = before.init(with_ticket(SESSION)).tracer;
+        before.enrich(tracer, None, json!({ "feedback": feedback }));
+        before.run(1);
+        kept.extend(left(&before));
+    }
+    // A third page may have said something in between, and it is stored already. Who takes over what another page
+    // had taken over still knows whose it is.
+    for takes in [1, 2] {
+        let mut bench = page(if takes == 1 { stores } else { gone }, &kept);
+        bench.run(20_000);
+        bench.init(with_ticket(SESSION));
+        bench.run(1);
+        if takes == 2 {
+            kept = left(&bench);
+            bench = page(stores, &kept);
+            bench.run(20_000);
+            bench.init(with_ticket(SESSION));
+        }
+        bench.run(1_000);
+        let of_session = bench.requests.iter().filter(|request| request.url.contains(SESSION));
+        let sent: Vec<(u64, &str)> =
+            of_session.map(|request| (stamp(request) / 1_000_000_000, &*request.body)).collect();
+        let bodies = [r#"{"feedback":{"last":1}}"#, r#"{"feedback":{"note":2}}"#];
+        assert_eq!(sent, [(1_700_000_000, bodies[0]), (1_700_000_009, bodies[1])]);
+    }
 }
 
 #[test]

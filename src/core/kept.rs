@@ -33,6 +33,8 @@ pub struct Kept {
     pub target: Target,
     /// When it was made, in Unix milliseconds.
     pub at: u64,
+    /// The number of the page in which it was made; never 0.
+    pub by: u32,
     /// The arguments of `enrichSession`, masked, as JSON.
     pub fields: String,
     /// The description of the session, if the entry is a session's start.
@@ -59,11 +61,11 @@ pub enum KeptFate {
     Expired(&'static str),
 }
 
-/// Writes the entry for an `enrichment` of `target` made at `at` (Unix milliseconds).
+/// Writes the entry for an `enrichment` of `target` made at `at` (Unix milliseconds) in the page with the number `by`.
 pub fn write_entry(
     destination: &Destination,
     target: Target,
-    at: u64,
+    (at, by): (u64, u32),
     enrichment: &Enrichment,
     description: Option<&Description>,
 ) -> String {
@@ -78,6 +80,7 @@ pub fn write_entry(
     }
     object.text("session", &target.id().to_string());
     object.number("at", at);
+    object.number("by", by.into());
     if let Some(description) = description {
         object.text("name", &description.name);
         object.text("source", &description.source);
@@ -115,9 +118,12 @@ impl Kept {
             })
         });
         let at = time("at")?;
+        // An earlier version of the package did not say.
+        let by = kept.number("by").map_or(1, |by| (by as u32).max(1));
         Some(Kept {
             target,
             at,
+            by,
             fields: fields.to_owned(),
             description,
             server: kept.text("server")?.to_owned(),
@@ -205,7 +211,7 @@ mod tests {
     fn kept(destination: &Destination) -> String {
         let session = Target::Session(SessionId::new(SESSION).unwrap());
         let fields = json!({"feedback": {"rating": 5}}).to_string();
-        write_entry(destination, session, DAY_MS, &Enrichment::parse(fields).unwrap().0, None)
+        write_entry(destination, session, (DAY_MS, 7), &Enrichment::parse(fields).unwrap().0, None)
     }
 
     fn read(json: &str) -> Option<Kept> {
@@ -291,7 +297,7 @@ mod tests {
         };
         let session = Target::Session(SessionId::new(SESSION).unwrap());
         let empty = Enrichment::default();
-        let json = write_entry(&of_key("k"), session, 9, &empty, Some(&description));
+        let json = write_entry(&of_key("k"), session, (9, 7), &empty, Some(&description));
         let kept = read(&json).unwrap();
         assert_eq!(kept.description, Some(description));
         assert_eq!(kept.fields, "{}");

@@ -70,7 +70,9 @@ impl Capacity {
         };
         self.excess = match random.u8(..3) {
             0 => Excess::Slow,
-            _ => Excess::Refused { status: [429, 503][random.usize(..2)], says_when: random.bool() },
+            _ => {
+                Excess::Refused { status: [429, 503][random.usize(..2)], says_when: random.bool() }
+            }
         };
     }
 

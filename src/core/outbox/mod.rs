@@ -64,8 +64,8 @@ pub struct Part {
     pub deadline: u64,
     /// Whether the browser keeps it until it has ended.
     pub is_kept: bool,
-    /// Whether an earlier page left it.
-    pub is_left: bool,
+    /// The number of the earlier page that left it, or 0 if it was said here.
+    pub left_by: u32,
     /// What it says.
     pub enrichment: Enrichment,
 }
@@ -680,7 +680,7 @@ impl Outbox {
         let stamp_ns = *batch.stamp_ns.get_or_insert_with(|| {
             let said_ms = said_unix_ms(parts);
             let mut said = parts.iter().filter(|part| part.kind == Kind::Enrichment).peekable();
-            let was_left = said.peek().is_some() && said.all(|part| part.is_left);
+            let was_left = said.peek().is_some() && said.all(|part| part.left_by != 0);
             if was_left { self.stamps.next_left(said_ms) } else { self.stamps.next(said_ms) }
         });
         let id = self.session_id;
@@ -750,18 +750,18 @@ impl Outbox {
 
     /// Makes a batch of what is queued, as far as one request takes it.
     ///
-    /// What an earlier page left is sent as of when it was said, so without what is said since, if
-    /// not `all_at_once`. That page may have said more, which got through while it was left, and
-    /// which it had no time to keep.
+    /// What an earlier page left is sent as of when it was said, so without what is said since and without what
+    /// another page left, if not `all_at_once`: else an early value would go with a later timestamp. Its page may have
+    /// said more, which got through while it was left, and which it had no time to keep; or a third one, in between.
     fn freeze(&mut self, all_at_once: bool) {
         let limit = (MAX_REQUEST_BYTES - REQUEST_OVERHEAD_BYTES) as u64;
         let mut bytes = self.start.as_ref().map_or(0, |start| start.bytes());
         let mut count = 0;
-        let mut were_left = None;
+        let mut left_by = None;
         for part in &self.work.line {
             bytes += part.enrichment.bytes() as u64;
             let is_said = part.kind == Kind::Enrichment && !all_at_once;
-            let is_apart = is_said && *were_left.get_or_insert(part.is_left) != part.is_left;
+            let is_apart = is_said && *left_by.get_or_insert(part.left_by) != part.left_by;
             if is_apart || (bytes > limit && count > 0) {
                 break;
             }

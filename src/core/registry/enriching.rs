@@ -160,7 +160,7 @@ impl Registry {
             deadline_ms: self.deadline_ms(tracer),
             deadline: NEVER,
             is_kept: false,
-            is_left: false,
+            left_by: 0,
             enrichment: Enrichment::default(),
         })
     }

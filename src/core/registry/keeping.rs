@@ -93,7 +93,7 @@ impl Registry {
             }
             let mut part = self.part(Kind::Enrichment, tracer, scope, now);
             part.given_unix_ms = kept.at;
-            part.is_left = true;
+            part.left_by = kept.by;
             self.take_over(part, kept, &fate, &settings, now);
         }
     }
@@ -143,9 +143,12 @@ impl Registry {
     ) -> Box<Part> {
         let persists = self.tracers.get(part.tracer).is_some_and(|it| it.settings.persist);
         if let Some(outbox) = self.outboxes.get(outbox).filter(|_| self.keeps && persists) {
-            let Part { given_unix_ms, enrichment, .. } = &*part;
+            let Part { given_unix_ms, left_by, enrichment, .. } = &*part;
             let (destination, target) = (&outbox.destination, outbox.target());
-            let json = write_entry(destination, target, *given_unix_ms, enrichment, description);
+            // What an earlier page left stays that one's.
+            let by = if *left_by == 0 { self.page_number } else { *left_by };
+            let json =
+                write_entry(destination, target, (*given_unix_ms, by), enrichment, description);
             self.outputs.push_back(Output::Keep { id: part.id, json });
             part.is_kept = true;
         }

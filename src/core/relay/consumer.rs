@@ -195,7 +195,7 @@ impl SessionDelivery {
             deadline_ms: NEVER,
             deadline: NEVER,
             is_kept: false,
-            is_left: false,
+            left_by: 0,
             enrichment,
         }));
     }
