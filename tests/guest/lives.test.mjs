@@ -88,29 +88,51 @@ describe("random programs in a page", { concurrency: 1 }, () => {
   }
 });
 
-describe("random programs in workerd", () => {
-  it("programs of requests that take turns", async (t) => {
-    const project = await consumer("guest-workerd", {
-      "worker.mjs": `
+describe("random programs in workerd", { concurrency: 1 }, () => {
+  const replacing = /** @type {Record<string, string>} */ ({
+    nothing: "",
+    "zone.js": 'import "zone.js";',
+    Bluebird: 'import "./bluebird-first.mjs";',
+  });
+  for (const [what, first] of Object.entries(replacing)) {
+    it(`${what} in place of Promise, in requests that take turns`, async (t) => {
+      await runsInWorkerd(t, what, first);
+    });
+  }
+});
+
+/**
+ * @param {import("node:test").TestContext} t
+ * @param {string} what
+ * @param {string} first the import that replaces `Promise`
+ */
+async function runsInWorkerd(t, what, first) {
+  const project = await consumer(`guest-workerd-${what.replace(/\W/g, "")}`, {
+    "bluebird-first.mjs": `import Bluebird from "bluebird"; globalThis.Promise = Bluebird;`,
+    "worker.mjs": `
+        ${first}
         import * as api from "honeyhive-edge";
         import { liveAll } from ${JSON.stringify(join(testsDir, "guest", "lives.mjs"))};
         export default {
           async fetch(request) {
             const { from, to } = await request.json();
-            return Response.json(await liveAll(from, to, { api, Promises: Promise, follows: true }));
+            const world = { api, Promises: Promise, follows: true, losesThen: ${what === "Bluebird"} };
+            const is = globalThis.Zone ? "zone.js" : Promise.promisify ? "Bluebird" : "nothing";
+            return Response.json({ is, ...(await liveAll(from, to, world)) });
           },
         };
       `,
-    });
-    const bundle = await bundleWorker(project);
-    const { post, output } = await served(t, bundle, { compatibilityDate: "2026-01-01" });
-    const requests = Array.from({ length: 6 }, (_, n) =>
-      post("/", { from: n * 10, to: (n + 1) * 10 }),
-    );
-    for (const seen of await Promise.all(requests)) {
-      assert.deepEqual(seen.wrong, []);
-      assert.ok(seen.right > 10);
-    }
-    assertQuiet(output);
   });
-});
+  const bundle = await bundleWorker(project);
+  const { post, output } = await served(t, bundle, { compatibilityDate: "2026-01-01" });
+  const requests = Array.from({ length: 6 }, (_, n) =>
+    post("/", { from: n * 10, to: (n + 1) * 10 }),
+  );
+  for (const seen of await Promise.all(requests)) {
+    assert.deepEqual(seen.wrong, []);
+    assert.equal(seen.is, what);
+    assert.equal(seen.thens, 0, "then was called more than once");
+    assert.ok(seen.right > 10);
+  }
+  assertQuiet(output);
+}
