@@ -33,6 +33,19 @@ function passStringToWasm0(arg, malloc, realloc) {
 `;
 
 /**
+ * A browser ends the script of a page that goes away at any instruction, and no `catch` or `finally` runs. A host
+ * that says whether the instance is at work (`isInside`) gets to know that by the next call.
+ */
+const WATCHING = `
+    const isInside = host?.isInside;`;
+const WATCHED = `
+      if (isInside) throw "cut off";
+      if (isInside === false) host.isInside = true;`;
+const LEFT = ` finally {
+      if (isInside === false) host.isInside = false;
+    }`;
+
+/**
  * @param {string} glue
  * @param {string[]} exports what the instance is to have of the module's exports
  * @returns {string} the source of an ES module
@@ -81,16 +94,16 @@ export function createCore(onTrap, { TextDecoder, TextEncoder } = globalThis) {
   // Any exception out of the instance is its end: its memory is in no state to go on with.
   // Not f(...args): that goes through the iterator of all lists, which a page's script may have replaced.
   const guard = (f) => (...args) => {
-    if (dead) return undefined;
-    try {
+    if (dead) return undefined;${hasHost ? WATCHING : ""}
+    try {${hasHost ? WATCHED : ""}
       return apply(f, undefined, args);
     } catch (error) {
       if (!dead) {
         dead = true;
-        onTrap(error);
+        onTrap(error${hasHost ? ", isInside" : ""});
       }
       return undefined;
-    }
+    }${hasHost ? LEFT : ""}
   };
 
 ${body}

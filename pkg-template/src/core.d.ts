@@ -66,6 +66,8 @@ export interface Core {
 
 /** What the core asks of the runtime. */
 export interface Host {
+  /** Whether the instance is at work, and not in a call of the host's that may run what others wrote. */
+  isInside?: boolean;
   /** `json` is a `Delivery` or a `FlushReport`, and empty where it is the same as the last one's. */
   settle(id: number, json: string): void;
   /** The request of `scope` was torn down, and its loop is over. */
@@ -145,9 +147,15 @@ export interface CoreOptions {
   ambient: boolean;
 }
 
+/**
+ * Told once of an instance that died. `isCutOff` where the browser ended a script of the page in the middle of the
+ * instance's work, which is no fault of what it had.
+ */
+export type OnTrap = (error: unknown, isCutOff?: boolean) => void;
+
 /** What wasm-bindgen's glue is turned into by scripts/build-pkg.mjs. */
 export type CreateCore<C = Core> = (
-  onTrap: (error: unknown) => void,
+  onTrap: OnTrap,
   classes?: Pick<typeof globalThis, "TextDecoder" | "TextEncoder">,
 ) => {
   imports: WebAssembly.Imports;

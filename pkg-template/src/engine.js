@@ -14,15 +14,15 @@ import { plainInfo, sessionKey } from "./session.js";
 import { isThenable } from "./thenables.js";
 import { untraced } from "./untraced.js";
 
-/** @import { Core, CoreOptions, Host, TracerInfo } from "./core.d.ts" */
+/** @import { Core, CoreOptions, Host, OnTrap, TracerInfo } from "./core.d.ts" */
 /** @import { Delivery, DropReason, FlushReport, ReadFailure, ReadResult } from "../index.d.ts" */
 /** @import { Session } from "./session.js" */
 
 /**
  * What differs between runtimes.
  * @typedef {object} Platform
- * @property {(onTrap: (error: unknown) => void) => Core | Promise<Core>} open a fresh instance of the core
- * @property {(onTrap: (error: unknown) => void) => Core} [openNow] the same at once, for a page that is left while it
+ * @property {(onTrap: OnTrap) => Core | Promise<Core>} open a fresh instance of the core
+ * @property {(onTrap: OnTrap) => Core} [openNow] the same at once, for a page that is left while it
  *   opens; throws where the browser does not allow that
  * @property {(name: string) => unknown} variable an environment variable
  * @property {(leaving: () => void) => import("./page/page.js").Page | undefined} [newPage] the browser's page around, if there is one
@@ -46,10 +46,13 @@ import { untraced } from "./untraced.js";
  * @property {Where} [where] what it is for, where that is no session
  */
 
+const { apply } = Reflect;
+
 /** A call that waits for the core, and goes on without where none will start. @typedef {(core: Core | undefined) => void} Task */
 
 const TRAPPED =
   "an internal error of honeyhive-edge; what was unsent is lost, later calls work again";
+const CUT_OFF = "the browser ended the page's script; what is kept is sent later";
 const NO_RANDOMNESS =
   "no random numbers are to be had here (on Workers: outside a request), so no session can be started";
 
@@ -421,7 +424,8 @@ export class Engine {
     this.#opening = true;
     /** @type {Core | undefined} */
     let opened;
-    const onTrap = (/** @type {unknown} */ error) => this.#trapped(opened, error);
+    /** @type {OnTrap} */
+    const onTrap = (error, isCutOff) => this.#trapped(opened, error, isCutOff);
     const fail = (/** @type {unknown} */ error) => this.#fail(error);
     /** @type {() => Promise<void>} */
     const pause = () => new Promise((go) => this.#soon(go));
@@ -457,7 +461,8 @@ export class Engine {
     if (this.#isEmpty() || !openNow) return;
     /** @type {Core | undefined} */
     let opened;
-    const onTrap = (/** @type {unknown} */ error) => this.#trapped(opened, error);
+    /** @type {OnTrap} */
+    const onTrap = (error, isCutOff) => this.#trapped(opened, error, isCutOff);
     opened = attempt(() => openNow(onTrap), undefined);
     if (!opened) return;
     this.#run(opened, true);
@@ -518,22 +523,24 @@ export class Engine {
   /**
    * @param {Core | undefined} core
    * @param {unknown} error
+   * @param {boolean | undefined} isCutOff
    */
-  #trapped(core, error) {
+  #trapped(core, error, isCutOff) {
     if (core === undefined || core !== this.#core) return;
     const owed = [...this.#owed.values()];
     this.#owed.clear();
-    this.#page?.lose();
+    const message = isCutOff ? CUT_OFF : TRAPPED;
+    this.#page?.lose(isCutOff ? message : undefined);
     this.#close();
-    print("error", `${TRAPPED} (${messageOf(error)})`);
-    for (const one of owed) this.#lose(one);
+    if (!isCutOff) print("error", `${message} (${messageOf(error)})`);
+    for (const one of owed) this.#lose(one, message);
   }
 
-  /** @param {Owed} owed */
-  #lose({ resolve, session, report, where }) {
+  /** @param {Owed} owed @param {string} [message] */
+  #lose({ resolve, session, report, where }, message = TRAPPED) {
     const { delivered, dropped } = session ?? this.#counts;
     if (report) resolve({ delivered, dropped, pending: 0 });
-    else resolve(this.drop(session, "internal", TRAPPED, where));
+    else resolve(this.drop(session, "internal", message, where));
   }
 
   /**
@@ -780,6 +787,7 @@ export class Engine {
     let outcome;
     /** @type {Host} */
     const host = {
+      isInside: false,
       settle(id, json) {
         if (json) outcome = parseJson(json);
         if (current()) engine.#settle(id, { ...outcome });
@@ -844,10 +852,21 @@ export class Engine {
     const skip = (/** @type {number} */ scope, /** @type {number} */ ms) => {
       // A Worker has timers in its requests, and none before.
       if (this.#platform.place === "edge") return "call";
-      if (inFlight.has(scope)) return "answer";
+      // A page is without where it is gone, and runs on for a moment: time that it does not have ends no deadline.
+      if (this.#page || inFlight.has(scope)) return "answer";
       skippedMs += ms;
       return "skipped";
     };
+    for (const name of /** @type {const} */ (["abort", "dropped", "log", "send", "settle"])) {
+      const call = /** @type {Function} */ (host[name]);
+      // What others do in it, calls of the core among them, is no work of the instance's.
+      host[name] = (/** @type {any[]} */ ...given) => {
+        const before = host.isInside;
+        host.isInside = false;
+        apply(call, host, given);
+        host.isInside = before;
+      };
+    }
     const loops = newLoops((scope) => core.run(scope), host.waitUntil, skip);
     return host;
   }

@@ -69,6 +69,17 @@ export function startTimer(fn, ms, given) {
   return setTimeout(fn, ms, given);
 }
 
+/**
+ * As {@link startTimer}, for what is waited for without end where the runtime allows no timer: a page that is gone has
+ * none any more.
+ * @param {() => void} fn
+ * @param {number} ms
+ * @returns {unknown} for {@link clearTimer}
+ */
+export function tryTimer(fn, ms) {
+  return attempt(() => startTimer(fn, ms, undefined), undefined);
+}
+
 /** @param {unknown} timer */
 export function clearTimer(timer) {
   if (timer === undefined) return;

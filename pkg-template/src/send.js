@@ -2,7 +2,7 @@
 // reject with anything, never settle, give something that is no Response, answer without end), there is
 // an answer in time.
 
-import { Promise, clearTimer, firstOf, startTimer } from "./globals.js";
+import { Promise, clearTimer, firstOf, tryTimer } from "./globals.js";
 import { attempt, beginningOf, messageOf, read } from "./guard.js";
 import { bytesOf, cancel, sourceOf, textOf } from "./stream.js";
 import { disregard } from "./thenables.js";
@@ -67,7 +67,7 @@ export async function send(fetch, init, timeoutMs, abort = newAbort()) {
       resolve();
     };
     // Where the runtime allows no timer (a Worker's global scope), it is waited for without end.
-    timer = attempt(() => startTimer(over, timeoutMs, undefined), undefined);
+    timer = tryTimer(over, timeoutMs);
   });
   try {
     // The key is for one server alone, and a redirected POST can come out as a GET.

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { runInThisContext } from "node:vm";
 import fc from "fast-check";
 import { coreFactory } from "../../scripts/core-factory.mjs";
 
@@ -53,6 +54,8 @@ export function flush() { return wasm.count(); }
 export function close() { return wasm.count(); }
 export function release() {}
 export function move(from, to, length) { getUint8ArrayMemory0().copyWithin(to, from, from + length); }
+export function hang() { for (;;); }
+export function call(name) { return host.calls(name); }
 export function tracers() { return wasm.count(); }
 function __wbg_get_imports() {
   return { __proto__: null };
@@ -98,7 +101,7 @@ export { initSync, __wbg_init as default };
 
 const EXPORTS = [...GLUE.matchAll(/^export function (\w+)/gm)].map(([, name]) => name);
 
-/** @returns {Promise<{ createCore: (onTrap: (error: unknown) => void) => any }>} */
+/** @returns {Promise<{ createCore: (onTrap: (error: unknown, isCutOff?: boolean) => void) => any }>} */
 function load() {
   return import(`data:text/javascript,${encodeURIComponent(coreFactory(GLUE, EXPORTS))}`);
 }
@@ -107,9 +110,14 @@ async function running() {
   const { createCore } = await load();
   /** @type {unknown[]} */
   const traps = [];
-  const { imports, start } = createCore((error) => traps.push(error));
+  /** @type {unknown[]} */
+  const areCutOff = [];
+  const { imports, start } = createCore((error, isCutOff) => {
+    traps.push(error);
+    areCutOff.push(isCutOff);
+  });
   const { instance } = await WebAssembly.instantiate(WASM, imports);
-  return { core: start(instance), traps };
+  return { core: start(instance), traps, areCutOff };
 }
 
 test("each instance has a state of its own", async () => {
@@ -176,6 +184,36 @@ test("an exception of the glue's own counts as a trap", async () => {
   const { core, traps } = await running();
   assert.equal(core.addMetrics(), undefined);
   assert.match(String(traps[0]), /of the glue's own/);
+});
+
+test("a browser ends a script in the middle of a call: the next one says so, and goes nowhere", async () => {
+  const { core, areCutOff } = await running();
+  core.connect({ isInside: false, calls: () => core.flush() });
+  assert.equal(
+    core.call(),
+    undefined,
+    "it may be called from where it calls, unless it is said to be at work",
+  );
+  assert.deepEqual(areCutOff, [true]);
+  const open = (/** @type {any} */ fn) => (/** @type {any} */ name) => {
+    host.isInside = false;
+    const result = fn(name);
+    host.isInside = true;
+    return result;
+  };
+  const host = { isInside: false, calls: open((/** @type {string} */ name) => other.core[name]()) };
+  const other = await running();
+  other.core.connect(host);
+  assert.equal(other.core.call("flush"), 1);
+  // Neither `catch` nor `finally` runs in what it ends.
+  const { cut } = /** @type {any} */ (Object.assign(globalThis, { cut: () => other.core.hang() }));
+  assert.ok(cut);
+  assert.throws(() => runInThisContext("cut()", { timeout: 50 }), /timed out/);
+  assert.deepEqual(other.traps, []);
+  assert.equal(other.core.flush(), undefined);
+  assert.deepEqual([other.traps, other.areCutOff], [["cut off"], [true]]);
+  assert.equal(other.core.flush(), undefined);
+  assert.equal(other.traps.length, 1);
 });
 
 test("an instance that traps at its start is none", async () => {

@@ -55,6 +55,10 @@ const page = `
         }
       };
     });
+  seen.owners = async () => {
+    const keys = await seen.work("readonly", (store) => store.getAllKeys()).catch(() => []);
+    return [...new Set(keys.map(([owner]) => owner))];
+  };
   seen.kept = async () => {
     const records = await seen.work("readonly", (store) => store.getAll()).catch(() => []);
     return records.map(({ json }) => json);
@@ -183,6 +187,86 @@ for (const [name, start] of Object.entries(browsers)) {
       await tab.close();
     });
 
+    // Firefox closes a tab so: the page runs on for a moment, and can wait for nothing any more.
+    it("a page that is gone has no timers: it gives nothing up, and leaves it to the next", async () => {
+      const { session, tab, begin } = await visit();
+      await tab.run(`void (() => {
+        const { setTimeout } = globalThis;
+        globalThis.setTimeout = (...given) => {
+          // Not for WebDriver, which waits in the page as well.
+          const isPackages = seen.isGone && new Error().stack.includes("browser.js");
+          if (isPackages) throw new DOMException("this window is gone", "InvalidAccessError");
+          return setTimeout(...given);
+        };
+      })()`);
+      await begin();
+      site.down(true);
+      await tab.run("seen.say({ rating: 5 })");
+      await keeps(tab, 1);
+      await tab.run(
+        `void (seen.isGone = true, dispatchEvent(new PageTransitionEvent("pagehide")),
+        document.dispatchEvent(new Event("visibilitychange")))`,
+      );
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      assert.equal((await tab.run("seen.kept()")).length, 1, "it is still kept");
+      assert.deepEqual(await tab.run("seen.lines"), []);
+      await tab.close();
+      site.down(false);
+      const next = await visit();
+      await next.begin();
+      await stored(session, { rating: 5 });
+      await keeps(next.tab, 0);
+      await next.tab.close();
+    });
+
+    // Firefox ends the script of a tab that is closed at any instruction. Chromium does it when it is told to.
+    for (const [what, next] of [
+      ["and it goes on", "void dispatchEvent(new Event('online'))"],
+      [
+        "and it is left",
+        "void (dispatchEvent(new PageTransitionEvent('pagehide')), document.dispatchEvent(new Event('visibilitychange')))",
+      ],
+    ]) {
+      if (name !== "chromium") continue;
+      it(`the browser ends a page's script amid the core's work, ${what}`, async () => {
+        const { session, tab, begin } = await visit();
+        // The core asks for the time while it works.
+        await tab.run(`void (() => {
+          const { now } = performance;
+          performance.now = () => {
+            if (!seen.isToHang) return now.call(performance);
+            seen.isToHang = false;
+            for (seen.hangs = true; ; );
+          };
+        })()`);
+        await begin();
+        site.down(true);
+        await tab.run("seen.say({ rating: 5 })");
+        await keeps(tab, 1);
+        await tab.run(
+          "void ((seen.isToHang = true), setTimeout(() => dispatchEvent(new Event('online'))))",
+        );
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        await tab.cutOff?.();
+        assert.equal(await tab.run("seen.hangs"), true);
+        await tab.run(/** @type {string} */ (next));
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        assert.equal((await tab.run("seen.kept()")).length, 1, "it is still kept");
+        site.down(false);
+        if (what === "and it goes on") {
+          await tab.run("seen.say({ more: 1 })");
+          await stored(session, { rating: 5, more: 1 });
+        } else {
+          const other = await visit();
+          await other.begin();
+          await stored(session, { rating: 5 });
+          await keeps(other.tab, 0);
+          await other.tab.close();
+        }
+        await tab.close();
+      });
+    }
+
     it("a lock that is never granted, and locks that are never listed", async () => {
       const first = await visit();
       await first.tab.run(`void Object.assign(LockManager.prototype, {
@@ -199,6 +283,67 @@ for (const [name, start] of Object.entries(browsers)) {
       await next.begin();
       await stored(first.session, { rating: 5 });
       await next.tab.close();
+    });
+
+    for (const [what, arrange] of [
+      ["by its lock, whose end nobody tells of", ""],
+      ["by messages, and says nothing when it goes", "delete Navigator.prototype.locks"],
+    ]) {
+      it(`a page sees another one that lives ${what}: it looks again`, async () => {
+        const first = await visit();
+        const next = await visit();
+        for (const { tab } of [first, next]) {
+          await tab.run(`void (${arrange || "0"})`);
+          await tab.run(`void (() => {
+            const { postMessage } = BroadcastChannel.prototype;
+            BroadcastChannel.prototype.postMessage = function (what) {
+              if (!what.left) postMessage.call(this, what);
+            };
+            if (!navigator.locks) return;
+            const { request } = LockManager.prototype;
+            LockManager.prototype.request = function (name, ...given) {
+              const isShared = given[0]?.mode === "shared";
+              return isShared ? Promise.reject(new Error("not here")) : request.call(this, name, ...given);
+            };
+          })()`);
+        }
+        await first.begin();
+        site.down(true);
+        await first.tab.run("seen.say({ rating: 5 })");
+        await keeps(first.tab, 1);
+        await next.begin();
+        await first.tab.close();
+        site.down(false);
+        await stored(first.session, { rating: 5 });
+        await keeps(next.tab, 0);
+        await next.tab.close();
+      });
+    }
+
+    it("two tabs die at once, and a third one takes over what each of them had", async () => {
+      const dying = [await visit(), await visit()];
+      const last = await visit();
+      for (const { begin } of dying) await begin();
+      site.down(true);
+      for (const { tab } of dying) {
+        await tab.run("seen.say({ a: 1 })");
+        await tab.run("seen.say({ b: 2 })");
+      }
+      await keeps(last.tab, 4);
+      await last.begin();
+      // What is claimed is claimed again before the first is done.
+      await last.tab.run(`void (() => {
+        for (let n = 0; n < 5; n++) document.dispatchEvent(new Event("visibilitychange"));
+      })()`);
+      for (const { tab } of dying) await tab.close();
+      await until(async () => (await last.tab.run("seen.owners()")).length === 1, {
+        what: "one owner",
+      });
+      assert.equal((await last.tab.run("seen.kept()")).length, 4, "each has a place of its own");
+      site.down(false);
+      for (const { session } of dying) await stored(session, { a: 1, b: 2 });
+      await keeps(last.tab, 0);
+      await last.tab.close();
     });
 
     it("records that are nobody's are thrown out, and a later version's are left to it", async () => {
@@ -286,6 +431,8 @@ for (const [name, start] of Object.entries(browsers)) {
       await tab.run(`void (document.open(), document.write("<p>another page"), document.close())`);
       await tab.run("seen.say({ second: 2 })");
       await tab.close();
+      // Firefox may have ended the script that sends it: then the next page does.
+      if (name === "firefox") await (await visit()).begin();
       await stored(session, { first: 1, second: 2 });
     });
 

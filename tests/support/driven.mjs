@@ -13,6 +13,7 @@ import { FLAGS, INSECURE_HOST, LIMIT_MS, executables, webkitSession } from "./pr
  * @property {() => Promise<unknown>} close
  * @property {(isOffline: boolean) => Promise<unknown>} [offline] not to be had everywhere
  * @property {(state: "frozen" | "active") => Promise<unknown>} [lifecycle]
+ * @property {() => Promise<unknown>} [cutOff] ends the script that runs, where it is: no `catch` or `finally` runs
  *
  * @typedef {object} Driven
  * @property {(url: string) => Promise<Tab>} open a tab
@@ -60,12 +61,15 @@ async function driven(name) {
         const session = await page.createCDPSession();
         await session.send("Page.setWebLifecycleState", { state: /** @type {any} */ (state) });
       };
+      // Made before: a page that is busy gets none.
+      const cutting = name === "chrome" ? await page.createCDPSession() : undefined;
+      const cutOff = async () => cutting?.send("Runtime.terminateExecution");
       return {
         run: name === "chrome" ? await evaluator(page) : (code) => page.evaluate(code),
         reload: () => page.reload({ timeout: LIMIT_MS }),
         close: () => page.close(),
         offline: (isOffline) => page.setOfflineMode(isOffline),
-        ...(name === "chrome" ? { lifecycle } : {}),
+        ...(name === "chrome" ? { lifecycle, cutOff } : {}),
       };
     },
     async restart() {

@@ -5,7 +5,7 @@
 // A page that has nothing unsent has no name: Firefox takes no page into its back/forward cache that holds a lock,
 // and Chromium freezes none.
 
-import { Promise, clearTimer, firstOf, startTimer } from "../globals.js";
+import { Promise, clearTimer, firstOf, tryTimer } from "../globals.js";
 import { attempt } from "../guard.js";
 import { newAbort } from "../send.js";
 
@@ -101,14 +101,10 @@ export class Name {
         isOver = true;
         release();
       };
-      const timer = startTimer(
-        () => {
-          this.#locksFail();
-          resolve(false);
-        },
-        LOCK_MS,
-        undefined,
-      );
+      const timer = tryTimer(() => {
+        this.#locksFail();
+        resolve(false);
+      }, LOCK_MS);
       navigator.locks
         .request(`${PREFIX} ${this.#owner}`, () => {
           clearTimer(timer);
@@ -128,7 +124,7 @@ export class Name {
     const { locks } = navigator;
     if (!locks) return;
     try {
-      const late = new Promise((resolve) => startTimer(resolve, LOCK_MS, undefined));
+      const late = new Promise((resolve) => tryTimer(() => resolve(undefined), LOCK_MS));
       const snapshot = await firstOf(locks.query(), late);
       return /** @type {LockManagerSnapshot | undefined} */ (snapshot)?.held;
     } catch {
@@ -167,7 +163,7 @@ export class Name {
         channel.close();
         resolve();
       };
-      const timer = startTimer(end, ANSWER_MS, undefined);
+      const timer = tryTimer(end, ANSWER_MS);
       channel.addEventListener("message", ({ data }) => {
         if (owners.has(data?.here)) living.add(data.here);
         if (living.size === owners.size) end();

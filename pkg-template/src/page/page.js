@@ -2,7 +2,7 @@
 // network does, and keeps what is unsent for it. What follows from that is the core's to say.
 
 import { plainJson } from "../json.js";
-import { clearTimer, Promise, firstOf, microtask, startTimer } from "../globals.js";
+import { clearTimer, Promise, firstOf, microtask, tryTimer } from "../globals.js";
 import { attempt, messageOf } from "../guard.js";
 import { printAt } from "../log.js";
 import { Store } from "./store.js";
@@ -23,9 +23,12 @@ const SOON_MS = 500;
 /** Milliseconds that the first session waits for what earlier pages left: `indexedDB.open` was known to hang. */
 const PATIENCE_MS = 1000;
 
-/** Milliseconds after which a store is tried again that could not be opened: at first, and at most. */
+/** Milliseconds after which the store is looked into again: at first, and at most. */
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
+
+/** Pauses above this are for the store alone that cannot be opened, or has something of other living pages. */
+const ALONE_MS = 8000;
 
 /** Records that earlier pages left, given to the core in one task. */
 const SLICE = 50;
@@ -53,8 +56,12 @@ export class Page {
   /** @type {unknown} */
   #logLevel;
   #isWhole = true;
-  /** Milliseconds after which the store is tried again that could not be opened. */
+  /** Milliseconds after which the store is looked into again. */
   #pauseMs = FIRST_PAUSE_MS;
+  /** @type {unknown} */
+  #nextClaim;
+  /** @type {Promise<void> | undefined} */
+  #lastClaim;
   /** From the first listener of `pagehide` on, until the page comes back. */
   #isLeft = false;
   #isResting = false;
@@ -141,6 +148,9 @@ export class Page {
   persist(logLevel) {
     if (this.#store) return;
     this.#logLevel = logLevel;
+    this.#left = undefined;
+    this.#lastClaim = undefined;
+    this.#pauseMs = FIRST_PAUSE_MS;
     // jsdom has none, and in Node a timer or a channel of the store would keep a test's process from its end.
     if (!("indexedDB" in globalThis)) return this.#refused("there is none");
     this.#store = new Store(
@@ -158,7 +168,7 @@ export class Page {
     await this.#activated;
     await firstOf(
       this.#claim(),
-      new Promise((resolve) => startTimer(resolve, PATIENCE_MS, undefined)),
+      new Promise((resolve) => tryTimer(() => resolve(undefined), PATIENCE_MS)),
     );
   }
 
@@ -173,7 +183,7 @@ export class Page {
     if (!isSeen) return task();
     let isToCome = true;
     // A message that somebody else's channel loses is not waited for for ever.
-    const timer = attempt(() => startTimer(() => once(), SOON_MS, undefined), undefined);
+    const timer = tryTimer(() => once(), SOON_MS);
     const once = () => {
       clearTimer(timer);
       const isFirst = isToCome;
@@ -225,10 +235,22 @@ export class Page {
     this.#turn();
   }
 
-  /** The core died, and what it had was told to be lost. */
-  lose() {
+  /**
+   * The core died, and what it had was told to be lost.
+   * @param {string | undefined} cutOff said where the browser ended it: then what is kept goes on as what a page leaves
+   *   that dies
+   */
+  lose(cutOff) {
     this.#core = undefined;
-    this.#store?.forgetAll();
+    if (!cutOff) return this.#store?.forgetAll();
+    printAt(this.#logLevel, "debug", cutOff);
+    const before = this.#store;
+    if (!before) return;
+    this.#store = undefined;
+    this.persist(this.#logLevel);
+    if (this.#isLeft || this.#isResting) /** @type {Store | undefined} */ (this.#store)?.leave();
+    before.leaving();
+    before.leave();
   }
 
   /**
@@ -254,6 +276,7 @@ export class Page {
     this.#store?.goesOn();
     this.#turn();
     // A page that died meanwhile may have left something.
+    this.#pauseMs = FIRST_PAUSE_MS;
     if (this.#left) void this.#claim();
   }
 
@@ -291,19 +314,30 @@ export class Page {
     this.#goOn();
   }
 
-  /** @returns {Promise<void>} */
-  async #claim() {
+  /** One after the other: two at once would give what they find the same numbers. */
+  #claim() {
+    return (this.#lastClaim = this.#claimAfter(this.#lastClaim));
+  }
+
+  /** @param {Promise<void> | undefined} before */
+  async #claimAfter(before) {
+    await before;
+    const store = this.#store;
     try {
-      const left = await this.#store?.claim();
+      const left = await store?.claim();
+      // The core died meanwhile, and the next one begins with another store.
+      if (store !== this.#store) return;
       this.#left = (this.#left ?? []).concat(left ?? []);
       this.#restore();
+      if (!store?.isShared && this.#pauseMs > ALONE_MS) return;
     } catch (error) {
       this.#refused(error);
-      // Until the store is open nothing is kept. What is wrong with it may pass.
-      if (this.#left) return;
-      startTimer(() => void this.#claim(), this.#pauseMs, undefined);
-      this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
     }
+    // What is wrong with the store may pass. Who lives may die without a word, and who has just died may have
+    // written something that is only seen now.
+    clearTimer(this.#nextClaim);
+    this.#nextClaim = tryTimer(() => void this.#claim(), this.#pauseMs);
+    this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
   }
 
   /** In slices, between which the page may draw. */

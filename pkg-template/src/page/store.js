@@ -64,6 +64,8 @@ export class Store {
   #failed;
   /** Whether any other page had something for longer than sending it takes, when this one looked. */
   isSlow = false;
+  /** Whether any other page that lives had something, when this one looked. */
+  isShared = false;
 
   /**
    * @param {(error: unknown) => void} failed told of what could not be kept
@@ -100,8 +102,11 @@ export class Store {
    */
   async claim() {
     const owners = await this.#owners();
+    this.isShared = false;
     if (owners.size === 0) return [];
-    for (const living of await this.#name.living(owners)) owners.delete(living);
+    const living = await this.#name.living(owners);
+    this.isShared = living.size > 0;
+    for (const owner of living) owners.delete(owner);
     if (owners.size === 0 || this.#isAway) return [];
     await this.#name.take();
     const texts = await this.#takeOver([...owners]);
