@@ -92,7 +92,7 @@ fn an_unknown_event_is_refused_on_either_kind_of_server_and_nothing_is_started_f
                 panic!("{:?}", bench.end_of(unknown))
             };
             assert_eq!(*target, Some(event(OTHER)));
-            assert!(message.contains("span was exported"), "{message}");
+            assert!(message.contains("export the event's span first"), "{message}");
             let dropped: Value = serde_json::from_str(&bench.drops[0]).unwrap();
             assert_eq!(dropped["eventId"], json!(OTHER));
             assert_eq!(dropped["sessionId"], Value::Null);

@@ -307,8 +307,8 @@ fn what_is_held_is_bounded_span_by_span() {
     let huge = bench.export(&[&"y".repeat(5_000_000), "small"]);
     bench.run(0);
     assert_eq!(bench.why(fits), "stored");
-    assert!(bench.why(over).starts_with("queue_full: more than maxQueueBytes (2000)"));
-    assert!(bench.why(over).ends_with("the backend is not keeping up"));
+    assert!(bench.why(over).starts_with("queue_full: the queue is full (maxQueueBytes, 2000)"));
+    assert!(bench.why(over).ends_with("the backend is too slow"));
     assert!(bench.why(huge).starts_with("too_large"));
     let sent: usize = bench.requests.iter().map(|(_, request)| names(request).len()).sum();
     assert_eq!(sent, 3, "one of the two had room, and the small one");
@@ -342,7 +342,7 @@ fn a_full_queue_says_why_it_is_full() {
     bench.run_until(0, bench.now.mono_ms + 100);
     let call = bench.export(&[&span]);
     bench.run(0);
-    assert!(bench.why(call).contains("the backend does not take them (status 503)"));
+    assert!(bench.why(call).contains("the backend fails (status 503)"));
     let alone = bench.export(&[&"x".repeat(3_000_000)[..]; 2]);
     bench.run(0);
     let why = bench.why(alone);

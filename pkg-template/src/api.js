@@ -23,11 +23,11 @@ const FLUSH_TIMEOUT_MS = 10_000;
 
 const NO_SESSION =
   "no session is active here, or several could be meant: call initTracer() first, call tracer.enrichSession() or pass { tracer }, or run this inside tracer.run()";
-const NO_ID = "the session id is no string, and nothing was sent lest it reach another session";
+const NO_ID = "the session id is not a string, so nothing was sent: pass the id as a string";
 const NO_EVENT_ID =
   "enrichEvent takes the event's id first, as in enrichEvent(eventId, { feedback: { rating: 5 } })";
 const NO_TRACER =
-  "what was given as tracer is none, and nothing was sent lest it reach another session";
+  "`tracer` is not a tracer, so nothing was sent: pass the object that initTracer() resolves to";
 /** Bytes that the backend takes in one request: in a text of more characters there are more. */
 const MAX_REQUEST_CHARS = 5_000_000;
 
@@ -35,7 +35,7 @@ const TOO_LARGE =
   "an enrichment of over 5000000 bytes is more than the backend takes in one request (5 MB): send less, or store it elsewhere and enrich with its address";
 const NO_FIELDS = "the first argument is neither a session id nor an object of fields";
 const NOTHING_STORABLE =
-  'nothing of the enrichment can be stored (a function, a symbol, NaN or a promise comes to nothing): pass values, as in enrichSession({ metadata: { plan: "pro" } })';
+  'the enrichment has nothing that can be stored (functions, symbols, NaN and promises cannot): pass values, as in enrichSession({ metadata: { plan: "pro" } })';
 
 /** JSON of fields of which none says anything, as short as such is. */
 const BLANK = /^\{(?:"[^"\\]*":(?:null|\{\})(?:,(?=")|(?=\})))*\}$/;
@@ -139,7 +139,7 @@ export class Api {
     }
     if (lost.length > 0) {
       const what = `\`${lost.join("`, `")}\`: a function, a symbol or NaN cannot be stored`;
-      this.#engine.warn(target, `${what}, and was left out; the rest of the call goes on`);
+      this.#engine.warn(target, `${what}, and was left out; the rest of the call is sent`);
     }
     const scope = this.#context.scope(target);
     if (sessionId !== undefined && tracer === undefined && !session) {

@@ -50,11 +50,10 @@ const { apply } = Reflect;
 
 /** A call that waits for the core, and goes on without where none will start. @typedef {(core: Core | undefined) => void} Task */
 
-const TRAPPED =
-  "an internal error of honeyhive-edge; what was unsent is lost, later calls work again";
+const TRAPPED = "honeyhive-edge failed: its queue is lost, later calls work again";
 const CUT_OFF = "the browser ended the page's script; what is kept is sent later";
 const NO_RANDOMNESS =
-  "no random numbers are to be had here (on Workers: outside a request), so no session can be started";
+  "there are no random numbers here, so no session can start: in a Worker, call initTracer() in a request";
 
 /** Milliseconds for which calls are made to the core in one go: less than a frame of a page. */
 const SLICE_MS = 10;
@@ -65,12 +64,11 @@ const CALLS_BETWEEN_LOOKS = 32;
 /** Milliseconds after which a timer that was to make the next calls counts as lost. */
 const LATE_SLICE_MS = 1000;
 
-const READING_FAILED =
-  "reading failed by an internal error of honeyhive-edge; later calls work again";
+const READING_FAILED = "honeyhive-edge failed to read; later calls work again";
 const CLOSED = "the tracer was closed";
 
 const NOT_STARTED =
-  "more than maxQueueBytes waits for WebAssembly to start: enrich less at once, or later";
+  "the queue is full (maxQueueBytes) while WebAssembly starts: send less at once, or later";
 
 /**
  * Bytes of calls that may wait until the caller's turn is over; what is more is masked and queued within the call. A server

@@ -49,7 +49,7 @@ export function sessionIdFrom(name) {
   if (id) return id;
   print(
     "error",
-    "sessionIdFrom() was given no name, so it gave a fresh id that nobody else reaches: pass the name of the conversation, as in sessionIdFrom(conversation.id)",
+    "sessionIdFrom() got no name, so it returned a new id that no other caller has: pass the name of the conversation, as in sessionIdFrom(conversation.id)",
   );
   return attempt(newSessionId, "");
 }

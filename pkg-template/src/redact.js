@@ -33,7 +33,7 @@ export function redaction(redact, logLevel) {
   const isText = typeof givenKeys === "string";
   const keys = givenKeys && !isText ? attempt(() => allCases(givenKeys), undefined) : undefined;
   if (givenKeys && !keys) {
-    printAt(logLevel, "warn", "redact.keys is no list of names: the default keys are used");
+    printAt(logLevel, "warn", "redact.keys must be a list of names: the default keys are used");
   }
   const given = readGiven(redact, "patterns");
   const patterns = given && attempt(() => compile(given), undefined);
@@ -41,7 +41,7 @@ export function redaction(redact, logLevel) {
     printAt(
       logLevel,
       "warn",
-      "redact.patterns is no list of regular expressions: the default patterns are used",
+      "redact.patterns must be a list of regular expressions: the default patterns are used",
     );
   }
   return {
@@ -65,7 +65,7 @@ function answeringAtOnce(redact, logLevel) {
     const masked = disregard(redact(value, path));
     if (!isThenable(masked)) return masked;
     const what = "redact returned a promise, so the whole field was masked";
-    if (!hasWarned) printAt(logLevel, "warn", `${what}: let it return what is to be stored`);
+    if (!hasWarned) printAt(logLevel, "warn", `${what}: let it return the value to store`);
     hasWarned = true;
     throw new Error(what);
   };

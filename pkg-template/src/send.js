@@ -22,9 +22,9 @@ const LONGEST_TEXT = 1024;
 /** How far the causes of an error are followed. */
 const MAX_CAUSES = 4;
 
-export const NO_FETCH = "this runtime has no fetch: give one as the option `fetch`";
+export const NO_FETCH = "this runtime has no fetch: pass one as the option `fetch`";
 const NO_STATUS =
-  "what `fetch` gave has no `status`, so it is no Response: let a double of it return new Response('{}')";
+  "`fetch` returned something without a `status`: let a test double return new Response('{}')";
 
 const { AbortController } = globalThis;
 

@@ -33,7 +33,7 @@ const NAMES = ["sessionName", "source", "project"];
 const TOO_LARGE =
   "the session starts without its first fields: they are more than the backend takes in one request (5 MB)";
 
-const NO_ID = "it was left out, and the session is not linked by it";
+const NO_ID = "it was left out";
 
 const START_FIELDS = ["inputs", "metadata", "config", "userProperties"];
 
@@ -195,7 +195,7 @@ function start(options, { redactor, rename }, logLevel) {
     // What is no field of an enrichment is stored in its metadata.
     if (typeof id === "string" && id !== "") fields[stored] = id;
     else if (id !== undefined)
-      printAt(logLevel, "warn", `\`experiment.${name}\` is no text: ${NO_ID}`);
+      printAt(logLevel, "warn", `\`experiment.${name}\` must be a text: ${NO_ID}`);
   }
   let isCut = false;
   const json = snapshot(fields, () => (isCut = true));

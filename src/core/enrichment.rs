@@ -422,7 +422,7 @@ fn misfit_warning(name: &str, field: Option<Field>) -> Line {
         Some(Shape::Number) => "a number of milliseconds".into(),
         _ => format!("an object, as in {{ {name}: {{ key: \"value\" }} }}"),
     };
-    Line::warn(format!("`{name}` must be {must_be}: it was left out; the rest of the call goes on"))
+    Line::warn(format!("`{name}` must be {must_be}: it was left out; the rest of the call is sent"))
 }
 
 fn slot(text: &str, field: Field, key: &str, value: &str) -> Slot {

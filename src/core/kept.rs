@@ -160,7 +160,7 @@ impl Kept {
             _ => Some(destination.clone()),
         };
         if self.is_over(now_unix_ms) {
-            return KeptFate::Expired("it was kept for a week, and could not be sent before");
+            return KeptFate::Expired("the page kept it for a week, and could not send it");
         }
         match (send_to, &self.sender) {
             (Some(destination), _) => KeptFate::Send(destination),

@@ -142,7 +142,7 @@ pub fn judge(
         401 | 403 => Reading::failed(
             ReadFailure::Rejected,
             &format!(
-                "{server} refused the API key with {status}: a key that only ingests (hh_ingst_…) reads nothing",
+                "{server} refused the API key with {status}: a key that only ingests (hh_ingst_…) cannot read",
             ),
         ),
         _ if may_be_temporary(status) => {
@@ -151,7 +151,7 @@ pub fn judge(
         _ if route == ReadRoute::ById => Reading::SearchNext,
         404 | 405 => Reading::failed(
             ReadFailure::NotAvailable,
-            &format!("{server} has no route to read events with: HoneyHive has since its v1 API"),
+            &format!("{server} has no route to read events: it is older than HoneyHive's v1 API"),
         ),
         _ => {
             let said = wire::said(body, Some(destination));

@@ -116,7 +116,7 @@ impl Settings {
                 Some(level) => log_level = level,
                 None => warn(
                     log,
-                    "`logLevel` must be \"silent\", \"error\", \"warn\", \"info\" or \"debug\": \"warn\" is taken",
+                    "`logLevel` must be \"silent\", \"error\", \"warn\", \"info\" or \"debug\": \"warn\" is used",
                 ),
             }
         }
@@ -186,7 +186,7 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
         Some("true") => return None,
         None if test_mode => return None,
         None | Some("false") => {}
-        _ => warn(log, "`disabled` must be true or false: false is taken"),
+        _ => warn(log, "`disabled` must be true or false: false is used"),
     }
     let (key, is_ticket) = key(options, log)?;
     let (server, foreign) = server(options, is_ticket, log)?;
@@ -198,7 +198,7 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
         let (Some(mut name), Some(value)) = (text_of(name), text_of(value)) else { continue };
         name.make_ascii_lowercase();
         let why = if foreign {
-            "from a page, another origin is sent only authorization and content-type"
+            "a page sends another origin only authorization and content-type"
         } else if !is_header(&name, &value) {
             "its name or value has characters that no HTTP header may have"
         } else if taken.contains(&name) {
@@ -251,10 +251,10 @@ fn key<'o>(options: &'o Options<'_>, log: &mut Vec<Line>) -> Option<(&'o str, bo
         // A page must not contain a key, so the message for pages asks for a ticket.
         let what = match options.get("page") {
             Some(_) => {
-                "there is no ticket, so nothing is sent: pass { serverUrl, ticket }, as your server's relay issues it with `issueTicket`; pass { disabled: true } if that is meant"
+                "there is no ticket, so nothing is sent: pass { serverUrl, ticket }, as your server's relay issues it with `issueTicket`; to send nothing, pass { disabled: true }"
             }
             None => {
-                "there is no API key, so nothing is sent: set HH_API_KEY, or pass { apiKey }; pass { disabled: true } if that is meant"
+                "there is no API key, so nothing is sent: set HH_API_KEY, or pass { apiKey }; to send nothing, pass { disabled: true }"
             }
         };
         error(log, what);
@@ -274,7 +274,7 @@ fn key<'o>(options: &'o Options<'_>, log: &mut Vec<Line>) -> Option<(&'o str, bo
         error(
             log,
             format!(
-                "{name} has a stray line break or space around the key, which is left out here: set it to the key alone"
+                "{name} has a line break or a space around the key, which was left out: set it to the key alone"
             ),
         );
     }
@@ -282,7 +282,7 @@ fn key<'o>(options: &'o Options<'_>, log: &mut Vec<Line>) -> Option<(&'o str, bo
         error(
             log,
             format!(
-                "{name} begins as an ingestion-only key and is not a whole one (hh_ingst_, 24 letters or digits, _, 64 characters): the server is likely to refuse it; copy the key once more"
+                "{name} begins like an ingestion-only key and is not a complete one (hh_ingst_, 24 letters or digits, _, 64 characters), so the server may refuse it: copy the key again"
             ),
         );
     }
@@ -436,7 +436,7 @@ pub(super) fn text<'o>(
     options.get(name)?;
     let text = options.text(name);
     if text.is_none() {
-        warn(log, format!("`{name}` must be a string: its default is taken"));
+        warn(log, format!("`{name}` must be a string: its default is used"));
     }
     text.filter(|text| !text.trim_ascii().is_empty())
 }
@@ -455,7 +455,7 @@ pub(super) fn number(
     if let Some(number) = options.number(name).filter(|number| *number >= 0.0) {
         return (number as u64).min(limit);
     }
-    warn(log, format!("`{name}` must be a number from 0 up: {default} is taken"));
+    warn(log, format!("`{name}` must be a number from 0 up: {default} is used"));
     default
 }
 
@@ -541,7 +541,10 @@ mod tests {
 
         let (settings, log) = resolve(&with_env(&[("HH_API_KEY", "hidden\n")]));
         assert_eq!(headers(&settings)["authorization"], "Bearer hidden");
-        assert!(log_text(&log).contains("error HH_API_KEY has a stray line break"), "{log:?}");
+        assert!(
+            log_text(&log).contains("error HH_API_KEY has a line break or a space around"),
+            "{log:?}"
+        );
         assert!(!log_text(&log).contains("hidden"));
 
         let (settings, log) = resolve(&with_env(&[("HH_API_KEY", "hid\nden")]));

@@ -168,9 +168,9 @@ impl Refusal {
             Refusal::Redirect => format!(
                 "{server} redirects elsewhere, where the key is not sent: set HH_API_URL to the final address"
             ),
-            Refusal::Fetch { why } => format!("no request to {server} can work here: {why}"),
+            Refusal::Fetch { why } => format!("the package cannot send to {server}: {why}"),
             Refusal::Request { status: status @ 200..=299, why } => format!(
-                "{server} answered with {status}, and that it did not store the request{}{why}",
+                "{server} answered with {status}, but did not store the request{}{why}",
                 if why.is_empty() { "" } else { ": " }
             ),
             Refusal::Request { status, why } => format!(
@@ -281,8 +281,10 @@ pub fn judge(
     // That a request is too large is for anybody in between to say.
     if is_ticket && status != 413 && !may_be_temporary(status) && success_in(body).is_none() {
         let why = match status {
-            0 | 300..=399 => "a redirect came back and no answer of the relay's".to_owned(),
-            _ => format!("status {status}, and no answer of the relay's"),
+            0 | 300..=399 => "the relay's address answered with a redirect".to_owned(),
+            _ => format!(
+                "the relay's address answered with status {status}, and not as a relay does"
+            ),
         };
         return Verdict::Retry { after_ms: None, why };
     }
@@ -360,9 +362,9 @@ pub fn receipt(body: &str) -> Receipt {
         None => Receipt::Stored,
         Some(b'{') if success_in(body) == Some(false) => Receipt::Denied,
         Some(b'{') => Receipt::Stored,
-        Some(b'<') => Receipt::Foreign("a web page came back"),
+        Some(b'<') => Receipt::Foreign("it answered with a web page"),
         _ if PLAIN_RECEIPTS.iter().any(|text| body.eq_ignore_ascii_case(text)) => Receipt::Stored,
-        _ => Receipt::Foreign("something that is no JSON object came back"),
+        _ => Receipt::Foreign("it answered with something that is no JSON object"),
     }
 }
 

@@ -29,9 +29,10 @@ const SHORTEST_CHUNK: usize = 64;
 const LONGEST_HEADER: u32 = 1024;
 
 /// What the host throws where there is no way to ask at all.
-const NO_FETCH: &str = "this runtime has no fetch: give one as the option `fetch`";
+const NO_FETCH: &str = "this runtime has no fetch: pass one as the option `fetch`";
 
-const NO_STATUS: &str = "what `fetch` gave has no `status`, so it is no Response: let a double of it return new Response('{}')";
+const NO_STATUS: &str =
+    "`fetch` returned something without a `status`: let a test double return new Response('{}')";
 
 thread_local! {
     /// False once `fetch` refused a signal: jsdom, for one, brings an `AbortController` that Node's `fetch` does not know.

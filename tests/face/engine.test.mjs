@@ -187,7 +187,7 @@ test("a trap settles what was unsent, says so once, and the next call runs on a 
   });
   assert.equal(dropped.length, 3);
   assert.deepEqual(
-    lines.map(({ level, line }) => [level, /internal error/.test(line)]),
+    lines.map(({ level, line }) => [level, /honeyhive-edge failed/.test(line)]),
     [["error", true]],
   );
 });

@@ -76,7 +76,7 @@ test("what is no name gives a fresh id and an error line, and never everybody's 
     assert.equal(lines.length, 2);
     for (const { level, line } of lines) {
       assert.equal(level, "error");
-      assert.match(line, /sessionIdFrom\(\) was given no name/);
+      assert.match(line, /sessionIdFrom\(\) got no name/);
     }
   }
 });

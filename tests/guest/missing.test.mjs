@@ -129,7 +129,7 @@ describe("what is needed is named", { concurrency: 2 }, () => {
     const before = "globalThis.fetch = undefined;";
     const { outcome, dropped } = await enrichedAfter(before, "logLevel: 'silent'");
     assert.equal(outcome.status, "dropped");
-    assert.match(outcome.message, /this runtime has no fetch: give one as the option `fetch`/);
+    assert.match(outcome.message, /this runtime has no fetch: pass one as the option `fetch`/);
     assert.match(dropped[0].message, /no fetch/);
     assert.equal(
       outcome.reason,
@@ -142,7 +142,7 @@ describe("what is needed is named", { concurrency: 2 }, () => {
     it(`a double of fetch that gives ${double}`, async () => {
       const { outcome } = await enrichedAfter("", `fetch: async () => (${double})`);
       assert.equal(outcome.status, "dropped");
-      assert.match(outcome.message, /what `fetch` gave has no `status`/);
+      assert.match(outcome.message, /`fetch` returned something without a `status`/);
       assert.match(outcome.message, /new Response/);
       assert.equal(
         outcome.reason,

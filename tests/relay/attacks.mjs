@@ -127,7 +127,7 @@ const field = { status: 403, code: "FIELD_NOT_ALLOWED" };
 const noField = { ...field, says: /no ticket allows/ };
 const large = { status: 413, code: "PAYLOAD_TOO_LARGE", says: /maxBodyBytes/ };
 const origin = { status: 403, code: "ORIGIN_NOT_ALLOWED", says: /name it in `origins`/ };
-const unsigned = { ...invalid, says: /none that issueTicket\(\) gives/ };
+const unsigned = { ...invalid, says: /not made by issueTicket\(\)/ };
 const forged = { ...invalid, says: /signature is not right/ };
 const missing = { status: 401, code: "TICKET_MISSING", says: /there is no ticket/ };
 

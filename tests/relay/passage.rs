@@ -232,7 +232,7 @@ fn the_order_of_the_checks_gives_nothing_away() {
 fn a_relay_that_lacks_something_says_what() {
     for (options, missing) in [
         (json!({"apiKey": null}), "HH_API_KEY"),
-        (json!({"disabled": true}), "told to send nothing"),
+        (json!({"disabled": true}), "`disabled` is set"),
         (json!({"hasSecret": false}), "HH_RELAY_SECRET"),
     ] {
         let end =

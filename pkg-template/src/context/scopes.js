@@ -16,7 +16,7 @@ import { printAt } from "../log.js";
 const MAX_UNTOLD = 1000;
 
 const THREW =
-  "waitUntil threw, so the runtime may end before all is sent: pass (promise) => ctx.waitUntil(promise)";
+  "waitUntil threw, so the runtime may end before the queue is sent: pass (promise) => ctx.waitUntil(promise)";
 
 export class Scopes {
   #warned = false;

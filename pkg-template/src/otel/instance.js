@@ -125,7 +125,7 @@ export class Instance {
     if (!core || this.#core !== core) return;
     this.#core = undefined;
     const why = `an internal error of honeyhive-edge/otel (${messageOf(error)})`;
-    print("error", `${why}: what was not exported is lost, later spans are not`);
+    print("error", `${why}: its queue of spans is lost, later spans are exported`);
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const ended of waiting) ended(why);

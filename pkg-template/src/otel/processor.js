@@ -45,7 +45,7 @@ export class SessionSpanProcessor {
       }
       this.#sessions.note(span, { ...origin, redaction: this.#redaction });
     } catch (error) {
-      this.#instance.say("warn", `a span was not told its session (${messageOf(error)})`);
+      this.#instance.say("warn", `a span did not get its session (${messageOf(error)})`);
     }
   }
 

@@ -352,7 +352,7 @@ export class Page {
   #refused(error) {
     if (!this.#isWhole) return;
     this.#isWhole = false;
-    const what = "unsent enrichments are not kept across page loads, the browser refuses IndexedDB";
+    const what = "the queue is not kept across page loads, because the browser refuses IndexedDB";
     printAt(this.#logLevel, "debug", `${what} (${messageOf(error)})`);
   }
 }

@@ -191,11 +191,10 @@ impl<U: Unit> Engine<U> {
         if no_room > 0 {
             let why = match self.health.why() {
                 "" if !waited => "this one call is more than that".to_owned(),
-                "" => "the backend is not keeping up".to_owned(),
-                why => format!("the backend does not take them ({why})"),
+                "" => "the backend is too slow".to_owned(),
+                why => format!("the backend fails ({why})"),
             };
-            let message =
-                format!("more than maxQueueBytes ({max_queue_bytes}) would wait to be sent: {why}");
+            let message = format!("the queue is full (maxQueueBytes, {max_queue_bytes}): {why}");
             self.reject_units(scope, no_room, call, Loss { reason: Reason::QueueFull, message });
         }
         if too_large > 0 {

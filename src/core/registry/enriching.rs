@@ -13,7 +13,7 @@ use crate::core::session::Target;
 use crate::core::time::{NEVER, Now};
 
 const NO_EVENT_ID: &str = "enrichEvent takes the event's id first, as in enrichEvent(eventId, { feedback: { rating: 5 } })";
-const NOTHING_OF_EVENT: &str = "nothing is said of the event: give fields, as in enrichEvent(eventId, { feedback: { rating: 5 } })";
+const NOTHING_OF_EVENT: &str = "the call has no data about the event: pass fields, as in enrichEvent(eventId, { feedback: { rating: 5 } })";
 
 impl Registry {
     /// Enriches a session: the one named, else that of `tracer`; tracer 0 is the only open one.
@@ -117,7 +117,7 @@ impl Registry {
         for (key, value) in any_members(json) {
             let Some(increment) = self.numerals.number(value) else {
                 let what = format!(
-                    "addMetrics adds numbers: {key} is none, or masked by `redact`, and was left out"
+                    "addMetrics adds numbers: {key} was left out, because it is no number or `redact` masked it"
                 );
                 self.log(part.tracer, Line::warn(what));
                 continue;
@@ -125,7 +125,7 @@ impl Registry {
             let totals = self.outboxes.get(outbox).map(|outbox| &outbox.totals);
             let total = totals.map_or(0.0, |totals| totals.with(key, increment));
             if !total.is_finite() {
-                wrong = Some("a total of addMetrics went beyond what a number holds");
+                wrong = Some("a total of addMetrics is larger than a number can be");
             }
             metrics.member(key, &(self.numerals.write)(total));
             increments.push((key, increment));
@@ -219,7 +219,7 @@ impl Registry {
             return None;
         }
         if bytes > LARGE_ENRICHMENT_BYTES {
-            let what = "an enrichment is over 100 KB: the backend asks to keep each below that";
+            let what = "an enrichment is over 100 KB: keep each one smaller";
             self.log(part.tracer, Line::warn(what));
         }
         Some(part)
@@ -273,7 +273,7 @@ impl Registry {
                 }
                 (
                     Reason::Disabled,
-                    "the tracer is disabled: it has no usable API key or server, or was told to send nothing",
+                    "the tracer is disabled: it has no usable API key or server, or `disabled` is set",
                 )
             }
         };
@@ -292,7 +292,7 @@ impl Registry {
         let limit = tracer.map_or(0, |tracer| tracer.settings.max_queue_bytes);
         if self.held + held_by(&part.enrichment) > limit {
             let why = format!(
-                "more than maxQueueBytes ({limit}) is waiting to be sent: the backend is not keeping up, or enrichments are too large"
+                "the queue is full (maxQueueBytes, {limit}): the backend is too slow, or the enrichments are too large"
             );
             self.refuse(part, target, Reason::QueueFull, &why, now);
             return None;

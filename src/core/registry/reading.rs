@@ -73,11 +73,11 @@ impl Registry {
         match &tracer.settings.destination {
             None => failed(
                 ReadFailure::Disabled,
-                "the tracer is disabled: it has no usable API key or server, or was told to send nothing",
+                "the tracer is disabled: it has no usable API key or server, or `disabled` is set",
             ),
             Some(destination) if destination.is_ticket => failed(
                 ReadFailure::NotAvailable,
-                "a ticket is for writing: nothing is read back through a relay, but on the server with a key",
+                "a relay only writes: read on your server, with a key",
             ),
             Some(destination) => Ok((destination.clone(), id)),
         }

@@ -15,7 +15,7 @@ use crate::core::timers::Timer;
 use crate::core::wire::{self, Answer, Refusal, Routes, Verdict};
 
 /// What to do about an event that the backend does not know.
-const EVENT_COMES: &str = "an event is there from when its span was exported";
+const EVENT_COMES: &str = "export the event's span first";
 
 /// A request on its way.
 #[derive(Debug)]
@@ -253,7 +253,7 @@ impl Registry {
             outbox.flight = NOTHING;
             outbox.start_after_all();
         }
-        self.try_again(&flight, Some(0), "the request that sent it was torn down", now);
+        self.try_again(&flight, Some(0), "the runtime ended the request that sent it", now);
     }
 
     pub(super) fn landed(&mut self, flight: u64) -> Option<Box<Flight>> {

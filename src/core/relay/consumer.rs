@@ -305,7 +305,7 @@ impl Consumer {
             let Some((target, stamp_ns, enrichment)) = read else {
                 error(
                     &mut delivery.log,
-                    "the queue has a message that is none of the relay's: it goes to the dead letters",
+                    "the queue has a message that the relay did not write: it moves to the dead letters",
                 );
                 continue;
             };

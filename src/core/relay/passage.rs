@@ -443,7 +443,7 @@ impl Passage {
         let words = wire::said(body, settings.destination().map(|it| &**it));
         let colon = if words.is_empty() { "" } else { ": " };
         let line = Line::warn(format!(
-            "the relay: HoneyHive did not take a page's request ({said}){colon}{words}"
+            "the relay: HoneyHive refused a page's request ({said}){colon}{words}"
         ));
         let mut log = Vec::new();
         settings.log(line, &mut log);
@@ -485,9 +485,9 @@ const DENIED_STATUS: u16 = 422;
 fn backend_sentence(status: u16) -> &'static str {
     match status {
         404 | 405 => "HoneyHive has no such route, or no such session",
-        413 => "HoneyHive takes no request that large",
-        429 => "HoneyHive takes no more requests now: try again",
+        413 => "HoneyHive accepts no request of that size",
+        429 => "HoneyHive accepts no more requests now: try again",
         408 | 425 | 500.. => "HoneyHive has trouble: try again",
-        _ => "HoneyHive does not take what was sent: the relay's log says why",
+        _ => "HoneyHive refused the request: the relay's log has the reason",
     }
 }

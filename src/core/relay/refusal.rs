@@ -156,7 +156,7 @@ impl Refusal {
             Refusal::NoTicket => {
                 "there is no ticket: initTracer({ ticket }) sends it as authorization: Bearer"
             }
-            Refusal::NoSuchTicket => "the ticket is none that issueTicket() gives",
+            Refusal::NoSuchTicket => "the ticket was not made by issueTicket()",
             Refusal::Signature => {
                 "the ticket's signature is not right: it was changed, or signed with another secret"
             }
@@ -167,18 +167,16 @@ impl Refusal {
             Refusal::OtherEvent => {
                 "the ticket is for other events: issue it with this one's id, or the session's, in `events`"
             }
-            Refusal::NoField => {
-                "the request says something about the session that no ticket allows"
-            }
-            Refusal::TooLarge => "the body is larger than the relay takes (`maxBodyBytes`)",
+            Refusal::NoField => "the request sets a field that no ticket allows",
+            Refusal::TooLarge => "the body is larger than the relay accepts (`maxBodyBytes`)",
             Refusal::TooSlow => "the body did not come in time",
             Refusal::Body(why) | Refusal::NotSetUp(why) => why,
             Refusal::Busy { .. } => "the relay has too many requests under way: try again",
-            Refusal::Queue => "the queue does not take it now: try again",
+            Refusal::Queue => "the queue accepts nothing now: try again",
             Refusal::Unreachable => "HoneyHive could not be reached: try again",
             Refusal::NoAnswer => "HoneyHive did not answer in time: try again",
             Refusal::Key => "HoneyHive refused the relay's own key",
-            Refusal::NoHoneyHive => "what answered the relay is no HoneyHive",
+            Refusal::NoHoneyHive => "the server that answered the relay is not HoneyHive",
             Refusal::Internal => "the relay failed: try again",
         };
         plain.to_owned()

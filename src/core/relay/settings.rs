@@ -105,7 +105,7 @@ impl RelaySettings {
         }
         match self.destination() {
             None if !self.queues => {
-                Some("the relay has no API key, or was told to send nothing: set HH_API_KEY")
+                Some("the relay has no API key, or `disabled` is set: set HH_API_KEY")
             }
             _ => None,
         }
@@ -173,7 +173,7 @@ fn rate(options: &Options<'_>, log: &mut Vec<Line>) -> Rate {
     let default = Rate { requests: policy::RATE_REQUESTS, seconds: policy::RATE_SECONDS };
     let Some(given) = options.get("rate") else { return default };
     if members(given).is_none() {
-        warn(log, "`rate` must be an object, as in { requests: 300, seconds: 60 }: that is taken");
+        warn(log, "`rate` must be an object, as in { requests: 300, seconds: 60 }: that is used");
         return default;
     }
     let given = Options::of(given, options.numerals());
