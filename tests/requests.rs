@@ -73,7 +73,7 @@ impl Isolate {
                 Output::Settled { ids, outcome } => {
                     self.settled.extend(ids.into_iter().map(|id| (id, (*outcome).clone())));
                 }
-                Output::Gone { scope, ids } => self.gone.push((scope, ids)),
+                Output::TornDown { scope, ids } => self.gone.push((scope, ids)),
                 _ => {}
             }
         }

@@ -71,9 +71,9 @@ export interface Host {
   /** `json` is a `Delivery` or a `FlushReport`, and empty where it is the same as the last one's. */
   settle(id: number, json: string): void;
   /** The request of `scope` was torn down, and its loop is over. */
-  left(scope: number): void;
+  forgetScope(scope: number): void;
   /** This was given in a request that was torn down: nobody in it can be told any more. It still ends. */
-  gone(id: number): void;
+  abandonCall(id: number): void;
   dropped(tracer: number, json: string): void;
   log(level: "error" | "warn" | "info" | "debug", message: string): void;
   fetch(transport: number, url: string, init: RequestInit): Promise<Response>;

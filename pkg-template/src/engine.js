@@ -790,7 +790,7 @@ export class Engine {
         if (json) outcome = parseJson(json);
         if (current()) engine.#settle(id, { ...outcome });
       },
-      gone(id) {
+      abandonCall(id) {
         if (current()) engine.#forgetWho(id);
       },
       dropped(tracer, json) {
@@ -817,7 +817,7 @@ export class Engine {
         if (current()) engine.#letGo(tracer);
       },
       wake: (scope) => loops.wake(scope),
-      left: (scope) => loops.leave(scope),
+      forgetScope: (scope) => loops.leave(scope),
       send(scope, flight, transport, timeoutMs, keepalive, method, url, headers, body) {
         /** @type {RequestInit} */
         const init = { method, headers: parseJson(headers), body };

@@ -134,7 +134,7 @@ pub enum Output {
     },
     /// Forget a request that the runtime has torn down. Its loop has ended, and promises made in it can no longer be
     /// settled there: the outcomes of these calls follow.
-    Gone {
+    TornDown {
         /// The request's scope.
         scope: u64,
         /// The numbers of calls that were made in it.

@@ -1,13 +1,13 @@
-//! What came of a request, as the host tells it.
+//! Converts the host's report of a reply into an [`Answer`].
 
 use crate::core::retry::RetryAfter;
 use crate::core::wire::Answer;
 
-/// The `status` where there is no way to ask at all, or none to understand an answer.
+/// The `status` that reports that no request can be sent, or no answer understood.
 const UNUSABLE: f64 = -3.0;
 
-/// The answer with `status`. Below zero there was none, and `body` says why.
-pub fn answer(status: f64, retry_after: &str, body: String) -> Answer {
+/// The answer with this `status`. A negative status means that there was no answer; `body` then contains the reason.
+pub fn parse_answer(status: f64, retry_after: &str, body: String) -> Answer {
     if status == UNUSABLE {
         return Answer::Unusable { why: body };
     }

@@ -1,12 +1,11 @@
-//! What keeps enrichments moving: one loop for each request scope that has anything unsettled.
+//! Drives enrichments: one loop for each request scope that has anything unsettled.
 //!
-//! A scope is a request on Workers, where nothing of one request (a promise, a timer, a fetch)
-//! may be continued in another; everywhere else there is one, number 0. A loop runs only on
-//! timers, fetches and calls of its own scope, sends only what its scope is concerned with, and
-//! is held alive by its scope's `waitUntil`.
+//! On Workers a scope is a request, because nothing of one request (a promise, a timer, a fetch) may be continued in
+//! another. Everywhere else there is a single scope, number 0. A loop runs only on timers, fetches and calls of its own
+//! scope, sends only what concerns its scope, and is kept alive by its scope's `waitUntil`.
 //!
-//! Promises and timers are the runtime's, so the host has them: it runs a loop when it is time to,
-//! and tells of answers. Here is what happens in between.
+//! Promises and timers belong to the runtime, so the host manages them: it calls [`run`] when a loop is due, and reports
+//! answers.
 
 use crate::core::outcome::Output;
 use crate::core::time::NEVER;
@@ -15,26 +14,25 @@ use super::clock::now;
 use super::host;
 use super::state;
 
-/// Milliseconds for which outputs are carried out in one go: less than a frame of a page. On Workers the
-/// clock stands still meanwhile, and all is done in one.
+/// How long outputs are performed without a pause, in milliseconds: less than a page's frame. On Workers the clock
+/// stands still meanwhile, so everything is done without a pause.
 const SLICE_MS: u64 = 10;
 
-/// Outputs carried out between two looks at the clock.
-const OUTPUTS_BETWEEN_LOOKS: u32 = 32;
+/// How many outputs are performed between two readings of the clock.
+const OUTPUTS_PER_READING: u32 = 32;
 
-/// Nothing of the scope is left: its loop is over.
+/// The value that [`run`] returns if the scope has nothing left to do and its loop is over.
 const OVER: f64 = -1.0;
 
-/// Does what is to be done in `scope` now. Returns the milliseconds after which its loop is to
-/// run again, infinitely many where only an answer or a call can change anything; below zero, it
-/// is over.
+/// Performs everything that is due in `scope`. Returns the milliseconds after which the loop has to run again: infinity
+/// if only an answer or a call can change anything, and less than zero if the loop is over.
 pub fn run(scope: u64) -> f64 {
     let end = now().mono_ms + SLICE_MS;
     let mut outputs = 0;
     while let Some(output) = state::with(|registry| registry.poll(scope, now())).flatten() {
         perform(scope, output);
         outputs += 1;
-        if outputs % OUTPUTS_BETWEEN_LOOKS == 0
+        if outputs % OUTPUTS_PER_READING == 0
             && now().mono_ms > end
             && state::with(|registry| !registry.is_leaving()) == Some(true)
         {
@@ -48,7 +46,7 @@ pub fn run(scope: u64) -> f64 {
         let now = now();
         match registry.wake_at(scope, now) {
             NEVER => f64::INFINITY,
-            // More is none to timers.
+            // A runtime's timer fires at once if its time is longer.
             at => at.saturating_sub(now.mono_ms).min(i32::MAX as u64) as f64,
         }
     });
@@ -76,10 +74,10 @@ fn perform(scope: u64, output: Output) {
                 json.clear();
             }
         }
-        Output::Gone { scope, ids } => {
-            host::left(scope as f64);
+        Output::TornDown { scope, ids } => {
+            host::forget_scope(scope as f64);
             for id in ids {
-                host::gone(id as f64);
+                host::abandon_call(id as f64);
             }
         }
         Output::Dropped { tracer, json } => host::dropped(tracer as f64, &json),

@@ -1,10 +1,9 @@
-//! Runs futures, those of one scope together.
+//! An executor that runs the futures of each scope separately.
 //!
-//! A scope is a request on Workers, where nothing of one request (a promise, a timer, a fetch) may be continued
-//! in another. So a scope's futures are only ever polled in a microtask that was scheduled by something of the scope's
-//! own: the call that spawned them, a promise they await, a timer they started. wasm-bindgen-futures' own
-//! `spawn_local` has one queue for all requests of an isolate, and one request that is torn down
-//! leaves the others' futures unpolled.
+//! On Workers a scope is a request, because nothing of one request (a promise, a timer, a fetch) may be continued in
+//! another. So a scope's futures are only polled in a microtask that something of the same scope scheduled: the call
+//! that spawned them, a promise they await, or a timer they started. The `spawn_local` of wasm-bindgen-futures has one
+//! queue for all requests of an isolate, so that a request that is torn down leaves the futures of others unpolled.
 //!
 //! Nothing is borrowed while a future is polled.
 
@@ -22,17 +21,17 @@ use super::runtime;
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
 #[derive(Default)]
-struct Scope {
-    /// Its futures are polled in a microtask that is to come.
+struct ScopeTasks {
+    /// Whether a microtask that polls the scope's futures is scheduled.
     is_woken: bool,
     tasks: Vec<Task>,
 }
 
 thread_local! {
-    static SCOPES: RefCell<HashMap<u32, Scope>> = RefCell::default();
+    static SCOPES: RefCell<HashMap<u32, ScopeTasks>> = RefCell::default();
 }
 
-/// Adds a future to a scope. It is polled in a microtask of the current turn, and not in this call.
+/// Adds a future to a scope. It is polled in a microtask of the current turn, not during this call.
 pub fn spawn(scope: u32, future: impl Future<Output = ()> + 'static) {
     SCOPES.with_borrow_mut(|scopes| {
         scopes.entry(scope).or_default().tasks.push(Box::pin(future));
@@ -42,11 +41,11 @@ pub fn spawn(scope: u32, future: impl Future<Output = ()> + 'static) {
 
 /// Drops the futures of a scope whose request was torn down.
 pub fn forget(scope: u32) {
-    // Dropped when nothing is borrowed any more.
-    let _forgotten = SCOPES.with_borrow_mut(|scopes| scopes.remove(&scope));
+    // Binding the value lets the futures be dropped after the borrow has ended.
+    let _dropped = SCOPES.with_borrow_mut(|scopes| scopes.remove(&scope));
 }
 
-/// Polls the futures of a scope. The host calls this in the microtask that `host.wakeScope` asked for.
+/// Polls the futures of a scope. The host calls this in the microtask that `host.wakeScope` requests.
 #[wasm_bindgen(js_name = runScope)]
 pub fn run(scope: u32) {
     let tasks = SCOPES.with_borrow_mut(|scopes| {
@@ -58,9 +57,9 @@ pub fn run(scope: u32) {
     let waker = Waker::from(Arc::new(WakeScope(scope)));
     let mut context = Context::from_waker(&waker);
     tasks.retain_mut(|task| task.as_mut().poll(&mut context).is_pending());
-    let _forgotten = SCOPES.with_borrow_mut(|scopes| {
+    let _dropped = SCOPES.with_borrow_mut(|scopes| {
         let Some(own) = scopes.get_mut(&scope) else { return Some(tasks) };
-        // Those that were spawned meanwhile come after.
+        // Futures that were spawned meanwhile are appended.
         tasks.append(&mut own.tasks);
         own.tasks = tasks;
         if own.tasks.is_empty() {

@@ -1,9 +1,8 @@
-//! What JavaScript calls. The npm package's face (`pkg-template/`) is built on this; it can be
-//! called directly as well, with a `Host` of one's own.
+//! The functions that JavaScript calls. The npm package's face (`pkg-template/`) is built on them; they can also be
+//! called directly with another `Host`.
 //!
-//! Numbers stand for tracers, scopes and calls, so that no object of JavaScript has to be freed.
-//! A call returns the number under which its outcome comes to `host.settle`, never before the
-//! call has returned.
+//! Tracers, scopes and calls are numbers, so that JavaScript has no object to free. A call returns the number under
+//! which its outcome is passed to `host.settle`, never before the call has returned.
 
 use wasm_bindgen::prelude::*;
 
@@ -14,15 +13,15 @@ use crate::core::registry::{Read, Registry, Turn};
 #[cfg(not(feature = "names"))]
 use crate::core::session::SessionId;
 
-use super::answer::answer;
+use super::answer::parse_answer;
 use super::clock::now;
 use super::driver;
 use super::host;
 use super::numerals::NUMERALS;
 use super::state;
 
-/// Begins in a fresh instance. To be called first; `seed` is any random whole number, from which
-/// the waits between retries are drawn. `place` is what kind of place this is: "page", "edge" or "server".
+/// Initialises a fresh instance, and has to be called first. `seed` is any random integer, from which the waits between
+/// retries are drawn. `place` is the kind of runtime: "page", "edge" or "server".
 #[wasm_bindgen]
 pub fn connect(seed: f64, place: &str) {
     let registry = Registry::new(seed as u64, NUMERALS).in_place(Place::named(place));
@@ -31,11 +30,10 @@ pub fn connect(seed: f64, place: &str) {
     state::set(registry);
 }
 
-/// Starts a session and makes a tracer for it. The network is not waited for.
+/// Starts a session and makes a tracer for it, without waiting for the network.
 ///
-/// `options` is the JSON of an object as [`Options`](crate::core::options::Options) describes it.
-/// Returns the JSON of `{ tracer, sessionId, sessionName, project, source, enabled }`, and an empty text
-/// where there is no id for its session.
+/// `options` is the JSON of an object as described by [`Options`](crate::core::options::Options). Returns the JSON of
+/// `{ tracer, sessionId, sessionName, project, source, enabled }`, or an empty string if there is no id for the session.
 #[wasm_bindgen(js_name = initTracer)]
 pub fn init_tracer(options: String, scope: f64) -> String {
     let info = state::with(|registry| registry.init(&options, scope as u64, now()));
@@ -43,8 +41,8 @@ pub fn init_tracer(options: String, scope: f64) -> String {
     info.flatten().map(|info| info.to_json()).unwrap_or_default()
 }
 
-/// Enriches a session: `session_id`, or, if that is empty, the tracer's. `json` is the JSON of the
-/// arguments. Tracer 0 is the only open one; `names_tracer` says whether the caller named it.
+/// Enriches the session `session_id`, or the tracer's session if that is empty. `json` is the JSON of the arguments.
+/// Tracer 0 stands for the only open one; `names_tracer` says whether the application named the tracer.
 #[wasm_bindgen(js_name = enrichSession)]
 pub fn enrich_session(
     tracer: f64,
@@ -58,7 +56,7 @@ pub fn enrich_session(
     })
 }
 
-/// As [`enrich_session`], of the event `event_id`, which is never started.
+/// Enriches the event `event_id` in the same way as [`enrich_session`]. An event is never started.
 #[wasm_bindgen(js_name = enrichEvent)]
 pub fn enrich_event(
     tracer: f64,
@@ -72,9 +70,8 @@ pub fn enrich_event(
     })
 }
 
-/// The tracer that a call is given to which names `session_id` alone, where `active` is the tracer that is
-/// active; 0 where there is none. To be asked before [`enrich_session`], as the caller masks as that tracer
-/// wants it.
+/// The tracer for a call that names only `session_id`; `active` is the active tracer, or 0. The host calls this before
+/// [`enrich_session`], because it masks the arguments as that tracer requires.
 #[wasm_bindgen(js_name = resolveTracer)]
 pub fn resolve_tracer(active: f64, session_id: String, scope: f64) -> f64 {
     let resolve =
@@ -82,48 +79,48 @@ pub fn resolve_tracer(active: f64, session_id: String, scope: f64) -> f64 {
     state::with(resolve).unwrap_or_default() as f64
 }
 
-/// Adds to metrics of the tracer's session. `json` is the JSON of an object of numbers.
+/// Adds to the metrics of the tracer's session. `json` is the JSON of an object of numbers.
 #[wasm_bindgen(js_name = addMetrics)]
 pub fn add_metrics(tracer: f64, json: String, scope: f64) -> f64 {
     call(scope, |registry, scope| registry.add_metrics(tracer as u64, &json, scope, now()))
 }
 
-/// Sends what is queued, and settles when all of it has ended or `timeout_ms` has passed.
-/// Tracer 0 means all.
+/// Sends everything that is queued, and settles when all of it has ended or `timeout_ms` has passed. Tracer 0 stands for
+/// all tracers.
 #[wasm_bindgen]
 pub fn flush(tracer: f64, timeout_ms: f64, scope: f64) -> f64 {
     call(scope, |registry, scope| registry.flush(tracer as u64, timeout_ms as u64, scope, now()))
 }
 
-/// As [`flush`]; then lets go of the tracer.
+/// Flushes the tracer like [`flush`], then closes it.
 #[wasm_bindgen]
 pub fn close(tracer: f64, timeout_ms: f64, scope: f64) -> f64 {
     call(scope, |registry, scope| registry.close(tracer as u64, timeout_ms as u64, scope, now()))
 }
 
-/// What the metrics of the tracer's session add up to, as JSON, for the option `totals` of a tracer that is
-/// released and comes back; empty where there are none.
+/// The totals of the metrics of the tracer's session, as JSON; empty if there are none. If a released tracer is made
+/// again, they become its option `totals`.
 #[wasm_bindgen(js_name = totalsOf)]
 pub fn totals_of(tracer: f64) -> String {
     state::with(|registry| registry.totals_of(tracer as u64)).unwrap_or_default()
 }
 
-/// Nobody refers to the tracer any more: it is let go once all it was given has ended.
+/// Releases a tracer that JavaScript does not refer to any more. It is removed once all of its calls have ended.
 #[wasm_bindgen]
 pub fn release(tracer: f64) {
     state::with(|registry| registry.release(tracer as u64, now()));
 }
 
-/// There is a store that outlives the page; `entries`, a JSON list of what was kept there, is what
-/// earlier pages left. From now on `host.keep` and `host.forget` are called.
+/// Connects a store that outlives the page. `entries` is a JSON list of the entries that earlier pages left there. From
+/// now on, `host.keep` and `host.forget` are called.
 #[wasm_bindgen]
 pub fn restore(entries: String) {
     state::with(|registry| registry.restore(&entries, 0, now()));
-    tell_busy();
+    report_busy();
     host::wake(0.0);
 }
 
-/// The page was away, and of what it kept only `ids`, a JSON list, are still its own to send.
+/// Reports that the page was away, and that of the entries it kept only `ids`, a JSON list, are still its own to send.
 #[wasm_bindgen(js_name = onlyKept)]
 pub fn only_kept(ids: String) {
     let mut still = Vec::new();
@@ -134,9 +131,9 @@ pub fn only_kept(ids: String) {
     host::wake(0.0);
 }
 
-/// What happens to the page: 0, it (a worker) goes on; 1, it (a document) goes on; 2, it is
-/// frozen or left; 3, there is no network; 4, it rests in the browser's cache; 5, it is hidden; 6, it begins
-/// where other pages have something unsent that had its time.
+/// Reports a change in the life of the page. 0: a worker resumes. 1: a document resumes. 2: the page is frozen or left.
+/// 3: there is no network. 4: the page is in the browser's back-forward cache. 5: the page is hidden. 6: the page begins
+/// while other pages have entries unsent for longer than they should be.
 #[wasm_bindgen]
 pub fn turn(what: f64) {
     let turn = match what as u8 {
@@ -151,30 +148,28 @@ pub fn turn(what: f64) {
     host::wake(0.0);
 }
 
-/// Runs the loop of `scope`, because of a call, an answer, or the time. Returns the milliseconds
-/// after which it is to run again, infinitely many where only a call or an answer can change
-/// anything; below zero, nothing of the scope is left.
+/// Runs the loop of `scope` after a call, an answer, or a timer. Returns the milliseconds after which it has to run
+/// again: infinity if only a call or an answer can change anything, and less than zero if the scope has nothing left.
 #[wasm_bindgen]
 pub fn run(scope: f64) -> f64 {
     driver::run(scope as u64)
 }
 
-/// What came of the request under the number `flight`. `status` is below zero where there was no
-/// answer, and `body` then says why; `retry_after` is the header, or empty. The loop of the scope
-/// that sent it is to be run next.
+/// Reports the answer to the request number `flight`. `status` is negative if there was no answer, and `body` then
+/// contains the reason; `retry_after` is the header, or empty. The host has to run the loop of the request's scope next.
 #[wasm_bindgen(js_name = requestAnswered)]
-pub fn answered(flight: f64, status: f64, retry_after: String, body: String) {
-    let answer = answer(status, &retry_after, body);
+pub fn request_answered(flight: f64, status: f64, retry_after: String, body: String) {
+    let answer = parse_answer(status, &retry_after, body);
     state::with(|registry| registry.finish_request(flight as u64, &answer, now()));
 }
 
-/// The request by which an event is read: the one named, or the tracer's session where that is empty and
-/// `is_session`. The JSON of `{ method, url, headers, body, timeoutMs }`, or of the `ReadResult` that there is
-/// without one. With `searches` it is the second request, to be sent where [`read_answered`] wants that.
+/// The request that reads an event: the event `named`, or the tracer's session if that is empty and `is_session`.
+/// Returns the JSON of `{ method, url, headers, body, timeoutMs }`, or of a `ReadResult` if no request is needed. With
+/// `searches` it is the second request, to be sent if [`read_answered`] asks for it.
 #[wasm_bindgen(js_name = readRequest)]
 pub fn read_request(tracer: f64, named: String, is_session: bool, searches: bool) -> String {
     let read = state::with(|registry| {
-        registry.read_request(tracer as u64, &named, is_session, route(searches), now())
+        registry.read_request(tracer as u64, &named, is_session, read_route(searches), now())
     });
     match read {
         Some(Ok(Read { request, timeout_ms })) => {
@@ -193,7 +188,8 @@ pub fn read_request(tracer: f64, named: String, is_session: bool, searches: bool
     }
 }
 
-/// What came of that request: the JSON of a `ReadResult`, and an empty text where the event is to be searched for.
+/// Interprets the answer to a request of [`read_request`]. Returns the JSON of a `ReadResult`, or an empty string if the
+/// event has to be searched for.
 #[wasm_bindgen(js_name = readAnswered)]
 pub fn read_answered(
     tracer: f64,
@@ -203,14 +199,14 @@ pub fn read_answered(
     status: f64,
     body: String,
 ) -> String {
-    let answer = answer(status, "", body);
+    let answer = parse_answer(status, "", body);
     let read = state::with(|registry| {
-        registry.read_answered(tracer as u64, &named, is_session, route(searches), &answer)
+        registry.read_answered(tracer as u64, &named, is_session, read_route(searches), &answer)
     });
     read.map(|reading| reading.to_json()).unwrap_or_default()
 }
 
-fn route(searches: bool) -> ReadRoute {
+fn read_route(searches: bool) -> ReadRoute {
     if searches { ReadRoute::BySearch } else { ReadRoute::ById }
 }
 
@@ -222,13 +218,14 @@ pub fn tracers() -> f64 {
 
 fn call(scope: f64, work: impl FnOnce(&mut Registry, u64) -> u64) -> f64 {
     let id = state::with(|registry| work(registry, scope as u64)).unwrap_or_default();
-    tell_busy();
+    report_busy();
     host::wake(scope);
     id as f64
 }
 
-/// Before the call returns: the caller may hold by now what a tracer came with, and later no more.
-fn tell_busy() {
+/// Reports tracers that became busy, before the call returns: the caller still holds the objects that such a tracer
+/// needs, and may not hold them later.
+fn report_busy() {
     while let Some(tracer) = state::with(Registry::next_busy).flatten() {
         host::busy(tracer as f64);
     }

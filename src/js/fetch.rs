@@ -1,8 +1,9 @@
-//! A request to the backend, through the runtime's `fetch` or the caller's. Whatever that does (throw, reject with
-//! anything, never settle, give something that is no `Response`, answer without end), there is an answer in time.
+//! Sends a request to the backend with the runtime's `fetch` or the application's. Whatever that function does (throw,
+//! reject with anything, never settle, return something other than a `Response`, answer without end), [`send`] returns
+//! a reply in time.
 //!
-//! gloo-net's own `send()` is no use for that: it panics where `fetch` rejects with something that is no
-//! `Error`, or gives something that is no `Response` of this realm.
+//! The `send()` of gloo-net cannot be used for this: it panics if `fetch` rejects with something other than an `Error`,
+//! or returns something other than a `Response` of this realm.
 
 use std::cell::Cell;
 
@@ -12,39 +13,40 @@ use web_sys::{AbortController, RequestInit, RequestRedirect};
 
 use crate::core::wire::{Answer, Request};
 
-use super::answer::answer;
+use super::answer::parse_answer;
 use super::foreign::{Awaited, Foreign, json_of, reason_of, text_of};
 use super::runtime;
-use super::stream::{self, Source};
+use super::stream::{Source, StreamEnd};
 use super::timer::Deadline;
 
-/// Bytes of an answer that are read. The status has said what became of the request; of a body only the first
-/// sentences and a start's `inputs` are of use, and HoneyHive takes no session that is larger.
+/// How many bytes of an answer's body are read. The status already tells the outcome; of the body only the first
+/// sentences and a start's `inputs` are used, and HoneyHive accepts no larger session.
 const LONGEST_BODY: usize = 1024 * 1024;
 
-/// What a chunk counts as at least: of empty ones there may be any number.
+/// The least number of bytes that a chunk counts for, because a stream may have any number of empty chunks.
 const SHORTEST_CHUNK: usize = 64;
 
-/// Characters of a header.
+/// How many characters of a header are read.
 const LONGEST_HEADER: u32 = 1024;
 
-/// What the host throws where there is no way to ask at all.
+/// The value that the host throws if the runtime has no `fetch` and none was given.
 const NO_FETCH: &str = "this runtime has no fetch: pass one as the option `fetch`";
 
 const NO_STATUS: &str =
     "`fetch` returned something without a `status`: let a test double return new Response('{}')";
 
 thread_local! {
-    /// False once `fetch` refused a signal: jsdom, for one, brings an `AbortController` that Node's `fetch` does not know.
+    /// False once `fetch` has refused a signal. For example, Node's `fetch` does not accept signals of jsdom's
+    /// `AbortController`.
     static TAKES_SIGNALS: Cell<bool> = const { Cell::new(true) };
 }
 
-/// What came of a request.
+/// The reply to a request.
 #[derive(Debug)]
 pub enum Reply {
     /// The server answered, or the request failed.
     Answer(Answer),
-    /// No answer came in time; the sentence says so.
+    /// No answer arrived in time. The text says so in a sentence.
     Late(String),
 }
 
@@ -57,17 +59,17 @@ impl From<Reply> for Answer {
     }
 }
 
-/// Sends a request, and waits for the answer and its body `timeout_ms` at most. `fetch` is called with the address and
-/// the `init`, and again where it refuses the signal.
+/// Sends a request, and waits at most `timeout_ms` for the answer and its body. `fetch` is called with the URL and the
+/// `init`, and a second time if it refuses the signal.
 pub async fn send(
     request: Request,
     timeout_ms: u64,
     fetch: impl Fn(&str, &RequestInit) -> Result<JsValue, JsValue>,
 ) -> Reply {
     let mut deadline = Deadline::after(timeout_ms);
-    let abort = Abort::new();
-    let asked = ask(request, &abort, &fetch);
-    let response: Foreign = match deadline.wait_for(asked).await {
+    let abort = Aborter::new();
+    let result = call_fetch(request, &abort, &fetch);
+    let response: Foreign = match deadline.wait_for(result).await {
         None => {
             abort.abort();
             return Reply::Late(format!("no answer within {timeout_ms} ms"));
@@ -97,41 +99,41 @@ pub async fn send(
         abort.abort();
     }
     let retry_after = text_of(&retry_after, LONGEST_HEADER).unwrap_or_default();
-    Reply::Answer(answer(status, &retry_after, body))
+    Reply::Answer(parse_answer(status, &retry_after, body))
 }
 
-/// Calls `fetch`, and once more without a signal where that is what it does not like.
-async fn ask(
+/// Calls `fetch`, and a second time without a signal if it refuses the signal.
+async fn call_fetch(
     request: Request,
-    abort: &Abort,
+    abort: &Aborter,
     fetch: impl Fn(&str, &RequestInit) -> Result<JsValue, JsValue>,
 ) -> Result<JsValue, JsValue> {
-    let init = init_of(&request)?;
+    let init = make_init(&request)?;
     let url = request.url;
     let Some(signal) = abort.signal().filter(|_| TAKES_SIGNALS.get()) else {
         return Awaited::new(&fetch(&url, &init)?).await;
     };
     Reflect::set(&init, &"signal".into(), &signal)?;
-    let asked = match fetch(&url, &init) {
-        Ok(given) => Awaited::new(&given).await,
+    let result = match fetch(&url, &init) {
+        Ok(returned) => Awaited::new(&returned).await,
         Err(error) => Err(error),
     };
-    match asked {
+    match result {
         Err(error) if refuses_signal(&error) => {
             TAKES_SIGNALS.set(false);
             Reflect::delete_property(&init, &"signal".into())?;
             Awaited::new(&fetch(&url, &init)?).await
         }
-        asked => asked,
+        result => result,
     }
 }
 
-fn init_of(request: &Request) -> Result<RequestInit, JsValue> {
+fn make_init(request: &Request) -> Result<RequestInit, JsValue> {
     let init = RequestInit::new();
     init.set_method(request.method);
     init.set_headers(&JSON::parse(&request.headers)?);
     init.set_body(&request.body.as_str().into());
-    // The key is for one server alone, and a redirected POST can come out as a GET.
+    // A redirect could send the key to another server, and can turn a POST into a GET.
     init.set_redirect(RequestRedirect::Manual);
     Ok(init)
 }
@@ -142,11 +144,11 @@ fn refuses_signal(error: &JsValue) -> bool {
     error.property("name") == "TypeError" && message.to_ascii_lowercase().contains("signal")
 }
 
-/// What an answer says, as far as it came in time: that a body broke off or is too long changes nothing. Also, whether
-/// the time was over first.
+/// Reads the part of an answer's body that arrives in time. A body that breaks off or is too long is not an error. Also
+/// returns whether the time ran out first.
 async fn read_text(response: &Foreign, deadline: &mut Deadline) -> (String, bool) {
     let Some(source) = Source::body_of(response) else {
-        // A double, or a runtime without streams: there is nothing to stop in the middle.
+        // A test double, or a runtime without streams: the body can only be read as a whole.
         return match deadline.wait_for(whole_text(response)).await {
             Some(text) => (text.unwrap_or_default(), false),
             None => (String::new(), true),
@@ -162,11 +164,11 @@ async fn read_text(response: &Foreign, deadline: &mut Deadline) -> (String, bool
         left = left.saturating_sub(length.max(SHORTEST_CHUNK));
         left > 0
     });
-    let is_late = end.await == stream::End::Late;
-    (decoded(&bytes), is_late)
+    let is_late = end.await == StreamEnd::Late;
+    (decode_utf8(&bytes), is_late)
 }
 
-/// The text, or the JSON, of something that cannot be read chunk by chunk.
+/// The text or JSON of a body that cannot be read chunk by chunk.
 async fn whole_text(response: &Foreign) -> Option<String> {
     let text = match response.property("text").is_function() {
         true => Awaited::new(&response.text().ok()?).await.ok()?,
@@ -175,19 +177,19 @@ async fn whole_text(response: &Foreign) -> Option<String> {
     text_of(&text, LONGEST_BODY as u32)
 }
 
-/// Bytes as text, as `TextDecoder` reads them. A character that was cut in the middle is left out.
-fn decoded(bytes: &[u8]) -> String {
+/// Decodes UTF-8 like `TextDecoder`. A character that is cut off at the end is omitted.
+fn decode_utf8(bytes: &[u8]) -> String {
     let cut = bytes.utf8_chunks().last().map_or(0, |chunk| chunk.invalid().len());
     let text = String::from_utf8_lossy(&bytes[..bytes.len() - cut]);
     text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned()
 }
 
-/// Ends a request that nobody waits for any more, where the runtime can.
-struct Abort(Option<AbortController>);
+/// Aborts a request that is not waited for any more, if the runtime has an `AbortController`.
+struct Aborter(Option<AbortController>);
 
-impl Abort {
-    fn new() -> Abort {
-        Abort(AbortController::new().ok())
+impl Aborter {
+    fn new() -> Aborter {
+        Aborter(AbortController::new().ok())
     }
 
     fn signal(&self) -> Option<JsValue> {

@@ -1,6 +1,6 @@
-//! Values that somebody else made: what `fetch` gave, a page's request, a rejection. Each may be of another realm, a
-//! test's double, or an object that throws wherever it is looked at. So every look at one is an import with
-//! `catch`, and nothing is taken for what it says it is.
+//! Access to values that other code made: the result of `fetch`, a page's request, a rejection. Such a value may belong
+//! to another realm, be a test double, or throw on every access. So each access is an import with `catch`, and no value
+//! is trusted to be what it claims to be.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,12 +15,12 @@ use super::runtime;
 /// How far the causes of an error are followed.
 const MAX_CAUSES: usize = 4;
 
-/// Characters of what an error says.
+/// How many characters of an error's reason are used.
 const LONGEST_REASON: u32 = 1024;
 
 #[wasm_bindgen]
 extern "C" {
-    /// Any value, with the methods that it may or may not have.
+    /// Any value, with methods that it may or may not have.
     #[derive(Clone, Debug)]
     pub type Foreign;
 
@@ -30,26 +30,26 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub fn json(this: &Foreign) -> Result<JsValue, JsValue>;
 
-    /// Of headers.
+    /// A method of `Headers`.
     #[wasm_bindgen(method, catch)]
     pub fn get(this: &Foreign, name: &str) -> Result<JsValue, JsValue>;
 
-    /// Of an `AbortController`.
+    /// A method of `AbortController`.
     #[wasm_bindgen(method, catch)]
     pub fn abort(this: &Foreign) -> Result<JsValue, JsValue>;
 
-    /// Of a `ReadableStream`.
+    /// A method of `ReadableStream`.
     #[wasm_bindgen(method, catch, js_name = getReader)]
     pub fn get_reader(this: &Foreign) -> Result<Foreign, JsValue>;
 
-    /// Of the reader of a `ReadableStream`.
+    /// A method of the reader of a `ReadableStream`.
     #[wasm_bindgen(method, catch)]
     pub fn read(this: &Foreign) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch)]
     pub fn cancel(this: &Foreign) -> Result<JsValue, JsValue>;
 
-    /// Of an async iterator, which Node's own streams have.
+    /// A method of async iterators, which Node's own streams have.
     #[wasm_bindgen(method, catch)]
     pub fn next(this: &Foreign) -> Result<JsValue, JsValue>;
 
@@ -58,18 +58,19 @@ extern "C" {
 }
 
 impl Foreign {
-    /// The property `name`; `undefined` where there is none, or looking at it throws.
+    /// The property `name`; `undefined` if there is none or reading it throws.
     pub fn property(&self, name: &str) -> JsValue {
         self.try_property(name).unwrap_or_default()
     }
 
-    /// The property `name`, or what looking at it threw.
+    /// The property `name`, or the error that reading it threw.
     pub fn try_property(&self, name: &str) -> Result<JsValue, JsValue> {
         Reflect::get(self, &name.into())
     }
 }
 
-/// The beginning of a value that is a text; only that is copied into the module's memory.
+/// The first `longest` characters of a string; `None` if the value is not a string. Only these are copied into the
+/// module's memory.
 pub fn text_of(value: &JsValue, longest: u32) -> Option<String> {
     let text: &JsString = value.dyn_ref()?;
     match text.length() > longest {
@@ -83,7 +84,7 @@ pub fn json_of(value: &JsValue) -> Option<JsValue> {
     JSON::stringify(value).ok().map(JsValue::from)
 }
 
-/// What an error says, and what its causes say: Node's `fetch` says "fetch failed" of everything.
+/// The messages of an error and its causes: Node's `fetch` reports every failure as "fetch failed".
 pub fn reason_of(error: &JsValue) -> String {
     let mut reason = String::new();
     let mut at = error.clone();
@@ -92,30 +93,30 @@ pub fn reason_of(error: &JsValue) -> String {
             break;
         }
         let error: &Foreign = at.unchecked_ref();
-        let mut said = text_of(&at, LONGEST_REASON + 1)
+        let mut message = text_of(&at, LONGEST_REASON + 1)
             .or_else(|| text_of(&error.property("message"), LONGEST_REASON + 1))
             .unwrap_or_default();
         if let Some(code) = text_of(&error.property("code"), LONGEST_REASON)
-            && !said.contains(&code)
+            && !message.contains(&code)
         {
-            said = if said.is_empty() { code } else { [&said, " (", &code, ")"].concat() };
+            message = if message.is_empty() { code } else { [&message, " (", &code, ")"].concat() };
         }
-        if !reason.contains(&said) {
+        if !reason.contains(&message) {
             reason.push_str(if reason.is_empty() { "" } else { ": " });
-            reason.push_str(&said);
+            reason.push_str(&message);
         }
         let cause = error.property("cause");
         at = match cause.is_null_or_undefined() {
             false => cause,
-            // Of several addresses that were tried, one is enough.
+            // An `AggregateError` has one error per address that was tried; the first is enough.
             true => Reflect::get_u32(&error.property("errors"), 0).unwrap_or_default(),
         };
     }
-    up_to_a_space(reason)
+    truncate_at_space(reason)
 }
 
-/// The beginning of a text, up to the last space: of half a secret nobody could tell that it is one.
-fn up_to_a_space(mut text: String) -> String {
+/// Cuts a long text at the last space that fits, because the masking would not recognise half of a secret.
+fn truncate_at_space(mut text: String) -> String {
     let longest = LONGEST_REASON as usize;
     if text.chars().nth(longest).is_some() {
         let beginning = text.char_indices().take(longest + 1);
@@ -125,15 +126,15 @@ fn up_to_a_space(mut text: String) -> String {
     text
 }
 
-/// Something that may be a promise, awaited as JavaScript's own `await` does it: no `then` is called
-/// that a library has patched, and what is no promise is there at once.
+/// Awaits a value like JavaScript's `await`: no `then` that a library has patched is called, and a value that is not a
+/// promise is ready at once.
 pub struct Awaited {
     promise: runtime::Listened,
     result: JsFuture,
 }
 
 impl Awaited {
-    /// Listens to `value` from now on.
+    /// Starts to listen to `value`.
     pub fn new(value: &JsValue) -> Awaited {
         let promise = runtime::listen(value);
         let result = JsFuture::from(promise.clone().unchecked_into::<Promise>());
@@ -150,7 +151,7 @@ impl Future for Awaited {
 }
 
 impl Drop for Awaited {
-    /// A `JsFuture` is freed when its promise is settled, which somebody else's may never be.
+    /// A `JsFuture` is only freed when its promise is settled, and a foreign promise may never be.
     fn drop(&mut self) {
         self.promise.forget();
     }

@@ -1,38 +1,41 @@
-//! What the JavaScript face does for the module: the side of the surface that is called out to. The
-//! calls go to the host that the instance was connected with; none of its functions throws.
+//! The functions of the JavaScript face that the module calls. They belong to the host that the instance was connected
+//! with, and none of them throws.
 
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
 const HOST: &str = r#"
-/** What the module calls as `host`: the JavaScript around it. None of it throws. */
+/** The functions that the module calls as `host`. None of them throws. */
 export interface Host {
   /**
-   * `id` has ended: `json` is a `Delivery`, or a `FlushReport` for a flush or close; empty, where it is the
-   * same as the last one's.
+   * Settles the call `id`. `json` is a `Delivery`, or a `FlushReport` for a flush or close; it is empty if it is the same
+   * as in the previous call of this function.
    */
   settle(id: number, json: string): void;
-  /** The request of `scope` was torn down, its loop is over. */
-  left(scope: number): void;
-  /** `id` was given in a request that was torn down: nobody in it can be told any more. It still ends. */
-  gone(id: number): void;
-  /** An enrichment of `tracer` was given up; `json` is the `Dropped` object. */
+  /** Forgets `scope`: its request was torn down, and its loop is over. */
+  forgetScope(scope: number): void;
+  /** Forgets who made the call `id`: its request was torn down, so its promise cannot be settled. `settle` still follows. */
+  abandonCall(id: number): void;
+  /** Reports an enrichment of `tracer` that was given up; `json` is the `Dropped` object. */
   dropped(tracer: number, json: string): void;
-  /** A line for the log. */
+  /** Logs a line. */
   log(level: "error" | "warn" | "info" | "debug", message: string): void;
-  /** `json` is to be kept under `id` until it is forgotten, in a store that outlives the page. */
+  /** Keeps `json` under `id`, in a store that outlives the page, until it is forgotten. */
   keep(id: number, json: string): void;
-  /** What was kept under `id` is over. Below zero it counts what `restore` was given: -1 is the first. */
+  /** Removes the entry `id`. A negative number refers to an entry that was passed to `restore`: -1 is the first. */
   forget(id: number): void;
-  /** The tracer has something unsent from now on: what it came with is needed until `idle`. One is busy as it is made. */
+  /**
+   * Reports that the tracer has something unsent, so that its options are needed until `idle`. A new tracer is busy
+   * without a report.
+   */
   busy(tracer: number): void;
-  /** Nothing of the tracer's is unsent or on its way any more. */
+  /** Reports that the tracer has nothing unsent or in flight any more. */
   idle(tracer: number): void;
-  /** `run` is to be called for `scope`, in a microtask of its own. */
+  /** Calls `run` for `scope`, in a microtask of its own. */
   wake(scope: number): void;
   /**
-   * A request is to be sent with `fetch` number `transport` (0 is the runtime's own), and
-   * `requestAnswered` to be told what came of it within `timeoutMs`. `headers` is a JSON object.
+   * Sends a request with `fetch` number `transport` (0 is the runtime's own), and reports its answer to
+   * `requestAnswered` within `timeoutMs`. `headers` is a JSON object.
    */
   send(
     scope: number,
@@ -45,11 +48,11 @@ export interface Host {
     headers: string,
     body: string,
   ): void;
-  /** The request under this number is to be aborted; nobody is told what comes of it. */
+  /** Aborts a request. Its answer is not reported. */
   abort(flight: number): void;
-  /** The runtime's forward clock. */
+  /** The runtime's forward clock, in milliseconds. */
   now(): number;
-  /** The id that `text` is or stands for; empty where it is blank. */
+  /** The id that `text` is or stands for; empty if it is blank. */
   sessionIdOf(text: string): string;
 }
 "#;
@@ -59,11 +62,11 @@ extern "C" {
     #[wasm_bindgen(js_namespace = host)]
     pub fn settle(id: f64, json: &str);
 
-    #[wasm_bindgen(js_namespace = host)]
-    pub fn left(scope: f64);
+    #[wasm_bindgen(js_namespace = host, js_name = forgetScope)]
+    pub fn forget_scope(scope: f64);
 
-    #[wasm_bindgen(js_namespace = host)]
-    pub fn gone(id: f64);
+    #[wasm_bindgen(js_namespace = host, js_name = abandonCall)]
+    pub fn abandon_call(id: f64);
 
     #[wasm_bindgen(js_namespace = host)]
     pub fn dropped(tracer: f64, json: &str);

@@ -1,9 +1,9 @@
-//! The wasm-bindgen surface: the core's wishes, which the host does with the runtime's `fetch` and
-//! timers, and JavaScript's calls into the core. It holds no rule.
+//! The wasm-bindgen surface: the actions of the core, which the host performs with the runtime's `fetch` and timers, and
+//! JavaScript's calls into the core. It contains no rules.
 //!
-//! Built to outlive whatever JavaScript does under `panic = "abort"`: no import throws, nothing is
-//! borrowed across a call out, and no exported function can fail. Should a trap happen all the same, the JavaScript face throws the instance
-//! away and makes a fresh one.
+//! It withstands whatever JavaScript does under `panic = "abort"`: no import throws, nothing is borrowed across a call
+//! to JavaScript, and no exported function can fail. If a trap happens nevertheless, the JavaScript face discards the
+//! instance and makes a new one.
 
 #[cfg(feature = "tracer")]
 pub mod exports;

@@ -1,10 +1,10 @@
-//! Numbers as the runtime reads and writes them.
+//! The runtime's functions that read and write numbers.
 
 use wasm_bindgen::prelude::*;
 
 use crate::core::json::Numerals;
 
-/// JavaScript's `Number` and `String`.
+/// Numbers are read by JavaScript's `Number` and written by `String`.
 pub const NUMERALS: Numerals = Numerals { read: number, write: string };
 
 #[wasm_bindgen]

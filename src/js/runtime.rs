@@ -1,35 +1,35 @@
-//! What the runtime does for the module's futures, by way of the host: it knows the runtime's own promises and timers
-//! where libraries and tests have put theirs in the place of those.
+//! Promises and timers for the module's futures. They come from the host, which knows the runtime's own even if
+//! libraries or tests have replaced them.
 
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
 const RUNTIME: &str = r#"
-/** What the module's futures need of the JavaScript around it. But for `startTimer`, none of it throws. */
+/** The functions that the module's futures need. Only `startTimer` may throw. */
 export interface Runtime {
-  /** `runScope` is to be called for `scope`, in a microtask of the current turn. */
+  /** Calls `runScope` for `scope`, in a microtask of the current turn. */
   wakeScope(scope: number): void;
-  /** Throws where the runtime allows no timer, as in a Worker's global scope. */
+  /** Throws if the runtime allows no timer, as in a Worker's global scope. */
   startTimer(handler: () => void, ms: number): unknown;
   clearTimer(timer: unknown): void;
-  /** Waits for `value` as `await` does. */
+  /** Waits for `value` like `await`. */
   listen(value: unknown): Listened;
-  /** Sees to it that nobody hears of it where `value` is a promise that rejects. */
+  /** If `value` is a promise that rejects, prevents an unhandled rejection. */
   disregard(value: unknown): void;
 }
 
-/** Something that may be a promise, and that somebody listens to. */
+/** A value that may be a promise and is being waited for. */
 export interface Listened {
-  /** To be called once. */
+  /** May be called once. */
   then(fulfilled: (value: unknown) => void, rejected: (error: unknown) => void): void;
-  /** Nobody listens any more: where neither function was called yet, `rejected` is called now, and then none. */
+  /** Stops listening: `rejected` is called now, unless one of the functions was called before, and none afterwards. */
   forget(): void;
 }
 "#;
 
 #[wasm_bindgen]
 extern "C" {
-    /// A promise of somebody else's, as the host waits for it.
+    /// A foreign promise that the host waits for.
     #[derive(Clone, Debug)]
     pub type Listened;
 

@@ -1,5 +1,5 @@
-//! Reading what somebody else sends, no further than is wanted and no longer than it is waited for. The stream may be
-//! of another realm, a test's double, of Node's own kind, or one that misbehaves.
+//! Reads a foreign stream, up to a number of bytes and a deadline. The stream may belong to another realm, be a test
+//! double or one of Node's own streams, or misbehave.
 
 use js_sys::{ArrayBuffer, Symbol, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -10,7 +10,7 @@ use super::timer::Deadline;
 
 #[wasm_bindgen]
 extern "C" {
-    /// The constructor throws where what it is given is no buffer, or a detached one.
+    /// The constructor throws if its argument is not a buffer, or a detached one.
     #[wasm_bindgen(extends = Uint8Array)]
     #[wasm_bindgen(js_name = Uint8Array)]
     type Bytes;
@@ -20,30 +20,30 @@ extern "C" {
 
 /// How reading ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// That was all.
+pub enum StreamEnd {
+    /// The whole stream was read.
     Whole,
-    /// No more was wanted; the rest was cancelled.
+    /// The reader had enough bytes, and the rest was cancelled.
     Enough,
-    /// The time was over. The stream still waits: in workerd, cancelling in the middle of a read leaves a rejection
-    /// that nobody can catch.
+    /// The deadline passed. The stream is not cancelled: in workerd, cancelling during a read causes a rejection that
+    /// cannot be caught.
     Late,
-    /// It broke off, or was no stream of bytes after all; what remained was cancelled.
+    /// The stream broke off or was not a stream of bytes, and the rest was cancelled.
     Broken,
 }
 
-/// A stream, or what can be read like one.
+/// A stream, or something that can be read like one.
 #[derive(Debug)]
 pub enum Source {
     /// The reader of a `ReadableStream`.
     Reader(Foreign),
-    /// An async iterator: the streams of Node, which are the bodies of node-fetch's answers.
+    /// An async iterator. Node's own streams, the bodies of node-fetch's responses, are iterable.
     Chunks(Foreign),
 }
 
 impl Source {
-    /// The body of an answer or a request; nothing where it has none, or where that cannot be read chunk by chunk
-    /// because it is no stream or somebody else reads it.
+    /// The body of a response or request; `None` if it has none, or if the body cannot be read chunk by chunk because it
+    /// is not a stream or is already being read.
     pub fn body_of(holder: &Foreign) -> Option<Source> {
         let body: Foreign = holder.property("body").unchecked_into();
         if body.is_null_or_undefined() {
@@ -57,7 +57,7 @@ impl Source {
         (!chunks.is_null_or_undefined()).then(|| Source::Chunks(chunks.unchecked_into()))
     }
 
-    /// Cancels it. Nobody waits for what comes of that.
+    /// Cancels the stream without waiting for the result.
     pub fn cancel(&self) {
         let cancelled = match self {
             Source::Reader(reader) => reader.cancel(),
@@ -66,12 +66,12 @@ impl Source {
         runtime::disregard(&cancelled.unwrap_or_default());
     }
 
-    /// Reads on until `take` wants no more bytes.
+    /// Passes chunks to `take` until it returns false.
     pub async fn read(
         &self,
         deadline: &mut Deadline,
         mut take: impl FnMut(&Uint8Array) -> bool,
-    ) -> End {
+    ) -> StreamEnd {
         loop {
             let next = match self {
                 Source::Reader(reader) => reader.read(),
@@ -79,27 +79,28 @@ impl Source {
             };
             let Ok(next) = next else { break };
             let Some(next) = deadline.wait_for(Awaited::new(&next)).await else {
-                return End::Late;
+                return StreamEnd::Late;
             };
             let Ok(next) = next.map(JsCast::unchecked_into::<Foreign>) else { break };
             let Ok(is_done) = next.try_property("done") else { break };
             if is_done.is_truthy() {
-                return End::Whole;
+                return StreamEnd::Whole;
             }
             let Some(bytes) = next.try_property("value").ok().and_then(|it| bytes_of(&it)) else {
                 break;
             };
             if !take(&bytes) {
                 self.cancel();
-                return End::Enough;
+                return StreamEnd::Enough;
             }
         }
         self.cancel();
-        End::Broken
+        StreamEnd::Broken
     }
 }
 
-/// The bytes of a chunk, made anew: the methods and the length of what is given may be anybody's.
+/// The bytes of a chunk as a new `Uint8Array`, because the methods and length of the foreign one cannot be trusted;
+/// `None` if it has no bytes.
 fn bytes_of(chunk: &JsValue) -> Option<Uint8Array> {
     if let Some(text) = text_of(chunk, u32::MAX) {
         return Some(Uint8Array::from(text.as_bytes()));

@@ -1,4 +1,4 @@
-//! Waiting for a time, as a future.
+//! Futures that wait for a time or a signal.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -10,28 +10,28 @@ use wasm_bindgen::prelude::*;
 
 use super::runtime;
 
-/// Is done after some milliseconds. The runtime's timer is cleared when nobody waits any more.
+/// A future that completes after some milliseconds. Dropping it clears the runtime's timer.
 pub struct Sleep {
     id: JsValue,
-    state: Rc<State>,
-    /// Held for as long as the runtime may call it.
+    state: Rc<SignalState>,
+    /// Kept alive for as long as the runtime may call it.
     _handler: Closure<dyn FnMut()>,
 }
 
 #[derive(Default)]
-struct State {
-    is_over: Cell<bool>,
+struct SignalState {
+    is_set: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
-impl State {
+impl SignalState {
     fn wake(&self) {
         let waker = self.waker.take();
         waker.into_iter().for_each(Waker::wake);
     }
 
     fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
-        if self.is_over.get() {
+        if self.is_set.get() {
             return Poll::Ready(());
         }
         self.waker.replace(Some(context.waker().clone()));
@@ -40,17 +40,17 @@ impl State {
 }
 
 impl Sleep {
-    /// Starts to wait; nothing where the runtime allows no timer, as in a Worker's global scope.
+    /// Starts a timer; `None` if the runtime allows no timer, as in a Worker's global scope.
     pub fn start(ms: u64) -> Option<Sleep> {
-        let state = Rc::<State>::default();
+        let state = Rc::<SignalState>::default();
         let handler = Closure::new({
             let state = state.clone();
             move || {
-                state.is_over.set(true);
+                state.is_set.set(true);
                 state.wake();
             }
         });
-        // Longer is none to timers.
+        // A runtime's timer fires at once if its time is longer.
         let ms = ms.min(i32::MAX as u64) as f64;
         let id = runtime::start_timer(handler.as_ref(), ms).ok()?;
         Some(Sleep { id, state, _handler: handler })
@@ -67,27 +67,27 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if !self.state.is_over.get() {
+        if !self.state.is_set.get() {
             runtime::clear_timer(&self.id);
         }
     }
 }
 
-/// What several steps have to be over by together. Where there are no timers, they are waited for without end.
+/// A deadline that several steps share. If the runtime allows no timer, there is no limit.
 pub struct Deadline(Option<Sleep>);
 
 impl Deadline {
-    /// Begins now.
+    /// A deadline in `ms` milliseconds.
     pub fn after(ms: u64) -> Deadline {
-        Deadline::in_time(ms).unwrap_or(Deadline(None))
+        Deadline::try_after(ms).unwrap_or(Deadline(None))
     }
 
-    /// Begins now; nothing where the runtime allows no timer.
-    pub fn in_time(ms: u64) -> Option<Deadline> {
+    /// A deadline in `ms` milliseconds; `None` if the runtime allows no timer.
+    pub fn try_after(ms: u64) -> Option<Deadline> {
         Sleep::start(ms).map(|sleep| Deadline(Some(sleep)))
     }
 
-    /// What `step` comes to, or nothing where the time is over first.
+    /// The result of `step`; `None` if the deadline passes first.
     pub async fn wait_for<T>(&mut self, step: impl Future<Output = T>) -> Option<T> {
         let mut step = pin!(step);
         poll_fn(|context| {
@@ -103,26 +103,26 @@ impl Deadline {
     }
 }
 
-/// Tells the future that waits for it that there is something to do. Once given, it stays so until it is waited for.
+/// A signal that wakes the future waiting for it. Once raised, it stays raised until a future has waited for it.
 #[derive(Clone, Default)]
-pub struct Signal(Rc<State>);
+pub struct Signal(Rc<SignalState>);
 
 impl Signal {
-    /// Wakes who waits, or who will.
-    pub fn give(&self) {
-        self.0.is_over.set(true);
+    /// Wakes the future that waits, or the next one that will.
+    pub fn raise(&self) {
+        self.0.is_set.set(true);
         self.0.wake();
     }
 
-    /// Whether it was given and nobody has waited for it.
+    /// Whether it was raised and no future has waited for it since.
     #[cfg(feature = "otel")]
-    pub fn is_given(&self) -> bool {
-        self.0.is_over.get()
+    pub fn is_raised(&self) -> bool {
+        self.0.is_set.get()
     }
 
-    /// Is done when it is given.
+    /// Completes when the signal is raised, and resets it.
     pub async fn wait(&self) {
         poll_fn(|context| self.0.poll(context)).await;
-        self.0.is_over.set(false);
+        self.0.is_set.set(false);
     }
 }

@@ -1,11 +1,11 @@
-//! Values that cross to JavaScript as objects.
+//! Conversion of values to JavaScript objects.
 
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
 
-/// A value as the object that its JSON would be.
+/// Converts a value to the object that its JSON describes.
 pub fn to_js(value: &impl Serialize) -> JsValue {
-    // Nothing that is written here can fail: no map has keys that are no text.
+    // Serialization fails only for map keys that are not strings, which no value here has.
     value.serialize(&Serializer::json_compatible()).unwrap_or_default()
 }

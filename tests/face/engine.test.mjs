@@ -353,7 +353,7 @@ test("nobody is told in a request that was torn down, and what it gave is counte
   await Promise.resolve();
   const [gone, alive] = it.core.of("enrichSession").map(({ id }) => id);
   assert.ok(gone && alive);
-  it.core.host.gone(gone);
+  it.core.host.abandonCall(gone);
   it.core.settle(gone);
   it.core.settle(alive);
   assert.equal((await other).status, "delivered");

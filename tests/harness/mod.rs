@@ -176,7 +176,7 @@ impl Bench {
                         assert!(self.busy.remove(&tracer), "{tracer} is idle twice");
                         self.idle.push(tracer);
                     }
-                    Output::Gone { .. } => {}
+                    Output::TornDown { .. } => {}
                 }
             }
             let wake_at = self.registry.wake_at(0, self.now);

@@ -121,7 +121,7 @@ impl World {
                 }
                 self.send((flight, scope, transport), timeout_ms, *request)
             }
-            Output::Gone { scope, .. } if program.scopes.contains(&scope) => {
+            Output::TornDown { scope, .. } if program.scopes.contains(&scope) => {
                 Err(format!("{scope} is alive, and counts as gone"))
             }
             Output::Settled { ids, outcome } => {

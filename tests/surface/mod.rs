@@ -2,8 +2,8 @@
 //! runs in Node and the one that runs in a browser.
 
 use honeyhive_edge::js::exports::{
-    add_metrics, answered, close, connect, enrich_session, flush, init_tracer, release, run,
-    tracers,
+    add_metrics, close, connect, enrich_session, flush, init_tracer, release, request_answered,
+    run, tracers,
 };
 use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::prelude::*;
@@ -129,7 +129,7 @@ fn make_host(kind: &str) -> TestHost {
         kind,
         &Closure::<dyn Fn(JsValue, JsValue) -> JsValue>::new(new_loops).into_js_value(),
         &Closure::<dyn Fn(f64) -> f64>::new(run).into_js_value(),
-        &Closure::<dyn Fn(f64, f64, String, String)>::new(answered).into_js_value(),
+        &Closure::<dyn Fn(f64, f64, String, String)>::new(request_answered).into_js_value(),
     )
 }
 

@@ -38,10 +38,10 @@ export interface SpanHost extends Runtime, Pick<Host, "log" | "now"> {
   /** An export has ended; `why` says why it failed, if it did. */
   settle(exporter: number, call: number, why: string | undefined): void;
   /** Something is under way in `scope` until `rest` is called with `loop`. */
-  begin(loop: number, scope: number): void;
-  rest(loop: number): void;
+  beginLoop(loop: number, scope: number): void;
+  endLoop(loop: number): void;
   /** The request that began `loop` was torn down: nothing of it is to be touched. */
-  left(loop: number): void;
+  forgetLoop(loop: number): void;
   /** `fetch` number `transport`, 0 is the runtime's own; does what that does. */
   fetch(transport: number, url: string, init: RequestInit): unknown;
 }

@@ -150,15 +150,15 @@ export class Instance {
         ended?.(why);
       },
       log: print,
-      begin: (loop, scope) => {
+      beginLoop: (loop, scope) => {
         const held = new Promise((/** @type {(_: void) => void} */ end) => ends.set(loop, end));
         this.context.waitUntil(scope, held);
       },
-      rest: (loop) => {
+      endLoop: (loop) => {
         ends.get(loop)?.();
         ends.delete(loop);
       },
-      left: (loop) => void ends.delete(loop),
+      forgetLoop: (loop) => void ends.delete(loop),
       fetch: (transport, url, init) => this.#fetch(transport, url, init),
       now: forwardNow,
     };

@@ -38,7 +38,7 @@ export interface RelayHost extends Runtime {
   /** The call has ended with `result`; `undefined` where it failed. */
   settle(call: number, result: unknown): void;
   /** The call's request was torn down: nobody in it can be told any more. */
-  left(call: number): void;
+  forgetCall(call: number): void;
   log(level: "error" | "warn" | "info" | "debug", message: string): void;
 }
 

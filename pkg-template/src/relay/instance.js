@@ -136,7 +136,7 @@ export class Instance {
         if (result === undefined) owed?.reject(new Error("the runtime makes no Response"));
         else owed?.resolve(result);
       },
-      left: (call) => void take(call),
+      forgetCall: (call) => void take(call),
       log: (level, message) => this.say([[level, message]]),
     };
   }

@@ -99,7 +99,7 @@ impl Registry {
                         gone.extend_from_slice(ids);
                     }
                 }
-                self.outputs.push_back(Output::Gone { scope, ids: gone });
+                self.outputs.push_back(Output::TornDown { scope, ids: gone });
                 self.outputs.extend(told);
             }
         }

@@ -1,5 +1,5 @@
-//! A queue's batch: what the core makes of its messages is sent, as much of it at once as the core says, until each
-//! message has its fate.
+//! Delivers a batch of a queue: sends the requests that the core builds from its messages, as many at once as the core
+//! allows, until the fate of each message is known.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -15,66 +15,66 @@ use crate::js::fetch;
 use crate::js::timer::{Deadline, Signal};
 
 use super::request::now_ms;
-use super::{host, known, with};
+use super::{host, relay_of, with};
 
-/// A batch under way.
-pub struct Batch {
-    /// The number under which the host knows it.
+/// A batch that is being delivered.
+pub struct QueueBatch {
+    /// The number of the host's call.
     pub call: u32,
     /// The options of its consumer.
     pub options: String,
-    /// Milliseconds that one request may take.
+    /// How long one request may take, in milliseconds.
     pub timeout_ms: u64,
-    /// What the core knows of it, until it is over.
+    /// The core's state of the delivery; `None` once it is over.
     pub delivery: RefCell<Option<Delivery>>,
 }
 
-/// What is said to the queue of a message: that it is stored, or the seconds after which it is to come again, where that is
-/// not the queue's to say.
+/// The result for one message: that it is stored, or the seconds after which the queue should deliver it again; `None`
+/// leaves the delay to the queue.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub enum Told {
+pub enum MessageResult {
     Stored(bool),
     Again(Option<u64>),
 }
 
-impl Batch {
-    /// Goes a step with what the consumer knows; nothing where the batch is over.
+impl QueueBatch {
+    /// Calls `step` with the consumer and the delivery; `None` if the batch is over.
     fn step<T>(&self, step: impl FnOnce(&mut Consumer, &mut Delivery, u64) -> T) -> Option<T> {
         with(|state| {
-            let consumer = &mut known(&mut state.known, &self.options).consumer;
+            let consumer = &mut relay_of(&mut state.relays, &self.options).consumer;
             let mut delivery = self.delivery.borrow_mut();
             delivery.as_mut().map(|delivery| step(consumer, delivery, now_ms()))
         })
     }
 
-    /// What becomes of its messages, in their order, and what is to be logged.
+    /// Ends the delivery. Returns the fates of its messages, in their order, and lines for the log.
     fn close(&self) -> (Vec<Fate>, Vec<Line>) {
         let Some(delivery) = self.delivery.take() else { return Default::default() };
-        with(|state| known(&mut state.known, &self.options).consumer.close(delivery, now_ms()))
+        with(|state| relay_of(&mut state.relays, &self.options).consumer.close(delivery, now_ms()))
     }
 
     async fn send(&self, session: usize, request: Request) {
-        let ask = |url: &str, init: &RequestInit| host::fetch(self.call, url, init);
-        let answer: Answer = fetch::send(request, self.timeout_ms, ask).await.into();
+        let fetch_with = |url: &str, init: &RequestInit| host::fetch(self.call, url, init);
+        let answer: Answer = fetch::send(request, self.timeout_ms, fetch_with).await.into();
         self.step(|consumer, delivery, now| consumer.answered(delivery, session, &answer, now));
     }
 }
 
-/// Delivers the batch to its end.
-pub async fn deliver(batch: Rc<Batch>) -> Vec<Told> {
-    let answered = Signal::default();
+/// Delivers the batch, and returns the result for each of its messages.
+pub async fn deliver(batch: Rc<QueueBatch>) -> Vec<MessageResult> {
+    let answer_signal = Signal::default();
     loop {
         match batch.step(|consumer, delivery, now| consumer.next(delivery, now)) {
             Some(Next::Send { session, request }) => {
-                let (batch, answered) = (batch.clone(), answered.clone());
+                let (batch, answer_signal) = (batch.clone(), answer_signal.clone());
                 executor::spawn(batch.call, async move {
                     batch.send(session, request).await;
-                    answered.give();
+                    answer_signal.raise();
                 });
             }
-            Some(Next::Answer) => answered.wait().await,
-            Some(Next::Wait(ms)) => drop(Deadline::after(ms).wait_for(answered.wait()).await),
+            Some(Next::Answer) => answer_signal.wait().await,
+            Some(Next::Wait(ms)) => drop(Deadline::after(ms).wait_for(answer_signal.wait()).await),
             Some(Next::Over) | None => break,
         }
     }
@@ -82,9 +82,9 @@ pub async fn deliver(batch: Rc<Batch>) -> Vec<Told> {
     for line in &log {
         host::log(line.level.name(), &line.message);
     }
-    let told = |fate| match fate {
-        Fate::Stored => Told::Stored(true),
-        Fate::Again { after_s } => Told::Again(after_s),
+    let result_of = |fate| match fate {
+        Fate::Stored => MessageResult::Stored(true),
+        Fate::Again { after_s } => MessageResult::Again(after_s),
     };
-    fates.into_iter().map(told).collect()
+    fates.into_iter().map(result_of).collect()
 }

@@ -1,22 +1,22 @@
-//! What the JavaScript of `honeyhive-edge/relay` does for its module. A call is a page's request or a queue's batch; under
-//! its number the host knows the functions that the site gave, which the module never holds.
+//! The functions of `honeyhive-edge/relay` that its module calls. A call is a page's request or a queue's batch. The host
+//! keeps the site's functions under the number of the call; the module never holds them.
 
 use wasm_bindgen::prelude::*;
 use web_sys::RequestInit;
 
 #[wasm_bindgen(typescript_custom_section)]
 const RELAY_HOST: &str = r#"
-/** What the relay's module asks of the JavaScript around it. But for `fetch` and `enqueue`, none of it throws. */
+/** The functions that the relay's module calls. Only `fetch` and `enqueue` may throw. */
 export interface RelayHost extends Runtime {
-  /** The `fetch` of the call's relay, or the runtime's; does what that does. */
+  /** Calls the `fetch` of the call's relay, or the runtime's, and returns or throws what that does. */
   fetch(call: number, url: string, init: RequestInit): unknown;
-  /** The `send` of the queue of the call's relay; does what that does. */
+  /** Calls `send` of the queue of the call's relay, and returns or throws what that does. */
   enqueue(call: number, message: string): unknown;
-  /** The call has ended with `result`; `undefined` where it failed. */
+  /** Ends the call with `result`; `undefined` if it failed. */
   settle(call: number, result: unknown): void;
-  /** The call's request was torn down: nobody in it can be told any more. */
-  left(call: number): void;
-  /** A line for the log. */
+  /** Forgets the call: its request was torn down, so its promise cannot be settled. */
+  forgetCall(call: number): void;
+  /** Logs a line. */
   log(level: "error" | "warn" | "info" | "debug", message: string): void;
 }
 "#;
@@ -32,8 +32,8 @@ extern "C" {
     #[wasm_bindgen(js_namespace = host)]
     pub fn settle(call: u32, result: &JsValue);
 
-    #[wasm_bindgen(js_namespace = host)]
-    pub fn left(call: u32);
+    #[wasm_bindgen(js_namespace = host, js_name = forgetCall)]
+    pub fn forget_call(call: u32);
 
     #[wasm_bindgen(js_namespace = host)]
     pub fn log(level: &str, message: &str);

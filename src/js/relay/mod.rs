@@ -1,7 +1,8 @@
-//! What JavaScript calls in the module of `honeyhive-edge/relay`: [`admit`] and [`pass`] lead a page's request through the
-//! relay, [`deliver`] a queue's batch, and tickets are written.
+//! The functions that JavaScript calls in the module of `honeyhive-edge/relay`: [`admit`] and [`pass`] take a page's
+//! request through the relay, [`deliver`] delivers a batch of a queue, and [`claims`] and [`seal`] issue tickets.
 //!
-//! A call has a number, under which the host hears of its end. Times are Unix milliseconds.
+//! The host numbers its calls, and the result of a call is passed to `host.settle` under its number. Times are Unix
+//! milliseconds.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -27,67 +28,67 @@ use super::foreign::Foreign;
 use super::numerals::NUMERALS;
 use super::values::to_js;
 
-use batch::Batch;
-use request::{Place, now_ms, respond};
+use batch::QueueBatch;
+use request::{PassageGuard, now_ms, respond};
 
 mod batch;
 mod host;
 mod request;
 
-/// Sets of options whose settings are kept: an application has one or two.
-const KNOWN_OPTIONS: usize = 8;
+/// How many sets of options have their settings kept. An application has one or two.
+const MAX_RELAYS: usize = 8;
 
-/// A relay's settings, by the text of its options, and what its consumer remembers.
+/// The settings for one text of options, and the state of the consumer with these options.
 #[derive(Debug)]
-struct Known {
+struct KnownRelay {
     options: Box<str>,
     settings: Rc<RelaySettings>,
     consumer: Consumer,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    known: Vec<Known>,
+struct ModuleState {
+    relays: Vec<KnownRelay>,
     rates: Rates,
     under_way: UnderWay,
-    /// The place of each request under way, by the number under which the host knows it.
+    /// The number in `under_way` of each request, by the number of the host's call.
     calls: HashMap<u32, u64>,
-    /// When each of the batches under way was opened, by the number under which the host knows it.
+    /// When each batch that is being delivered was opened, by the number of the host's call.
     batches: HashMap<u32, u64>,
 }
 
 thread_local! {
-    static STATE: RefCell<State> = RefCell::default();
+    static STATE: RefCell<ModuleState> = RefCell::default();
 }
 
-fn with<T>(work: impl FnOnce(&mut State) -> T) -> T {
+fn with<T>(work: impl FnOnce(&mut ModuleState) -> T) -> T {
     STATE.with(|state| work(&mut state.borrow_mut()))
 }
 
-fn known<'a>(known: &'a mut Vec<Known>, options: &str) -> &'a mut Known {
+fn relay_of<'a>(known: &'a mut Vec<KnownRelay>, options: &str) -> &'a mut KnownRelay {
     let place = known.iter().position(|known| *known.options == *options).unwrap_or_else(|| {
         let (settings, _) = settings::of_json(options, NUMERALS);
-        if known.len() >= KNOWN_OPTIONS {
+        if known.len() >= MAX_RELAYS {
             known.remove(0);
         }
-        known.push(Known { options: options.into(), settings, consumer: Consumer::default() });
+        known.push(KnownRelay { options: options.into(), settings, consumer: Consumer::default() });
         known.len() - 1
     });
     &mut known[place]
 }
 
-impl State {
-    /// Looks at the head of a request: as often as it is asked, since nothing is kept of a request
-    /// whose ticket has not been found right.
+impl ModuleState {
+    /// Checks the head of a request. This is repeated for each step, because nothing is kept of a request until the
+    /// signature of its ticket was verified.
     fn admit(&mut self, options: &str, head: &str) -> Result<Unverified, End> {
-        let settings = known(&mut self.known, options).settings.clone();
+        let settings = relay_of(&mut self.relays, options).settings.clone();
         admitted(&settings, Head::of(head))
     }
 }
 
-/// What is wrong with the options of a relay, or of the consumer of its queue.
+/// Checks the options of a relay or of the consumer of its queue, and returns the problems as log lines.
 ///
-/// `options` is an object as [`RelaySettings`] reads it.
+/// `options` is the JSON of an object as [`RelaySettings`] reads it.
 #[wasm_bindgen(unchecked_return_type = "{ log: Lines }")]
 pub fn check(options: &str) -> JsValue {
     #[derive(Serialize)]
@@ -98,7 +99,7 @@ pub fn check(options: &str) -> JsValue {
     to_js(&Checked { log: lines(&log) })
 }
 
-/// The secrets in `secret` and `env` of `options`; the first one signs.
+/// The secrets in `secret` and `env` of `options`. The first one signs.
 #[wasm_bindgen(unchecked_return_type = "{ secrets: string[], log: Lines }")]
 pub fn secrets(options: &str) -> JsValue {
     #[derive(Serialize)]
@@ -115,16 +116,16 @@ pub fn secrets(options: &str) -> JsValue {
     to_js(&Secrets { secrets, log: lines(&log) })
 }
 
-/// What a ticket says, for the runtime to sign, or why there is none.
+/// The claims of a ticket, for the runtime to sign, or the reason why the ticket cannot be issued.
 ///
-/// `asked` is `{ sessionId, events, fields, expiresIn }`.
+/// `asked` is the JSON of `{ sessionId, events, fields, expiresIn }`.
 #[wasm_bindgen(
     unchecked_return_type = "{ claims: string, problem?: undefined } | { claims?: undefined, problem: string }"
 )]
 pub fn claims(asked: &str, now_ms: f64) -> JsValue {
     #[derive(Serialize)]
     #[serde(rename_all = "lowercase")]
-    enum Outcome {
+    enum IssuedTicket {
         Claims(String),
         Problem(&'static str),
     }
@@ -146,19 +147,19 @@ pub fn claims(asked: &str, now_ms: f64) -> JsValue {
         Some(_) => ticket.and_then(|ticket| ticket.for_events(events)),
     };
     to_js(&match ticket {
-        Ok(ticket) => Outcome::Claims(ticket.claims()),
-        Err(problem) => Outcome::Problem(problem),
+        Ok(ticket) => IssuedTicket::Claims(ticket.claims()),
+        Err(problem) => IssuedTicket::Problem(problem),
     })
 }
 
-/// The ticket of `claims` and their signature; empty where that is none.
+/// The ticket made of `claims` and their signature; empty if the signature has the wrong length.
 #[wasm_bindgen]
 pub fn seal(claims: &str, signature: &[u8]) -> String {
     Signature::try_from(signature).map_or(String::new(), |signature| sealed(claims, &signature))
 }
 
-/// Looks at a request's head, an object as [`Head`] describes it. Returns the answer, a `Response`, or `{ claims,
-/// signature }` where the signature, a list of bytes, is to be checked.
+/// Checks the head of a request, the JSON of an object as described by [`Head`]. Returns a `Response` if the request is
+/// refused, or `{ claims, signature }`, whose signature, a list of bytes, the host has to verify.
 #[wasm_bindgen(unchecked_return_type = "Response | { claims: string, signature: number[] }")]
 pub fn admit(options: &str, head: &str) -> JsValue {
     #[derive(Serialize)]
@@ -172,30 +173,30 @@ pub fn admit(options: &str, head: &str) -> JsValue {
     }
 }
 
-/// Leads a request to its end, a `Response` for `host.settle` under the number `call`. `is_right` says whether the
-/// signature of the ticket in `head` is.
+/// Handles a request, and passes its `Response` to `host.settle` under the number `call`. `is_verified` says whether the
+/// signature of the ticket in `head` is valid.
 #[wasm_bindgen]
-pub fn pass(call: u32, options: &str, head: &str, is_right: bool, request: Foreign) {
-    // Only now something of the request is kept.
+pub fn pass(call: u32, options: &str, head: &str, is_verified: bool, request: Foreign) {
+    // From here on, state is kept for the request.
     let entered = with(|state| {
         let now_ms = now_ms();
         let unverified = state.admit(options, head)?;
-        let passage = unverified.verified(is_right, &mut state.rates, now_ms)?;
+        let passage = unverified.verified(is_verified, &mut state.rates, now_ms)?;
         let passage = state.under_way.enter(passage, now_ms)?;
         state.calls.insert(call, passage);
-        Ok(Place { call, passage })
+        Ok(PassageGuard { call, passage })
     });
     forget_lost_calls();
     match entered {
         Err(end) => host::settle(call, &respond(end)),
-        Ok(place) => executor::spawn(call, async move {
-            let end = request::handle(place, request).await;
+        Ok(guard) => executor::spawn(call, async move {
+            let end = request::handle_request(guard, request).await;
             host::settle(call, &respond(end));
         }),
     }
 }
 
-/// Requests that the runtime broke off are never continued: what waits for them goes with their places.
+/// Forgets requests that the runtime has torn down: their passages were removed, and they are never continued.
 fn forget_lost_calls() {
     let lost = with(|state| {
         if state.calls.len() <= state.under_way.len() {
@@ -206,26 +207,26 @@ fn forget_lost_calls() {
     });
     for call in lost {
         executor::forget(call);
-        host::left(call);
+        host::forget_call(call);
     }
 }
 
-/// Delivers a batch of a queue, the texts of its messages and how often each has come. What becomes of each is for
-/// `host.settle` under the number `call`: true where it is stored, else the seconds after which it is to come again, or null
-/// where that is the queue's to say.
+/// Delivers a batch of a queue: the texts of its messages, and how often each was delivered before. Passes a list to
+/// `host.settle` under the number `call`, with one element per message: true if it is stored, else the seconds after
+/// which the queue should deliver it again, or null to leave the delay to the queue.
 #[wasm_bindgen]
 pub fn deliver(call: u32, options: String, messages: Vec<String>, attempts: Vec<u32>) {
     forget_lost_batches();
     let batch = with(|state| {
         let opened_ms = now_ms();
         state.batches.insert(call, opened_ms);
-        let Known { settings, consumer, .. } = known(&mut state.known, &options);
+        let KnownRelay { settings, consumer, .. } = relay_of(&mut state.relays, &options);
         let mut attempts = attempts.into_iter();
         let incoming = |text| Incoming { text, attempts: attempts.next().unwrap_or_default() };
         let messages = messages.into_iter().map(incoming).collect();
         let delivery = RefCell::new(Some(consumer.open(settings, messages, opened_ms)));
         let timeout_ms = settings.tracer.timeout_ms;
-        Rc::new(Batch { call, options, timeout_ms, delivery })
+        Rc::new(QueueBatch { call, options, timeout_ms, delivery })
     });
     executor::spawn(call, async move {
         let fates = batch::deliver(batch).await;
@@ -234,7 +235,7 @@ pub fn deliver(call: u32, options: String, messages: Vec<String>, attempts: Vec<
     });
 }
 
-/// Lets go of batches that the runtime broke off: their messages have come again.
+/// Forgets batches that the runtime has torn down. The queue delivers their messages again.
 fn forget_lost_batches() {
     let now_ms = now_ms();
     let lost: Vec<u32> = with(|state| {
@@ -244,11 +245,11 @@ fn forget_lost_batches() {
     });
     for call in lost {
         executor::forget(call);
-        host::left(call);
+        host::forget_call(call);
     }
 }
 
-/// Level and message.
+/// The level and message of a line.
 type LogLine<'a> = (&'static str, &'a str);
 
 fn lines(log: &[Line]) -> Vec<LogLine<'_>> {

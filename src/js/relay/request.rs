@@ -1,5 +1,5 @@
-//! A page's request with a right ticket: its body is read, what the core makes of it is sent to the backend or
-//! put into the queue, and the page is answered.
+//! Handles a page's request with a valid ticket: reads its body, sends the core's request to the backend or puts a
+//! message into the queue, and answers the page.
 
 use gloo_net::http::Response;
 use js_sys::{Date, Uint8Array};
@@ -11,32 +11,32 @@ use crate::core::relay::passage::{Body, End, Forward, Next, Passage};
 use crate::core::relay::refusal::Refusal;
 use crate::js::fetch::{self, Reply};
 use crate::js::foreign::{Awaited, Foreign, reason_of};
-use crate::js::stream::{self, Source};
+use crate::js::stream::{Source, StreamEnd};
 use crate::js::timer::Deadline;
 
 use super::{host, with};
 
-/// Bytes that are read beyond the limit and thrown away: Node leaves a connection hanging, and with it its next request,
-/// whose body was read in part.
+/// How many bytes beyond the limit are read and discarded. If a body is read only in part, Node leaves the connection
+/// hanging, and with it the next request.
 const DRAINED_BYTES: u64 = 1_000_000;
 
-/// The place of a request among those under way, which it gives back in the end.
-pub struct Place {
-    /// The number under which the host knows the request.
+/// Access to the passage of one request. Dropping it removes the passage.
+pub struct PassageGuard {
+    /// The number of the host's call.
     pub call: u32,
-    /// The number of its place.
+    /// The number of the passage.
     pub passage: u64,
 }
 
-impl Place {
-    /// Begins the request's next step; nothing where its place was taken away, as it took longer than any can.
+impl PassageGuard {
+    /// Calls `step` with the passage; `None` if the passage was removed, because the request took longer than any can.
     fn step<T>(&self, step: impl FnOnce(&mut Passage, u64) -> T) -> Option<T> {
         let now_ms = now_ms();
         with(|state| state.under_way.step(self.passage, now_ms).map(|it| step(it, now_ms)))
     }
 }
 
-impl Drop for Place {
+impl Drop for PassageGuard {
     fn drop(&mut self) {
         with(|state| {
             state.under_way.leave(self.passage);
@@ -45,13 +45,13 @@ impl Drop for Place {
     }
 }
 
-/// Leads the request to its end.
-pub async fn handle(place: Place, request: Foreign) -> End {
-    let Some((limit, timeout_ms, complains)) = place.step(|passage, _| {
+/// Handles the request, and returns its end.
+pub async fn handle_request(guard: PassageGuard, request: Foreign) -> End {
+    let Some((limit, timeout_ms, complains)) = guard.step(|passage, _| {
         let complains = passage.log_level() >= Level::Error;
         (passage.limit(), passage.timeout_ms(), complains)
     }) else {
-        return lost();
+        return internal_error();
     };
     let body = read_body(&request, limit, timeout_ms).await;
     drop(request);
@@ -59,34 +59,36 @@ pub async fn handle(place: Place, request: Foreign) -> End {
         Ok(bytes) => Body::Whole(bytes),
         Err(fault) => *fault,
     };
-    let mut request = match place.step(|passage, now_ms| passage.forward(body, now_ms)) {
-        None => return lost(),
+    let mut request = match guard.step(|passage, now_ms| passage.forward(body, now_ms)) {
+        None => return internal_error(),
         Some(Err(end)) => return end,
         Some(Ok(Forward::Send(request))) => request,
         Some(Ok(Forward::Enqueue(message))) => {
-            let queued = enqueue(place.call, &message, timeout_ms).await;
+            let queued = enqueue(guard.call, &message, timeout_ms).await;
             if let Err(why) = &queued
                 && complains
             {
                 host::log("error", &format!("the queue did not take a message: {why}"));
             }
-            return place.step(|passage, _| passage.queued(queued.is_ok())).unwrap_or_else(lost);
+            return guard
+                .step(|passage, _| passage.queued(queued.is_ok()))
+                .unwrap_or_else(internal_error);
         }
     };
     loop {
-        let ask = |url: &str, init: &RequestInit| host::fetch(place.call, url, init);
-        let reply = fetch::send(request, timeout_ms, ask).await;
+        let fetch_with = |url: &str, init: &RequestInit| host::fetch(guard.call, url, init);
+        let reply = fetch::send(request, timeout_ms, fetch_with).await;
         let is_late = matches!(reply, Reply::Late(_));
         let answer = reply.into();
-        match place.step(|passage, now_ms| passage.answered(&answer, is_late, now_ms)) {
-            None => return lost(),
+        match guard.step(|passage, now_ms| passage.answered(&answer, is_late, now_ms)) {
+            None => return internal_error(),
             Some(Next::End(end)) => return end,
             Some(Next::Send(next)) => request = next,
         }
     }
 }
 
-/// Reads the body no further than is allowed and no longer.
+/// Reads the body, up to `limit` bytes and for at most `timeout_ms`.
 async fn read_body(
     request: &Foreign,
     limit: u64,
@@ -106,18 +108,18 @@ async fn read_body(
         length <= limit + DRAINED_BYTES
     };
     match source.read(&mut Deadline::after(timeout_ms), take).await {
-        stream::End::Whole if length > limit => Err(Body::TooLarge),
-        stream::End::Whole => Ok(bytes),
-        stream::End::Enough => Err(Body::TooLarge),
-        stream::End::Broken => Err(Body::Broken),
-        stream::End::Late => {
+        StreamEnd::Whole if length > limit => Err(Body::TooLarge),
+        StreamEnd::Whole => Ok(bytes),
+        StreamEnd::Enough => Err(Body::TooLarge),
+        StreamEnd::Broken => Err(Body::Broken),
+        StreamEnd::Late => {
             source.cancel();
             Err(Body::TooSlow)
         }
     }
 }
 
-/// Puts a message into the site's queue. `Err` says why that did not take it.
+/// Puts a message into the site's queue. Fails with the reason if the queue did not accept it.
 async fn enqueue(call: u32, message: &str, timeout_ms: u64) -> Result<(), String> {
     let mut deadline = Deadline::after(timeout_ms);
     let sent = async { Awaited::new(&host::enqueue(call, message)?).await };
@@ -128,7 +130,8 @@ async fn enqueue(call: u32, message: &str, timeout_ms: u64) -> Result<(), String
     }
 }
 
-/// The answer as the runtime's `Response`, after its lines are logged; `undefined` where the runtime cannot make it.
+/// Logs the lines of `end`, and returns its response as the runtime's `Response`; `undefined` if the runtime cannot make
+/// one.
 pub fn respond(end: End) -> JsValue {
     for line in &end.log {
         host::log(line.level.name(), &line.message);
@@ -137,13 +140,13 @@ pub fn respond(end: End) -> JsValue {
     for (name, value) in &end.response.headers {
         builder = builder.header(name, value);
     }
-    // A response of 204 must not have a body, be it empty.
+    // A response with status 204 must not have a body, not even an empty one.
     let body = Some(end.response.body.as_str()).filter(|body| !body.is_empty());
     builder.body(body).map(web_sys::Response::from).map(JsValue::from).unwrap_or_default()
 }
 
-/// The request is not known any more: it took longer than any can.
-fn lost() -> End {
+/// The end of a request whose passage was removed.
+fn internal_error() -> End {
     End { response: Refusal::Internal.response(), log: Vec::new() }
 }
 

@@ -1,22 +1,22 @@
-//! What the JavaScript of `honeyhive-edge/otel` does for its module.
+//! The functions of `honeyhive-edge/otel` that its module calls.
 
 use wasm_bindgen::prelude::*;
 use web_sys::RequestInit;
 
 #[wasm_bindgen(typescript_custom_section)]
 const SPAN_HOST: &str = r#"
-/** What the module of spans asks of the JavaScript around it. But for `fetch`, none of it throws. */
+/** The functions that the module of spans calls. Only `fetch` may throw. */
 export interface SpanHost extends Runtime {
-  /** An export has ended; `why` says why it failed, if it did. */
+  /** Ends an export. If it failed, `why` is the reason. */
   settle(exporter: number, call: number, why: string | undefined): void;
-  /** A line for the log. */
+  /** Logs a line. */
   log(level: "error" | "warn" | "info" | "debug", message: string): void;
-  /** Something is under way in `scope` until `rest` is called with `loop`. */
-  begin(loop: number, scope: number): void;
-  rest(loop: number): void;
-  /** The request that began `loop` was torn down: nothing of it is to be touched. */
-  left(loop: number): void;
-  /** `fetch` number `transport`, 0 is the runtime's own; does what that does. */
+  /** Reports that `loop` runs in `scope` until `endLoop` is called. */
+  beginLoop(loop: number, scope: number): void;
+  endLoop(loop: number): void;
+  /** Forgets `loop`: its request was torn down, and nothing of that request may be touched. */
+  forgetLoop(loop: number): void;
+  /** Calls `fetch` number `transport` (0 is the runtime's own), and returns or throws what that does. */
   fetch(transport: number, url: string, init: RequestInit): unknown;
 }
 "#;
@@ -29,14 +29,14 @@ extern "C" {
     #[wasm_bindgen(js_namespace = host)]
     pub fn log(level: &str, message: &str);
 
-    #[wasm_bindgen(js_namespace = host)]
-    pub fn begin(number: u32, scope: f64);
+    #[wasm_bindgen(js_namespace = host, js_name = beginLoop)]
+    pub fn begin_loop(number: u32, scope: f64);
 
-    #[wasm_bindgen(js_namespace = host)]
-    pub fn rest(number: u32);
+    #[wasm_bindgen(js_namespace = host, js_name = endLoop)]
+    pub fn end_loop(number: u32);
 
-    #[wasm_bindgen(js_namespace = host)]
-    pub fn left(number: u32);
+    #[wasm_bindgen(js_namespace = host, js_name = forgetLoop)]
+    pub fn forget_loop(number: u32);
 
     #[wasm_bindgen(js_namespace = host, catch)]
     pub fn fetch(transport: u32, url: &str, init: &RequestInit) -> Result<JsValue, JsValue>;

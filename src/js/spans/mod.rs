@@ -1,4 +1,4 @@
-//! What JavaScript calls in the module of `honeyhive-edge/otel`.
+//! The functions that JavaScript calls in the module of `honeyhive-edge/otel`.
 
 use wasm_bindgen::prelude::*;
 
@@ -16,11 +16,11 @@ mod driver;
 mod host;
 mod state;
 
-/// An enrichment as the attributes of a span: see [`flatten`].
+/// Converts an enrichment into the attributes of a span: see [`flatten`].
 ///
-/// `fields` is the JSON of the enrichment. Unless `redact` is false, secrets in it are masked: the
-/// values of `redact_keys` (the default list if there are none), and, with `redact_patterns`, what
-/// looks like a secret inside strings. Returns the JSON of `{ attributes, leftOut, warnings }`.
+/// `fields` is the JSON of the enrichment. If `redact` is true, secrets in it are masked: the values under `redact_keys`
+/// (under the default names if absent), and, with `redact_patterns`, text inside strings that looks like a secret.
+/// Returns the JSON of `{ attributes, leftOut, warnings }`.
 #[wasm_bindgen(js_name = spanAttributes)]
 pub fn span_attributes(
     fields: String,
@@ -46,17 +46,16 @@ pub fn span_attributes(
     json
 }
 
-/// Makes an exporter of spans, and returns its number. `options` is the JSON of an object as
-/// [`Options`](crate::core::options::Options) describes it, `seed` any random whole number, from
-/// which the waits between retries are drawn, `place` what kind of place this is: see [`Place::named`].
+/// Makes an exporter of spans, and returns its number. `options` is the JSON of an object as described by
+/// [`Options`](crate::core::options::Options), `seed` any random integer, from which the waits between retries are drawn,
+/// and `place` the kind of runtime: see [`Place::named`].
 #[wasm_bindgen(js_name = openExporter)]
 pub fn open_exporter(options: &str, seed: f64, place: &str) -> f64 {
-    state::add(Exporter::new(options, NUMERALS, Place::named(place), seed as u64)) as f64
+    state::insert(Exporter::new(options, NUMERALS, Place::named(place), seed as u64)) as f64
 }
 
-/// Exports ended spans: `lines` are what [`read`](crate::core::spans::otlp::read) takes. Returns the
-/// number under which the end comes to `host.settle`, after the call has returned: 0, if there is no
-/// such exporter.
+/// Exports ended spans; `lines` is text that [`read`](crate::core::spans::otlp::read) accepts. Returns the number under
+/// which the end is passed to `host.settle`, after the call has returned, or 0 if there is no such exporter.
 #[wasm_bindgen(js_name = exportSpans)]
 pub fn export_spans(exporter: f64, lines: &str, scope: f64) -> f64 {
     let (exporter, scope) = (exporter as u64, scope as u64);
@@ -65,21 +64,21 @@ pub fn export_spans(exporter: f64, lines: &str, scope: f64) -> f64 {
         return 0.0;
     };
     if needs_poll {
-        driver::look(exporter, scope);
+        driver::poll_exporter(exporter, scope);
     }
     call as f64
 }
 
-/// What an exporter has in `scope` goes out without waiting for the merge window.
+/// Lets the spans of an exporter in `scope` skip the merge window.
 #[wasm_bindgen(js_name = hurryExporter)]
 pub fn hurry_exporter(exporter: f64, scope: f64) {
     let (exporter, scope) = (exporter as u64, scope as u64);
     if state::with(exporter, |it| it.hurry(scope, now())) == Some(true) {
-        driver::look(exporter, scope);
+        driver::poll_exporter(exporter, scope);
     }
 }
 
-/// Nobody refers to the exporter any more: it is let go once all it was given has ended.
+/// Closes an exporter that JavaScript does not refer to any more. It is removed once all of its spans have ended.
 #[wasm_bindgen(js_name = closeExporter)]
 pub fn close_exporter(exporter: f64) {
     state::close(exporter as u64);

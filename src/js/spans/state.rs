@@ -1,33 +1,33 @@
-//! The module's exporters, and the one way to them: borrowed for a moment, never across a call out.
+//! The exporters of the module, which are borrowed only for a moment, never across a call to JavaScript.
 
 use std::cell::RefCell;
 
 use crate::core::spans::exporter::Exporter;
 
 #[derive(Default)]
-struct State {
+struct Exporters {
     exporters: Vec<(u64, Exporter)>,
     last: u64,
-    /// Those that nobody refers to any more.
+    /// The exporters that JavaScript does not refer to any more.
     closed: Vec<u64>,
 }
 
 thread_local! {
-    static STATE: RefCell<State> = RefCell::default();
+    static EXPORTERS: RefCell<Exporters> = RefCell::default();
 }
 
-/// Keeps an exporter, and returns its number.
-pub fn add(exporter: Exporter) -> u64 {
-    STATE.with_borrow_mut(|state| {
+/// Stores an exporter, and returns its number.
+pub fn insert(exporter: Exporter) -> u64 {
+    EXPORTERS.with_borrow_mut(|state| {
         state.last += 1;
         state.exporters.push((state.last, exporter));
         state.last
     })
 }
 
-/// Works on an exporter; nothing where there is none of that number.
+/// Calls `work` with an exporter; `None` if there is none with that number.
 pub fn with<T>(number: u64, work: impl FnOnce(&mut Exporter) -> T) -> Option<T> {
-    STATE.with_borrow_mut(|state| {
+    EXPORTERS.with_borrow_mut(|state| {
         state.exporters.iter_mut().find(|(it, _)| *it == number).map(|(_, it)| work(it))
     })
 }
@@ -37,16 +37,16 @@ pub fn has_work(number: u64, scope: u64) -> bool {
     with(number, |exporter| exporter.has_work(scope)).unwrap_or_default()
 }
 
-/// Nobody refers to an exporter any more: it is let go once all it was given has ended.
+/// Closes an exporter. It is removed once all of its spans have ended.
 pub fn close(number: u64) {
-    STATE.with_borrow_mut(|state| state.closed.push(number));
-    rested(number);
+    EXPORTERS.with_borrow_mut(|state| state.closed.push(number));
+    drop_if_closed(number);
 }
 
-/// Something of an exporter's has ended.
-pub fn rested(number: u64) {
-    STATE.with_borrow_mut(|state| {
-        let is_left = |state: &State| state.exporters.iter().any(|(it, _)| *it == number);
+/// Removes an exporter if it is closed and all of its spans have ended.
+pub fn drop_if_closed(number: u64) {
+    EXPORTERS.with_borrow_mut(|state| {
+        let is_left = |state: &Exporters| state.exporters.iter().any(|(it, _)| *it == number);
         if state.closed.contains(&number) {
             state.exporters.retain(|(it, exporter)| *it != number || !exporter.is_idle());
             if !is_left(state) {
