@@ -55,7 +55,7 @@ fmt: node_modules/.package-lock.json ## Format everything
 simulation: setup-base build tests/node_modules/.package-lock.json ## A million simulated lives of the core, a hundred thousand of the queue's consumer and ten thousand programs of the package; SIMULATION_SEEDS=1000 QUEUE_SEEDS=1000 FACE_SEEDS=100 for less
 	SIMULATION_FROM=$(or $(SIMULATION_FROM),0) SIMULATION_SEEDS=$(or $(SIMULATION_SEEDS),1000000) cargo test --locked --profile thorough --test simulation -- --nocapture
 	QUEUE_SEEDS=$(or $(QUEUE_SEEDS),100000) cargo test --locked --profile thorough --test relay lives -- --nocapture
-	@cd tests && FACE_SEEDS=$(or $(FACE_SEEDS),10000) node --test face-simulation/face-simulation.test.mjs
+	@cd tests && FACE_SEEDS=$(or $(FACE_SEEDS),10000) node --test face-simulation/*.test.mjs
 
 fuzz: setup-base tests/node_modules/.package-lock.json ## Each parser fuzzed for five minutes; FUZZ_SECONDS=5 for less
 	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),300)

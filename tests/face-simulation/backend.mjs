@@ -12,6 +12,8 @@ const BY_START = ["metadata", "user_properties"];
 export class Backend {
   /** By key and id. @type {Map<string, Fields>} */
   sessions = new Map();
+  /** When what is in a place was sent. @type {Map<string, bigint>} */
+  #times = new Map();
   /** Everything that was sent, as text. @type {string[]} */
   bodies = [];
   /** Of a hundred requests, so many go wrong. */
@@ -31,8 +33,9 @@ export class Backend {
     this.bodies.push(body);
     const headers = /** @type {Record<string, string>} */ (init.headers);
     const key = String(headers["authorization"]).replace("Bearer ", "");
+    const at = BigInt(headers["hh-client-timestamp"] ?? this.#time.now * 1_000_000);
     const take = () =>
-      this.#take(String(init.method), new URL(url).pathname, key, JSON.parse(body));
+      this.#take(String(init.method), new URL(url).pathname, key, JSON.parse(body), at);
     const fault = this.#random.below(100) < this.faultRate ? this.#random.below(7) : -1;
     await this.#time.sleep(this.#random.below(fault === 6 ? 20_000 : 200));
     switch (fault) {
@@ -61,8 +64,11 @@ export class Backend {
     }
   };
 
-  /** @param {string} method @param {string} path @param {string} key @param {Fields} given */
-  #take(method, path, key, given) {
+  /**
+   * @param {string} method @param {string} path @param {string} key @param {Fields} given
+   * @param {bigint} at when it was sent, by its sender: what was sent before, and comes later, changes nothing
+   */
+  #take(method, path, key, given, at) {
     const isStart = method === "POST" && path === "/v1/sessions";
     const id = isStart ? given["session_id"] : path.replace("/v1/events/", "");
     const name = `${key} ${id}`;
@@ -71,10 +77,17 @@ export class Backend {
     if (!known && !isStart) return Response.json({ message: "no such session" }, { status: 404 });
     const session = known ?? {};
     this.sessions.set(name, session);
+    const isLatest = (/** @type {string} */ place) => {
+      const before = this.#times.get(`${name} ${place}`) ?? 0n;
+      if (before <= at) this.#times.set(`${name} ${place}`, at);
+      return before <= at;
+    };
     for (const [field, value] of Object.entries(given)) {
       if (isStart && known && !BY_START.includes(field)) continue;
-      if (MERGED.includes(field)) session[field] = { ...session[field], ...value };
-      else session[field] = value;
+      if (MERGED.includes(field)) {
+        const latest = Object.entries(value).filter(([part]) => isLatest(`${field}.${part}`));
+        session[field] = { ...session[field], ...Object.fromEntries(latest) };
+      } else if (isLatest(field)) session[field] = value;
     }
     return Response.json({ session_id: id, inputs: session["inputs"] });
   }

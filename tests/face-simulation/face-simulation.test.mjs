@@ -8,9 +8,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import v8 from "node:v8";
 import vm from "node:vm";
-import { Life } from "./life.mjs";
 import { MISTAKES, planting } from "./mistakes.mjs";
-import { faces } from "./realm.mjs";
+import { faces } from "./node.mjs";
+import { live } from "./programs.mjs";
 
 v8.setFlagsFromString("--expose-gc");
 const gc = vm.runInNewContext("gc");
@@ -27,32 +27,16 @@ const ENOUGH = 150;
 const KINDS = { "with async contexts": true, "in a page": false };
 
 /**
- * @param {number} seed
- * @param {boolean} hasContexts
- * @param {ReturnType<typeof faces>} newFace
- */
-async function live(seed, hasContexts, newFace) {
-  const life = new Life(seed, hasContexts, newFace);
-  await life.live(seed % 50 === 0 ? 150 : 25);
-  return life.held;
-}
-
-/**
  * Lives so many lives, and looks now and then whether what they leave is let go.
  * @param {number[]} seeds
  * @param {boolean} hasContexts
- * @param {ReturnType<typeof faces>} newFace
+ * @param {import("./realm.mjs").NewFace} newFace
  */
 async function liveAll(seeds, hasContexts, newFace) {
   /** @type {WeakRef<object>[]} */
   let held = [];
   for (const seed of seeds) {
-    try {
-      held.push(...(await live(seed, hasContexts, newFace)));
-    } catch (error) {
-      const { message } = /** @type {Error} */ (error);
-      throw new Error(`FACE_SEED=${seed}: ${message}`, { cause: error });
-    }
+    held.push(...(await live(seed, hasContexts, newFace)));
     if (held.length < BATCH) continue;
     await assertLetGo(held);
     held = [];

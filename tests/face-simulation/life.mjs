@@ -1,12 +1,11 @@
 // One random program of the package's public surface, against a backend with faults, and what has to hold of it.
 
-import { AsyncResource } from "node:async_hooks";
 import { Backend } from "./backend.mjs";
 import { Random } from "./random.mjs";
 import { Time } from "./time.mjs";
 
 /** @import { Delivery, Tracer as PublicTracer } from "../../pkg-template/index.d.ts" */
-/** @import { faces } from "./realm.mjs" */
+/** @import { NewFace } from "./realm.mjs" */
 
 const MASK = "[Redacted]";
 const MERGED = ["metadata", "config", "feedback", "metrics", "user_properties"];
@@ -59,7 +58,7 @@ export class Life {
   /**
    * @param {number} seed
    * @param {boolean} hasContexts
-   * @param {ReturnType<typeof faces>} newFace
+   * @param {NewFace} newFace
    */
   constructor(seed, hasContexts, newFace) {
     this.#random = new Random(seed);
@@ -73,7 +72,7 @@ export class Life {
 
   /** @param {number} steps */
   live(steps) {
-    return new AsyncResource("LIFE").runInAsyncScope(() => this.#live(steps));
+    return this.#face.apart(() => this.#live(steps));
   }
 
   /** @param {number} steps */
@@ -296,7 +295,9 @@ export class Life {
     known.isClosed = true;
     const { tracer } = known;
     const dispose = () => /** @type {any} */ (tracer)[Symbol.asyncDispose]();
-    this.#expect(this.#random.once(4) ? dispose() : tracer.close({ timeoutMs }));
+    // WebKit has none.
+    const isDisposed = this.#random.once(4) && Symbol.asyncDispose !== undefined;
+    this.#expect(isDisposed ? dispose() : tracer.close({ timeoutMs }));
   }
 
   /** What is reported, once all has ended, is what the calls were told. */

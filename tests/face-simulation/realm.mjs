@@ -1,20 +1,14 @@
 // The built package in globals of its own: a fresh one for each program, with a clock, chance and `fetch` that are
 // the simulation's. So one process runs thousands, none knows of another, and each follows from its seed.
 
-import { AsyncLocalStorage } from "node:async_hooks";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { packageDir } from "../support/package.mjs";
-
 /** @import { Random } from "./random.mjs" */
 /** @import { Time } from "./time.mjs" */
-
-const built = readFileSync(join(packageDir, "index.cjs"), "utf8");
 
 /** Compiled once: that is most of what a start takes. @type {WebAssembly.Module | undefined} */
 let compiled;
 
-const NAMES = [
+/** What the package's text finds under these names is the realm's. */
+export const NAMES = [
   "globalThis",
   "setTimeout",
   "clearTimeout",
@@ -24,45 +18,69 @@ const NAMES = [
   "crypto",
   "WebAssembly",
   "console",
+  "MessageChannel",
+  "addEventListener",
+  "removeEventListener",
+  "dispatchEvent",
+  "require",
+  "module",
+  "exports",
 ];
 
 /**
- * The package's functions as its CommonJS gives them, and what ends their following of contexts: each that goes on costs
- * every promise of the process.
- * @typedef {typeof import("../../pkg-template/index.d.ts") & { end: () => void }} Face
+ * The package's functions as its CommonJS gives them; what ends their following of contexts, for each that goes on costs
+ * every promise of the process; and what runs a program in a context of its own.
+ * @typedef {typeof import("../../pkg-template/index.d.ts") & {
+ *   end: () => void,
+ *   apart: <T>(program: () => T) => T,
+ * }} Face
+ *
+ * @typedef {{ random: Random, time: Time, fetch: Function, hasContexts: boolean }} World
+ * @typedef {(world: World) => Face} NewFace
+ *
+ * What differs between the runtimes of programs.
+ * @typedef {object} Runtime
+ * @property {Record<string, unknown>} [globals] beside the realm's own; what is undefined is not there
+ * @property {(name: string) => unknown} [require]
+ * @property {() => { globals: Record<string, unknown>, end: () => void }} [contexts] made for each program that has them
+ * @property {<T>(program: () => T) => T} [apart]
  */
 
 /**
- * @param {(code: string) => string} [change] a mistake that is planted in it
- * @returns {(world: { random: Random, time: Time, fetch: Function, hasContexts: boolean }) => Face}
+ * @param {Function} create the package's CommonJS as a function of {@link NAMES}
+ * @param {Runtime} runtime
+ * @returns {NewFace}
  */
-export function faces(change = (code) => code) {
-  const create = new Function(...NAMES, "module", "exports", change(built));
+export function facesOf(create, runtime) {
   return ({ random, time, fetch, hasContexts }) => {
-    const overrides = globals(random, time);
+    const events = new EventTarget();
+    const contexts = hasContexts ? runtime.contexts?.() : undefined;
+    const module = { exports: {} };
     /** @type {Record<string, unknown>} */
-    const all = { ...overrides, fetch, AsyncLocalStorage: undefined };
-    /** @type {AsyncLocalStorage<unknown>[]} */
-    const storages = [];
-    if (hasContexts) {
-      /** @extends {AsyncLocalStorage<unknown>} */
-      class Storage extends AsyncLocalStorage {
-        constructor() {
-          super();
-          storages.push(this);
-        }
-      }
-      all["AsyncLocalStorage"] = Storage;
-    } else all["process"] = undefined;
+    const all = {
+      ...globals(random, time),
+      fetch,
+      AsyncLocalStorage: undefined,
+      addEventListener: events.addEventListener.bind(events),
+      removeEventListener: events.removeEventListener.bind(events),
+      dispatchEvent: events.dispatchEvent.bind(events),
+      ...runtime.globals,
+      ...contexts?.globals,
+      require: runtime.require,
+      module,
+      exports: module.exports,
+    };
+    if (!hasContexts) all["process"] = undefined;
     all["globalThis"] = new Proxy(globalThis, {
       get: (real, key) =>
         typeof key === "string" && key in all ? all[key] : /** @type {any} */ (real)[key],
-      has: (real, key) => (typeof key === "string" && key in all) || key in real,
+      has: (real, key) =>
+        typeof key === "string" && key in all ? all[key] !== undefined : key in real,
     });
-    const module = { exports: {} };
-    create(...NAMES.map((name) => all[name]), module, module.exports);
-    const end = () => storages.splice(0).forEach((storage) => storage.disable());
-    return /** @type {any} */ ({ ...module.exports, end });
+    create(...NAMES.map((name) => all[name]));
+    const end = () => contexts?.end();
+    const apart = runtime.apart ?? ((program) => program());
+    return /** @type {any} */ ({ ...module.exports, end, apart });
   };
 }
 
@@ -100,6 +118,8 @@ function globals(random, time) {
       Module: function (/** @type {BufferSource} */ code) {
         return (compiled ??= new WebAssembly.Module(code));
       },
+      compile: async (/** @type {BufferSource} */ code) =>
+        (compiled ??= await WebAssembly.compile(code)),
     }),
     console: { error() {}, warn() {}, info() {}, debug() {} },
   };

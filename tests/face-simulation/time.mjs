@@ -1,7 +1,25 @@
 // Time that passes when it is told to. Nothing really waits.
 
+const { setImmediate, MessageChannel, setTimeout } = globalThis;
+
 /** Every microtask is over. */
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+const turn = () => new Promise(inNewTask());
+
+/** What runs a function in a task of its own, as soon as the engine can. */
+function inNewTask() {
+  if (setImmediate) return setImmediate;
+  return (/** @type {(value?: unknown) => void} */ run) => {
+    if (!MessageChannel) return setTimeout(run, 0);
+    const { port1, port2 } = new MessageChannel();
+    const end = () => (port1.close(), run());
+    port1.addEventListener("message", end);
+    port1.start();
+    port2.postMessage(0);
+  };
+}
+
+/** Real milliseconds in which an engine compiles a module, or unpacks it. */
+const PATIENCE_MS = 1_000;
 
 export class Time {
   /** Unix milliseconds. */
@@ -42,9 +60,18 @@ export class Time {
     promise.then(end, end);
     await turn();
     for (let steps = 0; !state.isOver; steps++) {
-      if (!(await this.#step(Infinity)) || steps > 100_000) throw new Error("it never settles");
+      if (steps > 100_000) throw new Error("it never settles");
+      if (!(await this.#step(Infinity))) await this.#wait(state);
     }
     return promise;
+  }
+
+  /** Waits for what takes real time: that of the engine. @param {{ isOver: boolean }} state */
+  async #wait(state) {
+    for (let ms = 0; !state.isOver && this.#timers.size === 0; ms++) {
+      if (ms === PATIENCE_MS) throw new Error("it never settles");
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
   }
 
   /** Runs the next timer, if it is due by `until`. @param {number} until */
