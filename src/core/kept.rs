@@ -33,7 +33,7 @@ pub struct Kept {
     pub target: Target,
     /// When it was made, in Unix milliseconds.
     pub at: u64,
-    /// The number of the page in which it was made; never 0.
+    /// The number of the page, and of the part of its life, in which it was made; never 0.
     pub by: u32,
     /// The arguments of `enrichSession`, masked, as JSON.
     pub fields: String,

@@ -36,7 +36,8 @@ impl World {
         };
         if let Some((body, until)) = program.told_to_wait.get(&sent.session)
             && (body == &sent.body && now.mono_ms < *until)
-            && markers_in(body).next().is_some()
+            // An id has such numbers as well.
+            && markers_in(body).any(|marker| marker <= self.last_marker)
             && self.clock.forward != Forward::Missing
             && !program.face.tracers.iter().any(has_short_deadline)
             && !program.page.as_ref().is_some_and(|page| page.is_left)

@@ -193,9 +193,7 @@ impl Health {
     /// Records that the server is about to be sent a request. If none was on its way and none had failed, nobody
     /// waited for the server until now, but for something else, such as the page's connections.
     pub fn begin_to_ask(&mut self, now: Now) {
-        if self.in_flight == 0 && self.why.is_empty() {
-            self.worked_at = now.mono_ms;
-        }
+        self.worked_at = self.nobody_waited_until(now);
     }
 
     /// Records that a request is sent. It may take `timeout_ms`; without a near deadline it would have `granted_ms`.
@@ -285,6 +283,14 @@ impl Health {
     /// first request after that.
     pub fn worked_at(&self) -> u64 {
         self.worked_at
+    }
+
+    /// As [`Health::worked_at`]; until now if none of its requests is on its way and none has failed.
+    pub fn nobody_waited_until(&self, now: Now) -> u64 {
+        match self.in_flight == 0 && self.why.is_empty() {
+            true => now.mono_ms,
+            false => self.worked_at,
+        }
     }
 
     /// Why the last request failed since the server last answered well; empty if none did.

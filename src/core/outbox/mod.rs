@@ -64,7 +64,7 @@ pub struct Part {
     pub deadline: u64,
     /// Whether the browser keeps it until it has ended.
     pub is_kept: bool,
-    /// The number of the earlier page that left it, or 0 if it was said here.
+    /// The number of the earlier page that left it, and of the part of its life; 0 if it was said here.
     pub left_by: u32,
     /// What it says.
     pub enrichment: Enrichment,

@@ -146,13 +146,21 @@ impl Registry {
             let Part { given_unix_ms, left_by, enrichment, .. } = &*part;
             let (destination, target) = (&outbox.destination, outbox.target());
             // What an earlier page left stays that one's.
-            let by = if *left_by == 0 { self.page_number } else { *left_by };
+            let by = if *left_by == 0 { self.chapter } else { *left_by };
             let json =
                 write_entry(destination, target, (*given_unix_ms, by), enrichment, description);
             self.outputs.push_back(Output::Keep { id: part.id, json });
             part.is_kept = true;
+        } else {
+            self.begin_chapter();
         }
         part
+    }
+
+    /// What is kept from now on goes apart from what was kept before: in between something is said that this page
+    /// sends itself, or other pages may have said something.
+    pub(super) fn begin_chapter(&mut self) {
+        self.chapter = self.chapter.wrapping_add(1).max(1);
     }
 
     /// Lets go of what was kept of `parts`, which have ended.

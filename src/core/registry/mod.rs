@@ -97,8 +97,8 @@ pub struct Registry {
     /// Log lines that were said, so that they are said once.
     said: Vec<String>,
     page: Page,
-    /// By which what this page keeps is told from what others do; not 0.
-    page_number: u32,
+    /// The number of the page, and of the part of its life, in which something is kept; never 0.
+    chapter: u32,
     /// Whether there is a store to keep enrichments in.
     keeps: bool,
     /// What earlier pages left there that no tracer has taken over yet, the earliest first.
@@ -143,7 +143,7 @@ impl Registry {
             starting: 0,
             said: Vec::new(),
             page: Page::default(),
-            page_number: (seed ^ (seed >> 32)) as u32 | 1,
+            chapter: (seed ^ (seed >> 32)) as u32 | 1,
             keeps: false,
             leftovers: Vec::new(),
             last_leftover: 0,

@@ -154,6 +154,7 @@ impl Registry {
                 self.page.is_resting = true;
                 self.page.rested_at = self.last_number;
                 self.page.last_leftover = self.last_leftover;
+                self.begin_chapter();
                 self.for_each_busy(now, &mut Outbox::may_be_started_by_others);
             }
         }

@@ -80,7 +80,7 @@ impl Registry {
         };
         let (server_id, scopes) = (outbox.server, outbox.scopes().collect::<Vec<u64>>());
         let Some(server) = self.servers.get(server_id) else { return };
-        let (worked_at, why) = (server.health.worked_at(), server.health.why().to_owned());
+        let (worked_at, why) = (server.health.nobody_waited_until(now), server.health.why().to_owned());
         if let Some(outbox) = self.outboxes.get_mut(id) {
             outbox.server_worked(worked_at);
         }
@@ -121,7 +121,7 @@ impl Registry {
         self.scopes.sent(scope, server_id);
         outbox.is_ready = false;
         outbox.timer = NEVER;
-        outbox.server_worked(server.health.worked_at());
+        outbox.server_worked(server.health.nobody_waited_until(now));
         let routes = outbox.routes_to_try(server.routes);
         let (request, is_start) = outbox.next_request(routes, leaving.is_some(), now);
         self.stamps.join(*outbox.stamps());
