@@ -129,7 +129,7 @@ impl Registry {
         outbox.counted = outbox.held();
         self.held += outbox.counted;
         let was_set = std::mem::replace(&mut outbox.timer, NEVER);
-        outbox.is_ready = false;
+        let was_ready = std::mem::take(&mut outbox.is_ready);
         if outbox.flight != NOTHING {
             return;
         }
@@ -194,6 +194,12 @@ impl Registry {
             }
         };
         outbox.timer = timer;
+        if (outbox.is_ready, timer) != (was_ready, was_set) {
+            let look_at = if outbox.is_ready { 0 } else { timer };
+            for scope in outbox.scopes() {
+                self.scopes.look_at(scope, id, look_at);
+            }
+        }
         // A start that nobody has looked at yet has no time. Deadlines stay where they are however often
         // they are looked at.
         if timer < NEVER && was_set != timer {
