@@ -154,7 +154,7 @@ pub fn judge(
             &format!("{server} has no route to read events: it is older than HoneyHive's v1 API"),
         ),
         _ => {
-            let said = wire::said(body, Some(destination));
+            let said = wire::error_message(body, Some(destination));
             let colon = if said.is_empty() { "" } else { ": " };
             let message = format!("{server} refused to read with {status}{colon}{said}");
             Reading::failed(ReadFailure::Rejected, &message)

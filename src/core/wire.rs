@@ -1,5 +1,5 @@
-//! Requests and answers of HoneyHive's backend: the v1 routes, and the legacy ones of older
-//! deployments. Facts from its OpenAPI document (Data Plane API 1.1.0).
+//! Requests to HoneyHive's backend and the meaning of its answers: the v1 routes, and the legacy routes of older
+//! deployments. The facts are from its OpenAPI document (Data Plane API 1.1.0).
 
 use super::enrichment::{Field, Merged};
 use super::json::{self, JsonScanner, Object, any_members, find};
@@ -9,17 +9,17 @@ use super::session::{SessionId, SessionOrigin, Start};
 use super::settings::Destination;
 use super::time::Now;
 
-/// What every request says of its client, up to its timestamp (nanoseconds since the Unix epoch).
+/// The headers by which every request identifies its client, up to the timestamp (nanoseconds since the Unix epoch).
 const CLIENT_HEADERS: &str = concat!(
     r#","hh-client-version":""#,
     env!("CARGO_PKG_VERSION"),
     r#"","hh-client-language":"javascript","hh-client-package":"honeyhive-edge","hh-client-timestamp":""#,
 );
 
-/// Characters of a backend's own words that are repeated in a message.
+/// How many characters of a backend's own message are quoted.
 const LONGEST_QUOTE: usize = 200;
 
-/// Which routes a server has.
+/// The routes that a server has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Routes {
     /// Nothing is known yet: v1 is tried first.
@@ -27,7 +27,7 @@ pub enum Routes {
     Unknown,
     /// `/v1/sessions` and `/v1/events/{id}`.
     V1,
-    /// v1 is not there; whether the legacy routes are is being tried.
+    /// The server lacks v1, and the legacy routes are being tried.
     TryLegacy,
     /// `/session/start` and `/events`.
     Legacy,
@@ -43,34 +43,34 @@ impl Routes {
 /// An HTTP request, ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// POST or PUT.
+    /// The HTTP method.
     pub method: &'static str,
-    /// The whole address.
+    /// The full URL.
     pub url: String,
-    /// A JSON object: names in lower case, and values.
+    /// The headers as a JSON object, with names in lower case.
     pub headers: String,
     /// JSON.
     pub body: String,
 }
 
-/// What came of a request.
+/// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The server answered.
     Http {
-        /// The status; 0 where a browser hides that it is a redirect.
+        /// The status; 0 if a browser hides a redirect.
         status: u16,
         /// The `Retry-After` header, if there was one.
         retry_after: Option<RetryAfter>,
-        /// The body, or as much of it as came.
+        /// The body, or the part of it that arrived.
         body: String,
     },
-    /// No answer: the network failed, or the time was up.
+    /// There was no answer: the network failed, or the request timed out.
     None {
-        /// What the runtime said, for the log.
+        /// The runtime's error, for the log.
         why: String,
     },
-    /// There is no `fetch`, or what the caller's own gave is no answer: no other try comes to more.
+    /// There is no `fetch`, or the application's own did not return a `Response`. A retry would not help.
     Unusable {
         /// What is wrong, and what to write instead.
         why: String,
@@ -78,8 +78,8 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Whether it shows that the server was sent more at once than it bears: 429 and 503, or that
-    /// there was no answer, or none in time (from a proxy, 408 and 504).
+    /// Whether the server was sent more at once than it can handle: 429 and 503, or no answer in time (408 and 504 from
+    /// a proxy).
     pub fn is_overload(&self) -> bool {
         matches!(self, Answer::None { .. } | Answer::Http { status: 408 | 429 | 503 | 504, .. })
     }
@@ -90,90 +90,89 @@ impl Answer {
 pub enum Verdict {
     /// They are stored.
     Stored {
-        /// JSON of the inputs that the backend has of the session, where it sent them along.
+        /// The session's inputs as the backend has them, as JSON, if the answer contained them.
         inputs: Option<String>,
     },
-    /// The server does not know the route that starts a session: it is to be tried as one with these.
+    /// The server does not have the route that starts a session. These routes have to be tried next.
     TryRoutes(Routes),
-    /// An update was refused, maybe because there is no such session: a start tells, and makes it. If that
-    /// was tried, the update is refused for good.
-    NoSession(Refusal),
-    /// It may pass.
+    /// An update was refused, maybe because the session does not exist. A start shows that, and creates it. After a
+    /// start, the refusal is permanent.
+    NoSession(RefusalReason),
+    /// The failure may be temporary.
     Retry {
-        /// Milliseconds that the server asks to wait.
+        /// The milliseconds that the server asks to wait.
         after_ms: Option<u64>,
-        /// For the log and the message, if it does not.
+        /// The reason, for the log and for the message if the enrichments are given up.
         why: String,
     },
-    /// It will not pass.
-    Refused(Refusal),
+    /// The refusal is permanent.
+    Refused(RefusalReason),
 }
 
-/// Why a request will never be taken.
+/// Why a request is refused permanently.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// 401 or 403, to a key.
+pub enum RefusalReason {
+    /// The server refused the key with 401 or 403.
     Key {
         /// The status.
         status: u16,
-        /// Whether it is a fine-grained key, none of which can ingest.
+        /// Whether it is a fine-grained key, which cannot ingest.
         is_fine_grained: bool,
     },
-    /// Neither the v1 nor the legacy routes are there, or a web page answers.
+    /// The server is not HoneyHive: it has neither the v1 nor the legacy routes, or answers with a web page.
     NoHoneyHive {
-        /// What was seen.
+        /// The evidence.
         why: String,
     },
-    /// A redirect: following it could carry the key elsewhere, or turn the request into a GET.
+    /// The server redirects. Following a redirect could send the key elsewhere, or turn the request into a GET.
     Redirect,
-    /// Nothing can be sent from here.
+    /// No request can be sent from this runtime.
     Fetch {
         /// What is wrong, and what to write instead.
         why: String,
     },
-    /// Anything else: mostly 400, 404, 413 and 422, or a 2xx whose body says no.
+    /// Any other refusal: mostly 400, 404, 413 and 422, or a 2xx whose body reports a failure.
     Request {
         /// The status.
         status: u16,
-        /// What the server said.
+        /// The server's message.
         why: String,
     },
 }
 
-impl Refusal {
+impl RefusalReason {
     /// The refusal of the destination's key with `status`, 401 or 403.
-    pub fn of_key(status: u16, destination: Option<&Destination>) -> Refusal {
+    pub fn of_key(status: u16, destination: Option<&Destination>) -> RefusalReason {
         let is_fine_grained = destination.is_some_and(|it| it.key.starts_with("hh_fgdp_"));
-        Refusal::Key { status, is_fine_grained }
+        RefusalReason::Key { status, is_fine_grained }
     }
 
-    /// Whether the fault may be in one of several merged enrichments, so that sending fewer at a
-    /// time finds it.
+    /// Whether only one of several merged enrichments may be at fault, so that sending fewer at a time finds it.
     pub fn may_be_one_of_many(&self) -> bool {
-        matches!(self, Refusal::Request { status: 200..=299 | 400 | 403 | 413 | 422, .. })
+        matches!(self, RefusalReason::Request { status: 200..=299 | 400 | 403 | 413 | 422, .. })
     }
 
-    /// What is wrong and what to do, for the log and for `Delivery.message`.
+    /// The message for the log and for `Delivery.message`: what is wrong, and what to do.
     pub fn message(&self, server: &str) -> String {
         match self {
-            Refusal::Key { status: 403, is_fine_grained: true } => format!(
+            RefusalReason::Key { status: 403, is_fine_grained: true } => format!(
                 "{server} refused the API key with 403: a fine-grained key (hh_fgdp_…) cannot ingest; set HH_PROJECT_API_KEY to your project's key, or HH_INGESTION_API_KEY to an ingestion-only one"
             ),
-            Refusal::Key { status, .. } => format!(
+            RefusalReason::Key { status, .. } => format!(
                 "{server} refused the API key with {status}: set HH_API_KEY to a key of this server that may write sessions"
             ),
-            Refusal::NoHoneyHive { why } => format!(
+            RefusalReason::NoHoneyHive { why } => format!(
                 "{server} does not answer as HoneyHive does ({why}): set HH_API_URL to your HoneyHive server"
             ),
-            Refusal::Redirect => format!(
+            RefusalReason::Redirect => format!(
                 "{server} redirects elsewhere, where the key is not sent: set HH_API_URL to the final address"
             ),
-            Refusal::Fetch { why } => format!("the package cannot send to {server}: {why}"),
-            Refusal::Request { status: status @ 200..=299, why } => format!(
+            RefusalReason::Fetch { why } => format!("the package cannot send to {server}: {why}"),
+            RefusalReason::Request { status: status @ 200..=299, why } => format!(
                 "{server} answered with {status}, but did not store the request{}{why}",
                 if why.is_empty() { "" } else { ": " }
             ),
-            Refusal::Request { status, why } => format!(
+            RefusalReason::Request { status, why } => format!(
                 "{server} rejected the request with {status}{}{why}",
                 if why.is_empty() { "" } else { ": " }
             ),
@@ -181,7 +180,7 @@ impl Refusal {
     }
 }
 
-/// The request that starts a session of `project` and carries `merged` as far as a start takes it.
+/// The request that starts a session of `project`, with those fields of `merged` that a start stores.
 pub fn start(
     destination: &Destination,
     routes: Routes,
@@ -204,7 +203,7 @@ pub fn start(
     request(destination, "POST", path, body, stamp_ns)
 }
 
-/// The request that updates a session with what a start of `already` did not store.
+/// The request that updates a session with the fields that a start of `already` did not store.
 pub fn update(
     destination: &Destination,
     routes: Routes,
@@ -230,7 +229,7 @@ pub fn update(
     }
 }
 
-/// Whether an update has to say something after a start of `already` carried what it takes.
+/// Whether `merged` has fields that a start of `already` did not store.
 pub fn needs_update(merged: &Merged<'_>, already: Option<SessionOrigin>) -> bool {
     Field::ALL.into_iter().any(|field| is_left(field, already) && merged.has(field))
 }
@@ -239,7 +238,7 @@ fn is_left(field: Field, already: Option<SessionOrigin>) -> bool {
     field != Field::Inputs && !already.is_some_and(|origin| origin.start_stores(field))
 }
 
-/// A request to `path` of the destination, stamped with when it was made.
+/// A request to `path` of the destination, with its timestamp.
 pub(super) fn request(
     destination: &Destination,
     method: &'static str,
@@ -257,9 +256,9 @@ pub(super) fn request(
     Request { method, url: format!("{}{path}", destination.server), headers, body }
 }
 
-/// What `answer` of `destination` means, for a start or an update sent to `routes`. With a ticket a relay
-/// may refuse one field and take another, and says itself what is wrong. Whatever else answers there (a login
-/// page, a proxy, the network of a hotel) is in its way, and it is waited for.
+/// Interprets an answer of `destination` to a start or an update sent to `routes`. With a ticket, the destination is a
+/// relay, which may refuse one field and accept another, and says what is wrong. Any other answer from there (a login
+/// page, a proxy, a hotel's network) means that something is in front of the relay, and is retried.
 pub fn judge(
     answer: &Answer,
     is_start: bool,
@@ -268,18 +267,18 @@ pub fn judge(
     now: Now,
 ) -> Verdict {
     let is_ticket = destination.is_some_and(|it| it.is_ticket);
-    let said = |body| said(body, destination);
+    let error_message = |body| error_message(body, destination);
     let (status, retry_after, body) = match answer {
         Answer::None { why } => {
             return Verdict::Retry { after_ms: None, why: why.clone() };
         }
         Answer::Unusable { why } => {
-            return Verdict::Refused(Refusal::Fetch { why: why.clone() });
+            return Verdict::Refused(RefusalReason::Fetch { why: why.clone() });
         }
         Answer::Http { status, retry_after, body } => (*status, *retry_after, body.as_str()),
     };
-    // That a request is too large is for anybody in between to say.
-    if is_ticket && status != 413 && !may_be_temporary(status) && success_in(body).is_none() {
+    // Anything between here and the relay may refuse a request as too large.
+    if is_ticket && status != 413 && !may_be_temporary(status) && parse_success(body).is_none() {
         let why = match status {
             0 | 300..=399 => "the relay's address answered with a redirect".to_owned(),
             _ => format!(
@@ -289,42 +288,46 @@ pub fn judge(
         return Verdict::Retry { after_ms: None, why };
     }
     match status {
-        200..=299 => match receipt(body) {
-            Receipt::Stored => stored(is_start, body),
-            Receipt::Foreign(why) => Verdict::Refused(Refusal::NoHoneyHive { why: why.to_owned() }),
+        200..=299 => match parse_receipt(body) {
+            Receipt::Stored => stored_verdict(is_start, body),
+            Receipt::Foreign(why) => {
+                Verdict::Refused(RefusalReason::NoHoneyHive { why: why.to_owned() })
+            }
             Receipt::Denied => {
-                let refusal = Refusal::Request { status, why: said(body) };
+                let refusal = RefusalReason::Request { status, why: error_message(body) };
                 if is_start { Verdict::Refused(refusal) } else { Verdict::NoSession(refusal) }
             }
         },
-        0 | 300..=399 => Verdict::Refused(Refusal::Redirect),
-        401 | 403 if !is_ticket => Verdict::Refused(Refusal::of_key(status, destination)),
-        404 | 405 if !is_start => Verdict::NoSession(Refusal::Request { status, why: said(body) }),
-        // Older servers say this of a session that they do not have, and of much else.
+        0 | 300..=399 => Verdict::Refused(RefusalReason::Redirect),
+        401 | 403 if !is_ticket => Verdict::Refused(RefusalReason::of_key(status, destination)),
+        404 | 405 if !is_start => {
+            Verdict::NoSession(RefusalReason::Request { status, why: error_message(body) })
+        }
+        // Older servers answer this for a session that they do not have, among other things.
         400 if !is_start && routes.are_legacy() => {
-            Verdict::NoSession(Refusal::Request { status, why: said(body) })
+            Verdict::NoSession(RefusalReason::Request { status, why: error_message(body) })
         }
         404 | 405 => match routes {
-            // A server that began to answer otherwise is one that was updated, or rolled back.
+            // A server whose routes have changed was updated or rolled back.
             Routes::Unknown | Routes::V1 => Verdict::TryRoutes(Routes::TryLegacy),
             Routes::Legacy => Verdict::TryRoutes(Routes::Unknown),
-            Routes::TryLegacy => Verdict::Refused(Refusal::NoHoneyHive {
+            Routes::TryLegacy => Verdict::Refused(RefusalReason::NoHoneyHive {
                 why: format!("{status} on its old and new routes"),
             }),
         },
         _ if may_be_temporary(status) => Verdict::Retry {
-            // Who asks for no wait at all, or has a clock that is behind, is waited for as one who does not ask: else
-            // a server that is down would be asked again and again.
+            // A server that asks for a wait of 0, or whose clock is behind, is treated as if it had not asked.
+            // Otherwise a server that is down would be asked again and again.
             after_ms: retry_after.map(|header| header.wait_ms(now)).filter(|ms| *ms > 0),
             why: format!("status {status}"),
         },
-        _ => Verdict::Refused(Refusal::Request { status, why: said(body) }),
+        _ => Verdict::Refused(RefusalReason::Request { status, why: error_message(body) }),
     }
 }
 
-/// What the object `body`, as far as it came, says under `success`: whether the request did. The relay says that
-/// in each of its answers.
-fn success_in(body: &str) -> Option<bool> {
+/// The value of `success` in the object `body`, of which the end may be missing. The relay sets it in all of its
+/// answers.
+fn parse_success(body: &str) -> Option<bool> {
     let mut success = None;
     JsonScanner::of(body).each_item(b'{', &mut |scan, key| {
         let value = scan.value()?;
@@ -340,27 +343,27 @@ fn success_in(body: &str) -> Option<bool> {
     success
 }
 
-/// What the body of a 2xx says of the request that it answers.
+/// The meaning of a body with status 2xx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receipt {
-    /// The request is stored.
+    /// The request was stored.
     Stored,
-    /// The request is not stored: HoneyHive says so.
+    /// HoneyHive reports that the request was not stored.
     Denied,
-    /// The answer is none of HoneyHive's; what it is instead.
+    /// The answer is not HoneyHive's. The text says what it is instead.
     Foreign(&'static str),
 }
 
-/// What HoneyHive may say of an update beside an object: its document names no content for that answer.
+/// Texts that HoneyHive may answer to an update instead of an object. Its OpenAPI document specifies no content.
 const PLAIN_RECEIPTS: [&str; 2] = ["ok", "event updated"];
 
-/// Judges the body of a 2xx. HoneyHive answers with an object, which counts as far as it came, or says
-/// nothing. Anything else is the answer of somebody in between: a captive portal, a proxy, a parked address.
-pub fn receipt(body: &str) -> Receipt {
+/// Interprets the body of a 2xx. HoneyHive answers with an object, of which the end may be missing, or with nothing.
+/// Any other answer comes from something in between: a captive portal, a proxy, a parked domain.
+pub fn parse_receipt(body: &str) -> Receipt {
     let body = body.trim_start_matches('\u{feff}').trim_ascii();
     match body.as_bytes().first() {
         None => Receipt::Stored,
-        Some(b'{') if success_in(body) == Some(false) => Receipt::Denied,
+        Some(b'{') if parse_success(body) == Some(false) => Receipt::Denied,
         Some(b'{') => Receipt::Stored,
         Some(b'<') => Receipt::Foreign("it answered with a web page"),
         _ if PLAIN_RECEIPTS.iter().any(|text| body.eq_ignore_ascii_case(text)) => Receipt::Stored,
@@ -368,14 +371,14 @@ pub fn receipt(body: &str) -> Receipt {
     }
 }
 
-fn stored(is_start: bool, body: &str) -> Verdict {
+fn stored_verdict(is_start: bool, body: &str) -> Verdict {
     let members = any_members(if is_start { body } else { "" });
     Verdict::Stored { inputs: find(&members, "inputs").map(str::to_owned) }
 }
 
-/// The beginning of the `message` of an error's JSON, or nothing. What is secret in it is masked before it
-/// is cut: of half a key nobody could tell that it is one.
-pub(super) fn said(body: &str, destination: Option<&Destination>) -> String {
+/// The beginning of the `message` in an error's JSON, or an empty string. Secrets are masked before it is cut, because
+/// half of a key would not be recognised.
+pub(super) fn error_message(body: &str, destination: Option<&Destination>) -> String {
     let members = any_members(body);
     let message = find(&members, "message").and_then(json::text).unwrap_or_default();
     let message: String = message.chars().filter(|c| !c.is_control()).collect();
@@ -412,9 +415,9 @@ mod tests {
             for length in LONGEST_QUOTE - 40..=LONGEST_QUOTE + 1 {
                 let message = format!("{} {secret} is wrong", "x".repeat(length));
                 let body = serde_json::json!({ "message": message }).to_string();
-                let told = said(&body, Some(&destination(own)));
-                assert!(!told.contains(&secret[..3]), "{told}");
-                assert!(told.chars().count() <= LONGEST_QUOTE);
+                let judged = error_message(&body, Some(&destination(own)));
+                assert!(!judged.contains(&secret[..3]), "{judged}");
+                assert!(judged.chars().count() <= LONGEST_QUOTE);
             }
         }
     }
@@ -429,7 +432,7 @@ mod tests {
         for is_start in [true, false] {
             assert!(matches!(
                 judge(&page, is_start, Routes::Unknown, None, NOW),
-                Verdict::Refused(Refusal::NoHoneyHive { .. })
+                Verdict::Refused(RefusalReason::NoHoneyHive { .. })
             ));
         }
         for status in [404, 405] {
@@ -442,7 +445,7 @@ mod tests {
             assert_eq!(verdict, Verdict::TryRoutes(Routes::Unknown));
             assert!(matches!(
                 judge(&answer, true, Routes::TryLegacy, None, NOW),
-                Verdict::Refused(Refusal::NoHoneyHive { .. })
+                Verdict::Refused(RefusalReason::NoHoneyHive { .. })
             ));
         }
     }
@@ -451,7 +454,7 @@ mod tests {
     fn an_unknown_session_is_no_unknown_route() {
         let unknown = |status, routes| {
             let answer = http(status, r#"{"message":"no such event","success":false}"#);
-            let refusal = Refusal::Request { status, why: "no such event".into() };
+            let refusal = RefusalReason::Request { status, why: "no such event".into() };
             judge(&answer, false, routes, None, NOW) == Verdict::NoSession(refusal)
         };
         for routes in [Routes::Unknown, Routes::V1, Routes::TryLegacy, Routes::Legacy] {
@@ -478,7 +481,7 @@ mod tests {
     #[test]
     fn a_2xx_that_says_no_or_is_somebody_elses_stores_nothing() {
         let denied = http(200, r#"{"success":false,"message":"no room"}"#);
-        let refusal = Refusal::Request { status: 200, why: "no room".into() };
+        let refusal = RefusalReason::Request { status: 200, why: "no room".into() };
         assert!(refusal.may_be_one_of_many());
         assert!(refusal.message("https://h").contains("did not store the request: no room"));
         let verdict = judge(&denied, true, Routes::V1, None, NOW);
@@ -488,7 +491,8 @@ mod tests {
         for body in ["Please sign in to use this network", "[1]", "null", "<html>"] {
             for is_start in [true, false] {
                 let verdict = judge(&http(200, body), is_start, Routes::V1, None, NOW);
-                let is_foreign = matches!(verdict, Verdict::Refused(Refusal::NoHoneyHive { .. }));
+                let is_foreign =
+                    matches!(verdict, Verdict::Refused(RefusalReason::NoHoneyHive { .. }));
                 assert!(is_foreign, "{body}: {verdict:?}");
             }
         }
@@ -517,21 +521,21 @@ mod tests {
         // A proxy's word counts for what is too large: smaller parts may pass it.
         assert!(matches!(
             judged(413, "<html>"),
-            Verdict::Refused(Refusal::Request { status: 413, .. })
+            Verdict::Refused(RefusalReason::Request { status: 413, .. })
         ));
         assert_eq!(judged(200, r#"{"success":true}"#), Verdict::Stored { inputs: None });
         for status in [400, 401, 403, 422] {
             let own = r#"{"statusCode":1,"message":"no","success":false,"errorCode":"X"}"#;
             assert_eq!(
                 judged(status, own),
-                Verdict::Refused(Refusal::Request { status, why: "no".into() })
+                Verdict::Refused(RefusalReason::Request { status, why: "no".into() })
             );
         }
     }
 
     #[test]
     fn a_fine_grained_key_is_told_that_it_cannot_ingest() {
-        let told = |status, key: &str| {
+        let judged = |status, key: &str| {
             let destination = destination(key);
             let answer = http(status, r#"{"message":"Forbidden"}"#);
             match judge(&answer, true, Routes::V1, Some(&destination), NOW) {
@@ -539,11 +543,11 @@ mod tests {
                 verdict => panic!("{verdict:?}"),
             }
         };
-        let fine_grained = told(403, "hh_fgdp_0123456789");
+        let fine_grained = judged(403, "hh_fgdp_0123456789");
         assert!(fine_grained.contains("cannot ingest"), "{fine_grained}");
         assert!(!fine_grained.contains("0123456789"));
         for (status, key) in [(401, "hh_fgdp_0123456789"), (403, "hh_0123456789")] {
-            assert!(!told(status, key).contains("cannot ingest"));
+            assert!(!judged(status, key).contains("cannot ingest"));
         }
     }
 
@@ -563,7 +567,7 @@ mod tests {
             r#"{"session_id":"x","inputs":{"q":"#,
             r#"{"success":true,"inputs":{"success":false"#,
         ] {
-            assert_eq!(receipt(body), Receipt::Stored, "{body}");
+            assert_eq!(parse_receipt(body), Receipt::Stored, "{body}");
         }
         for body in [
             r#"{"success":false}"#,
@@ -572,7 +576,7 @@ mod tests {
             r#"{"success":true,"success":false}"#,
             r#"{"success":false,"inputs":{"q":"#,
         ] {
-            assert_eq!(receipt(body), Receipt::Denied, "{body}");
+            assert_eq!(parse_receipt(body), Receipt::Denied, "{body}");
         }
         for body in [
             "<html>",
@@ -588,7 +592,7 @@ mod tests {
             "success",
             "OK, but sign in first",
         ] {
-            assert!(matches!(receipt(body), Receipt::Foreign(_)), "{body}");
+            assert!(matches!(parse_receipt(body), Receipt::Foreign(_)), "{body}");
         }
     }
 

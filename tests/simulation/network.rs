@@ -4,7 +4,7 @@ use honeyhive_edge::core::concurrency::Place;
 use honeyhive_edge::core::outcome::{Outcome, Output, Reason};
 use honeyhive_edge::core::retry::RetryAfter;
 use honeyhive_edge::core::time::NEVER;
-use honeyhive_edge::core::wire::{Answer, Receipt, Request, receipt};
+use honeyhive_edge::core::wire::{Answer, Receipt, Request, parse_receipt};
 use serde_json::Value;
 
 use super::bugs::Bug;
@@ -93,7 +93,7 @@ impl World {
                     program.failures.push(sent.lost(awake_ms))
                 }
                 Answer::Http { status, body, .. }
-                    if (200..300).contains(status) && receipt(body) == Receipt::Stored =>
+                    if (200..300).contains(status) && parse_receipt(body) == Receipt::Stored =>
                 {
                     program.worked.insert((sent.session.server, sent.transport), awake_ms);
                     if sent.is_start {

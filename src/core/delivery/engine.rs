@@ -18,7 +18,7 @@ use crate::core::policy::{
 };
 use crate::core::retry::backoff_ms;
 use crate::core::time::{NEVER, Now};
-use crate::core::wire::{Answer, Refusal, Verdict};
+use crate::core::wire::{Answer, RefusalReason, Verdict};
 
 /// How long the shell may stay silent, in milliseconds after it was expected, before a lane's request counts as torn
 /// down by the runtime, timers included.
@@ -327,7 +327,7 @@ impl<U: Unit> Engine<U> {
         flight: u64,
         answer: &Answer,
         verdict: Verdict,
-        describe: impl FnOnce(&Refusal) -> String,
+        describe: impl FnOnce(&RefusalReason) -> String,
         now: Now,
     ) {
         let Some(BatchInFlight { scope, sent, mut batch, .. }) = self.take_flight(flight) else {
@@ -395,7 +395,7 @@ impl<U: Unit> Engine<U> {
                 self.give_up(scope, batch.entries, Loss { reason: Reason::Rejected, message });
             }
             Verdict::TryRoutes(_) => {
-                let message = describe(&Refusal::NoHoneyHive { why: "no route".into() });
+                let message = describe(&RefusalReason::NoHoneyHive { why: "no route".into() });
                 self.give_up(scope, batch.entries, Loss { reason: Reason::Rejected, message });
             }
         }

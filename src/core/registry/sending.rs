@@ -14,7 +14,7 @@ use crate::core::retry::backoff_ms;
 use crate::core::session::Target;
 use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
-use crate::core::wire::{self, Answer, Refusal, Routes, Verdict};
+use crate::core::wire::{self, Answer, RefusalReason, Routes, Verdict};
 
 /// What to do about an event that the backend does not know.
 const EVENT_COMES: &str = "export the event's span first";
@@ -401,7 +401,7 @@ impl Registry {
             }
             Verdict::NoSession(refusal) => {
                 // A 400 may be for what was said as well.
-                let unless_known = matches!(refusal, Refusal::Request { status: 400, .. });
+                let unless_known = matches!(refusal, RefusalReason::Request { status: 400, .. });
                 let tracers = &self.tracers;
                 let describe = |tracer, at| tracers.get(tracer)?.description(at);
                 if outbox.make_sure(unless_known, &describe) {
@@ -411,7 +411,7 @@ impl Registry {
                 }
             }
             // What another session was answered spoke against the new routes: this one tries them itself.
-            Verdict::Refused(Refusal::NoHoneyHive { .. })
+            Verdict::Refused(RefusalReason::NoHoneyHive { .. })
                 if flight.routes == Routes::TryLegacy && !outbox.try_other_route() =>
             {
                 if let Some(server) = self.servers.get_mut(flight.server)
@@ -472,7 +472,7 @@ impl Registry {
         }
     }
 
-    fn refused(&mut self, flight: &Flight, refusal: &Refusal, now: Now) {
+    fn refused(&mut self, flight: &Flight, refusal: &RefusalReason, now: Now) {
         let Some(outbox) = self.outboxes.get_mut(flight.outbox) else {
             return;
         };
@@ -484,7 +484,7 @@ impl Registry {
         let target = outbox.target();
         let server_url = &outbox.destination.server;
         let mut message = refusal.message(server_url);
-        if let (Target::Event(id), Refusal::Request { status, .. }) = (target, refusal) {
+        if let (Target::Event(id), RefusalReason::Request { status, .. }) = (target, refusal) {
             match status {
                 // Of two routes that were tried, the second one's words are of no use.
                 404 | 405 => message = format!("{server_url} has no event {id}: {EVENT_COMES}"),
@@ -505,7 +505,7 @@ impl Registry {
         {
             server.health.note_refused_single();
         }
-        if let (Refusal::NoHoneyHive { .. }, Some(server)) =
+        if let (RefusalReason::NoHoneyHive { .. }, Some(server)) =
             (refusal, self.servers.get_mut(flight.server))
         {
             server.routes = Routes::Unknown;

@@ -420,7 +420,8 @@ impl Consumer {
                 if outbox.is_event && routes == Routes::Unknown && !outbox.try_other_route() => {}
             Verdict::NoSession(refusal) => {
                 // A 400 may be for what was said as well.
-                let unless_known = matches!(refusal, wire::Refusal::Request { status: 400, .. });
+                let unless_known =
+                    matches!(refusal, wire::RefusalReason::Request { status: 400, .. });
                 if !outbox.make_sure(unless_known, &|_, _| None) {
                     self.refused(delivery, place, routes, &refusal);
                 }
@@ -435,11 +436,11 @@ impl Consumer {
         delivery: &mut Delivery,
         place: usize,
         routes: Routes,
-        refusal: &wire::Refusal,
+        refusal: &wire::RefusalReason,
     ) {
         let session = &mut delivery.sessions[place];
         let outbox = &mut session.outbox;
-        if let wire::Refusal::NoHoneyHive { .. } = refusal {
+        if let wire::RefusalReason::NoHoneyHive { .. } = refusal {
             // What another session was answered spoke against the new routes: this one tries them itself.
             if routes == Routes::TryLegacy && !outbox.try_other_route() {
                 if self.routes == routes {
@@ -468,7 +469,7 @@ impl Consumer {
         error(&mut delivery.log, format!("the queue's consumer: {message}"));
         match refusal {
             // The rest may be better.
-            wire::Refusal::Request { .. } => {
+            wire::RefusalReason::Request { .. } => {
                 if session.outbox.refused(true).len() == 1 {
                     delivery.health.note_refused_single();
                 }

@@ -368,18 +368,18 @@ impl Passage {
         let wait_ms = retry_after.map(|it| it.wait_ms(Now { mono_ms: now_ms, unix_ms: now_ms }));
         let wait_s = wait_ms.map(|ms| ms.div_ceil(1_000).min(LONGEST_WAIT_S));
         Next::End(match *status {
-            200..=299 => match wire::receipt(body) {
+            200..=299 => match wire::parse_receipt(body) {
                 Receipt::Stored => self.stored(200),
                 // As one that refuses what was sent: sending less at a time may find what is to blame.
                 Receipt::Denied => self.refused_by_backend(*status, body, DENIED_STATUS, None),
                 Receipt::Foreign(why) => {
-                    self.misdirected(wire::Refusal::NoHoneyHive { why: why.into() })
+                    self.misdirected(wire::RefusalReason::NoHoneyHive { why: why.into() })
                 }
             },
-            0 | 300..=399 => self.misdirected(wire::Refusal::Redirect),
+            0 | 300..=399 => self.misdirected(wire::RefusalReason::Redirect),
             401 | 403 => {
                 let destination = self.trip.settings.destination().map(|it| &**it);
-                self.misdirected(wire::Refusal::of_key(*status, destination))
+                self.misdirected(wire::RefusalReason::of_key(*status, destination))
             }
             // The page is to ask again for its start, and not to look for other routes.
             404 | 405 if self.step == Step::LateInputs => {
@@ -391,7 +391,7 @@ impl Passage {
 
     /// The request that follows from the answer to the one before, if the page's takes more than that.
     fn next_step(&mut self, status: u16, body: &str, now_ms: u64) -> Option<Request> {
-        let receipt = (200..300).contains(&status).then(|| wire::receipt(body));
+        let receipt = (200..300).contains(&status).then(|| wire::parse_receipt(body));
         let route = self.trip.route;
         let (step, request) = match self.step {
             Step::AsAsked if route.is_start() && receipt == Some(Receipt::Stored) => {
@@ -420,9 +420,9 @@ impl Passage {
     }
 
     /// Something that the site has to change, and its log is to say.
-    fn misdirected(&self, why: wire::Refusal) -> End {
+    fn misdirected(&self, why: wire::RefusalReason) -> End {
         let mut end = self.trip.refused(match why {
-            wire::Refusal::Key { .. } => Refusal::Key,
+            wire::RefusalReason::Key { .. } => Refusal::Key,
             _ => Refusal::NoHoneyHive,
         });
         let settings = &self.trip.settings;
@@ -440,7 +440,7 @@ impl Passage {
             response.header("retry-after", &wait_s.to_string());
         }
         let settings = &self.trip.settings;
-        let words = wire::said(body, settings.destination().map(|it| &**it));
+        let words = wire::error_message(body, settings.destination().map(|it| &**it));
         let colon = if words.is_empty() { "" } else { ": " };
         let line = Line::warn(format!(
             "the relay: HoneyHive refused a page's request ({said}){colon}{words}"

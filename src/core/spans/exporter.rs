@@ -15,7 +15,7 @@ use crate::core::outcome::Reason;
 use crate::core::policy::{MOST_AT_ONCE, REMEMBERED_LINES};
 use crate::core::settings::{Destination, Settings};
 use crate::core::time::{ForwardClock, Now};
-use crate::core::wire::{Answer, Refusal, Request, Routes, Verdict, judge, request};
+use crate::core::wire::{Answer, RefusalReason, Request, Routes, Verdict, judge, request};
 
 /// Where the backend takes spans.
 const PATH: &str = "/opentelemetry/v1/traces";
@@ -163,7 +163,7 @@ impl Exporter {
             Verdict::Retry { why, .. } => *why = destination.without_key(why),
             _ => {}
         }
-        let describe = |refusal: &Refusal| describe(refusal, &destination);
+        let describe = |refusal: &RefusalReason| describe(refusal, &destination);
         self.engine.finish_request(flight, answer, verdict, describe, now);
     }
 
@@ -202,10 +202,10 @@ impl Exporter {
 }
 
 /// What is wrong with the request, and what to do.
-fn describe(refusal: &Refusal, destination: &Destination) -> String {
-    let no_route = Refusal::NoHoneyHive { why: ["no route ", PATH].concat() };
+fn describe(refusal: &RefusalReason, destination: &Destination) -> String {
+    let no_route = RefusalReason::NoHoneyHive { why: ["no route ", PATH].concat() };
     let refusal = match refusal {
-        Refusal::Request { status: 405, .. } => &no_route,
+        RefusalReason::Request { status: 405, .. } => &no_route,
         refusal => refusal,
     };
     destination.without_key(&refusal.message(&destination.server))
