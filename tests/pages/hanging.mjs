@@ -82,6 +82,7 @@ export async function serveHanging(folder) {
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
   return {
     url: `http://127.0.0.1:${port}`,
+    port,
     /** @param {number} count of sessions */
     visitor(count) {
       const sessions = Array.from({ length: count }, () => crypto.randomUUID());

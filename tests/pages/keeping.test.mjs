@@ -3,10 +3,13 @@
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
-import * as browsers from "../support/driven.mjs";
 import { until } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
+import { INSECURE_HOST } from "../support/programs.mjs";
 import { serve } from "./served.mjs";
+import { visits as places } from "./visits.mjs";
+
+/** @import { Driven, Tab } from "../support/driven.mjs" */
 
 /** What `initTracer` finds is arranged before: so the package is loaded by `seen.start`. */
 const page = `
@@ -73,12 +76,14 @@ before(async () => {
 });
 after(() => site?.close());
 
-for (const [name, start] of Object.entries(browsers)) {
-  describe(name, () => {
-    /** @type {browsers.Driven} */
+for (const { title, name, start, isSecure } of places) {
+  describe(title, () => {
+    /** @type {Driven} */
     let browser;
+    let url = "";
     before(async () => {
-      browser = await start();
+      url = isSecure ? site.url : `http://${INSECURE_HOST}:${site.port}`;
+      browser = await start(isSecure ? undefined : site.port);
     });
     after(() => browser?.quit());
     beforeEach(() => site.down(false));
@@ -87,7 +92,7 @@ for (const [name, start] of Object.entries(browsers)) {
     /** @param {object} [options] */
     async function visit(options) {
       const visitor = site.visitor();
-      const tab = await browser.open(`${site.url}/#${++visits}`);
+      const tab = await browser.open(`${url}/#${++visits}`);
       await until(() => tab.run(`globalThis.seen?.visit === "#${visits}"`), { what: "the page" });
       const given = JSON.stringify({ ...visitor.options, ...options });
       return { ...visitor, tab, given, begin: () => tab.run(`seen.start(${given})`) };
@@ -101,7 +106,7 @@ for (const [name, start] of Object.entries(browsers)) {
       assert.deepEqual(await site.feedback(session), feedback);
     }
 
-    /** @param {browsers.Tab} tab @param {number} count */
+    /** @param {Tab} tab @param {number} count */
     const keeps = (tab, count) =>
       until(async () => (await tab.run("seen.kept()")).length === count, {
         what: `${count} records`,
@@ -267,7 +272,7 @@ for (const [name, start] of Object.entries(browsers)) {
       });
     }
 
-    it("a lock that is never granted, and locks that are never listed", async () => {
+    const withoutGrants = async () => {
       const first = await visit();
       await first.tab.run(`void Object.assign(LockManager.prototype, {
         request: () => new Promise(() => {}), query: () => new Promise(() => {}) })`);
@@ -283,12 +288,15 @@ for (const [name, start] of Object.entries(browsers)) {
       await next.begin();
       await stored(first.session, { rating: 5 });
       await next.tab.close();
-    });
+    };
+    if (isSecure)
+      it("a lock that is never granted, and locks that are never listed", withoutGrants);
 
     for (const [what, arrange] of [
       ["by its lock, whose end nobody tells of", ""],
       ["by messages, and says nothing when it goes", "delete Navigator.prototype.locks"],
     ]) {
+      if (!isSecure && arrange === "") continue;
       it(`a page sees another one that lives ${what}: it looks again`, async () => {
         const first = await visit();
         const next = await visit();

@@ -2,11 +2,12 @@
 // browser has for the site are taken from it. Judged by counts, at the server.
 
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
-import * as browsers from "../support/driven.mjs";
+import { before, describe, it } from "node:test";
 import { until } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
+import { INSECURE_HOST } from "../support/programs.mjs";
 import { VISITS_JS, serveHanging } from "./hanging.mjs";
+import { visits } from "./visits.mjs";
 
 /** Pages of one visitor, one after the other. */
 const VISITS = Number(process.env["VISITS"] ?? 6);
@@ -24,28 +25,26 @@ before(async () => {
   folder = await consumer("manners", files);
 });
 
-/** @param {browsers.Tab} tab @param {number} visit */
+/** @param {import("../support/driven.mjs").Tab} tab @param {number} visit */
 const isAt = (tab, visit) =>
   until(() => tab.run(`globalThis.visit === "#${visit}"`).catch(() => false), {
     what: `page ${visit}`,
   });
 
-for (const [name, start] of Object.entries(browsers)) {
-  describe(name, () => {
-    /** @type {browsers.Driven} */
-    let browser;
-    before(async () => {
-      browser = await start();
-    });
-    after(() => browser?.quit());
-
+for (const { title, start, isSecure } of visits) {
+  describe(title, () => {
     for (const sessions of [1, 8]) {
       it(`${sessions} busy sessions, ${VISITS} pages left and opened, and no answer`, async (t) => {
         // One for each test: a browser sends again what was on a connection that is closed.
         const site = await serveHanging(folder);
         t.after(() => site.close());
+        // WebKit finds a host that is none only by the port of a server, which is each test's own.
+        const browser = await start(isSecure ? undefined : site.port);
+        t.after(() => browser.quit());
+        const url = isSecure ? site.url : `http://${INSECURE_HOST}:${site.port}`;
         const visitor = site.visitor(sessions);
-        const tab = await browser.open(`${site.url}/#0`);
+        const tab = await browser.open(`${url}/#0`);
+        assert.equal(await tab.run("isSecureContext"), isSecure);
         for (let visit = 0; visit < VISITS; visit++) {
           await isAt(tab, visit);
           // Some are left at once, some while the first request is tried, some after it failed.

@@ -22,6 +22,12 @@ const page = `
     const [name] = Object.keys(feedback);
     seen.tracer.enrichSession({ feedback }).then(({ status }) => (seen.deliveries[name] = status));
   };
+  seen.kept = () => new Promise((resolve) => {
+    indexedDB.open("honeyhive-edge").onsuccess = ({ target: { result: db } }) => {
+      const count = db.transaction("unsent").objectStore("unsent").count();
+      count.onsuccess = () => (db.close(), resolve(count.result));
+    };
+  });
   addEventListener("pageshow", ({ persisted }) => {
     if (!persisted) return;
     seen.hasRested = true;
@@ -85,6 +91,7 @@ for (const { title, name, start, isSecure } of visits) {
       if (isUnsent) {
         site.down(true);
         await tab.run("seen.say({ kept: 1 })");
+        await until(() => tab.run("seen.kept()"), { what: "it to be kept" });
       }
       await new Promise((resolve) => setTimeout(resolve, 300));
       await tab.run(`void (location.href = "/next.html#next${run}")`);
@@ -106,7 +113,7 @@ for (const { title, name, start, isSecure } of visits) {
         const { session, given, tab } = await left(run, true);
         await tab.run(`seen.start(${given})`);
         await stored(session, ["before", "kept"]);
-        await tab.run("void history.back()");
+        await tab.back();
         await isAt(tab, `first${run}`);
         if (restsWithUnsent) {
           assert.equal(await tab.run("!!seen.hasRested"), true, "it did not rest");
@@ -120,7 +127,7 @@ for (const { title, name, start, isSecure } of visits) {
       const back = ["at_once", "in_microtask", "after0", "after1", "after2", "after4"];
       for (let run = 0; run < RESTS; run++) {
         const { session, tab } = await left(run, restsWithUnsent);
-        await tab.run("void history.back()");
+        await tab.back();
         await isAt(tab, `first${run}`);
         assert.equal(await tab.run("!!seen.hasRested"), true, "it did not rest");
         const all = restsWithUnsent ? ["kept", ...back] : back;

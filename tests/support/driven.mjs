@@ -11,6 +11,7 @@ import { FLAGS, INSECURE_HOST, LIMIT_MS, executables, webkitSession } from "./pr
  * @property {(code: string) => Promise<any>} run the value of an expression in the page, awaited
  * @property {() => Promise<unknown>} reload
  * @property {() => Promise<unknown>} close
+ * @property {() => Promise<unknown>} back as the browser's own button does
  * @property {(isOffline: boolean) => Promise<unknown>} [offline] not to be had everywhere
  * @property {(state: "frozen" | "active") => Promise<unknown>} [lifecycle]
  * @property {() => Promise<unknown>} [cutOff] ends the script that runs, where it is: no `catch` or `finally` runs
@@ -68,6 +69,8 @@ async function driven(name) {
         run: name === "chrome" ? await evaluator(page) : (code) => page.evaluate(code),
         reload: () => page.reload({ timeout: LIMIT_MS }),
         close: () => page.close(),
+        // Puppeteer's own waits for a load, which a page that has rested has not.
+        back: () => page.evaluate("void history.back()"),
         offline: (isOffline) => page.setOfflineMode(isOffline),
         ...(name === "chrome" ? { lifecycle, cutOff } : {}),
       };
@@ -143,6 +146,7 @@ export async function webkit(port) {
           return value;
         },
         reload: () => go().then(() => command("POST", "/refresh", {})),
+        back: () => go().then(() => command("POST", "/back", {})),
         async close() {
           await go();
           await command("DELETE", "/window");
