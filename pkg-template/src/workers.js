@@ -95,7 +95,7 @@ export function workersAtStart(bytes) {
   );
   try {
     // Without it nothing tells requests apart, or keeps them alive.
-    if (!workers) throw new Error("cloudflare:workers is to be had with nodejs_compat only");
+    if (!workers) throw new Error("the module cloudflare:workers needs nodejs_compat here");
     module = new WebAssembly.Module(bytes());
   } catch (thrown) {
     error = thrown;
