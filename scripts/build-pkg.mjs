@@ -54,6 +54,7 @@ const MODULES = [
     exports: [
       "spanAttributes",
       "openExporter",
+      "giveSpans",
       "exportSpans",
       "closeExporter",
       "hurryExporter",

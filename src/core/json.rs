@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use super::bytes::{PLAIN, run};
+use super::bytes::plain_end;
 
 /// Functions that read and write numbers. Every JavaScript runtime has them, so the wasm module need not contain them.
 #[derive(Clone, Copy, Debug)]
@@ -203,7 +203,7 @@ impl<'a> JsonScanner<'a> {
         }
         self.at += 1;
         loop {
-            self.at = run(self.bytes, self.at, PLAIN);
+            self.at = plain_end(self.bytes, self.at);
             let byte = *self.bytes.get(self.at)?;
             self.at += 1;
             match byte {

@@ -7,7 +7,7 @@
 
 use std::cell::Cell;
 
-use js_sys::{JSON, Reflect};
+use js_sys::{JSON, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{AbortController, RequestInit, RequestRedirect};
 
@@ -59,16 +59,26 @@ impl From<Reply> for Answer {
     }
 }
 
+/// In which form the body of a request is given to `fetch`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyForm {
+    /// A string, which doubles of `fetch` can read.
+    Text,
+    /// A `Uint8Array`, which spares the runtime encoding a string that was decoded for it.
+    Bytes,
+}
+
 /// Sends a request, and waits at most `timeout_ms` for the answer and its body. `fetch` is called with the URL and the
 /// `init`, and a second time if it refuses the signal.
 pub async fn send(
     request: Request,
+    form: BodyForm,
     timeout_ms: u64,
     fetch: impl Fn(&str, &RequestInit) -> Result<JsValue, JsValue>,
 ) -> Reply {
     let mut deadline = Deadline::after(timeout_ms);
     let abort = Aborter::new();
-    let result = call_fetch(request, &abort, &fetch);
+    let result = call_fetch(request, form, &abort, &fetch);
     let response: Foreign = match deadline.wait_for(result).await {
         None => {
             abort.abort();
@@ -105,10 +115,11 @@ pub async fn send(
 /// Calls `fetch`, and a second time without a signal if it refuses the signal.
 async fn call_fetch(
     request: Request,
+    form: BodyForm,
     abort: &Aborter,
     fetch: impl Fn(&str, &RequestInit) -> Result<JsValue, JsValue>,
 ) -> Result<JsValue, JsValue> {
-    let init = make_init(&request)?;
+    let init = make_init(&request, form)?;
     let url = request.url;
     let Some(signal) = abort.signal().filter(|_| TAKES_SIGNALS.get()) else {
         return Awaited::new(&fetch(&url, &init)?).await;
@@ -128,11 +139,14 @@ async fn call_fetch(
     }
 }
 
-fn make_init(request: &Request) -> Result<RequestInit, JsValue> {
+fn make_init(request: &Request, form: BodyForm) -> Result<RequestInit, JsValue> {
     let init = RequestInit::new();
     init.set_method(request.method);
     init.set_headers(&JSON::parse(&request.headers)?);
-    init.set_body(&request.body.as_str().into());
+    init.set_body(&match form {
+        BodyForm::Text => request.body.as_str().into(),
+        BodyForm::Bytes => Uint8Array::from(request.body.as_bytes()).into(),
+    });
     // A redirect could send the key to another server, and can turn a POST into a GET.
     init.set_redirect(RequestRedirect::Manual);
     Ok(init)

@@ -176,11 +176,18 @@ impl Life {
             .collect();
         let all: Vec<Value> =
             (0..resources).map(|at| json!({"attributes": {"r": "r".repeat(at * 500)}})).collect();
-        let mut lines = json!({"resources": all, "scopes": [{}]}).to_string();
+        let origins = json!({"resources": all, "scopes": [{}]}).to_string();
+        let (mut part, mut lines) = (0, origins.clone());
         for span in spans {
-            lines.push_str(&format!("\n{span}\n{}", span["attributes"]));
+            if self.random.u8(..8) == 0 {
+                part = self.exporter.give(part, &lines);
+                lines.clone_from(&origins);
+            }
+            let texts = json!([null, null, null, null, span["name"], null]);
+            let (resource, attributes) = (&span["resource"], &span["attributes"]);
+            lines.push_str(&format!("\n{resource} 0\n{texts}\n{attributes}\n\n"));
         }
-        let accepted = self.exporter.export(&lines, scope, self.now);
+        let accepted = self.exporter.export(part, &lines, scope, self.now);
         let (given_at, ended_at) = (self.now.mono_ms, 0);
         self.owners.extend(names.iter().map(|name| (name.clone(), accepted.call)));
         self.exports.insert(accepted.call, Export { scope, names, end: None, ended_at, given_at });
@@ -391,7 +398,7 @@ impl Life {
         self.last_scope += 1;
         self.mood = Mood::Well;
         let scope = if self.place == Place::EdgeRequest { self.last_scope } else { 0 };
-        let accepted = self.exporter.export("{}", scope, self.now);
+        let accepted = self.exporter.export(0, "{}", scope, self.now);
         let (given_at, names) = (self.now.mono_ms, Vec::new());
         self.exports
             .insert(accepted.call, Export { scope, names, end: None, ended_at: 0, given_at });

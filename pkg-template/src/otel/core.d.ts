@@ -23,8 +23,10 @@ export interface SpanCore {
     seed: number,
     place: "page" | "edge" | "server",
   ): number | undefined;
-  /** A number above 0, settled later. */
-  exportSpans(exporter: number, lines: string, scope: number): number | undefined;
+  /** Takes spans of an export that is not whole yet; `part` is what it returned for those before, 0 for the first. */
+  giveSpans(exporter: number, part: number, lines: string): number | undefined;
+  /** Takes the last of them. A number above 0, settled later. */
+  exportSpans(exporter: number, part: number, lines: string, scope: number): number | undefined;
   /** What the exporter has in the scope goes out without waiting for `mergeWindowMs`. */
   hurryExporter(exporter: number, scope: number): void;
   /** Nobody refers to the exporter any more. */

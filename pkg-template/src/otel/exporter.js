@@ -123,7 +123,11 @@ export class HoneyHiveSpanExporter {
       this.#home = { core, exporter: core.openExporter(this.#options, seed, this.#place) ?? 0 };
     }
     const { exporter } = this.#home;
-    const call = core.exportSpans(exporter, spanLines(spans, this.#redaction), scope);
+    let part = 0;
+    const last = spanLines(spans, this.#redaction, (lines) => {
+      part = core.giveSpans(exporter, part, lines) ?? 0;
+    });
+    const call = core.exportSpans(exporter, part, last, scope);
     if (!call) return end("an internal error of honeyhive-edge/otel");
     this.#instance.wait(exporter, call, end);
   }

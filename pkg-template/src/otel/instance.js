@@ -176,7 +176,8 @@ export class Instance {
     const fetch = own ?? runtimeFetch();
     // Instrumentations of fetch would make spans of it, for ever.
     const ask = (/** @type {RequestInit} */ as) => untraced(() => fetch(url, as));
-    const outlives = isPageHidden() && String(init.body).length < KEEPALIVE_BYTES;
+    const body = /** @type {string | Uint8Array} */ (init.body);
+    const outlives = isPageHidden() && body.length < KEEPALIVE_BYTES;
     if (!outlives && !this.#mayHang) return ask(init);
     return this.#askGently(ask, init, outlives && !this.#mayHang);
   }

@@ -13,40 +13,84 @@ const REMOTE = 0x200;
 /** What finds the session is never masked. */
 const SESSION_IDS = ["honeyhive.session_id", "traceloop.association.properties.session_id"];
 
+/** Length of lines that take no further span: long texts that live long cost the runtime more than a call. */
+const FULL_LINES = 65_536;
+
 /**
  * @param {readonly any[]} spans
  * @param {ReturnType<typeof import("../redact.js").redaction>} redaction of which only the user's own function and patterns are applied
- * @returns {string} lines: the JSON of where spans come from, and for each span the JSON of all but its
- *   attributes, and that of its attributes, which are most of it
+ * @param {(lines: string) => void} give takes those before the last
+ * @returns {string} lines of some of them, as the core's `otlp::read` describes them
  */
-export function spanLines(spans, redaction) {
+export function spanLines(spans, redaction, give) {
   const mask = redaction.redactor ? masking(redaction.redactor, redaction.rename) : NO_MASK;
-  const resources = new Numbered();
-  const scopes = new Numbered();
-  let lines = "";
+  let lines = new Lines(mask);
   for (const span of spans) {
+    if (lines.text.length >= FULL_LINES) {
+      give(lines.whole());
+      lines = new Lines(mask);
+    }
     // One that throws is left out, the others are not.
-    lines += attempt(() => {
-      const { resource, instrumentationScope, instrumentationLibrary } = span;
-      const attributes = snapshot(mask.attributes(span.attributes) ?? {});
-      const rest = copy(span, mask);
-      rest.resource = resources.number(resource);
-      rest.scope = scopes.number(instrumentationScope ?? instrumentationLibrary);
-      return `\n${snapshot(rest)}\n${attributes}`;
-    }, "");
+    attempt(() => lines.add(span), undefined);
   }
-  const origins = snapshot({
-    resources: resources.all.map((resource) => ({
-      attributes: mask.attributes(read(resource, "attributes")),
-      schemaUrl: read(resource, "schemaUrl"),
-    })),
-    scopes: scopes.all.map((scope) => ({
-      name: read(scope, "name"),
-      version: read(scope, "version"),
-      schemaUrl: read(scope, "schemaUrl"),
-    })),
-  });
-  return origins + lines;
+  return lines.whole();
+}
+
+/**
+ * The JSON of where spans come from, and five lines for each span. Its numbers are written as numbers and its texts
+ * as JSON, so none of it ends a line.
+ */
+class Lines {
+  text = "";
+  #mask;
+  #resources = new Numbered();
+  #scopes = new Numbered();
+
+  /** @param {Mask} mask */
+  constructor(mask) {
+    this.#mask = mask;
+  }
+
+  /** @param {any} span */
+  add(span) {
+    const mask = this.#mask;
+    const { traceId, spanId, traceFlags, traceState } = span.spanContext();
+    const { parentSpanContext, startTime, endTime, events, links, status } = span;
+    const texts = [
+      traceId,
+      spanId,
+      parentSpanContext?.spanId ?? span.parentSpanId,
+      traceState?.serialize(),
+      mask.text(span.name, "name"),
+      mask.text(status.message, "status", "message"),
+    ];
+    const attributes = snapshot(mask.attributes(span.attributes) ?? {});
+    const eventList = events.length > 0 ? snapshot(events.map(eventWith(mask))) : "";
+    const linkList = links.length > 0 ? snapshot(links.map(linkWith(mask))) : "";
+    const resource = this.#resources.number(span.resource);
+    const scope = this.#scopes.number(span.instrumentationScope ?? span.instrumentationLibrary);
+    const time = `${Number(startTime?.[0])} ${Number(startTime?.[1])} ${Number(endTime?.[0])} ${Number(endTime?.[1])}`;
+    const flag = flags(traceFlags, parentSpanContext?.isRemote);
+    const dropped = `${Number(span.droppedAttributesCount)} ${Number(span.droppedEventsCount)} ${Number(span.droppedLinksCount)}`;
+    const numbers = `${resource} ${scope} ${Number(span.kind)} ${time} ${flag} ${Number(status.code)} ${dropped}`;
+    this.text += `\n${numbers}\n${snapshot(texts)}\n${attributes}\n${eventList}\n${linkList}`;
+  }
+
+  whole() {
+    const mask = this.#mask;
+    const origins = snapshot({
+      resources: this.#resources.all.map((resource) => ({
+        attributes: mask.attributes(read(resource, "attributes")),
+        schemaUrl: read(resource, "schemaUrl"),
+      })),
+      scopes: this.#scopes.all.map((scope) => ({
+        name: read(scope, "name"),
+        version: read(scope, "version"),
+        schemaUrl: read(scope, "schemaUrl"),
+      })),
+    });
+    return origins + this.text;
+  }
 }
 
 /**
@@ -85,51 +129,23 @@ function masking(redactor, rename) {
   };
 }
 
-/**
- * All of a span but its attributes.
- * @param {any} span
- * @param {Mask} mask
- * @returns {Record<string, unknown>}
- */
-function copy(span, mask) {
-  const { traceId, spanId, traceFlags, traceState } = span.spanContext();
-  const { parentSpanContext } = span;
-  const { events, links, status } = span;
-  return {
-    resource: 0,
-    scope: 0,
-    traceId,
-    spanId,
-    traceState: traceState?.serialize(),
-    parentSpanId: parentSpanContext?.spanId ?? span.parentSpanId,
-    flags: flags(traceFlags, parentSpanContext?.isRemote),
-    name: mask.text(span.name, "name"),
-    kind: span.kind,
-    startTime: span.startTime,
-    endTime: span.endTime,
-    droppedAttributesCount: span.droppedAttributesCount,
-    events: events.map((/** @type {any} */ event) => ({
-      name: mask.text(event.name, "name"),
-      time: event.time,
-      attributes: mask.attributes(event.attributes),
-      droppedAttributesCount: event.droppedAttributesCount,
-    })),
-    droppedEventsCount: span.droppedEventsCount,
-    links: links.map((/** @type {any} */ link) => ({
-      traceId: link.context.traceId,
-      spanId: link.context.spanId,
-      traceState: link.context.traceState?.serialize(),
-      flags: flags(link.context.traceFlags, link.context.isRemote),
-      attributes: mask.attributes(link.attributes),
-      droppedAttributesCount: link.droppedAttributesCount,
-    })),
-    droppedLinksCount: span.droppedLinksCount,
-    status: {
-      code: status.code,
-      message: mask.text(status.message, "status", "message"),
-    },
-  };
-}
+/** @param {Mask} mask */
+const eventWith = (mask) => (/** @type {any} */ event) => ({
+  name: mask.text(event.name, "name"),
+  time: event.time,
+  attributes: mask.attributes(event.attributes),
+  droppedAttributesCount: event.droppedAttributesCount,
+});
+
+/** @param {Mask} mask */
+const linkWith = (mask) => (/** @type {any} */ link) => ({
+  traceId: link.context.traceId,
+  spanId: link.context.spanId,
+  traceState: link.context.traceState?.serialize(),
+  flags: flags(link.context.traceFlags, link.context.isRemote),
+  attributes: mask.attributes(link.attributes),
+  droppedAttributesCount: link.droppedAttributesCount,
+});
 
 /**
  * @param {number} traceFlags

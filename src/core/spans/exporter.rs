@@ -1,7 +1,7 @@
 //! Ended spans on their way to the backend: options, the request that carries spans, and what is said of them.
 //! What is sent when, and what is tried again, is the delivery [`Engine`]'s.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use super::otlp::{self, Origins, Span};
 use crate::core::concurrency::Place;
@@ -20,8 +20,14 @@ use crate::core::wire::{Answer, RefusalReason, Request, Routes, Verdict, judge, 
 /// Where the backend takes spans.
 const PATH: &str = "/opentelemetry/v1/traces";
 
-/// Bytes from which on a request takes no further span: what a retry repeats stays small.
-const FULL_REQUEST_BYTES: usize = 1_000_000;
+/// Bytes from which on a request takes no further span. Each costs a runtime's `fetch` copies of its body and perhaps a
+/// connection, so few are cheaper than many; but a page's way out may be slow, and a request has to be over in time.
+fn full_request_bytes(place: Place) -> usize {
+    match place {
+        Place::Page => 1_000_000,
+        Place::EdgeRequest | Place::ServerProcess => 4_000_000,
+    }
+}
 
 /// One exporter: its settings, and what it was given.
 #[derive(Debug)]
@@ -30,6 +36,9 @@ pub struct Exporter {
     clock: ForwardClock,
     engine: Engine<Span>,
     origins: Origins,
+    /// Of exports that are not whole yet.
+    parts: HashMap<u64, Vec<Span>>,
+    last_part: u64,
     log: VecDeque<Line>,
     /// Lines that were said already.
     said: Vec<String>,
@@ -76,24 +85,41 @@ impl Exporter {
             merge_window_ms: settings.merge_window_ms,
             max_queue_bytes: settings.max_queue_bytes,
             max_concurrency: settings.max_concurrency.unwrap_or(MOST_AT_ONCE as usize),
-            full_request_bytes: FULL_REQUEST_BYTES,
+            full_request_bytes: full_request_bytes(place),
         };
         Exporter {
             settings,
             clock: ForwardClock::default(),
             engine: Engine::new(limits, place, seed),
             origins: Origins::default(),
+            parts: HashMap::new(),
+            last_part: 0,
             log: log.into(),
             said: Vec::new(),
         }
     }
 
-    /// Takes the spans of an export, as [`otlp::read`] describes them. Returns its number, and
-    /// whether the shell has to ask [`Exporter::next`] for this scope.
-    pub fn export(&mut self, lines: &str, scope: u64, now: Now) -> Accepted {
-        let now = self.clock.advance(now);
+    /// Takes spans of an export that is not whole yet, as [`otlp::read`] describes them. `part` is what this returned
+    /// for those before, and 0 for the first.
+    pub fn give(&mut self, part: u64, lines: &str) -> u64 {
+        let mut spans = self.parts.remove(&part).unwrap_or_default();
+        self.read(lines, &mut spans);
+        self.last_part += 1;
+        self.parts.insert(self.last_part, spans);
+        self.last_part
+    }
+
+    fn read(&mut self, lines: &str, spans: &mut Vec<Span>) {
         let redaction = self.settings.redaction.as_ref();
-        let spans = otlp::read(lines, &mut self.origins, redaction).unwrap_or_default();
+        spans.extend(otlp::read(lines, &mut self.origins, redaction).unwrap_or_default());
+    }
+
+    /// Takes the last spans of an export, and exports it: see [`Exporter::give`]. Returns its number, and whether
+    /// the shell has to ask [`Exporter::next`] for this scope.
+    pub fn export(&mut self, part: u64, lines: &str, scope: u64, now: Now) -> Accepted {
+        let now = self.clock.advance(now);
+        let mut spans = self.parts.remove(&part).unwrap_or_default();
+        self.read(lines, &mut spans);
         if self.settings.destination.is_some() {
             return self.engine.accept(spans, scope, now);
         }

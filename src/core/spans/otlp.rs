@@ -12,8 +12,9 @@ use crate::core::redact::Redaction;
 /// Levels of nesting in an attribute that are followed; the snapshot cuts off there as well.
 const DEEPEST: usize = 100;
 
-/// Digits of a whole number up to which it is an `intValue`, which has 64 bits.
-const INT_DIGITS: usize = 18;
+/// Whole numbers below this, and their negatives, are an `intValue`. What an SDK's attribute holds beyond is no longer
+/// exact, and in JSON every reader that has no other numbers would read it as something else.
+const INT_LIMIT: u64 = 1 << 53;
 
 /// Bytes that a span takes beside its attributes' own, mostly.
 const FEW_BYTES: usize = 1_024;
@@ -78,10 +79,11 @@ impl Origins {
 }
 
 /// The spans of an export, as the lines that the face makes of what OpenTelemetry's SDK gave it. The first is the
-/// JSON of `{ resources, scopes }`; two more for each span are its attributes' JSON and, before that, the JSON of all
-/// else, where a span has the places of its resource and scope in the two lists, and everything has the SDK's
-/// names. So what is long is in a line of its own, and not read again for what is around it. Nothing where the
-/// first line is no such object. Secrets in texts are masked as `redaction` says.
+/// JSON of `{ resources, scopes }`, with the SDK's names. Of each span there are [`LINES_OF_SPAN`] more: its numbers
+/// ([`Numbers`]), the JSON list of its texts ([`Writer::span`]), the JSON of its attributes, and the JSON lists of
+/// its events and links, which are empty lines where it has none. So what is long is in a line of its own and not
+/// read again for what is around it, and what every span has is read by its place. Nothing where the first line is
+/// no such object. Secrets in texts are masked as `redaction` says.
 pub fn read(
     lines: &str,
     origins: &mut Origins,
@@ -97,18 +99,62 @@ pub fn read(
     let scopes: Vec<_> =
         list("scopes").into_iter().map(|json| origins.of(writer.scope(json))).collect();
     let mut spans = Vec::new();
-    while let (Some(span), Some(attributes)) = (lines.next(), lines.next()) {
-        let Some(fields) = Fields::of(span) else { continue };
-        let place = |name| fields.get(name)?.parse::<usize>().ok();
-        let resource = place("resource").and_then(|place| resources.get(place));
-        let scope = place("scope").and_then(|place| scopes.get(place));
+    let mut json = String::new();
+    while let Some(parts) = next_lines(&mut lines) {
+        let numbers = Numbers::of(parts[0]);
+        let resource = numbers.place(0).and_then(|place| resources.get(place));
+        let scope = numbers.place(1).and_then(|place| scopes.get(place));
         if let (Some(resource), Some(scope)) = (resource, scope) {
-            let (resource, scope) = (resource.clone(), scope.clone());
-            let json = writer.span(&fields, attributes).into();
-            spans.push(Span { resource, scope, json });
+            // Written in one place for all, and copied out at its length.
+            json.clear();
+            if writer.span(&mut json, &numbers, &parts).is_some() {
+                let (resource, scope) = (resource.clone(), scope.clone());
+                spans.push(Span { resource, scope, json: json.as_str().into() });
+            }
         }
     }
     Some(spans)
+}
+
+/// Lines that say what a span is.
+const LINES_OF_SPAN: usize = 5;
+
+fn next_lines<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Option<[&'a str; LINES_OF_SPAN]> {
+    let mut parts = [""; LINES_OF_SPAN];
+    for part in &mut parts {
+        *part = lines.next()?;
+    }
+    Some(parts)
+}
+
+/// The numbers of a span, with a space between two: the places of its resource and scope in their lists, kind, start
+/// and end (seconds and nanoseconds each), flags, status, and how many attributes, events and links were dropped.
+/// What is no whole number there is none.
+struct Numbers<'a>([&'a str; 12]);
+
+impl<'a> Numbers<'a> {
+    fn of(line: &'a str) -> Numbers<'a> {
+        let mut numbers = [""; 12];
+        for (number, given) in numbers.iter_mut().zip(line.split(' ')) {
+            *number = given;
+        }
+        Numbers(numbers)
+    }
+
+    /// The digits of a whole number that is not negative.
+    fn digits(&self, place: usize) -> Option<&'a str> {
+        let digits = self.0[place].split('.').next().unwrap_or_default();
+        let is_whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        is_whole.then_some(digits)
+    }
+
+    fn number(&self, place: usize) -> Option<u64> {
+        self.digits(place)?.parse().ok()
+    }
+
+    fn place(&self, place: usize) -> Option<usize> {
+        self.digits(place)?.parse().ok()
+    }
 }
 
 /// The body of a request with these spans.
@@ -178,28 +224,46 @@ impl Writer<'_> {
         origin("scope", json, |fields, object| fields.copy(&["name", "version"], object))
     }
 
-    fn span(self, fields: &Fields<'_>, attributes: &str) -> String {
-        let mut out = String::with_capacity(attributes.len() + FEW_BYTES);
-        let mut object = Object::open(&mut out);
-        fields.copy(&["traceId", "spanId", "traceState", "parentSpanId", "flags"], &mut object);
-        self.text("name", fields, &mut object);
+    /// Writes a span that the lines `parts` say, whose texts are its trace's id, its own, its parent's, the state of
+    /// its trace, its name, and the message of its status. Nothing where that is no list.
+    fn span(
+        self,
+        out: &mut String,
+        numbers: &Numbers<'_>,
+        parts: &[&str; LINES_OF_SPAN],
+    ) -> Option<()> {
+        let [_, texts, attributes, events, links] = *parts;
+        let texts = elements(texts)?;
+        let text = |place: usize| texts.get(place).copied().filter(|json| *json != "null");
+        let mut object = Object::open(out);
+        let ids = ["traceId", "spanId", "parentSpanId", "traceState"];
+        for (place, name) in ids.into_iter().enumerate() {
+            if let Some(json) = text(place) {
+                object.json(name, json);
+            }
+        }
+        if let Some(flags) = numbers.digits(7) {
+            object.json("flags", flags);
+        }
+        self.text("name", text(4), &mut object);
         // The SDK counts from INTERNAL = 0, the protocol from UNSPECIFIED = 0.
-        let kind = fields.get("kind").and_then(|kind| kind.parse::<u32>().ok()).unwrap_or_default();
-        object.json("kind", &(kind + 1).to_string());
-        for (name, from) in [("startTimeUnixNano", "startTime"), ("endTimeUnixNano", "endTime")] {
-            time(object.value(name), fields.get(from));
+        object.number("kind", numbers.number(2).unwrap_or_default().saturating_add(1));
+        for (name, place) in [("startTimeUnixNano", 3), ("endTimeUnixNano", 5)] {
+            let part = |place| numbers.number(place).unwrap_or_default();
+            time(object.value(name), part(place), part(place + 1));
         }
         self.attributes(object.value("attributes"), Some(attributes));
-        let of = |name| fields.get(name).and_then(elements).unwrap_or_default().into_iter();
-        list(object.value("events"), of("events").filter_map(Fields::of), |out, event| {
+        let of = |json| elements(json).unwrap_or_default().into_iter().filter_map(Fields::of);
+        list(object.value("events"), of(events), |out, event| {
             let mut object = Object::open(out);
-            time(object.value("timeUnixNano"), event.get("time"));
-            self.text("name", &event, &mut object);
+            let (seconds, nanos) = parts_of_time(event.get("time"));
+            time(object.value("timeUnixNano"), seconds, nanos);
+            self.text("name", event.get("name"), &mut object);
             event.copy(&["droppedAttributesCount"], &mut object);
             self.attributes(object.value("attributes"), event.get("attributes"));
             object.close();
         });
-        list(object.value("links"), of("links").filter_map(Fields::of), |out, link| {
+        list(object.value("links"), of(links), |out, link| {
             let mut object = Object::open(out);
             link.copy(
                 &["traceId", "spanId", "traceState", "droppedAttributesCount", "flags"],
@@ -209,22 +273,24 @@ impl Writer<'_> {
             object.close();
         });
         let mut status = Object::open(object.value("status"));
-        if let Some(given) = fields.get("status").and_then(Fields::of) {
-            given.copy(&["code"], &mut status);
-            self.text("message", &given, &mut status);
+        if let Some(code) = numbers.digits(8) {
+            status.json("code", code);
         }
+        self.text("message", text(5), &mut status);
         status.close();
-        fields.copy(
-            &["droppedAttributesCount", "droppedEventsCount", "droppedLinksCount"],
-            &mut object,
-        );
+        let dropped = ["droppedAttributesCount", "droppedEventsCount", "droppedLinksCount"];
+        for (place, name) in dropped.into_iter().enumerate() {
+            if let Some(count) = numbers.digits(9 + place) {
+                object.json(name, count);
+            }
+        }
         object.close();
-        out
+        Some(())
     }
 
     /// Writes the text called `name`, if there is one, masked.
-    fn text(self, name: &str, fields: &Fields<'_>, object: &mut Object<'_>) {
-        if let Some(json) = fields.get(name) {
+    fn text(self, name: &str, json: Option<&str>, object: &mut Object<'_>) {
+        if let Some(json) = json {
             object.json(name, &self.masked(json));
         }
     }
@@ -267,16 +333,20 @@ fn origin(name: &str, json: &str, write: impl Fn(&Fields<'_>, &mut Object<'_>)) 
     out
 }
 
-/// A time of OpenTelemetry's, `[seconds, nanoseconds]`, as nanoseconds since 1970.
-fn time(out: &mut String, json: Option<&str>) {
+/// A time of OpenTelemetry's, the JSON of `[seconds, nanoseconds]`.
+fn parts_of_time(json: Option<&str>) -> (u64, u64) {
     let parts = json.and_then(elements).unwrap_or_default();
     let part = |place: usize| {
         let digits = parts.get(place).and_then(|part| part.split('.').next());
         digits.and_then(|digits| digits.parse::<u64>().ok()).unwrap_or_default()
     };
-    let nanos = part(0).saturating_mul(1_000_000_000).saturating_add(part(1));
+    (part(0), part(1))
+}
+
+/// Writes a time as nanoseconds since 1970.
+fn time(out: &mut String, seconds: u64, nanos: u64) {
     out.push('"');
-    out.push_str(&nanos.to_string());
+    out.push_str(&seconds.saturating_mul(1_000_000_000).saturating_add(nanos).to_string());
     out.push('"');
 }
 
@@ -293,11 +363,11 @@ fn key_values(out: &mut String, members: Vec<(&str, &str)>, levels: usize) {
 /// OTLP's `AnyValue`.
 fn any_value(out: &mut String, json: &str, levels: usize) {
     let mut object = Object::open(out);
-    let is_int = json.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
+    let is_int = || json.parse::<i64>().is_ok_and(|number| number.unsigned_abs() < INT_LIMIT);
     if json.starts_with('"') {
         object.json("stringValue", json);
     } else if is_number(json) {
-        let name = if is_int && json.len() <= INT_DIGITS { "intValue" } else { "doubleValue" };
+        let name = if is_int() { "intValue" } else { "doubleValue" };
         object.json(name, json);
     } else if levels == 0 || json == "null" {
         // An empty value: a list keeps its other items' places.
@@ -361,8 +431,29 @@ mod tests {
         let origins = json!({"resources": export["resources"], "scopes": export["scopes"]});
         let mut lines = vec![origins.to_string()];
         for span in export["spans"].as_array().unwrap() {
-            lines.push(span.to_string());
-            lines.push(span["attributes"].to_string());
+            let status = &span["status"];
+            let numbers = [
+                &span["resource"],
+                &span["scope"],
+                &span["kind"],
+                &span["startTime"][0],
+                &span["startTime"][1],
+                &span["endTime"][0],
+                &span["endTime"][1],
+                &span["flags"],
+                &status["code"],
+                &span["droppedAttributesCount"],
+                &span["droppedEventsCount"],
+                &span["droppedLinksCount"],
+            ];
+            lines.push(numbers.map(ToString::to_string).join(" "));
+            let ids = ["traceId", "spanId", "parentSpanId", "traceState", "name"];
+            let mut texts: Vec<_> = ids.iter().map(|id| span[id].clone()).collect();
+            texts.push(status["message"].clone());
+            lines.push(Value::from(texts).to_string());
+            for name in ["attributes", "events", "links"] {
+                lines.push(span[name].to_string());
+            }
         }
         lines.join("\n")
     }
@@ -438,6 +529,9 @@ mod tests {
             json!({"doubleValue": 1e21}),
             "beyond 64 bits"
         );
+        let largest = 9_007_199_254_740_991_i64;
+        assert_eq!(value(json!(-largest)), json!({"intValue": -largest}));
+        assert_eq!(value(json!(largest + 1)), json!({"doubleValue": largest + 1}), "not exact");
         assert_eq!(
             value(json!(["a", null, [1], {"b": false, "c": null}])),
             json!({"arrayValue": {"values": [
@@ -524,14 +618,12 @@ mod tests {
             assert!(read_plainly(text).is_none(), "{text}");
         }
         assert!(read_plainly("{}").unwrap().is_empty());
-        let odd = "{\"resources\":[3],\"scopes\":[null]}\n3\n{}\n{}\n3\n{\"resource\":0}";
-        assert!(read_plainly(odd).unwrap().is_empty());
-        let odd = concat!(
-            r#"{"resources":[3],"scopes":[null]}"#,
-            "\n",
-            r#"{"resource":0,"scope":0,"startTime":"x","events":[1]}"#,
-            "\n3",
-        );
+        let origins = r#"{"resources":[3],"scopes":[null]}"#;
+        for odd in ["3", "\n\n\n\n", "9 0\n[]\n{}\n\n", "0 0\n{}\n{}\n\n", "0 0\n[]\n{}\n"] {
+            assert!(read_plainly(&[origins, "\n", odd].concat()).unwrap().is_empty(), "{odd}");
+        }
+        let odd = "0 0 -1 x NaN 1e+21 1 1.5 undefined\n[1]\n3\n[1]\nnull";
+        let odd = &[origins, "\n", odd].concat();
         let body: Value = from_str(&request(read_plainly(odd).unwrap().iter())).unwrap();
         let span = &body["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
         assert_eq!(span["startTimeUnixNano"], "0");

@@ -11,7 +11,7 @@ use crate::core::log::Line;
 use crate::core::relay::consumer::{Consumer, Delivery, Fate, Next};
 use crate::core::wire::{Answer, Request};
 use crate::js::executor;
-use crate::js::fetch;
+use crate::js::fetch::{self, BodyForm};
 use crate::js::timer::{Deadline, Signal};
 
 use super::request::now_ms;
@@ -56,7 +56,8 @@ impl QueueBatch {
 
     async fn send(&self, session: usize, request: Request) {
         let fetch_with = |url: &str, init: &RequestInit| host::fetch(self.call, url, init);
-        let answer: Answer = fetch::send(request, self.timeout_ms, fetch_with).await.into();
+        let answer: Answer =
+            fetch::send(request, BodyForm::Text, self.timeout_ms, fetch_with).await.into();
         self.step(|consumer, delivery, now| consumer.answered(delivery, session, &answer, now));
     }
 }

@@ -9,7 +9,7 @@ use web_sys::RequestInit;
 use crate::core::log::Level;
 use crate::core::relay::passage::{Body, End, Forward, Next, Passage};
 use crate::core::relay::refusal::Refusal;
-use crate::js::fetch::{self, Reply};
+use crate::js::fetch::{self, BodyForm, Reply};
 use crate::js::foreign::{Awaited, Foreign, reason_of};
 use crate::js::stream::{Source, StreamEnd};
 use crate::js::timer::Deadline;
@@ -77,7 +77,7 @@ pub async fn handle_request(guard: PassageGuard, request: Foreign) -> End {
     };
     loop {
         let fetch_with = |url: &str, init: &RequestInit| host::fetch(guard.call, url, init);
-        let reply = fetch::send(request, timeout_ms, fetch_with).await;
+        let reply = fetch::send(request, BodyForm::Text, timeout_ms, fetch_with).await;
         let is_late = matches!(reply, Reply::Late(_));
         let answer = reply.into();
         match guard.step(|passage, now_ms| passage.answered(&answer, is_late, now_ms)) {

@@ -12,7 +12,7 @@ use crate::core::spans::exporter::Next;
 use crate::core::wire::Request;
 use crate::js::clock::now;
 use crate::js::executor;
-use crate::js::fetch;
+use crate::js::fetch::{self, BodyForm};
 use crate::js::timer::{Deadline, Signal};
 
 /// The exporter and the request scope of a loop.
@@ -80,7 +80,9 @@ async fn run(exporter: u64, scope: u64, number: u32, signal: &Signal) {
 
 async fn send(exporter: u64, flight: u64, transport: u32, timeout_ms: u64, request: Request) {
     let fetch_with = |url: &str, init: &RequestInit| host::fetch(transport, url, init);
-    let answer = fetch::send(request, timeout_ms, fetch_with).await.into();
+    // An application's own may look into what it is given.
+    let form = if transport == 0 { BodyForm::Bytes } else { BodyForm::Text };
+    let answer = fetch::send(request, form, timeout_ms, fetch_with).await.into();
     state::with(exporter, |it| it.answered(flight, &answer, now()));
 }
 
