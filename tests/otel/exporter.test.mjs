@@ -27,6 +27,7 @@ import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-ho
 import fc from "fast-check";
 import { KEYS, startBackends } from "../support/backends.mjs";
 import { packageDir } from "../support/package.mjs";
+import { readStrictly } from "./strict-otlp.mjs";
 
 /** @type {typeof import("honeyhive-edge/otel")} */
 let otel;
@@ -100,6 +101,7 @@ function taking() {
   return {
     bodies,
     fetch: (/** @type {unknown} */ _url, /** @type {any} */ init) => {
+      readStrictly(init.body);
       bodies.push(JSON.parse(init.body));
       return Promise.resolve(new Response("{}"));
     },
@@ -161,26 +163,65 @@ describe("what is sent", () => {
     assert.deepEqual(normal(bodies[0]), normal(official(spans)));
   });
 
-  it("is the same whatever the attributes are", async () => {
+  const scalar = fc.oneof(
+    fc.string({ unit: "grapheme" }),
+    fc.boolean(),
+    fc.integer(),
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+  );
+  const value = fc.oneof(scalar, fc.array(scalar, { maxLength: 4 }));
+
+  /** What is sent of a span with these attributes, and what OpenTelemetry's own exporter would send. */
+  async function bothOf(/** @type {any} */ attributes, /** @type {object} */ options) {
     const { fetch, bodies } = taking();
-    const exporter = exporterWith({ fetch });
-    const scalar = fc.oneof(
-      fc.string({ unit: "grapheme" }),
-      fc.boolean(),
-      fc.integer(),
-      fc.double({ noNaN: true, noDefaultInfinity: true }),
-    );
-    const value = fc.oneof(scalar, fc.array(scalar, { maxLength: 4 }));
+    const spans = spansOf((tracer) => tracer.startSpan("span", { attributes }).end());
+    assert.equal((await exported(exporterWith({ ...options, fetch }), spans)).code, 0);
+    return [normal(bodies[0]), normal(official(spans))];
+  }
+
+  it("is the same whatever the attributes are, where nothing is masked", async () => {
     await fc.assert(
       fc.asyncProperty(fc.dictionary(fc.string({ minLength: 1 }), value), async (attributes) => {
-        const spans = spansOf((tracer) =>
-          tracer.startSpan("span", { attributes: /** @type {any} */ (attributes) }).end(),
-        );
-        bodies.length = 0;
-        assert.equal((await exported(exporter, spans)).code, 0);
-        assert.deepEqual(normal(bodies[0]), normal(official(spans)));
+        const [own, others] = await bothOf(attributes, { redact: false });
+        assert.deepEqual(own, others);
       }),
-      { numRuns: 300 },
+      { numRuns: 300, endOnFailure: true, examples: [[{ pwd: "hunter2", "": [] }]] },
+    );
+  });
+
+  it("is the same but for texts under the names of secrets, where they are masked", async () => {
+    const secret = fc.constantFrom("pwd", "password", "db.password", "apiKey", "X_API_KEY");
+    const open = fc.constantFrom("tokens", "author", "passage", "public_key_id", "gen_ai.prompt");
+    const name = fc
+      .tuple(fc.oneof(secret, open), fc.nat(3))
+      .map(([last, words]) => `${"x ".repeat(words)}${last}`);
+    const isSecret = (/** @type {string} */ key) => /(pwd|password|api_?key)$/i.test(key);
+    /** As `docs/redaction.md` has it: a text that says something, and the texts that a list begins with. */
+    const mask = (/** @type {any} */ given) => {
+      if (!Array.isArray(given)) return typeof given === "string" && given ? "[Redacted]" : given;
+      const rest = given.findIndex((item) => typeof item !== "string");
+      const texts = rest < 0 ? given.length : rest;
+      return given.map((item, at) => (at < texts && item ? "[Redacted]" : item));
+    };
+    await fc.assert(
+      fc.asyncProperty(fc.dictionary(name, value), async (attributes) => {
+        const [own] = await bothOf(attributes, {});
+        const masked = Object.fromEntries(
+          Object.entries(attributes).map(([key, given]) => [
+            key,
+            isSecret(key) ? mask(given) : given,
+          ]),
+        );
+        const [, others] = await bothOf(masked, {});
+        const of = (/** @type {any} */ body) =>
+          body.resourceSpans[0].scopeSpans[0].spans[0].attributes;
+        assert.deepEqual(of(own), of(others));
+      }),
+      {
+        numRuns: 300,
+        endOnFailure: true,
+        examples: [[{ pwd: "hunter2", tokens: "hunter2", password: ["a", 1, "b"] }]],
+      },
     );
   });
 

@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { startBackend } from "../../www-demo/backend/server.mjs";
+import { readStrictly } from "../otel/strict-otlp.mjs";
 
 /** Keys in the shape of real ones, so that a leak is found by searching for the random part. */
 export const KEYS = {
@@ -29,13 +30,16 @@ export async function startBackends() {
     backend({ routes: "v1" }, [{ html: true, status: 200 }]),
   ]);
   const [v1, second, legacy, none, none405, page] = started;
-  return {
+  const readers = {
     v1: reader(v1.url),
     second: reader(second.url),
     legacy: reader(legacy.url),
     none: reader(none.url),
     none405: reader(none405.url),
     page: reader(page.url),
+  };
+  return {
+    ...readers,
     /** What a scenario gets to know; JSON. */
     params: {
       keys: KEYS,
@@ -49,7 +53,13 @@ export async function startBackends() {
         down: DOWN,
       },
     },
-    close: () => Promise.all(started.map((each) => each.close())),
+    async close() {
+      const judged = await Promise.allSettled(
+        Object.values(readers).map(({ requests }) => requests()),
+      );
+      await Promise.all(started.map((each) => each.close()));
+      for (const each of judged) if (each.status === "rejected") throw each.reason;
+    },
   };
 }
 
@@ -96,6 +106,11 @@ function reader(url) {
     /** @param {string} [id] only requests about this session */
     async requests(id) {
       const all = await (await fetch(`${url}/_local/requests${id ? `?session=${id}` : ""}`)).json();
+      for (const { path, raw, body, status } of all) {
+        // Where the request was taken by a receiver that lets pass what it does not know.
+        const isTaken = path === "/opentelemetry/v1/traces" && status === 200;
+        if (isTaken && body) readStrictly(raw || JSON.stringify(body));
+      }
       // Preflights, and what reads, are not what a client sent to be stored.
       return all.filter(
         (/** @type {any} */ { method, path }) =>
