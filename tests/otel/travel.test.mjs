@@ -32,6 +32,8 @@ const page = `
     const session = await initTracer({ ...options, sessionName: "page" });
     const span = tracerWith(options).startSpan("page");
     session.enrichSession({ metadata: { page: true } });
+    // Who starts the session first names it: on a busy machine that could be a Worker.
+    await session.flush();
     const headers = session.propagationHeaders({ baggage: "vendor=kept" });
     const answer = await (await fetch(worker, { headers })).json();
     span.end();

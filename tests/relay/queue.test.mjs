@@ -37,6 +37,15 @@ const worker = `
     })),
   });
 
+  // One batch at a time, as the documents' max_concurrency has it, which miniflare does not know: where this machine is
+  // slow, it brings a batch while another is on its way.
+  let last = Promise.resolve();
+  const inTurn = (deliverBatch) => {
+    const turn = last.then(deliverBatch);
+    last = turn.catch(() => {});
+    return turn;
+  };
+
   export default {
     fetch(request) {
       if (new URL(request.url).pathname === "/dead") return Response.json(dead);
@@ -44,7 +53,7 @@ const worker = `
     },
     async queue(batch) {
       if (batch.queue === "dead") return void dead.push(...batch.messages.map(({ body }) => body));
-      await deliver(env.SCALE === 1 ? batch : scaled(batch));
+      await inTurn(() => deliver(env.SCALE === 1 ? batch : scaled(batch)));
     },
   };
 `;
@@ -74,8 +83,11 @@ describe("the relay with a queue", { concurrency: 2 }, () => {
     const failed = (await backend.requests()).length;
     await backend.fault([]);
     for (const { session } of pages) {
-      const event = await backend.settled(session, ({ feedback }) => feedback.step_9);
-      assert.equal(Object.keys(event.feedback).length, 11, JSON.stringify(event.feedback));
+      // A queue may bring what was said first after what was said last.
+      const event = await backend.settled(
+        session,
+        ({ feedback }) => Object.keys(feedback).length === 11,
+      );
       assert.equal(event.feedback.last, 9);
     }
     const requests = (await backend.requests()).slice(failed);
@@ -151,12 +163,13 @@ describe("the relay with a queue", { concurrency: 2 }, () => {
     assert.deepEqual(await dead(), []);
     await backend.fault([]);
     for (const { session } of pages) {
-      const event = await backend.settled(
+      await backend.settled(
         session,
-        ({ feedback }) => Object.keys(feedback).length > 5,
+        ({ feedback }) => Object.keys(feedback).length > 5 && feedback.rating === 5,
       );
-      assert.equal(event.feedback.rating, 5);
     }
+    // And nothing that came later undid it.
+    for (const { event } of await backend.sessions()) assert.equal(event.feedback.rating, 5);
     assert.deepEqual(await dead(), []);
   });
 
