@@ -42,7 +42,8 @@ pub struct RelaySettings {
 impl RelaySettings {
     /// Puts options and variables together; what is wrong with them is said in `log`.
     pub fn resolve(options: &Options<'_>, log: &mut Vec<Line>) -> RelaySettings {
-        let given = settings::text("path", options, log);
+        // An empty text counts here: the framework has taken the path off the address.
+        let given = options.text("path").or_else(|| settings::text("path", options, log));
         let path = given.map_or(policy::PATH, str::trim).trim_end_matches('/');
         let path = match path.is_empty() || path.starts_with('/') {
             true => path.to_owned(),
@@ -248,7 +249,13 @@ mod tests {
         assert_eq!(&*settings.description(7).unwrap().source, "web");
         assert!(said.contains("`origins` has \"*\"") && said.contains("`origins` has 7"), "{said}");
         assert!(said.contains("`seconds` must be a number"), "{said}");
-        assert_eq!(resolve(json!({"path": "/"})).0.path, "");
+        for nothing in ["", "/", " "] {
+            assert_eq!(
+                resolve(json!({"path": nothing})).0.path,
+                "",
+                "a framework has taken it off"
+            );
+        }
     }
 
     #[test]
