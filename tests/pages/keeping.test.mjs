@@ -354,6 +354,97 @@ for (const { title, name, start, isSecure } of places) {
       await last.tab.close();
     });
 
+    it("a srcdoc frame: a path as serverUrl begins with the page's origin", async () => {
+      const { session, tab, given } = await visit();
+      await tab.run(`new Promise((resolve) => {
+        const frame = document.createElement("iframe");
+        frame.srcdoc = '<!doctype html><script type="module" src="/page.mjs"></script>';
+        frame.addEventListener("load", () => resolve());
+        document.body.append(frame);
+      })`);
+      assert.equal(await tab.run("frames[0].location.href"), "about:srcdoc");
+      await until(() => tab.run("!!frames[0].seen"), { what: "the frame" });
+      await tab.run(`frames[0].seen.start(${given})`);
+      await tab.run("frames[0].seen.say({ rating: 5 })");
+      await stored(session, { rating: 5 });
+      await tab.close();
+    });
+
+    const HOUR_MS = 3_600_000;
+    for (const [what, aheadMs] of /** @type {[string, [number, number]][]} */ ([
+      ["is put ahead by more than a ticket's life between two pages", [0, 2 * HOUR_MS]],
+      ["is three years ahead", [26_280 * HOUR_MS, 26_280 * HOUR_MS]],
+      ["is three years behind", [-26_280 * HOUR_MS, -26_280 * HOUR_MS]],
+    ])) {
+      it(`the visitor's clock ${what}: the next page sends what was left`, async () => {
+        const [first, next] = [await visit(), await visit()];
+        const visitors = [first, next];
+        for (const [n, { tab }] of visitors.entries()) {
+          const ms = aheadMs[n];
+          await tab.run(`void (() => { const { now } = Date; Date.now = () => now() + ${ms}; })()`);
+        }
+        await first.begin();
+        site.down(true);
+        await first.tab.run("seen.say({ rating: 5 })");
+        await keeps(first.tab, 1);
+        await first.tab.close();
+        site.down(false);
+        await next.begin();
+        await stored(first.session, { rating: 5 });
+        await keeps(next.tab, 0);
+        await next.tab.close();
+      });
+    }
+
+    it("two copies of the package are on one page, and the next has one", async () => {
+      const { session, tab, begin } = await visit();
+      const other = site.visitor();
+      await begin();
+      await tab.run(`import("./node_modules/honeyhive-edge/browser.js?copy").then(async (copy) => {
+        seen.other = await copy.initTracer(${JSON.stringify(other.options)});
+      })`);
+      site.down(true);
+      await tab.run("seen.say({ a: 1 })");
+      await tab.run("void seen.other.enrichSession({ feedback: { b: 2 } })");
+      await keeps(tab, 2);
+      await tab.close();
+      site.down(false);
+      const next = await visit();
+      await next.begin();
+      await stored(session, { a: 1 });
+      await stored(other.session, { b: 2 });
+      await keeps(next.tab, 0);
+      await next.tab.close();
+    });
+
+    it("the disk is full for a while: what is said is sent, and kept once there is room", async () => {
+      const { session, tab, begin } = await visit();
+      await tab.run(`void (() => {
+        const { put } = IDBObjectStore.prototype;
+        IDBObjectStore.prototype.put = function (value, ...key) {
+          if (seen.isFull) throw new DOMException("no room", "QuotaExceededError");
+          return put.call(this, value, ...key);
+        };
+      })()`);
+      await begin();
+      await tab.run("void (seen.isFull = true)");
+      await tab.run("seen.say({ rating: 5 })");
+      await stored(session, { rating: 5 });
+      await until(() => tab.run("seen.deliveries.rating?.status === 'delivered'"), {
+        what: "its promise",
+      });
+      site.down(true);
+      await tab.run("void (seen.isFull = false)");
+      let n = 0;
+      const isKept = async () => {
+        await tab.run(`seen.say({ n${++n}: 1 })`);
+        return (await tab.run("seen.kept()")).length > 0;
+      };
+      await until(isKept, { what: "something to be kept" });
+      await tab.run("seen.clear()");
+      await tab.close();
+    });
+
     it("records that are nobody's are thrown out, and a later version's are left to it", async () => {
       const { tab, begin } = await visit();
       await tab.run("seen.clear()");
