@@ -1,19 +1,19 @@
-// What the face needs of the globals, taken when it is loaded. Libraries, polyfills and tests put their own
-// in place of many of them: zone.js and Bluebird of `Promise`, sinon, Jest and Vitest of the timers and the
-// clock. What they put there later is for the application, and may stand still or never run.
+// The globals that the package uses, taken when it is loaded. Libraries, polyfills and tests replace many of them:
+// zone.js and Bluebird replace `Promise`; sinon, Jest and Vitest replace timers and clocks. Later replacements are for
+// the application: such a clock may stand still, and such a timer may never fire.
 
 import { attempt, read } from "./guard.js";
 
 /**
- * The engine's own promises, whatever stands under the global name: async functions return nothing else.
+ * The engine's own Promise, whatever the global of that name is: async functions always return it.
  * @type {PromiseConstructor}
  */
 export const Promise = /* @__PURE__ */ (() =>
   /** @type {any} */ ((async () => {})()).constructor)();
 
 /**
- * What the first of two comes to. As `Promise.race`, which goes through the iterator that all lists have, and
- * through the `then` that a library gave all promises.
+ * Settles like the first of two promises. Unlike `Promise.race`, it uses neither the iterator of arrays nor the `then` of
+ * promises, which libraries replace.
  * @template A, B
  * @param {A} one
  * @param {B} other
@@ -46,8 +46,8 @@ function clockOf(performance) {
 }
 
 /**
- * The function that a fake clock stands in for, where one was there before this file: sinon's, which Jest and
- * Vitest use, holds what it replaced beside itself.
+ * The real timer function, even if a fake clock was installed before this file was loaded: sinon's clock, which Jest and
+ * Vitest use, keeps the function it replaced.
  * @param {"setTimeout" | "clearTimeout"} name
  * @returns {Function}
  */
@@ -57,7 +57,7 @@ function timerFunction(name) {
 }
 
 /**
- * Throws where the runtime allows no timer, as in a Worker's global scope.
+ * Starts a timer. Throws if the runtime allows no timer, as in a Worker's global scope.
  * @template A
  * @param {(given: A) => void} fn
  * @param {number} ms
@@ -83,7 +83,7 @@ export function tryTimer(fn, ms) {
 /** @param {unknown} timer */
 export function clearTimer(timer) {
   if (timer === undefined) return;
-  // Nothing to do about a runtime that cannot clear its own timer.
+  // A runtime that cannot clear its own timer is ignored.
   attempt(() => {
     const clearTimeout = timerFunction("clearTimeout");
     clearTimeout(timer);
@@ -91,9 +91,9 @@ export function clearTimer(timer) {
 }
 
 /**
- * A class for text and its bytes. Jest's page has none; there it is Node's own.
+ * A class that encodes or decodes text. Jest's page has none, so Node's own is used there.
  * @param {"TextDecoder" | "TextEncoder"} name
- * @returns {any} undefined where there is none
+ * @returns {any} undefined if there is none
  */
 export function textClass(name) {
   const { process } = /** @type {any} */ (globalThis);
@@ -102,7 +102,7 @@ export function textClass(name) {
 }
 
 /**
- * The runtime's forward clock, in milliseconds; the wall clock where there is none.
+ * The runtime's forward clock, in milliseconds; the wall clock if there is none.
  * @returns {number}
  */
 export function forwardNow() {
@@ -112,9 +112,8 @@ export function forwardNow() {
 }
 
 /**
- * Runs `fn` in a microtask of the current turn. The engine schedules it itself: `queueMicrotask` is one of the
- * functions that fake clocks replace.
- * @param {() => void} fn does not throw
+ * Runs `fn` in a microtask of the current turn. It does not use `queueMicrotask`, which fake clocks replace.
+ * @param {() => void} fn must not throw
  */
 export async function microtask(fn) {
   await undefined;

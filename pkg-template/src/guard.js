@@ -1,10 +1,10 @@
-// The face calls a lot of code that is not its own: getters, callbacks, the runtime's odd corners.
-// None of it may throw into the application, so it is called through here.
+// Calls code that is not the package's own: getters, callbacks, and functions of the runtime. None of it may throw into
+// the application.
 
 /**
  * @template T, U
  * @param {() => T} fn
- * @param {U} fallback what a throw comes to
+ * @param {U} fallback returned if `fn` throws
  * @returns {T | U}
  */
 export function attempt(fn, fallback) {
@@ -16,7 +16,7 @@ export function attempt(fn, fallback) {
 }
 
 /**
- * A property of a value that may be anything; `undefined` where there is none or reading it throws.
+ * A property of any value; `undefined` if there is none or reading it throws.
  * @param {any} holder
  * @param {PropertyKey} key
  * @returns {any}
@@ -28,14 +28,15 @@ export function read(holder, key) {
 /**
  * @template {object} T
  * @param {T} value
- * @returns {{ deref(): T | undefined }} strongly where the runtime has no weak references
+ * @returns {{ deref(): T | undefined }} a strong reference if the runtime has no weak ones
  */
 export function weakly(value) {
   return typeof WeakRef === "function" ? new WeakRef(value) : { deref: () => value };
 }
 
 /**
- * Has `collected` called when a value that was registered is collected; nothing where the runtime does not tell.
+ * Makes a registry that calls `collected` when a registered value is garbage-collected; undefined if the runtime has
+ * none.
  * @template T
  * @param {(held: T) => void} collected
  * @returns {FinalizationRegistry<T> | undefined}
@@ -47,8 +48,7 @@ export function newRegistry(collected) {
 const { getPrototypeOf, hasOwn, prototype: everyObjects } = Object;
 
 /**
- * A property that the holder was given, or has from a class of its own. What a page or a library put on
- * `Object.prototype` was given by nobody.
+ * A property of the holder or of its class. Properties that a page or a library added to `Object.prototype` are ignored.
  * @param {any} holder
  * @param {PropertyKey} key
  * @returns {any}
@@ -65,8 +65,7 @@ export function readGiven(holder, key) {
 }
 
 /**
- * The items of a list, or of anything that can be iterated, in a list that nobody else has. A list is read by its
- * places: its iterator may be anybody's.
+ * Copies the items of an array or of another iterable. An array is read by index, because its iterator may be replaced.
  * @template T
  * @param {Iterable<T>} given
  * @returns {T[]}
@@ -79,7 +78,7 @@ export function listOf(given) {
 }
 
 /**
- * The beginning of a text, up to the last space: of half a secret nobody could tell that it is one.
+ * The beginning of a text, cut at the last space that fits: the masking would not recognise half of a secret.
  * @param {string} text
  * @param {number} length characters at most
  * @returns {string}
@@ -89,7 +88,7 @@ export function beginningOf(text, length) {
 }
 
 /**
- * What a thrown value says of itself. Thrown values need not be errors, and asking may throw again.
+ * The message of a thrown value. Thrown values need not be errors, and reading their message may throw again.
  * @param {unknown} error
  * @returns {string}
  */

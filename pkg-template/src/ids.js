@@ -1,4 +1,4 @@
-// Session ids: new ones, and the one that stands for a name. Needs no wasm, so that `sessionIdFrom` is synchronous.
+// Session ids: new ones, and those that stand for a name. Made without wasm, so that `sessionIdFrom` is synchronous.
 
 import { v4, v5 } from "uuid";
 import { attempt } from "./guard.js";
@@ -7,11 +7,11 @@ import { print } from "./log.js";
 /** RFC 9562, appendix B. Not `v5.URL`: the build leaves that out, see build-pkg.mjs. */
 const NAMESPACE_URL = "6ba7b811-9dad-11d1-80b4-00c04fd430c8";
 
-/** Of any version, also one that is still to come. RFC 9562, section 4. */
+/** A UUID of any version, also future ones. RFC 9562, section 4. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * Throws where the runtime has no random numbers to give: at a Worker's top level.
+ * Makes a random id. Throws if the runtime provides no random numbers, as at a Worker's top level.
  * @returns {string}
  */
 export function newSessionId() {
@@ -19,8 +19,8 @@ export function newSessionId() {
 }
 
 /**
- * The session id that a text is or stands for, as the core has it: a UUID in lower case, or version 5 of any
- * other name. Nothing where the text is blank.
+ * The session id that a text is or stands for, by the core's rule: a UUID in lower case, or the UUID version 5 of any
+ * other name; undefined if the text is blank.
  * @param {string} text
  * @returns {string | undefined}
  */
@@ -31,7 +31,7 @@ export function sessionIdOf(text) {
 }
 
 /**
- * An id for an event that is still to be made. Empty where the runtime has no random numbers to give.
+ * An id for an event that does not exist yet; empty if the runtime provides no random numbers.
  * @returns {string}
  */
 export function newEventId() {
@@ -39,8 +39,8 @@ export function newEventId() {
 }
 
 /**
- * The session of a name. What is no name (nothing, a list without elements, an object that shows as
- * `[object Object]`) is the same for everybody, who would then share one session: that gives a fresh id.
+ * The session id of a name. A value that is not a name (nothing, an empty array, an object that prints as
+ * `[object Object]`) gets a fresh id: by its text, all users would share one session.
  * @param {unknown} name
  * @returns {string}
  */
@@ -56,7 +56,7 @@ export function sessionIdFrom(name) {
 
 /**
  * @param {unknown} value
- * @returns {string} empty where it is none
+ * @returns {string} empty if the value is not a name
  */
 function nameIn(value) {
   if (typeof value === "string") return value;
@@ -69,11 +69,11 @@ function nameIn(value) {
 }
 
 /**
- * Lone surrogates have no UTF-8; as everywhere here they become U+FFFD.
+ * Replaces lone surrogates, which have no UTF-8, with U+FFFD.
  * @param {string} text
  * @returns {string}
  */
 export function wellFormed(text) {
-  // With the u flag a pair is one character and no surrogate.
+  // With the u flag, a surrogate pair counts as one character and does not match.
   return text.replace(/\p{Surrogate}/gu, "\ufffd");
 }

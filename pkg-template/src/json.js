@@ -1,21 +1,21 @@
-// JSON of what is the package's own: settings, ids, lists of texts. The engine's `JSON.stringify` asks each object
-// for a `toJSON`, and libraries put one on the prototypes of all lists or all objects (Prototype.js did): what
-// is written there would reach the core as something else, or not at all.
+// JSON of the package's own data: settings, ids, lists of strings. The engine's `JSON.stringify` calls `toJSON`, and
+// some libraries (Prototype.js did) add one to the prototype of all arrays or all objects, so that the core would receive
+// something else, or nothing.
 
 const { parse, stringify } = JSON;
 const { isArray } = Array;
 const { keys } = Object;
 
-/** The engine's own, as it was when the package was loaded. */
+/** The engine's own JSON.parse, as it was when the package was loaded. */
 export const parseJson = parse;
 
 /**
- * Takes what holds texts, finite numbers, booleans, null, lists and plain objects, and no cycle.
+ * Writes strings, finite numbers, booleans, null, arrays and plain objects without cycles.
  * @param {unknown} value
- * @returns {string} JSON; of what is none of these, "null"
+ * @returns {string} JSON; "null" for any other value
  */
 export function plainJson(value) {
-  // Of these no engine asks for a toJSON.
+  // No engine looks for toJSON on these.
   if (typeof value !== "object" || value === null) return stringify(value) ?? "null";
   let text = "";
   if (isArray(value)) {

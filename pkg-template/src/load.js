@@ -1,5 +1,5 @@
-// How the WebAssembly module becomes a running core, by what a runtime allows: Workers compile nothing
-// and may not await what another request began; browsers and servers have the bytes inline.
+// Starts the WebAssembly module in the way that the runtime allows: Workers cannot compile and may not await what another
+// request began; browsers and servers contain the bytes inline.
 
 import { textClass } from "./globals.js";
 
@@ -10,7 +10,7 @@ function textClasses() {
 }
 
 /**
- * Where the module is at hand, and loading has to be over at once.
+ * Starts a compiled module synchronously.
  * @template C
  * @param {CreateCore<C>} createCore
  * @param {WebAssembly.Module} module
@@ -19,12 +19,12 @@ function textClasses() {
  */
 export function openModule(createCore, module, onTrap) {
   const { imports, start } = createCore(onTrap, textClasses());
-  // On Vercel's edge the module is of another realm; the constructor does not mind.
+  // On Vercel's edge the module is of another realm, which the constructor accepts.
   return start(new WebAssembly.Instance(module, imports));
 }
 
 /**
- * Where the module is text in this very file.
+ * Starts a module that is inlined as text.
  * @template C
  * @param {CreateCore<C>} createCore
  * @param {() => Promise<BufferSource>} bytes makes the module's of that text
@@ -35,17 +35,17 @@ export function inlineOpener(createCore, bytes) {
   let compiling;
   return async (onTrap) => {
     compiling ??= bytes().then((module) => WebAssembly.compile(module));
-    // A failure may pass; it must not be remembered.
+    // A failure may be temporary, so it is not cached.
     compiling.catch(() => (compiling = undefined));
     const { imports, start } = createCore(onTrap, textClasses());
-    // Asynchronously: Chromium was long in allowing a page anything else.
+    // Compiled asynchronously, because Chromium long allowed pages nothing else.
     return start(await WebAssembly.instantiate(await compiling, imports));
   };
 }
 
 /**
- * The same at once: where no page has to be drawn meanwhile, or there is no later. Throws where the runtime compiles
- * nothing, or not at once.
+ * Starts a module from its bytes synchronously, for runtimes without a page to render, and for pages that are being left.
+ * Throws if the runtime cannot compile, or not synchronously.
  * @template C
  * @param {CreateCore<C>} createCore
  * @param {BufferSource} bytes
@@ -72,7 +72,7 @@ export function bytesOf(base64) {
 }
 
 /**
- * What to do where a module that is text in the package's own file will not start.
+ * The advice for a runtime in which a module that is inlined as text does not start.
  * @returns {string}
  */
 export function inlineHint() {

@@ -1,4 +1,4 @@
-// The package's lines on the console. The core's own have passed `logLevel` already; the face's few do it here.
+// Writes log lines to the console. Lines of the core have already passed `logLevel`; the face's own are checked here.
 
 const LEVELS = ["silent", "error", "warn", "info", "debug"];
 
@@ -10,12 +10,12 @@ export function print(level, message) {
   try {
     console[level](`[honeyhive-edge] ${message}`);
   } catch {
-    // No console, or one that throws: there is nowhere left to say it.
+    // Without a working console, there is nowhere to log.
   }
 }
 
 /**
- * @param {unknown} logLevel what the tracer was given for it
+ * @param {unknown} logLevel the tracer's option
  * @param {"error" | "warn" | "info" | "debug"} level
  * @param {string} message
  */

@@ -1,33 +1,33 @@
-// Runs a core's loops, one for each request scope that has anything unsettled. What they wait with, promises
-// and timers, is the runtime's; what they wait for is the core's to say.
+// Runs the core's loops, one for each request scope that has anything unsettled. The core decides what a loop waits for;
+// the promises and timers to wait with belong to the runtime.
 //
-// On Workers nothing of one request may be continued in another: a loop is only ever run by what its own
-// scope gave, and of one whose request was torn down nothing is touched any more.
+// On Workers nothing of one request may be continued in another: a loop is only run by events of its own scope, and
+// nothing of a request that was torn down is touched any more.
 
 import { Promise, clearTimer, microtask, startTimer } from "./globals.js";
 
 /**
  * @typedef {object} Loop
- * @property {boolean} isWoken it runs in a microtask that is to come
+ * @property {boolean} isWoken whether a microtask that runs the loop is scheduled
  * @property {unknown} [timer]
- * @property {() => void} [end] ends the promise that holds the request alive
+ * @property {() => void} [end] resolves the promise that keeps the request alive
  */
 
 /**
  * @template K
  * @typedef {object} Loops
- * @property {(key: K) => void} wake runs the loop in a microtask of its own, which may be a new one's first
- * @property {(key: K) => void} look runs it now
+ * @property {(key: K) => void} wake runs the loop in a microtask of its own, and starts it if there is none
+ * @property {(key: K) => void} look runs the loop now
  * @property {(key: K) => void} leave forgets a loop whose request was torn down
  */
 
 /**
- * @template K what tells loops apart
- * @param {(key: K, hasTimers: boolean) => number | undefined} run does what is to be done now; returns the
- *   milliseconds after which that is to be done again, and less than none if nothing is left
+ * @template K the key of a loop
+ * @param {(key: K, hasTimers: boolean) => number | undefined} run does what is due; returns the milliseconds after which
+ *   it has to run again, or a negative number if nothing is left
  * @param {(key: K, promise: Promise<void>) => void} waitUntil
- * @param {(key: K, ms: number) => "skipped" | "answer" | "call"} [skip] where there are no timers: puts the clock
- *   forward instead of waiting, or says what else the loop waits for
+ * @param {(key: K, ms: number) => "skipped" | "answer" | "call"} [skip] called where there are no timers: puts the clock
+ *   forward instead of waiting, or returns what else the loop waits for
  * @returns {Loops<K>}
  */
 export function newLoops(run, waitUntil, skip = () => "call") {
@@ -54,14 +54,14 @@ export function newLoops(run, waitUntil, skip = () => "call") {
       const next = skip(key, ms);
       if (next === "skipped") wake(key);
       if (next !== "call") return;
-      // Without timers, what waits goes out with the next call that comes.
+      // Without timers, waiting enrichments are sent with the next call.
       run(key, false);
       ms = -1;
     }
     if (ms >= 0) return;
     loops.delete(key);
     loop.end?.();
-    // Something was given while it ran.
+    // A call was made while the loop ran.
     if (loop.isWoken) wake(key);
   };
 

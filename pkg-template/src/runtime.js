@@ -1,5 +1,5 @@
-// What a core's futures need of the runtime: a microtask to be polled in, timers, and promises waited for as
-// `await` does. Which of the globals those are is said in globals.js.
+// The runtime's functions for the core's futures: microtasks to poll them in, timers, and promises that are awaited as
+// `await` does. globals.js decides which globals those are.
 
 import { clearTimer, microtask, startTimer } from "./globals.js";
 import { disregard } from "./thenables.js";
@@ -50,7 +50,7 @@ function listen(value) {
 }
 
 /**
- * Calls no `then` that a library gave all promises.
+ * Waits for a value without calling the `then` of promises, which a library may have replaced.
  * @param {unknown} value
  * @param {(result: unknown) => void} fulfilled
  * @param {(error: unknown) => void} rejected

@@ -1,6 +1,6 @@
-// A request to the backend, through the runtime's `fetch` or the caller's. Whatever that does (throw,
-// reject with anything, never settle, give something that is no Response, answer without end), there is
-// an answer in time.
+// Sends a request to the backend with the runtime's `fetch` or the application's. Whatever that function does (throw,
+// reject with anything, never settle, return something other than a Response, answer without end), `send` resolves in
+// time.
 
 import { Promise, clearTimer, firstOf, tryTimer } from "./globals.js";
 import { attempt, beginningOf, messageOf, read } from "./guard.js";
@@ -8,15 +8,15 @@ import { bytesOf, cancel, sourceOf, textOf } from "./stream.js";
 import { disregard } from "./thenables.js";
 
 /**
- * Bytes of an answer that are read. The status has said what became of the request; of a body only the first
- * sentences and a start's `inputs` are of use, and HoneyHive takes no session that is larger.
+ * How many bytes of an answer's body are read. The status already tells the outcome; of the body only the first sentences
+ * and a start's `inputs` are used, and HoneyHive accepts no larger session.
  */
 const LONGEST_BODY = 1024 * 1024;
 
-/** What a chunk counts as at least: of empty ones there may be any number. */
+/** The least number of bytes that a chunk counts for, because a stream may have any number of empty chunks. */
 const SHORTEST_CHUNK = 64;
 
-/** Characters of a header, or of what an error says. */
+/** How many characters of a header or of an error's reason are used. */
 const LONGEST_TEXT = 1024;
 
 /** How far the causes of an error are followed. */
@@ -28,31 +28,31 @@ const NO_STATUS =
 
 const { AbortController } = globalThis;
 
-/** False once `fetch` refused a signal: jsdom, for one, brings an AbortController that Node's fetch does not know. */
+/** False once `fetch` has refused a signal. For example, Node's fetch does not accept signals of jsdom's AbortController. */
 let takesSignals = true;
 
 /**
  * @typedef {object} Answer
- * @property {number} status -1 where there was none, -2 where none came in time, -3 where no other try comes to more
+ * @property {number} status -1 if there was no answer, -2 if none arrived in time, -3 if a retry would not help
  * @property {string} retryAfter the header, or empty
- * @property {string} body as much of it as came, its first MiB at most; where there was no answer, why
+ * @property {string} body the part that arrived, up to the first MiB; if there was no answer, the reason
  */
 
 /**
- * What came of a request so far.
+ * The parts of an answer that have arrived so far.
  * @typedef {object} Reply
- * @property {number | undefined} status nothing until there is an answer
+ * @property {number | undefined} status undefined until there is an answer
  * @property {string} retryAfter
- * @property {Uint8Array<ArrayBuffer>[]} chunks of the body
- * @property {string | undefined} text the body, where it came as that
- * @property {boolean} isLate it is not waited for any more
+ * @property {Uint8Array<ArrayBuffer>[]} chunks the chunks of the body
+ * @property {string | undefined} text the body, if it was read as text
+ * @property {boolean} isLate whether nothing waits for the answer any more
  */
 
 /**
- * @param {() => unknown} fetch with `init`
- * @param {RequestInit} init is added to
- * @param {number} timeoutMs for the answer and for reading it
- * @param {AbortController | undefined} [abort] ends the request before
+ * @param {() => unknown} fetch calls `fetch` with `init`
+ * @param {RequestInit} init is modified
+ * @param {number} timeoutMs how long the answer and its body may take
+ * @param {AbortController | undefined} [abort] aborts the request earlier
  * @returns {Promise<Answer>}
  */
 export async function send(fetch, init, timeoutMs, abort = newAbort()) {
@@ -66,11 +66,11 @@ export async function send(fetch, init, timeoutMs, abort = newAbort()) {
       reply.isLate = true;
       resolve();
     };
-    // Where the runtime allows no timer (a Worker's global scope), it is waited for without end.
+    // If the runtime allows no timer (in a Worker's global scope), there is no time limit.
     timer = tryTimer(over, timeoutMs);
   });
   try {
-    // The key is for one server alone, and a redirected POST can come out as a GET.
+    // A redirect could send the key to another server, and can turn a POST into a GET.
     init.redirect = "manual";
     await firstOf(exchange(fetch, init, abort, reply), late);
   } catch (error) {
@@ -88,17 +88,17 @@ export async function send(fetch, init, timeoutMs, abort = newAbort()) {
   return { status, retryAfter, body: bodyOf(reply) };
 }
 
-/** Nothing where the runtime has none. */
+/** Makes an AbortController; undefined if the runtime has none. */
 export function newAbort() {
   return attempt(() => new AbortController(), undefined);
 }
 
 /**
- * Asks, and reads the answer. It may go on when nobody waits for it any more.
- * @param {() => unknown} fetch with `init`
+ * Sends the request and reads the answer into `reply`. It may continue after nothing waits for it any more.
+ * @param {() => unknown} fetch calls `fetch` with `init`
  * @param {RequestInit} init
  * @param {AbortController | undefined} abort
- * @param {Reply} reply becomes what comes
+ * @param {Reply} reply is modified
  */
 async function exchange(fetch, init, abort, reply) {
   const answer = /** @type {any} */ (await ask(fetch, init, abort));
@@ -111,7 +111,8 @@ async function exchange(fetch, init, abort, reply) {
 }
 
 /**
- * @param {() => unknown} fetch with `init`
+ * Calls `fetch`, and a second time without a signal if it refuses the signal.
+ * @param {() => unknown} fetch calls `fetch` with `init`
  * @param {RequestInit} init
  * @param {AbortController | undefined} abort
  */
@@ -130,7 +131,7 @@ async function ask(fetch, init, abort) {
 }
 
 /**
- * What an error says, and what its causes say: Node's fetch has "fetch failed" for everything.
+ * The messages of an error and its causes: Node's fetch reports every failure as "fetch failed".
  * @param {unknown} error
  * @returns {string}
  */
@@ -143,14 +144,14 @@ export function reasonOf(error) {
     let said = typeof given === "string" ? given : "";
     if (typeof code === "string" && !said.includes(code)) said += said ? ` (${code})` : code;
     if (said && !reason.includes(said)) reason += reason ? `: ${said}` : said;
-    // Of several addresses that were tried, one is enough.
+    // An AggregateError has one error per address that was tried; the first is enough.
     at = read(at, "cause") ?? read(read(at, "errors"), 0);
   }
   return reason;
 }
 
 /**
- * The runtime's fetch, looked up now: tests and instrumentation replace it.
+ * The runtime's fetch, looked up at each call because tests and instrumentation replace it.
  * @returns {Function}
  */
 export function runtimeFetch() {
@@ -160,7 +161,7 @@ export function runtimeFetch() {
 }
 
 /**
- * Reads what an answer says, as far as it comes: that a body breaks off or is too long changes nothing.
+ * Reads the part of an answer's body that arrives. A body that breaks off or is too long is not an error.
  * @param {any} answer
  * @param {Reply} reply
  */
@@ -168,11 +169,11 @@ async function readBody(answer, reply) {
   try {
     const source = sourceOf(read(answer, "body"));
     if (source) return await readStream(source, reply);
-    // A double, or a runtime without streams: there is nothing to stop in the middle.
+    // A test double, or a runtime without streams: the body can only be read as a whole.
     const whole = typeof read(answer, "text") === "function" ? answer.text() : asJson(answer);
     reply.text = cut(await whole, LONGEST_BODY);
   } catch {
-    // The status has said it.
+    // The status alone tells the outcome.
   }
 }
 
@@ -191,9 +192,9 @@ async function readStream(source, reply) {
       left -= Math.max(chunk.byteLength, SHORTEST_CHUNK);
     }
   } catch {
-    // It broke off, or was no stream after all.
+    // The stream broke off, or was not a stream.
   }
-  // In workerd, cancelling in the middle of a read leaves a rejection that nobody can catch: what is late is aborted.
+  // In workerd, cancelling during a read causes a rejection that cannot be caught, so a late request is only aborted.
   if (!reply.isLate) cancel(source);
 }
 

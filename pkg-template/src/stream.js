@@ -1,5 +1,4 @@
-// Reads what somebody else sends. The stream may be any object: of another realm, a test's double, Node's own kind, or
-// one that misbehaves.
+// Reads a foreign stream. It may be of another realm, a test double, one of Node's own streams, or misbehave.
 
 import { textClass } from "./globals.js";
 import { attempt } from "./guard.js";
@@ -12,23 +11,23 @@ import { attempt } from "./guard.js";
 
 /**
  * @param {any} stream
- * @returns {Source | undefined} nothing where it cannot be read chunk by chunk, or somebody else reads it
+ * @returns {Source | undefined} undefined if it cannot be read chunk by chunk, or is already being read
  */
 export function sourceOf(stream) {
   const reader = attempt(() => stream?.getReader?.(), undefined);
   if (reader) return { next: () => reader.read(), cancel: () => reader.cancel() };
-  // The streams of Node, which are the bodies of node-fetch's answers.
+  // Node's own streams, which are the bodies of node-fetch's responses.
   const chunks = attempt(() => stream?.[Symbol.asyncIterator]?.(), undefined);
   return chunks && { next: () => chunks.next(), cancel: () => chunks.return?.() };
 }
 
-/** Nobody waits for what comes of it. @param {Source} source */
+/** Cancels a stream without waiting for the result. @param {Source} source */
 export function cancel(source) {
   (async () => await source.cancel())().catch(() => {});
 }
 
 /**
- * Made anew: the methods and the length of what is given may be anybody's.
+ * Copies the bytes of a chunk, because the methods and length of a foreign one cannot be trusted.
  * @param {unknown} chunk
  * @returns {Uint8Array<ArrayBuffer>}
  */
@@ -43,7 +42,7 @@ export function bytesOf(chunk) {
 let decoder;
 
 /**
- * The text of UTF-8 that came in parts.
+ * Decodes UTF-8 that arrived in chunks.
  * @param {Uint8Array[]} chunks
  * @returns {string}
  */

@@ -1,8 +1,8 @@
-// Promises of any make: the engine's, another realm's, a subclass's, zone.js's, Bluebird's, and objects that
-// begin their work when their `then` is called, as query builders do. Which one a value is, is asked of the
-// value, never of what stands under the global name `Promise`.
+// Handles promises of every kind: the engine's, another realm's, subclasses, those of zone.js and Bluebird, and lazy
+// objects that begin their work when their `then` is called, such as query builders. The kind of a value is determined
+// from the value itself, never from the global `Promise`, which libraries replace.
 //
-// `then` of an object that may be lazy is called once, by whoever waits for it: each call may be a query.
+// The `then` of an object that may be lazy is called only once, because each call may be a query.
 
 import { attempt, read } from "./guard.js";
 import { Promise } from "./globals.js";
@@ -22,8 +22,8 @@ function isOfEngine(value) {
 }
 
 /**
- * A thenable that may wait for the first call of its `then`. The other ones are promises, which work whether
- * anybody asks or not: their classes have a static `resolve`.
+ * Whether a thenable may begin its work only when its `then` is called. Other thenables are promises, which work by
+ * themselves; their classes have a static `resolve`.
  * @param {PromiseLike<unknown>} value
  */
 export function isLazy(value) {
@@ -32,8 +32,8 @@ export function isLazy(value) {
 }
 
 /**
- * A thenable as the engine's own promise: its `then` is called here and now, where the caller's session is known,
- * and never again. Other values stay what they are.
+ * Converts a thenable to the engine's own promise. Its `then` is called immediately, while the caller's session is known,
+ * and never again. Other values are returned unchanged.
  * @template T
  * @param {T} value
  * @returns {T | Promise<Awaited<T>>}
@@ -45,8 +45,8 @@ export function adopted(value) {
 }
 
 /**
- * Sees to it that nobody hears of it when what a caller's function returned is a promise that rejects: unheard, it
- * would end the process.
+ * Prevents an unhandled rejection if the result of an application's function is a promise that rejects: it would end the
+ * process.
  * @template T
  * @param {T} result
  * @returns {T}
@@ -61,11 +61,11 @@ export function disregard(result) {
 }
 
 /**
- * Has a thenable that may be lazy begin its work in the session of the function that returned it.
+ * Makes a thenable that may be lazy begin its work in the session of the function that returned it.
  * @template T
  * @param {T} result what the function returned
  * @param {(then: () => unknown) => unknown} enter calls the object's `then` in that session
- * @param {() => void} [ended] called, once or more, when that work is over
+ * @param {() => void} [ended] called, once or more, when that work has ended
  * @returns {T} the same, but for a lazy object that takes no property: then one that inherits from it
  */
 export function enterLazily(result, enter, ended = () => {}) {
@@ -78,10 +78,10 @@ export function enterLazily(result, enter, ended = () => {}) {
 
 /**
  * @param {PromiseLike<unknown>} promise not lazy
- * @param {() => void} ended called when it is settled, before those who wait for it from now on
+ * @param {() => void} ended called when it is settled, before any handler that is added from now on
  */
 export function whenSettled(promise, ended) {
-  // By `await` no `then` is called, which somebody may have patched.
+  // `await` does not call `then`, which a library may have patched.
   if (read(promise, "constructor") === Promise) void afterwards(promise, ended);
   else attempt(() => void promise.then(ended, ended), undefined);
 }
@@ -94,7 +94,7 @@ async function afterwards(promise, ended) {
   try {
     await promise;
   } catch {
-    // For whoever else waits for it.
+    // The rejection is handled by other handlers of the promise.
   }
   ended();
 }
