@@ -1,6 +1,6 @@
-// What every public function comes to, the same on every runtime: who is meant, what is said, and on to
-// the engine. Nothing in here throws or rejects, except what the caller's own function in `run` or
-// `withSession` throws.
+// The public functions, the same on every runtime: each finds the tracer for the call, takes a snapshot of the arguments,
+// and passes it to the engine. None of them throws or rejects, except with what the application's own function in `run`
+// or `withSession` throws.
 
 import { joinCopies } from "./context/entered.js";
 import { Engine } from "./engine.js";
@@ -37,7 +37,7 @@ const NO_FIELDS = "the first argument is neither a session id nor an object of f
 const NOTHING_STORABLE =
   'the enrichment has nothing that can be stored (functions, symbols, NaN and promises cannot): pass values, as in enrichSession({ metadata: { plan: "pro" } })';
 
-/** JSON of fields of which none says anything, as short as such is. */
+/** The longest JSON that fields without any value can have. */
 const BLANK = /^\{(?:"[^"\\]*":(?:null|\{\})(?:,(?=")|(?=\})))*\}$/;
 const LONGEST_BLANK = 512;
 

@@ -1,15 +1,15 @@
-// W3C baggage: how a session travels from one service to the next in request headers.
+// Passes a session from one service to the next in the request header of W3C baggage.
 
 import { attempt, readGiven } from "./guard.js";
 import { sessionIdOf, wellFormed } from "./ids.js";
 
-/** In the order in which they count. */
+/** In order of precedence. */
 const SESSION_KEYS = ["session_id", "honeyhive_session_id", "honeyhive.session_id"];
 
 /** A member as a header can carry it: a token, and what may follow it. https://www.w3.org/TR/baggage/#definition */
 const IS_MEMBER = /^[\w!#$%&'*+.^`|~-]+[\t ]*([=;][\t\x20-\x7e]*)?$/;
 
-/** What a header may have at most. https://www.w3.org/TR/baggage/#limits */
+/** The limits of a header. https://www.w3.org/TR/baggage/#limits */
 const MAX_BYTES = 8192;
 
 /**
@@ -37,7 +37,7 @@ export function baggageHeaders(members, headers) {
   for (let i = 0; i < others.length; i++) {
     const member = String(others[i]).trim();
     const key = String(member.split(/[=;]/)[0]).trim();
-    // Of one that no header can carry, `fetch` would refuse the whole request.
+    // A member that is not valid in a header would make `fetch` refuse the whole request.
     if (key && !keys.has(key) && IS_MEMBER.test(member)) add(key, member);
   }
   return baggage ? { baggage } : {};

@@ -1,6 +1,5 @@
-// Keeps one instance of the core running and is all the rest of the face sees of it: starts it at the
-// first call, holds calls back until it is there, keeps the promises it owes, and puts a fresh instance
-// in its place should it ever die. Knows no rule of sessions; those are the core's.
+// Owns the running instance of the core. It starts the instance at the first call, holds calls back until then, settles
+// the promises of calls, and replaces an instance that has trapped. The rules of sessions are the core's.
 
 import { Promise, forwardNow, microtask, startTimer } from "./globals.js";
 import { parseJson, plainJson } from "./json.js";
@@ -19,43 +18,43 @@ import { untraced } from "./untraced.js";
 /** @import { Session } from "./session.js" */
 
 /**
- * What differs between runtimes.
+ * The differences between runtimes.
  * @typedef {object} Platform
- * @property {(onTrap: OnTrap) => Core | Promise<Core>} open a fresh instance of the core
- * @property {(onTrap: OnTrap) => Core} [openNow] the same at once, for a page that is left while it
- *   opens; throws where the browser does not allow that
- * @property {(name: string) => unknown} variable an environment variable
- * @property {(leaving: () => void) => import("./page/page.js").Page | undefined} [newPage] the browser's page around, if there is one
- * @property {"edge"} [place] where each request that is served has connections of its own; else it is a page's or a server's
- * @property {string} hint what to do where WebAssembly will not start
+ * @property {(onTrap: OnTrap) => Core | Promise<Core>} open starts an instance of the core
+ * @property {(onTrap: OnTrap) => Core} [openNow] starts an instance synchronously, for a page that is left while one
+ *   opens; throws if the browser does not allow that
+ * @property {(name: string) => unknown} variable reads an environment variable
+ * @property {(leaving: () => void) => import("./page/page.js").Page | undefined} [newPage] the page, in a browser
+ * @property {"edge"} [place] set if each request that is served has connections of its own; otherwise a page or a server
+ * @property {string} hint advice for a runtime in which WebAssembly does not start
  */
 
 /**
- * What an enrichment is for, as its outcome says it.
+ * The target of an enrichment, as its outcome names it.
  * @typedef {{ sessionId?: string, eventId?: string }} Where
  */
 
 /**
- * A promise somebody holds. `report` for flush and close, otherwise an enrichment's. `session` is that of the tracer
- * that the call was given to; `caller` that of the tracer that was active, whose `waitUntil` may be needed.
+ * The promise of a call. `report` is true for flush and close, false for an enrichment. `session` belongs to the tracer
+ * that the call was made on, `caller` to the active tracer, whose `waitUntil` may be needed.
  * @typedef {object} Owed
  * @property {(outcome: any) => void} resolve
  * @property {Session | undefined} session
  * @property {Session} [caller]
  * @property {boolean} report
- * @property {Where} [where] what it is for, where that is no session
+ * @property {Where} [where] the target, if it is not a session
  */
 
 const { apply } = Reflect;
 
-/** A call that waits for the core, and goes on without where none will start. @typedef {(core: Core | undefined) => void} Task */
+/** A call that waits for the core. It is made without one if no core starts. @typedef {(core: Core | undefined) => void} Task */
 
 const TRAPPED = "honeyhive-edge failed: its queue is lost, later calls work again";
 const CUT_OFF = "the browser ended the page's script; what is kept is sent later";
 const NO_RANDOMNESS =
   "there are no random numbers here, so no session can start: in a Worker, call initTracer() in a request";
 
-/** Milliseconds for which calls are made to the core in one go: less than a frame of a page. */
+/** How long calls are made to the core without a pause, in milliseconds: less than a page's frame. */
 const SLICE_MS = 10;
 
 /** Calls made between two looks at the clock. */
@@ -71,24 +70,24 @@ const NOT_STARTED =
   "the queue is full (maxQueueBytes) while WebAssembly starts: send less at once, or later";
 
 /**
- * Bytes of calls that may wait until the caller's turn is over; what is more is masked and queued within the call. A server
- * takes a burst of some thousand without that.
+ * The most bytes of calls that may wait for the end of the caller's turn. Further calls are masked and queued
+ * synchronously. On a server, a burst of a few thousand calls stays below this limit.
  */
 const MAX_WAITING = { page: 1024 * 1024, edge: 1024 * 1024, server: 8 * 1024 * 1024 };
 
-/** Bytes that may wait while there is no core yet, where `maxQueueBytes` does not say: what a page may hold. */
+/** The most bytes that may wait for the core to start, unless `maxQueueBytes` is set: as much as a page may hold. */
 const MAX_WITHOUT_CORE = 4 * 1024 * 1024;
 
-/** Bytes that a call takes beside its text: its promise and what is done in it. */
+/** The bytes that a call takes besides its text: its promise and closures. */
 const CALL_BYTES = 512;
 
-/** Descriptions remembered for the next sessions to share. */
+/** How many descriptions are remembered for later sessions to share. */
 const MAX_DESCRIPTIONS = 64;
 
-/** Idle sessions kept registered where there is no FinalizationRegistry: more than one isolate serves at a time. */
+/** How many idle sessions stay registered without a FinalizationRegistry: more than one isolate serves at a time. */
 const MAX_IDLE = 256;
 
-/** Sessions whose totals are remembered there for tracers that are still to come. */
+/** How many sessions then have their totals remembered for later tracers. */
 const MAX_TOTALS = 1024;
 
 export class Engine {
@@ -99,58 +98,58 @@ export class Engine {
   #hasLooked = false;
   /** @type {Core | undefined} */
   #core;
-  /** Whose `this` the running core calls. An instance that died keeps calling its own. @type {Host | undefined} */
+  /** The host of the running core. An instance that has died keeps calling its own host. @type {Host | undefined} */
   #host;
   #opening = false;
   /** Why there is no core. @type {string | undefined} */
   #failure;
-  /** What the log need not hear twice: the face has few things to say, and says them at every call. @type {Set<string>} */
+  /** The lines that were logged already, so that a problem of every call is logged once. @type {Set<string>} */
   #said = new Set();
-  /** Calls on their way to the core, in order; those before `#head` are made. @type {Task[]} */
+  /** Calls that wait for the core, in order. Those before `#head` have been made. @type {Task[]} */
   #queue = [];
   #head = 0;
-  /** When what is left of them was left to a timer. */
+  /** When the rest of the calls was left to a timer. */
   #slicedAt = Infinity;
-  /** Bytes that they take, about. */
+  /** The approximate bytes of the waiting calls. */
   #waiting = 0;
   /** @type {Map<number, Owed>} */
   #owed = new Map();
   /**
-   * Sessions with something unsent, by tracer, from when the core says so until it says that they have nothing.
-   * Only these are held: a caller's onDrop may well refer to its tracer, which then could never be collected.
+   * The sessions with something unsent, by tracer, from `busy` until `idle`. Only these are held strongly: an
+   * application's onDrop may refer to its tracer, which otherwise could never be collected.
    * @type {Map<number, Session>}
    */
   #busy = new Map();
   /**
-   * All that are registered and not collected, by tracer: the core may give work to any of them.
+   * All registered sessions that were not collected, by tracer. The core may give work to any of them.
    * @type {Map<number, WeakRef<Session>>}
    */
   #registered = new Map();
   /**
-   * What the core said of sessions, by its JSON: those that are made alike hold one description together.
+   * The descriptions of sessions, by their JSON. Sessions with the same options share one description.
    * @type {Map<string, NonNullable<Session["description"]>>}
    */
   #descriptions = new Map();
   /**
-   * The one that a call is being given to: where nothing can be referred to weakly, nobody else knows it once it was idle.
+   * The session of the call that is being made. Without weak references, nothing else refers to it once it was idle.
    * @type {Session | undefined}
    */
   #calling;
   /**
-   * Where idle sessions are registered: only where nothing tells what was collected, and then bounded. The
-   * sessions themselves, and the callbacks they came with, are not held.
+   * The registrations of idle sessions. Used only without a FinalizationRegistry, and bounded. The sessions themselves and
+   * their callbacks are not held.
    * @type {Map<number, NonNullable<Session["home"]>>}
    */
   #idle = new Map();
   /**
-   * What the metrics of sessions added up to when a tracer of theirs was let go of, for all tracers of a session
-   * together. Only where idle sessions are bounded.
+   * The totals of the metrics of sessions whose tracer was released, shared by all tracers of a session. Used only where
+   * idle sessions are bounded.
    * @type {Map<string, { json: string }>}
    */
   #totals = new Map();
   /** @type {Map<number, { fetch: Function, sessions: Set<Session> }>} */
   #transports = new Map();
-  /** All outcomes ever, and those the running instance knows nothing of. */
+  /** The counts of all outcomes, and of those that the running instance does not know. */
   #counts = { delivered: 0, dropped: 0 };
   #before = { delivered: 0, dropped: 0 };
   /** @type {FinalizationRegistry<NonNullable<Session["home"]>> | undefined} */
@@ -163,7 +162,7 @@ export class Engine {
   constructor(platform, context) {
     this.#platform = platform;
     this.#context = context;
-    // Older Workers have none. There the oldest idle sessions are let go instead, see #bound.
+    // Older Workers have none. There the oldest idle sessions are released instead, see #bound.
     if (typeof WeakRef === "function") this.#forgotten = newRegistry((home) => this.#release(home));
   }
 
@@ -174,7 +173,7 @@ export class Engine {
    * @returns {Promise<void>}
    */
   open(session, scope) {
-    // What kept it from starting may have passed.
+    // The reason why the core did not start may be gone.
     this.#failure = undefined;
     if (!this.#hasLooked) this.#page = this.#platform.newPage?.(() => this.#leave());
     this.#hasLooked = true;
@@ -189,7 +188,7 @@ export class Engine {
   }
 
   /**
-   * What is known of the session, the core's word or, until there is one, the best guess.
+   * The session's description by the core; until the core has described it, the best guess.
    * @param {Session} session
    * @returns {Omit<TracerInfo, "tracer">}
    */
@@ -211,13 +210,13 @@ export class Engine {
    * @param {Session | undefined} session
    * @param {number} scope
    * @param {(core: Core, tracer: number, owed: Owed) => number} call
-   * @param {number} chars that wait with it
-   * @param {Where} [where] what it is for, where that is no session
+   * @param {number} chars the characters of the call's arguments
+   * @param {Where} [where] the target, if it is not a session
    * @returns {Promise<Delivery>}
    */
   deliver(session, scope, call, chars, where) {
     this.#waiting += chars + CALL_BYTES;
-    // What waits here is in no budget: where it is much, it goes to the core now, which keeps one.
+    // Waiting calls are outside of the core's byte budget, so a large amount is passed to the core at once.
     const most = maxQueueBytes(session);
     const isMuch = this.#waiting > Math.min(MAX_WAITING[this.#place], most ?? Infinity);
     if (isMuch && !this.#opening) this.#drain(true);
@@ -234,8 +233,7 @@ export class Engine {
   }
 
   /**
-   * An enrichment of a session or event by its id alone, whichever tracer has it: so it is masked as late as it is
-   * known which one that is.
+   * Enriches a session or event that only an id names. It is masked only when its tracer is known.
    * @param {Session | undefined} active
    * @param {Where} where
    * @param {number} scope
@@ -253,7 +251,7 @@ export class Engine {
         const owner = this.#resolve(core, tracer, id, scope);
         owed.session = owner.session;
         if (active) owed.caller = active;
-        // Where its code can not be called, the core lets nothing through that it would mask.
+        // If the tracer's own masking cannot be called, the core drops what it would have masked.
         if (!owner.session) return core[method](tracer, id, json, scope, false);
         const redacted = owner.session.redact(json);
         return core[method](owner.tracer, id, redacted, scope, true);
@@ -270,7 +268,7 @@ export class Engine {
    * @returns {Promise<FlushReport>}
    */
   report(session, scope, call) {
-    // Nothing was ever started: nothing needs to be for saying so.
+    // Nothing was ever started, so there is nothing to flush.
     if (!session && !this.#core && !this.#opening && this.#isEmpty()) {
       return Promise.resolve({ ...this.#before, pending: 0 });
     }
@@ -280,7 +278,7 @@ export class Engine {
   }
 
   /**
-   * Reads an event with the tracer's key, in the call's own request: nothing of it is queued.
+   * Reads an event with the tracer's key, within the call's own request. Nothing is queued.
    * @param {Session} session
    * @param {number} scope
    * @param {string} named empty for the tracer's own session
@@ -316,11 +314,11 @@ export class Engine {
   }
 
   /**
-   * An outcome the core never hears of.
+   * Settles a call that is dropped without the core.
    * @param {Session | undefined} session
    * @param {DropReason} reason
    * @param {string} message
-   * @param {Where} [named] what it was for, if not that session
+   * @param {Where} [named] the target, if it is not that session
    * @returns {any}
    */
   drop(session, reason, message, named) {
@@ -340,10 +338,10 @@ export class Engine {
   }
 
   /**
-   * Says something that the core does not know of, once.
+   * Logs a line that is not the core's, once.
    * @param {Session | undefined} session
    * @param {string} message
-   * @param {string} [what] happened because of it
+   * @param {string} [what] the consequence
    */
   warn(session, message, what = "") {
     if (this.#said.has(message)) return;
@@ -352,13 +350,14 @@ export class Engine {
   }
 
   /**
-   * Soon, not now: the caller has waited for the snapshot, the rest of the work is not on its time.
+   * Queues a call for the core in a later microtask: the caller has already waited for the snapshot and should not wait
+   * for the rest of the work.
    * @param {Task} task
    */
   #enqueue(task) {
     const wasEmpty = this.#isEmpty();
     this.#queue.push(task);
-    // The next slice may have been left to a timer that is never run: fake clocks, a request that was torn down.
+    // The timer of the next slice may never fire, under a fake clock or in a request that was torn down.
     const isLate = forwardNow() - this.#slicedAt > LATE_SLICE_MS;
     if (wasEmpty || isLate) void microtask(() => this.#soon(() => this.#drain()));
     if (isLate) this.#slicedAt = Infinity;
@@ -371,7 +370,7 @@ export class Engine {
     if (!this.#isSettled && !this.#opening) this.#open();
   }
 
-  /** Is it known whether there is a core? */
+  /** Whether it is known if there is a core. */
   get #isSettled() {
     return this.#core !== undefined || this.#failure !== undefined;
   }
@@ -391,15 +390,15 @@ export class Engine {
   }
 
   /**
-   * Makes the calls that wait, or sees to it that there is a core that they can be made to. Thousands are made in
-   * slices: the application has other things to do.
-   * @param {boolean} [atOnce] there may be no later
+   * Makes the waiting calls, or starts a core for them. Thousands of calls are made in slices, so that the application can
+   * do other work in between.
+   * @param {boolean} [atOnce] whether to make all of them now, because there may be no later moment
    */
   #drain(atOnce = false) {
     const end = forwardNow() + SLICE_MS;
     let calls = 0;
     this.#slicedAt = Infinity;
-    // A task may itself call in here, and may be the instance's end.
+    // A task may call this function again, and may trap the instance.
     while (this.#isSettled && !this.#isEmpty()) {
       const task = /** @type {Task} */ (this.#queue[this.#head++]);
       task(this.#core);
@@ -452,7 +451,7 @@ export class Engine {
     this.#run(core);
   }
 
-  /** The page is hidden or left: what waits may have no other moment. */
+  /** Makes the waiting calls when the page is hidden or left, because there may be no later moment. */
   #leave() {
     this.#drain(true);
     const { openNow } = this.#platform;
@@ -481,7 +480,8 @@ export class Engine {
   }
 
   /**
-   * What earlier pages left is given to any tracer that is registered: so none may be whose session was collected.
+   * Passes the entries of earlier pages to the core. Any registered tracer may send them, so tracers whose session was
+   * collected are released first.
    * @param {Core} core
    * @returns {Core}
    */
@@ -497,7 +497,7 @@ export class Engine {
 
   /** @param {unknown} error */
   #fail(error) {
-    // By now there may be one that was opened at once.
+    // Meanwhile an instance may have been opened synchronously.
     if (!this.#opening) return;
     const message = `WebAssembly could not be started (${messageOf(error)}), so nothing is sent. ${this.#platform.hint}`;
     if (!this.#said.has(message)) print("error", message);
@@ -507,7 +507,7 @@ export class Engine {
     this.#soon(() => this.#drain());
   }
 
-  /** Ends the running instance: the next call gets a fresh one. */
+  /** Discards the running instance. The next call starts another. */
   #close() {
     this.#core = undefined;
     this.#host = undefined;
@@ -564,13 +564,13 @@ export class Engine {
         return resolve(this.drop(session, "disabled", NO_RANDOMNESS, where));
       }
       tracer = registered;
-      // Where there are no weak references, it can not be found when the core says that it is busy.
+      // Without weak references, the session could not be found when the core reports that it is busy.
       if (!this.#forgotten && session.description?.enabled) this.#hold(tracer, session);
     }
     this.#calling = session;
     const id = call(core, tracer, owed);
     this.#calling = undefined;
-    // After a trap in the call itself nobody would ever tell of the id.
+    // After a trap in the call itself, the id would never be settled.
     if (id > 0 && this.#core === core) this.#owed.set(id, owed);
     else this.#lose(owed);
   }
@@ -587,7 +587,7 @@ export class Engine {
     const options = this.#options(session);
     if (!options.newSessionId) return undefined;
     if (parent !== undefined) options.parent = parent;
-    // Registered before, in an instance that is gone: the session is the same.
+    // The session was registered in an instance that has died, and keeps its id.
     if (session.description) options.sessionId = options.newSessionId;
     const totals = this.#totalsOf(session);
     if (totals?.json) options.totals = totals.json;
@@ -598,7 +598,7 @@ export class Engine {
     const { tracer, sessionId } = given;
     const description = this.#describe(given);
     session.description = description;
-    // One text for all that name it, and not two: whoever was told the id before the core was, holds it.
+    // Share the string that the application was given before the core started, instead of holding a second copy.
     if (sessionId !== session.newSessionId) session.newSessionId = sessionId;
     const { delivered, dropped } = session;
     const { fetch, redaction } = session.settings;
@@ -611,19 +611,19 @@ export class Engine {
       isNeeded,
       totals,
     };
-    // Of an instance that died, nothing has to be released, and the call does nothing.
+    // In an instance that has died, nothing has to be released, and the call does nothing.
     this.#forgotten?.register(session, session.home);
     if (typeof WeakRef === "function") {
       this.#registered.set(tracer, (session.weak ??= new WeakRef(session)));
     }
-    // Its start is on its way.
+    // The session's start is in flight.
     if (description.enabled) this.#hold(tracer, session);
     return tracer;
   }
 
   /**
    * @param {TracerInfo} info
-   * @returns {NonNullable<Session["description"]>} what it says of the session beside its id
+   * @returns {NonNullable<Session["description"]>} the description without the id
    */
   #describe(info) {
     const { sessionName, source, enabled } = info;
@@ -638,7 +638,7 @@ export class Engine {
   }
 
   /**
-   * The tracer that a call is given to which names a session alone, and its session here, if that can be reached.
+   * The tracer for a call that names only a session, and that tracer's session, if it was not collected.
    * @param {Core} core
    * @param {number} active
    * @param {string} sessionId
@@ -655,7 +655,7 @@ export class Engine {
 
   /**
    * @param {number} tracer
-   * @returns {Session | undefined} there until the end of this turn
+   * @returns {Session | undefined} not collected before the end of this turn
    */
   #reach(tracer) {
     const known = this.#busy.get(tracer) ?? this.#registered.get(tracer)?.deref();
@@ -664,8 +664,8 @@ export class Engine {
   }
 
   /**
-   * Releases a tracer whose session can not be reached, so that nothing is given to it which could then not be sent
-   * or masked: it was collected a moment ago. Where nothing tells that, it is idle, and comes back when it is used.
+   * Releases a tracer whose session cannot be reached, so that it is given nothing that it could not send or mask. The
+   * session was collected a moment ago; without a FinalizationRegistry it is idle, and is registered again when used.
    * @param {Core} core
    * @param {number} tracer
    * @returns {boolean} whether it was released
@@ -715,7 +715,7 @@ export class Engine {
   }
 
   /**
-   * Keeps the session, and its fetch, until the core says that it is idle.
+   * Holds the session and its fetch until the core reports that it is idle.
    * @param {number} tracer
    * @param {Session} session
    */
@@ -742,8 +742,8 @@ export class Engine {
   }
 
   /**
-   * Where nobody tells what is no longer referred to, only so many idle sessions stay registered. One that
-   * is used again is registered again.
+   * Without a FinalizationRegistry, only a bounded number of idle sessions stays registered. A session that is used again
+   * is registered again.
    * @param {number} tracer
    * @param {Session} session
    */
@@ -759,8 +759,8 @@ export class Engine {
 
   /**
    * @param {Session} session
-   * @returns {{ json: string } | undefined} the totals that its tracers share; nothing where the core keeps them for
-   *   as long as anybody refers to one
+   * @returns {{ json: string } | undefined} the totals that its tracers share; undefined if the core keeps them while a
+   *   tracer is referenced
    */
   #totalsOf(session) {
     if (this.#forgotten) return undefined;
@@ -779,9 +779,9 @@ export class Engine {
    */
   #newHost(core) {
     const engine = this;
-    /** Nothing an instance that died still says counts. */
+    /** Whether this host belongs to the running instance. Calls of an instance that has died are ignored. */
     const current = () => engine.#host === host;
-    /** What the last call came to: thousands end alike. @type {object} */
+    /** The last outcome, because thousands of calls may end alike. @type {object} */
     let outcome;
     /** @type {Host} */
     const host = {
@@ -822,7 +822,7 @@ export class Engine {
         /** @type {RequestInit} */
         const init = { method, headers: parseJson(headers), body };
         if (keepalive) init.keepalive = true;
-        // The site's own requests come first.
+        // The site's own requests take precedence.
         if (engine.#page) init.priority = "low";
         const fetch = () => host.fetch(transport, url, init);
         const abort = newAbort();
@@ -841,23 +841,24 @@ export class Engine {
       now: () => forwardNow() + skippedMs,
       sessionIdOf: (text) => sessionIdOf(text) ?? "",
     };
-    /** Of the requests on their way. @type {Map<number, AbortController>} */
+    /** The controllers of requests in flight. @type {Map<number, AbortController>} */
     const aborts = new Map();
     /** How many requests are on their way, by scope. @type {Map<number, number>} */
     const inFlight = new Map();
     /** By how much the clock was put forward where there are no timers to wait with. */
     let skippedMs = 0;
     const skip = (/** @type {number} */ scope, /** @type {number} */ ms) => {
-      // A Worker has timers in its requests, and none before.
+      // A Worker has timers in its requests, but none outside of them.
       if (this.#platform.place === "edge") return "call";
-      // A page is without where it is gone, and runs on for a moment: time that it does not have ends no deadline.
+      // A page that is gone has no timers and runs on for a moment. The clock must not be put forward then, because that
+      // would end deadlines.
       if (this.#page || inFlight.has(scope)) return "answer";
       skippedMs += ms;
       return "skipped";
     };
     for (const name of /** @type {const} */ (["abort", "dropped", "log", "send", "settle"])) {
       const call = /** @type {Function} */ (host[name]);
-      // What others do in it, calls of the core among them, is no work of the instance's.
+      // Other work in the call, such as calls to the core, does not belong to the instance.
       host[name] = (/** @type {any[]} */ ...given) => {
         const before = host.isInside;
         host.isInside = false;
@@ -891,7 +892,7 @@ export class Engine {
     this.#counts[counted]++;
     if (session) session[counted]++;
     if (where) {
-      // The event may be a session's, and then the core says so.
+      // The event may be a session, which the core then reports.
       delete outcome.sessionId;
       outcome.eventId = where.eventId;
     }
@@ -899,7 +900,7 @@ export class Engine {
   }
 
   /**
-   * Whoever waits for it was torn down with its request: its promise is not to be touched any more.
+   * Forgets who waits for a call, because the runtime tore its request down. The promise must not be touched any more.
    * @param {number} id
    */
   #forgetWho(id) {
@@ -908,7 +909,7 @@ export class Engine {
   }
 
   /**
-   * Always a promise: a caller's fetch may throw, or return something else.
+   * Calls fetch and always returns a promise: an application's fetch may throw, or return something else.
    * @param {number} transport
    * @param {string} url
    * @param {RequestInit} init

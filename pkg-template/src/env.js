@@ -1,4 +1,4 @@
-// Environment variables, wherever the runtime keeps them. Which one counts is the core's to say.
+// Reads environment variables, wherever the runtime keeps them. The core decides which one takes precedence.
 
 import { attempt, read } from "./guard.js";
 import { printAt } from "./log.js";
@@ -24,7 +24,7 @@ export const NAMES = [
 const FREEZING = ["AWS_LAMBDA_FUNCTION_NAME", "K_SERVICE"];
 
 /**
- * Whether nothing runs here after an answer, until the next request comes.
+ * Whether the platform freezes the process after a response until the next request.
  * @param {(name: string) => unknown} get
  * @returns {boolean}
  */
@@ -32,7 +32,7 @@ export function freezesAfterAnswer(get) {
   return FREEZING.some((name) => Boolean(attempt(() => get(name), undefined)));
 }
 
-/** Variables whose quotes were spoken of. @type {Record<string, true>} */
+/** The variables whose quotes were reported. @type {Record<string, true>} */
 const spokenOf = Object.create(null);
 
 /**
@@ -53,7 +53,7 @@ export function environment(get, names = NAMES, logLevel) {
 }
 
 /**
- * `docker run --env-file` and systemd hand over the quotes around a value, where a shell and dotenv take them off.
+ * Removes quotes around a value: `docker run --env-file` and systemd keep them, where a shell and dotenv remove them.
  * @param {string} name
  * @param {string} value
  * @param {unknown} logLevel
@@ -70,13 +70,13 @@ function unquoted(name, value, logLevel) {
 }
 
 /**
- * Node, Bun, Deno and Vercel's edge; nothing in a browser.
+ * A variable in Node, Bun, Deno and Vercel's edge; undefined in a browser.
  * @param {string} name
  * @returns {unknown}
  */
 export function processVariable(name) {
   const { Deno, process } = /** @type {any} */ (globalThis);
-  // Deno first: its `process.env` asks the person at the terminal for leave.
+  // Deno comes first, because its `process.env` asks the user at the terminal for permission.
   if (Deno?.env) {
     const asked = Deno.permissions?.querySync?.({ name: "env", variable: name });
     return asked?.state === "granted" ? Deno.env.get(name) : undefined;

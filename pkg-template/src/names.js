@@ -1,9 +1,9 @@
-// The Python SDK's snake_case names, accepted wherever a name of ours is: at the top level of what is
-// passed in, never inside `metadata` and the like, where names are the caller's own.
+// Accepts the Python SDK's snake_case names wherever the package has names of its own: at the top level of arguments, and
+// never inside `metadata` and the like, where names are the application's.
 
 import { messageOf } from "./guard.js";
 
-/** Names of an enrichment that need a look. `tracer` and ids say where it goes, so they are no part of it. */
+/** The names of an enrichment that are renamed or removed. `tracer` and ids are its target, not its content. */
 const ENRICHMENT = new Map([
   ["user_properties", "userProperties"],
   ["end_time", "endTime"],
@@ -15,7 +15,7 @@ const ENRICHMENT = new Map([
 ]);
 
 /**
- * The enrichment's own fields under their camelCase names: the same object where nothing needs changing, else a shallow copy.
+ * The enrichment's fields under their camelCase names: the same object if nothing has to change, else a shallow copy.
  * @param {any} params
  * @returns {any}
  */
@@ -31,7 +31,7 @@ export function enrichmentFields(params) {
   for (let i = 0; i < keys.length; i++) {
     const key = /** @type {string} */ (keys[i]);
     const name = ENRICHMENT.get(key) ?? key;
-    // Where both spellings are given, ours holds.
+    // If both spellings are given, camelCase takes precedence.
     if (name === "" || (name !== key && Object.hasOwn(params, name))) continue;
     try {
       fields[name] = params[key];

@@ -1,5 +1,5 @@
-// The caller's own masking: a function, or patterns of their own. It works on the snapshot, before
-// anything is queued, and fails closed. Masking by key names, and the default patterns, are the core's.
+// The application's own masking: a function, or patterns. It runs on the snapshot before anything is queued, and fails
+// closed. The core masks by key names and by the default patterns.
 
 import { attempt, listOf, readGiven } from "./guard.js";
 import { parseJson } from "./json.js";
@@ -14,7 +14,7 @@ export const MASK = "[Redacted]";
 /** @typedef {(name: string) => string} Renamer Masks what is no value: a key, the name of a session or of a metric. */
 
 /**
- * What `options.redact` comes to.
+ * Reads `options.redact`.
  * @param {any} redact
  * @param {unknown} [logLevel]
  * @returns {{ redact: boolean, redactKeys: string[] | undefined, redactPatterns: boolean, redactor: Redactor | undefined, rename: Renamer | undefined }}
@@ -54,7 +54,7 @@ export function redaction(redact, logLevel) {
 }
 
 /**
- * A masking that promises to answer later has masked nothing: where it does, the whole field is masked.
+ * Masks the whole field if the function returns a promise, because it has then masked nothing yet.
  * @param {Redactor} redact
  * @param {unknown} logLevel
  * @returns {Redactor}
@@ -72,7 +72,7 @@ function answeringAtOnce(redact, logLevel) {
 }
 
 /**
- * Keys in upper and lower case as well where they have letters beyond ASCII: the core compares those as they are.
+ * Adds keys in upper and lower case if they contain letters beyond ASCII, for which the core does not ignore case.
  * @param {Iterable<unknown>} keys
  */
 function allCases(keys) {
@@ -90,7 +90,7 @@ function allCases(keys) {
 }
 
 /**
- * Copies that match everywhere in a string and keep no `lastIndex` between strings.
+ * Copies of patterns that match everywhere in a string and keep no `lastIndex` between strings.
  * @param {Iterable<RegExp>} patterns
  */
 function compile(patterns) {
@@ -137,12 +137,12 @@ export function redactJson(redactor, json, path = [], rename = undefined) {
     );
     put(fields, key, redacted);
   }
-  // The redactor may have put anything in.
+  // The redactor may have inserted any value.
   return snapshot(rename ? renamed(fields, rename) : fields);
 }
 
 /**
- * The same with its keys masked. Two keys of one object stay two.
+ * Copies a value with its keys masked. Keys of one object remain distinct.
  * @param {any} value parsed JSON
  * @param {Renamer} rename
  * @returns {any}

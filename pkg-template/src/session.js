@@ -1,6 +1,5 @@
-// One session as the face knows it: made at once and synchronously, so that calls may name it before
-// the core is there, and registered with the core as soon as it is. It outlives the instance of the
-// core it is registered with. What users hold is the Tracer around it.
+// The face's record of one session. It is made synchronously, so that calls can name it before the core has started, and
+// registered with the core afterwards. It outlives the instance of the core. Users hold the Tracer around it.
 
 import { Promise } from "./globals.js";
 import { messageOf } from "./guard.js";
@@ -94,7 +93,7 @@ export class Session {
 }
 
 /**
- * What is known of a tracer without the core.
+ * The description of a tracer as far as it is known without the core.
  * @param {import("./core.d.ts").CoreOptions} options
  * @param {import("./core.d.ts").TracerInfo} [parent]
  */
@@ -113,13 +112,13 @@ function text(value) {
 }
 
 /**
- * What is the same for tracers that enrich one session of one server with one key, from when they are made.
+ * A key that is the same for tracers that enrich the same session on the same server with the same API key.
  * @param {Session} session
  * @returns {string}
  */
 export function sessionKey({ settings, newSessionId }) {
   const { sessionId, ticket, apiKey, serverUrl } = settings.scalars;
-  // Without an id or ticket nothing else can mean the same session.
+  // Without an id or ticket, no other tracer can enrich the same session.
   const own = text(sessionId) ?? text(ticket);
   if (own === undefined) return newSessionId ?? "";
   return `${own}\n${String(apiKey)}\n${String(serverUrl)}`;

@@ -1,6 +1,6 @@
-// What a caller's options come to: plain values for the core, and the functions that stay on this side.
-// Options may be anything, a proxy that throws included; each is read once. What a wrong value means is
-// for the core to say, but it never gets to see the caller's own object.
+// Reads an application's options into plain values for the core, and functions that stay in JavaScript. Options may be
+// anything, even a proxy that throws; each is read once. The core decides how to treat a wrong value, but never receives
+// the application's own object.
 
 import { attempt, readGiven } from "./guard.js";
 import { printAt } from "./log.js";
@@ -27,7 +27,7 @@ const TRACER_SCALARS = [
   "persist",
 ];
 
-/** What names a session and says where it comes from. */
+/** The options that name a session and its origin. */
 const NAMES = ["sessionName", "source", "project"];
 
 const TOO_LARGE =
@@ -37,7 +37,7 @@ const NO_ID = "it was left out";
 
 const START_FIELDS = ["inputs", "metadata", "config", "userProperties"];
 
-/** What links a session to an experiment, and the name under which HoneyHive looks for it in `metadata`. */
+/** The options that link a session to an experiment, and the names under which HoneyHive looks for them in `metadata`. */
 const EXPERIMENT = [
   { name: "runId", stored: "run_id" },
   { name: "datasetId", stored: "dataset_id" },
@@ -74,11 +74,11 @@ export function tracerSettings(options) {
   });
 }
 
-/** Those of the last tracer. @type {WeakRef<Settings> | undefined} */
+/** The settings of the last tracer. @type {WeakRef<Settings> | undefined} */
 let last;
 
 /**
- * The last tracer's settings, where it was made alike: a hundred thousand copies are many megabytes.
+ * The last tracer's settings, if they are equal, because a hundred thousand copies would take many megabytes.
  * @param {Settings} settings
  * @returns {Settings}
  */
@@ -90,7 +90,7 @@ function shared(settings) {
 }
 
 /**
- * Whether two values of the same few kinds of plain ones are the same, functions included.
+ * Whether two plain values are equal. Functions are equal if they are identical.
  * @param {any} a
  * @param {any} b
  * @returns {boolean}
@@ -108,7 +108,7 @@ function isDeepEqual(a, b) {
 }
 
 /**
- * What startSession takes; everything else is the parent's.
+ * The settings of a session started by startSession: its own options, and the parent's for everything else.
  * @param {unknown} options
  * @param {Settings} parent
  * @returns {Settings}
@@ -151,18 +151,18 @@ function scalars(options, names) {
 }
 
 /**
- * What of an option goes to the core as JSON.
+ * The part of an option's value that the core receives as JSON.
  * @param {unknown} value
  */
 function scalar(value) {
   if (value === Infinity) return Number.MAX_VALUE;
-  // Anything else here is a mistake that the core reports; its contents are not needed for that.
+  // Any other value is a mistake that the core reports, for which it does not need the contents.
   const fits = Number.isFinite(value) || typeof value === "string" || typeof value === "boolean";
   return fits ? value : {};
 }
 
 /**
- * Masks what names a session and where it comes from, by patterns of the caller's own.
+ * Masks the options that name a session and its origin, by the application's own patterns.
  * @param {Record<string, unknown>} values
  * @param {ReturnType<typeof redaction>} masking
  */
@@ -192,7 +192,7 @@ function start(options, { redactor, rename }, logLevel) {
   for (let i = 0; i < EXPERIMENT.length; i++) {
     const { name, stored } = /** @type {typeof EXPERIMENT[0]} */ (EXPERIMENT[i]);
     const id = option(experiment, name) ?? undefined;
-    // What is no field of an enrichment is stored in its metadata.
+    // Keys that are not fields of an enrichment are stored in its metadata.
     if (typeof id === "string" && id !== "") fields[stored] = id;
     else if (id !== undefined)
       printAt(logLevel, "warn", `\`experiment.${name}\` must be a text: ${NO_ID}`);

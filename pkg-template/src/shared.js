@@ -24,7 +24,7 @@ export function sharedFunctions(make) {
   return functions;
 }
 
-/** What the copies have in common, on the global; nothing where it takes nothing. @returns {any} */
+/** The object on the global that the copies share; undefined if the global object cannot be extended. @returns {any} */
 function holder() {
   return attempt(() => {
     const { [SHARED]: there } = /** @type {any} */ (globalThis);

@@ -1,39 +1,39 @@
-// A value becomes JSON text, once, at the moment of the call: what the caller does to it afterwards
-// changes nothing, and nothing is changed in it. Always valid JSON, whatever the value.
+// Takes a snapshot of a value as JSON text at the moment of the call. Later changes of the value have no effect, and the
+// value itself is not changed. The result is valid JSON for every value.
 //
-// Plain data takes the engine's own JSON.stringify. Everything it would throw on, or quietly turn
-// into `{}`, takes the careful walk below. It holds no rule about fields: those are the core's.
+// Plain data is written by the engine's own JSON.stringify. Values on which that would throw, or which it would silently
+// turn into `{}`, are written by the walk below. The rules about fields are the core's.
 
 import { attempt, beginningOf, messageOf } from "./guard.js";
 import { parseJson, plainJson } from "./json.js";
 import { disregard, isThenable } from "./thenables.js";
 
-/** Levels of nesting below a field: what the walk says of deeper ones is better than what a backend would. */
+/** How many levels below a field are written. The walk's note about deeper levels is clearer than a backend's error. */
 const MAX_DEPTH = 100;
 
-/** Values looked at before plain data is taken for something that only grows: shared references can double at each level. */
+/** How many values are examined before data is written by the walk: shared references can double it at each level. */
 const MAX_PLAIN = 500_000;
 
-/** Far above what the backend takes in one request (5 MB), so that what is cut off here is refused as too large anyway. */
+/** Far above what the backend accepts in one request (5 MB), so that a snapshot that is cut here is refused in any case. */
 const MAX_CHARS = 8 * 1024 * 1024;
 const MAX_VALUES = 2_000_000;
 
-/** Bytes of a buffer that are worth being written out. */
+/** How many bytes of a buffer are written. */
 const MAX_BYTES = 1024;
 
-/** Lists shorter than this are written with their holes; in longer ones it is looked whether they are mostly holes. */
+/** Arrays shorter than this are written with their holes. Longer ones are checked for being mostly holes. */
 const SPARSE_LENGTH = 10_000;
 
-/** What a list can have at most. */
+/** The greatest length of an array. */
 const MAX_LENGTH = 2 ** 32 - 1;
 
-/** Length of texts from which on lone surrogates are looked for before they are written: engines take long to escape them. */
+/** Strings of at least this length are checked for lone surrogates before writing, because engines escape them slowly. */
 const MAX_UNSEEN = 32;
 
-/** How much of a thrown message is kept. */
+/** How many characters of a thrown message are kept. */
 const MAX_THREW = 300;
 
-/** Of "\\ud800". */
+/** The length of "\\ud800". */
 const ESCAPE_LENGTH = 6;
 
 const { stringify } = JSON;
@@ -45,8 +45,7 @@ const KINDS = [objects, lists, String.prototype, Number.prototype, Boolean.proto
 
 /**
  * @param {unknown} value
- * @param {() => void} [onCut] for whoever has no use for what is more than any request may have: called where
- *   something was left out because of that
+ * @param {() => void} [onCut] if given, text beyond the size of any request is left out, and this is called
  * @returns {string} JSON
  */
 export function snapshot(value, onCut) {
@@ -57,7 +56,7 @@ export function snapshot(value, onCut) {
     const isWritten = typeof value === "object" && isPlain(value, 0);
     if (isWritten && !isEveryonesToJSON()) json = stringify(value);
   } catch {
-    // A proxy or getter threw: the walk puts that in its place and keeps the rest.
+    // A proxy or getter threw. The walk writes the error in its place and keeps the rest.
   }
   if (json === undefined) {
     const walk = new Walk(onCut !== undefined);
@@ -69,8 +68,8 @@ export function snapshot(value, onCut) {
 }
 
 /**
- * Has somebody given all objects or all lists a toJSON? The engine's JSON.stringify would call it, and it is none of
- * the values' own.
+ * Whether a library has given all objects or all arrays a toJSON, which JSON.stringify would call although it is not the
+ * value's own.
  */
 function isEveryonesToJSON() {
   return "toJSON" in objects || "toJSON" in lists;

@@ -1,6 +1,6 @@
-// What users hold of a session. Its methods work when taken off it, and to whoever asks they are plain functions of
-// the tracer's own, so that a test's spy can be put in their place. They are made as they are asked for: held by
-// each tracer, they would be most of what an open session costs. Hence the proxy.
+// The object that users hold for a session. Its methods also work when detached from it, and appear as own functions of
+// the tracer, so that tests can replace them with spies. A proxy makes them on access: held by each tracer, they would be
+// most of the memory of an open session.
 
 import { baggageHeaders } from "./baggage.js";
 import { read } from "./guard.js";

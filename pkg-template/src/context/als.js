@@ -1,4 +1,5 @@
-// Node, Deno, Bun and Vercel's edge: AsyncLocalStorage follows the code across awaits, timers and streams.
+// The context in Node, Deno, Bun and Vercel's edge, where AsyncLocalStorage follows the code across awaits, timers and
+// streams.
 
 import { attempt } from "../guard.js";
 import { enterLazily } from "../thenables.js";

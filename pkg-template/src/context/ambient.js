@@ -1,6 +1,6 @@
-// "The only open session": the last thing a bare call can mean. Several tracers may be open for one session, as
-// React's StrictMode makes them. What was opened and never closed counts, collected or not, so that the
-// garbage collector can not change what a call means.
+// The only open session, which a call without a tracer falls back to. Several tracers may be open for one session, as
+// under React's StrictMode. A session that was opened and never closed counts even after it was collected, so that the
+// garbage collector cannot change the meaning of a call.
 
 import { weakly } from "../guard.js";
 import { sessionKey } from "../session.js";

@@ -1,7 +1,7 @@
-// What the copies of this package in a realm have in common: an application may well have it as ES module and as
-// CommonJS, or in several bundles, and each copy knows only the sessions of its own. Which of two active ones is the
-// inner one tells the order in which they were entered. Where the global object takes nothing, each copy is alone; and in
-// a page, where the copies of two sites' widgets are none of each other's business.
+// The state that the copies of this package in a realm share: an application may load it as ES module and as CommonJS, or
+// in several bundles, and each copy knows only its own sessions. Of two active sessions, the one that was entered last is
+// the inner one. Copies share nothing if the global object cannot be extended, or in a page, where they may belong to
+// widgets of different sites.
 
 import { attempt, read, weakly } from "../guard.js";
 

@@ -1,5 +1,5 @@
-// Browsers: nothing follows the code across an await, so what is known is which runs have not ended and
-// which tracers are open. Where those leave more than one, none is meant.
+// The context in browsers. Nothing follows the code across an await, so only the unfinished runs and the open tracers are
+// known. If they leave more than one session, a call has none.
 
 import { newRegistry } from "../guard.js";
 import { enterLazily, isLazy, isThenable, whenSettled } from "../thenables.js";

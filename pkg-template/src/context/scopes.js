@@ -1,5 +1,5 @@
-// Scopes that a caller's own `waitUntil` makes: what is queued in one is kept alive by that function and
-// no other. Runtimes that have requests of their own (workerd) do it in their own way.
+// Scopes for an application's own `waitUntil`: calls queued in such a scope are kept alive by that function only. Runtimes
+// with requests of their own (workerd) have their own scopes.
 
 import { attempt, newRegistry, weakly } from "../guard.js";
 import { disregard } from "../thenables.js";

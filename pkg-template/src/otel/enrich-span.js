@@ -1,5 +1,5 @@
-// An enrichment of a span: which span is meant, how much it still takes, and the attributes that the core
-// makes of the fields. Never throws, whatever it is given, and whatever the span does.
+// Enriches a span: finds the span, checks how much it can still hold, and sets the attributes that the core makes of the
+// fields. It never throws, whatever the arguments are and whatever the span does.
 
 import { parseJson, plainJson } from "../json.js";
 import { trace } from "@opentelemetry/api";

@@ -1,4 +1,4 @@
-// Ended spans, to HoneyHive: what OpenTelemetry calls a SpanExporter. Delivery is the core's.
+// A SpanExporter of OpenTelemetry that sends ended spans to HoneyHive. The core delivers them.
 
 import { plainJson } from "../json.js";
 import { Promise } from "../globals.js";

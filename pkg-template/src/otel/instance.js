@@ -1,5 +1,5 @@
-// Keeps one instance of the spans' core: starts it when it is first needed, does for it what only the
-// runtime can, and puts a fresh one in its place should it die. Knows no rule of spans; those are the core's.
+// Owns the running instance of the spans' core: starts it when it is first needed, performs its requests and timers, and
+// replaces an instance that has trapped. The rules of spans are the core's.
 
 import { Promise, forwardNow } from "../globals.js";
 import { attempt, messageOf, read } from "../guard.js";

@@ -1,4 +1,4 @@
-// Tells each span that starts which session it belongs to, in the attributes that HoneyHive looks for.
+// Marks each span that starts with its session, in the attributes that HoneyHive looks for.
 
 import { Promise } from "../globals.js";
 import { messageOf, read, readGiven } from "../guard.js";

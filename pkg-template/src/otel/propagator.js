@@ -1,4 +1,4 @@
-// The session in W3C baggage, for those who let OpenTelemetry fill in and read their headers.
+// Carries the session in W3C baggage, for applications whose headers OpenTelemetry writes and reads.
 // https://www.w3.org/TR/baggage/
 
 import { propagation } from "@opentelemetry/api";

@@ -1,5 +1,5 @@
-// Whose session a span belongs to: the one that code started there would enrich, or, where that is not
-// known or has not changed since, the session of its parent or of the caller in another service.
+// Finds the session of a span: the session that code running there would enrich, or, if that is unknown or unchanged, the
+// session of its parent or of the calling service.
 
 import { createContextKey, trace } from "@opentelemetry/api";
 import { innermostTracer } from "../context/entered.js";

@@ -1,5 +1,5 @@
-// Ended spans of OpenTelemetry's SDK, 1.x or 2.x, as the text that the core takes. What they hold is
-// copied out by name: an SDK's span has a great deal more on it.
+// Writes ended spans of OpenTelemetry's SDK, 1.x or 2.x, as the text that the core reads. Only named properties are
+// copied, because an SDK's span holds a great deal more.
 
 import { parseJson } from "../json.js";
 import { attempt, read } from "../guard.js";

@@ -1,5 +1,5 @@
-// A queue's batch to the backend: the core says what is sent for which session, and what is to be said
-// to the queue of each message.
+// Delivers a batch of a queue to the backend. The core decides what is sent for each session, and what the queue is told
+// about each message.
 
 import { disregard } from "../thenables.js";
 import { attempt, listOf, messageOf, read } from "../guard.js";

@@ -1,6 +1,6 @@
-// Keeps one instance of the relay's core, with what is the same for all relays and consumers in a
-// process: starts it when it is first needed, and a fresh one should it die. Who dies with it is
-// answered that the relay failed; rates and what a consumer remembers begin anew.
+// Owns the running instance of the relay's core, which all relays and consumers of a process share. It starts the instance
+// when it is first needed, and replaces one that has trapped. Requests that were in progress are then answered as failed;
+// rate limits and the memory of consumers start anew.
 
 import { Promise } from "../globals.js";
 import { messageOf } from "../guard.js";

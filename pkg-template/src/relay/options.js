@@ -1,5 +1,5 @@
-// What a caller's options come to: JSON for the core, and what stays on this side. Options may be
-// anything; each is read once. What a wrong value means is for the core to say.
+// Reads an application's options into JSON for the core, and functions that stay in JavaScript. Options may be anything;
+// each is read once. The core decides how to treat a wrong value.
 
 import { plainJson } from "../json.js";
 import { NAMES, environment } from "../env.js";

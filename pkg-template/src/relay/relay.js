@@ -1,4 +1,4 @@
-// A request through the relay: what the core says is to be done with it, step by step.
+// Takes a request through the relay, step by step as the core decides.
 
 import { plainJson } from "../json.js";
 import { messageOf, read } from "../guard.js";

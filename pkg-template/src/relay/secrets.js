@@ -1,4 +1,4 @@
-// HMAC-SHA-256 by the runtime's WebCrypto, whose `verify` takes the same time whatever is wrong.
+// HMAC-SHA-256 by the runtime's WebCrypto, whose `verify` takes constant time.
 
 import { textClass } from "../globals.js";
 import { alive } from "./instance.js";

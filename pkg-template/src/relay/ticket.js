@@ -1,5 +1,5 @@
-// Tickets for pages. As everywhere in the package nothing throws: what cannot be issued is said in the
-// log, and comes to an empty ticket, with which a page's tracer sends nothing.
+// Issues tickets for pages. Nothing throws, as everywhere in the package: a ticket that cannot be issued is reported in
+// the log and is empty, and a page's tracer with an empty ticket sends nothing.
 
 import { messageOf } from "../guard.js";
 import { alive } from "./instance.js";
