@@ -37,7 +37,7 @@ const NO_FIELDS = "the first argument is neither a session id nor an object of f
 const NOTHING_STORABLE =
   'the enrichment has nothing that can be stored (functions, symbols, NaN and promises cannot): pass values, as in enrichSession({ metadata: { plan: "pro" } })';
 
-/** The longest JSON that fields without any value can have. */
+/** Matches the JSON of fields without any value, which is at most `LONGEST_BLANK` characters long. */
 const BLANK = /^\{(?:"[^"\\]*":(?:null|\{\})(?:,(?=")|(?=\})))*\}$/;
 const LONGEST_BLANK = 512;
 
