@@ -8,7 +8,9 @@
 //! flight, and its enrichments reach the backend in order. A batch that the backend refuses is
 //! halved until the one to blame is alone: bad input costs nobody anything but itself.
 
+mod part;
 mod stamps;
+mod summary;
 
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
@@ -16,93 +18,20 @@ use std::rc::Rc;
 use crate::core::deadline::DeadlineClock;
 use crate::core::delivery::halving::Halving;
 use crate::core::delivery::limits::{RetryWait, last_try_at, request_timeout_ms};
-use crate::core::enrichment::{Enrichment, Field, InputsPlace, Merged};
+use crate::core::enrichment::{Field, InputsPlace, Merged};
 use crate::core::id_map::NOTHING;
 use crate::core::json::any_members;
-use crate::core::number_set::NumberSet;
-use crate::core::policy::{
-    MAX_REQUEST_BYTES, PART_OVERHEAD_BYTES, REQUEST_OVERHEAD_BYTES, START_WAITS_MS,
-};
+use crate::core::policy::{MAX_REQUEST_BYTES, REQUEST_OVERHEAD_BYTES, START_WAITS_MS};
 use crate::core::session::{Description, SessionId, SessionOrigin, Start, Target};
 use crate::core::settings::{Destination, Settings};
 use crate::core::time::{NEVER, Now};
 use crate::core::totals::Totals;
 use crate::core::wire::{self, Request, Routes};
 
+pub use part::{Kind, Part, Parts, held_by};
+use part::{merged, said_unix_ms, were_left};
 pub use stamps::Stamps;
-
-/// What a part of a batch is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// What `initTracer` was given for the session; nobody waits for its delivery.
-    Start,
-    /// A start that was given up once. It goes along with the next enrichment, so that a server
-    /// which refuses it is not asked again and again.
-    WaitingStart,
-    /// A call of `enrichSession` or `addMetrics`.
-    Enrichment,
-}
-
-/// One accepted enrichment.
-#[derive(Debug)]
-pub struct Part {
-    /// Its number, in the order in which all were accepted.
-    pub id: u64,
-    /// What it is.
-    pub kind: Kind,
-    /// The tracer that it was given to.
-    pub tracer: u64,
-    /// The request scope that it was given in.
-    pub scope: u64,
-    /// When it was given, wall clock, milliseconds.
-    pub given_unix_ms: u64,
-    /// When it was given, forward clock, milliseconds.
-    pub given_ms: u64,
-    /// How many milliseconds it may be tried.
-    pub deadline_ms: u64,
-    /// When to give it up, on its outbox's [`DeadlineClock`].
-    pub deadline: u64,
-    /// Whether the browser keeps it until it has ended.
-    pub is_kept: bool,
-    /// The number of the earlier page that left it, and of the part of its life; 0 if it was said here.
-    pub left_by: u32,
-    /// What it says.
-    pub enrichment: Enrichment,
-}
-
-impl Part {
-    /// Bytes that it holds. What is noted about a start counts as its tracer's; of those that were given up
-    /// few are left apart.
-    pub fn bytes(&self) -> u64 {
-        match self.kind {
-            Kind::Enrichment => held_by(&self.enrichment),
-            Kind::Start | Kind::WaitingStart => self.enrichment.bytes() as u64,
-        }
-    }
-}
-
-/// Parts in their order; in boxes, as to move a number is less code than to move a part.
-pub type Parts = Vec<Box<Part>>;
-
-/// Bytes that holding `enrichment` takes.
-pub fn held_by(enrichment: &Enrichment) -> u64 {
-    (enrichment.held_bytes() + PART_OVERHEAD_BYTES) as u64
-}
-
-fn merged(parts: &[Box<Part>], inputs: InputsPlace) -> Merged<'_> {
-    Merged::of(parts.iter().map(|part| &part.enrichment), inputs)
-}
-
-/// When the last enrichment among `parts` was given, or if there is none the first start.
-fn said_unix_ms(parts: &[Box<Part>]) -> u64 {
-    let mut said = 0;
-    for part in parts {
-        if said == 0 || part.kind == Kind::Enrichment {
-            said = part.given_unix_ms;
-        }
-    }
-    said
-}
+use summary::Summary;
 
 /// Enrichments that travel together.
 #[derive(Debug)]
@@ -139,25 +68,10 @@ struct Unsent {
     line: Parts,
     /// Frozen, the first one next; more than one only after halving.
     batches: Vec<Batch>,
-    /// Bytes of the line.
-    held: u64,
-    /// Tracers and request scopes of what is said in the line, starts that were given up apart.
-    tracers: NumberSet,
-    scopes: NumberSet,
-    /// The one of the tracers whose `fetch` carries the next request, or [`NOTHING`].
-    sender: u64,
-    /// Whether anything in the line is an enrichment.
-    is_enriched: bool,
+    /// Of all parts in the line.
+    summary: Summary,
     /// On which its deadlines are.
     clock: DeadlineClock,
-    /// The earliest deadline of an enrichment in the line, and of a start: kept, as each
-    /// enrichment that comes asks for them.
-    deadlines: (u64, u64),
-    /// The number of the last part that was put into the line, and which one that was when a request was last sent.
-    last_id: u64,
-    tried_id: u64,
-    /// The earliest deadline of an enrichment that came since then.
-    untried_deadline: u64,
     /// When the first batch is tried again.
     retry_at: u64,
     /// Until when the server has asked to be left alone, when a request last failed.
@@ -168,16 +82,8 @@ impl Unsent {
     const NOTHING: Unsent = Unsent {
         line: Vec::new(),
         batches: Vec::new(),
-        held: 0,
-        tracers: NumberSet::NONE,
-        scopes: NumberSet::NONE,
-        sender: NOTHING,
-        is_enriched: false,
+        summary: Summary::NOTHING,
         clock: DeadlineClock::START,
-        deadlines: (NEVER, NEVER),
-        last_id: 0,
-        tried_id: 0,
-        untried_deadline: NEVER,
         retry_at: 0,
         asked_until: 0,
     };
@@ -311,7 +217,7 @@ impl Outbox {
 
     /// Bytes of unsent enrichments.
     pub fn held(&self) -> u64 {
-        self.work.held
+        self.work.summary.held()
     }
 
     /// The session begins with its next request, and with `start` is to be started by that: with the request of
@@ -351,14 +257,14 @@ impl Outbox {
     /// backend refuse `part`, the value before it is the one that counts.
     pub fn accept(&mut self, mut part: Box<Part>) {
         self.set_deadline_of(&mut part);
-        self.count(&part);
+        self.work.summary.add(&part);
         self.work.line.push(part);
     }
 
     /// Takes in what an earlier page left, before what was given since then.
     pub fn accept_in_time(&mut self, mut part: Box<Part>) {
         self.set_deadline_of(&mut part);
-        self.count(&part);
+        self.work.summary.add(&part);
         let mut place = self.frozen();
         while self.work.line.get(place).is_some_and(|it| it.given_unix_ms <= part.given_unix_ms) {
             place += 1;
@@ -369,7 +275,7 @@ impl Outbox {
     /// Starts that were given up once and are alone again wait for company, with nothing on its
     /// way: nobody waits for them, so nobody would send them.
     pub fn let_starts_wait(&mut self) {
-        if !self.work.tracers.is_empty() {
+        if !self.work.summary.tracers().is_empty() {
             return;
         }
         while let Some(batch) = self.work.batches.pop() {
@@ -405,7 +311,8 @@ impl Outbox {
     /// When what was given since the last try has its own at the latest, on the forward clock.
     fn last_try_at(&self, now: Now) -> u64 {
         let Settings { timeout_ms, deadline_ms, .. } = *self.settings;
-        let gives_up_at = self.work.clock.reaches(self.work.untried_deadline, now.mono_ms);
+        let gives_up_at =
+            self.work.clock.reaches(self.work.summary.untried_deadline(), now.mono_ms);
         last_try_at(gives_up_at, timeout_ms, deadline_ms)
     }
 
@@ -416,7 +323,7 @@ impl Outbox {
 
     /// Whether there is anything to send.
     pub fn has_work(&self) -> bool {
-        !self.work.batches.is_empty() || !self.work.tracers.is_empty()
+        !self.work.batches.is_empty() || !self.work.summary.tracers().is_empty()
     }
 
     /// Whether the browser keeps all that waits.
@@ -433,7 +340,7 @@ impl Outbox {
         if self.hurried {
             return 0;
         }
-        self.window_until.max(if self.work.is_enriched { 0 } else { self.start_at })
+        self.window_until.max(if self.work.summary.is_enriched() { 0 } else { self.start_at })
     }
 
     /// Whether the session would have to wait before it sends again, with nothing to send now.
@@ -540,33 +447,35 @@ impl Outbox {
 
     /// Whether something that waits in it was given in `scope`.
     pub fn concerns(&self, scope: u64) -> bool {
-        self.work.scopes.has(scope)
+        self.work.summary.scopes().has(scope)
     }
 
     /// The scopes in which what waits in it was given.
     pub fn scopes(&self) -> impl Iterator<Item = u64> + '_ {
-        self.work.scopes.iter()
+        self.work.summary.scopes().iter()
     }
 
     /// The tracer whose `fetch` carries the next request, as something of it waits; or [`NOTHING`].
     pub fn sender(&self) -> u64 {
-        self.work.sender
+        self.work.summary.sender()
     }
 
     /// Lets the next of the tracers that have something in it send, for which `suits` holds, if any does
     /// among the next `looks`; the one that does now comes last.
     pub fn change_sender(&mut self, looks: usize, suits: &dyn Fn(u64) -> bool) {
-        let Unsent { tracers, sender, .. } = &mut *self.work;
-        if let Some(next) = tracers.after(*sender).take(looks).find(|tracer| suits(*tracer)) {
-            *sender = next;
+        let summary = &mut self.work.summary;
+        let others = summary.tracers().after(summary.sender());
+        let next = others.take(looks).find(|tracer| suits(*tracer));
+        if let Some(next) = next {
+            summary.set_sender(next);
         }
     }
 
     /// The tracer that is to send in `scope`: the sender, unless only others have something in it that was
     /// given there. The `fetch` of another request may not be called in this one.
     pub fn sender_in(&self, scope: u64) -> u64 {
-        let sender = self.work.sender;
-        if self.work.tracers.iter().nth(1).is_none() {
+        let sender = self.work.summary.sender();
+        if self.work.summary.tracers().iter().nth(1).is_none() {
             return sender;
         }
         let waits_there = self
@@ -581,7 +490,7 @@ impl Outbox {
 
     /// Lets `tracer` send, which has something in it.
     pub fn set_sender(&mut self, tracer: u64) {
-        self.work.sender = tracer;
+        self.work.summary.set_sender(tracer);
     }
 
     /// Whether any scope may send it: something in it was given outside of any, or in one that
@@ -604,8 +513,7 @@ impl Outbox {
 
     /// On its clock. A start has a deadline only where it is left alone.
     fn first_deadline(&self) -> u64 {
-        let (first, of_start) = self.work.deadlines;
-        if first < NEVER { first } else { of_start }
+        self.work.summary.first_deadline()
     }
 
     /// Milliseconds that the next request may take: to the end of its time limit, or to the first deadline
@@ -649,8 +557,7 @@ impl Outbox {
     pub fn next_request(&mut self, routes: Routes, no_second: bool, now: Now) -> (Request, bool) {
         self.window_until = now.mono_ms.saturating_add(self.settings.merge_window_ms);
         self.work.clock.begin_try(now.mono_ms);
-        self.work.tried_id = self.work.last_id;
-        self.work.untried_deadline = NEVER;
+        self.work.summary.begin_try();
         if self.work.batches.is_empty() {
             self.freeze(no_second);
         }
@@ -679,9 +586,10 @@ impl Outbox {
         }
         let stamp_ns = *batch.stamp_ns.get_or_insert_with(|| {
             let said_ms = said_unix_ms(parts);
-            let mut said = parts.iter().filter(|part| part.kind == Kind::Enrichment).peekable();
-            let was_left = said.peek().is_some() && said.all(|part| part.left_by != 0);
-            if was_left { self.stamps.next_left(said_ms) } else { self.stamps.next(said_ms) }
+            match were_left(parts) {
+                true => self.stamps.next_left(said_ms),
+                false => self.stamps.next(said_ms),
+            }
         });
         let id = self.session_id;
         let request = match &batch.start {
@@ -780,47 +688,10 @@ impl Outbox {
         });
     }
 
-    /// What is known of all that waits, now that something of it is gone or has changed.
+    /// Sums up all that waits, now that something of it is gone or has changed.
     fn recount(&mut self) {
-        let sender = std::mem::replace(&mut self.work.sender, NOTHING);
-        self.work.held = 0;
-        self.work.deadlines = (NEVER, NEVER);
-        self.work.untried_deadline = NEVER;
-        self.work.is_enriched = false;
-        self.work.tracers.clear();
-        self.work.scopes.clear();
-        let line = std::mem::take(&mut self.work.line);
-        for part in &line {
-            self.count(part);
-        }
-        self.work.line = line;
-        if self.work.tracers.has(sender) {
-            self.work.sender = sender;
-        }
-    }
-
-    fn count(&mut self, part: &Part) {
-        let work = &mut *self.work;
-        work.held += part.bytes();
-        work.last_id = part.id.max(work.last_id);
-        let (first, of_start) = &mut work.deadlines;
-        match part.kind {
-            Kind::Enrichment => {
-                *first = part.deadline.min(*first);
-                if part.id > work.tried_id {
-                    work.untried_deadline = part.deadline.min(work.untried_deadline);
-                }
-            }
-            Kind::Start => *of_start = part.deadline.min(*of_start),
-            // Nobody has to be told of its end, so nothing that came with its tracer may be at hand.
-            Kind::WaitingStart => return,
-        }
-        work.is_enriched |= part.kind == Kind::Enrichment;
-        work.tracers.add(part.tracer);
-        work.scopes.add(part.scope);
-        if work.sender == NOTHING {
-            work.sender = part.tracer;
-        }
+        let Unsent { line, summary, .. } = &mut *self.work;
+        summary.recount(line);
     }
 
     /// The request was stored. `answer_inputs` is the session's inputs in the answer to a start.

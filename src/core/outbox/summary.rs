@@ -1,0 +1,125 @@
+//! What is known of all parts that wait in an outbox, without a look at each.
+
+use super::part::{Kind, Part};
+use crate::core::id_map::NOTHING;
+use crate::core::number_set::NumberSet;
+use crate::core::time::NEVER;
+
+/// The sum of the parts in an outbox's line. A part that comes is added; where parts go or change, all are summed up
+/// anew. Each call and each look asks for it.
+#[derive(Debug)]
+pub(super) struct Summary {
+    held: u64,
+    /// Tracers and request scopes of the parts. Starts that were given up are left out.
+    tracers: NumberSet,
+    scopes: NumberSet,
+    sender: u64,
+    is_enriched: bool,
+    deadline: u64,
+    start_deadline: u64,
+    /// The number of the last part that came, and which one that was when a request was last sent.
+    last_id: u64,
+    tried_id: u64,
+    untried_deadline: u64,
+}
+
+impl Summary {
+    /// The sum of no parts.
+    pub(super) const NOTHING: Summary = Summary {
+        held: 0,
+        tracers: NumberSet::NONE,
+        scopes: NumberSet::NONE,
+        sender: NOTHING,
+        is_enriched: false,
+        deadline: NEVER,
+        start_deadline: NEVER,
+        last_id: 0,
+        tried_id: 0,
+        untried_deadline: NEVER,
+    };
+
+    /// Adds a part.
+    pub(super) fn add(&mut self, part: &Part) {
+        self.held += part.bytes();
+        self.last_id = part.id.max(self.last_id);
+        match part.kind {
+            Kind::Enrichment => {
+                self.deadline = part.deadline.min(self.deadline);
+                if part.id > self.tried_id {
+                    self.untried_deadline = part.deadline.min(self.untried_deadline);
+                }
+            }
+            Kind::Start => self.start_deadline = part.deadline.min(self.start_deadline),
+            // Nobody has to be told of its end, so nothing that came with its tracer may be at hand.
+            Kind::WaitingStart => return,
+        }
+        self.is_enriched |= part.kind == Kind::Enrichment;
+        self.tracers.add(part.tracer);
+        self.scopes.add(part.scope);
+        if self.sender == NOTHING {
+            self.sender = part.tracer;
+        }
+    }
+
+    /// Sums `parts` up anew. The sender stays, if something of it is among them.
+    pub(super) fn recount(&mut self, parts: &[Box<Part>]) {
+        let sender = std::mem::replace(&mut self.sender, NOTHING);
+        self.held = 0;
+        self.deadline = NEVER;
+        self.start_deadline = NEVER;
+        self.untried_deadline = NEVER;
+        self.is_enriched = false;
+        self.tracers.clear();
+        self.scopes.clear();
+        parts.iter().for_each(|part| self.add(part));
+        if self.tracers.has(sender) {
+            self.sender = sender;
+        }
+    }
+
+    /// Records that a request is sent: what has come so far has a try.
+    pub(super) fn begin_try(&mut self) {
+        self.tried_id = self.last_id;
+        self.untried_deadline = NEVER;
+    }
+
+    /// The bytes of the parts.
+    pub(super) fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// Whether any of the parts is an enrichment.
+    pub(super) fn is_enriched(&self) -> bool {
+        self.is_enriched
+    }
+
+    /// The earliest deadline, on the outbox's clock. A start has one only where it is left alone.
+    pub(super) fn first_deadline(&self) -> u64 {
+        if self.deadline < NEVER { self.deadline } else { self.start_deadline }
+    }
+
+    /// The earliest deadline of an enrichment that came since a request was last sent.
+    pub(super) fn untried_deadline(&self) -> u64 {
+        self.untried_deadline
+    }
+
+    /// The tracers that have something among the parts.
+    pub(super) fn tracers(&self) -> &NumberSet {
+        &self.tracers
+    }
+
+    /// The request scopes that have something among the parts.
+    pub(super) fn scopes(&self) -> &NumberSet {
+        &self.scopes
+    }
+
+    /// The one of the tracers whose `fetch` carries the next request, or [`NOTHING`].
+    pub(super) fn sender(&self) -> u64 {
+        self.sender
+    }
+
+    /// Lets `tracer` send the next request.
+    pub(super) fn set_sender(&mut self, tracer: u64) {
+        self.sender = tracer;
+    }
+}
