@@ -143,7 +143,7 @@ pub struct Description {
     pub source: Rc<str>,
     /// The project's name. Sent only on the legacy route, the only one that still accepts it.
     pub project: Option<Rc<str>>,
-    /// When the session began, in Unix milliseconds.
+    /// When the session began, in Unix milliseconds; 0 where the clock does not say, as a Worker's outside of requests.
     pub start_time: u64,
 }
 
@@ -152,7 +152,10 @@ impl Description {
     pub fn write(&self, legacy: bool, object: &mut Object<'_>) {
         object.text("session_name", &self.name);
         object.text("source", &self.source);
-        object.number("start_time", self.start_time);
+        // Not 1970: the backend puts in when the request came.
+        if self.start_time > 0 {
+            object.number("start_time", self.start_time);
+        }
         if legacy && let Some(project) = &self.project {
             object.text("project", project);
         }
@@ -225,6 +228,20 @@ mod tests {
         assert_eq!(id, SessionId::new(lower).unwrap());
         assert_eq!(id.to_string(), lower);
         assert!(!id.stands_for(&upper));
+    }
+
+    #[test]
+    fn a_session_begins_when_the_clock_says_and_never_in_1970() {
+        let written = |start_time| {
+            let (name, source) = ("chat".into(), "dev".into());
+            let mut out = String::new();
+            let mut object = Object::open(&mut out);
+            Description { name, source, project: None, start_time }.write(false, &mut object);
+            object.close();
+            out
+        };
+        assert_eq!(written(7), r#"{"session_name":"chat","source":"dev","start_time":7}"#);
+        assert_eq!(written(0), r#"{"session_name":"chat","source":"dev"}"#);
     }
 
     #[test]
