@@ -1,5 +1,5 @@
-//! What a browser keeps of unsent enrichments, so that they outlive the page: told to the shell when
-//! one is given and when it has ended, and taken back from what earlier pages left.
+//! Keeps unsent enrichments in the browser's store, so that they outlive the page: tells the shell what to store and what
+//! to remove, and takes over the entries that earlier pages left.
 
 use std::rc::Rc;
 
@@ -12,22 +12,21 @@ use crate::core::session::{Description, SessionOrigin, Start};
 use crate::core::settings::Settings;
 use crate::core::time::Now;
 
-/// Something that an earlier page left, under the number by which the shell knows it.
+/// An entry that an earlier page left, with the shell's number for it.
 #[derive(Debug)]
 pub(super) struct Leftover {
     id: i64,
     kept: Kept,
-    /// Whether the store was told to let go of it.
+    /// Whether the shell was told to remove it.
     is_forgotten: bool,
 }
 
-/// In boxes: to move a number is less code.
+/// Boxed, because moving a pointer takes less code.
 pub(super) type Leftovers = Vec<Box<Leftover>>;
 
 impl Registry {
-    /// There is a store to keep enrichments in. `entries`, a JSON list of texts, are what earlier
-    /// pages left there; the shell counts them -1, -2 … over all calls. Each goes out with the first
-    /// tracer that may send it.
+    /// Connects a store for enrichments. `entries`, a JSON list of strings, are the entries that earlier pages left there;
+    /// the shell numbers them -1, -2 … over all calls. Each entry is sent by the first tracer that may send it.
     pub fn restore(&mut self, entries: &str, scope: u64, now: Now) {
         let now = self.clock.advance(now);
         self.keeps = true;
@@ -40,7 +39,7 @@ impl Registry {
             };
             match Kept::read(&json, self.numerals) {
                 Some(kept) => {
-                    // Those of one page come in order; those of several go by their clocks.
+                    // The entries of one page are in order; those of several pages are ordered by their clocks.
                     let place = self.leftovers.iter().position(|it| it.kept.at > kept.at);
                     let place = place.unwrap_or(self.leftovers.len());
                     let leftover = Leftover { id, kept, is_forgotten: false };
@@ -54,7 +53,7 @@ impl Registry {
         for (tracer, _) in self.tracers.iter() {
             tracers.push(tracer);
         }
-        // The oldest first: each takes what it may send.
+        // The oldest tracer comes first. Each takes the entries that it may send.
         tracers.sort_unstable();
         for tracer in tracers {
             self.take_leftovers(tracer, scope, now);
@@ -62,8 +61,8 @@ impl Registry {
         self.forget_old_leftovers(now);
     }
 
-    /// What is too old to be sent, and of a key or server that no tracer here has, may never find one that
-    /// has: later pages are not to read it again. A tracer that comes yet tells of it.
+    /// Removes entries from the store that are too old to be sent and that no tracer has taken over, because there may
+    /// never be a tracer with their key and server. They stay in memory, so that a later tracer can report them.
     fn forget_old_leftovers(&mut self, now: Now) {
         for leftover in &mut self.leftovers {
             if leftover.kept.is_over(now.unix_ms)
@@ -74,7 +73,7 @@ impl Registry {
         }
     }
 
-    /// Gives the tracer what was left that it may send.
+    /// Gives the tracer the entries of earlier pages that it may send.
     pub(super) fn take_leftovers(&mut self, tracer: u64, scope: u64, now: Now) {
         let settings = self.tracers.get(tracer).filter(|tracer| tracer.is_open());
         let Some(settings) = settings.map(|tracer| tracer.settings.clone()) else { return };
@@ -121,7 +120,7 @@ impl Registry {
         let (tracer, scope) = (part.tracer, part.scope);
         let part = self.keep(id, part, description.as_ref());
         if let Some(outbox) = self.outboxes.get_mut(id) {
-            // It may have been the session's beginning that did not get through, which is not a ticket's to say.
+            // The session's start may not have been delivered. A tracer with a ticket cannot start a session.
             let description = description.clone();
             if !target.is_event() && !outbox.destination.is_ticket {
                 outbox.want_start(Start { origin: SessionOrigin::Named, description });
@@ -134,7 +133,7 @@ impl Registry {
         self.given(tracer, scope, id, now);
     }
 
-    /// `part`, kept in the store until it has ended, if its tracer wants that.
+    /// Stores `part` until it has ended, if its tracer is set to persist.
     pub(super) fn keep(
         &mut self,
         outbox: u64,
@@ -145,7 +144,7 @@ impl Registry {
         if let Some(outbox) = self.outboxes.get(outbox).filter(|_| self.keeps && persists) {
             let Part { given_unix_ms, left_by, enrichment, .. } = &*part;
             let (destination, target) = (&outbox.destination, outbox.target());
-            // What an earlier page left stays that one's.
+            // An entry of an earlier page remains that page's.
             let by = if *left_by == 0 { self.chapter } else { *left_by };
             let json =
                 write_entry(destination, target, (*given_unix_ms, by), enrichment, description);
@@ -157,13 +156,13 @@ impl Registry {
         part
     }
 
-    /// What is kept from now on goes apart from what was kept before: in between something is said that this page
-    /// sends itself, or other pages may have said something.
+    /// Separates the entries that are kept from now on from those kept before, because in between this page sends
+    /// something that is not kept, or other pages may have sent something.
     pub(super) fn begin_chapter(&mut self) {
         self.chapter = self.chapter.wrapping_add(1).max(1);
     }
 
-    /// Lets go of what was kept of `parts`, which have ended.
+    /// Removes the entries of `parts`, which have ended, from the store.
     pub(super) fn forget(&mut self, parts: &[Box<Part>]) {
         let mut ids = Vec::new();
         for part in parts {
@@ -176,11 +175,12 @@ impl Registry {
         }
     }
 
-    /// The page was away, and others may have taken over what it kept: `still` is what they left. The
-    /// rest is theirs to deliver; but not what was said since the page went, which the list may be too old for.
+    /// Reports that the page was away, and that other pages may have taken over the entries it kept, except `still`. The
+    /// others are delivered by those pages. Enrichments made since the page went away are not affected, because the list
+    /// may be older than they are.
     ///
-    /// `still` has numbers of enrichments, and of what earlier pages left and [`Registry::restore`] was given: also
-    /// that is another page's now, if no tracer had taken it over before.
+    /// `still` contains numbers of enrichments, and of entries of earlier pages that [`Registry::restore`] was given:
+    /// those also belong to other pages now, unless a tracer had taken them over before.
     pub fn only_kept(&mut self, still: &[i64], now: Now) {
         let now = self.clock.advance(now);
         let rested_at = self.page.rested_at;

@@ -1,5 +1,4 @@
-//! Outboxes: found or opened, put in line or to sleep, and let go; with the destinations and
-//! servers they send to.
+//! The life of outboxes: opening, scheduling and closing them, and the servers that they send to.
 
 use std::rc::Rc;
 
@@ -14,8 +13,8 @@ use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
 
 impl Registry {
-    /// The outbox of the session or event, which may be a new one. A session that was written to as an event before
-    /// is a session from now on.
+    /// Finds or opens the outbox of a session or event. An event that is now used as a session counts as a session from
+    /// then on.
     pub(super) fn open_outbox(
         &mut self,
         destination: &Rc<Destination>,
@@ -38,7 +37,7 @@ impl Registry {
         id
     }
 
-    /// The outbox of the session at this destination, or [`NOTHING`].
+    /// The outbox of the session for this destination, or [`NOTHING`].
     fn outbox_of(&self, destination: &Destination, session_id: SessionId) -> u64 {
         let is_there = |id: &u64| {
             self.outboxes.get(*id).is_some_and(|outbox| *outbox.destination == *destination)
@@ -46,13 +45,12 @@ impl Registry {
         self.outboxes_of(session_id).find(is_there).unwrap_or(NOTHING)
     }
 
-    /// The session's outboxes: one for each destination.
+    /// The outboxes of a session, one for each destination.
     pub(super) fn outboxes_of(&self, session_id: SessionId) -> impl Iterator<Item = u64> {
         self.outbox_ids.of(session_id).iter().copied()
     }
 
-    /// The server with this address, as that `fetch` reaches it, which a tracer or an outbox sends to from now
-    /// on.
+    /// Finds or adds the server with this URL and `fetch`, and counts one more user of it: a tracer or an outbox.
     pub(super) fn use_server(&mut self, url: &str, transport: u32) -> u64 {
         let begins_gently = self.page.begins_gently;
         let server = || {
@@ -72,8 +70,8 @@ impl Registry {
         id
     }
 
-    /// The next request of the outbox goes to the server as its sender's `fetch` reaches it. While that fails,
-    /// another tracer sends whose `fetch` does not, if there is one.
+    /// Directs the outbox to the server as its sender's `fetch` reaches it. If requests by that `fetch` are failing, the
+    /// sender becomes another tracer whose `fetch` works, if there is one.
     fn go_by_sender(&mut self, id: u64) {
         let Registry { outboxes, tracers, servers, .. } = self;
         let Some(outbox) = outboxes.get_mut(id) else { return };
@@ -98,7 +96,7 @@ impl Registry {
         self.leave_server(from);
     }
 
-    /// A tracer or an outbox does not use the server any more. The servers that were used last are remembered.
+    /// Removes one user of a server. The servers that were used last are remembered.
     pub(super) fn leave_server(&mut self, id: u64) {
         let Some(server) = self.servers.get_mut(id) else { return };
         server.users -= 1;
@@ -119,8 +117,7 @@ impl Registry {
         }
     }
 
-    /// Sees to what follows from a change of the outbox: puts it in line to send, sets its timer, or lets
-    /// go of it.
+    /// Re-evaluates an outbox after a change: queues it for sending, sets its timer, or closes it.
     pub(super) fn schedule(&mut self, id: u64, now: Now) {
         let Some(outbox) = self.outboxes.get_mut(id) else {
             return;
@@ -170,7 +167,7 @@ impl Registry {
         outbox.tell_clock(!server.health.why().is_empty(), now);
         let due = outbox.due();
         let timer = if outbox.is_to_wait(now) {
-            // Others in the batch may have more time, and the server may want to be left alone.
+            // Other parts of the batch may have more time, and the server may have asked clients to stay away.
             outbox.looks_at(now)
         } else if due > now.mono_ms {
             due
@@ -184,11 +181,11 @@ impl Registry {
                     self.lines.push_back(outbox.server);
                 }
             }
-            // While the server answers others, that time comes later than it looks now.
+            // While the server answers other requests, that time moves back.
             let gives_up_at = outbox.gives_up_at(now);
             let Settings { timeout_ms, deadline_ms, .. } = *outbox.settings;
             match outbox.is_overdue(now) {
-                // It is about to have its try, if it is not given up.
+                // It is about to have its last try, unless it is given up.
                 true => now.mono_ms + LEASE_GRACE_MS,
                 false => server.health.try_or_give_up_at(gives_up_at, timeout_ms, deadline_ms, now),
             }
@@ -200,14 +197,13 @@ impl Registry {
                 self.scopes.look_at(scope, id, look_at);
             }
         }
-        // A start that nobody has looked at yet has no time. Deadlines stay where they are however often
-        // they are looked at.
+        // A start that was not polled yet has no time. A deadline does not move when the outbox is scheduled again.
         if timer < NEVER && was_set != timer {
             self.timers.set(timer, Timer::Outbox(id));
         }
     }
 
-    /// Changes all outboxes with work, and sees to what follows.
+    /// Applies `change` to every outbox with work, and schedules it again.
     pub(super) fn for_each_busy(&mut self, now: Now, change: &mut dyn FnMut(&mut Outbox)) {
         for id in self.busy.clone() {
             if let Some(outbox) = self.outboxes.get_mut(id) {
@@ -217,7 +213,7 @@ impl Registry {
         }
     }
 
-    /// Takes the outbox at `place` out of the list of those with work; the last moves there.
+    /// Removes the outbox at `place` from the list of outboxes with work. The last one takes its place.
     fn not_busy(&mut self, place: usize) {
         self.busy.swap_remove(place);
         if let Some(moved) = self.busy.get(place)

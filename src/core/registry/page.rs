@@ -1,10 +1,10 @@
-//! A page's comings and goings: what goes out at once when it is left, what waits while the network
-//! is away, and how few of the browser's connections it takes.
+//! The life of a page: what is sent when the page is left, what waits while there is no network, and how few of the
+//! browser's connections are used.
 //!
-//! Over HTTP/1.1 a browser has six connections to a host for all of a site's pages. A request with
-//! `keepalive` holds its own for half a minute where the server never answers, whoever aborts it, so it is
-//! for the moment in which a page is left, one at a time, and only to a server that answers. What is not
-//! sent then is kept, and the next page sends it. What is kept nowhere is sent, whatever its server.
+//! Over HTTP/1.1 a browser has six connections to a host for all pages of a site. If a server never answers, a request
+//! with `keepalive` holds its connection for half a minute, even if it is aborted. So such requests are only sent when a
+//! page is left, one at a time, and only to a server that answers. Enrichments that are not sent then are kept, and the
+//! next page sends them. Enrichments that cannot be kept are sent in any case, whatever the server.
 
 use super::Registry;
 use crate::core::id_map::NOTHING;
@@ -16,24 +16,24 @@ use crate::core::policy::{
 use crate::core::server::Server;
 use crate::core::time::Now;
 
-/// What happens to a page, or to a worker of one.
+/// A change in the life of a page, or of a worker of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// It goes on: it has just begun, or is back, or the network is.
+    /// The page begins or resumes, or the network is back.
     GoesOn {
         /// Whether its requests may outlive it.
         in_document: bool,
     },
-    /// Nobody sees it any more. It may go on, be frozen or be left.
+    /// The page is hidden. It may resume, be frozen or be left.
     Hides,
-    /// It is frozen or left, and may never run again.
+    /// The page is frozen or left, and may never run again.
     Leaves,
     /// The browser has no network.
     Offline,
-    /// It rests in the browser's cache, and others may take over what it kept.
+    /// The page is in the browser's back-forward cache, and other pages may take over what it kept.
     Rests,
-    /// It begins where another page has, or an earlier one had, something unsent that had its time: the server
-    /// may be one that does not answer.
+    /// The page begins while another page has, or an earlier one had, entries unsent for longer than they should be: the
+    /// server may not answer.
     Doubts,
 }
 
@@ -46,27 +46,27 @@ enum Stage {
     Left,
 }
 
-/// What is known of the page.
+/// The state of the page.
 #[derive(Debug, Default)]
 pub(super) struct Page {
-    /// Whether there is a browser around, whose connections are to be spared.
+    /// Whether this is a browser's page, whose connections have to be spared.
     is_there: bool,
     in_document: bool,
     stage: Stage,
-    /// Deadlines stand still: nothing is tried while there is no network.
+    /// Whether there is no network, so that nothing is tried and deadlines stand still.
     pub(super) is_offline: bool,
     pub(super) is_resting: bool,
-    /// The last number that was given to anything before the page rested.
+    /// The last number of a call before the page rested.
     pub(super) rested_at: u64,
-    /// And the last one that was given to what earlier pages left.
+    /// The last number of an entry of an earlier page before the page rested.
     pub(super) last_leftover: i64,
-    /// Whether other pages have something unsent that had its time.
+    /// Whether other pages have entries unsent for longer than they should be.
     pub(super) begins_gently: bool,
-    /// Outboxes that were to send when the page was hidden.
+    /// The outboxes that had to send when the page was hidden.
     leaving: Vec<u64>,
-    /// Bytes and number of requests on their way that outlive the page.
+    /// The bytes and number of requests in flight that outlive the page.
     keepalive: (u64, usize),
-    /// Whether the browser refused such a request since the page was left: others may use up what it allows.
+    /// Whether the browser has refused such a request since the page was left, because other code may use up its limit.
     is_refused: bool,
 }
 
@@ -77,8 +77,8 @@ impl Page {
         !self.is_refused && in_flight + bytes <= KEEPALIVE_BYTES && requests < KEEPALIVE_REQUESTS
     }
 
-    /// Whether nothing is sent but what may outlive the page: where it is left anything else would end with it,
-    /// and where it is hidden each waits for its turn.
+    /// Whether only requests that outlive the page are sent: if the page was left, other requests would end with it; if it
+    /// is hidden, each request waits for its turn.
     pub(super) fn is_leaving(&self) -> bool {
         match self.stage {
             Stage::Here => false,
@@ -97,14 +97,14 @@ impl Page {
         self.keepalive.1 -= 1;
     }
 
-    /// The browser refused a request that was to outlive the page.
+    /// Records that the browser refused a request that should outlive the page.
     pub(super) fn refused(&mut self) {
         self.is_refused = true;
     }
 }
 
 impl Registry {
-    /// What happens to the page that this is in.
+    /// Reports a change in the life of the page.
     pub fn turn(&mut self, turn: Turn, now: Now) {
         let now = self.clock.advance(now);
         match turn {
@@ -165,7 +165,8 @@ impl Registry {
         self.page.stage == Stage::Left || !self.page.leaving.is_empty()
     }
 
-    /// For sessions that have nothing to send as well: what they are given from now on has a deadline or none.
+    /// Stops or resumes the deadlines of every session, also of those that have nothing to send, for their later
+    /// enrichments.
     fn set_offline(&mut self, is_offline: bool) {
         self.page.is_offline = is_offline;
         for (_, outbox) in self.outboxes.iter_mut() {
@@ -180,8 +181,8 @@ impl Registry {
         }
     }
 
-    /// What would end with the page is taken back, to be sent as something that outlives it. Aborted by name:
-    /// in a page that rests or is frozen it would hold its connection for as long.
+    /// Takes back the requests that would end with the page, to send them again as requests that outlive it. They are
+    /// aborted explicitly, because in a page that rests or is frozen they would hold their connections.
     fn take_back_flights(&mut self, now: Now) {
         let mut taken = Vec::new();
         for (id, flight) in self.flights.iter() {
@@ -198,7 +199,7 @@ impl Registry {
                 }
             }
             if let Some(outbox) = self.outboxes.get_mut(flight.outbox) {
-                // That it was not answered by then is nobody's failure.
+                // That there was no answer yet does not count as a failure.
                 outbox.request_worked(now);
                 outbox.take_back_request();
             }
@@ -206,8 +207,8 @@ impl Registry {
         }
     }
 
-    /// What servers that answer are to be sent waits for no window and no retry; nor does, whatever its
-    /// server, what would be gone with the page.
+    /// Ends the merge windows and retry waits of enrichments for servers that answer, and of those that would be lost
+    /// with the page, whatever their server.
     fn hurry_last(&mut self, now: Now) {
         for id in self.busy.clone() {
             let Some(outbox) = self.outboxes.get_mut(id) else { continue };
@@ -224,8 +225,8 @@ impl Registry {
         }
     }
 
-    /// The next outbox that is to send because the page is left, and may: first what is not kept, then
-    /// what is small.
+    /// The next outbox that has to send because the page is left, and may: first those whose content is not kept, then
+    /// the smallest.
     pub(super) fn next_leaving(&mut self, now: Now) -> Option<u64> {
         let candidates = match self.page.stage {
             Stage::Here => return None,
@@ -258,9 +259,9 @@ impl Registry {
         Some(id)
     }
 
-    /// Whether the page around, if there is one, leaves the site its connections where one more request goes
-    /// to `server`. Browsers count by host; what a tracer's own `fetch` reaches is not known here, so each
-    /// counts by itself.
+    /// Whether one more request to `server` leaves the site enough of the browser's connections; always true outside of
+    /// pages. Browsers count connections by host. The host that an application's own `fetch` reaches is unknown, so each
+    /// such `fetch` is counted by itself.
     pub(super) fn page_has_room(&self, server: u64, now: Now) -> bool {
         if !self.page.is_there {
             return true;

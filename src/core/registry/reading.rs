@@ -1,4 +1,4 @@
-//! Reading events back with a tracer's key: nothing of it is queued, and nothing of the tracer's waits for it.
+//! Reading events back with a tracer's key. Reads are not queued, and flushes and closes do not wait for them.
 
 use std::rc::Rc;
 
@@ -9,19 +9,21 @@ use crate::core::settings::Destination;
 use crate::core::time::Now;
 use crate::core::wire::{Answer, Request};
 
-/// A request that reads, and the milliseconds it may take.
+/// A request that reads an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
-    /// What to send.
+    /// The request to send.
     pub request: Request,
-    /// When to abort it.
+    /// Milliseconds after which to abort it.
     pub timeout_ms: u64,
 }
 
 impl Registry {
-    /// The request by which `tracer` asks for an event: the one named, or, where `named` is blank and
-    /// `is_session`, the tracer's session. Nothing is counted: the shell sends it, and says what came of it
-    /// with [`Registry::read_answered`].
+    /// The request by which `tracer` reads the event `named`, or the tracer's session if `named` is blank and
+    /// `is_session`. The request is not counted: the shell sends it, and passes the answer to
+    /// [`Registry::read_answered`].
+    ///
+    /// Fails with the result to report if no request can be made.
     pub fn read_request(
         &mut self,
         tracer: u64,
@@ -38,7 +40,7 @@ impl Registry {
         Ok(Read { request, timeout_ms })
     }
 
-    /// What the answer to that request says.
+    /// Interprets the answer to a request of [`Registry::read_request`].
     pub fn read_answered(
         &self,
         tracer: u64,
