@@ -79,8 +79,8 @@ impl Origins {
 }
 
 /// The spans of an export, as the lines that the face makes of what OpenTelemetry's SDK gave it. The first is the
-/// JSON of `{ resources, scopes }`, with the SDK's names. Of each span there are [`LINES_OF_SPAN`] more: its numbers
-/// ([`Numbers`]), the JSON list of its texts ([`Writer::span`]), the JSON of its attributes, and the JSON lists of
+/// JSON of `{ resources, scopes }`, with the SDK's names. Of each span there are `LINES_OF_SPAN` more: its numbers
+/// (`Numbers`), the JSON list of its texts (`Writer::span`), the JSON of its attributes, and the JSON lists of
 /// its events and links, which are empty lines where it has none. So what is long is in a line of its own and not
 /// read again for what is around it, and what every span has is read by its place. Nothing where the first line is
 /// no such object. Secrets in texts are masked as `redaction` says.
