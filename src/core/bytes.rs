@@ -3,13 +3,13 @@
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const HIGHEST: u64 = u64::from_ne_bytes([0x80; 8]);
 
-/// The end of the stretch from `at` on whose bytes stand for themselves in a JSON string: no quote, no backslash, no
+/// The end of the run of bytes from `at` on that stand for themselves in a JSON string: neither quote, backslash nor
 /// control character.
 #[inline(always)]
 pub fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
-    // Eight at a time: where a byte is below another, subtracting borrows its highest bit, and the lowest byte of
-    // which that is true is told rightly.
+    // Eight bytes at a time: subtracting a greater byte borrows the highest bit, and at least the lowest byte with a
+    // borrow is found correctly.
     while let Some(Ok(eight)) = bytes.get(at..at + 8).map(<[u8; 8]>::try_from) {
         let word = u64::from_le_bytes(eight);
         let below = |word: u64, least: u8| word.wrapping_sub(ONES * u64::from(least)) & !word;

@@ -152,7 +152,7 @@ impl Description {
     pub fn write(&self, legacy: bool, object: &mut Object<'_>) {
         object.text("session_name", &self.name);
         object.text("source", &self.source);
-        // Not 1970: the backend puts in when the request came.
+        // Without a start time (a clock at 0 is not in 1970), the backend uses the time of the request.
         if self.start_time > 0 {
             object.number("start_time", self.start_time);
         }

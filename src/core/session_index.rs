@@ -22,14 +22,14 @@ impl BuildHasher for Seeded {
 
 /// The numbers of one session. Mostly one, which takes no list: a session has one tracer, which sends to one place.
 #[derive(Debug)]
-enum Numbers {
+enum SessionNumbers {
     One(u64),
     Several(Box<NumberSet>),
 }
 
 /// The numbers of each session, in ascending order.
 #[derive(Debug)]
-pub struct SessionIndex(HashMap<SessionId, Numbers, Seeded>);
+pub struct SessionIndex(HashMap<SessionId, SessionNumbers, Seeded>);
 
 impl SessionIndex {
     /// An empty index. `seed` is the seed of its hashes.
@@ -41,15 +41,15 @@ impl SessionIndex {
     pub fn add(&mut self, session_id: SessionId, number: u64) {
         match self.0.get_mut(&session_id) {
             None => {
-                self.0.insert(session_id, Numbers::One(number));
+                self.0.insert(session_id, SessionNumbers::One(number));
             }
-            Some(Numbers::Several(numbers)) => numbers.add(number),
-            Some(Numbers::One(one)) if *one == number => {}
-            Some(numbers @ Numbers::One(_)) => {
+            Some(SessionNumbers::Several(numbers)) => numbers.add(number),
+            Some(SessionNumbers::One(one)) if *one == number => {}
+            Some(numbers @ SessionNumbers::One(_)) => {
                 let mut several = NumberSet::NONE;
                 numbers.as_slice().iter().for_each(|one| several.add(*one));
                 several.add(number);
-                *numbers = Numbers::Several(Box::new(several));
+                *numbers = SessionNumbers::Several(Box::new(several));
             }
         }
     }
@@ -58,8 +58,8 @@ impl SessionIndex {
     pub fn remove(&mut self, session_id: SessionId, number: u64) {
         let Some(numbers) = self.0.get_mut(&session_id) else { return };
         let is_empty = match numbers {
-            Numbers::One(one) => *one == number,
-            Numbers::Several(numbers) => {
+            SessionNumbers::One(one) => *one == number,
+            SessionNumbers::Several(numbers) => {
                 numbers.remove(number);
                 numbers.is_empty()
             }
@@ -75,15 +75,15 @@ impl SessionIndex {
 
     /// The session's numbers in ascending order.
     pub fn of(&self, session_id: SessionId) -> &[u64] {
-        self.0.get(&session_id).map_or(&[], Numbers::as_slice)
+        self.0.get(&session_id).map_or(&[], SessionNumbers::as_slice)
     }
 }
 
-impl Numbers {
+impl SessionNumbers {
     fn as_slice(&self) -> &[u64] {
         match self {
-            Numbers::One(one) => std::slice::from_ref(one),
-            Numbers::Several(numbers) => numbers.as_slice(),
+            SessionNumbers::One(one) => std::slice::from_ref(one),
+            SessionNumbers::Several(numbers) => numbers.as_slice(),
         }
     }
 }

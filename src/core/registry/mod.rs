@@ -1,8 +1,7 @@
-//! Module state: all tracers, all sessions' outboxes, all servers, and what is to be done next.
+//! The state of the module: all tracers, outboxes and servers, and the actions that are due.
 //!
-//! The whole core behind a handful of calls. The shell reports facts (`init`, `enrich`,
-//! `answered` …, each with the time) and then asks [`Registry::poll`] until it has nothing more
-//! to do; [`Registry::wake_at`] says when to ask again.
+//! It puts the whole core behind a few calls. The shell reports events (`init`, `enrich`, `finish_request` …, each with
+//! the time), then calls [`Registry::poll`] until nothing is left to do; [`Registry::wake_at`] says when to poll again.
 
 mod enriching;
 mod keeping;
