@@ -29,7 +29,7 @@ export class Backend {
 
   /** @param {string} url @param {RequestInit} init @returns {Promise<Response>} */
   fetch = async (url, init) => {
-    const body = String(init.body);
+    const body = String(init.body ?? "{}");
     this.bodies.push(body);
     const headers = /** @type {Record<string, string>} */ (init.headers);
     const key = String(headers["authorization"]).replace("Bearer ", "");
@@ -72,8 +72,10 @@ export class Backend {
     const isStart = method === "POST" && path === "/v1/sessions";
     const id = isStart ? given["session_id"] : path.replace("/v1/events/", "");
     const name = `${key} ${id}`;
+    if (path === "/v1/events/search") return Response.json({ events: [], count: 0 });
     const known = this.sessions.get(name);
     if (JSON.stringify(given).includes("poison")) return Response.json({}, { status: 422 });
+    if (known && method === "GET") return Response.json({ event_id: id, ...known });
     if (!known && !isStart) return Response.json({ message: "no such session" }, { status: 404 });
     const session = known ?? {};
     this.sessions.set(name, session);

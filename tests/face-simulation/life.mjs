@@ -4,7 +4,7 @@ import { Backend } from "./backend.mjs";
 import { Random } from "./random.mjs";
 import { Time } from "./time.mjs";
 
-/** @import { Delivery, Tracer as PublicTracer } from "../../pkg-template/index.d.ts" */
+/** @import { Delivery, EventDelivery, Tracer as PublicTracer } from "../../pkg-template/index.d.ts" */
 /** @import { NewFace } from "./realm.mjs" */
 
 const MASK = "[Redacted]";
@@ -28,7 +28,7 @@ const MERGED = ["metadata", "config", "feedback", "metrics", "user_properties"];
  * @property {string} session key and id
  * @property {Record<string, any>} fields as they are to be stored
  * @property {Known | undefined} owner
- * @property {Delivery | undefined} end
+ * @property {Delivery | EventDelivery | undefined} end
  * @property {string[]} refusals the reasons for one of which it has to be dropped
  */
 
@@ -47,6 +47,8 @@ export class Life {
   #made;
   /** @type {Call[]} */
   #calls = [];
+  /** Ids of events, which any tracer may enrich. @type {string[]} */
+  #events = [];
   /** Markers of secrets that may be in no request. @type {Set<number>} */
   #secrets = new Set();
   /** @type {Promise<unknown>[]} */
@@ -78,7 +80,7 @@ export class Life {
   /** @param {number} steps */
   async #live(steps) {
     for (let step = 0; step < steps; step++) {
-      const kind = this.#random.below(20);
+      const kind = this.#random.below(24);
       if (kind < 3 || this.#tracers.length === 0) await this.#init();
       else if (kind < 14) this.#enrich();
       else if (kind === 14) this.#addMetrics();
@@ -86,6 +88,8 @@ export class Life {
       else if (kind === 16) this.#flush();
       else if (kind === 17) this.#close();
       else if (kind === 18) this.#withSession();
+      else if (kind < 22) this.#enrichEvent();
+      else if (kind === 22) this.#read();
       else await this.#time.pass(this.#random.below(3000));
       if (this.#random.once(4)) await this.#time.pass(this.#random.below(20));
     }
@@ -231,11 +235,12 @@ export class Life {
   }
 
   /**
-   * Something is said of the session of `owner`, by `call`.
+   * Something is said of the session of `owner`, or of an event, by `call`.
    * @param {Known} owner
-   * @param {(fields: any) => Promise<Delivery>} call
+   * @param {(fields: any) => Promise<Delivery | EventDelivery>} call
+   * @param {string} [id] of the event
    */
-  #say(owner, call) {
+  #say(owner, call, id = owner.id) {
     const random = this.#random;
     const marker = ++this.#marker;
     const key = random.pick(["a", "b", "c"]);
@@ -253,9 +258,39 @@ export class Life {
     const isInvalid = fields["metadata"] === 3;
     const refusals = [...(isInvalid ? ["invalid"] : []), ...(owner.isClosed ? ["closed"] : [])];
     if (owner.redact !== "nothing" && fields["metadata"]?.password) this.#secrets.add(marker);
-    const session = `${owner.key} ${owner.id}`;
+    const session = `${owner.key} ${id}`;
     const stored = isInvalid ? {} : masked(fields, owner.redact);
     this.#note({ session, fields: stored, owner, end: undefined, refusals }, call(fields));
+  }
+
+  /** Of an event that the backend has already, as a span has sent it. */
+  #enrichEvent() {
+    const random = this.#random;
+    const known = random.pick(this.#tracers);
+    const { tracer, key } = known;
+    if (this.#events.length < 3) this.#events.push(this.#face.newEventId());
+    const id = random.pick(this.#events);
+    const name = `${key} ${id}`;
+    if (!this.#backend.sessions.has(name)) this.#backend.sessions.set(name, {});
+    const isBare = random.once(2);
+    this.#say(
+      known,
+      (fields) =>
+        isBare ? this.#face.enrichEvent(id, { ...fields, tracer }) : tracer.enrichEvent(id, fields),
+      id,
+    );
+  }
+
+  /** Whatever comes of it, it ends. */
+  #read() {
+    const { tracer } = this.#random.pick(this.#tracers);
+    const [event] = this.#events;
+    const isSession = this.#random.once(2) || event === undefined;
+    this.#expect(
+      (isSession ? tracer.readSession() : tracer.readEvent(event)).then((read) => {
+        if (read.status !== "found" && !read.reason) throw new Error(JSON.stringify(read));
+      }),
+    );
   }
 
   #addMetrics() {
@@ -267,7 +302,7 @@ export class Life {
     this.#note({ session, fields: {}, owner: known, end: undefined, refusals }, promise);
   }
 
-  /** @param {Call} call @param {Promise<Delivery>} promise */
+  /** @param {Call} call @param {Promise<Delivery | EventDelivery>} promise */
   #note(call, promise) {
     this.#calls.push(call);
     const told = promise.then((end) => {
@@ -319,8 +354,25 @@ export class Life {
     };
     await told("flush", this.#face.flush(), ended(this.#calls));
     for (const known of this.#tracers) {
+      await this.#readBack(known);
       const own = this.#calls.filter(({ owner }) => owner === known);
       await told("a tracer", known.tracer.flush(), ended(own));
+    }
+  }
+
+  /** What is read is what is stored, now that no request fails; starts may still arrive. @param {Known} known */
+  async #readBack({ tracer, key, id, isClosed }) {
+    // Elsewhere an answer's body takes real time to read, in which the program's own may pass.
+    if (isClosed || !globalThis.setImmediate) return;
+    const stored = () => {
+      const fields = this.#backend.sessions.get(`${key} ${id}`);
+      return fields ? JSON.stringify({ event_id: id, ...fields }) : "not_found";
+    };
+    const before = stored();
+    const read = await this.#time.until(tracer.readSession());
+    const is = read.status === "found" ? JSON.stringify(read.event) : read.reason;
+    if (is !== before && is !== stored()) {
+      throw new Error(`${id} is read as ${is}, and it is ${stored()}`);
     }
   }
 
@@ -337,7 +389,8 @@ export class Life {
         (reason !== "rejected" || call.fields["metadata"]?.taste === "poison") &&
         (reason !== "retries_exhausted" || this.#canFail);
       if (!isBelieved) throw new Error(`no server gave reason for ${JSON.stringify(end)}`);
-      if (end.status === "delivered" && `${owner?.key} ${end.sessionId}` !== call.session) {
+      const { sessionId, eventId } = /** @type {{ sessionId?: string, eventId?: string }} */ (end);
+      if (end.status === "delivered" && `${owner?.key} ${eventId ?? sessionId}` !== call.session) {
         throw new Error(`it was for ${call.session}: ${JSON.stringify(end)}`);
       }
     }
