@@ -6,10 +6,7 @@
 mod harness;
 
 use harness::{Bench, SERVER, stores};
-use honeyhive_edge::core::concurrency::Place;
-use honeyhive_edge::core::json::Numerals;
 use honeyhive_edge::core::outcome::Output;
-use honeyhive_edge::core::registry::Registry;
 use serde_json::{Value, json};
 
 const FEW: usize = 200;
@@ -132,38 +129,32 @@ fn tracers_with_a_fetch_each() {
 
 #[test]
 fn one_request_with_many_sessions() {
-    // In a process many requests are on their way at once; at the edge six, and the other sessions wait.
-    for place in [Place::ServerProcess, Place::EdgeRequest] {
-        is_straight("sessions of one request", |count| one_request(place, count));
-    }
-}
-
-fn one_request(place: Place, count: usize) -> (u64, u64) {
-    let mut bench = Bench::new(stores);
-    bench.registry = Registry::new(1, Numerals::STD).in_place(place);
-    let before = bench.registry.lookups();
-    let mut options = json!({"apiKey": "sekret", "serverUrl": SERVER});
-    for number in 0..count {
-        options["newSessionId"] = json!(format!("00000000-0000-4000-8000-{number:012}"));
-        let tracer = bench.registry.init(&options.to_string(), 7, bench.now).unwrap().tracer;
-        let json = json!({"metadata": {"a": 1}}).to_string();
-        bench.registry.enrich(tracer, None, json, 7, true, bench.now);
-    }
-    let mut delivered = 0;
-    while delivered < count {
-        let mut flights = Vec::new();
-        while let Some(output) = bench.registry.poll(7, bench.now) {
-            match output {
-                Output::Send { flight, .. } => flights.push(flight),
-                Output::Settled { ids, .. } => delivered += ids.len(),
-                _ => {}
+    is_straight("sessions of one request", |count| {
+        let mut bench = Bench::new(stores);
+        let before = bench.registry.lookups();
+        let mut options = json!({"apiKey": "sekret", "serverUrl": SERVER});
+        for number in 0..count {
+            options["newSessionId"] = json!(format!("00000000-0000-4000-8000-{number:012}"));
+            let tracer = bench.registry.init(&options.to_string(), 7, bench.now).unwrap().tracer;
+            let json = json!({"metadata": {"a": 1}}).to_string();
+            bench.registry.enrich(tracer, None, json, 7, true, bench.now);
+        }
+        let mut delivered = 0;
+        while delivered < count {
+            let mut flights = Vec::new();
+            while let Some(output) = bench.registry.poll(7, bench.now) {
+                match output {
+                    Output::Send { flight, .. } => flights.push(flight),
+                    Output::Settled { ids, .. } => delivered += ids.len(),
+                    _ => {}
+                }
+            }
+            bench.registry.wake_at(7, bench.now);
+            bench.now.mono_ms += 5;
+            for flight in flights {
+                bench.registry.finish_request(flight, &harness::status(200, "{}"), bench.now);
             }
         }
-        bench.registry.wake_at(7, bench.now);
-        bench.now.mono_ms += 5;
-        for flight in flights {
-            bench.registry.finish_request(flight, &harness::status(200, "{}"), bench.now);
-        }
-    }
-    (before, bench.registry.lookups())
+        (before, bench.registry.lookups())
+    });
 }

@@ -126,7 +126,7 @@ impl Registry {
         outbox.counted = outbox.held();
         self.held += outbox.counted;
         let was_set = std::mem::replace(&mut outbox.timer, NEVER);
-        let was_ready = std::mem::take(&mut outbox.is_ready);
+        outbox.is_ready = false;
         if outbox.flight != NOTHING {
             return;
         }
@@ -191,12 +191,6 @@ impl Registry {
             }
         };
         outbox.timer = timer;
-        if (outbox.is_ready, timer) != (was_ready, was_set) {
-            let look_at = if outbox.is_ready { 0 } else { timer };
-            for scope in outbox.scopes() {
-                self.scopes.look_at(scope, id, look_at);
-            }
-        }
         // A start that was not polled yet has no time. A deadline does not move when the outbox is scheduled again.
         if timer < NEVER && was_set != timer {
             self.timers.set(timer, Timer::Outbox(id));

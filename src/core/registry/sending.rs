@@ -5,11 +5,9 @@ use crate::core::concurrency::Place;
 use crate::core::delivery::health::{HealthChange, SentRequest};
 use crate::core::id_map::{NOTHING, in_order};
 use crate::core::log::Level;
-use crate::core::outbox::{Kind, Outbox, Parts, Progress};
+use crate::core::outbox::{Kind, Parts, Progress};
 use crate::core::outcome::{Output, Reason};
-use crate::core::policy::{
-    LEASE_GRACE_MS, REQUEST_OVERHEAD_BYTES, SENDERS_LOOKED_AT, TIMERS_AT_ONCE,
-};
+use crate::core::policy::{LEASE_GRACE_MS, REQUEST_OVERHEAD_BYTES, TIMERS_AT_ONCE};
 use crate::core::retry::backoff_ms;
 use crate::core::session::Target;
 use crate::core::time::{NEVER, Now};
@@ -157,58 +155,25 @@ impl Registry {
 
     /// The next outbox that may send what was given in the request `scope`.
     fn next_of(&mut self, scope: u64, now: Now) -> Option<u64> {
-        if scope == 0 {
-            return None;
-        }
-        self.look_at_outboxes(scope, now);
-        // One line for each server, so that one which is at its limit keeps nobody else waiting.
-        for _ in 0..self.scopes.count_lines(scope) {
-            let (server, first) = self.scopes.turn_lines(scope, SENDERS_LOOKED_AT)?;
-            let mut first = first.into_iter();
-            while let Some(id) = first.next() {
-                let is_due =
-                    |it: &&Outbox| it.is_ready && it.server == server && it.concerns(scope);
-                let ready = self.outboxes.get(id).filter(is_due);
-                let Some(outbox) = ready else {
-                    self.scopes.leave_line(scope, server, id);
-                    self.look_after(scope, id, now);
-                    first = self.scopes.first_in_line(scope, server, SENDERS_LOOKED_AT).into_iter();
-                    continue;
-                };
-                let to = outbox.server;
-                let to = self.send_by_own(id, scope, now).unwrap_or(to);
-                if self.may_send(scope, to, now) {
-                    self.scopes.leave_line(scope, server, id);
-                    return Some(id);
+        let mut place = 0;
+        while scope != 0
+            && let Some(&id) = self.scopes.outboxes(scope).get(place)
+        {
+            match self.outboxes.get(id).filter(|outbox| outbox.concerns(scope)) {
+                None => self.scopes.forget_outbox(scope, place),
+                Some(outbox) if outbox.is_ready => {
+                    let server = outbox.server;
+                    let server = self.send_by_own(id, scope, now).unwrap_or(server);
+                    if self.may_send(scope, server, now) {
+                        self.scopes.had_its_turn(scope, place);
+                        return Some(id);
+                    }
+                    place += 1;
                 }
+                Some(_) => place += 1,
             }
         }
         None
-    }
-
-    /// Looks at those outboxes of `scope` whose time has come, and puts those in line that may be sent.
-    fn look_at_outboxes(&mut self, scope: u64, now: Now) {
-        while let Some(id) = self.scopes.next_look(scope, now.mono_ms) {
-            self.look_after(scope, id, now);
-        }
-    }
-
-    /// Puts the outbox in line in `scope` if it may be sent, sets its next look, or forgets it there.
-    fn look_after(&mut self, scope: u64, id: u64, now: Now) {
-        let Some(outbox) = self.outboxes.get(id).filter(|outbox| outbox.concerns(scope)) else {
-            return self.scopes.forget_outbox(scope, id);
-        };
-        if outbox.is_ready {
-            return self.scopes.stand_in_line(scope, outbox.server, id);
-        }
-        let mut at = outbox.timer;
-        if self.flights.get(outbox.flight).is_some_and(|flight| flight.scope != scope) {
-            at = at.min(now.mono_ms.saturating_add(self.scopes.look_across_ms()));
-        }
-        if at < NEVER {
-            // A timer that is due has not fired yet, where many are.
-            self.scopes.look_at(scope, id, at.max(now.mono_ms + 1));
-        }
     }
 
     /// Lets a tracer send, of those that have something in the outbox, which was given it in this `scope`, if
@@ -295,7 +260,6 @@ impl Registry {
     pub(super) fn landed(&mut self, flight: u64) -> Option<Box<Flight>> {
         let flight = self.flights.remove(flight)?;
         self.scopes.landed(flight.scope, flight.server);
-        self.scopes.look_at(flight.scope, flight.outbox, 0);
         if let Some(bytes) = flight.keepalive {
             self.page.landed(bytes);
         }

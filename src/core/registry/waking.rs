@@ -25,10 +25,20 @@ impl Registry {
         let soon = now.mono_ms.saturating_add(self.scopes.look_across_ms());
         // At the latest then: a scope that does not come to look counts as gone.
         let mut at = now.mono_ms.saturating_add(LOOK_ACROSS_MAX_MS);
-        at = at.min(self.scopes.next_look_at(scope));
-        for server in self.scopes.lines(scope) {
-            let server = self.servers.get(server);
-            at = at.min(server.and_then(|it| it.health.resumes_at()).unwrap_or(0).max(soon));
+        for id in self.scopes.outboxes(scope) {
+            let Some(outbox) = self.outboxes.get(*id).filter(|outbox| outbox.concerns(scope))
+            else {
+                continue;
+            };
+            let flight = self.flights.get(outbox.flight);
+            if flight.is_some_and(|flight| flight.scope != scope) {
+                at = at.min(soon);
+            }
+            if outbox.is_ready {
+                let server = self.servers.get(outbox.server);
+                at = at.min(server.and_then(|it| it.health.resumes_at()).unwrap_or(0).max(soon));
+            }
+            at = at.min(outbox.timer);
         }
         if let Some(until) = self.scopes.next_wait_until(scope) {
             at = at.min(until);
@@ -83,7 +93,6 @@ impl Registry {
                 }
             }
             Found::Gone(told) => {
-                self.scopes.remove(scope);
                 let mut gone = Vec::new();
                 for output in &told {
                     if let Output::Settled { ids, .. } = output {
