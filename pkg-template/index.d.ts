@@ -276,8 +276,8 @@ export type ReadResult =
  * The reason of a read that failed.
  *
  * - `not_found`: HoneyHive has no such event, or not yet
- * - `not_available`: the server has no route to read events (older deployments), or the tracer has a ticket: a relay
- *   only writes
+ * - `not_available`: the server has no route to read events (older deployments), the tracer has a ticket (a relay only
+ *   writes), or it is in a page that was bundled
  * - `rejected`: HoneyHive refused, for example because the key only ingests
  * - `unreachable`: a network error, no answer within `timeoutMs`, 408, 425, 429 or 5xx; the package does not try again
  * - `disabled`, `invalid`, `closed`, `internal`: as in {@link DropReason}

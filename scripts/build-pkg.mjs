@@ -15,38 +15,47 @@ const template = path.join(root, "pkg-template");
 const wasmFolder = path.resolve(process.argv[2] ?? path.join(root, "build/wasm"));
 const pkg = path.resolve(process.argv[3] ?? path.join(root, "pkg"));
 
+/** What each tracer's module exports. */
+const TRACER = [
+  "connect",
+  "initTracer",
+  "resolveTracer",
+  "enrichSession",
+  "enrichEvent",
+  "addMetrics",
+  "flush",
+  "close",
+  "totalsOf",
+  "release",
+  "restore",
+  "onlyKept",
+  "turn",
+  "tracers",
+  "run",
+  "requestAnswered",
+];
+
 /**
  * The package's entry points, and the module of WebAssembly behind each: an artifact of build-wasm.sh.
  * In the sources `#name` is the module's factory, `./name.wasm` the module, and `#name.wasm.base64` its
  * text; `#build` says which file is made. For pages, `#name.deflated.base64` is the text of the module deflated (RFC 1951), by Zopfli, whose
  * result is 4 % smaller than zlib's.
- * @type {{ artifact: string, name: string, exports: string[], entries: Entry[] }[]}
+ * @type {{ artifact: string, name: string, exports: string[], entries: Entry[], types?: string }[]} `types`: its
+ *   declarations, where the module is also published as a file
  */
 const MODULES = [
   {
     artifact: "tracer",
     name: "core",
-    exports: [
-      "connect",
-      "initTracer",
-      "resolveTracer",
-      "enrichSession",
-      "enrichEvent",
-      "addMetrics",
-      "flush",
-      "close",
-      "totalsOf",
-      "release",
-      "restore",
-      "onlyKept",
-      "turn",
-      "readRequest",
-      "readAnswered",
-      "tracers",
-      "run",
-      "requestAnswered",
-    ],
-    entries: [...runtimes("", "index"), browser("browser.js", "browser.js")],
+    exports: [...TRACER, "readRequest", "readAnswered"],
+    entries: runtimes("", "index"),
+    types: "index",
+  },
+  {
+    artifact: "page",
+    name: "core",
+    exports: TRACER,
+    entries: [browser("browser.js", "browser.js")],
   },
   {
     artifact: "otel",
@@ -61,12 +70,14 @@ const MODULES = [
       "runScope",
     ],
     entries: [...runtimes("otel/", "otel"), browser("otel/browser.js", "otel.browser.js")],
+    types: "otel",
   },
   {
     artifact: "relay",
     name: "relay",
     exports: ["check", "secrets", "claims", "seal", "admit", "pass", "runScope", "deliver"],
     entries: runtimes("relay/", "relay"),
+    types: "relay",
   },
 ];
 
@@ -77,7 +88,7 @@ const { version } = JSON.parse(await readFile(path.join(template, "package.json"
 
 await rm(pkg, { recursive: true, force: true });
 await mkdir(pkg, { recursive: true });
-for (const { artifact, name, exports, entries } of MODULES) {
+for (const { artifact, name, exports, entries, types } of MODULES) {
   const folder = path.join(wasmFolder, artifact);
   const wasm = await readFile(path.join(folder, "core_bg.wasm"));
   const glue = await readFile(path.join(folder, "core.js"), "utf8");
@@ -85,11 +96,11 @@ for (const { artifact, name, exports, entries } of MODULES) {
     [`#${name}`]: coreFactory(glue, exports),
     [`#${name}.wasm.base64`]: textModule(wasm),
   };
-  if (artifact !== "relay") {
+  if (entries.some(({ source }) => path.basename(source) === "browser.js")) {
     virtual[`#${name}.deflated.base64`] = textModule(await deflate(wasm, {}));
   }
   for (const entry of entries) await bundle(entry, virtual);
-  await writeFile(path.join(pkg, `${name}.wasm`), wasm);
+  if (types) await writeFile(path.join(pkg, `${name}.wasm`), wasm);
 }
 await copyText();
 
@@ -192,12 +203,12 @@ async function copyText() {
   for (const name of ["package.json", "README.md"]) {
     await cp(path.join(template, name), path.join(pkg, name));
   }
-  for (const [{ output }] of MODULES.map(({ entries }) => entries)) {
-    const types = output.replace(/js$/, "d.ts");
-    const text = await readFile(path.join(template, types), "utf8");
-    await writeFile(path.join(pkg, types), text);
+  for (const { types } of MODULES) {
+    if (!types) continue;
+    const text = await readFile(path.join(template, `${types}.d.ts`), "utf8");
+    await writeFile(path.join(pkg, `${types}.d.ts`), text);
     const cjs = text.replaceAll('from "./index.js"', 'from "./index.cjs"');
-    await writeFile(path.join(pkg, types.replace(/ts$/, "cts")), cjs);
+    await writeFile(path.join(pkg, `${types}.d.cts`), cjs);
   }
   await cp(path.join(root, "LICENSE"), path.join(pkg, "LICENSE"));
   let notices = "# Licences of what is bundled in this package\n";

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # src/ → build/wasm/<artifact>/core.js and core_bg.wasm: compile, generate the glue, make it small. An
-# artifact is the crate with one of its features; what becomes of it in the package is said in build-pkg.mjs.
+# artifact is the crate with some of its features; what becomes of it in the package is said in build-pkg.mjs.
 . "$(dirname "$0")/common.sh"
 cd "$root"
-artifacts=(tracer otel relay)
+artifacts=(page relay tracer otel)
+declare -A features=([page]=tracer [relay]=relay [tracer]=tracer,reading [otel]=otel)
 cargo fetch --locked --quiet # before env.sh, which asks where the crates are
 . "$root/scripts/env.sh"
 
@@ -53,7 +54,7 @@ for artifact in "${artifacts[@]}"; do
     profile=fast
     optimized=(-O3)
   fi
-  compile_either $profile honeyhive-edge --no-default-features --features "$artifact"
+  compile_either $profile honeyhive-edge --no-default-features --features "${features[$artifact]}"
   wasm-bindgen --target web --out-name core --out-dir "$built/$artifact" "$compiled/honeyhive_edge.wasm"
 
   wasm=$built/$artifact/core_bg.wasm

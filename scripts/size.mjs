@@ -129,7 +129,7 @@ function partOf(/** @type {string} */ name) {
 
 const kilobytes = (/** @type {number} */ bytes) => `${(bytes / 1e3).toFixed(1)} KB`.padStart(9);
 
-for (const artifact of ["tracer", "otel", "relay"]) {
+for (const artifact of ["page", "tracer", "otel", "relay"]) {
   const folder = new URL(`../build/wasm/${artifact}/`, import.meta.url);
   const shipped = await readFile(new URL("core_bg.wasm", folder));
   const { functions, rest } = taken(await readFile(new URL("named.wasm", folder)));

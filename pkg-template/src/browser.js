@@ -7,8 +7,8 @@ import { inlineOpener, openBytes } from "./load.js";
 import { inflate, inflateNow } from "./page/inflate.js";
 
 export const { initTracer, withSession, enrichSession, enrichEvent, activeTracer, flush } =
-  /* @__PURE__ */ inlineFunctions(
-    /* @__PURE__ */ inlineOpener(createCore, () => inflate(deflated)),
-    (onTrap) => openBytes(createCore, inflateNow(deflated), onTrap),
-  );
+  /* @__PURE__ */ inlineFunctions({
+    open: /* @__PURE__ */ inlineOpener(createCore, () => inflate(deflated)),
+    openNow: (onTrap) => openBytes(createCore, inflateNow(deflated), onTrap),
+  });
 export { newEventId, sessionIdFrom, sessionIdFromHeaders } from "./public.js";

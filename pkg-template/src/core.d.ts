@@ -41,15 +41,15 @@ export interface Core {
   onlyKept(ids: string): void;
   /** What happens to the page, see src/js/exports.rs. */
   turn(what: 0 | 1 | 2 | 3 | 4 | 5 | 6): void;
-  /** JSON: the request that reads an event (see src/js/exports.rs), or a `ReadResult` without one. */
-  readRequest(
+  /** JSON: the request that reads an event (see src/js/exports.rs), or a `ReadResult` without one. A page's module has neither this nor the next. */
+  readRequest?(
     tracer: number,
     named: string,
     isSession: boolean,
     searches: boolean,
   ): string | undefined;
   /** JSON of the `ReadResult`; nothing where the event is to be searched for, or the instance died. */
-  readAnswered(
+  readAnswered?(
     tracer: number,
     named: string,
     isSession: boolean,

@@ -25,6 +25,7 @@ import { untraced } from "./untraced.js";
  *   opens; throws if the browser does not allow that
  * @property {(name: string) => unknown} variable reads an environment variable
  * @property {(leaving: () => void) => import("./page/page.js").Page | undefined} [newPage] the page, in a browser
+ * @property {typeof import("./reading.js").readBack} [readBack] reads events back; a bundled page does not
  * @property {"edge"} [place] set if each request that is served has connections of its own; otherwise a page or a server
  * @property {string} hint advice for a runtime in which WebAssembly does not start
  */
@@ -64,6 +65,7 @@ const CALLS_BETWEEN_LOOKS = 32;
 const LATE_SLICE_MS = 1000;
 
 const READING_FAILED = "honeyhive-edge failed to read; later calls work again";
+const NO_READING = "a page reads nothing back: read on your server";
 const CLOSED = "the tracer was closed";
 
 const NOT_STARTED =
@@ -286,6 +288,8 @@ export class Engine {
    * @returns {Promise<ReadResult>}
    */
   async read(session, scope, named, isSession) {
+    const { readBack } = this.#platform;
+    if (!readBack) return notRead("not_available", NO_READING);
     try {
       const core = await new Promise((/** @type {Task} */ resolve) => this.#whenRunning(resolve));
       if (!core) return notRead("disabled", this.#failure ?? "");
@@ -294,23 +298,11 @@ export class Engine {
       const tracer = known ?? this.#register(core, session, scope);
       if (tracer === undefined) return notRead("disabled", NO_RANDOMNESS);
       const fetch = session.settings.fetch ?? runtimeFetch();
-      for (let i = 0; i < 2; i++) {
-        const searches = i > 0;
-        const asked = parseJson(core.readRequest(tracer, named, isSession, searches) ?? "{}");
-        if (asked.status) return asked;
-        if (!asked.url) break;
-        /** @type {RequestInit} */
-        const init = { method: asked.method, headers: parseJson(asked.headers) };
-        if (asked.body) init.body = asked.body;
-        const answer = await send(() => fetch(asked.url, init), init, asked.timeoutMs);
-        const { status, body } = answer;
-        const result = core.readAnswered(tracer, named, isSession, searches, status, body);
-        if (result) return parseJson(result);
-      }
+      const result = await readBack(core, { tracer, named, isSession }, fetch);
+      return result ?? notRead("internal", READING_FAILED);
     } catch (error) {
       return notRead("internal", `${READING_FAILED} (${messageOf(error)})`);
     }
-    return notRead("internal", READING_FAILED);
   }
 
   /**

@@ -7,14 +7,12 @@ import { browserPage } from "./page/page.js";
 import { publicFunctions } from "./public.js";
 
 /**
- * @param {import("./engine.js").Platform["open"]} open
- * @param {import("./engine.js").Platform["openNow"]} [openNow]
+ * @param {Pick<import("./engine.js").Platform, "open" | "openNow" | "readBack">} module how it is opened, and what it can do
  * @param {() => string} [hint]
  */
-export function inlineFunctions(open, openNow, hint = inlineHint) {
+export function inlineFunctions(module, hint = inlineHint) {
   return publicFunctions({
-    open,
-    openNow,
+    ...module,
     variable: processVariable,
     newPage: browserPage,
     newContext: anyContext,

@@ -7,6 +7,8 @@
 
 #[cfg(feature = "tracer")]
 pub mod exports;
+#[cfg(all(feature = "tracer", feature = "reading"))]
+pub mod reading;
 #[cfg(feature = "relay")]
 pub mod relay;
 #[cfg(feature = "otel")]

@@ -78,6 +78,7 @@ export async function run({ api, servers, keys, lines }) {
   ).map((read) => ({ status: read.status, reason: read.status === "failed" && read.reason }));
   for (const tracer of [other, down, none, withTicket]) await tracer.close({ timeoutMs: 0 });
   facts.lines = lines.length;
+  facts.isBrowser = (globalThis.navigator?.userAgent ?? "").startsWith("Mozilla");
   return facts;
 }
 

@@ -7,6 +7,7 @@ mod enriching;
 mod keeping;
 mod outboxes;
 mod page;
+#[cfg(feature = "reading")]
 mod reading;
 mod sending;
 mod settling;
@@ -38,6 +39,7 @@ use super::unsettled::Unsettled;
 use keeping::Leftovers;
 use page::Page;
 pub use page::Turn;
+#[cfg(feature = "reading")]
 pub use reading::Read;
 use sending::Flight;
 use settling::Wait;
