@@ -334,12 +334,15 @@ export interface Tracer extends AsyncDisposeMethod {
   enrichEvent(eventId: string, enrichment: Enrichment): Promise<EventDelivery>;
 
   /**
-   * Adds to numeric metrics of the session. Tracers of one session in one process share one total. The total begins with
-   * 0 in each process: the package does not read what another process has added, and the last total replaces it.
+   * Adds to numeric metrics of the session. Tracers of one session in one process share one total. A tracer that
+   * continues a session (`sessionId`) reads the totals that HoneyHive has before it sends its first one, so the turns
+   * of a conversation add up across processes and isolates. Where they cannot be read (an older server, a ticket, a key
+   * that only ingests), the total begins with 0 and the log names the reason once. If two processes add to one session at
+   * the same time, the later total replaces the earlier one: keep the total yourself there.
    *
-   * Each accepted increment counts in every later total. So an increment that is dropped on its way (`rejected`,
-   * `retries_exhausted`) is made good by the next one that is delivered: do not add it again. One that is refused at once
-   * (`queue_full`, `invalid`) counts in none.
+   * Each accepted increment counts in every later total of its tracer. So an increment that is dropped on its way
+   * (`rejected`, `retries_exhausted`) is made good by the next one that is delivered; do not add it again. One that is
+   * refused at once (`queue_full`, `invalid`) counts in none.
    *
    * ```ts
    * await tracer.addMetrics({ tokens: 512, cost: 0.0031 });

@@ -73,7 +73,6 @@ export class SessionSpanProcessor {
 export type SpanExporterOptions = Pick<
   TracerOptions,
   | "apiKey"
-  | "ticket"
   | "serverUrl"
   | "disabled"
   | "timeoutMs"
@@ -86,7 +85,10 @@ export type SpanExporterOptions = Pick<
   | "fetch"
   | "waitUntil"
   | "logLevel"
->;
+> & {
+  /** In place of a key: a ticket, for a relay of your own that accepts spans. */
+  ticket?: string;
+};
 
 /**
  * Exports spans to HoneyHive (OTLP over HTTP, as JSON) from every runtime of the package. It delivers them as enrichments

@@ -1051,3 +1051,204 @@ fn what_was_given_before_a_worker_had_a_clock_is_tried_for_as_long_as_any_other(
     assert!(bench.is_delivered(id), "{:?}", bench.settled);
     assert_eq!(bench.requests.len(), 4);
 }
+
+/// A backend with `GET /v1/events/{id}` that keeps metrics, for as many processes as use it.
+#[derive(Clone, Default)]
+struct Metrics(std::rc::Rc<std::cell::RefCell<serde_json::Map<String, Value>>>);
+
+impl Metrics {
+    fn take(&self, request: &Request) -> Answer {
+        if request.method == "GET" {
+            let id = request.url.rsplit('/').next().unwrap();
+            let event = json!({"event_id": id, "metrics": *self.0.borrow()});
+            return status(200, &event.to_string());
+        }
+        let body: Value = serde_json::from_str(&request.body).unwrap();
+        for (key, value) in body["metrics"].as_object().into_iter().flatten() {
+            self.0.borrow_mut().insert(key.clone(), value.clone());
+        }
+        stores(request)
+    }
+
+    fn now(&self) -> Value {
+        Value::Object(self.0.borrow().clone())
+    }
+}
+
+fn reads(bench: &Bench) -> usize {
+    bench.requests.iter().filter(|request| request.method == "GET").count()
+}
+
+#[test]
+fn totals_of_a_continued_session_begin_with_what_the_backend_has() {
+    let backend = Metrics::default();
+    // Two of the turns reach the isolate that had the first one.
+    let mut isolates: Vec<Bench> = (0..3)
+        .map(|_| {
+            let backend = backend.clone();
+            Bench::new(move |request| backend.take(request))
+        })
+        .collect();
+    for (turn, isolate) in [0, 1, 2, 0, 1].into_iter().enumerate() {
+        let bench = &mut isolates[isolate];
+        let tracer = bench.init(json!({"sessionId": "conversation 7"})).tracer;
+        for _ in 0..2 {
+            let id =
+                bench.registry.add_metrics(tracer, r#"{"tokens":100,"cost":1.5}"#, 0, bench.now);
+            bench.hear_busy();
+            bench.run(1_000);
+            assert!(bench.is_delivered(id));
+        }
+        let turns = turn as u64 + 1;
+        assert_eq!(backend.now(), json!({"tokens": turns * 200, "cost": turns * 3}));
+        assert_eq!(isolates.iter().map(reads).sum::<usize>(), turn + 1, "once a tracer");
+    }
+    assert_eq!(isolates[0].lines, Vec::<String>::new());
+}
+
+#[test]
+fn a_chat_s_turns_add_up_whichever_isolates_and_faults_they_meet() {
+    for seed in 0..200 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let backend = Metrics::default();
+        let mut isolates: Vec<Bench> = (0..3)
+            .map(|isolate| {
+                let backend = backend.clone();
+                let mut random = fastrand::Rng::with_seed(1_000 * seed + isolate);
+                Bench::new(move |request| match random.u8(..10) {
+                    0 => Answer::None { why: "refused".into() },
+                    1 => status([500, 503, 429][random.usize(..3)], ""),
+                    // Stored, and the answer is lost.
+                    2 if request.method == "PUT" => {
+                        backend.take(request);
+                        Answer::None { why: "cut".into() }
+                    }
+                    _ => backend.take(request),
+                })
+            })
+            .collect();
+        let mut sum = 0;
+        for _ in 0..random.usize(3..10) {
+            let bench = &mut isolates[random.usize(..3)];
+            let tracer = bench.init(json!({"sessionId": "conversation 7"})).tracer;
+            for _ in 0..random.usize(1..4) {
+                let tokens = random.u32(1..100);
+                sum += tokens;
+                let json = format!(r#"{{"tokens":{tokens}}}"#);
+                bench.registry.add_metrics(tracer, &json, 0, bench.now);
+                bench.hear_busy();
+                bench.run(random.u64(..500));
+            }
+            // A turn ends when all of it is delivered.
+            bench.run(30_000);
+            if random.bool() {
+                bench.registry.release(tracer, bench.now);
+            }
+        }
+        assert_eq!(backend.now(), json!({"tokens": sum}), "seed {seed}");
+        for bench in &isolates {
+            assert!(bench.drops.is_empty(), "seed {seed}: {:?}", bench.drops);
+        }
+    }
+}
+
+#[test]
+fn nothing_else_waits_for_a_total_that_is_read() {
+    let mut bench = Bench::new(|request| match request.method {
+        "GET" => Answer::None { why: "hangs".into() },
+        _ => stores(request),
+    });
+    let tracer = bench.init(json!({"sessionId": "chat"})).tracer;
+    let total = bench.registry.add_metrics(tracer, r#"{"tokens":1}"#, 0, bench.now);
+    bench.hear_busy();
+    let other = bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    bench.run(100);
+    assert!(bench.is_delivered(other) && bench.end_of(total).is_none());
+    let flush = bench.registry.flush(tracer, 100, 0, bench.now);
+    bench.run(200);
+    assert!(bench.end_of(flush).is_some());
+    bench.run(40_000);
+    assert_eq!(bench.reason_of(total), Some(Reason::RetriesExhausted));
+    assert!(bench.requests.iter().all(|request| !request.body.contains("tokens")));
+    // What was given up counts in the next total that gets through.
+    let backend = Metrics::default();
+    backend.0.borrow_mut().insert("tokens".into(), json!(7));
+    let at = backend.clone();
+    bench.answer = Box::new(move |request| at.take(request));
+    let total = bench.registry.add_metrics(tracer, r#"{"tokens":2}"#, 0, bench.now);
+    bench.hear_busy();
+    bench.run(10_000);
+    assert!(bench.is_delivered(total));
+    assert_eq!(backend.now(), json!({"tokens": 10}));
+    bench.registry.close(tracer, 0, 0, bench.now);
+    bench.run(1_000);
+    bench.registry.release(tracer, bench.now);
+    assert_eq!((bench.registry.outboxes(), bench.registry.held()), (0, 0));
+}
+
+#[test]
+fn a_metric_that_is_set_while_its_total_is_read_is_what_counts() {
+    for says_before in [false, true] {
+        let backend = Metrics::default();
+        backend.0.borrow_mut().insert("tokens".into(), json!(50));
+        let at = backend.clone();
+        let mut bench = Bench::new(move |request| at.take(request));
+        let tracer = bench.init(json!({"sessionId": "chat"})).tracer;
+        let add = |bench: &mut Bench| {
+            let id = bench.registry.add_metrics(tracer, r#"{"tokens":1}"#, 0, bench.now);
+            bench.hear_busy();
+            id
+        };
+        if !says_before {
+            add(&mut bench);
+        }
+        bench.enrich(tracer, None, json!({"metrics": {"tokens": 5}}));
+        let last = add(&mut bench);
+        bench.run(2_000);
+        assert!(bench.is_delivered(last));
+        assert_eq!(backend.now(), json!({"tokens": 6}));
+    }
+}
+
+#[test]
+fn a_tracer_that_is_closed_does_not_wait_for_its_total() {
+    let mut bench = Bench::new(|request| match request.method {
+        "GET" => Answer::None { why: "hangs".into() },
+        _ => stores(request),
+    });
+    let tracer = bench.init(json!({"sessionId": "chat"})).tracer;
+    let total = bench.registry.add_metrics(tracer, r#"{"tokens":1}"#, 0, bench.now);
+    bench.hear_busy();
+    bench.registry.close(tracer, 500, 0, bench.now);
+    bench.run(1_000);
+    assert_eq!(bench.reason_of(total), Some(Reason::Closed));
+    bench.run(20_000);
+    bench.registry.release(tracer, bench.now);
+    assert_eq!((bench.registry.outboxes(), bench.registry.held()), (0, 0));
+}
+
+#[test]
+fn where_a_total_cannot_be_read_one_line_says_so() {
+    let no_route = r#"{"message":"Cannot GET /v1/events"}"#;
+    for (options, answer, told) in [
+        (json!({"sessionId": "chat"}), 404, true),
+        (json!({"sessionId": "chat"}), 403, true),
+        (json!({}), 404, false),
+    ] {
+        let mut bench = Bench::new(move |request| {
+            let is_read = request.method == "GET" || request.url.ends_with("/search");
+            if is_read { status(answer, no_route) } else { stores(request) }
+        });
+        let tracer = bench.init(options.clone()).tracer;
+        for _ in 0..3 {
+            let id = bench.registry.add_metrics(tracer, r#"{"tokens":1}"#, 0, bench.now);
+            bench.hear_busy();
+            bench.run(1_000);
+            assert!(bench.is_delivered(id));
+        }
+        assert_eq!(bench.body(bench.requests.len() - 1)["metrics"], json!({"tokens": 3}));
+        let lines = bench.lines.iter().filter(|line| line.starts_with("addMetrics begins with 0"));
+        assert_eq!(lines.count(), usize::from(told), "{options} {answer}: {:?}", bench.lines);
+        assert_eq!(reads(&bench), usize::from(told), "a session of its own is not read");
+    }
+}

@@ -812,7 +812,8 @@ export class Engine {
       forgetScope: (scope) => loops.leave(scope),
       send(scope, flight, transport, timeoutMs, keepalive, method, url, headers, body) {
         /** @type {RequestInit} */
-        const init = { method, headers: parseJson(headers), body };
+        const init = { method, headers: parseJson(headers) };
+        if (body) init.body = body;
         if (keepalive) init.keepalive = true;
         // The site's own requests take precedence.
         if (engine.#page) init.priority = "low";

@@ -18,7 +18,6 @@ pub mod options;
 pub mod outbox;
 pub mod outcome;
 pub mod policy;
-#[cfg(feature = "reading")]
 pub mod reading;
 pub mod redact;
 pub mod registry;

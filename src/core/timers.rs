@@ -15,6 +15,8 @@ pub enum Timer {
     Lease(u64),
     /// The failing server may be probed.
     Probe(u64),
+    /// The totals of the outbox's session may be read, or something that waits for them reaches its deadline.
+    Read(u64),
     /// The flush or close stops waiting.
     Wait(u64),
     /// The request scope is checked for missed polls.

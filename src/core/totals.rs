@@ -80,6 +80,35 @@ impl Totals {
         });
     }
 
+    /// Others may add as well: what it comes to so far counts only until [`Totals::read`].
+    pub fn rebase(&mut self) {
+        for (_, total) in &mut self.0 {
+            *total = Total { base: total.value(), ..Total::default() };
+        }
+    }
+
+    /// Metrics (JSON) that the backend has are what is added to, unless they were set here since.
+    pub fn read(&mut self, metrics: &str, numerals: Numerals) {
+        let metrics = any_members(metrics);
+        for (key, total) in &mut self.0 {
+            let stored = metrics.iter().find(|(known, _)| known == key);
+            if !total.is_set {
+                total.base = stored.and_then(|(_, it)| numerals.number(it)).unwrap_or_default();
+            }
+        }
+        for (key, value) in metrics {
+            let (None, Some(base)) = (self.place(key), numerals.number(value)) else { continue };
+            if let Some(total) = self.get(key) {
+                total.base = base;
+            }
+        }
+    }
+
+    /// Whether what `key` (JSON) adds up to was set here.
+    pub fn is_known(&self, key: &str) -> bool {
+        self.place(key).is_some_and(|place| self.0[place].1.is_set)
+    }
+
     /// The totals as a JSON object; empty if there are none.
     pub fn to_json(&self, numerals: Numerals) -> String {
         if self.0.is_empty() {

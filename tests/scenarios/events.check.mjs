@@ -20,7 +20,7 @@ export async function check({ value: facts }, backends) {
       [refused.status, refused.reason, refused.eventId],
       ["dropped", "rejected", unknown],
     );
-    assert.match(refused.message, /has no event [0-9a-f-]{36}: .* export the event's span first/);
+    assert.match(refused.message, /has no event [0-9a-f-]{36}: export the event's span first/);
     for (const [place, delivery] of invalid.entries()) {
       assert.deepEqual([delivery.status, delivery.reason], ["dropped", "invalid"], `${place}`);
       assert.equal(delivery.sessionId, undefined, "never the tracer's session");

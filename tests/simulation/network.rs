@@ -84,7 +84,7 @@ impl World {
             };
             program.registry.finish_request(sent.flight, answer, now);
             program.wakes.insert(sent.scope, 0);
-            if !sent.is_stray {
+            if !sent.is_stray || sent.is_read {
                 let server = (sent.session.server, sent.transport);
                 program.limits.hear(server, sent.number, &sent.answer);
             }
@@ -244,9 +244,13 @@ impl World {
             answer_at: 0,
             answer: Answer::None { why: String::new() },
             is_stray: false,
+            is_read: false,
             is_start: request.method == "POST",
             body: request.body,
         };
+        if request.method == "GET" || path == "/v1/events/search" {
+            return self.read(Sent { is_stray: true, is_read: true, ..sent });
+        }
         self.check_sent(&sent)?;
         if sent.is_start && is_event(&sent.session.id) {
             return Err(format!("an event is started: {:?}", sent.session));
@@ -281,6 +285,29 @@ impl World {
             None => return Err(format!("{at_once} at once were too many, and one more is sent")),
         }
         self.carry((request.method, &path, stamp), timeout_ms, &mut sent);
+        Ok(())
+    }
+
+    /// What a session's metrics add up to is asked for. No server here has events to read, so that is what the process
+    /// has added; but a server that fails keeps what waits for it.
+    fn read(&mut self, mut sent: Sent) -> Result<(), String> {
+        // It counts among the requests to the server, as any other.
+        let server = (sent.session.server, sent.transport);
+        sent.number = self.programs[self.here].limits.send(server, 0).unwrap_or(0);
+        let is_faulty = self.random.u32(..100) < self.fault_rate;
+        let answer = match self.random.u8(..4) {
+            _ if !is_faulty => http(404, "{}".into()),
+            0 => Answer::None { why: "connection refused".into() },
+            1 => http([500, 503, 429][self.random.usize(..3)], String::new()),
+            2 => http([401, 403][self.random.usize(..2)], String::new()),
+            _ => {
+                let failure = sent.lost(self.clock.awake_ms + LEASE_MS);
+                self.programs[self.here].failures.push(failure);
+                return Ok(());
+            }
+        };
+        let delay = 1 + self.random.u64(..50);
+        self.answer_later(sent, delay, answer);
         Ok(())
     }
 

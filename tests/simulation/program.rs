@@ -32,6 +32,8 @@ pub struct Sent {
     pub answer: Answer,
     /// The core has given up on it, or has another answer already.
     pub is_stray: bool,
+    /// Whether it reads what a session's metrics add up to.
+    pub is_read: bool,
     /// Whether it makes sure that the session is there.
     pub is_start: bool,
     pub body: String,

@@ -164,18 +164,18 @@ const failures = {
     -1,
     /^round$/,
   ],
-  "gives nothing": [() => undefined, -3, /is no Response/],
-  "gives a text": [async () => "200 OK", -3, /is no Response/],
-  "gives a status that is none": [async () => ({ status: "200" }), -3, /is no Response/],
+  "gives nothing": [() => undefined, -3, /returned something without a `status`/],
+  "gives a text": [async () => "200 OK", -3, /returned something without a `status`/],
+  "gives a status that is none": [async () => ({ status: "200" }), -3, /returned something without a `status`/],
   "gives a status that rejects": [
     async () => ({ status: Promise.reject(new Error("no")) }),
     -3,
-    /is no Response/,
+    /returned something without a `status`/,
   ],
   "gives what cannot be read": [
     async () => new Proxy({}, { get: (_, key) => (key === "then" ? undefined : fail()) }),
     -3,
-    /is no Response/,
+    /returned something without a `status`/,
   ],
   "gives a then that throws": [() => ({ then: fail }), -1, /^not to be looked at$/],
   "gives a then that cannot be read": [

@@ -159,6 +159,8 @@ pub struct Outbox {
     pub counted: u64,
     /// What its metrics add up to.
     pub totals: Totals,
+    /// Whether the backend may have metrics of it that the totals do not begin with.
+    pub is_unread: bool,
 }
 
 impl Outbox {
@@ -197,6 +199,7 @@ impl Outbox {
             work: Work::default(),
             counted: 0,
             totals: Totals::default(),
+            is_unread: false,
         }
     }
 

@@ -145,6 +145,9 @@ impl Registry {
         if let Ok((enrichment, _)) = Enrichment::parse(fields) {
             part.enrichment = enrichment;
         }
+        if self.is_to_be_read(outbox, &part, &increments) {
+            return self.await_totals(outbox, part, &increments, now);
+        }
         self.accept(outbox, part, Some(&increments), now);
     }
 

@@ -3,6 +3,7 @@
 //! It puts the whole core behind a few calls. The shell reports events (`init`, `enrich`, `finish_request` …, each with
 //! the time), then calls [`Registry::poll`] until nothing is left to do; [`Registry::wake_at`] says when to poll again.
 
+mod continuing;
 mod enriching;
 mod keeping;
 mod outboxes;
@@ -14,7 +15,7 @@ mod settling;
 mod tracers;
 mod waking;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Weak;
 
 use super::concurrency::Place;
@@ -63,6 +64,8 @@ pub struct Registry {
     server_ids: HashMap<String, u64>,
     /// Servers that nothing is sent to now, the longest first; some may be used again.
     idle_servers: VecDeque<u64>,
+    /// Additions that wait for what the backend has of their session, by outbox.
+    continuing: BTreeMap<u64, continuing::Continuing>,
     flights: IdMap<Flight>,
     /// Servers with sessions that any scope may send, in turns.
     lines: VecDeque<u64>,
@@ -124,6 +127,7 @@ impl Registry {
             servers: IdMap::default(),
             server_ids: HashMap::new(),
             idle_servers: VecDeque::new(),
+            continuing: BTreeMap::new(),
             flights: IdMap::default(),
             lines: VecDeque::new(),
             place: Place::default(),

@@ -1,6 +1,7 @@
 //! The way out: which outbox sends next, and what its answer means for it.
 
 use super::Registry;
+use super::continuing::READS;
 use crate::core::concurrency::Place;
 use crate::core::delivery::health::{HealthChange, SentRequest};
 use crate::core::id_map::{NOTHING, in_order};
@@ -26,12 +27,35 @@ pub(super) struct Flight {
     pub(super) server: u64,
     pub(super) sent: SentRequest,
     is_start: bool,
+    /// Whether it reads what a session's metrics add up to.
+    is_read: bool,
     /// The routes that the server was taken to have.
     routes: Routes,
     /// Its bytes, where it may outlive the page.
     pub(super) keepalive: Option<u64>,
     /// Whether its lease has run out once.
     is_overdue: bool,
+}
+
+impl Flight {
+    /// A request that reads what the metrics of the outbox's session add up to.
+    pub(super) fn read(scope: u64, outbox: u64, server: u64, sent: SentRequest) -> Flight {
+        Flight {
+            scope,
+            outbox,
+            server,
+            sent,
+            is_start: false,
+            is_read: true,
+            routes: Routes::V1,
+            keepalive: None,
+            is_overdue: false,
+        }
+    }
+
+    fn reads(&self) -> bool {
+        READS && self.is_read
+    }
 }
 
 impl Registry {
@@ -57,7 +81,10 @@ impl Registry {
                 return Some(Output::Idle { tracer });
             }
         }
-        self.scopes.next_told(scope).or_else(|| self.send(scope, now))
+        self.scopes
+            .next_told(scope)
+            .or_else(|| self.send(scope, now))
+            .or_else(|| self.send_read(scope, now))
     }
 
     fn fire_timers(&mut self, now: Now) {
@@ -68,6 +95,7 @@ impl Registry {
                 Timer::Outbox(id) => self.outbox_is_due(id, at, now),
                 Timer::Lease(flight) => self.lease_ends(flight, now),
                 Timer::Probe(_) => {}
+                Timer::Read(id) => self.read_is_due(id, now),
                 Timer::Wait(id) => self.time_out_wait(id, now),
                 Timer::Scope(scope) => self.ask_for_scope(scope, now),
             }
@@ -105,7 +133,7 @@ impl Registry {
         }
     }
 
-    fn send(&mut self, scope: u64, now: Now) -> Option<Output> {
+    pub(super) fn send(&mut self, scope: u64, now: Now) -> Option<Output> {
         if self.page.is_resting {
             return None;
         }
@@ -142,6 +170,7 @@ impl Registry {
             server: server_id,
             sent,
             is_start,
+            is_read: false,
             routes,
             keepalive,
             is_overdue: false,
@@ -160,6 +189,8 @@ impl Registry {
             && let Some(&id) = self.scopes.outboxes(scope).get(place)
         {
             match self.outboxes.get(id).filter(|outbox| outbox.concerns(scope)) {
+                // What waits for a read comes into the outbox when that is over.
+                None if self.reads_at(id, scope).is_some() => place += 1,
                 None => self.scopes.forget_outbox(scope, place),
                 Some(outbox) if outbox.is_ready => {
                     let server = outbox.server;
@@ -220,7 +251,7 @@ impl Registry {
         None
     }
 
-    fn may_send(&self, scope: u64, server: u64, now: Now) -> bool {
+    pub(super) fn may_send(&self, scope: u64, server: u64, now: Now) -> bool {
         let Some(to) = self.servers.get(server) else { return false };
         // By address, so that one that hangs takes no connection from others, and whichever `fetch` leads there.
         // Only at the edge does a scope have connections of its own, and then few requests on their way.
@@ -249,6 +280,9 @@ impl Registry {
         };
         if let Some(server) = self.servers.get_mut(flight.server) {
             server.health.lose_request();
+        }
+        if flight.reads() {
+            return self.totals_answered(flight.outbox, None, now);
         }
         if let Some(outbox) = self.outboxes.get_mut(flight.outbox) {
             outbox.flight = NOTHING;
@@ -279,7 +313,11 @@ impl Registry {
         let outbox = self.outboxes.get(flight.outbox);
         let destination = outbox.map(|outbox| &*outbox.destination);
         let deadline_ms = outbox.map_or(0, |outbox| outbox.settings.deadline_ms);
-        let verdict = wire::judge(answer, flight.is_start, flight.routes, destination, now);
+        let mut verdict = wire::judge(answer, flight.is_start, flight.routes, destination, now);
+        if flight.reads() && !matches!(verdict, Verdict::Retry { .. }) {
+            // A server that has no such route works all the same.
+            verdict = Verdict::Stored { inputs: None };
+        }
         if let Some(server) = self.servers.get_mut(flight.server) {
             let sent = &flight.sent;
             let random = &mut self.random;
@@ -288,6 +326,9 @@ impl Registry {
                 HealthChange::ResumesAt(at) => self.timers.set(at, Timer::Probe(flight.server)),
                 HealthChange::None => {}
             }
+        }
+        if flight.reads() {
+            return self.totals_answered(flight.outbox, Some(answer), now);
         }
         self.act_on(&flight, verdict, now);
     }

@@ -286,6 +286,8 @@ impl Registry {
         else {
             return;
         };
+        let why = "the tracer was closed before it could be sent: give close() more time";
+        self.drop_reads_of(tracer, why, now);
         for id in given_to {
             let Some(outbox) = self.outboxes.get_mut(id) else { continue };
             let taken = outbox.take_all_of(tracer);
@@ -294,7 +296,6 @@ impl Registry {
             }
             let target = Some(outbox.target());
             self.schedule(id, now);
-            let why = "the tracer was closed before it could be sent: give close() more time";
             self.give_up(taken, target, Reason::Closed, why, now);
         }
     }

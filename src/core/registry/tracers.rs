@@ -90,10 +90,18 @@ impl Registry {
         if !enabled {
             return Some(info);
         }
+        let is_reading = self.is_reading(outbox);
         if let Some(outbox) = self.outboxes.get_mut(outbox) {
             outbox.holders += 1;
             if let Some(totals) = options.text("totals") {
                 outbox.totals.restore(totals, self.numerals);
+            } else if origin == SessionOrigin::Named
+                && !is_reading
+                && !outbox.has_work()
+            {
+                // Since the last tracer of the session here, others may have added to it.
+                outbox.is_unread = true;
+                outbox.totals.rebase();
             }
             if let Some(at_most) = settings.max_concurrency
                 && let Some(server) = self.servers.get_mut(server)

@@ -1,6 +1,7 @@
 //! When each request scope is to look again, and what becomes of one that looks no more.
 
 use super::Registry;
+use super::continuing::READS;
 use crate::core::outcome::Output;
 use crate::core::policy::LOOK_ACROSS_MAX_MS;
 use crate::core::scopes::Found;
@@ -25,6 +26,7 @@ impl Registry {
         let soon = now.mono_ms.saturating_add(self.scopes.look_across_ms());
         // At the latest then: a scope that does not come to look counts as gone.
         let mut at = now.mono_ms.saturating_add(LOOK_ACROSS_MAX_MS);
+        at = at.min(self.next_read_at(scope).max(soon));
         for id in self.scopes.outboxes(scope) {
             let Some(outbox) = self.outboxes.get(*id).filter(|outbox| outbox.concerns(scope))
             else {
@@ -53,9 +55,10 @@ impl Registry {
     /// Lets go of the timers that nobody waits for any more: else a session's deadline would be held
     /// long after the session.
     pub(super) fn forget_old_timers(&mut self) {
-        let Registry { timers, outboxes, flights, servers, waits, scopes, .. } = self;
+        let Registry { continuing, timers, outboxes, flights, servers, waits, scopes, .. } = self;
         timers.purge(|at, timer| match timer {
             Timer::Outbox(id) => outboxes.get(id).is_some_and(|outbox| outbox.timer == at),
+            Timer::Read(id) => READS && continuing.contains_key(&id),
             Timer::Lease(flight) => flights.get(flight).is_some(),
             Timer::Probe(server) => {
                 servers.get(server).and_then(|it| it.health.resumes_at()) == Some(at)
@@ -87,6 +90,7 @@ impl Registry {
             Found::Absent(at, outboxes) => {
                 self.timers.set(at, Timer::Scope(scope));
                 for id in outboxes {
+                    self.leave_read(id, scope);
                     let Some(outbox) = self.outboxes.get_mut(id) else { continue };
                     outbox.is_left |= outbox.concerns(scope);
                     self.schedule(id, now);

@@ -1,0 +1,315 @@
+//! Totals of a session that was there before: what `addMetrics` adds to is read from the backend, once, before
+//! the first total is sent. Whatever else is said of the session does not wait for that.
+
+use super::Registry;
+use super::sending::Flight;
+use crate::core::enrichment::Enrichment;
+use crate::core::id_map::NOTHING;
+use crate::core::json::{Object, any_members, find};
+use crate::core::log::Line;
+use crate::core::outbox::{Outbox, Part, Parts, held_by};
+use crate::core::outcome::{Output, Reason};
+use crate::core::policy::LEASE_GRACE_MS;
+use crate::core::reading::{self, ReadFailure, ReadRoute, Reading};
+use crate::core::retry::backoff_ms;
+use crate::core::time::{NEVER, Now};
+use crate::core::timers::Timer;
+use crate::core::wire::Answer;
+
+/// Why totals begin with 0 where a session may have some.
+const THROUGH_RELAY: &str = "addMetrics begins with 0 in this page, because a ticket cannot read the session's totals: add on your server, or set a total of your own with enrichSession({ metrics })";
+
+/// Whether totals are read at all: a page's module cannot, because a ticket only writes.
+pub(super) const READS: bool = cfg!(feature = "reading");
+
+/// Additions that wait for what the backend has of their session.
+#[derive(Debug)]
+pub(super) struct Continuing {
+    parts: Parts,
+    /// The request on its way, or [`NOTHING`].
+    flight: u64,
+    way: ReadRoute,
+    /// When the next one may go, on the forward clock.
+    at: u64,
+    failures: u32,
+    /// Whether a scope that does not come any more left something in it.
+    is_left: bool,
+    why: String,
+}
+
+impl Registry {
+    /// Whether what `increments` add to is still to be read.
+    pub(super) fn is_to_be_read(
+        &mut self,
+        id: u64,
+        part: &Part,
+        increments: &[(&str, f64)],
+    ) -> bool {
+        let Some(outbox) = self.outboxes.get(id) else { return false };
+        let is_known = increments.iter().all(|(key, _)| outbox.totals.is_known(key));
+        if is_known || !outbox.is_unread {
+            return false;
+        }
+        if outbox.destination.is_ticket {
+            self.log(part.tracer, Line::warn(THROUGH_RELAY));
+            return false;
+        }
+        READS
+    }
+
+    /// Keeps an addition until what it adds to is read.
+    pub(super) fn await_totals(
+        &mut self,
+        id: u64,
+        part: Box<Part>,
+        increments: &[(&str, f64)],
+        now: Now,
+    ) {
+        let target = self.outboxes.get(id).map(Outbox::target);
+        let Some(part) = self.with_room(part, target, now) else { return self.schedule(id, now) };
+        let (tracer, scope) = (part.tracer, part.scope);
+        self.held += held_by(&part.enrichment);
+        let until = now.mono_ms.saturating_add(part.deadline_ms);
+        self.timers.set(until, Timer::Read(id));
+        if let Some(outbox) = self.outboxes.get_mut(id) {
+            outbox.totals.add(increments);
+        }
+        if !self.continuing.contains_key(&id) {
+            // It is not to be let go of meanwhile.
+            if let Some(outbox) = self.outboxes.get_mut(id) {
+                outbox.holders += 1;
+            }
+            let reading = Continuing {
+                parts: Vec::new(),
+                flight: NOTHING,
+                way: ReadRoute::ById,
+                at: 0,
+                failures: 0,
+                is_left: false,
+                why: String::new(),
+            };
+            self.continuing.insert(id, reading);
+        }
+        if let Some(reading) = self.continuing.get_mut(&id) {
+            reading.parts.push(part);
+        }
+        self.given(tracer, scope, id, now);
+    }
+
+    /// When a read that something given in `scope` waits for is to be sent, on the forward clock; nothing where nothing
+    /// waits for one.
+    pub(super) fn reads_at(&self, id: u64, scope: u64) -> Option<u64> {
+        let reading = self.continuing.get(&id).filter(|_| READS)?;
+        let part = reading.parts.iter().find(|part| part.scope == scope)?;
+        if reading.flight != NOTHING {
+            return Some(NEVER);
+        }
+        let server = self.tracers.get(part.tracer).and_then(|it| self.servers.get(it.server));
+        let resumes_at = server.and_then(|server| server.health.resumes_at());
+        Some(reading.at.max(resumes_at.unwrap_or(0)))
+    }
+
+    /// Whether something waits for a read of the outbox's session.
+    pub(super) fn is_reading(&self, id: u64) -> bool {
+        READS && self.continuing.contains_key(&id)
+    }
+
+    /// When the first read that something given in `scope` waits for is to be sent; [`NEVER`] where nothing does.
+    pub(super) fn next_read_at(&self, scope: u64) -> u64 {
+        if !READS {
+            return NEVER;
+        }
+        let all = self.continuing.keys().filter_map(|id| self.reads_at(*id, scope));
+        all.min().unwrap_or(NEVER)
+    }
+
+    /// The next read that may be sent in `scope`.
+    pub(super) fn send_read(&mut self, scope: u64, now: Now) -> Option<Output> {
+        if self.page.is_resting || !READS {
+            return None;
+        }
+        // Of those who wait one sends it whose `fetch` is at hand, in this scope.
+        let sender = |reading: &Continuing| {
+            let concerns =
+                |part: &&Box<Part>| reading.is_left || part.scope == scope || part.scope == 0;
+            let is_due = reading.flight == NOTHING && reading.at <= now.mono_ms;
+            let part = reading.parts.iter().filter(|_| is_due).find(concerns)?;
+            Some(self.tracers.get(part.tracer)?.server)
+        };
+        let due: Vec<(u64, u64)> =
+            self.continuing.iter().filter_map(|(id, it)| Some((*id, sender(it)?))).collect();
+        for (id, server_id) in due {
+            let Some(server) = self.servers.get(server_id) else { continue };
+            if server.routes.are_legacy() {
+                self.go_on_without_read(id, "the server has only the older routes", now);
+                // It may go at once, and nobody looks again because of it.
+                return self.outputs.pop_front().or_else(|| self.send(scope, now));
+            }
+            if !self.may_send(scope, server_id, now) {
+                continue;
+            }
+            self.enter(scope, now);
+            let outbox = self.outboxes.get(id)?;
+            let server = self.servers.get_mut(server_id)?;
+            let stamp_ns = now.unix_ms.saturating_mul(1_000_000);
+            let way = self.continuing.get(&id)?.way;
+            let (to, session) = (&outbox.destination, outbox.session_id);
+            let request = reading::request(to, session, way, stamp_ns);
+            let timeout_ms = outbox.settings.timeout_ms;
+            let sent = server.health.send_request(timeout_ms, timeout_ms, now);
+            let transport = server.transport;
+            self.scopes.sent(scope, server_id);
+            let flight = Flight::read(scope, id, server_id, sent);
+            let flight = self.flights.insert(flight);
+            self.continuing.get_mut(&id)?.flight = flight;
+            let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);
+            self.timers.set(lease_until, Timer::Lease(flight));
+            let request = Box::new(request);
+            return Some(Output::Send { flight, transport, timeout_ms, keepalive: false, request });
+        }
+        None
+    }
+
+    /// What came of a read; nothing where the request that sent it was torn down.
+    pub(super) fn totals_answered(&mut self, id: u64, answer: Option<&Answer>, now: Now) {
+        let Some(outbox) = self.outboxes.get(id) else { return };
+        let Some(continuing) = self.continuing.get_mut(&id) else { return };
+        continuing.flight = NOTHING;
+        let (to, session) = (&*outbox.destination, outbox.session_id);
+        let lost = || Reading::failed(ReadFailure::Unreachable, "the request was torn down");
+        match answer.map_or_else(lost, |it| reading::judge(it, continuing.way, session, to)) {
+            Reading::Found(event) => {
+                let event = any_members(&event);
+                let metrics = find(&event, "metrics").unwrap_or("{}").to_owned();
+                self.read_is_over(id, Some(&metrics), now);
+            }
+            Reading::SearchNext => {
+                continuing.way = ReadRoute::BySearch;
+                continuing.at = now.mono_ms;
+            }
+            Reading::Failed(ReadFailure::NotFound, _) => self.read_is_over(id, None, now),
+            Reading::Failed(ReadFailure::Unreachable, why) => {
+                continuing.failures += 1;
+                continuing.why = why;
+                let wait_ms = backoff_ms(continuing.failures, &mut self.random);
+                continuing.at = now.mono_ms.saturating_add(wait_ms);
+                self.timers.set(continuing.at, Timer::Read(id));
+            }
+            Reading::Failed(_, why) => self.go_on_without_read(id, &why, now),
+        }
+    }
+
+    /// The totals begin with 0, and a line says why.
+    fn go_on_without_read(&mut self, id: u64, why: &str, now: Now) {
+        let Some(reading) = self.continuing.get(&id) else { return };
+        let tracer = reading.parts.first().map_or(0, |part| part.tracer);
+        let line = format!(
+            "addMetrics begins with 0, because the session's totals cannot be read ({why}): if others add to the session, set a total of your own with enrichSession({{ metrics }})"
+        );
+        self.log(tracer, Line::warn(line));
+        self.read_is_over(id, None, now);
+    }
+
+    /// Sends what waited for `metrics` (JSON), which the backend has, if it has some.
+    fn read_is_over(&mut self, id: u64, metrics: Option<&str>, now: Now) {
+        let Some(reading) = self.continuing.remove(&id) else { return };
+        if let Some(outbox) = self.outboxes.get_mut(id) {
+            if let Some(metrics) = metrics {
+                outbox.totals.read(metrics, self.numerals);
+            }
+            outbox.is_unread = false;
+            // By now nobody asks any more whether its scope still comes.
+            outbox.is_left |= reading.is_left;
+        }
+        for mut part in reading.parts {
+            self.held -= held_by(&part.enrichment);
+            part.enrichment = self.current_totals(id, &part.enrichment);
+            let part = self.keep(id, part, None);
+            // A flush forgets the outboxes that have nothing of the tracer's, as this one had until now.
+            if let Some(tracer) = self.tracers.get_mut(part.tracer) {
+                tracer.given_to.insert(id);
+            }
+            if let Some(outbox) = self.outboxes.get_mut(id) {
+                outbox.accept(part);
+            }
+        }
+        self.stop_reading(id, now);
+    }
+
+    /// The metrics that `addition` names, as they add up now.
+    fn current_totals(&self, id: u64, addition: &Enrichment) -> Enrichment {
+        let Some(outbox) = self.outboxes.get(id) else { return addition.clone() };
+        let mut fields = String::from("{\"metrics\":");
+        let mut metrics = Object::open(&mut fields);
+        let given = addition.to_json();
+        let given = any_members(&given);
+        for (key, _) in given.iter().flat_map(|(_, metrics)| any_members(metrics)) {
+            let total = outbox.totals.with(key, 0.0);
+            if total.is_finite() {
+                metrics.member(key, &(self.numerals.write)(total));
+            }
+        }
+        metrics.close();
+        fields.push('}');
+        Enrichment::parse(fields).map_or_else(|_| addition.clone(), |it| it.0)
+    }
+
+    /// The outbox is not held for a read any more.
+    fn stop_reading(&mut self, id: u64, now: Now) {
+        if let Some(outbox) = self.outboxes.get_mut(id) {
+            outbox.holders -= 1;
+        }
+        self.schedule(id, now);
+    }
+
+    /// What `scope` left waiting for a read of the outbox's session, others may send.
+    pub(super) fn leave_read(&mut self, id: u64, scope: u64) {
+        if let Some(continuing) = self.continuing.get_mut(&id).filter(|_| READS) {
+            continuing.is_left |= continuing.parts.iter().any(|part| part.scope == scope);
+        }
+    }
+
+    /// Gives up what has waited for a read to its deadline.
+    pub(super) fn read_is_due(&mut self, id: u64, now: Now) {
+        let is_over = |part: &Part| part.given_ms.saturating_add(part.deadline_ms) <= now.mono_ms;
+        let why = self.continuing.get(&id).map_or(String::new(), |reading| reading.why.clone());
+        let why = if why.is_empty() { "it has not answered".to_owned() } else { why };
+        let message = format!("the session's totals could not be read until the deadline ({why})");
+        self.give_up_reads(id, &is_over, Reason::RetriesExhausted, &message, now);
+    }
+
+    /// Drops what a closed tracer has waiting for a read.
+    pub(super) fn drop_reads_of(&mut self, tracer: u64, why: &str, now: Now) {
+        let all: Vec<u64> = self.continuing.keys().copied().collect();
+        for id in all {
+            self.give_up_reads(id, &|part| part.tracer == tracer, Reason::Closed, why, now);
+        }
+    }
+
+    fn give_up_reads(
+        &mut self,
+        id: u64,
+        goes: &dyn Fn(&Part) -> bool,
+        reason: Reason,
+        why: &str,
+        now: Now,
+    ) {
+        let Some(reading) = self.continuing.get_mut(&id).filter(|_| READS) else { return };
+        let (gone, left): (Parts, Parts) =
+            std::mem::take(&mut reading.parts).into_iter().partition(|part| goes(part));
+        let is_over = left.is_empty();
+        reading.parts = left;
+        if gone.is_empty() {
+            return;
+        }
+        for part in &gone {
+            self.held -= held_by(&part.enrichment);
+        }
+        let target = self.outboxes.get(id).map(Outbox::target);
+        if is_over {
+            self.continuing.remove(&id);
+            self.stop_reading(id, now);
+        }
+        self.give_up(gone, target, reason, why, now);
+    }
+}
