@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use honeyhive_edge::core::wire::{Answer, Request};
+use honeyhive_edge::js::fetch::BodyForm;
 use honeyhive_edge::js::{executor, fetch};
 use js_sys::{Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
@@ -61,7 +62,7 @@ fn send(ask: Function, timeout_ms: f64) -> Promise {
             let call = |url: &str, init: &web_sys::RequestInit| {
                 ask.call2(&JsValue::UNDEFINED, &url.into(), init)
             };
-            let reply = fetch::send(request, timeout_ms as u64, call).await;
+            let reply = fetch::send(request, BodyForm::Text, timeout_ms as u64, call).await;
             resolve.call1(&JsValue::UNDEFINED, &told(reply)).unwrap();
         });
     })

@@ -95,10 +95,7 @@ impl Registry {
             outbox.holders += 1;
             if let Some(totals) = options.text("totals") {
                 outbox.totals.restore(totals, self.numerals);
-            } else if origin == SessionOrigin::Named
-                && !is_reading
-                && !outbox.has_work()
-            {
+            } else if origin == SessionOrigin::Named && !is_reading && !outbox.has_work() {
                 // Since the last tracer of the session here, others may have added to it.
                 outbox.is_unread = true;
                 outbox.totals.rebase();
