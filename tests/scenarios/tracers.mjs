@@ -136,7 +136,8 @@ export async function run({ api, servers, keys }) {
         mergeWindowMs: 1,
         fetch: async (/** @type {any} */ ...given) => {
           // What the totals begin with is read beside that.
-          if (given[1].method === "GET") return Reflect.apply(fetch, undefined, given);
+          const isRead = given[1].method === "GET" || given[0].endsWith("/search");
+          if (isRead) return Reflect.apply(fetch, undefined, given);
           atOnce = Math.max(atOnce, ++now);
           try {
             return await Reflect.apply(fetch, undefined, given);
