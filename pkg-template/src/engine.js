@@ -849,7 +849,14 @@ export class Engine {
       skippedMs += ms;
       return "skipped";
     };
-    for (const name of /** @type {const} */ (["abort", "dropped", "log", "send", "settle"])) {
+    for (const name of /** @type {const} */ ([
+      "abort",
+      "dropped",
+      "idle",
+      "log",
+      "send",
+      "settle",
+    ])) {
       const call = /** @type {Function} */ (host[name]);
       // Other work in the call, such as calls to the core, does not belong to the instance.
       host[name] = (/** @type {any[]} */ ...given) => {
