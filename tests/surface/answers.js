@@ -166,7 +166,11 @@ const failures = {
   ],
   "gives nothing": [() => undefined, -3, /returned something without a `status`/],
   "gives a text": [async () => "200 OK", -3, /returned something without a `status`/],
-  "gives a status that is none": [async () => ({ status: "200" }), -3, /returned something without a `status`/],
+  "gives a status that is none": [
+    async () => ({ status: "200" }),
+    -3,
+    /returned something without a `status`/,
+  ],
   "gives a status that rejects": [
     async () => ({ status: Promise.reject(new Error("no")) }),
     -3,

@@ -130,10 +130,9 @@ impl Registry {
         }
         // Of those who wait one sends it whose `fetch` is at hand, in this scope.
         let sender = |reading: &Continuing| {
-            let concerns =
-                |part: &&Box<Part>| reading.is_left || part.scope == scope || part.scope == 0;
+            let concerns = |part: &Part| reading.is_left || part.scope == scope || part.scope == 0;
             let is_due = reading.flight == NOTHING && reading.at <= now.mono_ms;
-            let part = reading.parts.iter().filter(|_| is_due).find(concerns)?;
+            let part = reading.parts.iter().filter(|_| is_due).find(|part| concerns(part))?;
             Some(self.tracers.get(part.tracer)?.server)
         };
         let due: Vec<(u64, u64)> =
