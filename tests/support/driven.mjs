@@ -50,31 +50,41 @@ async function driven(name) {
       },
     });
 
+  /**
+   * @param {Awaited<ReturnType<typeof launch>>} browser
+   * @param {string} url
+   * @returns {Promise<Tab>}
+   */
+  async function openTab(browser, url) {
+    const page = await browser.newPage();
+    page.on("console", (line) => void said.push(`${line.type()} ${line.text()}`));
+    page.on("pageerror", (error) => void said.push(`uncaught ${error}`));
+    await page.goto(url, { timeout: LIMIT_MS });
+    const lifecycle = async (/** @type {string} */ state) => {
+      const session = await page.createCDPSession();
+      await session.send("Page.setWebLifecycleState", { state: /** @type {any} */ (state) });
+    };
+    // Made before: a page that is busy gets none.
+    const cutting = name === "chrome" ? await page.createCDPSession() : undefined;
+    const cutOff = async () => cutting?.send("Runtime.terminateExecution");
+    return {
+      run: name === "chrome" ? await evaluator(page) : (code) => page.evaluate(code),
+      reload: () => page.reload({ timeout: LIMIT_MS }),
+      // The browser has been told, whether or not it tells when the page is gone.
+      close: () => within(page.close(), LIMIT_MS).catch(() => {}),
+      // Puppeteer's own waits for a load, which a page that has rested has not.
+      back: () => within(page.evaluate("void history.back()"), LIMIT_MS),
+      offline: (isOffline) => page.setOfflineMode(isOffline),
+      ...(name === "chrome" ? { lifecycle, cutOff } : {}),
+    };
+  }
+
   /** @param {Awaited<ReturnType<typeof launch>>} browser @returns {Driven} */
   const around = (browser) => ({
     said,
-    async open(url) {
-      const page = await browser.newPage();
-      page.on("console", (line) => void said.push(`${line.type()} ${line.text()}`));
-      page.on("pageerror", (error) => void said.push(`uncaught ${error}`));
-      await page.goto(url, { timeout: LIMIT_MS });
-      const lifecycle = async (/** @type {string} */ state) => {
-        const session = await page.createCDPSession();
-        await session.send("Page.setWebLifecycleState", { state: /** @type {any} */ (state) });
-      };
-      // Made before: a page that is busy gets none.
-      const cutting = name === "chrome" ? await page.createCDPSession() : undefined;
-      const cutOff = async () => cutting?.send("Runtime.terminateExecution");
-      return {
-        run: name === "chrome" ? await evaluator(page) : (code) => page.evaluate(code),
-        reload: () => page.reload({ timeout: LIMIT_MS }),
-        close: () => page.close(),
-        // Puppeteer's own waits for a load, which a page that has rested has not.
-        back: () => page.evaluate("void history.back()"),
-        offline: (isOffline) => page.setOfflineMode(isOffline),
-        ...(name === "chrome" ? { lifecycle, cutOff } : {}),
-      };
-    },
+    // Puppeteer waits without end for an event that a browser on a busy machine may not send: another tab has it.
+    open: (url) =>
+      within(openTab(browser, url), LIMIT_MS).catch(() => within(openTab(browser, url), LIMIT_MS)),
     async restart() {
       const child = browser.process();
       const ended = new Promise((resolve) => child?.once("exit", resolve));
@@ -85,11 +95,30 @@ async function driven(name) {
       return around(await launch());
     },
     async quit() {
-      await browser.close();
+      await within(browser.close(), LIMIT_MS).catch(() => browser.process()?.kill("SIGKILL"));
       await rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     },
   });
   return around(await launch());
+}
+
+/**
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {number} ms
+ * @returns {Promise<T>} rejects where nothing came of it by then
+ */
+async function within(promise, ms) {
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the browser did not do it within ${ms} ms`)), ms);
+  });
+  try {
+    return /** @type {T} */ (await Promise.race([promise, late]));
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /**
