@@ -858,7 +858,8 @@ export class Engine {
       "settle",
     ])) {
       const call = /** @type {Function} */ (host[name]);
-      // Other work in the call, such as calls to the core, does not belong to the instance.
+      // These may call the core: they run the application's functions, or release an idle tracer. Such a call is no sign
+      // that the browser ended the script in the middle of the one before.
       host[name] = (/** @type {any[]} */ ...given) => {
         const before = host.isInside;
         host.isInside = false;

@@ -1,4 +1,4 @@
-// Reads events back: on servers, in tests and jobs. A page's module of WebAssembly has none of it, as a ticket reads nothing.
+// Reads events back, on servers, in tests and in jobs. A bundled page has none of this, because its ticket may only write.
 
 import { parseJson } from "./json.js";
 import { send } from "./send.js";
@@ -7,11 +7,11 @@ import { send } from "./send.js";
 /** @import { ReadResult } from "../index.d.ts" */
 
 /**
- * Asks for an event by its id, and, where the server has no route for that, by a search.
+ * Reads an event by its id, or by a search if the server has no route for ids.
  * @param {Core} core
- * @param {{ tracer: number, named: string, isSession: boolean }} event named, or the tracer's session
+ * @param {{ tracer: number, named: string, isSession: boolean }} event the id, or the tracer's session
  * @param {Function} fetch
- * @returns {Promise<ReadResult | undefined>} nothing where the core failed; rejects with what the face failed by
+ * @returns {Promise<ReadResult | undefined>} undefined if the core has failed; rejects if a function of the face throws
  */
 export async function readBack(core, { tracer, named, isSession }, fetch) {
   for (const searches of [false, true]) {

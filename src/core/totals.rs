@@ -80,14 +80,14 @@ impl Totals {
         });
     }
 
-    /// Others may add as well: what it comes to so far counts only until [`Totals::read`].
+    /// Keeps the totals only until [`Totals::read`], because others may have added to them.
     pub fn rebase(&mut self) {
         for (_, total) in &mut self.0 {
             *total = Total { base: total.value(), ..Total::default() };
         }
     }
 
-    /// Metrics (JSON) that the backend has are what is added to, unless they were set here since.
+    /// Uses the backend's `metrics` (JSON) as the values to add to, except for metrics that were set here since.
     pub fn read(&mut self, metrics: &str, numerals: Numerals) {
         let metrics = any_members(metrics);
         for (key, total) in &mut self.0 {
@@ -104,7 +104,7 @@ impl Totals {
         }
     }
 
-    /// Whether what `key` (JSON) adds up to was set here.
+    /// Whether the total of `key` (JSON) was set here.
     pub fn is_known(&self, key: &str) -> bool {
         self.place(key).is_some_and(|place| self.0[place].1.is_set)
     }

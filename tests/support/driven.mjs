@@ -56,7 +56,9 @@ async function driven(name) {
    * @returns {Promise<Tab>}
    */
   async function openTab(browser, url) {
-    const page = await browser.newPage();
+    // Puppeteer waits without end for an event that a browser on a busy machine may not send: another tab has it.
+    const newPage = () => within(browser.newPage(), LIMIT_MS);
+    const page = await newPage().catch(newPage);
     page.on("console", (line) => void said.push(`${line.type()} ${line.text()}`));
     page.on("pageerror", (error) => void said.push(`uncaught ${error}`));
     await page.goto(url, { timeout: LIMIT_MS });
@@ -70,8 +72,11 @@ async function driven(name) {
     return {
       run: name === "chrome" ? await evaluator(page) : (code) => page.evaluate(code),
       reload: () => page.reload({ timeout: LIMIT_MS }),
-      // The browser has been told, whether or not it tells when the page is gone.
-      close: () => within(page.close(), LIMIT_MS).catch(() => {}),
+      // As above: a tab was seen to stay open, and is told once more.
+      close: () => {
+        const close = () => within(page.close(), LIMIT_MS);
+        return close().catch(close);
+      },
       // Puppeteer's own waits for a load, which a page that has rested has not.
       back: () => within(page.evaluate("void history.back()"), LIMIT_MS),
       offline: (isOffline) => page.setOfflineMode(isOffline),
@@ -82,9 +87,7 @@ async function driven(name) {
   /** @param {Awaited<ReturnType<typeof launch>>} browser @returns {Driven} */
   const around = (browser) => ({
     said,
-    // Puppeteer waits without end for an event that a browser on a busy machine may not send: another tab has it.
-    open: (url) =>
-      within(openTab(browser, url), LIMIT_MS).catch(() => within(openTab(browser, url), LIMIT_MS)),
+    open: (url) => openTab(browser, url),
     async restart() {
       const child = browser.process();
       const ended = new Promise((resolve) => child?.once("exit", resolve));

@@ -1,5 +1,5 @@
-//! Totals of a session that was there before: what `addMetrics` adds to is read from the backend, once, before
-//! the first total is sent. Whatever else is said of the session does not wait for that.
+//! The totals of a session that existed before. The registry reads the session's metrics from the backend once, before it
+//! sends the first total. Other enrichments of the session do not wait for the read.
 
 use super::Registry;
 use super::sending::Flight;
@@ -16,13 +16,14 @@ use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
 use crate::core::wire::Answer;
 
-/// Why totals begin with 0 where a session may have some.
+/// Logged if a page's totals begin with 0 although the session may have totals.
 const THROUGH_RELAY: &str = "addMetrics begins with 0 in this page, because a ticket cannot read the session's totals: add on your server, or set a total of your own with enrichSession({ metrics })";
 
-/// Whether totals are read at all: a page's module cannot, because a ticket only writes.
+/// Whether this module reads totals. A bundled page's module does not, because its ticket may only write. The compiler
+/// then removes what the constant guards.
 pub(super) const READS: bool = cfg!(feature = "reading");
 
-/// Additions that wait for what the backend has of their session.
+/// Additions that wait for a read of their session's metrics.
 #[derive(Debug)]
 pub(super) struct Continuing {
     parts: Parts,
@@ -32,13 +33,13 @@ pub(super) struct Continuing {
     /// When the next one may go, on the forward clock.
     at: u64,
     failures: u32,
-    /// Whether a scope that does not come any more left something in it.
+    /// Whether a scope that stopped polling gave some of the parts.
     is_left: bool,
     why: String,
 }
 
 impl Registry {
-    /// Whether what `increments` add to is still to be read.
+    /// Whether the totals that `increments` add to must be read first.
     pub(super) fn is_to_be_read(
         &mut self,
         id: u64,
@@ -57,7 +58,7 @@ impl Registry {
         READS
     }
 
-    /// Keeps an addition until what it adds to is read.
+    /// Holds an addition until the totals that it adds to are read.
     pub(super) fn await_totals(
         &mut self,
         id: u64,
@@ -75,7 +76,7 @@ impl Registry {
             outbox.totals.add(increments);
         }
         if !self.continuing.contains_key(&id) {
-            // It is not to be let go of meanwhile.
+            // The outbox must not be dropped during the read.
             if let Some(outbox) = self.outboxes.get_mut(id) {
                 outbox.holders += 1;
             }
@@ -96,8 +97,8 @@ impl Registry {
         self.given(tracer, scope, id, now);
     }
 
-    /// When a read that something given in `scope` waits for is to be sent, on the forward clock; nothing where nothing
-    /// waits for one.
+    /// The time on the forward clock at which to send the read that an addition of `scope` waits for; `None` if no
+    /// addition of `scope` waits for a read of this outbox.
     pub(super) fn reads_at(&self, id: u64, scope: u64) -> Option<u64> {
         let reading = self.continuing.get(&id).filter(|_| READS)?;
         let part = reading.parts.iter().find(|part| part.scope == scope)?;
@@ -109,12 +110,12 @@ impl Registry {
         Some(reading.at.max(resumes_at.unwrap_or(0)))
     }
 
-    /// Whether something waits for a read of the outbox's session.
+    /// Whether additions wait for a read of the outbox's session.
     pub(super) fn is_reading(&self, id: u64) -> bool {
         READS && self.continuing.contains_key(&id)
     }
 
-    /// When the first read that something given in `scope` waits for is to be sent; [`NEVER`] where nothing does.
+    /// The time at which to send the first read that an addition of `scope` waits for, or [`NEVER`].
     pub(super) fn next_read_at(&self, scope: u64) -> u64 {
         if !READS {
             return NEVER;
@@ -128,7 +129,7 @@ impl Registry {
         if self.page.is_resting || !READS {
             return None;
         }
-        // Of those who wait one sends it whose `fetch` is at hand, in this scope.
+        // The read is sent by a tracer that waits for it in this scope, because that one's `fetch` is held.
         let sender = |reading: &Continuing| {
             let concerns = |part: &Part| reading.is_left || part.scope == scope || part.scope == 0;
             let is_due = reading.flight == NOTHING && reading.at <= now.mono_ms;
@@ -141,7 +142,7 @@ impl Registry {
             let Some(server) = self.servers.get(server_id) else { continue };
             if server.routes.are_legacy() {
                 self.go_on_without_read(id, "the server has only the older routes", now);
-                // It may go at once, and nobody looks again because of it.
+                // The additions may be sent now, and no timer would poll for them.
                 return self.outputs.pop_front().or_else(|| self.send(scope, now));
             }
             if !self.may_send(scope, server_id, now) {
@@ -169,7 +170,7 @@ impl Registry {
         None
     }
 
-    /// What came of a read; nothing where the request that sent it was torn down.
+    /// Handles the answer to a read; `None` if the request that sent it was torn down.
     pub(super) fn totals_answered(&mut self, id: u64, answer: Option<&Answer>, now: Now) {
         let Some(outbox) = self.outboxes.get(id) else { return };
         let Some(continuing) = self.continuing.get_mut(&id) else { return };
@@ -198,7 +199,7 @@ impl Registry {
         }
     }
 
-    /// The totals begin with 0, and a line says why.
+    /// Begins the totals with 0, and logs the reason.
     fn go_on_without_read(&mut self, id: u64, why: &str, now: Now) {
         let Some(reading) = self.continuing.get(&id) else { return };
         let tracer = reading.parts.first().map_or(0, |part| part.tracer);
@@ -209,7 +210,7 @@ impl Registry {
         self.read_is_over(id, None, now);
     }
 
-    /// Sends what waited for `metrics` (JSON), which the backend has, if it has some.
+    /// Ends the read with the backend's `metrics` (JSON), if it has any, and queues the additions that waited.
     fn read_is_over(&mut self, id: u64, metrics: Option<&str>, now: Now) {
         let Some(reading) = self.continuing.remove(&id) else { return };
         if let Some(outbox) = self.outboxes.get_mut(id) {
@@ -217,14 +218,14 @@ impl Registry {
                 outbox.totals.read(metrics, self.numerals);
             }
             outbox.is_unread = false;
-            // By now nobody asks any more whether its scope still comes.
+            // Whether the scope still polls is not checked again.
             outbox.is_left |= reading.is_left;
         }
         for mut part in reading.parts {
             self.held -= held_by(&part.enrichment);
             part.enrichment = self.current_totals(id, &part.enrichment);
             let part = self.keep(id, part, None);
-            // A flush forgets the outboxes that have nothing of the tracer's, as this one had until now.
+            // A flush may have forgotten this outbox, because it held no part of the tracer until now.
             if let Some(tracer) = self.tracers.get_mut(part.tracer) {
                 tracer.given_to.insert(id);
             }
@@ -235,7 +236,7 @@ impl Registry {
         self.stop_reading(id, now);
     }
 
-    /// The metrics that `addition` names, as they add up now.
+    /// The current totals of the metrics in `addition`.
     fn current_totals(&self, id: u64, addition: &Enrichment) -> Enrichment {
         let Some(outbox) = self.outboxes.get(id) else { return addition.clone() };
         let mut fields = String::from("{\"metrics\":");
@@ -253,7 +254,7 @@ impl Registry {
         Enrichment::parse(fields).map_or_else(|_| addition.clone(), |it| it.0)
     }
 
-    /// The outbox is not held for a read any more.
+    /// Releases the outbox after a read.
     fn stop_reading(&mut self, id: u64, now: Now) {
         if let Some(outbox) = self.outboxes.get_mut(id) {
             outbox.holders -= 1;
@@ -261,14 +262,14 @@ impl Registry {
         self.schedule(id, now);
     }
 
-    /// What `scope` left waiting for a read of the outbox's session, others may send.
+    /// Lets other scopes send the read that additions of `scope` wait for.
     pub(super) fn leave_read(&mut self, id: u64, scope: u64) {
         if let Some(continuing) = self.continuing.get_mut(&id).filter(|_| READS) {
             continuing.is_left |= continuing.parts.iter().any(|part| part.scope == scope);
         }
     }
 
-    /// Gives up what has waited for a read to its deadline.
+    /// Gives up the additions whose deadline has passed during a read.
     pub(super) fn read_is_due(&mut self, id: u64, now: Now) {
         let is_over = |part: &Part| part.given_ms.saturating_add(part.deadline_ms) <= now.mono_ms;
         let why = self.continuing.get(&id).map_or(String::new(), |reading| reading.why.clone());
@@ -277,7 +278,7 @@ impl Registry {
         self.give_up_reads(id, &is_over, Reason::RetriesExhausted, &message, now);
     }
 
-    /// Drops what a closed tracer has waiting for a read.
+    /// Drops a closed tracer's additions that wait for a read.
     pub(super) fn drop_reads_of(&mut self, tracer: u64, why: &str, now: Now) {
         let all: Vec<u64> = self.continuing.keys().copied().collect();
         for id in all {
