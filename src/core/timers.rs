@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
 
 use super::time::NEVER;
 
@@ -49,8 +48,10 @@ impl Timers {
 
     /// Removes and returns the next timer that is due at `now_ms`, with the time it was set to.
     pub fn take_due(&mut self, now_ms: u64) -> Option<(u64, Timer)> {
-        let next = self.heap.peek_mut().filter(|next| next.0.0 <= now_ms)?;
-        Some(PeekMut::pop(next).0)
+        if self.next_at() > now_ms {
+            return None;
+        }
+        self.heap.pop().map(|Reverse(next)| next)
     }
 
     /// Whether there are so many timers that they should be purged. The caller checks this now and then.
@@ -60,8 +61,11 @@ impl Timers {
 
     /// Removes the timers for which `is_current` returns false.
     pub fn purge(&mut self, is_current: impl Fn(u64, Timer) -> bool) {
-        self.heap.retain(|Reverse((at, timer))| is_current(*at, *timer));
-        self.heap.shrink_to_fit();
+        for Reverse((at, timer)) in std::mem::take(&mut self.heap) {
+            if is_current(at, timer) {
+                self.set(at, timer);
+            }
+        }
         self.purged_len = self.heap.len();
     }
 }
