@@ -100,7 +100,10 @@ impl Registry {
     /// The time on the forward clock at which to send the read that an addition of `scope` waits for; `None` if no
     /// addition of `scope` waits for a read of this outbox.
     pub(super) fn reads_at(&self, id: u64, scope: u64) -> Option<u64> {
-        let reading = self.continuing.get(&id).filter(|_| READS)?;
+        if !READS {
+            return None;
+        }
+        let reading = self.continuing.get(&id)?;
         let part = reading.parts.iter().find(|part| part.scope == scope)?;
         if reading.flight != NOTHING {
             return Some(NEVER);
@@ -264,13 +267,16 @@ impl Registry {
 
     /// Lets other scopes send the read that additions of `scope` wait for.
     pub(super) fn leave_read(&mut self, id: u64, scope: u64) {
-        if let Some(continuing) = self.continuing.get_mut(&id).filter(|_| READS) {
+        if READS && let Some(continuing) = self.continuing.get_mut(&id) {
             continuing.is_left |= continuing.parts.iter().any(|part| part.scope == scope);
         }
     }
 
     /// Gives up the additions whose deadline has passed during a read.
     pub(super) fn read_is_due(&mut self, id: u64, now: Now) {
+        if !READS {
+            return;
+        }
         let is_over = |part: &Part| part.given_ms.saturating_add(part.deadline_ms) <= now.mono_ms;
         let why = self.continuing.get(&id).map_or(String::new(), |reading| reading.why.clone());
         let why = if why.is_empty() { "it has not answered".to_owned() } else { why };
@@ -280,6 +286,9 @@ impl Registry {
 
     /// Drops a closed tracer's additions that wait for a read.
     pub(super) fn drop_reads_of(&mut self, tracer: u64, why: &str, now: Now) {
+        if !READS {
+            return;
+        }
         let all: Vec<u64> = self.continuing.keys().copied().collect();
         for id in all {
             self.give_up_reads(id, &|part| part.tracer == tracer, Reason::Closed, why, now);
@@ -294,7 +303,7 @@ impl Registry {
         why: &str,
         now: Now,
     ) {
-        let Some(reading) = self.continuing.get_mut(&id).filter(|_| READS) else { return };
+        let Some(reading) = self.continuing.get_mut(&id) else { return };
         let (gone, left): (Parts, Parts) =
             std::mem::take(&mut reading.parts).into_iter().partition(|part| goes(part));
         let is_over = left.is_empty();

@@ -104,7 +104,9 @@ impl Registry {
                     }
                 }
                 self.outputs.push_back(Output::TornDown { scope, ids: gone });
-                self.outputs.extend(told);
+                for output in told {
+                    self.outputs.push_back(output);
+                }
             }
         }
     }
