@@ -26,8 +26,8 @@ struct Scope {
     outboxes: Vec<u64>,
     /// The servers that its requests are on their way to, once for each request.
     flights: Vec<u64>,
-    /// Its flushes and closes that wait: until when, and their numbers. Sorted, as times mostly go up.
-    waits: VecDeque<(u64, u64)>,
+    /// Until when each of its flushes and closes waits.
+    waits: Vec<u64>,
     /// When it is asked for next whether it came.
     ask_at: u64,
     came: bool,
@@ -93,25 +93,24 @@ impl Scopes {
         }
     }
 
-    /// A flush or close begins to wait in `scope`.
-    pub fn begin_wait(&mut self, scope: u64, until: u64, number: u64) {
-        let Some(scope) = self.find_mut(scope) else { return };
-        if let Err(place) = scope.waits.binary_search(&(until, number)) {
-            scope.waits.insert(place, (until, number));
+    /// A flush or close begins to wait in `scope` until `until`. Outside of requests that is not remembered: there the
+    /// timers of all waits fire.
+    pub fn begin_wait(&mut self, scope: u64, until: u64) {
+        if let Some(scope) = self.find_mut(scope).filter(|_| scope != 0) {
+            scope.waits.push(until);
         }
     }
 
-    /// A flush or close waits in `scope` no more.
-    pub fn end_wait(&mut self, scope: u64, until: u64, number: u64) {
-        let Some(scope) = self.find_mut(scope) else { return };
-        if let Ok(place) = scope.waits.binary_search(&(until, number)) {
-            scope.waits.remove(place);
+    /// A flush or close that waited until `until` waits in `scope` no more.
+    pub fn end_wait(&mut self, scope: u64, until: u64) {
+        if let Some(scope) = self.find_mut(scope) {
+            remove_one(&mut scope.waits, until);
         }
     }
 
     /// When the first of the flushes and closes that wait in `scope` is over at the latest.
     pub fn next_wait_until(&self, scope: u64) -> Option<u64> {
-        self.find(scope)?.waits.front().map(|(until, _)| *until)
+        self.find(scope)?.waits.iter().copied().min()
     }
 
     /// Something that was given in `scope` has ended.
@@ -137,9 +136,8 @@ impl Scopes {
 
     /// A request to `server` is on its way in `scope` no more.
     pub fn landed(&mut self, scope: u64, server: u64) {
-        let Some(scope) = self.find_mut(scope) else { return };
-        if let Some(place) = scope.flights.iter().position(|to| *to == server) {
-            scope.flights.swap_remove(place);
+        if let Some(scope) = self.find_mut(scope) {
+            remove_one(&mut scope.flights, server);
         }
     }
 
@@ -244,6 +242,13 @@ impl Scopes {
 
     fn find_mut(&mut self, number: u64) -> Option<&mut Scope> {
         self.place(number).ok().map(|place| &mut self.0[place].1)
+    }
+}
+
+/// Removes `number` once from `numbers`, whose order does not matter.
+fn remove_one(numbers: &mut Vec<u64>, number: u64) {
+    if let Some(place) = numbers.iter().position(|it| *it == number) {
+        numbers.swap_remove(place);
     }
 }
 

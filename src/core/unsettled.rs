@@ -29,7 +29,7 @@ impl Unsettled {
 
     /// Records the end of the call `number`.
     pub fn end_call(&mut self, number: u64) {
-        let next = self.before.partition_point(|(wait, _)| *wait < number);
+        let next = self.place(number);
         if let Some((_, left)) = self.before.get_mut(next) {
             *left -= 1;
             self.awaited -= 1;
@@ -38,9 +38,10 @@ impl Unsettled {
 
     /// Gives up the wait `number`. The next wait takes over the calls it waited for.
     pub fn give_up_wait(&mut self, number: u64) {
-        let Ok(place) = self.before.binary_search_by_key(&number, |(wait, _)| *wait) else {
+        let place = self.place(number);
+        if self.before.get(place).is_none_or(|(wait, _)| *wait != number) {
             return;
-        };
+        }
         let Some((_, left)) = self.before.remove(place) else { return };
         match self.before.get_mut(place) {
             Some((_, next)) => *next += left,
@@ -55,6 +56,11 @@ impl Unsettled {
             return None;
         }
         self.before.pop_front().map(|(wait, _)| wait)
+    }
+
+    /// The place of the first wait from `number` on.
+    fn place(&self, number: u64) -> usize {
+        self.before.partition_point(|(wait, _)| *wait < number)
     }
 }
 

@@ -142,7 +142,7 @@ impl Registry {
         self.waits.insert(id, Box::new(Wait { scope, until, tracer, closes }));
         self.enter(scope, now);
         self.scopes.give(scope, NOTHING);
-        self.scopes.begin_wait(scope, until, id);
+        self.scopes.begin_wait(scope, until);
         match tracer {
             None => {
                 self.waits_for_all.begin_wait(id, self.counts.pending + self.starting);
@@ -234,7 +234,7 @@ impl Registry {
             counts = tracer.map_or(Counts::default(), |tracer| tracer.counts);
         }
         self.scopes.leave(wait.scope);
-        self.scopes.end_wait(wait.scope, wait.until, id);
+        self.scopes.end_wait(wait.scope, wait.until);
         self.tell_settled((wait.scope, vec![id]), &Rc::new(Outcome::Flushed(counts)));
         if let Some(tracer) = wait.tracer.filter(|_| wait.closes) {
             self.finish_close(tracer, now);
