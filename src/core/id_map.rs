@@ -2,22 +2,12 @@
 
 #[cfg(debug_assertions)]
 use std::cell::Cell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
 /// A hash map without a seed, so that simulations are reproducible. Its keys must not be chosen by others, who could
 /// choose colliding ones.
 pub type FixedMap<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
-
-/// A set like [`FixedMap`]. Use [`in_order`] where the order of its elements matters.
-pub type FixedSet<T> = HashSet<T, BuildHasherDefault<DefaultHasher>>;
-
-/// The numbers in `set` in ascending order.
-pub fn in_order(set: &FixedSet<u64>) -> Vec<u64> {
-    let mut numbers: Vec<u64> = set.iter().copied().collect();
-    numbers.sort_unstable();
-    numbers
-}
 
 /// The number that refers to nothing.
 pub const NOTHING: u64 = 0;

@@ -1,7 +1,7 @@
 //! A compact set of numbers with lookup in logarithmic time.
 
 /// A sorted set of numbers.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct NumberSet(Vec<u64>);
 
 impl NumberSet {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::concurrency::Place;
 use super::delivery::health::Health;
-use super::id_map::FixedSet;
+use super::number_set::NumberSet;
 use super::wire::Routes;
 
 /// The state of one server.
@@ -27,7 +27,7 @@ pub struct Server {
     /// Whether the server is in the registry's list of servers with a non-empty `ready`.
     pub in_line: bool,
     /// The outboxes whose last request to the server failed, to be retried at once when the server works again.
-    pub retrying: FixedSet<u64>,
+    pub retrying: NumberSet,
     /// The health of the server.
     pub health: Health,
 }
@@ -43,7 +43,7 @@ impl Server {
             ready: VecDeque::new(),
             is_idle_listed: false,
             in_line: false,
-            retrying: FixedSet::default(),
+            retrying: NumberSet::NONE,
             health: Health::new(place),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::id_map::FixedSet;
+use super::number_set::NumberSet;
 use super::session::{Description, SessionId};
 use super::settings::Settings;
 use super::unsettled::Unsettled;
@@ -31,7 +31,7 @@ pub struct Tracer {
     /// How many starts of its session are unfinished.
     pub starting: u32,
     /// The outboxes that may hold enrichments of this tracer.
-    pub given_to: FixedSet<u64>,
+    pub given_to: NumberSet,
     /// Its waiting flushes and closes. Boxed, because mostly there are none.
     pub waits: Option<Box<Unsettled>>,
     /// Whether the shell knows that the tracer has work.

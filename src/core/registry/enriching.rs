@@ -349,7 +349,7 @@ impl Registry {
         if let Some(tracer) = self.tracers.get_mut(tracer) {
             tracer.counts.pending += 1;
             if outbox != NOTHING {
-                tracer.given_to.insert(outbox);
+                tracer.given_to.add(outbox);
             }
         }
         self.counts.pending += 1;

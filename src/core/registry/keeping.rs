@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::Registry;
 use crate::core::json::{elements, text};
 use crate::core::kept::{Kept, KeptFate, write_entry};
+use crate::core::number_set::NumberSet;
 use crate::core::outbox::{Kind, Part};
 use crate::core::outcome::{Output, Reason};
 use crate::core::session::{Description, SessionOrigin, Start};
@@ -49,13 +50,12 @@ impl Registry {
                 None => self.outputs.push_back(Output::Forget { ids: vec![id] }),
             }
         }
-        let mut tracers = Vec::new();
+        let mut tracers = NumberSet::NONE;
         for (tracer, _) in self.tracers.iter() {
-            tracers.push(tracer);
+            tracers.add(tracer);
         }
         // The oldest tracer comes first. Each takes the entries that it may send.
-        tracers.sort_unstable();
-        for tracer in tracers {
+        for tracer in tracers.iter() {
             self.take_leftovers(tracer, scope, now);
         }
         self.forget_old_leftovers(now);

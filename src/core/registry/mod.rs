@@ -19,9 +19,10 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Weak;
 
 use super::concurrency::Place;
-use super::id_map::{FixedMap, FixedSet, IdMap};
+use super::id_map::{FixedMap, IdMap};
 use super::json::Numerals;
 use super::log::{Level, Line};
+use super::number_set::NumberSet;
 use super::open_tracers::OpenTracers;
 use super::outbox::{Outbox, Stamps};
 use super::outcome::Output;
@@ -79,7 +80,7 @@ pub struct Registry {
     /// Outboxes with something to send or on its way.
     busy: Vec<u64>,
     /// Those of them that no flush of all has hurried yet.
-    unhurried: FixedSet<u64>,
+    unhurried: NumberSet,
     timers: Timers,
     /// Flushes and closes that wait, by number.
     waits: FixedMap<u64, Box<Wait>>,
@@ -136,7 +137,7 @@ impl Registry {
             fresh: Vec::new(),
             busy: Vec::new(),
             timers: Timers::default(),
-            unhurried: FixedSet::default(),
+            unhurried: NumberSet::NONE,
             waits: FixedMap::default(),
             waits_for_all: Unsettled::default(),
             scopes: Scopes::default(),

@@ -88,7 +88,7 @@ impl Registry {
         outbox.in_line = false;
         outbox.is_ready = false;
         if let Some(server) = servers.get_mut(from) {
-            server.retrying.remove(&id);
+            server.retrying.remove(id);
         }
         if let Some(server) = servers.get_mut(to) {
             server.users += 1;
@@ -139,12 +139,12 @@ impl Registry {
                 self.busy.push(id);
             }
             if !outbox.is_hurried() {
-                self.unhurried.insert(id);
+                self.unhurried.add(id);
             }
         } else {
             outbox.is_left = false;
             outbox.rest();
-            self.unhurried.remove(&id);
+            self.unhurried.remove(id);
             let busy_place = outbox.busy_place.take();
             let quiet_from = outbox.window_until();
             if outbox.holders == 0 {
@@ -223,9 +223,9 @@ impl Registry {
         };
         self.held -= outbox.counted;
         self.outbox_ids.remove(outbox.session_id, id);
-        self.unhurried.remove(&id);
+        self.unhurried.remove(id);
         if let Some(server) = self.servers.get_mut(outbox.server) {
-            server.retrying.remove(&id);
+            server.retrying.remove(id);
         }
         self.leave_server(outbox.server);
     }

@@ -4,7 +4,7 @@ use super::Registry;
 use super::continuing::READS;
 use crate::core::concurrency::Place;
 use crate::core::delivery::health::{HealthChange, SentRequest};
-use crate::core::id_map::{NOTHING, in_order};
+use crate::core::id_map::NOTHING;
 use crate::core::log::Level;
 use crate::core::outbox::{Kind, Parts, Progress};
 use crate::core::outcome::{Output, Reason};
@@ -436,7 +436,7 @@ impl Registry {
         let Registry { outboxes, servers, tracers, random, .. } = self;
         let Some(outbox) = outboxes.get_mut(flight.outbox) else { return };
         if let Some(server) = servers.get_mut(flight.server) {
-            server.retrying.insert(flight.outbox);
+            server.retrying.add(flight.outbox);
         }
         let target = outbox.target();
         let asked = after_ms.is_some();
@@ -462,7 +462,7 @@ impl Registry {
     /// A server works again: all who waited for it go on.
     fn go_on(&mut self, server: u64, now: Now) {
         let Some(server) = self.servers.get_mut(server) else { return };
-        for id in in_order(&std::mem::take(&mut server.retrying)) {
+        for id in std::mem::take(&mut server.retrying).iter() {
             if let Some(outbox) = self.outboxes.get_mut(id) {
                 outbox.wait_no_longer();
                 self.schedule(id, now);

@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use super::Registry;
-use crate::core::id_map::{FixedSet, NOTHING, in_order};
+use crate::core::id_map::NOTHING;
 use crate::core::json::Object;
+use crate::core::number_set::NumberSet;
 use crate::core::outbox::{Kind, Parts};
 use crate::core::outcome::{Outcome, Output, Reason};
 use crate::core::session::Target;
@@ -65,14 +66,14 @@ impl Registry {
         self.forget(&parts);
         // Of one scope mostly, and one tracer.
         let mut told = (0, Vec::new());
-        let mut tracers = Vec::new();
+        let mut tracers = NumberSet::NONE;
         for part in &parts {
             if part.kind == Kind::WaitingStart {
                 continue;
             }
             self.scopes.leave(part.scope);
             self.waits_for_all.end_call(part.id);
-            tracers.push(part.tracer);
+            tracers.add(part.tracer);
             let mut tracer = self.tracers.get_mut(part.tracer);
             if let Some(waits) = tracer.as_mut().and_then(|tracer| tracer.waits.as_mut()) {
                 waits.end_call(part.id);
@@ -96,9 +97,7 @@ impl Registry {
         }
         self.tell_settled(told, &outcome);
         self.end_waits(None, now);
-        tracers.sort_unstable();
-        tracers.dedup();
-        for tracer in tracers {
+        for tracer in tracers.iter() {
             self.end_waits(Some(tracer), now);
             self.tell_if_idle(tracer);
             self.let_go_of_tracer(tracer, now);
@@ -165,23 +164,20 @@ impl Registry {
 
     /// Sends what the tracer was given without waiting for windows.
     fn hurry(&mut self, tracer: u64, now: Now) {
-        let Some(given_to) = self.tracers.get(tracer).map(|tracer| in_order(&tracer.given_to))
-        else {
-            return;
-        };
-        for id in given_to {
+        let Some(given_to) = self.tracers.get(tracer).map(|it| it.given_to.clone()) else { return };
+        for id in given_to.iter() {
             if let Some(outbox) = self.outboxes.get_mut(id).filter(|it| it.holds_any_of(tracer)) {
                 outbox.hurry();
                 self.schedule(id, now);
             } else if let Some(tracer) = self.tracers.get_mut(tracer) {
-                tracer.given_to.remove(&id);
+                tracer.given_to.remove(id);
             }
         }
     }
 
     /// Sends all that was given without waiting for windows.
     fn hurry_all(&mut self, now: Now) {
-        for id in in_order(&std::mem::take(&mut self.unhurried)) {
+        for id in std::mem::take(&mut self.unhurried).iter() {
             if let Some(outbox) = self.outboxes.get_mut(id).filter(|outbox| outbox.has_work()) {
                 outbox.hurry();
                 self.schedule(id, now);
@@ -274,21 +270,18 @@ impl Registry {
         tracer.is_busy = tracer.unsettled() > 0;
         if !tracer.is_busy {
             // An emptied set would keep its room, and each open tracer one such.
-            tracer.given_to = FixedSet::default();
+            tracer.given_to = NumberSet::NONE;
         }
         !tracer.is_busy
     }
 
     /// Drops what a closed tracer could not send in time.
     fn drop_rest_of(&mut self, tracer: u64, now: Now) {
-        let Some(given_to) =
-            self.tracers.get_mut(tracer).map(|it| in_order(&std::mem::take(&mut it.given_to)))
-        else {
-            return;
-        };
+        let Some(closed) = self.tracers.get_mut(tracer) else { return };
+        let given_to = std::mem::take(&mut closed.given_to);
         let why = "the tracer was closed before it could be sent: give close() more time";
         self.drop_reads_of(tracer, why, now);
-        for id in given_to {
+        for id in given_to.iter() {
             let Some(outbox) = self.outboxes.get_mut(id) else { continue };
             let taken = outbox.take_all_of(tracer);
             if taken.is_empty() {

@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use super::Registry;
-use crate::core::id_map::{FixedSet, NOTHING};
+use crate::core::id_map::NOTHING;
 use crate::core::log::{Line, warn};
+use crate::core::number_set::NumberSet;
 use crate::core::open_tracers::Only;
 use crate::core::options::Options;
 use crate::core::outbox::{Kind, Part};
@@ -76,7 +77,7 @@ impl Registry {
             is_released: false,
             counts: Counts::default(),
             starting: 0,
-            given_to: FixedSet::default(),
+            given_to: NumberSet::NONE,
             waits: None,
             // Its start is work, if it has one.
             is_busy: outbox != NOTHING,
@@ -163,7 +164,7 @@ impl Registry {
         self.fresh.push(outbox);
         if let Some(tracer) = self.tracers.get_mut(tracer) {
             tracer.starting += 1;
-            tracer.given_to.insert(outbox);
+            tracer.given_to.add(outbox);
             self.starting += 1;
         }
         self.mark_busy(tracer);
