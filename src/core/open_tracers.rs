@@ -1,10 +1,11 @@
 //! The open tracers, and the search for the one that a call without a tracer is for.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::id_map::FixedMap;
 use super::session::SessionId;
 use super::session_index::SessionIndex;
+use super::text_map::TextMap;
 use super::tracer::Tracer;
 
 /// The tracer that a call without a tracer is for, or why there is none.
@@ -36,7 +37,7 @@ struct OfScope {
     tracers: VecDeque<u64>,
     /// The identity of each destination, with the number of tracers that send there. It is empty for tracers that do not
     /// send.
-    destinations: HashMap<String, u64>,
+    destinations: TextMap,
 }
 
 impl OpenTracers {
@@ -53,7 +54,7 @@ impl OpenTracers {
         let of_scope = self.by_scope.entry(tracer.scope).or_default();
         if let Err(index) = of_scope.tracers.binary_search(&id) {
             of_scope.tracers.insert(index, id);
-            *of_scope.destinations.entry(identity(tracer).to_owned()).or_default() += 1;
+            *of_scope.destinations.number_mut(identity(tracer)) += 1;
         }
     }
 
@@ -64,11 +65,10 @@ impl OpenTracers {
         let Ok(index) = of_scope.tracers.binary_search(&id) else { return };
         of_scope.tracers.remove(index);
         let identity = identity(tracer);
-        if let Some(count) = of_scope.destinations.get_mut(identity) {
-            *count -= 1;
-            if *count == 0 {
-                of_scope.destinations.remove(identity);
-            }
+        let count = of_scope.destinations.number_mut(identity);
+        *count -= 1;
+        if *count == 0 {
+            of_scope.destinations.remove(identity);
         }
         if of_scope.tracers.is_empty() {
             self.by_scope.remove(&tracer.scope);
@@ -85,22 +85,31 @@ impl OpenTracers {
     /// The only tracer that is visible in `scope`. Visible are the tracers made in it and those made outside of any
     /// scope.
     pub fn only(&self, scope: u64) -> Only {
-        let mut scopes = vec![scope];
-        if scope != 0 {
-            scopes.push(0);
+        let here = self.by_scope.get(&scope);
+        let outside = self.by_scope.get(&0).filter(|_| scope != 0);
+        match (here, outside) {
+            (None, None) => Only::None,
+            (Some(only), None) | (None, Some(only)) => only.only(),
+            (Some(here), Some(outside)) => match (here.only(), outside.only()) {
+                (Only::One(a) | Only::Alike(a), Only::One(b) | Only::Alike(b))
+                    if here.destinations.only() == outside.destinations.only() =>
+                {
+                    Only::Alike(a.min(b))
+                }
+                _ => Only::Different,
+            },
         }
-        let known: Vec<&Box<OfScope>> =
-            scopes.iter().filter_map(|scope| self.by_scope.get(scope)).collect();
-        let first = known.iter().filter_map(|of_scope| of_scope.tracers.front()).min();
-        let Some(first) = first else { return Only::None };
-        if known.iter().map(|of_scope| of_scope.tracers.len()).sum::<usize>() == 1 {
-            return Only::One(*first);
-        }
-        let mut places = known.iter().flat_map(|of_scope| of_scope.destinations.keys());
-        let place = places.next();
-        match places.all(|other| Some(other) == place) {
-            true => Only::Alike(*first),
-            false => Only::Different,
+    }
+}
+
+impl OfScope {
+    /// The only tracer among these.
+    fn only(&self) -> Only {
+        match self.tracers.front() {
+            None => Only::None,
+            Some(only) if self.tracers.len() == 1 => Only::One(*only),
+            Some(first) if self.destinations.only().is_some() => Only::Alike(*first),
+            Some(_) => Only::Different,
         }
     }
 }

@@ -1,8 +1,6 @@
 //! Recognises names of secrets by their words: `apiKey`, `api_key`, `API-KEY` and `OPENAI_API_KEY` all end in the words
 //! "api key".
 
-use std::collections::HashSet;
-
 use super::reader::is_random;
 
 /// How the value under a name is masked.
@@ -361,15 +359,36 @@ pub fn is_token(text: &[u8]) -> bool {
     fits && letters > 0 && (text.len() >= 10 && digits >= 3 && !is_date || is_random(text))
 }
 
-/// The letters of a key from the application's list, so that different spellings match.
-pub fn fold_key(key: &[u8]) -> Vec<u8> {
-    let separates = |byte: &u8| matches!(byte, b'_' | b'-' | b'.' | b' ');
-    key.iter().filter(|byte| !separates(byte)).map(u8::to_ascii_lowercase).collect()
+/// The letters of a key, so that different spellings match.
+fn fold_key(key: &[u8]) -> Vec<u8> {
+    let mut folded = key.to_ascii_lowercase();
+    folded.retain(|byte| !matches!(byte, b'_' | b'-' | b'.' | b' '));
+    folded
 }
 
-/// The keys of an application's own list, prepared for lookup by [`fold_key`].
-pub fn parse_own_keys(keys: &[String]) -> HashSet<Vec<u8>> {
-    keys.iter().map(|key| fold_key(key.as_bytes())).filter(|key| !key.is_empty()).collect()
+/// The keys of an application's own list, in any spelling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnKeys(Vec<Vec<u8>>);
+
+impl OwnKeys {
+    /// Those of `keys` that have any letters.
+    pub fn of(keys: &[String]) -> OwnKeys {
+        let mut own = OwnKeys(Vec::new());
+        for key in keys {
+            let key = fold_key(key.as_bytes());
+            if !key.is_empty()
+                && let Err(place) = own.0.binary_search(&key)
+            {
+                own.0.insert(place, key);
+            }
+        }
+        own
+    }
+
+    /// Whether the list contains `key`.
+    pub fn has(&self, key: &[u8]) -> bool {
+        self.0.binary_search(&fold_key(key)).is_ok()
+    }
 }
 
 #[cfg(test)]

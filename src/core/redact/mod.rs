@@ -13,9 +13,8 @@ mod rules;
 mod scan;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
-use self::keys::Class;
+use self::keys::{Class, OwnKeys};
 use super::json;
 
 #[cfg(debug_assertions)]
@@ -27,8 +26,8 @@ pub const MASK: &str = "[Redacted]";
 /// The rules by which secrets are masked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redaction {
-    /// The folded keys of the application's own list; `None` for the default names.
-    keys: Option<HashSet<Vec<u8>>>,
+    /// The application's own list; `None` for the default names.
+    keys: Option<OwnKeys>,
     patterns: bool,
 }
 
@@ -36,7 +35,7 @@ impl Redaction {
     /// Rules that mask the values under `keys` (under the default names of secrets if `None`), and, with `patterns`,
     /// text inside strings that looks like a secret.
     pub fn new(keys: Option<&[String]>, patterns: bool) -> Redaction {
-        Redaction { keys: keys.map(keys::parse_own_keys), patterns }
+        Redaction { keys: keys.map(OwnKeys::of), patterns }
     }
 
     /// Masks the secrets in `json`. Text that is not valid JSON is also masked, but may come back changed.
@@ -62,7 +61,7 @@ impl Redaction {
     fn class_of(&self, name: &[u8]) -> Class {
         match &self.keys {
             None => keys::class_of(name),
-            Some(own) if own.contains(&keys::fold_key(name)) => Class::Own,
+            Some(own) if own.has(name) => Class::Own,
             Some(_) => Class::Open,
         }
     }

@@ -15,7 +15,7 @@ mod settling;
 mod tracers;
 mod waking;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Weak;
 
 use super::concurrency::Place;
@@ -33,6 +33,7 @@ use super::server::Server;
 use super::session::SessionId;
 use super::session_index::SessionIndex;
 use super::settings::Settings;
+use super::text_map::TextMap;
 use super::time::ForwardClock;
 use super::timers::Timers;
 use super::tracer::{Counts, Tracer};
@@ -62,7 +63,7 @@ pub struct Registry {
     outboxes: IdMap<Outbox>,
     servers: IdMap<Server>,
     /// Servers by the number of their `fetch` and their address, with a space between.
-    server_ids: HashMap<String, u64>,
+    server_ids: TextMap,
     /// Servers that nothing is sent to now, the longest first; some may be used again.
     idle_servers: VecDeque<u64>,
     /// Additions that wait for what the backend has of their session, by outbox.
@@ -126,7 +127,7 @@ impl Registry {
             open_tracers: OpenTracers::new(seed),
             outboxes: IdMap::default(),
             servers: IdMap::default(),
-            server_ids: HashMap::new(),
+            server_ids: TextMap::default(),
             idle_servers: VecDeque::new(),
             continuing: BTreeMap::new(),
             flights: IdMap::default(),
