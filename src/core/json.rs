@@ -70,6 +70,11 @@ pub fn elements(json: &str) -> Option<Vec<&str>> {
     Some(elements)
 }
 
+/// Whether `json` begins like an object or an array.
+pub fn is_nested(json: &str) -> bool {
+    matches!(json.as_bytes().first(), Some(b'{' | b'['))
+}
+
 /// Whether `json` is exactly one JSON value.
 pub fn is_valid(json: &str) -> bool {
     let mut scan = JsonScanner::of(json);

@@ -365,11 +365,12 @@ fn server(options: &Options<'_>, is_ticket: bool, log: &mut Vec<Line>) -> Option
 
 /// `url` without user name, password and other secrets, for log lines.
 pub fn printable(url: &str) -> String {
-    let masked = match url.rsplit_once('@') {
+    let masked = match url.bytes().rposition(|byte| byte == b'@') {
         None => url.to_owned(),
-        Some((user, host)) => {
+        Some(at) => {
+            let (user, host) = url.split_at(at);
             let scheme = user.find("//").map_or("", |at| &user[..at + 2]);
-            [scheme, MASK, "@", host].concat()
+            format!("{scheme}{MASK}{host}")
         }
     };
     Redaction::default().text(&masked).into_owned()

@@ -360,7 +360,7 @@ const PLAIN_RECEIPTS: [&str; 2] = ["ok", "event updated"];
 /// Interprets the body of a 2xx. HoneyHive answers with an object, of which the end may be missing, or with nothing.
 /// Any other answer comes from something in between: a captive portal, a proxy, a parked domain.
 pub fn parse_receipt(body: &str) -> Receipt {
-    let body = body.trim_start_matches('\u{feff}').trim_ascii();
+    let body = body.strip_prefix('\u{feff}').unwrap_or(body).trim_ascii();
     match body.as_bytes().first() {
         None => Receipt::Stored,
         Some(b'{') if parse_success(body) == Some(false) => Receipt::Denied,

@@ -187,7 +187,7 @@ impl Masker<'_> {
             return false;
         }
         let Some(text) = json::text(&self.json[quote..string.end]) else { return false };
-        if !text.trim_ascii_start().starts_with(['{', '[']) || !json::is_valid(&text) {
+        if !json::is_nested(text.trim_ascii_start()) || !json::is_valid(&text) {
             return false;
         }
         if let Some(masked) = mask_json(&text, self.redaction, self.depth + 1) {

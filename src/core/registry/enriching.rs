@@ -3,7 +3,7 @@
 use super::Registry;
 use crate::core::enrichment::{Enrichment, Invalid};
 use crate::core::id_map::NOTHING;
-use crate::core::json::{Object, any_members, quoted};
+use crate::core::json::{Object, any_members, is_nested, quoted};
 use crate::core::log::Line;
 use crate::core::outbox::{Kind, Outbox, Part, held_by};
 use crate::core::outcome::Reason;
@@ -378,13 +378,13 @@ impl Registry {
 
 /// `json` with every field masked as a whole, as by a `redact` that fails. What is no object stays none.
 fn mask_all(json: &str) -> String {
-    if !json.trim_ascii_start().starts_with('{') {
+    if !json.trim_ascii_start().starts_with("{") {
         return "null".to_owned();
     }
     let mut masked = String::new();
     let mut object = Object::open(&mut masked);
     for (key, value) in any_members(json) {
-        if value.starts_with(['{', '[']) {
+        if is_nested(value) {
             // A field has to stay an object to be stored at all.
             object.member(key, &format!("{{\"redacted\":{}}}", quoted(MASK)));
         } else {

@@ -27,7 +27,6 @@ use super::open_tracers::OpenTracers;
 use super::outbox::{Outbox, Stamps};
 use super::outcome::Output;
 use super::policy::{LONGEST_NAME, REMEMBERED_LINES};
-use super::redact::MASK;
 use super::scopes::Scopes;
 use super::server::Server;
 use super::session::SessionId;
@@ -222,15 +221,14 @@ impl Registry {
     }
 
     /// The session or event that is meant by `name`, if that is no blank; once, at [`Level::Info`], a line says
-    /// which UUID a name that is none stands for. A name that holds the key is not shown.
+    /// which UUID a name that is none stands for. The key and other secrets in it are not shown.
     fn session_named(&mut self, name: &str, settings: Option<&Settings>) -> Option<SessionId> {
         let session_id = (self.id_of)(name)?;
         let level = settings.map_or(Level::Warn, |settings| settings.log_level);
         if level >= Level::Info && session_id.stands_for(name) {
             let destination = settings.and_then(|settings| settings.destination.as_ref());
-            let is_secret = destination.is_some_and(|it| name.contains(it.key.as_str()));
-            let shown = if is_secret { MASK } else { name.trim() };
-            let shown: String = shown.chars().take(LONGEST_NAME).collect();
+            let shown = destination.map_or(name.to_owned(), |it| it.without_key(name));
+            let shown: String = shown.trim_ascii().chars().take(LONGEST_NAME).collect();
             let message = format!(
                 "the id \"{shown}\" is no UUID: it stands for {session_id}, the same in every service",
             );
