@@ -49,11 +49,12 @@ for artifact in "${artifacts[@]}"; do
   # put together anew (--flatten --rereloop) saves 1 %.
   profile=release
   optimized=(-Oz --flatten --rereloop -Oz -Oz --converge --one-caller-inline-max-function-size=20)
-  # It works on every span that a server ends, and a page that loads it has loaded OpenTelemetry's SDK as well.
-  if [ "$artifact" = otel ]; then
-    profile=fast
-    optimized=(-O3)
-  fi
+  case $artifact in
+    # A server runs it for every request.
+    tracer) profile=served optimized=(-O3) ;;
+    # It works on every span that a server ends, and a page that loads it has loaded OpenTelemetry's SDK as well.
+    otel) profile=fast optimized=(-O3) ;;
+  esac
   compile_either $profile honeyhive-edge --no-default-features --features "${features[$artifact]}"
   wasm-bindgen --target web --out-name core --out-dir "$built/$artifact" "$compiled/honeyhive_edge.wasm"
 
