@@ -6,7 +6,7 @@ import { joinCopies } from "./context/entered.js";
 import { Engine } from "./engine.js";
 import { freezesAfterAnswer } from "./env.js";
 import { attempt, read, readGiven } from "./guard.js";
-import { newSessionId, sessionIdOf } from "./ids.js";
+import { sessionIdOf } from "./ids.js";
 import { enrichmentFields } from "./names.js";
 import { Session } from "./session.js";
 import { sessionSettings, tracerSettings } from "./settings.js";
@@ -17,7 +17,14 @@ import { tracerClass } from "./tracer.js";
 
 /** @import { Delivery, EventDelivery, FlushReport, ReadResult, Tracer as PublicTracer } from "../index.d.ts" */
 
-/** @typedef {import("./engine.js").Platform & { newContext: () => import("./context/context.d.ts").Context }} Runtime */
+/**
+ * The differences between runtimes.
+ * @typedef {import("./engine.js").Platform & OfRuntime} Runtime
+ *
+ * @typedef {object} OfRuntime
+ * @property {() => import("./context/context.d.ts").Context} newContext
+ * @property {typeof import("./reading.js").readBack} [readBack] reads events back; a bundled page does not
+ */
 
 const FLUSH_TIMEOUT_MS = 10_000;
 
@@ -43,23 +50,21 @@ const LONGEST_BLANK = 512;
 
 export class Api {
   #engine;
-  #newContext;
-  #variable;
+  #runtime;
   #Tracer = tracerClass(this);
   /** @type {import("./context/context.d.ts").Context | undefined} */
   #madeContext;
 
   /** @param {Runtime} runtime */
   constructor(runtime) {
-    this.#newContext = runtime.newContext;
-    this.#variable = runtime.variable;
+    this.#runtime = runtime;
     this.#engine = new Engine(runtime, () => this.#context);
   }
 
   /** Made at the first call: nothing happens at import. */
   get #context() {
     if (this.#madeContext) return this.#madeContext;
-    const context = (this.#madeContext = this.#newContext());
+    const context = (this.#madeContext = this.#runtime.newContext());
     joinCopies(this);
     return context;
   }
@@ -89,7 +94,7 @@ export class Api {
       const flushed = this.flush(session, undefined);
       const isKept = this.#context.waitUntil(this.#context.scope(session), flushed);
       // Elsewhere the delivery goes on by itself: no answer is held back by a backend that is slow or down.
-      if (!isKept && freezesAfterAnswer(this.#variable)) await flushed;
+      if (!isKept && freezesAfterAnswer(this.#runtime.variable)) await flushed;
     }
   }
 
@@ -215,17 +220,20 @@ export class Api {
   }
 
   /**
+   * Reads an event with the tracer's key, within the call's own request. Nothing is queued.
    * @param {Session} session
    * @param {unknown} named
    * @param {boolean} isSession where nothing is named, the tracer's own
    * @returns {Promise<ReadResult>}
    */
   read(session, named, isSession) {
-    const id = named === undefined || named === null ? "" : named;
-    // What is no text is no event's id, and never the tracer's own session.
-    const isText = typeof id === "string";
-    const scope = this.#context.scope(session);
-    return this.#engine.read(session, scope, isText ? id : "", isSession && isText);
+    const { readBack } = this.#runtime;
+    if (!readBack) {
+      const message = "a page reads nothing back: read on your server";
+      return Promise.resolve({ status: "failed", reason: "not_available", message });
+    }
+    const registering = this.#engine.register(session, this.#context.scope(session));
+    return readBack(registering, named, isSession, session.settings.fetch);
   }
 
   /**
@@ -289,7 +297,6 @@ export class Api {
    */
   #newSession(settings, ambient, parent) {
     const session = new Session(settings, ambient, parent);
-    session.newSessionId = attempt(newSessionId, undefined);
     this.#context.opened(session);
     return session;
   }
@@ -308,7 +315,7 @@ export class Api {
    * @param {Session | undefined} session
    * @param {"invalid" | "no_session" | "too_large"} reason
    * @param {string} message
-   * @param {import("./engine.js").Where} [where] what was named, if that is not the tracer's own session
+   * @param {import("./outcomes.js").Where} [where] what was named, if that is not the tracer's own session
    * @returns {Promise<any>}
    */
   #refuse(session, reason, message, where) {

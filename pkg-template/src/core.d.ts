@@ -39,7 +39,7 @@ export interface Core {
   restore(entries: string): void;
   /** The page was away; only these (a JSON list) of what it kept are still its own to send. */
   onlyKept(ids: string): void;
-  /** What happens to the page, see src/js/exports.rs. */
+  /** What happens to the page, see boundary.js. */
   turn(what: 0 | 1 | 2 | 3 | 4 | 5 | 6): void;
   /** JSON: the request that reads an event (see src/js/exports.rs), or a `ReadResult` without one. A page's module has neither this nor the next. */
   readRequest?(
@@ -60,13 +60,16 @@ export interface Core {
   tracers(): number;
   /** Runs a scope's loop. Returns the milliseconds after which to run it again, less than none if it is over. */
   run(scope: number): number | undefined;
-  /** What came of a request that was sent, see `Answer` in send.js; the scope's loop is to be run next. */
+  /** What came of a request that was sent, see `Answer` in send.js and boundary.js; the scope's loop is to be run next. */
   requestAnswered(flight: number, status: number, retryAfter: string, body: string): void;
 }
 
 /** What the core asks of the runtime. */
 export interface Host {
-  /** Whether the instance is at work, and not in a call of the host's that may run what others wrote. */
+  /**
+   * Whether the instance is at work. The instance sets it; the host clears it while one of its functions runs that may call
+   * the core. If it is set when the core is called, the browser has ended the script in the middle of the call before.
+   */
   isInside?: boolean;
   /** `json` is a `Delivery` or a `FlushReport`, and empty where it is the same as the last one's. */
   settle(id: number, json: string): void;
@@ -76,8 +79,6 @@ export interface Host {
   abandonCall(id: number): void;
   dropped(tracer: number, json: string): void;
   log(level: "error" | "warn" | "info" | "debug", message: string): void;
-  fetch(transport: number, url: string, init: RequestInit): Promise<Response>;
-  waitUntil(scope: number, promise: Promise<void>): void;
   /** Keeps `json` until it is forgotten, in a store that outlives the page. */
   keep(id: number, json: string): void;
   /** Below zero it counts what `restore` was given: -1 is the first. */
@@ -91,7 +92,7 @@ export interface Host {
   idle(tracer: number): void;
   /** The scope's loop is to be run, in a microtask of its own. */
   wake(scope: number): void;
-  /** Sends a request; the core is told what comes of it. `headers` is JSON. */
+  /** Sends a request with `fetch` number `transport`, 0 is the runtime's own; the core is told what comes of it. `headers` is JSON. */
   send(
     scope: number,
     flight: number,

@@ -23,3 +23,23 @@ export function printAt(logLevel, level, message) {
   const given = LEVELS.indexOf(/** @type {string} */ (logLevel));
   if (LEVELS.indexOf(level) <= (given < 0 ? LEVELS.indexOf("warn") : given)) print(level, message);
 }
+
+/** How many lines are remembered: a line may contain anything that an application passes. */
+const REMEMBERED_LINES = 64;
+
+/** The lines that were logged already, so that a problem of every call is logged once. */
+export class Lines {
+  /** @type {Set<string>} */
+  #lines = new Set();
+
+  /**
+   * @param {string} line
+   * @returns {boolean} whether it is a new one
+   */
+  add(line) {
+    if (this.#lines.has(line)) return false;
+    if (this.#lines.size >= REMEMBERED_LINES) this.#lines.clear();
+    this.#lines.add(line);
+    return true;
+  }
+}

@@ -2,6 +2,7 @@
 // reject with anything, never settle, return something other than a Response, answer without end), `send` resolves in
 // time.
 
+import { LATE, NO_ANSWER, UNUSABLE } from "./boundary.js";
 import { Promise, clearTimer, firstOf, tryTimer } from "./globals.js";
 import { attempt, beginningOf, messageOf, read } from "./guard.js";
 import { bytesOf, cancel, sourceOf, textOf } from "./stream.js";
@@ -33,7 +34,7 @@ let takesSignals = true;
 
 /**
  * @typedef {object} Answer
- * @property {number} status -1 if there was no answer, -2 if none arrived in time, -3 if a retry would not help
+ * @property {number} status of the answer; without one `NO_ANSWER`, `LATE` or `UNUSABLE`, which are negative
  * @property {string} retryAfter the header, or empty
  * @property {string} body the part that arrived, up to the first MiB; if there was no answer, the reason
  */
@@ -76,14 +77,14 @@ export async function send(fetch, init, timeoutMs, abort = newAbort()) {
   } catch (error) {
     const isFinal = error === NO_FETCH || error === NO_STATUS;
     const why = sentences(reasonOf(error)) || "fetch failed";
-    return { status: isFinal ? -3 : -1, retryAfter: "", body: why };
+    return { status: isFinal ? UNUSABLE : NO_ANSWER, retryAfter: "", body: why };
   } finally {
     clearTimer(timer);
   }
   if (reply.isLate) attempt(() => abort?.abort(), undefined);
   const { status, retryAfter } = reply;
   if (status === undefined) {
-    return { status: -2, retryAfter, body: `no answer within ${timeoutMs} ms` };
+    return { status: LATE, retryAfter, body: `no answer within ${timeoutMs} ms` };
   }
   return { status, retryAfter, body: bodyOf(reply) };
 }

@@ -2,10 +2,12 @@
 // registered with the core afterwards. It outlives the instance of the core. Users hold the Tracer around it.
 
 import { Promise } from "./globals.js";
-import { messageOf } from "./guard.js";
-import { sessionIdOf } from "./ids.js";
+import { attempt, messageOf } from "./guard.js";
+import { newSessionId, sessionIdOf } from "./ids.js";
 import { printAt } from "./log.js";
 import { redactJson } from "./redact.js";
+
+/** @import { Core } from "./core.d.ts" */
 
 /** The callers' own fetches, by number: tracers that have the same one share what is known of its server. @type {WeakMap<Function, number>} */
 const transports = new WeakMap();
@@ -24,7 +26,7 @@ export class Session {
    * Where it is registered, until that instance lets go of it; the outcomes that instance knows nothing of, whether
    * nothing can be sent without what it came with, and what its session's metrics added up to when a tracer of it
    * was let go of.
-   * @type {{ core: import("./core.d.ts").Core | undefined, tracer: number, delivered: number, dropped: number, isNeeded: boolean, totals: { json: string } | undefined } | undefined}
+   * @type {{ core: Core | undefined, tracer: number, delivered: number, dropped: number, isNeeded: boolean, totals: { json: string } | undefined } | undefined}
    */
   home;
   delivered = 0;
@@ -44,8 +46,11 @@ export class Session {
     this.settings = settings;
     this.ambient = ambient;
     this.parent = parent;
-    /** The id it gets if it has none; made at the first registration where randomness is not to be had yet. From then on the id it has. @type {string | undefined} */
-    this.newSessionId = undefined;
+    /**
+     * The id it gets if it has none, made at the first registration if there are no random numbers yet. From then on the
+     * id it has.
+     */
+    this.id = attempt(newSessionId, undefined);
   }
 
   /** Made of its own `waitUntil`, where it has one; few have. @type {import("./context/scopes.js").Scope | undefined} */
@@ -68,6 +73,33 @@ export class Session {
 
   get logLevel() {
     return this.settings.scalars.logLevel;
+  }
+
+  /** @param {Core} core @returns {boolean} whether it is registered there */
+  isAt(core) {
+    return this.home?.core === core;
+  }
+
+  /**
+   * It is registered from now on.
+   * @param {Core} core
+   * @param {number} tracer
+   * @param {{ json: string } | undefined} totals
+   * @returns {NonNullable<Session["home"]>}
+   */
+  moveTo(core, tracer, totals) {
+    const { delivered, dropped, settings } = this;
+    const isNeeded = settings.fetch !== undefined || settings.redaction.redactor !== undefined;
+    return (this.home = { core, tracer, delivered, dropped, isNeeded, totals });
+  }
+
+  /**
+   * @param {"delivered" | "dropped"} end of an enrichment
+   * @param {boolean} isOfCore whether the instance counts it as well
+   */
+  count(end, isOfCore) {
+    this[end]++;
+    if (!isOfCore && this.home) this.home[end]++;
   }
 
   /**
@@ -97,9 +129,10 @@ export class Session {
  * @param {import("./core.d.ts").CoreOptions} options
  * @param {import("./core.d.ts").TracerInfo} [parent]
  */
-export function plainInfo({ sessionId, sessionName, project, source, newSessionId, env }, parent) {
+export function plainInfo(options, parent) {
+  const { sessionId, sessionName, project, source, env } = options;
   return {
-    sessionId: sessionIdOf(text(sessionId) ?? "") ?? newSessionId,
+    sessionId: sessionIdOf(text(sessionId) ?? "") ?? options.newSessionId,
     sessionName: text(sessionName) ?? parent?.sessionName ?? text(env.HH_SESSION_NAME) ?? "session",
     project: text(project) ?? parent?.project ?? text(env.HH_PROJECT),
     source: text(source) ?? parent?.source ?? text(env.HH_SOURCE) ?? "dev",
@@ -116,10 +149,10 @@ function text(value) {
  * @param {Session} session
  * @returns {string}
  */
-export function sessionKey({ settings, newSessionId }) {
+export function sessionKey({ settings, id }) {
   const { sessionId, ticket, apiKey, serverUrl } = settings.scalars;
   // Without an id or ticket, no other tracer can enrich the same session.
   const own = text(sessionId) ?? text(ticket);
-  if (own === undefined) return newSessionId ?? "";
+  if (own === undefined) return id ?? "";
   return `${own}\n${String(apiKey)}\n${String(serverUrl)}`;
 }

@@ -8,11 +8,12 @@ use wasm_bindgen::prelude::*;
 
 use crate::core::concurrency::Place;
 use crate::core::json::elements;
-use crate::core::registry::{Registry, Turn};
+use crate::core::registry::Registry;
 #[cfg(not(feature = "names"))]
 use crate::core::session::SessionId;
 
 use super::answer::parse_answer;
+use super::boundary::turns;
 use super::clock::now;
 use super::driver;
 use super::host;
@@ -130,20 +131,12 @@ pub fn only_kept(ids: String) {
     host::wake(0.0);
 }
 
-/// Reports a change in the life of the page. 0: a worker resumes. 1: a document resumes. 2: the page is frozen or left.
-/// 3: there is no network. 4: the page is in the browser's back-forward cache. 5: the page is hidden. 6: the page begins
-/// while other pages have entries unsent for longer than they should be.
+/// Reports a change in the life of the page, as one of the numbers in [`turns`]. Any other number changes nothing.
 #[wasm_bindgen]
 pub fn turn(what: f64) {
-    let turn = match what as u8 {
-        2 => Turn::Leaves,
-        3 => Turn::Offline,
-        4 => Turn::Rests,
-        5 => Turn::Hides,
-        6 => Turn::Doubts,
-        document => Turn::GoesOn { in_document: document == 1 },
-    };
-    state::with(|registry| registry.turn(turn, now()));
+    if let Some(turn) = turns::turn(what as u8) {
+        state::with(|registry| registry.turn(turn, now()));
+    }
     host::wake(0.0);
 }
 
@@ -154,8 +147,8 @@ pub fn run(scope: f64) -> f64 {
     driver::run(scope as u64)
 }
 
-/// Reports the answer to the request number `flight`. `status` is negative if there was no answer, and `body` then
-/// contains the reason; `retry_after` is the header, or empty. The host has to run the loop of the request's scope next.
+/// Reports the answer to the request number `flight`. If there was no answer, `status` is one of the numbers in
+/// [`boundary`](super::boundary), and `body` contains the reason; `retry_after` is the header, or empty. The host has to run the loop of the request's scope next.
 #[wasm_bindgen(js_name = requestAnswered)]
 pub fn request_answered(flight: f64, status: f64, retry_after: String, body: String) {
     let answer = parse_answer(status, &retry_after, body);

@@ -15,6 +15,7 @@ pub mod relay;
 pub mod spans;
 
 mod answer;
+mod boundary;
 #[cfg(any(feature = "tracer", feature = "otel"))]
 mod clock;
 #[cfg(feature = "tracer")]

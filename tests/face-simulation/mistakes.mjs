@@ -11,18 +11,18 @@ export const MISTAKES = [
   },
   {
     name: "a call that names a session goes out with the active tracer's key",
-    from: "const owner = this.#resolve(core, tracer, id, scope);",
-    to: "const owner = active ? { tracer, session: active } : this.#resolve(core, tracer, id, scope);",
+    from: "const owner = this.#sessions.resolve(core, tracer, id, scope);",
+    to: "const owner = active ? { tracer, session: active } : this.#sessions.resolve(core, tracer, id, scope);",
   },
   {
     name: "what a tracer came with is not held for the work that it gets later",
-    from: "if (session) engine.#hold(tracer, session);",
+    from: "if (isRunning()) sessions.hold(tracer);",
     to: "",
   },
   {
     name: "what a tracer came with is held for ever",
-    from: "if (current()) engine.#letGo(tracer);",
-    to: "globalThis.honeyhiveEdgeHeld = [globalThis.honeyhiveEdgeHeld, engine];",
+    from: "if (isRunning()) sessions.letGo(tracer);",
+    to: "globalThis.honeyhiveEdgeHeld = [globalThis.honeyhiveEdgeHeld, sessions];",
   },
   {
     name: "a redact that throws lets the field through",

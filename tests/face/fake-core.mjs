@@ -17,6 +17,8 @@ export class FakeCore {
   #busy = new Set();
   #lastTracer = 0;
   #lastId = 0;
+  /** @type {Map<number, (answer: { status: number, retryAfter: string, body: string }) => void>} */
+  #requests = new Map();
   #onTrap;
   /** The last outcome that the host was told. */
   #told = "";
@@ -33,8 +35,22 @@ export class FakeCore {
 
   /** @returns {Core} */
   get core() {
+    /** @type {any} */
+    const core = this.#functions;
+    for (const name of Object.keys(core)) {
+      const call = core[name];
+      core[name] = (/** @type {any[]} */ ...given) => {
+        if (this.host?.isInside) this.trap(new Error(`${name} was called in the middle of a call`));
+        return call(...given);
+      };
+    }
+    return core;
+  }
+
+  /** @returns {Core} */
+  get #functions() {
     return {
-      connect: (host) => void (this.host = host),
+      connect: (host) => void (this.host = atWork(host)),
       initTracer: (json, scope) => {
         if (this.#dies("initTracer", json)) return undefined;
         const tracer = ++this.#lastTracer;
@@ -82,8 +98,32 @@ export class FakeCore {
       onlyKept: () => {},
       turn: () => {},
       run: () => -1,
-      requestAnswered: () => {},
+      requestAnswered: (flight, status, retryAfter, body) =>
+        this.#requests.get(flight)?.({ status, retryAfter, body }),
     };
+  }
+
+  /**
+   * Sends a request, as the core does.
+   * @param {number} transport
+   * @param {string} url
+   * @returns {Promise<{ status: number, retryAfter: string, body: string }>}
+   */
+  request(transport, url) {
+    const flight = this.#requests.size + 1;
+    return new Promise((resolve) => {
+      this.#requests.set(flight, resolve);
+      this.host.send(0, flight, transport, 1000, false, "GET", url, "{}", "");
+    });
+  }
+
+  /**
+   * Something in the scope is unsettled for a moment.
+   * @param {number} scope
+   */
+  async work(scope) {
+    this.host.wake(scope);
+    await undefined;
   }
 
   /** @param {Omit<FakeCore["calls"][number], "id">} call */
@@ -158,4 +198,26 @@ export class FakeCore {
   of(method) {
     return this.calls.filter((call) => call.method === method);
   }
+}
+
+/**
+ * The host as an instance calls it: from the middle of its work.
+ * @param {Host} host
+ * @returns {Host}
+ */
+function atWork(host) {
+  /** @type {any} */
+  const functions = host;
+  return new Proxy(functions, {
+    get(_, name) {
+      const value = functions[name];
+      if (typeof value !== "function") return value;
+      return (/** @type {any[]} */ ...given) => {
+        functions.isInside = true;
+        const result = value(...given);
+        functions.isInside = false;
+        return result;
+      };
+    },
+  });
 }

@@ -8,6 +8,7 @@ import v8 from "node:v8";
 import vm from "node:vm";
 import { alsContext } from "../../pkg-template/src/context/als.js";
 import { face } from "./face.mjs";
+import { NO_ANSWER } from "../../pkg-template/src/boundary.js";
 
 v8.setFlagsFromString("--expose-gc");
 const gc = vm.runInNewContext("gc");
@@ -59,14 +60,16 @@ test("what is unsent is held, with the fetch it needs", async () => {
   await collect();
   assert.deepEqual(it.core.released, []);
   for (const { transport } of it.core.options.values()) {
-    assert.equal(await (await it.core.host.fetch(transport, "u", {})).text(), "ok");
+    assert.equal((await it.core.request(transport, "u")).body, "ok");
   }
   const transports = [...it.core.options.values()].map(({ transport }) => transport);
   for (const { id } of it.core.calls) it.core.settle(id);
   await collect();
   assert.ok(it.core.released.length >= 38, `${it.core.released.length} of 40 released`);
   // What belonged to a tracer is gone with it, and is never replaced by the global fetch.
-  await assert.rejects(it.core.host.fetch(Number(transports[0]), "u", {}), /gone/);
+  const { status, body } = await it.core.request(Number(transports[0]), "u");
+  assert.equal(status, NO_ANSWER);
+  assert.match(body, /gone/);
 });
 
 test("the only open tracer is held, as a bare call means it", async () => {

@@ -9,7 +9,7 @@ import { redaction, redactJson } from "../redact.js";
 import { snapshot } from "../snapshot.js";
 
 /** @import { Span } from "@opentelemetry/api" */
-/** @import { Instance } from "./instance.js" */
+/** @import { SpanEngine } from "./engine.js" */
 /** @import { Sessions } from "./sessions.js" */
 
 /** https://opentelemetry.io/docs/specs/otel/common/#attribute-limits */
@@ -19,38 +19,38 @@ const ATTRIBUTE_LIMIT = 128;
 const SAMPLED = 1;
 
 /**
- * @param {Instance} instance
+ * @param {SpanEngine} engine
  * @param {Sessions} sessions
  * @param {any[]} given fields, or a span and fields
  */
-export function enrichSpanWith(instance, sessions, given) {
+export function enrichSpanWith(engine, sessions, given) {
   try {
     const names = given.length > 1 || isSpan(given[0]);
     const span = names ? given[0] : trace.getActiveSpan();
     const fields = names ? given[1] : given[0];
     if (!isSpan(span)) {
       const what = names ? "what was given as span is none" : "no span is active here";
-      return instance.say("warn", `enrichSpan: ${what}, and nothing was set`);
+      return engine.say("warn", `enrichSpan: ${what}, and nothing was set`);
     }
     if (span.isRecording()) {
-      return enrich(instance, span, fields, sessions.of(span)?.redaction ?? redaction(undefined));
+      return enrich(engine, span, fields, sessions.of(span)?.redaction ?? redaction(undefined));
     }
     if (span.spanContext().traceFlags & SAMPLED) {
-      instance.say("warn", "enrichSpan: the span has ended, and takes no more attributes");
+      engine.say("warn", "enrichSpan: the span has ended, and takes no more attributes");
     }
   } catch (error) {
-    instance.say("warn", `enrichSpan: the span threw (${messageOf(error)})`);
+    engine.say("warn", `enrichSpan: the span threw (${messageOf(error)})`);
   }
 }
 
 /**
- * @param {Instance} instance
+ * @param {SpanEngine} engine
  * @param {Span} span
  * @param {unknown} fields
  * @param {ReturnType<typeof redaction>} masking
  */
-function enrich(instance, span, fields, { redact, redactKeys, redactPatterns, redactor, rename }) {
-  const { core } = instance;
+function enrich(engine, span, fields, { redact, redactKeys, redactPatterns, redactor, rename }) {
+  const { core } = engine;
   if (!core) return;
   const json = snapshot(attempt(() => enrichmentFields(fields), fields) ?? {});
   const present = Object.keys(read(span, "attributes") ?? {});
@@ -69,7 +69,7 @@ function enrich(instance, span, fields, { redact, redactKeys, redactPatterns, re
   span.setAttributes(attributes);
   // A span that knows its limit counts what it does not take: as droppedAttributesCount it is exported.
   if (typeof knownLimit === "number") for (const name of leftOut) span.setAttribute(name, true);
-  for (const warning of warnings) instance.say("warn", `enrichSpan: ${warning}`);
+  for (const warning of warnings) engine.say("warn", `enrichSpan: ${warning}`);
 }
 
 /**

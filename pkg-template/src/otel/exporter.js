@@ -9,7 +9,7 @@ import { disregard } from "../thenables.js";
 import { spanLines } from "./span-lines.js";
 
 /** @import { SpanCore } from "./core.d.ts" */
-/** @import { Instance } from "./instance.js" */
+/** @import { SpanEngine } from "./engine.js" */
 
 /** ExportResultCode of `@opentelemetry/core`. */
 const SUCCESS = 0;
@@ -21,7 +21,7 @@ const CLOSED = "closed: the exporter was shut down";
 /** @typedef {(result: { code: number, error?: Error }) => void} ResultCallback */
 
 export class HoneyHiveSpanExporter {
-  #instance;
+  #engine;
   /** @type {string} JSON */
   #options;
   /** @type {"page" | "edge" | "server"} */
@@ -32,26 +32,26 @@ export class HoneyHiveSpanExporter {
   /** Where it is registered. @type {{ core: SpanCore, exporter: number } | undefined} */
   #home;
   #closed = false;
-  /** Its own, if it has one: lent to the instance while something is sent. @type {Function | undefined} */
+  /** Its own, if it has one: lent to the engine while something is sent. @type {Function | undefined} */
   #fetch;
   #transport;
   /** Exports that have not ended. @type {Set<{ scope: number, ended: Promise<void> }>} */
   #pending = new Set();
 
   /**
-   * @param {Instance} instance
+   * @param {SpanEngine} engine
    * @param {unknown} options
    */
-  constructor(instance, options) {
-    this.#instance = instance;
+  constructor(engine, options) {
+    this.#engine = engine;
     const { scalars, headers, fetch, waitUntil, redaction } = tracerSettings(options);
     this.#requests = { settings: { waitUntil }, logLevel: scalars.logLevel };
-    const transport = fetch ? instance.newTransport() : 0;
+    const transport = fetch ? engine.newTransport() : 0;
     this.#fetch = fetch;
     this.#transport = transport;
-    const env = environment(instance.platform.variable, undefined, scalars.logLevel);
+    const env = environment(engine.platform.variable, undefined, scalars.logLevel);
     const origins = pageOrigins();
-    this.#place = instance.platform.place ?? (origins.page === undefined ? "server" : "page");
+    this.#place = engine.platform.place ?? (origins.page === undefined ? "server" : "page");
     const { redact, redactKeys, redactPatterns } = redaction;
     const masked = { redact, redactKeys, redactPatterns };
     this.#options = plainJson({ ...scalars, ...masked, headers, transport, env, ...origins });
@@ -68,19 +68,19 @@ export class HoneyHiveSpanExporter {
     const ended = new Promise((/** @type {(why: string | undefined) => void} */ resolve) => {
       end = resolve;
     });
-    const scope = attempt(() => this.#instance.context.scope(this.#requests), 0);
+    const scope = attempt(() => this.#engine.context.scope(this.#requests), 0);
     const pending = {
       scope,
       ended: ended.then((why) => {
         this.#pending.delete(pending);
-        if (this.#pending.size === 0) this.#instance.takeBack(this.#transport);
+        if (this.#pending.size === 0) this.#engine.takeBack(this.#transport);
         const result =
           why === undefined ? { code: SUCCESS } : { code: FAILED, error: new Error(why) };
         attempt(() => disregard(resultCallback(result)), undefined);
       }),
     };
     this.#pending.add(pending);
-    if (this.#fetch) this.#instance.lend(this.#transport, this.#fetch);
+    if (this.#fetch) this.#engine.lend(this.#transport, this.#fetch);
     try {
       this.#send(spans, scope, end);
     } catch (error) {
@@ -93,7 +93,7 @@ export class HoneyHiveSpanExporter {
    * @returns {Promise<void>}
    */
   async forceFlush() {
-    const scope = attempt(() => this.#instance.context.scope(this.#requests), 0);
+    const scope = attempt(() => this.#engine.context.scope(this.#requests), 0);
     this.#home?.core.hurryExporter(this.#home.exporter, scope);
     const ends = [...this.#pending].filter((pending) => pending.scope === scope);
     await Promise.all(ends.map(({ ended }) => ended));
@@ -116,7 +116,7 @@ export class HoneyHiveSpanExporter {
    */
   #send(spans, scope, end) {
     if (this.#closed) return end(CLOSED);
-    const { core } = this.#instance;
+    const { core } = this.#engine;
     if (!core) return end(NO_CORE);
     if (this.#home?.core !== core) {
       const seed = Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
@@ -129,6 +129,6 @@ export class HoneyHiveSpanExporter {
     });
     const call = core.exportSpans(exporter, part, last, scope);
     if (!call) return end("an internal error of honeyhive-edge/otel");
-    this.#instance.wait(exporter, call, end);
+    this.#engine.wait(exporter, call, end);
   }
 }

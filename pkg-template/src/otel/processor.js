@@ -6,23 +6,23 @@ import { sessionIdOf } from "../ids.js";
 import { redaction } from "../redact.js";
 
 /** @import { Context, Span } from "@opentelemetry/api" */
-/** @import { Instance } from "./instance.js" */
+/** @import { SpanEngine } from "./engine.js" */
 /** @import { Sessions, SpanSession } from "./sessions.js" */
 
 const SESSION_ID = "honeyhive.session_id";
 
 export class SessionSpanProcessor {
-  #instance;
+  #engine;
   #sessions;
   #redaction;
 
   /**
-   * @param {Instance} instance
+   * @param {SpanEngine} engine
    * @param {Sessions} sessions
    * @param {unknown} options
    */
-  constructor(instance, sessions, options) {
-    this.#instance = instance;
+  constructor(engine, sessions, options) {
+    this.#engine = engine;
     this.#sessions = sessions;
     this.#redaction = redaction(readGiven(options, "redact"));
   }
@@ -45,7 +45,7 @@ export class SessionSpanProcessor {
       }
       this.#sessions.note(span, { ...origin, redaction: this.#redaction });
     } catch (error) {
-      this.#instance.say("warn", `a span did not get its session (${messageOf(error)})`);
+      this.#engine.say("warn", `a span did not get its session (${messageOf(error)})`);
     }
   }
 

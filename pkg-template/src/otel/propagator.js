@@ -7,21 +7,21 @@ import { attempt, messageOf, read } from "../guard.js";
 import { sessionIdFromHeaders } from "honeyhive-edge";
 
 /** @import { Context, TextMapGetter, TextMapSetter } from "@opentelemetry/api" */
-/** @import { Instance } from "./instance.js" */
+/** @import { SpanEngine } from "./engine.js" */
 /** @import { Sessions } from "./sessions.js" */
 
 const HEADER = "baggage";
 
 export class SessionPropagator {
-  #instance;
+  #engine;
   #sessions;
 
   /**
-   * @param {Instance} instance
+   * @param {SpanEngine} engine
    * @param {Sessions} sessions
    */
-  constructor(instance, sessions) {
-    this.#instance = instance;
+  constructor(engine, sessions) {
+    this.#engine = engine;
     this.#sessions = sessions;
   }
 
@@ -39,7 +39,7 @@ export class SessionPropagator {
       const { baggage } = baggageHeaders({ session_id: sessionId, project, source }, kept);
       if (baggage) setter.set(carrier, HEADER, baggage);
     } catch (error) {
-      this.#instance.say("warn", `the session was not put into headers (${messageOf(error)})`);
+      this.#engine.say("warn", `the session was not put into headers (${messageOf(error)})`);
     }
   }
 

@@ -3,7 +3,7 @@
 import { activeTracer } from "honeyhive-edge";
 import { enrichSpanWith } from "./enrich-span.js";
 import { HoneyHiveSpanExporter } from "./exporter.js";
-import { Instance } from "./instance.js";
+import { SpanEngine } from "./engine.js";
 import { SessionSpanProcessor } from "./processor.js";
 import { SessionPropagator } from "./propagator.js";
 import { Sessions } from "./sessions.js";
@@ -11,26 +11,26 @@ import { Sessions } from "./sessions.js";
 /** @typedef {typeof import("honeyhive-edge/otel")} Public */
 
 /**
- * @param {import("./instance.js").Platform} platform
+ * @param {import("./engine.js").Platform} platform
  */
 export function otelFunctions(platform) {
-  const instance = new Instance(platform);
+  const engine = new SpanEngine(platform);
   const sessions = new Sessions(activeTracer);
   return {
     /** @type {Public["enrichSpan"]} */
-    enrichSpan: (/** @type {[any?, any?]} */ ...given) => enrichSpanWith(instance, sessions, given),
+    enrichSpan: (/** @type {[any?, any?]} */ ...given) => enrichSpanWith(engine, sessions, given),
     SessionSpanProcessor: /** @type {Public["SessionSpanProcessor"]} */ (
       class extends SessionSpanProcessor {
         /** @param {unknown} options */
         constructor(options) {
-          super(instance, sessions, options);
+          super(engine, sessions, options);
         }
       }
     ),
     SessionPropagator: /** @type {Public["SessionPropagator"]} */ (
       class extends SessionPropagator {
         constructor() {
-          super(instance, sessions);
+          super(engine, sessions);
         }
       }
     ),
@@ -38,7 +38,7 @@ export function otelFunctions(platform) {
       class extends HoneyHiveSpanExporter {
         /** @param {unknown} options */
         constructor(options) {
-          super(instance, options);
+          super(engine, options);
         }
       }
     ),

@@ -1,6 +1,15 @@
 // A browser's page, or worker, around the core: tells it when the page is left and comes back and when the
 // network does, and keeps what is unsent for it. What follows from that is the core's to say.
 
+import {
+  DOCUMENT_GOES_ON,
+  DOUBTS,
+  HIDES,
+  LEAVES,
+  OFFLINE,
+  RESTS,
+  WORKER_GOES_ON,
+} from "../boundary.js";
 import { plainJson } from "../json.js";
 import { clearTimer, Promise, firstOf, microtask, tryTimer } from "../globals.js";
 import { attempt, messageOf } from "../guard.js";
@@ -8,14 +17,6 @@ import { printAt } from "../log.js";
 import { Store } from "./store.js";
 
 /** @import { Core } from "../core.d.ts" */
-
-const WORKER_GOES_ON = 0;
-const DOCUMENT_GOES_ON = 1;
-const LEAVES = 2;
-const OFFLINE = 3;
-const RESTS = 4;
-const HIDES = 5;
-const DOUBTS = 6;
 
 /** Milliseconds after which a message to oneself counts as lost. */
 const SOON_MS = 500;

@@ -3,24 +3,24 @@
 
 import { disregard } from "../thenables.js";
 import { attempt, listOf, messageOf, read } from "../guard.js";
-import { alive } from "./instance.js";
+import { alive } from "./engine.js";
 import { settingsJson } from "./options.js";
 
-/** @import { Instance } from "./instance.js" */
+/** @import { RelayEngine } from "./engine.js" */
 /** @import { RelayCore } from "./core.d.ts" */
 
 export class Consumer {
-  #instance;
+  #engine;
   #options;
   /** @type {string | undefined} */
   #settings;
 
   /**
-   * @param {Instance} instance
+   * @param {RelayEngine} engine
    * @param {unknown} options
    */
-  constructor(instance, options) {
-    this.#instance = instance;
+  constructor(engine, options) {
+    this.#engine = engine;
     this.#options = options;
   }
 
@@ -33,7 +33,7 @@ export class Consumer {
     /** @type {(true | number | null)[]} */
     let fates = [];
     try {
-      fates = await this.#delivered(await this.#instance.core(), messages);
+      fates = await this.#delivered(await this.#engine.core(), messages);
     } catch (error) {
       this.#complain("the queue's consumer failed, and all comes again", error);
     }
@@ -62,7 +62,7 @@ export class Consumer {
    * @param {unknown} why
    */
   #complain(what, why) {
-    this.#instance.complain(this.#options, `${what}: ${messageOf(why)}`);
+    this.#engine.complain(this.#options, `${what}: ${messageOf(why)}`);
   }
 
   /**
@@ -81,16 +81,16 @@ export class Consumer {
       return typeof count === "number" ? count : 0;
     });
     const settings = this.#settings;
-    return this.#instance.call(core, this.#options, (call) =>
+    return this.#engine.call(core, this.#options, (call) =>
       core.deliver(call, settings, texts, attempts),
     );
   }
 
   /** @param {RelayCore} core */
   #settingsOf(core) {
-    const instance = this.#instance;
-    const json = settingsJson(this.#options, (name) => instance.variable(name), {});
-    instance.say(alive(core.check(json)).log);
+    const engine = this.#engine;
+    const json = settingsJson(this.#options, (name) => engine.variable(name), {});
+    engine.say(alive(core.check(json)).log);
     return json;
   }
 }

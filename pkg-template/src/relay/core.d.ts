@@ -6,8 +6,8 @@ import type { Runtime } from "../core.d.ts";
 /** One instance of the core. Every method is synchronous and none throws; `undefined` comes back only when the instance died in the call. */
 export interface RelayCore {
   connect(host: RelayHost): void;
-  check(options: string): { log: Lines } | undefined;
-  secrets(options: string): { secrets: string[]; log: Lines } | undefined;
+  check(options: string): { log: LogLines } | undefined;
+  secrets(options: string): { secrets: string[]; log: LogLines } | undefined;
   claims(
     asked: string,
     nowMs: number,
@@ -43,4 +43,4 @@ export interface RelayHost extends Runtime {
 }
 
 /** Level and message. */
-export type Lines = ["error" | "warn" | "info" | "debug", string][];
+export type LogLines = ["error" | "warn" | "info" | "debug", string][];

@@ -2,12 +2,12 @@
 
 import { plainJson } from "../json.js";
 import { messageOf, read } from "../guard.js";
-import { alive } from "./instance.js";
+import { alive } from "./engine.js";
 import { option, settingsJson } from "./options.js";
 import { isSignedBy, secretsOf } from "./secrets.js";
 
 /** @import { RelayCore } from "./core.d.ts" */
-/** @import { Instance } from "./instance.js" */
+/** @import { RelayEngine } from "./engine.js" */
 
 /** Where the core itself cannot say it. */
 const FAILED = plainJson({
@@ -18,17 +18,17 @@ const FAILED = plainJson({
 });
 
 export class Relay {
-  #instance;
+  #engine;
   #options;
   /** Made at the first request: the environment may not be there before. @type {{ json: string, secrets: string[] } | undefined} */
   #settings;
 
   /**
-   * @param {Instance} instance
+   * @param {RelayEngine} engine
    * @param {unknown} options
    */
-  constructor(instance, options) {
-    this.#instance = instance;
+  constructor(engine, options) {
+    this.#engine = engine;
     this.#options = options;
   }
 
@@ -38,10 +38,10 @@ export class Relay {
    */
   async handle(request) {
     try {
-      const core = await this.#instance.core();
+      const core = await this.#engine.core();
       return await this.#pass(core, request);
     } catch (error) {
-      this.#instance.complain(this.#options, `the relay failed: ${messageOf(error)}`);
+      this.#engine.complain(this.#options, `the relay failed: ${messageOf(error)}`);
       const headers = { "content-type": "application/json", "cache-control": "no-store" };
       return new Response(FAILED, { status: 500, headers });
     }
@@ -59,19 +59,19 @@ export class Relay {
     if (!("claims" in admitted)) return admitted;
     const signature = Uint8Array.from(admitted.signature);
     const isRight = await isSignedBy(secrets, signature, admitted.claims);
-    return this.#instance.call(core, this.#options, (call) =>
+    return this.#engine.call(core, this.#options, (call) =>
       core.pass(call, json, head, isRight, request),
     );
   }
 
   /** @param {RelayCore} core */
   #settingsOf(core) {
-    const instance = this.#instance;
-    const secrets = secretsOf(instance, core, this.#options);
+    const engine = this.#engine;
+    const secrets = secretsOf(engine, core, this.#options);
     const queue = typeof read(option(this.#options, "queue"), "send") === "function";
     const more = { hasSecret: secrets.length > 0, queue };
-    const json = settingsJson(this.#options, (name) => instance.variable(name), more);
-    instance.say(alive(core.check(json)).log);
+    const json = settingsJson(this.#options, (name) => engine.variable(name), more);
+    engine.say(alive(core.check(json)).log);
     return { json, secrets };
   }
 }

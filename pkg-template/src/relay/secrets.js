@@ -1,10 +1,10 @@
 // HMAC-SHA-256 by the runtime's WebCrypto, whose `verify` takes constant time.
 
 import { textClass } from "../globals.js";
-import { alive } from "./instance.js";
+import { alive } from "./engine.js";
 import { secretsJson } from "./options.js";
 
-/** @import { Instance } from "./instance.js" */
+/** @import { RelayEngine } from "./engine.js" */
 /** @import { RelayCore } from "./core.d.ts" */
 
 const ALGORITHM = { name: "HMAC", hash: "SHA-256" };
@@ -23,16 +23,16 @@ const keys = new Map();
 
 /**
  * The secrets of these options, or of the environment, the one that signs first.
- * @param {Instance} instance
+ * @param {RelayEngine} engine
  * @param {RelayCore} core
  * @param {unknown} options
  * @returns {string[]} none where there is none of use, which then was said
  */
-export function secretsOf(instance, core, options) {
+export function secretsOf(engine, core, options) {
   const { secrets, log } = alive(
-    core.secrets(secretsJson(options, (name) => instance.variable(name))),
+    core.secrets(secretsJson(options, (name) => engine.variable(name))),
   );
-  instance.say(log);
+  engine.say(log);
   return secrets;
 }
 

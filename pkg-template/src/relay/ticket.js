@@ -2,27 +2,27 @@
 // the log and is empty, and a page's tracer with an empty ticket sends nothing.
 
 import { messageOf } from "../guard.js";
-import { alive } from "./instance.js";
+import { alive } from "./engine.js";
 import { ticketJson } from "./options.js";
 import { secretsOf, signed } from "./secrets.js";
 
-/** @import { Instance } from "./instance.js" */
+/** @import { RelayEngine } from "./engine.js" */
 
 /**
- * @param {Instance} instance
+ * @param {RelayEngine} engine
  * @param {unknown} options
  * @returns {Promise<string>}
  */
-export async function issueTicket(instance, options) {
+export async function issueTicket(engine, options) {
   try {
-    const core = await instance.core();
-    const [secret] = secretsOf(instance, core, options);
+    const core = await engine.core();
+    const [secret] = secretsOf(engine, core, options);
     if (secret === undefined) return "";
     const { claims, problem } = alive(core.claims(ticketJson(options), Date.now()));
     if (problem === undefined) return core.seal(claims, await signed(secret, claims)) ?? "";
-    instance.complain(options, `no ticket was issued: ${problem}`);
+    engine.complain(options, `no ticket was issued: ${problem}`);
   } catch (error) {
-    instance.complain(options, `no ticket was issued: ${messageOf(error)}`);
+    engine.complain(options, `no ticket was issued: ${messageOf(error)}`);
   }
   return "";
 }

@@ -1,16 +1,16 @@
-// Owns the running instance of the relay's core, which all relays and consumers of a process share. It starts the instance
-// when it is first needed, and replaces one that has trapped. Requests that were in progress are then answered as failed;
-// rate limits and the memory of consumers start anew.
+// Brings calls to the relay's core, which all relays and consumers of a process share, and their results back. After a trap,
+// requests that were in progress are answered as failed; rate limits and the memory of consumers start anew.
 
 import { Promise } from "../globals.js";
 import { messageOf } from "../guard.js";
-import { print } from "../log.js";
+import { Instance } from "../instance.js";
+import { Lines, print } from "../log.js";
 import { newRuntime } from "../runtime.js";
 import { runtimeFetch } from "../send.js";
 import { untraced } from "../untraced.js";
 import { option } from "./options.js";
 
-/** @import { Lines, RelayCore, RelayHost } from "./core.d.ts" */
+/** @import { LogLines, RelayCore, RelayHost } from "./core.d.ts" */
 
 /**
  * What differs between runtimes.
@@ -31,15 +31,12 @@ import { option } from "./options.js";
 
 const DIED = "the relay's core died";
 
-/** Different lines that are remembered as said: a relay says little, but may be told strange things. */
-const REMEMBERED_LINES = 64;
-
-export class Instance {
+export class RelayEngine {
   #platform;
-  /** @type {RelayCore | undefined} */
-  #core;
-  /** What the log need not hear twice. @type {Set<string>} */
-  #said = new Set();
+  /** @type {Instance<RelayCore>} */
+  #instance;
+  /** What the log need not hear twice. */
+  #logged = new Lines();
   /** Calls that the running core has not ended. @type {Map<number, Owed>} */
   #owed = new Map();
   #lastCall = 0;
@@ -47,6 +44,13 @@ export class Instance {
   /** @param {Platform} platform */
   constructor(platform) {
     this.#platform = platform;
+    /** @type {import("../instance.js").Purpose<RelayCore>} */
+    const purpose = {
+      effect: "so nothing is relayed",
+      connect: (core) => core.connect(this.#newHost(core)),
+      trapped: (error) => this.#trapped(error),
+    };
+    this.#instance = new Instance(platform, purpose, this.#logged);
   }
 
   /** @param {string} name */
@@ -54,27 +58,11 @@ export class Instance {
     return this.#platform.variable(name);
   }
 
-  /**
-   * Not kept as a promise: on Workers no request may await what another one began.
-   * @returns {Promise<RelayCore>} rejects where WebAssembly will not start
-   */
+  /** @returns {Promise<RelayCore>} rejects where WebAssembly will not start */
   async core() {
-    if (this.#core) return this.#core;
-    /** @type {RelayCore | undefined} */
-    let opened;
-    try {
-      const opening = this.#platform.open((error) => this.#trapped(opened, error));
-      // Not awaited where it is there: of a burst of requests each would open one of its own.
-      opened = opening instanceof Promise ? await opening : opening;
-    } catch (error) {
-      const why = `WebAssembly could not be started (${messageOf(error)}), so nothing is relayed.`;
-      this.say([["error", `${why} ${this.#platform.hint}`]]);
-      throw error;
-    }
-    // Where several began, one is enough.
-    if (this.#core) return this.#core;
-    opened.connect(this.#newHost(opened));
-    return (this.#core = opened);
+    const core = this.#instance.core ?? (await this.#instance.open());
+    if (!core) throw new Error("WebAssembly could not be started");
+    return core;
   }
 
   /**
@@ -87,7 +75,7 @@ export class Instance {
   call(core, options, begin) {
     return new Promise((resolve, reject) => {
       // Nobody would ever end it.
-      if (core !== this.#core) return reject(new Error(DIED));
+      if (core !== this.#instance.core) return reject(new Error(DIED));
       do this.#lastCall = (this.#lastCall + 1) >>> 0;
       while (this.#owed.has(this.#lastCall));
       const call = this.#lastCall;
@@ -96,14 +84,9 @@ export class Instance {
     });
   }
 
-  /**
-   * @param {RelayCore | undefined} core
-   * @param {unknown} error
-   */
-  #trapped(core, error) {
+  /** @param {unknown} error */
+  #trapped(error) {
     this.say([["error", `an internal error of honeyhive-edge/relay (${messageOf(error)})`]]);
-    if (core === undefined || core !== this.#core) return;
-    this.#core = undefined;
     const owed = [...this.#owed.values()];
     this.#owed.clear();
     for (const { reject } of owed) reject(new Error(DIED));
@@ -116,7 +99,7 @@ export class Instance {
   #newHost(core) {
     /** What an instance that died still says does not count. @param {number} call */
     const take = (call) => {
-      if (this.#core !== core) return undefined;
+      if (this.#instance.core !== core) return undefined;
       const owed = this.#owed.get(call);
       this.#owed.delete(call);
       return owed;
@@ -152,14 +135,11 @@ export class Instance {
 
   /**
    * Lines for the log, each once; at the level "debug" each time.
-   * @param {Lines} lines
+   * @param {LogLines} lines
    */
   say(lines) {
     for (const [level, message] of lines) {
-      if (this.#said.has(message)) continue;
-      if (this.#said.size >= REMEMBERED_LINES) this.#said.clear();
-      if (level !== "debug") this.#said.add(message);
-      print(level, message);
+      if (level === "debug" || this.#logged.add(message)) print(level, message);
     }
   }
 }

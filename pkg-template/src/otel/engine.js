@@ -1,9 +1,10 @@
-// Owns the running instance of the spans' core: starts it when it is first needed, performs its requests and timers, and
-// replaces an instance that has trapped. The rules of spans are the core's.
+// Brings spans to their core and the ends of exports back: performs the core's requests, and holds what waits for it. The
+// rules of spans are the core's.
 
 import { Promise, forwardNow } from "../globals.js";
 import { attempt, messageOf, read } from "../guard.js";
-import { print } from "../log.js";
+import { Instance } from "../instance.js";
+import { Lines, print } from "../log.js";
 import { newRuntime } from "../runtime.js";
 import { runtimeFetch } from "../send.js";
 import { untraced } from "../untraced.js";
@@ -26,12 +27,12 @@ const KEEPALIVE_BYTES = 60_000;
 /** Milliseconds in which a browser refuses a request by itself. */
 const AT_ONCE_MS = 1000;
 
-export class Instance {
+export class SpanEngine {
   platform;
-  /** @type {SpanCore | undefined} */
-  #core;
-  /** What the log need not hear twice. @type {Set<string>} */
-  #said = new Set();
+  /** @type {Instance<SpanCore>} */
+  #instance;
+  /** What the log need not hear twice. */
+  #logged = new Lines();
   /** Those who wait for the end of an export, by exporter and number. @type {Map<string, (why: string | undefined) => void>} */
   #waiting = new Map();
   /** What ends the promise that holds the request of a loop alive. @type {Map<number, () => void>} */
@@ -47,6 +48,13 @@ export class Instance {
   /** @param {Platform} platform */
   constructor(platform) {
     this.platform = platform;
+    /** @type {import("../instance.js").Purpose<SpanCore>} */
+    const purpose = {
+      effect: "so spans are neither enriched nor exported",
+      connect: (core) => core.connect(this.#host(core)),
+      trapped: (error) => this.#trapped(error),
+    };
+    this.#instance = new Instance(platform, purpose, this.#logged);
   }
 
   /** Made at the first call: nothing happens at import. */
@@ -56,26 +64,8 @@ export class Instance {
 
   /** @returns {SpanCore | undefined} nothing where WebAssembly will not start */
   get core() {
-    if (this.#core) return this.#core;
-    try {
-      /** @type {SpanCore | undefined} */
-      let core;
-      /** @type {unknown[]} */
-      const traps = [];
-      core = this.platform.open((error) => {
-        traps.push(error);
-        this.#trapped(core, error);
-      });
-      core.connect(this.#host(core));
-      if (traps.length > 0) throw traps[0];
-      this.#core = core;
-    } catch (error) {
-      this.say(
-        "error",
-        `WebAssembly could not be started (${messageOf(error)}), so spans are neither enriched nor exported. ${this.platform.hint}`,
-      );
-    }
-    return this.#core;
+    const { core } = this.#instance;
+    return core ?? /** @type {SpanCore | undefined} */ (this.#instance.open());
   }
 
   /**
@@ -84,9 +74,7 @@ export class Instance {
    * @param {string} message
    */
   say(level, message) {
-    if (this.#said.has(message)) return;
-    this.#said.add(message);
-    print(level, message);
+    if (this.#logged.add(message)) print(level, message);
   }
 
   /** @returns {number} by which the core is to name an exporter's own fetch */
@@ -117,13 +105,8 @@ export class Instance {
     this.#waiting.set(`${exporter} ${call}`, ended);
   }
 
-  /**
-   * @param {SpanCore | undefined} core
-   * @param {unknown} error
-   */
-  #trapped(core, error) {
-    if (!core || this.#core !== core) return;
-    this.#core = undefined;
+  /** @param {unknown} error */
+  #trapped(error) {
     const why = `an internal error of honeyhive-edge/otel (${messageOf(error)})`;
     print("error", `${why}: its queue of spans is lost, later spans are exported`);
     const waiting = [...this.#waiting.values()];
@@ -143,7 +126,7 @@ export class Instance {
       ...newRuntime((loop) => core.runScope(loop)),
       settle: (exporter, call, why) => {
         // What an instance that died still says does not count.
-        if (this.#core !== core) return;
+        if (this.#instance.core !== core) return;
         const key = `${exporter} ${call}`;
         const ended = this.#waiting.get(key);
         this.#waiting.delete(key);

@@ -1,0 +1,148 @@
+// What an instance of the core calls. What an instance that has died still calls does not count.
+
+import { NO_ANSWER } from "./boundary.js";
+import { forwardNow } from "./globals.js";
+import { sessionIdOf } from "./ids.js";
+import { parseJson } from "./json.js";
+import { print } from "./log.js";
+import { newLoops } from "./loops.js";
+import { newAbort, runtimeFetch, send } from "./send.js";
+import { untraced } from "./untraced.js";
+
+/** @import { Core, Host } from "./core.d.ts" */
+/** @import { Outcomes } from "./outcomes.js" */
+/** @import { RegisteredSessions } from "./sessions.js" */
+
+const { apply } = Reflect;
+
+/**
+ * What surrounds the instance.
+ * @typedef {object} Surroundings
+ * @property {() => boolean} isRunning whether it is still the running one
+ * @property {"page" | "edge" | "server"} place
+ * @property {import("./page/page.js").Page | undefined} page
+ * @property {RegisteredSessions} sessions
+ * @property {Outcomes} outcomes
+ * @property {import("./context/context.d.ts").Context["waitUntil"]} waitUntil
+ */
+
+/**
+ * @param {Core} core
+ * @param {Surroundings} surroundings
+ * @returns {Host}
+ */
+export function newHost(core, { isRunning, place, page, sessions, outcomes, waitUntil }) {
+  /** The last outcome, because thousands of calls may end alike. @type {object} */
+  let outcome;
+  /** The controllers of requests in flight. @type {Map<number, AbortController>} */
+  const aborts = new Map();
+  /** How many requests are on their way, by scope. @type {Map<number, number>} */
+  const inFlight = new Map();
+  /** By how much the clock was put forward where there are no timers to wait with. */
+  let skippedMs = 0;
+
+  const loops = newLoops(
+    (scope) => core.run(scope),
+    (/** @type {number} */ scope, promise) => void waitUntil(scope, promise),
+    (scope, ms) => {
+      // A Worker has timers in its requests, but none outside of them.
+      if (place === "edge") return "call";
+      // A page that is gone has no timers and runs on for a moment. The clock must not be put forward then, because that
+      // would end deadlines.
+      if (page || inFlight.has(scope)) return "answer";
+      skippedMs += ms;
+      return "skipped";
+    },
+  );
+
+  /**
+   * @param {number} transport
+   * @returns {Function} throws if a tracer's own fetch is gone, and if the runtime has none
+   */
+  const fetchOf = (transport) => {
+    const own = sessions.fetchOf(transport);
+    if (transport && !own) throw new Error("the tracer's fetch is gone");
+    return own ?? runtimeFetch();
+  };
+
+  /** Functions in which nothing but the package's own code runs, and that never call the core. */
+  const host = {
+    isInside: false,
+    now: () => forwardNow() + skippedMs,
+    sessionIdOf: (/** @type {string} */ text) => sessionIdOf(text) ?? "",
+    wake: loops.wake,
+    forgetScope: loops.leave,
+    abandonCall(/** @type {number} */ id) {
+      if (isRunning()) outcomes.abandon(id);
+    },
+    keep(/** @type {number} */ id, /** @type {string} */ json) {
+      if (isRunning()) page?.keep(id, json);
+    },
+    forget(/** @type {number} */ id) {
+      if (isRunning()) page?.forget(id);
+    },
+    busy(/** @type {number} */ tracer) {
+      if (isRunning()) sessions.hold(tracer);
+    },
+  };
+
+  return steppingOut(host, {
+    log: print,
+    settle(/** @type {number} */ id, /** @type {string} */ json) {
+      if (json) outcome = parseJson(json);
+      if (isRunning()) outcomes.settle(id, { ...outcome });
+    },
+    dropped(/** @type {number} */ tracer, /** @type {string} */ json) {
+      if (isRunning()) sessions.reach(tracer)?.tellDropped(() => parseJson(json));
+    },
+    idle(/** @type {number} */ tracer) {
+      if (isRunning()) sessions.letGo(tracer);
+    },
+    abort: (/** @type {number} */ flight) => aborts.get(flight)?.abort(),
+    /** @type {Host["send"]} */
+    send(scope, flight, transport, timeoutMs, keepalive, method, url, headers, body) {
+      /** @type {RequestInit} */
+      const init = { method, headers: parseJson(headers) };
+      if (body) init.body = body;
+      if (keepalive) init.keepalive = true;
+      // The site's own requests take precedence.
+      if (page) init.priority = "low";
+      const fetch = () => untraced(() => fetchOf(transport)(url, init));
+      const abort = newAbort();
+      if (abort) aborts.set(flight, abort);
+      inFlight.set(scope, (inFlight.get(scope) ?? 0) + 1);
+      void send(fetch, init, timeoutMs, abort).then((answer) => {
+        aborts.delete(flight);
+        inFlight.set(scope, (inFlight.get(scope) ?? 1) - 1);
+        if (inFlight.get(scope) === 0) inFlight.delete(scope);
+        const refusal = answer.status === NO_ANSWER ? page?.refusal(url) : undefined;
+        core.requestAnswered(flight, answer.status, answer.retryAfter, refusal ?? answer.body);
+        loops.look(scope);
+      });
+    },
+  });
+}
+
+/**
+ * Adds functions that may call the core: they run the application's functions, or release an idle tracer. The host says so
+ * meanwhile, for such a call is no sign that the browser ended the script in the middle of the one before.
+ * @template {{ isInside: boolean }} H
+ * @template {Record<string, (...given: any[]) => void>} F
+ * @param {H} host
+ * @param {F} functions
+ * @returns {H & F}
+ */
+function steppingOut(host, functions) {
+  /** @type {Record<string, Function>} */
+  const outside = {};
+  for (const name of Object.keys(functions)) {
+    const call = /** @type {Function} */ (functions[name]);
+    outside[name] = (/** @type {any[]} */ ...given) => {
+      const before = host.isInside;
+      host.isInside = false;
+      apply(call, undefined, given);
+      host.isInside = before;
+    };
+  }
+  return Object.assign(host, /** @type {any} */ (outside));
+}

@@ -1,0 +1,325 @@
+// The sessions that are registered with the core, each under the number of its tracer. They are held strongly only while
+// the core has something of theirs: an application's onDrop may refer to its tracer, which otherwise could never be
+// collected.
+
+import { environment, pageOrigins } from "./env.js";
+import { attempt, newRegistry } from "./guard.js";
+import { newSessionId } from "./ids.js";
+import { parseJson, plainJson } from "./json.js";
+import { plainInfo, sessionKey } from "./session.js";
+
+/** @import { Core, CoreOptions, TracerInfo } from "./core.d.ts" */
+/** @import { Instance } from "./instance.js" */
+/** @import { Session } from "./session.js" */
+
+/** @typedef {NonNullable<Session["home"]>} Home */
+
+/** How many descriptions are remembered for later sessions to share. */
+const MAX_DESCRIPTIONS = 64;
+
+/** How many idle sessions stay registered without a FinalizationRegistry: more than one isolate serves at a time. */
+const MAX_IDLE = 256;
+
+/** How many sessions then have their totals remembered for later tracers. */
+const MAX_TOTALS = 1024;
+
+export class RegisteredSessions {
+  #instance;
+  #variable;
+  /** The sessions with something unsent, by tracer, from `hold` until `letGo`. @type {Map<number, Session>} */
+  #busy = new Map();
+  /**
+   * All sessions that were not collected, by tracer. The core may give work to any of them.
+   * @type {Map<number, WeakRef<Session>>}
+   */
+  #known = new Map();
+  /**
+   * The descriptions of sessions, by their JSON. Sessions with the same options share one description.
+   * @type {Map<string, NonNullable<Session["description"]>>}
+   */
+  #descriptions = new Map();
+  /**
+   * The session of the call that is being made. Without weak references, nothing else refers to it once it was idle.
+   * @type {Session | undefined}
+   */
+  #calling;
+  /**
+   * The registrations of idle sessions. Used only without a FinalizationRegistry, and bounded. The sessions themselves and
+   * their callbacks are not held.
+   * @type {Map<number, Home>}
+   */
+  #idle = new Map();
+  /**
+   * The totals of the metrics of sessions whose tracer was released, shared by all tracers of a session. Used only where
+   * idle sessions are bounded.
+   * @type {Map<string, { json: string }>}
+   */
+  #totals = new Map();
+  /** The fetches of busy sessions, and how many of these have each. @type {Map<number, { fetch: Function, users: number }>} */
+  #transports = new Map();
+  /** @type {FinalizationRegistry<Home> | undefined} */
+  #collected;
+
+  /**
+   * @param {Instance<Core>} instance
+   * @param {(name: string) => unknown} variable reads an environment variable
+   */
+  constructor(instance, variable) {
+    this.#instance = instance;
+    this.#variable = variable;
+    // Older Workers have none. There the oldest idle sessions are released instead, see #bound.
+    if (typeof WeakRef === "function") this.#collected = newRegistry((home) => this.#release(home));
+  }
+
+  /**
+   * The session's description by the core; until the core has described it, the best guess.
+   * @param {Session} session
+   * @returns {Omit<TracerInfo, "tracer">}
+   */
+  info(session) {
+    const { id, description } = session;
+    if (id !== undefined && description) return { sessionId: id, ...description };
+    const parent = session.parent && this.info(session.parent);
+    const options = this.#options(session);
+    return {
+      ...plainInfo(options, parent && { tracer: 0, ...parent }),
+      enabled: parent?.enabled ?? false,
+    };
+  }
+
+  /**
+   * @param {Core} core
+   * @param {Session} session
+   * @param {number} scope
+   * @returns {number | undefined} the tracer; undefined if there is no id for the session, or the instance died
+   */
+  register(core, session, scope) {
+    if (session.home && session.isAt(core)) return session.home.tracer;
+    const parent = session.parent && this.register(core, session.parent, scope);
+    const options = this.#options(session);
+    if (!options.newSessionId) return undefined;
+    if (parent !== undefined) options.parent = parent;
+    // The session was registered in an instance that has died, and keeps its id.
+    if (session.description) options.sessionId = options.newSessionId;
+    const totals = this.#totalsOf(session);
+    if (totals?.json) options.totals = totals.json;
+    const json = core.initTracer(plainJson(options), scope);
+    if (!json) return undefined;
+    /** @type {TracerInfo} */
+    const info = parseJson(json);
+    const { tracer, sessionId } = info;
+    session.description = this.#describe(info);
+    // Share the string that the application was given before the core started, instead of holding a second copy.
+    if (sessionId !== session.id) session.id = sessionId;
+    const home = session.moveTo(core, tracer, totals);
+    // In an instance that has died, nothing has to be released, and the call does nothing.
+    this.#collected?.register(session, home);
+    if (typeof WeakRef === "function") {
+      this.#known.set(tracer, (session.weak ??= new WeakRef(session)));
+    }
+    // The session's start is in flight.
+    if (session.description.enabled) this.#hold(tracer, session);
+    return tracer;
+  }
+
+  /**
+   * Makes a call of the session's, which is reachable meanwhile.
+   * @param {Session | undefined} session
+   * @param {number} tracer
+   * @param {() => number} call
+   */
+  calling(session, tracer, call) {
+    // Without weak references, the session could not be found when the core reports that it is busy.
+    if (!this.#collected && session?.description?.enabled) this.#hold(tracer, session);
+    this.#calling = session;
+    const id = call();
+    this.#calling = undefined;
+    return id;
+  }
+
+  /**
+   * The tracer for a call that names only a session, and that tracer's session, if it was not collected.
+   * @param {Core} core
+   * @param {number} active
+   * @param {string} sessionId
+   * @param {number} scope
+   * @returns {{ tracer: number, session: Session | undefined }}
+   */
+  resolve(core, active, sessionId, scope) {
+    for (;;) {
+      const tracer = core.resolveTracer(active, sessionId, scope) ?? 0;
+      const session = this.reach(tracer);
+      if (tracer === 0 || session || !this.#releaseLost(core, tracer)) return { tracer, session };
+    }
+  }
+
+  /**
+   * @param {number} tracer
+   * @returns {Session | undefined} not collected before the end of this turn
+   */
+  reach(tracer) {
+    const known = this.#busy.get(tracer) ?? this.#known.get(tracer)?.deref();
+    if (known) return known;
+    return this.#calling?.home?.tracer === tracer ? this.#calling : undefined;
+  }
+
+  /**
+   * Releases the tracers whose session was collected.
+   * @param {Core} core
+   */
+  releaseCollected(core) {
+    for (const tracer of [...this.#known.keys(), ...this.#idle.keys()]) {
+      if (!this.reach(tracer)) this.#releaseLost(core, tracer);
+    }
+  }
+
+  /**
+   * Holds a session and its fetch until the core reports that it is idle.
+   * @param {number} tracer
+   */
+  hold(tracer) {
+    const session = this.reach(tracer);
+    if (session) this.#hold(tracer, session);
+  }
+
+  /** @param {number} tracer */
+  letGo(tracer) {
+    const session = this.#busy.get(tracer);
+    this.#busy.delete(tracer);
+    if (!session) return;
+    if (!this.#collected) this.#bound(tracer, session);
+    const lent = this.#transports.get(session.transport);
+    if (lent && --lent.users === 0) this.#transports.delete(session.transport);
+  }
+
+  /**
+   * @param {number} transport
+   * @returns {Function | undefined} the fetch of that number, if a session with it is busy
+   */
+  fetchOf(transport) {
+    return this.#transports.get(transport)?.fetch;
+  }
+
+  /** The instance has died, and all registrations with it. */
+  clear() {
+    this.#busy.clear();
+    this.#known.clear();
+    this.#idle.clear();
+    this.#transports.clear();
+  }
+
+  /**
+   * @param {number} tracer
+   * @param {Session} session
+   */
+  #hold(tracer, session) {
+    if (this.#busy.has(tracer)) return;
+    this.#busy.set(tracer, session);
+    this.#idle.delete(tracer);
+    const { transport, settings } = session;
+    if (!settings.fetch) return;
+    const lent = this.#transports.get(transport) ?? { fetch: settings.fetch, users: 0 };
+    lent.users++;
+    this.#transports.set(transport, lent);
+  }
+
+  /**
+   * @param {TracerInfo} info
+   * @returns {NonNullable<Session["description"]>} the description without the id
+   */
+  #describe(info) {
+    const { sessionName, source, enabled } = info;
+    const project = Object.hasOwn(info, "project") ? info.project : undefined;
+    const description = { sessionName, project, source, enabled };
+    const key = plainJson(description);
+    const known = this.#descriptions.get(key);
+    if (known) return known;
+    if (this.#descriptions.size === MAX_DESCRIPTIONS) this.#descriptions.clear();
+    this.#descriptions.set(key, description);
+    return description;
+  }
+
+  /**
+   * Releases a tracer whose session cannot be reached, so that it is given nothing that it could not send or mask. The
+   * session was collected a moment ago; without a FinalizationRegistry it is idle, and is registered again when used.
+   * @param {Core} core
+   * @param {number} tracer
+   * @returns {boolean} whether it was released
+   */
+  #releaseLost(core, tracer) {
+    const idle = this.#idle.get(tracer);
+    if (idle && !idle.isNeeded) return false;
+    if (!idle && !this.#known.has(tracer)) return false;
+    this.#release(idle ?? { core, tracer });
+    return true;
+  }
+
+  /** @param {Pick<Home, "core" | "tracer">} home */
+  #release(home) {
+    const { core, tracer } = home;
+    core?.release(tracer);
+    home.core = undefined;
+    if (core !== this.#instance.core) return;
+    this.#known.delete(tracer);
+    this.#idle.delete(tracer);
+  }
+
+  /**
+   * @param {Session} session
+   * @returns {CoreOptions}
+   */
+  #options(session) {
+    const { settings } = session;
+    session.id ??= attempt(newSessionId, undefined);
+    const { redact, redactKeys, redactPatterns, redactor } = settings.redaction;
+    /** @type {CoreOptions} */
+    const options = {
+      ...settings.scalars,
+      redact,
+      redactPatterns,
+      redactor: redactor !== undefined,
+      start: settings.start,
+      newSessionId: session.id ?? "",
+      transport: session.transport,
+      onDrop: settings.onDrop !== undefined,
+      env: environment(this.#variable, undefined, settings.scalars.logLevel),
+      ambient: session.ambient,
+      ...pageOrigins(),
+    };
+    if (settings.headers) options.headers = settings.headers;
+    if (redactKeys) options.redactKeys = redactKeys;
+    return options;
+  }
+
+  /**
+   * Without a FinalizationRegistry, only a bounded number of idle sessions stays registered. A session that is used again
+   * is registered again.
+   * @param {number} tracer
+   * @param {Session} session
+   */
+  #bound(tracer, session) {
+    if (session.home) this.#idle.set(tracer, session.home);
+    if (this.#idle.size <= MAX_IDLE) return;
+    const [oldest] = this.#idle.values();
+    if (!oldest) return;
+    const totals = oldest.core?.totalsOf(oldest.tracer);
+    if (totals && oldest.totals) oldest.totals.json = totals;
+    this.#release(oldest);
+  }
+
+  /**
+   * @param {Session} session
+   * @returns {{ json: string } | undefined} the totals that its tracers share; undefined if the core keeps them while a
+   *   tracer is referenced
+   */
+  #totalsOf(session) {
+    if (this.#collected) return undefined;
+    const key = sessionKey(session);
+    const totals = this.#totals.get(key) ?? session.home?.totals ?? { json: "" };
+    this.#totals.delete(key);
+    this.#totals.set(key, totals);
+    const [oldest] = this.#totals.keys();
+    if (this.#totals.size > MAX_TOTALS && oldest !== undefined) this.#totals.delete(oldest);
+    return totals;
+  }
+}
