@@ -9,7 +9,7 @@ use honeyhive_edge::core::concurrency::Place;
 use honeyhive_edge::core::delivery::engine::Accepted;
 use honeyhive_edge::core::json::Numerals;
 use honeyhive_edge::core::retry::RetryAfter;
-use honeyhive_edge::core::spans::exporter::{Exporter, Next};
+use honeyhive_edge::core::spans::exporter::{ExportAction, Exporter};
 use honeyhive_edge::core::time::Now;
 use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::{Value, from_str, json};
@@ -96,22 +96,22 @@ impl Bench {
     fn run_until(&mut self, scope: u64, end: u64) {
         loop {
             match self.exporter.next(scope, self.now) {
-                Next::Rest if end < u64::MAX => {
+                ExportAction::Rest if end < u64::MAX => {
                     return self.wait(end.saturating_sub(self.now.mono_ms));
                 }
-                Next::Rest => return,
-                Next::Log(line) => self.lines.push(line.message),
-                Next::Ended { call, why } => {
+                ExportAction::Rest => return,
+                ExportAction::Log(line) => self.lines.push(line.message),
+                ExportAction::Ended { call, why } => {
                     assert!(self.ended.insert(call, why).is_none(), "export {call} ended twice");
                 }
-                Next::Send { flight, request, timeout_ms, .. } => {
+                ExportAction::Send { flight, request, timeout_ms, .. } => {
                     let answer = (self.answer)(&request);
                     self.requests.push((self.now.mono_ms, request));
                     let is_late = matches!(answer, Answer::None { .. });
                     let ms = if is_late { timeout_ms } else { self.latency_ms };
                     self.in_flight.push((self.now.mono_ms + ms, flight, answer));
                 }
-                Next::Wait(ms) => {
+                ExportAction::Wait(ms) => {
                     let first = self.in_flight.iter().map(|it| it.0).min().unwrap_or(u64::MAX);
                     let looks_at = ms.map_or(u64::MAX, |ms| self.now.mono_ms + ms);
                     let at = first.min(looks_at);
@@ -416,11 +416,11 @@ fn requests_of_one_line_keep_their_distance() {
 
     let mut bench = Bench::new(json!({}), |_| http(200));
     bench.export(&["a"]);
-    let Next::Send { flight, .. } = bench.exporter.next(0, bench.now) else { panic!() };
+    let ExportAction::Send { flight, .. } = bench.exporter.next(0, bench.now) else { panic!() };
     bench.export(&["b"]);
     bench.exporter.answered(flight, &http(200), bench.now);
-    let Next::Ended { .. } = bench.exporter.next(0, bench.now) else { panic!() };
-    assert_eq!(bench.exporter.next(0, bench.now), Next::Wait(Some(200)));
+    let ExportAction::Ended { .. } = bench.exporter.next(0, bench.now) else { panic!() };
+    assert_eq!(bench.exporter.next(0, bench.now), ExportAction::Wait(Some(200)));
 }
 
 #[test]
@@ -445,7 +445,7 @@ fn a_scope_that_was_torn_down_leaves_nothing_behind_and_disturbs_nobody() {
     let Accepted { call: gone, needs_poll } =
         bench.exporter.export(0, &export(&[&long]), 5, bench.now);
     assert!(needs_poll);
-    let Next::Send { flight, .. } = bench.exporter.next(5, bench.now) else { panic!() };
+    let ExportAction::Send { flight, .. } = bench.exporter.next(5, bench.now) else { panic!() };
     assert!(bench.exporter.has_work(5));
     bench.wait(60_000);
     let early = bench.exporter.export(0, &export(&[&long]), 6, bench.now).call;
@@ -455,16 +455,16 @@ fn a_scope_that_was_torn_down_leaves_nothing_behind_and_disturbs_nobody() {
     assert!(bench.why(gone).starts_with("retries_exhausted"));
     assert_eq!(bench.why(early), "stored", "the room was given back");
     bench.exporter.answered(flight, &http(200), bench.now);
-    assert_eq!(bench.exporter.next(5, bench.now), Next::Rest);
+    assert_eq!(bench.exporter.next(5, bench.now), ExportAction::Rest);
 }
 
 #[test]
 fn where_there_is_no_timer_what_waits_is_given_up() {
     let mut bench = Bench::new(json!({}), |_| http(503));
     let call = bench.export(&["a"]);
-    let Next::Send { flight, .. } = bench.exporter.next(0, bench.now) else { panic!() };
+    let ExportAction::Send { flight, .. } = bench.exporter.next(0, bench.now) else { panic!() };
     bench.exporter.answered(flight, &http(503), bench.now);
-    let Next::Wait(_) = bench.exporter.next(0, bench.now) else { panic!() };
+    let ExportAction::Wait(_) = bench.exporter.next(0, bench.now) else { panic!() };
     bench.exporter.no_timer(0);
     assert_eq!(bench.run(0), 0);
     assert!(bench.why(call).starts_with("retries_exhausted"));
@@ -525,7 +525,7 @@ fn whatever_the_network_does_each_export_ends_once_and_truly() {
         }
         assert!(!stored.iter().any(|name| name.starts_with("bad")));
         let left = bench.exporter.next(0, bench.now);
-        assert_eq!(left, Next::Rest);
+        assert_eq!(left, ExportAction::Rest);
         assert_eq!(bench.exporter.held_bytes(), 0, "seed {seed}");
     }
 }

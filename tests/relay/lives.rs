@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use honeyhive_edge::core::relay::consumer::{Consumer, Delivery, Fate, Incoming, Next};
+use honeyhive_edge::core::relay::consumer::{BatchAction, Consumer, Delivery, Fate, Incoming};
 use honeyhive_edge::core::relay::message::Message;
 use honeyhive_edge::core::relay::settings::RelaySettings;
 use honeyhive_edge::core::retry::RetryAfter;
@@ -259,7 +259,7 @@ impl Life {
         let clock = self.clock();
         let consumer = &mut self.isolates[here].consumer;
         match consumer.next(&mut working.delivery, clock) {
-            Next::Send { session, request } => {
+            BatchAction::Send { session, request } => {
                 if working.on_the_way.iter().any(|it| it.session == session) {
                     return Err("two requests of one session at once".into());
                 }
@@ -270,13 +270,13 @@ impl Life {
                     return Err("too many requests at once".into());
                 }
             }
-            Next::Answer if working.on_the_way.is_empty() => {
+            BatchAction::Answer if working.on_the_way.is_empty() => {
                 return Err("it waits for no answer".into());
             }
-            Next::Answer => working.is_waiting = true,
-            Next::Wait(ms) if ms > 20_000 => return Err(format!("it waits {ms} ms")),
-            Next::Wait(ms) => working.wakes_ms = self.now_ms + ms,
-            Next::Over => return self.close(here, working),
+            BatchAction::Answer => working.is_waiting = true,
+            BatchAction::Wait(ms) if ms > 20_000 => return Err(format!("it waits {ms} ms")),
+            BatchAction::Wait(ms) => working.wakes_ms = self.now_ms + ms,
+            BatchAction::Over => return self.close(here, working),
         }
         self.isolates[here].working = Some(working);
         Ok(())

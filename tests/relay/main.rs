@@ -20,7 +20,7 @@ use std::rc::Rc;
 
 use honeyhive_edge::core::json::Numerals;
 use honeyhive_edge::core::relay::head::Head;
-use honeyhive_edge::core::relay::passage::{Body, End, Forward, Passage, admit};
+use honeyhive_edge::core::relay::passage::{BodyRead, End, Forward, Passage, admit};
 use honeyhive_edge::core::relay::rate::Rates;
 use honeyhive_edge::core::relay::settings::{RelaySettings, of_json};
 use honeyhive_edge::core::relay::ticket::{Signature, Ticket, sealed};
@@ -94,5 +94,5 @@ fn pass(settings: &Rc<RelaySettings>, head: Head, rates: &mut Rates) -> Result<P
 
 /// All the way to what is to be done with it.
 fn relayed(settings: &Rc<RelaySettings>, head: Head, body: &str) -> Result<Forward, End> {
-    pass(settings, head, &mut Rates::default())?.forward(Body::Whole(body.as_bytes()), NOW_MS)
+    pass(settings, head, &mut Rates::default())?.forward(BodyRead::Whole(body.as_bytes()), NOW_MS)
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use honeyhive_edge::core::relay::passage::{Body, End, Forward, Next, Passage};
+use honeyhive_edge::core::relay::passage::{BodyRead, End, Forward, Passage, PassageAction};
 use honeyhive_edge::core::relay::rate::Rates;
 use honeyhive_edge::core::relay::settings::RelaySettings;
 use honeyhive_edge::core::retry::RetryAfter;
@@ -64,8 +64,8 @@ fn an_update_that_finds_no_session_makes_it_and_is_stored_and_the_page_hears_of_
     ] {
         let asked = head("PUT", &path, &ticket(&["feedback"]));
         let mut passage = pass(&settings, asked, &mut Rates::default()).unwrap();
-        let update = sent(passage.forward(Body::Whole(body.as_bytes()), NOW_MS));
-        let Next::Send(start) = passage.answered(&found, false, NOW_MS) else { panic!() };
+        let update = sent(passage.forward(BodyRead::Whole(body.as_bytes()), NOW_MS));
+        let PassageAction::Send(start) = passage.answered(&found, false, NOW_MS) else { panic!() };
         assert_eq!(start.method, "POST");
         let mut said: Value = serde_json::from_str(&start.body).unwrap();
         if path.ends_with("/events") {
@@ -74,10 +74,12 @@ fn an_update_that_finds_no_session_makes_it_and_is_stored_and_the_page_hears_of_
         assert_eq!((&said["session_id"], &said["session_name"]), (&json!(SESSION), &json!("chat")));
         assert_eq!(said.get("feedback"), None);
         let made = status(200, r#"{"session_id":"x","inputs":{"secret":1}}"#);
-        let Next::Send(again) = passage.answered(&made, false, NOW_MS) else { panic!() };
+        let PassageAction::Send(again) = passage.answered(&made, false, NOW_MS) else { panic!() };
         assert_eq!(again, update);
         for (answer, told) in [(status(200, "{}"), 200), (found.clone(), 404)] {
-            let Next::End(end) = passage.answered(&answer, false, NOW_MS) else { panic!() };
+            let PassageAction::End(end) = passage.answered(&answer, false, NOW_MS) else {
+                panic!()
+            };
             let is_stored = end.response.status == 200;
             assert_eq!(is_stored, told == 200, "once: {:?}", end.response);
             assert!(!end.response.body.contains("secret"));
@@ -276,16 +278,16 @@ fn pages_of_other_origins_may_ask_if_they_are_named() {
 #[test]
 fn a_body_that_did_not_come_whole_is_refused() {
     let settings = relay(json!({"maxBodyBytes": 30}));
-    let refused = |body: Body<'_>| {
+    let refused = |body: BodyRead<'_>| {
         let asked = head("PUT", &update_path(), &ticket(&["feedback"]));
         code(pass(&settings, asked, &mut Rates::default()).unwrap().forward(body, NOW_MS)).0
     };
-    assert_eq!(refused(Body::Whole(b"")), 400);
-    assert_eq!(refused(Body::Whole(b"{\"feedback\":{\"a\":\"\xff\"}}")), 400);
-    assert_eq!(refused(Body::Whole(&[b' '; 31])), 413);
-    assert_eq!(refused(Body::TooLarge), 413);
-    assert_eq!(refused(Body::TooSlow), 408);
-    assert_eq!(refused(Body::Broken), 400);
+    assert_eq!(refused(BodyRead::Whole(b"")), 400);
+    assert_eq!(refused(BodyRead::Whole(b"{\"feedback\":{\"a\":\"\xff\"}}")), 400);
+    assert_eq!(refused(BodyRead::Whole(&[b' '; 31])), 413);
+    assert_eq!(refused(BodyRead::TooLarge), 413);
+    assert_eq!(refused(BodyRead::TooSlow), 408);
+    assert_eq!(refused(BodyRead::Broken), 400);
     let mut announced = head("PUT", &update_path(), &ticket(&["feedback"]));
     announced.content_length = Some("31".into());
     assert_eq!(code(relayed(&settings, announced, "{}")).0, 413);
@@ -295,7 +297,7 @@ fn a_body_that_did_not_come_whole_is_refused() {
 fn on_its_way(settings: &Rc<RelaySettings>, method: &str, path: &str, body: &str) -> Passage {
     let asked = head(method, path, &ticket(&["inputs", "feedback"]));
     let mut passage = pass(settings, asked, &mut Rates::default()).unwrap();
-    passage.forward(Body::Whole(body.as_bytes()), NOW_MS).unwrap();
+    passage.forward(BodyRead::Whole(body.as_bytes()), NOW_MS).unwrap();
     passage
 }
 
@@ -303,7 +305,7 @@ fn on_its_way(settings: &Rc<RelaySettings>, method: &str, path: &str, body: &str
 fn update_answered(settings: &Rc<RelaySettings>, answer: Answer) -> End {
     let mut passage = on_its_way(settings, "PUT", &update_path(), r#"{"feedback":{}}"#);
     for _ in 0..2 {
-        if let Next::End(end) = passage.answered(&answer, false, NOW_MS) {
+        if let PassageAction::End(end) = passage.answered(&answer, false, NOW_MS) {
             return end;
         }
     }
@@ -378,8 +380,8 @@ fn a_success_that_stored_nothing_is_told_as_none() {
             };
             let mut passage = on_its_way(&settings, route, &path, &sent);
             match passage.answered(&status(200, body), false, NOW_MS) {
-                Next::End(end) => end,
-                Next::Send(request) => panic!("{request:?}"),
+                PassageAction::End(end) => end,
+                PassageAction::Send(request) => panic!("{request:?}"),
             }
         };
         for body in [r#"{"success":false,"message":"over at db-7"}"#, r#" { "success" : false }"#] {
@@ -420,8 +422,8 @@ fn a_start_says_nothing_of_the_inputs_that_the_session_has() {
             let mut passage = on_its_way(&settings, "POST", &path, &sent.to_string());
             let mut end = passage.answered(&status(200, &stored.to_string()), false, NOW_MS);
             let is_stored = stored["inputs"] == json!({"q": 1, "own": true});
-            assert_eq!(is_stored, matches!(end, Next::End(_)), "{stored}");
-            if let Next::Send(update) = end {
+            assert_eq!(is_stored, matches!(end, PassageAction::End(_)), "{stored}");
+            if let PassageAction::Send(update) = end {
                 let body: Value = serde_json::from_str(&update.body).unwrap();
                 assert_eq!(body["metadata"], json!({"inputs": {"q": 1, "own": true}}));
                 let url = match is_legacy {
@@ -432,7 +434,7 @@ fn a_start_says_nothing_of_the_inputs_that_the_session_has() {
                 assert_eq!(body.get("event_id").is_some(), is_legacy);
                 end = passage.answered(&status(200, "{}"), false, NOW_MS);
             }
-            let Next::End(end) = end else { panic!("{end:?}") };
+            let PassageAction::End(end) = end else { panic!("{end:?}") };
             answers.push(end);
         }
     }
@@ -449,10 +451,14 @@ fn inputs_that_are_masked_on_the_way_are_told_to_be_stored() {
     let start = json!({"session_id": SESSION, "inputs": {"password": "hunter2"}}).to_string();
     let mut passage = on_its_way(&settings, "POST", "/honeyhive/v1/sessions", &start);
     let stored = status(200, r#"{"inputs":{"password":"[Redacted]"}}"#);
-    let Next::End(end) = passage.answered(&stored, false, NOW_MS) else { panic!("said twice") };
+    let PassageAction::End(end) = passage.answered(&stored, false, NOW_MS) else {
+        panic!("said twice")
+    };
     assert_eq!(body_of(&end)["inputs"], json!({"password": "hunter2"}));
     let mut passage = on_its_way(&settings, "POST", "/honeyhive/v1/sessions", &start);
-    let Next::Send(update) = passage.answered(&status(200, "{}"), false, NOW_MS) else { panic!() };
+    let PassageAction::Send(update) = passage.answered(&status(200, "{}"), false, NOW_MS) else {
+        panic!()
+    };
     assert!(!update.body.contains("hunter2"), "{}", update.body);
 }
 
@@ -468,8 +474,8 @@ fn where_late_inputs_fail_the_page_starts_the_session_again() {
         let start = json!({"session_id": SESSION, "inputs": {"q": 1}}).to_string();
         let mut passage = on_its_way(&settings, "POST", "/honeyhive/v1/sessions", &start);
         let next = passage.answered(&status(200, r#"{"inputs":{"q":2}}"#), false, NOW_MS);
-        assert!(matches!(next, Next::Send(_)));
-        let Next::End(end) = passage.answered(&answer, false, NOW_MS) else { panic!() };
+        assert!(matches!(next, PassageAction::Send(_)));
+        let PassageAction::End(end) = passage.answered(&answer, false, NOW_MS) else { panic!() };
         assert_eq!(end.response.status, told, "{end:?}");
     }
 }
@@ -558,7 +564,7 @@ proptest! {
                     Ok(passage) => passage,
                     Err(end) => return status(end.response.status, &end.response.body),
                 };
-            let mut request = match passage.forward(Body::Whole(request.body.as_bytes()), NOW_MS) {
+            let mut request = match passage.forward(BodyRead::Whole(request.body.as_bytes()), NOW_MS) {
                 Err(end) => return status(end.response.status, &end.response.body),
                 Ok(Forward::Send(request)) => request,
                 Ok(other) => panic!("{other:?}"),
@@ -568,8 +574,8 @@ proptest! {
                 let (code, body) =
                     at_relay.borrow_mut().take(request.method, path, "sekret", 1, &request.body);
                 match passage.answered(&status(code, &body), false, NOW_MS) {
-                    Next::Send(next) => request = next,
-                    Next::End(end) => return status(end.response.status, &end.response.body),
+                    PassageAction::Send(next) => request = next,
+                    PassageAction::End(end) => return status(end.response.status, &end.response.body),
                 }
             }
         });

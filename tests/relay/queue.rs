@@ -1,9 +1,9 @@
 //! Through the queue: what was answered with 202 becomes what sending it at once would have made,
 //! merged and in order, whatever fails on the way and however often the queue brings it again.
 
-use honeyhive_edge::core::relay::consumer::{Consumer, Fate, Incoming, Next};
+use honeyhive_edge::core::relay::consumer::{BatchAction, Consumer, Fate, Incoming};
 use honeyhive_edge::core::relay::message::Message;
-use honeyhive_edge::core::relay::passage::{Body, Forward};
+use honeyhive_edge::core::relay::passage::{BodyRead, Forward};
 use honeyhive_edge::core::relay::rate::Rates;
 use honeyhive_edge::core::relay::settings::RelaySettings;
 use honeyhive_edge::core::retry::RetryAfter;
@@ -41,16 +41,16 @@ fn deliver(
     loop {
         // As many sessions at once as may be; one request each.
         match consumer.next(&mut delivery, now_ms) {
-            Next::Send { session, request } => {
+            BatchAction::Send { session, request } => {
                 assert!(on_the_way.iter().all(|(other, _)| *other != session));
                 on_the_way.push((session, request));
             }
-            Next::Answer => {
+            BatchAction::Answer => {
                 let (session, request) = on_the_way.pop().expect("it waits for an answer");
                 consumer.answered(&mut delivery, session, &answer(&request), now_ms);
             }
-            Next::Wait(ms) => now_ms += ms,
-            Next::Over => break,
+            BatchAction::Wait(ms) => now_ms += ms,
+            BatchAction::Over => break,
         }
     }
     assert!(on_the_way.is_empty());
@@ -345,7 +345,7 @@ fn an_older_rating_stays_undone_however_long_it_was_told_to_wait() {
     let mut deliver_at = |text: String, now_ms, is_well: bool| {
         let incoming = vec![Incoming { text, attempts: 1 }];
         let mut delivery = consumer.open(&settings, incoming, now_ms);
-        while let Next::Send { session, request } = consumer.next(&mut delivery, now_ms) {
+        while let BatchAction::Send { session, request } = consumer.next(&mut delivery, now_ms) {
             let answer = match is_well {
                 true => store(&mut backend, &request),
                 false => Answer::Http {
@@ -381,7 +381,7 @@ fn a_retry_after_that_asks_for_nothing_uses_up_no_attempts() {
         for attempts in 1..=20 {
             let incoming = vec![Incoming { text: text.clone(), attempts }];
             let mut delivery = consumer.open(&settings, incoming, NOW_MS);
-            while let Next::Send { session, .. } = consumer.next(&mut delivery, NOW_MS) {
+            while let BatchAction::Send { session, .. } = consumer.next(&mut delivery, NOW_MS) {
                 let answer = Answer::Http {
                     status: 503,
                     retry_after: Some(retry_after),
@@ -444,7 +444,7 @@ fn the_page_hears_that_its_inputs_are_on_their_way() {
     let asked = head("POST", "/honeyhive/v1/sessions", &ticket(&["inputs"]));
     let mut passage = pass(&settings, asked, &mut Rates::default()).unwrap();
     let body = json!({"session_id": SESSION, "inputs": {"q": 1}}).to_string();
-    let forward = passage.forward(Body::Whole(body.as_bytes()), NOW_MS).unwrap();
+    let forward = passage.forward(BodyRead::Whole(body.as_bytes()), NOW_MS).unwrap();
     let Forward::Enqueue(text) = forward else { panic!("{forward:?}") };
     assert!(!text.contains("sekret") && !text.contains("hht1"), "{text}");
     assert_eq!(text, message(SESSION, 0, &json!({"inputs": {"q": 1}})));
@@ -462,7 +462,7 @@ fn a_message_that_no_queue_takes_is_too_large_for_ever() {
         let asked = head("PUT", &format!("/honeyhive/v1/events/{SESSION}"), &ticket(&["metadata"]));
         let mut passage = pass(&settings, asked, &mut Rates::default()).unwrap();
         let body = json!({"metadata": {"a": "x".repeat(bytes)}}).to_string();
-        passage.forward(Body::Whole(body.as_bytes()), NOW_MS)
+        passage.forward(BodyRead::Whole(body.as_bytes()), NOW_MS)
     };
     let longest = (127_000..129_000).rfind(|bytes| passed(*bytes).is_ok()).unwrap();
     let Ok(Forward::Enqueue(text)) = passed(longest) else { panic!() };

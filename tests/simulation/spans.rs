@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use honeyhive_edge::core::concurrency::Place;
 use honeyhive_edge::core::json::Numerals;
 use honeyhive_edge::core::retry::RetryAfter;
-use honeyhive_edge::core::spans::exporter::{Exporter, Next};
+use honeyhive_edge::core::spans::exporter::{ExportAction, Exporter};
 use honeyhive_edge::core::time::Now;
 use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::{Value, json};
@@ -248,8 +248,8 @@ impl Life {
     fn run(&mut self, scope: u64) -> Result<(), String> {
         for _ in 0..100_000 {
             match self.exporter.next(scope, self.now) {
-                Next::Rest => return Ok(()),
-                Next::Wait(ms) => {
+                ExportAction::Rest => return Ok(()),
+                ExportAction::Wait(ms) => {
                     let at = ms.map_or(u64::MAX, |ms| self.now.mono_ms + ms);
                     if at == u64::MAX && !self.flights.iter().any(|it| it.scope == scope) {
                         return Err(format!("scope {scope} waits for an answer that nobody gives"));
@@ -257,13 +257,13 @@ impl Life {
                     self.loops.insert(scope, at);
                     return Ok(());
                 }
-                Next::Log(line) => {
+                ExportAction::Log(line) => {
                     if line.message.contains("sekret") {
                         return Err(format!("the key is in the log: {}", line.message));
                     }
                 }
-                Next::Ended { call, why } => self.ended(call, why)?,
-                Next::Send { flight, timeout_ms, request, .. } => {
+                ExportAction::Ended { call, why } => self.ended(call, why)?,
+                ExportAction::Send { flight, timeout_ms, request, .. } => {
                     self.send(scope, flight, timeout_ms, &request)?;
                 }
             }

@@ -28,7 +28,7 @@ use crate::core::time::{NEVER, Now};
 use crate::core::totals::Totals;
 use crate::core::wire::{self, Request, Routes};
 
-pub use part::{Kind, Part, Parts, held_by};
+pub use part::{Part, PartKind, Parts, held_by};
 use part::{merged, said_unix_ms, were_left};
 pub use stamps::Stamps;
 use summary::Summary;
@@ -331,7 +331,7 @@ impl Outbox {
 
     /// Whether the browser keeps all that waits.
     pub fn is_kept(&self) -> bool {
-        self.work.line.iter().all(|part| part.kind != Kind::Enrichment || part.is_kept)
+        self.work.line.iter().all(|part| part.kind != PartKind::Enrichment || part.is_kept)
     }
 
     /// When the next request may go: after the wait before a retry, else after the merge window;
@@ -485,7 +485,7 @@ impl Outbox {
             .work
             .line
             .iter()
-            .filter(|part| part.scope == scope && part.kind != Kind::WaitingStart);
+            .filter(|part| part.scope == scope && part.kind != PartKind::WaitingStart);
         let mut of_scope = waits_there.map(|part| part.tracer);
         let first = of_scope.next().unwrap_or(sender);
         if first == sender || of_scope.any(|tracer| tracer == sender) { sender } else { first }
@@ -530,8 +530,8 @@ impl Outbox {
     fn batch_deadline(&self) -> u64 {
         let Some(batch) = self.work.batches.first() else { return NEVER };
         let parts = &self.work.line[..batch.len];
-        let said = parts.iter().filter(|part| part.kind == Kind::Enrichment);
-        let starts = parts.iter().filter(|part| part.kind == Kind::Start);
+        let said = parts.iter().filter(|part| part.kind == PartKind::Enrichment);
+        let starts = parts.iter().filter(|part| part.kind == PartKind::Start);
         let of_starts = || starts.map(|part| part.deadline).min();
         said.map(|part| part.deadline).min().or_else(of_starts).unwrap_or(NEVER)
     }
@@ -671,7 +671,7 @@ impl Outbox {
         let mut left_by = None;
         for part in &self.work.line {
             bytes += part.enrichment.bytes() as u64;
-            let is_said = part.kind == Kind::Enrichment && !all_at_once;
+            let is_said = part.kind == PartKind::Enrichment && !all_at_once;
             let is_apart = is_said && *left_by.get_or_insert(part.left_by) != part.left_by;
             if is_apart || (bytes > limit && count > 0) {
                 break;
@@ -790,11 +790,11 @@ impl Outbox {
     }
 
     /// Takes out what has reached its deadline. A start among it is put back: see
-    /// [`Kind::WaitingStart`].
+    /// [`PartKind::WaitingStart`].
     pub fn expire(&mut self, now: Now) -> Parts {
         let reading = self.work.clock.reading(now.mono_ms);
         let expired =
-            self.take_out(&|part| part.kind != Kind::WaitingStart && part.deadline <= reading);
+            self.take_out(&|part| part.kind != PartKind::WaitingStart && part.deadline <= reading);
         self.put_starts_back(expired)
     }
 
@@ -819,11 +819,11 @@ impl Outbox {
         for batch in &mut self.work.batches {
             let before = left.len();
             for part in &line.as_slice()[..batch.len] {
-                stays |= part.kind != Kind::WaitingStart && !goes(part);
+                stays |= part.kind != PartKind::WaitingStart && !goes(part);
             }
             for _ in 0..batch.len {
                 let Some(part) = line.next() else { break };
-                let part_goes = !stays || (part.kind == Kind::Enrichment && goes(&part));
+                let part_goes = !stays || (part.kind == PartKind::Enrichment && goes(&part));
                 if part_goes { taken.push(part) } else { left.push(part) }
             }
             let len = left.len() - before;
@@ -896,7 +896,7 @@ impl Outbox {
         if let Some(start) = batch.start {
             self.want_start_again(start);
         }
-        if to_blame || parts.iter().all(|part| part.kind == Kind::WaitingStart) {
+        if to_blame || parts.iter().all(|part| part.kind == PartKind::WaitingStart) {
             self.recount();
             return parts;
         }
@@ -907,12 +907,12 @@ impl Outbox {
     /// without what the starts say.
     fn put_starts_back(&mut self, mut parts: Parts) -> Parts {
         for part in &mut parts {
-            if part.kind == Kind::Enrichment {
+            if part.kind == PartKind::Enrichment {
                 continue;
             }
             let enrichment = std::mem::take(&mut part.enrichment);
             // Its end is told in its scope; what is said once more, whoever comes may say.
-            let start = Part { kind: Kind::WaitingStart, scope: 0, enrichment, ..**part };
+            let start = Part { kind: PartKind::WaitingStart, scope: 0, enrichment, ..**part };
             self.put_start_back(start);
         }
         self.recount();
@@ -940,7 +940,7 @@ impl Outbox {
         if let Some(batch) = among.and_then(|number| self.work.batches.get_mut(number)) {
             batch.stamp_ns = None;
         }
-        let waits = |part: &&mut Box<Part>| part.kind == Kind::WaitingStart;
+        let waits = |part: &&mut Box<Part>| part.kind == PartKind::WaitingStart;
         if let Some(before) = self.work.line[from..place].last_mut().filter(waits) {
             before.enrichment = before.enrichment.merged_with(&start.enrichment);
         } else if let Some(after) = self.work.line[place..end].first_mut().filter(waits) {

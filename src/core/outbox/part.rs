@@ -5,7 +5,7 @@ use crate::core::policy::PART_OVERHEAD_BYTES;
 
 /// What a part of a batch is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum PartKind {
     /// What `initTracer` was given for the session. Nobody waits for its delivery.
     Start,
     /// A start that was given up once. It goes along with the next enrichment, so that a server that refuses it is
@@ -21,7 +21,7 @@ pub struct Part {
     /// Its number, in the order in which all were accepted.
     pub id: u64,
     /// What it is.
-    pub kind: Kind,
+    pub kind: PartKind,
     /// The tracer that it was given to.
     pub tracer: u64,
     /// The request scope that it was given in.
@@ -47,8 +47,8 @@ impl Part {
     /// wait apart.
     pub fn bytes(&self) -> u64 {
         match self.kind {
-            Kind::Enrichment => held_by(&self.enrichment),
-            Kind::Start | Kind::WaitingStart => self.enrichment.bytes() as u64,
+            PartKind::Enrichment => held_by(&self.enrichment),
+            PartKind::Start | PartKind::WaitingStart => self.enrichment.bytes() as u64,
         }
     }
 }
@@ -70,7 +70,7 @@ pub(super) fn merged(parts: &[Box<Part>], inputs: InputsPlace) -> Merged<'_> {
 pub(super) fn said_unix_ms(parts: &[Box<Part>]) -> u64 {
     let mut said = 0;
     for part in parts {
-        if said == 0 || part.kind == Kind::Enrichment {
+        if said == 0 || part.kind == PartKind::Enrichment {
             said = part.given_unix_ms;
         }
     }
@@ -79,6 +79,6 @@ pub(super) fn said_unix_ms(parts: &[Box<Part>]) -> u64 {
 
 /// Whether earlier pages left all enrichments among `parts`, and there are some.
 pub(super) fn were_left(parts: &[Box<Part>]) -> bool {
-    let mut said = parts.iter().filter(|part| part.kind == Kind::Enrichment).peekable();
+    let mut said = parts.iter().filter(|part| part.kind == PartKind::Enrichment).peekable();
     said.peek().is_some() && said.all(|part| part.left_by != 0)
 }

@@ -1,6 +1,6 @@
 //! What is known of all parts that wait in an outbox, without a look at each.
 
-use super::part::{Kind, Part};
+use super::part::{Part, PartKind};
 use crate::core::id_map::NOTHING;
 use crate::core::number_set::NumberSet;
 use crate::core::time::NEVER;
@@ -43,17 +43,17 @@ impl Summary {
         self.held += part.bytes();
         self.last_id = part.id.max(self.last_id);
         match part.kind {
-            Kind::Enrichment => {
+            PartKind::Enrichment => {
                 self.deadline = part.deadline.min(self.deadline);
                 if part.id > self.tried_id {
                     self.untried_deadline = part.deadline.min(self.untried_deadline);
                 }
             }
-            Kind::Start => self.start_deadline = part.deadline.min(self.start_deadline),
+            PartKind::Start => self.start_deadline = part.deadline.min(self.start_deadline),
             // Nobody has to be told of its end, so nothing that came with its tracer may be at hand.
-            Kind::WaitingStart => return,
+            PartKind::WaitingStart => return,
         }
-        self.is_enriched |= part.kind == Kind::Enrichment;
+        self.is_enriched |= part.kind == PartKind::Enrichment;
         self.tracers.add(part.tracer);
         self.scopes.add(part.scope);
         if self.sender == NOTHING {

@@ -5,7 +5,7 @@ use crate::core::enrichment::{Enrichment, Invalid};
 use crate::core::id_map::NOTHING;
 use crate::core::json::{Object, any_members, is_nested, quoted};
 use crate::core::log::Line;
-use crate::core::outbox::{Kind, Outbox, Part, held_by};
+use crate::core::outbox::{Outbox, Part, PartKind, held_by};
 use crate::core::outcome::Reason;
 use crate::core::policy::{LARGE_ENRICHMENT_BYTES, MAX_REQUEST_BYTES, REQUEST_OVERHEAD_BYTES};
 use crate::core::redact::MASK;
@@ -48,7 +48,7 @@ impl Registry {
         let now = self.clock.advance(now);
         let settings = self.tracers.get(tracer).map(|tracer| tracer.settings.clone());
         let Some(named) = self.session_named(event_id, settings.as_deref()) else {
-            let part = self.part(Kind::Enrichment, tracer, scope, now);
+            let part = self.part(PartKind::Enrichment, tracer, scope, now);
             let id = part.id;
             self.refuse(part, None, Reason::Invalid, NO_EVENT_ID, now);
             return id;
@@ -67,7 +67,7 @@ impl Registry {
     ) -> u64 {
         let named = target.filter(|_| !names_tracer);
         let of_session = named.and_then(|target| self.tracer_of(target.id(), tracer));
-        let part = self.part(Kind::Enrichment, of_session.unwrap_or(tracer), scope, now);
+        let part = self.part(PartKind::Enrichment, of_session.unwrap_or(tracer), scope, now);
         let id = part.id;
         if let Some(part) = self.meant(part, target.is_some(), now)
             && let json = self.masked_for(part.tracer, tracer, json)
@@ -98,7 +98,7 @@ impl Registry {
     /// Adds to metrics of the tracer's session. `json` is an object of numbers.
     pub fn add_metrics(&mut self, tracer: u64, json: &str, scope: u64, now: Now) -> u64 {
         let now = self.clock.advance(now);
-        let part = self.part(Kind::Enrichment, tracer, scope, now);
+        let part = self.part(PartKind::Enrichment, tracer, scope, now);
         let id = part.id;
         if let Some(part) = self.meant(part, false, now)
             && let Some((outbox, part)) = self.outbox_for(part, None, now)
@@ -152,7 +152,7 @@ impl Registry {
     }
 
     /// What is going to be said in a call, with the next number.
-    pub(super) fn part(&mut self, kind: Kind, tracer: u64, scope: u64, now: Now) -> Box<Part> {
+    pub(super) fn part(&mut self, kind: PartKind, tracer: u64, scope: u64, now: Now) -> Box<Part> {
         Box::new(Part {
             id: self.number(),
             kind,
@@ -367,7 +367,7 @@ impl Registry {
         why: &str,
         now: Now,
     ) {
-        if part.kind == Kind::Start {
+        if part.kind == PartKind::Start {
             let line = Line::warn(format!("the session starts without its first fields: {why}"));
             return self.log(part.tracer, line);
         }

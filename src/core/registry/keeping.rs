@@ -7,7 +7,7 @@ use super::Registry;
 use crate::core::json::{elements, text};
 use crate::core::kept::{Kept, KeptFate, write_entry};
 use crate::core::number_set::NumberSet;
-use crate::core::outbox::{Kind, Part};
+use crate::core::outbox::{Part, PartKind};
 use crate::core::outcome::{Output, Reason};
 use crate::core::session::{Description, SessionOrigin, Start};
 use crate::core::settings::Settings;
@@ -90,7 +90,7 @@ impl Registry {
             if !is_forgotten {
                 self.outputs.push_back(Output::Forget { ids: vec![*id] });
             }
-            let mut part = self.part(Kind::Enrichment, tracer, scope, now);
+            let mut part = self.part(PartKind::Enrichment, tracer, scope, now);
             part.given_unix_ms = kept.at;
             part.left_by = kept.by;
             self.take_over(part, kept, &fate, &settings, now);
@@ -166,7 +166,7 @@ impl Registry {
     pub(super) fn forget(&mut self, parts: &[Box<Part>]) {
         let mut ids = Vec::new();
         for part in parts {
-            if part.is_kept && part.kind != Kind::WaitingStart {
+            if part.is_kept && part.kind != PartKind::WaitingStart {
                 ids.push(part.id as i64);
             }
         }

@@ -6,7 +6,7 @@ use crate::core::concurrency::Place;
 use crate::core::delivery::health::{HealthChange, SentRequest};
 use crate::core::id_map::NOTHING;
 use crate::core::log::Level;
-use crate::core::outbox::{Kind, Parts, Progress};
+use crate::core::outbox::{PartKind, Parts, Progress};
 use crate::core::outcome::{Output, Reason};
 use crate::core::policy::{LEASE_GRACE_MS, REQUEST_OVERHEAD_BYTES, TIMERS_AT_ONCE};
 use crate::core::retry::backoff_ms;
@@ -517,7 +517,7 @@ impl Registry {
         }
         self.schedule(flight.outbox, now);
         // With an enrichment in it, its drop says the same.
-        if parts.iter().all(|part| part.kind != Kind::Enrichment) {
+        if parts.iter().all(|part| part.kind != PartKind::Enrichment) {
             for part in &parts {
                 let what = "the session could not be started";
                 self.log_because(part.tracer, Level::Error, what, &message);

@@ -6,7 +6,7 @@ use super::Registry;
 use crate::core::id_map::NOTHING;
 use crate::core::json::Object;
 use crate::core::number_set::NumberSet;
-use crate::core::outbox::{Kind, Parts};
+use crate::core::outbox::{PartKind, Parts};
 use crate::core::outcome::{Outcome, Output, Reason};
 use crate::core::session::Target;
 use crate::core::time::Now;
@@ -40,7 +40,7 @@ impl Registry {
         message: &str,
         now: Now,
     ) {
-        for part in parts.iter().filter(|part| part.kind == Kind::Enrichment) {
+        for part in parts.iter().filter(|part| part.kind == PartKind::Enrichment) {
             let what = format!("an enrichment was dropped ({})", reason.code());
             self.log_because(part.tracer, reason.level(), &what, message);
             if self.tracers.get(part.tracer).is_some_and(|tracer| tracer.settings.on_drop) {
@@ -68,7 +68,7 @@ impl Registry {
         let mut told = (0, Vec::new());
         let mut tracers = NumberSet::NONE;
         for part in &parts {
-            if part.kind == Kind::WaitingStart {
+            if part.kind == PartKind::WaitingStart {
                 continue;
             }
             self.scopes.leave(part.scope);
@@ -78,7 +78,7 @@ impl Registry {
             if let Some(waits) = tracer.as_mut().and_then(|tracer| tracer.waits.as_mut()) {
                 waits.end_call(part.id);
             }
-            if part.kind == Kind::Start {
+            if part.kind == PartKind::Start {
                 if let Some(tracer) = tracer {
                     tracer.starting -= 1;
                 }

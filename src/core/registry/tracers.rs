@@ -8,7 +8,7 @@ use crate::core::log::{Line, warn};
 use crate::core::number_set::NumberSet;
 use crate::core::open_tracers::Only;
 use crate::core::options::Options;
-use crate::core::outbox::{Kind, Part};
+use crate::core::outbox::{Part, PartKind};
 use crate::core::outcome::TracerInfo;
 use crate::core::policy::REMEMBERED_SETTINGS;
 use crate::core::relay::ticket::{is_for, session_of};
@@ -117,10 +117,10 @@ impl Registry {
             self.tell_if_idle(tracer);
             return Some(info);
         }
-        let part = self.part(Kind::Start, tracer, scope, now);
+        let part = self.part(PartKind::Start, tracer, scope, now);
         let read = self.read(part, fields.unwrap_or("{}").to_owned(), now);
         let part = read.and_then(|part| self.with_room(part, None, now));
-        let part = part.unwrap_or_else(|| self.part(Kind::Start, tracer, scope, now));
+        let part = part.unwrap_or_else(|| self.part(PartKind::Start, tracer, scope, now));
         if start.is_none() && part.enrichment.is_empty() {
             // Nothing is to be sent before something is said.
             self.tell_if_idle(tracer);

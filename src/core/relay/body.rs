@@ -17,7 +17,7 @@ use crate::core::session::{SessionId, Target};
 
 /// The fields of one request, each once.
 #[derive(Clone, Debug)]
-pub struct Fields<'a>(Vec<(Field, &'a RawValue)>);
+pub struct AllowedFields<'a>(Vec<(Field, &'a RawValue)>);
 
 /// The fields in `body`, sent to `route` with `ticket` and the id `named` in its address, and what they are of;
 /// if all of it is allowed.
@@ -26,7 +26,7 @@ pub fn judge<'a>(
     ticket: &Ticket,
     named: Option<SessionId>,
     body: &'a str,
-) -> Result<(Target, Fields<'a>), Refusal> {
+) -> Result<(Target, AllowedFields<'a>), Refusal> {
     if is_deep(body) {
         return Err(Refusal::Body("the body is nested deeper than 128 levels"));
     }
@@ -80,7 +80,7 @@ pub fn judge<'a>(
     if !id_seen {
         return Err(Refusal::Body("the session's id is missing"));
     }
-    Ok((target.ok_or_else(|| Refusal::elsewhere(ticket))?, Fields(fields)))
+    Ok((target.ok_or_else(|| Refusal::elsewhere(ticket))?, AllowedFields(fields)))
 }
 
 const TWICE: Refusal = Refusal::Body("the body says something twice");
@@ -142,7 +142,7 @@ fn is_deep(json: &str) -> bool {
     false
 }
 
-impl<'a> Fields<'a> {
+impl<'a> AllowedFields<'a> {
     /// The members of `inputs`, keys and values as they were written.
     pub fn inputs(&self) -> Vec<(&'a str, &'a str)> {
         let inputs = self.0.iter().find(|(field, _)| *field == Field::Inputs);
@@ -152,7 +152,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-impl Serialize for Fields<'_> {
+impl Serialize for AllowedFields<'_> {
     /// An object under the backend's names, with the values as they were written.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(field, value)| (field.wire_name(), value)))

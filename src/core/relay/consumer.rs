@@ -23,7 +23,7 @@ use crate::core::concurrency::Place;
 use crate::core::delivery::health::{Health, SentRequest};
 use crate::core::enrichment::Enrichment;
 use crate::core::log::{Line, error};
-use crate::core::outbox::{Kind, Outbox, Part, Parts, Progress, Stamps};
+use crate::core::outbox::{Outbox, Part, PartKind, Parts, Progress, Stamps};
 use crate::core::session::{SessionId, Start, Target};
 use crate::core::settings::Destination;
 use crate::core::time::{ForwardClock, NEVER, Now};
@@ -52,7 +52,7 @@ pub enum Fate {
 
 /// What is to be done for a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum BatchAction {
     /// This request of a session is to be sent, whatever else is on its way.
     Send {
         /// The session's place in the batch.
@@ -157,7 +157,7 @@ struct SessionDelivery {
     unsaid: usize,
     /// Whether these wait until what the batch has is stored: with it they were refused.
     is_later_apart: bool,
-    flight: Option<Flight>,
+    flight: Option<SessionRequest>,
     /// When the batch came, Unix milliseconds: no request is stamped with a later time.
     now_ms: u64,
     /// The timestamp of the last request.
@@ -167,9 +167,9 @@ struct SessionDelivery {
     is_over: bool,
 }
 
-/// A request on its way.
+/// A request of one session that has not been answered yet.
 #[derive(Clone, Copy, Debug)]
-struct Flight {
+struct SessionRequest {
     is_start: bool,
     routes: Routes,
     sent: SentRequest,
@@ -187,7 +187,7 @@ impl SessionDelivery {
     fn accept(&mut self, id: u64, stamp_ns: u64, enrichment: Enrichment) {
         self.outbox.accept(Box::new(Part {
             id,
-            kind: Kind::Enrichment,
+            kind: PartKind::Enrichment,
             tracer: 0,
             scope: 0,
             given_unix_ms: (stamp_ns / 1_000_000).min(self.now_ms),
@@ -337,7 +337,7 @@ impl Consumer {
     }
 
     /// What is to be done for the batch now.
-    pub fn next(&mut self, delivery: &mut Delivery, now_ms: u64) -> Next {
+    pub fn next(&mut self, delivery: &mut Delivery, now_ms: u64) -> BatchAction {
         let now = self.now(now_ms);
         let is_late = now.mono_ms.saturating_sub(delivery.opened_ms) > BATCH_SENDS_MS;
         let place = match delivery.is_over || is_late {
@@ -345,19 +345,19 @@ impl Consumer {
             false => delivery.next_place(),
         };
         let Some(place) = place else {
-            return if delivery.in_flight > 0 { Next::Answer } else { Next::Over };
+            return if delivery.in_flight > 0 { BatchAction::Answer } else { BatchAction::Over };
         };
         let must_wait = delivery.probes && delivery.in_flight > 0;
         if must_wait || !delivery.health.has_room(0, now) {
             if delivery.in_flight > 0 {
-                return Next::Answer;
+                return BatchAction::Answer;
             }
             let resumes_at = delivery.health.resumes_at().unwrap_or(now.mono_ms);
             if resumes_at > delivery.patient_from_ms.saturating_add(BATCH_PATIENCE_MS) {
                 (delivery.is_over, self.probes) = (true, true);
-                return Next::Over;
+                return BatchAction::Over;
             }
-            return Next::Wait(resumes_at.saturating_sub(now.mono_ms).max(1));
+            return BatchAction::Wait(resumes_at.saturating_sub(now.mono_ms).max(1));
         }
         delivery.next = place + 1;
         delivery.in_flight += 1;
@@ -368,8 +368,8 @@ impl Consumer {
         let known = self.known.entry(session.outbox.session_id).or_default();
         known.at_ms = now.mono_ms;
         let (request, is_start) = session.next_request(routes, known, now);
-        session.flight = Some(Flight { is_start, routes, sent });
-        Next::Send { session: place, request }
+        session.flight = Some(SessionRequest { is_start, routes, sent });
+        BatchAction::Send { session: place, request }
     }
 
     /// What the backend answered to the request of a session on its way.
@@ -384,7 +384,7 @@ impl Consumer {
         let Some(session) = delivery.sessions.get_mut(place) else { return };
         let Some(flight) = session.flight.take() else { return };
         delivery.in_flight -= 1;
-        let Flight { is_start, routes, .. } = flight;
+        let SessionRequest { is_start, routes, .. } = flight;
         let outbox = &mut session.outbox;
         let verdict = wire::judge(answer, is_start, routes, Some(&outbox.destination), now);
         let (health, random) = (&mut delivery.health, &mut delivery.random);

@@ -91,7 +91,7 @@ pub enum Forward {
 
 /// How a request goes on after an answer of the backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum PassageAction {
     /// Send this one too, and say what it was answered with [`Passage::answered`].
     Send(Request),
     /// It is over.
@@ -100,7 +100,7 @@ pub enum Next {
 
 /// What became of reading a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Body<'a> {
+pub enum BodyRead<'a> {
     /// All of it.
     Whole(&'a [u8]),
     /// There is more than [`Passage::limit`].
@@ -250,21 +250,21 @@ impl Passage {
     }
 
     /// Looks at the body.
-    pub fn forward(&mut self, body: Body<'_>, now_ms: u64) -> Result<Forward, End> {
+    pub fn forward(&mut self, body: BodyRead<'_>, now_ms: u64) -> Result<Forward, End> {
         self.judged(body, now_ms).map_err(|refusal| self.trip.refused(refusal))
     }
 
-    fn judged(&mut self, body: Body<'_>, now_ms: u64) -> Result<Forward, Refusal> {
+    fn judged(&mut self, body: BodyRead<'_>, now_ms: u64) -> Result<Forward, Refusal> {
         let body = match body {
-            Body::Whole([]) => return Err(Refusal::Body("the body is missing")),
-            Body::Whole(bytes) if bytes.len() as u64 > self.limit() => {
+            BodyRead::Whole([]) => return Err(Refusal::Body("the body is missing")),
+            BodyRead::Whole(bytes) if bytes.len() as u64 > self.limit() => {
                 return Err(Refusal::TooLarge);
             }
-            Body::Whole(bytes) => std::str::from_utf8(bytes)
+            BodyRead::Whole(bytes) => std::str::from_utf8(bytes)
                 .map_err(|_| Refusal::Body("the body must be JSON in UTF-8"))?,
-            Body::TooLarge => return Err(Refusal::TooLarge),
-            Body::TooSlow => return Err(Refusal::TooSlow),
-            Body::Broken => return Err(Refusal::Body("the body broke off")),
+            BodyRead::TooLarge => return Err(Refusal::TooLarge),
+            BodyRead::TooSlow => return Err(Refusal::TooSlow),
+            BodyRead::Broken => return Err(Refusal::Body("the body broke off")),
         };
         let Trip { settings, route, ticket, .. } = &self.trip;
         let (target, fields) = judge(*route, ticket, self.named, body)?;
@@ -357,17 +357,17 @@ impl Passage {
     /// What the page gets to hear of the backend's answer: whether its request was stored, in words of the
     /// relay's own. The session as it is stored may say more than the page is to know, and an error may
     /// name hosts or repeat a query: those words are for the site's log.
-    pub fn answered(&mut self, answer: &Answer, timed_out: bool, now_ms: u64) -> Next {
+    pub fn answered(&mut self, answer: &Answer, timed_out: bool, now_ms: u64) -> PassageAction {
         let Answer::Http { status, retry_after, body } = answer else {
             let refusal = if timed_out { Refusal::NoAnswer } else { Refusal::Unreachable };
-            return Next::End(self.trip.refused(refusal));
+            return PassageAction::End(self.trip.refused(refusal));
         };
         if let Some(next) = self.next_step(*status, body, now_ms) {
-            return Next::Send(next);
+            return PassageAction::Send(next);
         }
         let wait_ms = retry_after.map(|it| it.wait_ms(Now { mono_ms: now_ms, unix_ms: now_ms }));
         let wait_s = wait_ms.map(|ms| ms.div_ceil(1_000).min(LONGEST_WAIT_S));
-        Next::End(match *status {
+        PassageAction::End(match *status {
             200..=299 => match wire::parse_receipt(body) {
                 Receipt::Stored => self.stored(200),
                 // As one that refuses what was sent: sending less at a time may find what is to blame.

@@ -203,12 +203,12 @@ impl Refusal {
 pub fn error(status: u16, code: &str, message: &str) -> Response {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct Body<'a> {
+    struct ErrorBody<'a> {
         status_code: u16,
         message: &'a str,
         success: bool,
         error_code: &'a str,
     }
-    let body = Body { status_code: status, message, success: false, error_code: code };
+    let body = ErrorBody { status_code: status, message, success: false, error_code: code };
     Response::json(status, serde_json::to_string(&body).unwrap_or_default())
 }

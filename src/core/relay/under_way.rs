@@ -13,18 +13,18 @@ use super::policy::{LATE_MS, MAX_UNDER_WAY};
 /// The requests under way, by numbers of which none is given twice.
 #[derive(Debug, Default)]
 pub struct UnderWay {
-    places: BTreeMap<u64, Place>,
+    passages: BTreeMap<u64, OpenPassage>,
     last: u64,
 }
 
 #[derive(Debug)]
-struct Place {
+struct OpenPassage {
     passage: Passage,
     /// When its present step began, Unix milliseconds.
     since_ms: u64,
 }
 
-impl Place {
+impl OpenPassage {
     /// Whether its step began so long ago that it has ended without a word, or, by a clock that
     /// was set back, not yet.
     fn is_lost(&self, now_ms: u64) -> bool {
@@ -36,41 +36,41 @@ impl Place {
 impl UnderWay {
     /// Gives `passage` a place, and returns its number. `Err` answers it where there is none.
     pub fn enter(&mut self, passage: Passage, now_ms: u64) -> Result<u64, End> {
-        if self.places.len() >= MAX_UNDER_WAY {
-            self.places.retain(|_, place| !place.is_lost(now_ms));
+        if self.passages.len() >= MAX_UNDER_WAY {
+            self.passages.retain(|_, place| !place.is_lost(now_ms));
         }
-        if self.places.len() >= MAX_UNDER_WAY {
+        if self.passages.len() >= MAX_UNDER_WAY {
             return Err(passage.refused_as_busy());
         }
         self.last += 1;
-        self.places.insert(self.last, Place { passage, since_ms: now_ms });
+        self.passages.insert(self.last, OpenPassage { passage, since_ms: now_ms });
         Ok(self.last)
     }
 
     /// The request of this number, which begins its next step.
     pub fn step(&mut self, number: u64, now_ms: u64) -> Option<&mut Passage> {
-        let place = self.places.get_mut(&number)?;
+        let place = self.passages.get_mut(&number)?;
         place.since_ms = now_ms;
         Some(&mut place.passage)
     }
 
     /// The request of this number.
     pub fn get(&self, number: u64) -> Option<&Passage> {
-        self.places.get(&number).map(|place| &place.passage)
+        self.passages.get(&number).map(|place| &place.passage)
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.passages.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.passages.is_empty()
     }
 
     /// The request is over.
     pub fn leave(&mut self, number: u64) {
-        self.places.remove(&number);
+        self.passages.remove(&number);
     }
 }

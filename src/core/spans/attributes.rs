@@ -12,7 +12,7 @@ const DEEPEST: usize = 100;
 
 /// What the value of a field may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum ValueKind {
     /// An object.
     Object,
     /// An object or a list.
@@ -24,22 +24,22 @@ enum Kind {
 }
 
 /// The fields of an enrichment, and their attributes. Every other key is metadata.
-const FIELDS: [(&str, &str, Kind); 15] = [
-    ("metadata", "honeyhive_metadata", Kind::Object),
-    ("inputs", "honeyhive_inputs", Kind::ObjectOrList),
-    ("outputs", "honeyhive_outputs", Kind::ObjectOrList),
-    ("config", "honeyhive_config", Kind::Object),
-    ("feedback", "honeyhive_feedback", Kind::Object),
-    ("metrics", "honeyhive_metrics", Kind::Object),
-    ("userProperties", "honeyhive_user_properties", Kind::Object),
-    ("user_properties", "honeyhive_user_properties", Kind::Object),
-    ("error", "honeyhive_error", Kind::Scalar),
-    ("eventType", "honeyhive_event_type", Kind::Scalar),
-    ("event_type", "honeyhive_event_type", Kind::Scalar),
-    ("eventName", "honeyhive_event_name", Kind::Scalar),
-    ("event_name", "honeyhive_event_name", Kind::Scalar),
-    ("eventId", "honeyhive_event_id", Kind::EventId),
-    ("event_id", "honeyhive_event_id", Kind::EventId),
+const FIELDS: [(&str, &str, ValueKind); 15] = [
+    ("metadata", "honeyhive_metadata", ValueKind::Object),
+    ("inputs", "honeyhive_inputs", ValueKind::ObjectOrList),
+    ("outputs", "honeyhive_outputs", ValueKind::ObjectOrList),
+    ("config", "honeyhive_config", ValueKind::Object),
+    ("feedback", "honeyhive_feedback", ValueKind::Object),
+    ("metrics", "honeyhive_metrics", ValueKind::Object),
+    ("userProperties", "honeyhive_user_properties", ValueKind::Object),
+    ("user_properties", "honeyhive_user_properties", ValueKind::Object),
+    ("error", "honeyhive_error", ValueKind::Scalar),
+    ("eventType", "honeyhive_event_type", ValueKind::Scalar),
+    ("event_type", "honeyhive_event_type", ValueKind::Scalar),
+    ("eventName", "honeyhive_event_name", ValueKind::Scalar),
+    ("event_name", "honeyhive_event_name", ValueKind::Scalar),
+    ("eventId", "honeyhive_event_id", ValueKind::EventId),
+    ("event_id", "honeyhive_event_id", ValueKind::EventId),
 ];
 
 /// The attributes that a span is to be given.
@@ -61,7 +61,7 @@ pub fn flatten(fields: &str, present: &str, room: usize) -> Attributes {
     let present = elements(present).unwrap_or_default();
     let present = present.into_iter().map(unquoted).collect();
     let (json, left_out) = ("{".into(), Vec::new());
-    let mut found = Found { json, names: present, room, left_out };
+    let mut found = AttributeWriter { json, names: present, room, left_out };
     let mut warnings = Vec::new();
     let fields = members(fields).unwrap_or_else(|| {
         warnings.push("what was given is no object of fields, and nothing was set".into());
@@ -74,8 +74,8 @@ pub fn flatten(fields: &str, present: &str, room: usize) -> Attributes {
         }
         match FIELDS.iter().find(|(name, ..)| *name == key) {
             None => found.add(&mut ["honeyhive_metadata.", key].concat(), value, DEEPEST),
-            Some((_, name, Kind::Scalar)) => found.scalar(name, value),
-            Some((_, name, Kind::EventId)) => {
+            Some((_, name, ValueKind::Scalar)) => found.scalar(name, value),
+            Some((_, name, ValueKind::EventId)) => {
                 match text(value).and_then(|id| SessionId::new(&id)) {
                     Some(id) => found.put(name, &quoted(&id.to_string())),
                     None => warnings.push(
@@ -85,7 +85,9 @@ pub fn flatten(fields: &str, present: &str, room: usize) -> Attributes {
                 }
             }
             Some((_, name, kind)) => {
-                if value.starts_with('{') || value.starts_with('[') && *kind == Kind::ObjectOrList {
+                if value.starts_with('{')
+                    || value.starts_with('[') && *kind == ValueKind::ObjectOrList
+                {
                     found.add(&mut (*name).to_owned(), value, DEEPEST);
                 } else {
                     warnings.push(["`", key, "` must be an object: it was left out"].concat());
@@ -121,7 +123,7 @@ fn unquoted(json: &str) -> &str {
 }
 
 /// The attributes found so far.
-struct Found<'a> {
+struct AttributeWriter<'a> {
     json: String,
     /// Those that the span has already.
     names: HashSet<&'a str>,
@@ -130,7 +132,7 @@ struct Found<'a> {
     left_out: Vec<String>,
 }
 
-impl Found<'_> {
+impl AttributeWriter<'_> {
     /// Adds `value` and all that is in it under `name`, which is left as it was.
     fn add(&mut self, name: &mut String, value: &str, levels: usize) {
         if levels == 0 {

@@ -46,7 +46,7 @@ pub struct Exporter {
 
 /// What the shell is to do next in a scope.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Next {
+pub enum ExportAction {
     /// Send a request, and report what comes of it with [`Exporter::answered`].
     Send {
         /// The number to report under.
@@ -135,10 +135,10 @@ impl Exporter {
     }
 
     /// What to do next in `scope`.
-    pub fn next(&mut self, scope: u64, now: Now) -> Next {
+    pub fn next(&mut self, scope: u64, now: Now) -> ExportAction {
         let now = self.clock.advance(now);
         if let Some(line) = self.log.pop_front() {
-            return Next::Log(line);
+            return ExportAction::Log(line);
         }
         let step = self.engine.next(scope, now);
         for Loss { reason, message } in self.engine.take_losses() {
@@ -147,19 +147,26 @@ impl Exporter {
         }
         match step {
             DeliveryStep::Send { flight, timeout_ms, stamp_ns } => {
-                let Some(destination) = &self.settings.destination else { return Next::Rest };
+                let Some(destination) = &self.settings.destination else {
+                    return ExportAction::Rest;
+                };
                 let body = otlp::request(self.engine.units(flight));
                 let request = request(destination, "POST", PATH, body, stamp_ns);
-                Next::Send { flight, transport: self.settings.transport, timeout_ms, request }
+                ExportAction::Send {
+                    flight,
+                    transport: self.settings.transport,
+                    timeout_ms,
+                    request,
+                }
             }
             DeliveryStep::Ended { call, loss } => {
                 let why = loss.map(|loss| [loss.reason.code(), ": ", &loss.message].concat());
-                Next::Ended { call, why }
+                ExportAction::Ended { call, why }
             }
-            DeliveryStep::Wait(ms) => Next::Wait(ms),
+            DeliveryStep::Wait(ms) => ExportAction::Wait(ms),
             DeliveryStep::Rest => match self.log.pop_front() {
-                Some(line) => Next::Log(line),
-                None => Next::Rest,
+                Some(line) => ExportAction::Log(line),
+                None => ExportAction::Rest,
             },
         }
     }

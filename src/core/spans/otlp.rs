@@ -91,7 +91,7 @@ pub fn read(
 ) -> Option<Vec<Span>> {
     // No JSON has an unescaped newline in it but for show.
     let mut lines = lines.split('\n');
-    let all = Fields::of(lines.next()?)?;
+    let all = ObjectMembers::of(lines.next()?)?;
     let list = |name| all.get(name).and_then(elements).unwrap_or_default();
     let writer = Writer { redaction };
     let resources: Vec<_> =
@@ -253,7 +253,8 @@ impl Writer<'_> {
             time(object.value(name), part(place), part(place + 1));
         }
         self.attributes(object.value("attributes"), Some(attributes));
-        let of = |json| elements(json).unwrap_or_default().into_iter().filter_map(Fields::of);
+        let of =
+            |json| elements(json).unwrap_or_default().into_iter().filter_map(ObjectMembers::of);
         list(object.value("events"), of(events), |out, event| {
             let mut object = Object::open(out);
             let (seconds, nanos) = parts_of_time(event.get("time"));
@@ -302,7 +303,7 @@ impl Writer<'_> {
             Cow::Borrowed(json) => key_values(out, members(json).unwrap_or_default(), DEEPEST),
             Cow::Owned(masked) => {
                 let mut attributes = members(&masked).unwrap_or_default();
-                let own = Fields::of(given).unwrap_or(Fields(Vec::new()));
+                let own = ObjectMembers::of(given).unwrap_or(ObjectMembers(Vec::new()));
                 for (key, value) in &mut attributes {
                     let name = key.get(1..key.len() - 1).unwrap_or_default();
                     if let Some(id) = own.get(name).filter(|_| SESSION_IDS.contains(&name)) {
@@ -321,8 +322,8 @@ impl Writer<'_> {
 }
 
 /// The members of an object that say where spans come from, as the member `name` and its schema.
-fn origin(name: &str, json: &str, write: impl Fn(&Fields<'_>, &mut Object<'_>)) -> String {
-    let fields = Fields::of(json).unwrap_or(Fields(Vec::new()));
+fn origin(name: &str, json: &str, write: impl Fn(&ObjectMembers<'_>, &mut Object<'_>)) -> String {
+    let fields = ObjectMembers::of(json).unwrap_or(ObjectMembers(Vec::new()));
     let mut out = String::new();
     let mut object = Object::open(&mut out);
     let mut inner = Object::open(object.value(name));
@@ -398,11 +399,11 @@ fn list<T>(out: &mut String, items: impl Iterator<Item = T>, write: impl Fn(&mut
 }
 
 /// The members of an object, asked for by name.
-struct Fields<'a>(Vec<(&'a str, &'a str)>);
+struct ObjectMembers<'a>(Vec<(&'a str, &'a str)>);
 
-impl<'a> Fields<'a> {
-    fn of(json: &'a str) -> Option<Fields<'a>> {
-        members(json).map(Fields)
+impl<'a> ObjectMembers<'a> {
+    fn of(json: &'a str) -> Option<ObjectMembers<'a>> {
+        members(json).map(ObjectMembers)
     }
 
     fn get(&self, name: &str) -> Option<&'a str> {

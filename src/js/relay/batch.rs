@@ -8,7 +8,7 @@ use serde::Serialize;
 use web_sys::RequestInit;
 
 use crate::core::log::Line;
-use crate::core::relay::consumer::{Consumer, Delivery, Fate, Next};
+use crate::core::relay::consumer::{BatchAction, Consumer, Delivery, Fate};
 use crate::core::wire::{Answer, Request};
 use crate::js::executor;
 use crate::js::fetch::{self, BodyForm};
@@ -67,16 +67,18 @@ pub async fn deliver(batch: Rc<QueueBatch>) -> Vec<MessageResult> {
     let answer_signal = Signal::default();
     loop {
         match batch.step(|consumer, delivery, now| consumer.next(delivery, now)) {
-            Some(Next::Send { session, request }) => {
+            Some(BatchAction::Send { session, request }) => {
                 let (batch, answer_signal) = (batch.clone(), answer_signal.clone());
                 executor::spawn(batch.call, async move {
                     batch.send(session, request).await;
                     answer_signal.raise();
                 });
             }
-            Some(Next::Answer) => answer_signal.wait().await,
-            Some(Next::Wait(ms)) => drop(Deadline::after(ms).wait_for(answer_signal.wait()).await),
-            Some(Next::Over) | None => break,
+            Some(BatchAction::Answer) => answer_signal.wait().await,
+            Some(BatchAction::Wait(ms)) => {
+                Deadline::after(ms).wait_for(answer_signal.wait()).await;
+            }
+            Some(BatchAction::Over) | None => break,
         }
     }
     let (fates, log) = batch.close();

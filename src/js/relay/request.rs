@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::RequestInit;
 
 use crate::core::log::Level;
-use crate::core::relay::passage::{Body, End, Forward, Next, Passage};
+use crate::core::relay::passage::{BodyRead, End, Forward, Passage, PassageAction};
 use crate::core::relay::refusal::Refusal;
 use crate::js::fetch::{self, BodyForm, Reply};
 use crate::js::foreign::{Awaited, Foreign, reason_of};
@@ -56,7 +56,7 @@ pub async fn handle_request(guard: PassageGuard, request: Foreign) -> End {
     let body = read_body(&request, limit, timeout_ms).await;
     drop(request);
     let body = match &body {
-        Ok(bytes) => Body::Whole(bytes),
+        Ok(bytes) => BodyRead::Whole(bytes),
         Err(fault) => *fault,
     };
     let mut request = match guard.step(|passage, now_ms| passage.forward(body, now_ms)) {
@@ -82,8 +82,8 @@ pub async fn handle_request(guard: PassageGuard, request: Foreign) -> End {
         let answer = reply.into();
         match guard.step(|passage, now_ms| passage.answered(&answer, is_late, now_ms)) {
             None => return internal_error(),
-            Some(Next::End(end)) => return end,
-            Some(Next::Send(next)) => request = next,
+            Some(PassageAction::End(end)) => return end,
+            Some(PassageAction::Send(next)) => request = next,
         }
     }
 }
@@ -93,11 +93,11 @@ async fn read_body(
     request: &Foreign,
     limit: u64,
     timeout_ms: u64,
-) -> Result<Vec<u8>, Body<'static>> {
+) -> Result<Vec<u8>, BodyRead<'static>> {
     if request.property("body").is_null_or_undefined() {
         return Ok(Vec::new());
     }
-    let Some(source) = Source::body_of(request) else { return Err(Body::Broken) };
+    let Some(source) = Source::body_of(request) else { return Err(BodyRead::Broken) };
     let mut bytes = Vec::new();
     let mut length = 0;
     let take = |chunk: &Uint8Array| {
@@ -108,13 +108,13 @@ async fn read_body(
         length <= limit + DRAINED_BYTES
     };
     match source.read(&mut Deadline::after(timeout_ms), take).await {
-        StreamEnd::Whole if length > limit => Err(Body::TooLarge),
+        StreamEnd::Whole if length > limit => Err(BodyRead::TooLarge),
         StreamEnd::Whole => Ok(bytes),
-        StreamEnd::Enough => Err(Body::TooLarge),
-        StreamEnd::Broken => Err(Body::Broken),
+        StreamEnd::Enough => Err(BodyRead::TooLarge),
+        StreamEnd::Broken => Err(BodyRead::Broken),
         StreamEnd::Late => {
             source.cancel();
-            Err(Body::TooSlow)
+            Err(BodyRead::TooSlow)
         }
     }
 }

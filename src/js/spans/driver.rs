@@ -8,7 +8,7 @@ use web_sys::RequestInit;
 
 use super::host;
 use super::state;
-use crate::core::spans::exporter::Next;
+use crate::core::spans::exporter::ExportAction;
 use crate::core::wire::Request;
 use crate::js::clock::now;
 use crate::js::executor;
@@ -58,22 +58,22 @@ pub fn poll_exporter(exporter: u64, scope: u64) {
 async fn run(exporter: u64, scope: u64, number: u32, signal: &Signal) {
     while let Some(next) = state::with(exporter, |it| it.next(scope, now())) {
         match next {
-            Next::Send { flight, transport, timeout_ms, request } => {
+            ExportAction::Send { flight, transport, timeout_ms, request } => {
                 let signal = signal.clone();
                 executor::spawn(number, async move {
                     send(exporter, flight, transport, timeout_ms, request).await;
                     signal.raise();
                 });
             }
-            Next::Ended { call, why } => host::settle(exporter as f64, call as f64, why),
-            Next::Log(line) => host::log(line.level.name(), &line.message),
-            Next::Wait(None) => signal.wait().await,
-            Next::Wait(Some(ms)) => match Deadline::try_after(ms) {
+            ExportAction::Ended { call, why } => host::settle(exporter as f64, call as f64, why),
+            ExportAction::Log(line) => host::log(line.level.name(), &line.message),
+            ExportAction::Wait(None) => signal.wait().await,
+            ExportAction::Wait(Some(ms)) => match Deadline::try_after(ms) {
                 Some(mut deadline) => drop(deadline.wait_for(signal.wait()).await),
                 // If the runtime allows no timer, nothing can wait.
                 None => drop(state::with(exporter, |it| it.no_timer(scope))),
             },
-            Next::Rest => return state::drop_if_closed(exporter),
+            ExportAction::Rest => return state::drop_if_closed(exporter),
         }
     }
 }
