@@ -6,7 +6,7 @@ import { sessionIdOf, wellFormed } from "./ids.js";
 /** In order of precedence. */
 const SESSION_KEYS = ["session_id", "honeyhive_session_id", "honeyhive.session_id"];
 
-/** A member as a header can carry it: a token, and what may follow it. https://www.w3.org/TR/baggage/#definition */
+/** A member that a header can contain: a token, a value and properties. https://www.w3.org/TR/baggage/#definition */
 const IS_MEMBER = /^[\w!#$%&'*+.^`|~-]+[\t ]*([=;][\t\x20-\x7e]*)?$/;
 
 /** The limits of a header. https://www.w3.org/TR/baggage/#limits */
@@ -14,7 +14,7 @@ const MAX_BYTES = 8192;
 
 /**
  * @param {Record<string, string | undefined>} members the first matters most
- * @param {any} [headers] whose other members are kept, as far as there is room
+ * @param {any} [headers] the members that it already contains are kept, as far as there is room
  * @returns {Record<string, string>}
  */
 export function baggageHeaders(members, headers) {

@@ -3,7 +3,7 @@
 import { attempt, read } from "./guard.js";
 import { printAt } from "./log.js";
 
-// Asked for by name: Deno grants variables one by one, and listing all of Node's costs far more.
+// Each variable is asked for by its name: Deno grants variables one by one, and listing all of Node's costs far more.
 export const NAMES = [
   "HH_API_KEY",
   "HONEYHIVE_API_KEY",
@@ -85,9 +85,9 @@ export function processVariable(name) {
 }
 
 /**
- * The origin that a path begins with in the page or browser worker this runs in, and, where it is another, the one that
- * its requests have. A document without an address of its own (srcdoc) has the one that its base names; where there is
- * none at all it is `"null"`, as browsers call it.
+ * The origin for relative addresses in the page or browser worker, and the origin of its requests if that is another.
+ * A document without an address of its own (srcdoc) uses the origin of its base. Without any, the origin is `"null"`, as
+ * browsers write it.
  * @returns {{ page?: string, origin?: string }}
  */
 export function pageOrigins() {

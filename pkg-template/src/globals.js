@@ -70,8 +70,8 @@ export function startTimer(fn, ms, given) {
 }
 
 /**
- * As {@link startTimer}, for what is waited for without end where the runtime allows no timer: a page that is gone has
- * none any more.
+ * Starts a timer, or none if the runtime allows none. A page that is gone, for example, has no timers. The caller then
+ * waits without a time limit.
  * @param {() => void} fn
  * @param {number} ms
  * @returns {unknown} for {@link clearTimer}

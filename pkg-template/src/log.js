@@ -24,7 +24,7 @@ export function printAt(logLevel, level, message) {
   if (LEVELS.indexOf(level) <= (given < 0 ? LEVELS.indexOf("warn") : given)) print(level, message);
 }
 
-/** How many lines are remembered: a line may contain anything that an application passes. */
+/** How many lines are remembered. The number is limited, because lines may contain values that the application passes. */
 const REMEMBERED_LINES = 64;
 
 /** The lines that were logged already, so that a problem of every call is logged once. */

@@ -9,7 +9,7 @@ import { redactJson } from "./redact.js";
 
 /** @import { Core } from "./core.d.ts" */
 
-/** The callers' own fetches, by number: tracers that have the same one share what is known of its server. @type {WeakMap<Function, number>} */
+/** The number of each `fetch` that an application passed. Tracers with the same one share what is known of its server. @type {WeakMap<Function, number>} */
 const transports = new WeakMap();
 let lastTransport = 0;
 
@@ -18,28 +18,28 @@ const scopes = new WeakMap();
 
 export class Session {
   /**
-   * What the core said of it at the last registration, beside its id. Not its own: others are described alike.
+   * The core's description of it, without the id. Sessions with the same options share one description.
    * @type {Readonly<Omit<import("./core.d.ts").TracerInfo, "tracer" | "sessionId">> | undefined}
    */
   description;
   /**
-   * Where it is registered, until that instance lets go of it; the outcomes that instance knows nothing of, whether
-   * nothing can be sent without what it came with, and what its session's metrics added up to when a tracer of it
-   * was let go of.
+   * The instance of the core in which it is registered, until that instance releases it. `delivered` and `dropped` count
+   * the outcomes that the instance does not know. `isNeeded` is true if nothing can be sent without the options that stay
+   * in JavaScript. `totals` are the sums of the session's metrics when one of its tracers was released.
    * @type {{ core: Core | undefined, tracer: number, delivered: number, dropped: number, isNeeded: boolean, totals: { json: string } | undefined } | undefined}
    */
   home;
   delivered = 0;
   dropped = 0;
   closed = false;
-  /** What its users hold, and what a redaction or onDrop of theirs may hold. @type {import("../index.d.ts").Tracer | undefined} */
+  /** The tracer that the application holds, and that its `redact` or `onDrop` may hold. @type {import("../index.d.ts").Tracer | undefined} */
   tracer;
-  /** To be known by, and not held. @type {WeakRef<Session> | undefined} */
+  /** Identifies it without holding it. @type {WeakRef<Session> | undefined} */
   weak;
 
   /**
    * @param {import("./settings.js").Settings} settings
-   * @param {boolean} ambient may a bare call from outside any context reach it?
+   * @param {boolean} ambient whether a call without a tracer may reach it from outside any context
    * @param {Session} [parent]
    */
   constructor(settings, ambient, parent) {
@@ -47,13 +47,13 @@ export class Session {
     this.ambient = ambient;
     this.parent = parent;
     /**
-     * The id it gets if it has none, made at the first registration if there are no random numbers yet. From then on the
-     * id it has.
+     * The id that it gets if the options name none. It is made at the first registration if there were no random numbers
+     * before. Afterwards it is the session's actual id.
      */
     this.id = attempt(newSessionId, undefined);
   }
 
-  /** Made of its own `waitUntil`, where it has one; few have. @type {import("./context/scopes.js").Scope | undefined} */
+  /** The scope of its own `waitUntil`. Few sessions have one. @type {import("./context/scopes.js").Scope | undefined} */
   get scope() {
     return scopes.get(this);
   }
@@ -62,7 +62,7 @@ export class Session {
     if (scope) scopes.set(this, scope);
   }
 
-  /** The number of its fetch: 0 for the global one. */
+  /** The number of its `fetch`; 0 for the runtime's. */
   get transport() {
     const { fetch } = this.settings;
     if (!fetch) return 0;
@@ -81,7 +81,7 @@ export class Session {
   }
 
   /**
-   * It is registered from now on.
+   * Notes that it is registered in an instance.
    * @param {Core} core
    * @param {number} tracer
    * @param {{ json: string } | undefined} totals
@@ -94,7 +94,7 @@ export class Session {
   }
 
   /**
-   * @param {"delivered" | "dropped"} end of an enrichment
+   * @param {"delivered" | "dropped"} end how an enrichment ended
    * @param {boolean} isOfCore whether the instance counts it as well
    */
   count(end, isOfCore) {
@@ -112,7 +112,7 @@ export class Session {
   }
 
   /**
-   * Tells the caller's onDrop, later, so that its code never runs inside the core's.
+   * Calls the application's `onDrop` in a later microtask, so that its code never runs inside the core's.
    * @param {() => object} dropped
    */
   tellDropped(dropped) {

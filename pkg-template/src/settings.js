@@ -114,7 +114,7 @@ function isDeepEqual(a, b) {
  * @returns {Settings}
  */
 export function sessionSettings(options, parent) {
-  // All of the parent's, not its name in the core alone: by then that may have let go of the parent.
+  // All settings of the parent are copied, because the core may have released the parent by the time they are needed.
   const { sessionId: _, ...inherited } = parent.scalars;
   const settings = {
     ...parent,
@@ -207,7 +207,7 @@ function start(options, { redactor, rename }, logLevel) {
 }
 
 /**
- * @param {any} headers a record, or Headers all the same
+ * @param {any} headers a record or `Headers`
  * @returns {Record<string, string> | undefined}
  */
 function headerRecord(headers) {

@@ -40,7 +40,7 @@ const { stringify } = JSON;
 const objects = Object.prototype;
 const lists = Array.prototype;
 
-/** What is given to all of a kind is nobody's own toJSON; Date's, which the language has, is. */
+/** The prototypes that every value of a kind shares. A toJSON there is a library's; Date's own belongs to the language. */
 const KINDS = [objects, lists, String.prototype, Number.prototype, Boolean.prototype];
 
 /**
@@ -82,9 +82,9 @@ let charsLeft = 0;
 let left = 0;
 
 /**
- * Does JSON.stringify write this as the design's table of values has it? Costs about a tenth of
- * JSON.stringify itself, for which it looks at nothing twice and asks no object for its toJSON: one that
- * can be seen is met as a property, one that can not (as Date's) comes from a prototype of its own.
+ * Whether JSON.stringify writes this value as the walk would. To take about a tenth of JSON.stringify's own time, it looks
+ * at each property once and reads no toJSON: an enumerable one is found as a property, and any other one (as Date's)
+ * belongs to a prototype that is not Object's.
  * @param {any} value an object, or null
  * @param {number} depth
  * @returns {boolean}
@@ -105,7 +105,7 @@ function isPlain(value, depth) {
   const prototype = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
     if (prototype === Date.prototype) return true;
-    // Object.prototype of another realm is one that has no prototype either.
+    // The Object.prototype of another realm has no prototype either.
     if (Object.getPrototypeOf(prototype) !== null) return false;
   }
   for (const key in value) {
@@ -118,8 +118,8 @@ function isPlain(value, depth) {
 }
 
 /**
- * @param {any} value no object
- * @param {string} type of it
+ * @param {any} value is not an object
+ * @param {string} type the result of `typeof`
  */
 function isPlainLeaf(value, type) {
   if (type !== "string") return type !== "bigint";
@@ -138,7 +138,7 @@ function wellFormed(json) {
   for (let at = json.indexOf("\\ud"); at >= 0; at = json.indexOf("\\ud", at + 1)) {
     let start = at;
     while (start > from && json[start - 1] === "\\") start--;
-    // After an odd number of them the backslash is a written-out one ("\\ud800" as text), and no escape.
+    // After an odd number of backslashes, this one is itself escaped ("\\ud800" as text) and starts no escape.
     if ((at - start) % 2 === 1) continue;
     text += `${json.slice(from, at)}\ufffd`;
     from = at + ESCAPE_LENGTH;
@@ -146,24 +146,24 @@ function wellFormed(json) {
   return text + json.slice(from);
 }
 
-/** Writes everything that can be written, and says in its place why something could not. */
+/** Writes everything that can be written, and a note in place of what cannot. */
 class Walk {
-  /** Each container on the way down, and what its toJSON made of it. @type {unknown[]} */
+  /** The containers around the current value, each with the result of its toJSON. @type {unknown[]} */
   #ancestors = [];
   #chars = 0;
   #values = 0;
   #cuts;
 
-  /** @param {boolean} cuts whether a text that is too large is left out */
+  /** @param {boolean} cuts whether strings that are too large are left out */
   constructor(cuts) {
     this.#cuts = cuts;
   }
 
   /**
    * @param {any} value
-   * @param {string} key under which a toJSON is told it stands
+   * @param {string} key is passed to toJSON
    * @param {number} depth
-   * @returns {string | undefined} JSON; undefined for what JSON leaves out
+   * @returns {string | undefined} JSON; undefined for values that JSON leaves out
    */
   write(value, key, depth) {
     if (this.isSpent()) return '"[Too large]"';
@@ -174,7 +174,7 @@ class Walk {
     } catch (error) {
       json = threw(error);
     }
-    // A container's text is made of its parts', which have been counted.
+    // The parts of a container have been counted already.
     if (typeof value !== "object" && json !== undefined) this.#chars += json.length;
     return json;
   }
@@ -195,13 +195,13 @@ class Walk {
     let toJSON;
     if (typeof value === "bigint" || typeof value === "function" || isObject(value)) {
       if (this.#ancestors.includes(value)) return '"[Circular]"';
-      // Before toJSON: Buffer has one that makes a list of any length.
+      // Checked before toJSON, because that of a Buffer makes a list of any length.
       const bytes = typeof value === "object" ? binary(value) : undefined;
       if (bytes !== undefined) return bytes;
       toJSON = value.toJSON;
       if (typeof toJSON === "function" && isOwnToJSON(toJSON)) {
         value = toJSON.call(value, key);
-        // Of an async one nobody will ever ask what came of it.
+        // Nothing awaits the promise of an async toJSON, so its rejection must not go unhandled.
         if (isThenable(value)) disregard(value);
       }
     }
@@ -236,7 +236,7 @@ class Walk {
   /**
    * @param {any} value
    * @param {number} depth
-   * @param {unknown} toJSON already read, and no function
+   * @param {unknown} toJSON the property's value, which is not a function
    * @returns {string | undefined}
    */
   #object(value, depth, toJSON) {
@@ -313,10 +313,10 @@ class Walk {
    * @param {number} depth
    */
   #list(list, depth) {
-    // A proxy may say anything of its length.
+    // The length of a proxy may be anything.
     const length = Math.min(Math.max(Math.trunc(Number(list.length)) || 0, 0), MAX_LENGTH);
     if (length > SPARSE_LENGTH && isSparse(list, length)) {
-      // What is there, by its index, instead of nulls without end.
+      // The existing items by their indices, instead of millions of nulls.
       const pairs = [];
       const keys = Object.keys(list);
       for (let i = 0; i < keys.length; i++) {
@@ -339,7 +339,7 @@ class Walk {
    * @param {number} depth
    */
   #map(entries, depth) {
-    /** What stands under each name. @type {Map<string, string[]>} */
+    /** The values of each name. @type {Map<string, string[]>} */
     const values = new Map();
     for (let i = 0; i < entries.length; i++) {
       const { key, value } = /** @type {Entry} */ (entries[i]);
@@ -360,7 +360,7 @@ class Walk {
   }
 
   /**
-   * A map's key as an object's: objects by their own JSON, so that two of them stay two.
+   * A map's key as the name of a property. An object becomes its JSON, so that different objects keep different names.
    * @param {unknown} key
    * @param {number} depth
    */
@@ -372,8 +372,8 @@ class Walk {
   }
 
   /**
-   * Name, message, stack and cause, and the errors that an AggregateError is made of. Not what libraries hang on their errors besides: that is where requests
-   * with their headers and keys are found.
+   * The name, message, stack, cause, and errors of an error. Other properties are left out, because libraries attach
+   * requests with their headers and keys.
    * @param {Error} error
    * @param {number} depth
    */
@@ -384,8 +384,8 @@ class Walk {
   }
 
   /**
-   * What a request or an answer says of itself. Its headers are where keys and cookies are, and its body is read but
-   * once, by somebody else.
+   * The method, address and status of a request or response. Its headers contain keys and cookies, and its body can only
+   * be read once, by the application.
    * @param {Request | Response} exchange
    * @param {number} depth
    */
@@ -394,7 +394,7 @@ class Walk {
   }
 
   /**
-   * Some properties of an object whose own keys do not name them.
+   * Named properties of an object, whether or not they are its own.
    * @param {object} holder
    * @param {string[]} keys
    * @param {number} depth
@@ -411,7 +411,7 @@ class Walk {
 }
 
 /**
- * Judged by a sample: only where little is there is it cheap to list what is.
+ * Whether most of a long list is holes, judged by a sample. Only then is it cheap to list the items that exist.
  * @param {unknown[]} list
  * @param {number} length
  */
@@ -424,7 +424,7 @@ function isSparse(list, length) {
 
 /**
  * @param {any} value
- * @returns {string | undefined} undefined for what is no buffer and no view of one
+ * @returns {string | undefined} undefined if the value is neither a buffer nor a view of one
  */
 function binary(value) {
   let bytes;
@@ -436,7 +436,7 @@ function binary(value) {
     value = bytes === 0 ? [] : new Uint8Array(value);
   }
   if (bytes > MAX_BYTES) return `"[${bytes} bytes]"`;
-  // Of a view that has places its length says how many.
+  // All other views are lists of numbers.
   if (objects.toString.call(value) === "[object DataView]") {
     value = new Uint8Array(value.buffer, value.byteOffset, bytes);
   }
@@ -479,7 +479,7 @@ function mapEntries(map) {
 }
 
 /**
- * Of headers and the like, which may be a library's as well as the runtime's.
+ * The entries of headers and similar objects, which may belong to a library or to the runtime.
  * @param {any} given
  * @returns {Entry[]}
  */
@@ -519,7 +519,7 @@ function isOf(value, constructor) {
   return attempt(() => value instanceof constructor, false);
 }
 
-/** @param {unknown} toJSON what a value has under that name */
+/** @param {unknown} toJSON the property `toJSON` of a value */
 function isOwnToJSON(toJSON) {
   for (let i = 0; i < KINDS.length; i++) {
     if (toJSON === /** @type {any} */ (KINDS[i]).toJSON) return false;

@@ -38,7 +38,7 @@ export function bytesOf(chunk) {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
-/** Of whole texts, so that it keeps nothing of one for the next: to make one costs as much as a short request's body. @type {any} */
+/** One decoder for all texts, because making one takes as long as decoding a short answer. It only decodes whole texts, so it keeps no state. @type {any} */
 let decoder;
 
 /**

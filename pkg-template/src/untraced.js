@@ -1,6 +1,6 @@
-// An application that traces its requests with OpenTelemetry must not find this package's among them. What it
-// registered with `@opentelemetry/api` 1.x stands on the global object, for all copies of that package, and its SDK
-// starts no span in a context that says so: https://github.com/open-telemetry/opentelemetry-js, suppressTracing().
+// Keeps the package's own requests out of the traces of an application that uses OpenTelemetry. `@opentelemetry/api` 1.x
+// registers the context manager on the global object, for all of its copies, and the SDK starts no span in a context with
+// the key below: https://github.com/open-telemetry/opentelemetry-js, suppressTracing().
 
 import { attempt, read } from "./guard.js";
 

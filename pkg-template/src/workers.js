@@ -1,5 +1,5 @@
-// Cloudflare Workers whose build does not say that it is for them: Nitro names all edge runtimes at once, and some
-// tools name none. The entries for other runtimes find out while the Worker starts, when it may still compile.
+// Cloudflare Workers whose build does not select the entry for them: Nitro selects all edge runtimes at once, and some
+// tools select none. The other entries detect Workers while the Worker starts, when it may still compile WebAssembly.
 
 import { anyContext } from "./context/any.js";
 import { workerdContext } from "./context/workerd.js";
@@ -8,7 +8,7 @@ import { attempt, read } from "./guard.js";
 import { inlineHint } from "./load.js";
 
 /**
- * What differs between the runtimes that a build for all of them runs in, but for how the module is opened.
+ * The platform of a build for all edge runtimes, without the function that opens the module.
  * @returns {Pick<import("./engine.js").Platform, "variable" | "place"> & { newContext: typeof anyContext }}
  */
 export function edgePlatform() {
@@ -30,7 +30,7 @@ function workersPlatform(workers) {
 }
 
 /**
- * What to do where a module that no build handed over will not start; pages are not told of these.
+ * The advice for an edge runtime in which a module that no bundler provided does not start.
  * @returns {string}
  */
 export function edgeHint() {
@@ -49,8 +49,8 @@ export function isWorkers() {
 }
 
 /**
- * The module "cloudflare:workers", imported under a name that no bundler sees: those for other runtimes refuse it. It is
- * there before the first request is served; until then it is empty.
+ * Imports the module "cloudflare:workers" under a computed name, because bundlers for other runtimes refuse the plain
+ * one. The module is available before the first request is served; until then its members are undefined.
  * @returns {Record<string, any>}
  */
 function importWorkers() {
@@ -79,8 +79,8 @@ function importWorkers() {
 }
 
 /**
- * What differs on Workers for an entry whose module is text: that compiles at once, and remembers what kept it from that,
- * since a Worker may not try again when it serves.
+ * The platform on Workers for an entry whose module is inlined as text. It compiles the module immediately, and keeps the
+ * error if that fails, because a Worker may not compile while it serves requests.
  * @param {() => BufferSource} bytes
  */
 export function workersAtStart(bytes) {
@@ -94,7 +94,7 @@ export function workersAtStart(bytes) {
     undefined,
   );
   try {
-    // Without it nothing tells requests apart, or keeps them alive.
+    // Without that module, nothing tells requests apart or keeps them alive.
     if (!workers) throw new Error("the module cloudflare:workers needs nodejs_compat here");
     module = new WebAssembly.Module(bytes());
   } catch (thrown) {
@@ -103,21 +103,21 @@ export function workersAtStart(bytes) {
   return {
     ...workersPlatform(workers ?? {}),
     hint: edgeHint(),
-    /** @returns {WebAssembly.Module} throws what kept it from being compiled */
+    /** @returns {WebAssembly.Module} throws the error if it did not compile */
     compiled() {
       if (module) return module;
       throw error;
     },
-    // Where nothing can be sent, it is enough that callers are told why.
+    // If nothing can be sent, callers only need to be told why.
     ...(!module && { newContext: anyContext }),
   };
 }
 
 /**
- * A module that a bundler hands over by `import()`.
+ * A module that a bundler provides through `import()`.
  * @param {() => Promise<{ default: WebAssembly.Module | Promise<WebAssembly.Module> }>} importing
- * @returns {() => WebAssembly.Module} throws until it is there, and what kept it from that; on Workers it is there
- *   before the first request is served
+ * @returns {() => WebAssembly.Module} throws while the import is pending, and its error if it failed; on Workers the import
+ *   ends before the first request is served
  */
 export function importedModule(importing) {
   /** @type {WebAssembly.Module | undefined} */

@@ -15,7 +15,7 @@ import { Scopes } from "./scopes.js";
  */
 
 /**
- * Found without an import, which bundlers for browsers would stumble over.
+ * Looks the class up without an import, because bundlers for browsers refuse to resolve `node:async_hooks`.
  * @returns {(new () => any) | undefined}
  */
 export function asyncLocalStorage() {
@@ -40,7 +40,7 @@ export function alsContext(AsyncLocalStorage) {
 
   return {
     enter(session) {
-      // Some have the method only to throw from it. There the only open tracer can still be found.
+      // Some runtimes have `enterWith` and throw from it. A call there can still use the only open tracer.
       const initNumber = numberEntered();
       attempt(() => storage.enterWith({ ...frame(), init: session, initNumber }), undefined);
     },
@@ -77,7 +77,7 @@ export function alsContext(AsyncLocalStorage) {
 }
 
 /**
- * Vercel's functions and Next.js say here which request is being served.
+ * The request that is being served, on Vercel and in Next.js, which put it on the global object.
  * https://github.com/vercel/vercel/tree/main/packages/functions
  * @returns {{ waitUntil(promise: Promise<unknown>): void } | undefined}
  */

@@ -12,11 +12,11 @@ import { sessionKey } from "../session.js";
 export class Ambient {
   /** The open tracers of each session: one, or a list. @type {Map<string, Weak | Weak[]>} */
   #open = new Map();
-  /** Sessions whose tracers were collected without being closed; of two or more it does not matter which. @type {Set<string>} */
+  /** The sessions whose tracers were collected without being closed. Two are enough to know that no session is the only one. @type {Set<string>} */
   #lost = new Set();
-  /** @type {Session | undefined} held as long as no other session is open */
+  /** The only open session, which is held until another one is opened. @type {Session | undefined} */
   #only;
-  /** How many sessions there may be before those that were collected are taken out. */
+  /** The number of sessions at which those that were collected are removed. */
   #limit = 64;
 
   /** @param {Session} session */
@@ -32,7 +32,7 @@ export class Ambient {
     this.#limit = 2 * this.#open.size + 64;
   }
 
-  /** @param {Session} session closed for the first time */
+  /** @param {Session} session whose tracer is closed for the first time */
   closed(session) {
     if (!session.ambient) return;
     const key = sessionKey(session);

@@ -1,4 +1,4 @@
-// Runtimes that are not known before the package runs in them.
+// Chooses the context while the package runs, for builds that do not know their runtime.
 
 import { alsContext, asyncLocalStorage } from "./als.js";
 import { pageContext } from "./page.js";

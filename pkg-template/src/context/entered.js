@@ -6,17 +6,17 @@
 import { attempt, read, weakly } from "../guard.js";
 
 /**
- * The session that a copy takes for the active one.
+ * The session that one copy considers active.
  * @typedef {object} Active
  * @property {import("../../index.d.ts").Tracer} tracer
  * @property {Entered} entered
  */
 
 /**
- * How an active session came to be that.
+ * How a session became the active one.
  * @typedef {object} Entered
- * @property {0 | 1 | 2} by 0 by being the only open one, 1 by `initTracer`, 2 by a run, which counts most
- * @property {number} number the later, the higher; 0 where the copies share no order
+ * @property {0 | 1 | 2} by 0 if it is the only open session, 1 after `initTracer`, 2 inside `run`, which takes precedence
+ * @property {number} number grows with each session that is entered; 0 if the copies share no order
  */
 
 /** @typedef {{ active(): Active | undefined }} Copy */
@@ -24,8 +24,8 @@ import { attempt, read, weakly } from "../guard.js";
 /**
  * @typedef {object} Common
  * @property {number} last the number of the session that was entered last
- * @property {Set<{ deref(): Copy | undefined }>} copies weakly: a module that was loaded anew, as development servers and
- *   test runners do, leaves a copy that nobody can use any more
+ * @property {Set<{ deref(): Copy | undefined }>} copies held weakly, because development servers and test runners load a
+ *   module again and leave a copy that nothing can use
  */
 
 const COMMON = Symbol.for("honeyhive-edge.entered");
@@ -43,7 +43,7 @@ function common() {
 }
 
 /**
- * A copy of the package is used from now on.
+ * Registers a copy of the package when it is first used.
  * @param {Copy} copy
  */
 export function joinCopies(copy) {
@@ -54,21 +54,22 @@ export function joinCopies(copy) {
   }, undefined);
 }
 
-/** @returns {number} for a session that is entered now */
+/** @returns {number} the number of a session that is entered now */
 export function numberEntered() {
   return attempt(() => {
     const order = /** @type {Common} */ (common());
     const number = order.last + 1;
     order.last = number;
-    // Somebody may have put something else there.
+    // Other code may have replaced the shared object by one that does not count.
     return order.last === number ? number : 0;
   }, 0);
 }
 
 /**
- * The tracer of the innermost session, of those that the copies take for active.
- * @param {() => import("../../index.d.ts").Tracer | undefined} own of this copy, asked where the copies have nothing in common
- * @returns {import("../../index.d.ts").Tracer | undefined} none where it is not known which one that is
+ * The tracer of the innermost session among those that the copies consider active.
+ * @param {() => import("../../index.d.ts").Tracer | undefined} own returns this copy's active tracer, for realms in which
+ *   the copies share nothing
+ * @returns {import("../../index.d.ts").Tracer | undefined} undefined if it is unknown which one is the innermost
  */
 export function innermostTracer(own) {
   const copies = read(common(), "copies");
@@ -94,7 +95,7 @@ export function innermostTracer(own) {
 /**
  * @param {Entered} one
  * @param {Entered} other
- * @returns {number} more than 0 where the one is the inner one, 0 where that is not known
+ * @returns {number} positive if `one` is the inner session, negative if `other` is, 0 if that is unknown
  */
 function compare(one, other) {
   if (one.by !== other.by || one.by === 0) return one.by - other.by;

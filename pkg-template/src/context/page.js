@@ -17,7 +17,7 @@ export function pageContext() {
   const runs = new Runs();
 
   return {
-    // Nothing to enter: being open is all there is.
+    // A page has no async context to enter: an open session is found in `ambient`.
     enter() {},
     run: (session, fn) => runs.run(session, fn),
     here() {
@@ -31,7 +31,7 @@ export function pageContext() {
       const outside = ambient.size === 0 || (open && only && sessionKey(open) === sessionKey(only));
       return pending.size === 1 && outside ? only : undefined;
     },
-    // A run that waits may be around the caller, or not.
+    // It is unknown whether a run that waits for a promise contains the caller.
     entered: () => (runs.inner ? { by: 2, number: runs.innerNumber } : { by: 0, number: 0 }),
     scope: (session) => (session && scopes.of(session)?.id) ?? 0,
     waitUntil: (scope, promise) => scopes.waitUntil(scope, promise),
@@ -42,11 +42,11 @@ export function pageContext() {
 
 /** The runs that have not ended. */
 export class Runs {
-  /** Those whose synchronous part is running now, innermost last. @type {{ session: Session, number: number }[]} */
+  /** The runs whose synchronous part is on the stack, innermost last. @type {{ session: Session, number: number }[]} */
   #stack = [];
-  /** Those that wait for a promise. @type {Set<{ session: Session }>} */
+  /** The runs that wait for a promise. @type {Set<{ session: Session }>} */
   #waiting = new Set();
-  /** Those whose lazy thenable nobody has begun, or can begin any more. @type {FinalizationRegistry<{ session: Session }> | undefined} */
+  /** Forgets runs whose lazy thenable was collected before anything called its `then`. @type {FinalizationRegistry<{ session: Session }> | undefined} */
   #abandoned = newRegistry((waiting) => void this.#waiting.delete(waiting));
 
   /**
@@ -98,12 +98,12 @@ export class Runs {
     return this.#stack.at(-1)?.session;
   }
 
-  /** @returns {number} how it was entered, see `numberEntered` */
+  /** @returns {number} the number of the innermost run, as `numberEntered` gave it */
   get innerNumber() {
     return this.#stack.at(-1)?.number ?? 0;
   }
 
-  /** @returns {Set<Session>} one of each session */
+  /** @returns {Set<Session>} the sessions of the runs that wait, each once */
   get pending() {
     /** @type {Map<string, Session>} */
     const sessions = new Map();

@@ -12,7 +12,7 @@ import { printAt } from "../log.js";
  * @property {unknown} [logLevel]
  */
 
-/** Scopes that are held where nothing tells which are of no use any more. */
+/** How many scopes are kept without a FinalizationRegistry, which tells when a scope is no longer used. */
 const MAX_UNTOLD = 1000;
 
 const THREW =
@@ -21,7 +21,7 @@ const THREW =
 export class Scopes {
   #warned = false;
   #last = 0;
-  /** Weakly: a scope lasts as long as its session or request. @type {Map<number, { deref(): Scope | undefined }>} */
+  /** The scopes by id, held weakly: a scope lasts as long as its session or request. @type {Map<number, { deref(): Scope | undefined }>} */
   #scopes = new Map();
   #gone = newRegistry((/** @type {number} */ id) => void this.#scopes.delete(id));
 

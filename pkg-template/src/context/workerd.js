@@ -1,10 +1,10 @@
-// Cloudflare Workers: requests share one isolate and must not touch one another's I/O, and without flags
-// nothing says outright which request is being served. Three things together do:
-//  - the active span, an object of the runtime's that each request has one of (a Durable Object's events
-//    too), found in no time;
-//  - a marker that only its own request may read. It confirms what the span says, and finds the request
-//    from inside a span of the application's own;
-//  - `withEnv`, an environment that follows a function across its awaits, carries `run`.
+// The context in Cloudflare Workers. Requests share one isolate and must not use each other's I/O, and without
+// compatibility flags no API names the request that is being served. Three APIs together identify it:
+//  - The active span is an object of which each request, and each event of a Durable Object, has one. Reading it is
+//    cheap.
+//  - A marker can only be read by the request that made it. It confirms the span, and it identifies the request inside
+//    a span that the application started.
+//  - `withEnv` sets an environment that follows a function across its awaits. It carries the session of `run`.
 // https://developers.cloudflare.com/workers/runtime-apis/context/
 
 import { attempt, weakly } from "../guard.js";
@@ -17,23 +17,23 @@ import { callWaitUntil } from "./scopes.js";
 /** @import { Session } from "../session.js" */
 
 /**
- * A request, or whatever else has the runtime's attention (a queue's batch, an alarm), as seen from one span.
+ * A request, or another event that a Worker handles (a queue's batch, an alarm), as seen from one span.
  * @typedef {object} Scope
  * @property {number} id
  * @property {{ readyState: unknown }} marker
- * @property {Session | undefined} session last initialised in it
- * @property {number} number of that session, see `numberEntered`
- * @property {Set<Session>} found by their markers, where none was
- * @property {number} searched how many of the sessions ever entered have been looked through for that
+ * @property {Session | undefined} session the session that was last initialised in it
+ * @property {number} number the number of that session, as `numberEntered` gave it
+ * @property {Set<Session>} found the sessions that its markers identify, if none was initialised in this span
+ * @property {number} searched how many entries of all sessions that were entered have been searched for `found`
  */
 
 /**
- * Sessions looked through, by their markers, for a span that has none of its own. Each look that fails
- * costs the runtime an exception, some 30 µs.
+ * How many sessions are searched, by their markers, for a span without a session of its own. Reading another request's
+ * marker throws, which takes some 30 µs.
  */
 const MAX_SEARCHED = 512;
 
-/** Functions of the callers' own to keep a request alive that are held at a time. */
+/** How many of the application's own `waitUntil` functions are held at a time. */
 const MAX_WAIT_UNTIL = 1000;
 
 const ENV_KEY = Symbol.for("honeyhive-edge.session");
@@ -47,16 +47,16 @@ export function workerdContext(workers) {
   let lastId = 0;
   /** @type {WeakMap<object, Scope>} */
   const bySpan = new WeakMap();
-  /** Where sessions were initialised, newest last; weakly where their span holds them. @type {{ deref(): Scope | undefined }[]} */
+  /** The scopes in which sessions were initialised, newest last; held weakly if a span holds them. @type {{ deref(): Scope | undefined }[]} */
   const entered = [];
-  /** How many were taken from the front of the list. */
+  /** How many scopes were removed from the front of that list. */
   let forgotten = 0;
-  /** Whether any of those may still be served. */
+  /** Whether a request of a removed scope may still be running. */
   let forgot = false;
   /** @type {Map<number, (promise: Promise<unknown>) => void>} */
   const waitUntils = new Map();
   const runs = new Runs();
-  /** Initialised at the Worker's top level, where there is no request: any request may mean them. @type {Set<Session>} */
+  /** The sessions that were initialised at the Worker's top level, outside of any request: every request may use them. @type {Set<Session>} */
   const topLevel = new Set();
 
   /** @returns {object | undefined} */
@@ -81,15 +81,15 @@ export function workerdContext(workers) {
       found: new Set(),
       searched: 0,
     };
-    // In a runtime without spans each call has a scope of its own: its requests are merged less.
+    // In a runtime without spans, each call has a scope of its own, and fewer enrichments share a request.
     if (span) bySpan.set(span, scope);
     return scope;
   };
 
   /**
-   * The session of the request whose markers can be read here. A Durable Object's events can all read one
-   * another's: where that makes more than one session, it is not known which is meant.
-   * @param {Scope} scope without a session of its own
+   * The session of the request whose marker can be read here. All events of a Durable Object can read each other's
+   * markers. If that finds more than one session, it is unknown which one the caller means.
+   * @param {Scope} scope has no session of its own
    * @returns {Session | undefined}
    */
   const search = (scope) => {
@@ -100,7 +100,7 @@ export function workerdContext(workers) {
     scope.searched = forgotten + entered.length;
     const open = [...scope.found].filter((session) => !session.closed);
     if (open.length > 0) return onlyOf(open);
-    // If the request may have had a session that can not be found any more, no other is meant.
+    // The request may have had a session that was removed from the list. Then no other session may take its place.
     return forgot ? undefined : onlyOf([...topLevel]);
   };
 
@@ -120,7 +120,7 @@ export function workerdContext(workers) {
     },
     run(session, fn) {
       if (typeof workers.withEnv !== "function") return runs.run(session, fn);
-      // A copy, so that code which lists or spreads the environment sees what it would see without us.
+      // A copy with symbols as keys, so that code which lists the environment sees no difference.
       const number = numberEntered();
       const enter = (/** @type {() => any} */ part) =>
         workers.withEnv({ ...workers.env, [ENV_KEY]: session, [ENV_NUMBER]: number }, part);
@@ -142,7 +142,7 @@ export function workerdContext(workers) {
       const scope = current();
       if (!scope) return 0;
       const own = session?.settings.waitUntil;
-      // A session kept from an earlier request brings that request's function, which is of no use here.
+      // A session that was kept from an earlier request has that request's function, which does nothing here.
       if (own && (session.scope ??= { id: scope.id, waitUntil: own }).id === scope.id) {
         waitUntils.set(scope.id, own);
         if (waitUntils.size > MAX_WAIT_UNTIL)
@@ -162,7 +162,7 @@ export function workerdContext(workers) {
 
 /**
  * @param {Session[]} tracers
- * @returns {Session | undefined} the last of them, if all are of one session
+ * @returns {Session | undefined} the last one, if all of them belong to one session
  */
 function onlyOf(tracers) {
   const keys = new Set(tracers.map(sessionKey));

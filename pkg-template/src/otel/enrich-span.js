@@ -21,7 +21,7 @@ const SAMPLED = 1;
 /**
  * @param {SpanEngine} engine
  * @param {Sessions} sessions
- * @param {any[]} given fields, or a span and fields
+ * @param {any[]} given the fields, or a span and the fields
  */
 export function enrichSpanWith(engine, sessions, given) {
   try {
@@ -67,7 +67,7 @@ function enrich(engine, span, fields, { redact, redactKeys, redactPatterns, reda
   if (made === undefined) return;
   const { attributes, leftOut, warnings } = parseJson(made);
   span.setAttributes(attributes);
-  // A span that knows its limit counts what it does not take: as droppedAttributesCount it is exported.
+  // A span that knows its limit counts the attributes that it refuses, and exports the count as droppedAttributesCount.
   if (typeof knownLimit === "number") for (const name of leftOut) span.setAttribute(name, true);
   for (const warning of warnings) engine.say("warn", `enrichSpan: ${warning}`);
 }

@@ -27,15 +27,15 @@ export class HoneyHiveSpanExporter {
   /** @type {"page" | "edge" | "server"} */
   #place;
   #redaction;
-  /** Stands in for a session where its request is looked for. @type {any} */
+  /** Passed in place of a session to find the request scope. @type {any} */
   #requests;
-  /** Where it is registered. @type {{ core: SpanCore, exporter: number } | undefined} */
+  /** The instance of the core in which this exporter is registered. @type {{ core: SpanCore, exporter: number } | undefined} */
   #home;
   #closed = false;
-  /** Its own, if it has one: lent to the engine while something is sent. @type {Function | undefined} */
+  /** The application's `fetch`, if one was given. The engine holds it while something is sent. @type {Function | undefined} */
   #fetch;
   #transport;
-  /** Exports that have not ended. @type {Set<{ scope: number, ended: Promise<void> }>} */
+  /** The exports that have not ended. @type {Set<{ scope: number, ended: Promise<void> }>} */
   #pending = new Set();
 
   /**
@@ -89,7 +89,7 @@ export class HoneyHiveSpanExporter {
   }
 
   /**
-   * Resolves when what was exported in this request has ended; where requests are not told apart, all.
+   * Resolves when the exports of this request have ended, or all exports if the runtime does not tell requests apart.
    * @returns {Promise<void>}
    */
   async forceFlush() {
@@ -105,7 +105,7 @@ export class HoneyHiveSpanExporter {
     await this.forceFlush();
     this.#home?.core.closeExporter(this.#home.exporter);
     this.#home = undefined;
-    // What is still on its way in another request has it until then.
+    // Exports of other requests that are still in flight keep it until they end.
     this.#fetch = undefined;
   }
 

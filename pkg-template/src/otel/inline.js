@@ -12,7 +12,7 @@ import { otelFunctions } from "./public.js";
  */
 export function inlineFunctions(bytes, hint = inlineHint) {
   return otelFunctions({
-    // At once: a span is enriched in the moment it is asked for, or it has ended.
+    // Synchronously, because a span may end right after the call that enriches it.
     open: (onTrap) => openBytes(createCore, bytes(), onTrap),
     variable: processVariable,
     newContext: anyContext,

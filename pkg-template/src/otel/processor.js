@@ -35,7 +35,7 @@ export class SessionSpanProcessor {
     try {
       const origin = this.#sessions.at(parentContext);
       const own = read(read(span, "attributes"), SESSION_ID);
-      // The application's word counts, for the spans below as well.
+      // A session that the application set itself takes precedence, and its child spans inherit it.
       const sessionId = typeof own === "string" ? sessionIdOf(own) : undefined;
       if (sessionId) {
         if (sessionId !== own) span.setAttribute(SESSION_ID, sessionId);

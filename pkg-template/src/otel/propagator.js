@@ -66,8 +66,8 @@ export class SessionPropagator {
 }
 
 /**
- * What another propagator has written already. A setter can only write, so the carrier itself is asked:
- * it is a record of headers, or Headers.
+ * The baggage that another propagator has written already. A setter can only write, so the carrier itself is read: it is
+ * a record of headers, or `Headers`.
  * @param {any} carrier
  * @returns {string}
  */
@@ -78,8 +78,8 @@ function written(carrier) {
 }
 
 /**
- * The members of OpenTelemetry's own baggage, encoded as its own propagator does. Others put them there: of one that
- * cannot be encoded nothing is carried on, whatever the rest is.
+ * The members of OpenTelemetry's own baggage, encoded as its own propagator encodes them. Other code sets these members:
+ * a member that cannot be encoded is left out, and the others are passed on.
  * @param {Context} context
  * @returns {string[]}
  */
@@ -93,7 +93,7 @@ function ofContext(context) {
  * @param {import("@opentelemetry/api").BaggageEntry} entry
  */
 function member(key, { value, metadata }) {
-  // Parentheses are in no token: https://www.rfc-editor.org/rfc/rfc9110#name-tokens
+  // A token contains no parentheses: https://www.rfc-editor.org/rfc/rfc9110#name-tokens
   const encoded = encodeURIComponent(key).replace(/[()]/g, (it) => (it === "(" ? "%28" : "%29"));
   const properties = attempt(() => metadata?.toString(), undefined) ?? "";
   const isSafe = /^[\t\x20-\x2b\x2d-\x7e]+$/.test(properties);

@@ -9,27 +9,27 @@ import { attempt } from "../guard.js";
 /** @import { redaction } from "../redact.js" */
 
 /**
- * What a span is told of its session.
+ * What a span stores of its session.
  * @typedef {{ sessionId: string, sessionName?: string | undefined, project?: string | undefined, source?: string | undefined }} SpanSession
  */
 
 /**
- * What was known where a span was started, or where a caller's session was read from its headers.
+ * What was known when a span was started, or when a calling service's session was read from headers.
  * @typedef {object} Origin
  * @property {SpanSession | undefined} session
- * @property {string | undefined} active id of the session that was active there
- * @property {unknown} [span] of the context into which a caller's session was read
- * @property {ReturnType<typeof redaction>} [redaction] of the processor that saw the span
+ * @property {string | undefined} active the id of the session that was active then
+ * @property {unknown} [span] the span of the context into which the calling service's session was read
+ * @property {ReturnType<typeof redaction>} [redaction] the masking of the processor that saw the span start
  */
 
-/** The same in each copy of this module. */
+/** The key under which a context holds the calling service's session. */
 const CALLER = createContextKey("honeyhive-edge.caller");
 
 /**
- * What the copies of this module know in common: an application may well have several, as ES module and
- * CommonJS, or in the bundles that Next.js makes of its instrumentation and of its routes.
+ * The state that the copies of this module share. An application may load it as ES module and as CommonJS, and Next.js
+ * bundles an application's instrumentation and its routes separately.
  * @typedef {object} Shared
- * @property {WeakMap<object, Origin>} origins by span
+ * @property {WeakMap<object, Origin>} origins the origin of each span
  */
 const SHARED = Symbol.for("honeyhive-edge.otel");
 
@@ -38,7 +38,7 @@ export class Sessions {
   #shared;
   #activeTracer;
 
-  /** @param {() => import("../../index.d.ts").Tracer | undefined} activeTracer of this copy of the main module */
+  /** @param {() => import("../../index.d.ts").Tracer | undefined} activeTracer the function of this copy of the main module */
   constructor(activeTracer) {
     this.#activeTracer = activeTracer;
     const holder = /** @type {any} */ (globalThis);
@@ -47,7 +47,7 @@ export class Sessions {
   }
 
   /**
-   * Where a span started in this context belongs.
+   * The origin of a span that is started in this context.
    * @param {Context} context
    * @returns {Origin}
    */
@@ -55,7 +55,7 @@ export class Sessions {
     const parent = trace.getSpan(context);
     const caller = /** @type {Origin | undefined} */ (context.getValue(CALLER));
     const started = parent && this.#shared.origins.get(parent);
-    // A caller's session that was read with this very span around it is newer than the span.
+    // If a calling service's session was read inside this span, it is newer than the span.
     const origin = caller && (caller.span === parent || !started) ? caller : started;
     const active = this.#active();
     const isUnchanged = !active || active.sessionId === origin?.active;
@@ -67,7 +67,7 @@ export class Sessions {
 
   /**
    * @param {object} span
-   * @returns {Origin | undefined} what was noted of it
+   * @returns {Origin | undefined} the origin that was noted for it
    */
   of(span) {
     return this.#shared.origins.get(span);
@@ -82,7 +82,7 @@ export class Sessions {
   }
 
   /**
-   * A context in which the caller's session is meant, until another is entered.
+   * A context whose spans belong to the calling service's session, until another session is entered.
    * @param {Context} context
    * @param {SpanSession} session
    * @returns {Context}

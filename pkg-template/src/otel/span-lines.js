@@ -6,21 +6,21 @@ import { attempt, read } from "../guard.js";
 import { MASK, redactJson } from "../redact.js";
 import { snapshot } from "../snapshot.js";
 
-/** OTLP's SpanFlags: it is known whether the other span is remote, and it is. */
+/** OTLP's SpanFlags: whether it is known if the other span is remote, and whether it is. */
 const KNOWN = 0x100;
 const REMOTE = 0x200;
 
-/** What finds the session is never masked. */
+/** The attributes that identify the session, which are never masked. */
 const SESSION_IDS = ["honeyhive.session_id", "traceloop.association.properties.session_id"];
 
-/** Length of lines that take no further span: long texts that live long cost the runtime more than a call. */
+/** The length in characters at which lines are passed to the core, because long strings slow garbage collection down. */
 const FULL_LINES = 65_536;
 
 /**
  * @param {readonly any[]} spans
- * @param {ReturnType<typeof import("../redact.js").redaction>} redaction of which only the user's own function and patterns are applied
- * @param {(lines: string) => void} give takes those before the last
- * @returns {string} lines of some of them, as the core's `otlp::read` describes them
+ * @param {ReturnType<typeof import("../redact.js").redaction>} redaction only its function and patterns are applied here
+ * @param {(lines: string) => void} give takes all lines but the last
+ * @returns {string} the last lines, in the form that the core's `otlp::read` describes
  */
 export function spanLines(spans, redaction, give) {
   const mask = redaction.redactor ? masking(redaction.redactor, redaction.rename) : NO_MASK;
@@ -30,15 +30,15 @@ export function spanLines(spans, redaction, give) {
       give(lines.whole());
       lines = new Lines(mask);
     }
-    // One that throws is left out, the others are not.
+    // A span that throws is left out; the others are still exported.
     attempt(() => lines.add(span), undefined);
   }
   return lines.whole();
 }
 
 /**
- * The JSON of where spans come from, and five lines for each span. Its numbers are written as numbers and its texts
- * as JSON, so none of it ends a line.
+ * The JSON of the resources and scopes of spans, and five lines for each span. Texts are written as JSON, so that none
+ * of them contains the end of a line.
  */
 class Lines {
   text = "";
@@ -123,7 +123,7 @@ function masking(redactor, rename) {
       if (typeof text !== "string") return text;
       const name = /** @type {string} */ (path.pop());
       const masked = parseJson(redactJson(redactor, snapshot({ [name]: text }), path));
-      // A span has a name in any case.
+      // A span must have a name.
       return typeof masked[name] === "string" ? masked[name] : MASK;
     },
   };
@@ -155,7 +155,7 @@ function flags(traceFlags, isRemote) {
   return (traceFlags & 0xff) | KNOWN | (isRemote ? REMOTE : 0);
 }
 
-/** Objects, each once, and the place of each. */
+/** A list of objects without duplicates, and the index of each. */
 class Numbered {
   /** @type {unknown[]} */
   all = [];

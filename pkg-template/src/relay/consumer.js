@@ -26,7 +26,7 @@ export class Consumer {
 
   /**
    * @param {any} batch
-   * @returns {Promise<void>} never rejects: each message is told what becomes of it
+   * @returns {Promise<void>} never rejects: each message is acknowledged or retried
    */
   async deliver(batch) {
     const messages = /** @type {any[]} */ (attempt(() => listOf(read(batch, "messages")), []));
@@ -44,14 +44,15 @@ export class Consumer {
 
   /**
    * @param {any} message
-   * @param {true | number | null} fate stored, or seconds after which it is to come again; null for the queue's own
+   * @param {true | number | null} fate true if it is stored, or the seconds after which the queue is to deliver it again;
+   *   null for the queue's own delay
    */
   #tell(message, fate) {
     const again = fate === null ? undefined : { delaySeconds: fate };
     try {
       disregard(fate === true ? message.ack() : message.retry(again));
     } catch (error) {
-      // A message that is told nothing counts as delivered when the consumer ends.
+      // The queue takes a message that is neither acknowledged nor retried for delivered when the consumer ends.
       const what = fate === true ? "could not be acknowledged" : "is lost: it cannot come again";
       this.#complain(`a message of the queue ${what}`, error);
     }
@@ -75,7 +76,7 @@ export class Consumer {
       const body = read(message, "body");
       return typeof body === "string" ? body : "";
     });
-    // What is no number is 0.
+    // A count that is not a number becomes 0, which means that the queue does not count.
     const attempts = Uint32Array.from(messages, (message) => {
       const count = read(message, "attempts");
       return typeof count === "number" ? count : 0;

@@ -1,4 +1,4 @@
-// `honeyhive-edge/relay` for Vercel's edge runtime and Next.js on it: `?module` has the bundler hand over a compiled module.
+// `honeyhive-edge/relay` for Vercel's edge runtime and Next.js on it: with `?module`, the bundler provides a compiled module.
 
 import { createCore } from "#relay";
 import module from "./relay.wasm?module";

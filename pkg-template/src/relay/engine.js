@@ -13,16 +13,16 @@ import { option } from "./options.js";
 /** @import { LogLines, RelayCore, RelayHost } from "./core.d.ts" */
 
 /**
- * What differs between runtimes.
+ * The differences between runtimes.
  * @typedef {object} Platform
- * @property {(onTrap: (error: unknown) => void) => RelayCore | Promise<RelayCore>} open a fresh instance of the core
- * @property {(name: string) => unknown} variable an environment variable
- * @property {string} hint what to do where WebAssembly will not start
+ * @property {(onTrap: (error: unknown) => void) => RelayCore | Promise<RelayCore>} open starts an instance of the core
+ * @property {(name: string) => unknown} variable reads an environment variable
+ * @property {string} hint advice for a runtime in which WebAssembly does not start
  */
 
 /**
- * A call of the core's that has not ended, and the options of the relay that it was made for: their functions are the
- * caller's, and looked up when they are called.
+ * A call to the core that has not ended, and the options of the relay that made it. Functions among the options are
+ * looked up when they are called.
  * @typedef {object} Owed
  * @property {unknown} options
  * @property {(result: any) => void} resolve
@@ -35,9 +35,9 @@ export class RelayEngine {
   #platform;
   /** @type {Instance<RelayCore>} */
   #instance;
-  /** What the log need not hear twice. */
+  /** The lines that were logged already. */
   #logged = new Lines();
-  /** Calls that the running core has not ended. @type {Map<number, Owed>} */
+  /** The calls that the running core has not ended. @type {Map<number, Owed>} */
   #owed = new Map();
   #lastCall = 0;
 
@@ -58,7 +58,7 @@ export class RelayEngine {
     return this.#platform.variable(name);
   }
 
-  /** @returns {Promise<RelayCore>} rejects where WebAssembly will not start */
+  /** @returns {Promise<RelayCore>} rejects if WebAssembly does not start */
   async core() {
     const core = this.#instance.core ?? (await this.#instance.open());
     if (!core) throw new Error("WebAssembly could not be started");
@@ -66,15 +66,15 @@ export class RelayEngine {
   }
 
   /**
-   * Makes a call that the core ends later.
+   * Makes a call that the core settles later.
    * @param {RelayCore} core
    * @param {unknown} options of the relay
    * @param {(call: number) => void} begin
-   * @returns {Promise<any>} rejects where the core dies meanwhile
+   * @returns {Promise<any>} rejects if the core dies meanwhile
    */
   call(core, options, begin) {
     return new Promise((resolve, reject) => {
-      // Nobody would ever end it.
+      // An instance that has died would never settle it.
       if (core !== this.#instance.core) return reject(new Error(DIED));
       do this.#lastCall = (this.#lastCall + 1) >>> 0;
       while (this.#owed.has(this.#lastCall));
@@ -97,7 +97,7 @@ export class RelayEngine {
    * @returns {RelayHost}
    */
   #newHost(core) {
-    /** What an instance that died still says does not count. @param {number} call */
+    /** Calls of an instance that has died are ignored. @param {number} call */
     const take = (call) => {
       if (this.#instance.core !== core) return undefined;
       const owed = this.#owed.get(call);
@@ -125,8 +125,8 @@ export class RelayEngine {
   }
 
   /**
-   * A line of this side's own.
-   * @param {unknown} options with a log level
+   * Logs a problem of the JavaScript around the core.
+   * @param {unknown} options contain the log level
    * @param {string} message
    */
   complain(options, message) {
@@ -134,7 +134,7 @@ export class RelayEngine {
   }
 
   /**
-   * Lines for the log, each once; at the level "debug" each time.
+   * Logs lines, each one once, except that those of the level "debug" are logged every time.
    * @param {LogLines} lines
    */
   say(lines) {
@@ -145,7 +145,7 @@ export class RelayEngine {
 }
 
 /**
- * What the core says. Throws where it died saying it.
+ * The result of a call to the core. Throws if the core died in the call.
  * @template T
  * @param {T | undefined} said
  * @returns {T}

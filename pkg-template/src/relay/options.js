@@ -25,7 +25,7 @@ const SECRET_NAMES = ["HH_RELAY_SECRET", "HH_RELAY_SECRET_PREVIOUS"];
 /**
  * @param {unknown} options of a relay, or of the consumer of its queue
  * @param {(name: string) => unknown} variable
- * @param {object} more what is known beside them
+ * @param {object} more further members of the JSON
  * @returns {string} JSON
  */
 export function settingsJson(options, variable, more) {
@@ -46,7 +46,7 @@ export function settingsJson(options, variable, more) {
 }
 
 /**
- * What `redact` comes to for the core, which has the default patterns and any names.
+ * The option `redact` for the core, which applies the default patterns and the application's own keys.
  * @param {any} redact
  */
 function redactionOf(redact) {
@@ -57,7 +57,7 @@ function redactionOf(redact) {
     redact: true,
     redactPatterns: true,
     redactKeys: Array.isArray(keys) ? plainOrList(keys) : undefined,
-    // Functions and patterns stay where they are.
+    // The relay applies no functions or patterns of its own; the core warns about them.
     redactOtherwise: isOtherwise,
   };
 }
@@ -102,12 +102,12 @@ export function option(options, name) {
 }
 
 /**
- * What of a value can be wrong in no worse way than by being of the wrong type.
+ * A plain value; an object in place of anything else, which the core refuses as a value of the wrong type.
  * @param {unknown} value
  */
 function plain(value) {
   if (value === undefined || value === null) return undefined;
-  // JSON makes null of these, which would be as if they had not been given.
+  // JSON turns these into null, which would mean that the option was not given.
   if (typeof value === "number" && !Number.isFinite(value)) return {};
   const type = typeof value;
   return type === "string" || type === "number" || type === "boolean" ? value : {};

@@ -1,4 +1,4 @@
-// Takes a request through the relay, step by step as the core decides.
+// Passes a request through the relay. The core decides each step.
 
 import { plainJson } from "../json.js";
 import { messageOf, read } from "../guard.js";
@@ -9,7 +9,7 @@ import { isSignedBy, secretsOf } from "./secrets.js";
 /** @import { RelayCore } from "./core.d.ts" */
 /** @import { RelayEngine } from "./engine.js" */
 
-/** Where the core itself cannot say it. */
+/** The answer if the core itself has failed. */
 const FAILED = plainJson({
   statusCode: 500,
   message: "the relay failed: try again",
@@ -20,7 +20,7 @@ const FAILED = plainJson({
 export class Relay {
   #engine;
   #options;
-  /** Made at the first request: the environment may not be there before. @type {{ json: string, secrets: string[] } | undefined} */
+  /** Read at the first request, because the environment may be missing before. @type {{ json: string, secrets: string[] } | undefined} */
   #settings;
 
   /**
@@ -83,7 +83,7 @@ function headOf({ url, method, headers }) {
   return {
     method,
     scheme: protocol,
-    // Behind a server of its own the address may be another than the one that was asked for.
+    // Behind a proxy, the URL may differ from the one that the client requested.
     host: header("host") ?? host,
     path: pathname,
     origin: header("origin"),

@@ -9,24 +9,24 @@ import { secretsJson } from "./options.js";
 
 const ALGORITHM = { name: "HMAC", hash: "SHA-256" };
 
-/** Imported keys that are kept: a relay has one or two. */
+/** How many imported keys are kept. A relay has one or two. */
 const KEPT_KEYS = 16;
 
 /** @param {string} text @returns {Uint8Array<ArrayBuffer>} */
 const encoded = (text) => new (textClass("TextEncoder"))().encode(text);
 
 /**
- * Keys, not promises of keys: on Workers no request may await what another one began.
+ * The imported keys, not promises of them, because a request on Workers may not await what another request began.
  * @type {Map<string, CryptoKey>}
  */
 const keys = new Map();
 
 /**
- * The secrets of these options, or of the environment, the one that signs first.
+ * The secrets from the options or the environment. The first one signs.
  * @param {RelayEngine} engine
  * @param {RelayCore} core
  * @param {unknown} options
- * @returns {string[]} none where there is none of use, which then was said
+ * @returns {string[]} empty if there is no usable secret, which is then logged
  */
 export function secretsOf(engine, core, options) {
   const { secrets, log } = alive(
@@ -50,7 +50,7 @@ export async function signed(secret, claims) {
  * @param {string[]} secrets
  * @param {Uint8Array<ArrayBuffer>} signature
  * @param {string} claims
- * @returns {Promise<boolean>} whether the signature is by one of the secrets
+ * @returns {Promise<boolean>} whether one of the secrets made the signature
  */
 export async function isSignedBy(secrets, signature, claims) {
   const bytes = encoded(claims);

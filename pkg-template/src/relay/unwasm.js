@@ -6,8 +6,8 @@ import { edgeHint, edgePlatform, forbidden, importedModule } from "../workers.js
 import { relayFunctions } from "./public.js";
 
 const module = /* @__PURE__ */ importedModule(
-  // Nitro puts the preset's name here. For this one unwasm compiles bytes at the top of the function's only file, and
-  // Vercel's edge forbids that: the whole function would fail.
+  // Nitro replaces this expression by the name of its preset. For this preset, unwasm compiles bytes at the top of the
+  // function's only file. Vercel's edge forbids that, so the whole function would fail.
   () => (import.meta.preset === "vercel-edge" ? forbidden() : import("./relay.wasm?module")),
 );
 

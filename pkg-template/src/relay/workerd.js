@@ -1,4 +1,4 @@
-// `honeyhive-edge/relay` for Cloudflare Workers, where WebAssembly comes only as a module of the Worker's own.
+// `honeyhive-edge/relay` for Cloudflare Workers, where WebAssembly must be a module of the Worker itself.
 
 import * as workers from "cloudflare:workers";
 import { createCore } from "#relay";
