@@ -1,6 +1,6 @@
-//! What a request may say: the session of its ticket, the fields that this allows, in the shapes
-//! that the package sends. What is passed on is written anew from what was read and judged, so that
-//! no other reader can find in it what this one did not see.
+//! Checks the body of a request: it may contain the ticket's session, and the fields that the ticket allows, in the
+//! shapes that the package sends. What is passed on is written anew from what was checked, so that no other reader
+//! can find something in it that this one did not see.
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -15,12 +15,12 @@ use crate::core::enrichment::{Field, Shape};
 use crate::core::json::is_number;
 use crate::core::session::{SessionId, Target};
 
-/// The fields of one request, each once.
+/// The fields of one request, without duplicates.
 #[derive(Clone, Debug)]
 pub struct AllowedFields<'a>(Vec<(Field, &'a RawValue)>);
 
-/// The fields in `body`, sent to `route` with `ticket` and the id `named` in its address, and what they are of;
-/// if all of it is allowed.
+/// The fields in `body`, and the session or event that they are for. The request was sent to `route` with `ticket`,
+/// and its address names `named`. Fails unless everything in it is allowed.
 pub fn judge<'a>(
     route: Route,
     ticket: &Ticket,
@@ -91,7 +91,7 @@ fn object(json: &str) -> Result<Members<'_>, Refusal> {
     Members::of(json).ok_or(Refusal::Body("the body must be an object in JSON"))
 }
 
-/// Whether the package sends `field` there.
+/// Whether the package sends `field` to `route`.
 fn is_taken(route: Route, field: Field) -> bool {
     let in_start = [Field::Metadata, Field::Inputs, Field::UserProperties];
     if route.is_start() { in_start.contains(&field) } else { field != Field::Inputs }
@@ -103,7 +103,7 @@ fn allow(field: Field, value: &RawValue, allowed: Allowed) -> Result<(), Refusal
         Shape::Number if !is_number(value) => {
             return Err(Refusal::Body("`duration` and `end_time` must be numbers"));
         }
-        // The package wraps what is no object.
+        // The package wraps a value that is not an object.
         Shape::MergedObject | Shape::Object | Shape::Anything if !value.starts_with('{') => {
             return Err(Refusal::Body("fields must be objects"));
         }
@@ -123,7 +123,7 @@ fn allow(field: Field, value: &RawValue, allowed: Allowed) -> Result<(), Refusal
     Ok(())
 }
 
-/// Whether objects and lists are nested deeper in `json` than is good for whoever reads it.
+/// Whether objects and lists are nested too deeply in `json` for the programs that read it later.
 fn is_deep(json: &str) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0, false, false);
     for byte in json.bytes() {
@@ -143,7 +143,7 @@ fn is_deep(json: &str) -> bool {
 }
 
 impl<'a> AllowedFields<'a> {
-    /// The members of `inputs`, keys and values as they were written.
+    /// The members of `inputs`, with keys and values as they were written.
     pub fn inputs(&self) -> Vec<(&'a str, &'a str)> {
         let inputs = self.0.iter().find(|(field, _)| *field == Field::Inputs);
         let inputs = inputs.and_then(|(_, inputs)| Members::of(inputs.get()));
@@ -153,7 +153,7 @@ impl<'a> AllowedFields<'a> {
 }
 
 impl Serialize for AllowedFields<'_> {
-    /// An object under the backend's names, with the values as they were written.
+    /// Writes an object with the backend's names, and with the values as they were written.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(field, value)| (field.wire_name(), value)))
     }

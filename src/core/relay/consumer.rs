@@ -1,13 +1,13 @@
-//! The other end of the queue: a batch of messages, delivered session by session, those of one
-//! session merged and in their order. How a session is sent is its [`Outbox`]'s affair, and what the
-//! backend bears is its [`Health`]'s, as in a tracer; how often a message comes again is the queue's.
+//! The other end of the queue: delivers a batch of messages. The messages of one session are merged in their order,
+//! and sessions are delivered side by side. As in a tracer, an [`Outbox`] decides how a session is sent, and
+//! [`Health`] how much the backend bears. The queue decides how often a message comes again.
 //!
-//! A queue keeps no order, and brings what failed after what came later. So the consumer remembers
-//! what it delivered, at least as long as a message may wait: where an earlier message of a session comes
-//! after later ones, those are said again with it, and the session ends as if each had come in its turn. It
-//! remembers in the memory of one isolate; what another one delivered is put in order by the
-//! backend, which goes by the timestamps. So a request carries the time of its own latest message,
-//! whatever was sent of other sessions before.
+//! A queue does not keep messages in order: it brings a message that failed after newer ones. So the consumer
+//! remembers what it delivered, for at least as long as a message may wait. If an earlier message of a session comes
+//! after later ones, the later ones are sent again after it, and the session ends as if all had come in order. The
+//! memory is that of one isolate. The backend puts in order what several isolates deliver, by the timestamps of the
+//! requests. So each request carries the time of the latest message in it, whatever was sent for other sessions
+//! before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -29,140 +29,142 @@ use crate::core::settings::Destination;
 use crate::core::time::{ForwardClock, NEVER, Now};
 use crate::core::wire::{self, Answer, Request, Routes, Verdict};
 
-/// A message as the queue brings it.
+/// A message, as the queue brings it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incoming {
-    /// Its text.
+    /// The text of the message.
     pub text: String,
-    /// How often the queue has brought it, this time included; 0 where the queue does not say.
+    /// How often the queue has brought it, including this time; 0 if the queue does not count.
     pub attempts: u32,
 }
 
-/// What becomes of a message.
+/// What the queue is told about a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It is stored: the queue may forget it.
+    /// It is stored, so the queue may forget it.
     Stored,
-    /// It is to come again, or to the dead letters when it came often enough.
+    /// The queue is to bring it again, or to move it to the dead letters after its last attempt.
     Again {
-        /// Seconds after which at the earliest; nothing where that is the queue's own delay.
+        /// The least number of seconds to wait; `None` for the queue's own delay.
         after_s: Option<u64>,
     },
 }
 
-/// What is to be done for a batch.
+/// What the shell is to do next for a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BatchAction {
-    /// This request of a session is to be sent, whatever else is on its way.
+    /// Send this request of a session. Other requests may be in flight.
     Send {
-        /// The session's place in the batch.
+        /// The index of the session in the batch.
         session: usize,
-        /// Its request.
+        /// The request to send.
         request: Request,
     },
-    /// Nothing, until one of the requests on their way is answered.
+    /// Wait until a request in flight is answered.
     Answer,
-    /// Nothing for so many milliseconds: the backend has trouble, or asked to be left alone.
+    /// Wait for this many milliseconds, because the backend fails or has asked clients to wait.
     Wait(u64),
-    /// Nothing more: the batch is over.
+    /// Nothing: the batch is complete.
     Over,
 }
 
-/// What a consumer remembers from one batch to the next.
+/// What a consumer remembers between batches.
 #[derive(Debug, Default)]
 pub struct Consumer {
     routes: Routes,
     clock: ForwardClock,
-    /// Whether the last batch was given up: the next one probes the backend with one request.
+    /// Whether the last batch was given up. Then the next one probes the backend with a single request.
     probes: bool,
     known: BTreeMap<SessionId, Known>,
     /// The number of the last batch.
     batches: u64,
 }
 
-/// What is known of a session.
+/// What is remembered of a session.
 #[derive(Debug, Default)]
 struct Known {
-    /// What was delivered of it lately: when it was made, and what it says; the earliest first.
-    said: Vec<(u64, Enrichment)>,
-    /// For when something was made, the latest timestamp that it was sent with, if that is another: something
-    /// later was said with it. It may be stored with that though no answer said so.
+    /// The enrichments that were delivered lately, with the time at which each was made; the earliest first.
+    delivered: Vec<(u64, Enrichment)>,
+    /// For the time at which an enrichment was made, the latest timestamp that it was sent with, if a later
+    /// enrichment was in the same request. It may be stored under that timestamp even if no answer confirmed it.
     stamps: BTreeMap<u64, u64>,
-    /// From when on what was delivered has to be said again: an earlier message may have undone it.
+    /// The time from which on delivered enrichments have to be sent again, because an earlier message may have
+    /// overwritten them.
     undone_from_ns: Option<u64>,
-    /// Until when a message of it may come that was told to wait.
+    /// Until when a message of the session that was told to wait may come.
     awaited_until_ms: u64,
-    /// The last batch that had something of it, and when that was.
+    /// The last batch that contained a message of the session, and its time.
     batch: u64,
     at_ms: u64,
 }
 
 impl Known {
     fn bytes(&self) -> usize {
-        let said: usize =
-            self.said.iter().map(|(_, it)| it.bytes() + size_of::<Enrichment>()).sum();
-        size_of::<(SessionId, Known)>() + said + self.stamps.len() * size_of::<(u64, u64)>()
+        let delivered: usize =
+            self.delivered.iter().map(|(_, it)| it.bytes() + size_of::<Enrichment>()).sum();
+        size_of::<(SessionId, Known)>() + delivered + self.stamps.len() * size_of::<(u64, u64)>()
     }
 
-    /// Remembers what was delivered. A message that comes twice is remembered once.
+    /// Remembers a delivered enrichment. The same message may come twice, and is remembered once.
     fn remember(&mut self, made_ns: u64, enrichment: Enrichment) {
-        let place = self.said.partition_point(|(other_ns, _)| *other_ns <= made_ns);
-        let same = self.said[..place].iter().rev().take_while(|(other_ns, _)| *other_ns == made_ns);
+        let place = self.delivered.partition_point(|(other_ns, _)| *other_ns <= made_ns);
+        let same =
+            self.delivered[..place].iter().rev().take_while(|(other_ns, _)| *other_ns == made_ns);
         if !same.map(|(_, it)| it).any(|it| *it == enrichment) {
-            self.said.insert(place, (made_ns, enrichment));
+            self.delivered.insert(place, (made_ns, enrichment));
         }
     }
 }
 
-/// A batch on its way.
+/// A batch that is being delivered.
 #[derive(Debug)]
 pub struct Delivery {
     sessions: Vec<SessionDelivery>,
     places: BTreeMap<SessionId, usize>,
-    /// Of its messages, in their order.
-    messages: Vec<Ticked>,
+    /// The state of each message, in the order of the batch.
+    messages: Vec<MessageState>,
     retry_delay_s: u64,
     health: Health,
     random: fastrand::Rng,
     in_flight: usize,
-    /// The place of the session that is looked at next.
+    /// The index of the session to look at next.
     next: usize,
     opened_ms: u64,
-    /// When the backend last answered well, or else when the batch came.
+    /// When the backend last answered properly, or when the batch came.
     patient_from_ms: u64,
-    /// Whether there is one request at a time, as nobody knows whether the backend works again.
+    /// Whether only one request is sent at a time, because it is unknown whether the backend works again.
     probes: bool,
     /// Whether nothing more is sent.
     is_over: bool,
     log: Vec<Line>,
 }
 
-/// A message of a batch.
+/// The state of a message in a batch.
 #[derive(Clone, Debug)]
-struct Ticked {
+struct MessageState {
     attempts: u32,
     is_stored: bool,
-    /// Seconds that the backend asked to wait.
+    /// The seconds that the backend asked clients to wait.
     asked_s: Option<u64>,
 }
 
 #[derive(Debug)]
 struct SessionDelivery {
     outbox: Outbox,
-    /// What the batch has of it: place in the batch, when it was made, what it says.
-    said: Vec<(u64, u64, Enrichment)>,
-    /// What was delivered before and is later than the first of these.
-    later: Vec<(u64, Enrichment)>,
-    /// How many of these are not stored again yet.
-    unsaid: usize,
-    /// Whether these wait until what the batch has is stored: with it they were refused.
-    is_later_apart: bool,
+    /// The enrichments in the batch: the index of the message, the time at which it was made, and its content.
+    messages: Vec<(u64, u64, Enrichment)>,
+    /// The enrichments that were delivered before and are later than the earliest of the batch.
+    delivered_later: Vec<(u64, Enrichment)>,
+    /// How many of those have not been stored again yet.
+    unrepeated: usize,
+    /// Whether those wait until the batch's own enrichments are stored, because a request with both was refused.
+    repeats_separately: bool,
     flight: Option<SessionRequest>,
-    /// When the batch came, Unix milliseconds: no request is stamped with a later time.
+    /// When the batch came, in Unix milliseconds. No request carries a later timestamp.
     now_ms: u64,
     /// The timestamp of the last request.
     stamp_ns: u64,
-    /// Whether something of the batch may be stored that undoes what was delivered before.
+    /// Whether an enrichment of the batch that overwrites later ones may be stored.
     may_undo: bool,
     is_over: bool,
 }
@@ -175,8 +177,8 @@ struct SessionRequest {
     sent: SentRequest,
 }
 
-/// The number of a part that is no message of the batch, but was delivered before: this, and its place
-/// among those. Batches have a hundred messages.
+/// Marks the number of a part that was delivered before and is no message of this batch: the rest of the number is
+/// its index in `delivered_later`. A batch has a hundred messages.
 const LATER: u64 = 1 << 31;
 
 fn is_later(part: &Part) -> bool {
@@ -200,42 +202,47 @@ impl SessionDelivery {
         }));
     }
 
-    /// Takes all of it into the outbox, in the order in which it was made.
+    /// Passes all enrichments to the outbox, in the order in which they were made.
     fn accept_all(&mut self) {
-        let own = self.said.iter().cloned();
-        let later = self.later.iter().cloned().enumerate();
+        let own = self.messages.iter().cloned();
+        let later = self.delivered_later.iter().cloned().enumerate();
         let later = later.map(|(place, (made_ns, it))| (LATER | place as u64, made_ns, it));
         let mut parts: Vec<_> = own.chain(later).collect();
-        // Stable: what was made at one time stays in the order of the batch, after what was delivered before.
+        // The sort is stable: what was delivered before comes first, then messages of one time in the order of the
+        // batch.
         parts.sort_by_key(|(id, stamp_ns, _)| (*stamp_ns, id & LATER == 0));
         for (id, stamp_ns, enrichment) in parts {
             self.accept(id, stamp_ns, enrichment);
         }
     }
 
-    /// What was delivered before is said again by itself.
-    fn accept_later(&mut self) {
-        self.unsaid = self.later.len();
-        for (place, (made_ns, enrichment)) in self.later.clone().into_iter().enumerate() {
+    /// Sends again what was delivered before, by itself.
+    fn accept_delivered(&mut self) {
+        self.unrepeated = self.delivered_later.len();
+        for (place, (made_ns, enrichment)) in self.delivered_later.clone().into_iter().enumerate() {
             self.accept(LATER | place as u64, made_ns, enrichment);
         }
     }
 
-    /// When a part was made.
+    /// The time at which a part was made, in nanoseconds.
     fn made_ns(&self, part: &Part) -> u64 {
         let made = match is_later(part) {
-            true => self.later.get((part.id & !LATER) as usize).map(|(made_ns, _)| *made_ns),
-            false => self.said.iter().find(|(place, ..)| *place == part.id).map(|(_, it, _)| *it),
+            true => {
+                self.delivered_later.get((part.id & !LATER) as usize).map(|(made_ns, _)| *made_ns)
+            }
+            false => {
+                self.messages.iter().find(|(place, ..)| *place == part.id).map(|(_, it, _)| *it)
+            }
         };
         made.unwrap_or_default()
     }
 
-    /// The next request, stamped with when the latest of what it says was made. What was made before that may be
-    /// stored with a later timestamp, see [`Known::stamps`]: then with that.
+    /// The next request. Its timestamp is the time of the latest enrichment in it. If an earlier one may be stored
+    /// with a later timestamp (see [`Known::stamps`]), it is that timestamp.
     fn next_request(&mut self, routes: Routes, known: &mut Known, now: Now) -> (Request, bool) {
         self.outbox.freeze_first();
         let parts = self.outbox.first_parts();
-        // Of when that is made of which something is sent, and not what is later said of the same.
+        // The times of those parts of which some value is sent, and not overwritten by a later part.
         let mut made = Vec::new();
         let mut keys = BTreeSet::new();
         for part in parts.iter().rev() {
@@ -248,7 +255,7 @@ impl SessionDelivery {
         let earlier = known.stamps.range(..latest_ns).map(|(_, stamp_ns)| *stamp_ns);
         let stamp_ns = earlier.fold(latest_ns, u64::max);
         let stamp_ns = stamp_ns.min(self.now_ms.saturating_mul(1_000_000));
-        // An update goes after the start that it needed.
+        // An update that follows the start it needed gets a later timestamp than the start.
         let is_second = stamp_ns == self.stamp_ns;
         let last_ns = if is_second { stamp_ns } else { stamp_ns.saturating_sub(1) };
         self.outbox.stamps().go_on_after(last_ns);
@@ -264,7 +271,7 @@ impl SessionDelivery {
 }
 
 impl Consumer {
-    /// Takes a batch.
+    /// Begins to deliver a batch.
     pub fn open(
         &mut self,
         settings: &RelaySettings,
@@ -274,12 +281,12 @@ impl Consumer {
         let now = self.now(now_ms);
         let mut health = Health::new(Place::ServerProcess);
         health.allow(CONSUMER_LIMIT);
-        let ticked =
-            |it: &Incoming| Ticked { attempts: it.attempts, is_stored: false, asked_s: None };
+        let state =
+            |it: &Incoming| MessageState { attempts: it.attempts, is_stored: false, asked_s: None };
         let mut delivery = Delivery {
             sessions: Vec::new(),
             places: BTreeMap::new(),
-            messages: batch.iter().map(ticked).collect(),
+            messages: batch.iter().map(state).collect(),
             retry_delay_s: settings.retry_delay_s,
             health,
             random: fastrand::Rng::with_seed(now_ms),
@@ -292,8 +299,8 @@ impl Consumer {
             log: Vec::new(),
         };
         let Some(destination) = settings.destination() else { return delivery };
-        // The relay's clock may be ahead of this one. A message from the future is none of the relay's, and could keep
-        // later ones from counting.
+        // The relay's clock may be ahead of this one. A message from further in the future was not written by the
+        // relay, and its timestamp could keep later messages from being stored.
         let now_ns = now_ms.saturating_mul(1_000_000);
         let latest_ns = now_ms.saturating_add(CLOCKS_DIFFER_MS).saturating_mul(1_000_000);
         let made_ns = |stamp_ns| if stamp_ns > latest_ns { now_ns } else { stamp_ns };
@@ -309,22 +316,22 @@ impl Consumer {
                 );
                 continue;
             };
-            let said = &mut delivery.of(target, settings, destination).said;
-            said.push((place as u64, stamp_ns, enrichment));
+            let messages = &mut delivery.of(target, settings, destination).messages;
+            messages.push((place as u64, stamp_ns, enrichment));
         }
         for session in &mut delivery.sessions {
-            let made = session.said.iter().map(|(_, stamp_ns, _)| *stamp_ns);
+            let made = session.messages.iter().map(|(_, stamp_ns, _)| *stamp_ns);
             let mut first_ns = made.min().unwrap_or_default();
-            match self.known.get(&session.outbox.session_id).filter(|it| !it.said.is_empty()) {
+            match self.known.get(&session.outbox.session_id).filter(|it| !it.delivered.is_empty()) {
                 Some(known) => {
                     first_ns = first_ns.min(known.undone_from_ns.unwrap_or(first_ns));
-                    let later = known.said.iter().filter(|(made_ns, _)| *made_ns > first_ns);
-                    session.later = later.cloned().collect();
-                    session.unsaid = session.later.len();
+                    let later = known.delivered.iter().filter(|(made_ns, _)| *made_ns > first_ns);
+                    session.delivered_later = later.cloned().collect();
+                    session.unrepeated = session.delivered_later.len();
                 }
                 None if session.outbox.is_event => {}
                 None => {
-                    // The message that starts it may come later, or never.
+                    // The message that starts the session may come later, or never.
                     let description = settings.description(first_ns / 1_000_000);
                     let start = Start { description, ..Start::touch() };
                     session.outbox.begin_with(Some(start));
@@ -372,7 +379,7 @@ impl Consumer {
         BatchAction::Send { session: place, request }
     }
 
-    /// What the backend answered to the request of a session on its way.
+    /// Takes the answer to the request of a session.
     pub fn answered(
         &mut self,
         delivery: &mut Delivery,
@@ -415,11 +422,11 @@ impl Consumer {
                     delivery.messages[part.id as usize].asked_s = asked_s;
                 }
             }
-            // It may be the route that is not there, and not the event.
+            // The route may be missing, and not the event.
             Verdict::NoSession(_)
                 if outbox.is_event && routes == Routes::Unknown && !outbox.try_other_route() => {}
             Verdict::NoSession(refusal) => {
-                // A 400 may be for what was said as well.
+                // A 400 may also concern the content of the request.
                 let unless_known =
                     matches!(refusal, wire::RefusalReason::Request { status: 400, .. });
                 if !outbox.make_sure(unless_known, &|_, _| None) {
@@ -428,7 +435,7 @@ impl Consumer {
             }
             Verdict::Refused(refusal) => self.refused(delivery, place, routes, &refusal),
         }
-        delivery.say_later(place);
+        delivery.repeat_later(place);
     }
 
     fn refused(
@@ -441,7 +448,7 @@ impl Consumer {
         let session = &mut delivery.sessions[place];
         let outbox = &mut session.outbox;
         if let wire::RefusalReason::NoHoneyHive { .. } = refusal {
-            // What another session was answered spoke against the new routes: this one tries them itself.
+            // An answer for another session spoke against the new routes, so this session tries them itself.
             if routes == Routes::TryLegacy && !outbox.try_other_route() {
                 if self.routes == routes {
                     self.routes = Routes::Unknown;
@@ -452,11 +459,11 @@ impl Consumer {
         }
         let has_later = outbox.first_parts().iter().any(|part| is_later(part));
         if refusal.may_be_one_of_many() && has_later {
-            // What was stored before is not to blame, and is not halved with what may be: it is said again
-            // when the rest is found out. Alone it was refused for some other reason, and the messages that it
-            // follows come again.
-            session.is_later_apart = outbox.first_parts().iter().any(|part| !is_later(part));
-            session.unsaid = session.later.len();
+            // What was stored before is not to blame, so it is not halved together with the new messages. It is sent
+            // again when the cause is found. If it is refused by itself, the cause is another one, and the messages
+            // before it come again.
+            session.repeats_separately = outbox.first_parts().iter().any(|part| !is_later(part));
+            session.unrepeated = session.delivered_later.len();
             outbox.take_those(&|part| is_later(part));
             outbox.halve(false);
             return;
@@ -468,36 +475,35 @@ impl Consumer {
         let message = destination.without_key(&refusal.message(&destination.server));
         error(&mut delivery.log, format!("the queue's consumer: {message}"));
         match refusal {
-            // The rest may be better.
+            // Other sessions may be accepted.
             wire::RefusalReason::Request { .. } => {
                 if session.outbox.refused(true).len() == 1 {
                     delivery.health.note_refused_single();
                 }
             }
-            // It is so for all that is sent from here.
+            // This concerns everything that is sent from here.
             _ => delivery.is_over = true,
         }
     }
 
-    /// The batch is over: what is to be said to the queue of each message, in their order, and what
-    /// is to be logged.
+    /// Ends the batch. Returns what the queue is to be told about each message, in their order, and the lines to log.
     pub fn close(&mut self, mut delivery: Delivery, now_ms: u64) -> (Vec<Fate>, Vec<Line>) {
         let now = self.now(now_ms);
         self.batches += 1;
         self.probes |= delivery.health.is_failing();
         for session in &delivery.sessions {
-            // What undid later messages is not done before those are stored again.
-            let undone_ns = session.later.last().filter(|_| session.unsaid > 0);
-            for (place, stamp_ns, _) in &session.said {
+            // A message that has overwritten later ones is not finished until those are stored again.
+            let undone_ns = session.delivered_later.last().filter(|_| session.unrepeated > 0);
+            for (place, stamp_ns, _) in &session.messages {
                 if undone_ns.is_some_and(|(later_ns, _)| stamp_ns < later_ns) {
                     delivery.messages[*place as usize].is_stored = false;
                 }
             }
         }
         let retry_delay_s = delivery.retry_delay_s;
-        let fate_of = |message: &Ticked| match message {
-            Ticked { is_stored: true, .. } => Fate::Stored,
-            Ticked { attempts, asked_s, .. } => {
+        let fate_of = |message: &MessageState| match message {
+            MessageState { is_stored: true, .. } => Fate::Stored,
+            MessageState { attempts, asked_s, .. } => {
                 Fate::Again { after_s: wait_s(*attempts, *asked_s, retry_delay_s) }
             }
         };
@@ -509,18 +515,18 @@ impl Consumer {
         (fates, delivery.log)
     }
 
-    /// Remembers what a batch had of a session, and what became of it.
+    /// Remembers the messages of a session and their fates.
     fn remember(&mut self, session: SessionDelivery, fates: &[Fate], now_ms: u64) {
         let id = session.outbox.session_id;
         let known = self.known.entry(id).or_default();
         (known.batch, known.at_ms) = (self.batches, now_ms);
-        let first_ns = session.said.iter().map(|(_, stamp_ns, _)| *stamp_ns).min();
-        if session.unsaid == 0 {
+        let first_ns = session.messages.iter().map(|(_, stamp_ns, _)| *stamp_ns).min();
+        if session.unrepeated == 0 {
             known.undone_from_ns = None;
         } else if session.may_undo {
             known.undone_from_ns = first_ns.min(known.undone_from_ns.or(first_ns));
         }
-        for (place, made_ns, enrichment) in session.said {
+        for (place, made_ns, enrichment) in session.messages {
             match &fates[place as usize] {
                 Fate::Stored => known.remember(made_ns, enrichment),
                 Fate::Again { after_s } => {
@@ -532,13 +538,13 @@ impl Consumer {
         }
     }
 
-    /// Bytes of what is remembered.
+    /// The approximate bytes of memory that are in use.
     fn held(&self) -> usize {
         self.known.values().map(Known::bytes).sum()
     }
 
-    /// Lets go of what is old and not awaited, and, where it is too much, of the half that was not heard of
-    /// for longer: first of those of which no message is to come again.
+    /// Forgets sessions that are old and not awaited. If the memory is full, it also forgets the half that was heard
+    /// of longest ago, first those of which no message is expected again.
     fn forget(&mut self, now_ms: u64) {
         let is_awaited = |known: &Known| known.awaited_until_ms > now_ms;
         let mut last = (false, 0);
@@ -573,10 +579,10 @@ impl Delivery {
             outbox.is_event = true;
             sessions.push(SessionDelivery {
                 outbox,
-                said: Vec::new(),
-                later: Vec::new(),
-                unsaid: 0,
-                is_later_apart: false,
+                messages: Vec::new(),
+                delivered_later: Vec::new(),
+                unrepeated: 0,
+                repeats_separately: false,
                 flight: None,
                 now_ms: 0,
                 stamp_ns: 0,
@@ -590,7 +596,7 @@ impl Delivery {
         session
     }
 
-    /// The place of the next session that has something to send, in turns.
+    /// The index of the next session that has something to send, in turns.
     fn next_place(&self) -> Option<usize> {
         let (before, from) = self.sessions.split_at(self.next.min(self.sessions.len()));
         let places = (self.next..).zip(from).chain((0..).zip(before));
@@ -603,31 +609,34 @@ impl Delivery {
     fn stored(&mut self, place: usize, parts: &Parts) {
         for part in parts {
             match is_later(part) {
-                true => self.sessions[place].unsaid -= 1,
+                true => self.sessions[place].unrepeated -= 1,
                 false => self.messages[part.id as usize].is_stored = true,
             }
         }
     }
 
-    /// Has what was delivered before said again, where it waited for the session's messages and one of them is
-    /// stored that it follows.
-    fn say_later(&mut self, place: usize) {
+    /// Sends again what was delivered before, if it waited for the batch's own messages and one of them that is
+    /// earlier has been stored.
+    fn repeat_later(&mut self, place: usize) {
         let session = &mut self.sessions[place];
-        if !session.is_later_apart || session.is_over || session.outbox.has_work() {
+        if !session.repeats_separately || session.is_over || session.outbox.has_work() {
             return;
         }
-        session.is_later_apart = false;
-        let Some(last_ns) = session.later.last().map(|(made_ns, _)| *made_ns) else { return };
+        session.repeats_separately = false;
+        let Some(last_ns) = session.delivered_later.last().map(|(made_ns, _)| *made_ns) else {
+            return;
+        };
         let messages = &self.messages;
         let is_undone = |(place, stamp_ns, _): &(u64, u64, Enrichment)| {
             *stamp_ns < last_ns && messages[*place as usize].is_stored
         };
-        if session.said.iter().any(is_undone) {
-            // What the batch has itself and is stored is said again among them, in its turn.
-            let own = session.said.iter().filter(|(place, ..)| messages[*place as usize].is_stored);
-            session.later.extend(own.map(|(_, made_ns, it)| (*made_ns, it.clone())));
-            session.later.sort_by_key(|(made_ns, _)| *made_ns);
-            session.accept_later();
+        if session.messages.iter().any(is_undone) {
+            // Stored messages of the batch itself are sent again among them, in order.
+            let own =
+                session.messages.iter().filter(|(place, ..)| messages[*place as usize].is_stored);
+            session.delivered_later.extend(own.map(|(_, made_ns, it)| (*made_ns, it.clone())));
+            session.delivered_later.sort_by_key(|(made_ns, _)| *made_ns);
+            session.accept_delivered();
         }
     }
 }
@@ -646,12 +655,12 @@ mod tests {
         SessionId::new(&number.to_string()).unwrap()
     }
 
-    /// A message of a session that was delivered at `now_ms`, or is to come again.
+    /// Lets the consumer deliver a message of a session at `now_ms`, with this fate.
     fn tell(consumer: &mut Consumer, number: u64, fate: Fate, now_ms: u64) {
         let settings = super::super::settings::of_json("{\"apiKey\":\"k\"}", Numerals::STD).0;
         let destination = settings.destination().unwrap();
         let mut delivery = consumer.open(&settings, Vec::new(), now_ms);
-        delivery.of(Target::Session(session(number)), &settings, destination).said.push((
+        delivery.of(Target::Session(session(number)), &settings, destination).messages.push((
             0,
             number,
             enrichment(500),

@@ -1,20 +1,20 @@
-//! What a ticket may allow: the fields of an enrichment, by the names that `enrichSession` has for
-//! them, and what of a request each one covers.
+//! The fields that a ticket may allow, by the names that `enrichSession` has for them, and the parts of a request
+//! that each one covers.
 
 use crate::core::enrichment::Field;
 
-/// What a ticket can name.
+/// A field that a ticket can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Allowance {
-    /// A field. `metadata` covers every key that is no field as well, and `inputs` those of a start
-    /// and `metadata.inputs` afterwards.
+    /// A field of an enrichment. `metadata` also covers every key that is not a field, and `inputs` covers those of a
+    /// start and `metadata.inputs` afterwards.
     Of(Field),
     /// `metadata.error`.
     Error,
 }
 
 impl Allowance {
-    /// Every one, in the order in which tickets name them.
+    /// All of them, in the order in which tickets name them.
     pub const ALL: [Allowance; Field::ALL.len() + 1] = {
         let mut all = [Allowance::Error; Field::ALL.len() + 1];
         let mut place = 0;
@@ -25,7 +25,7 @@ impl Allowance {
         all
     };
 
-    /// The name in JavaScript, which a ticket carries.
+    /// The name in JavaScript, which tickets contain.
     pub fn name(self) -> &'static str {
         match self {
             Allowance::Of(field) => field.name(),
@@ -33,7 +33,7 @@ impl Allowance {
         }
     }
 
-    /// What is called `name`, in JavaScript's or Python's spelling, which is the backend's.
+    /// The one with this name, in JavaScript's or Python's spelling. The backend uses Python's.
     pub fn named(name: &str) -> Option<Allowance> {
         if name == "error" {
             return Some(Allowance::Error);
@@ -48,8 +48,8 @@ impl Allowance {
         }
     }
 
-    /// The field that covers a key of `metadata` beside `metadata` itself: what an update cannot
-    /// carry under its own name is stored there.
+    /// The field that covers a key of `metadata` besides `metadata` itself: values that an update has no field for
+    /// are stored there.
     pub fn of_metadata_key(key: &str) -> Allowance {
         match key {
             "inputs" => Allowance::Of(Field::Inputs),
@@ -59,12 +59,12 @@ impl Allowance {
     }
 }
 
-/// A set of what a ticket can name.
+/// A set of fields that a ticket allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Allowed(u16);
 
 impl Allowed {
-    /// This set and `field`.
+    /// This set with `field` added.
     #[must_use]
     pub fn with(self, field: Allowance) -> Allowed {
         Allowed(self.0 | 1 << field.place())
@@ -75,7 +75,7 @@ impl Allowed {
         self.0 & 1 << field.place() != 0
     }
 
-    /// Whether nothing is in it.
+    /// Whether it is empty.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }

@@ -1,74 +1,74 @@
-//! A request without its body, as the runtime tells of it.
+//! The head of a request: everything but its body.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::members;
 
-/// What a relay looks at of a request, beside its body.
+/// The parts of a request's head that a relay reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Head {
-    /// As it came: methods are case-sensitive.
+    /// The method as it was sent: methods are case-sensitive.
     #[serde(deserialize_with = "required")]
     pub method: String,
-    /// Of the address, with its colon.
+    /// The scheme of the address, with its colon.
     #[serde(deserialize_with = "required")]
     pub scheme: String,
-    /// The `host` header, or the address's host and port.
+    /// The `host` header, or the host and port of the address.
     #[serde(deserialize_with = "required")]
     pub host: String,
-    /// Of the address, without its query: frameworks add to that, and nothing of it is passed on.
+    /// The path of the address, without its query. Frameworks add to the query, and nothing of it is passed on.
     #[serde(deserialize_with = "required")]
     pub path: String,
-    /// The header of this name, as all that follow.
+    /// The header `origin`.
     #[serde(deserialize_with = "optional")]
     pub origin: Option<String>,
-    /// `authorization`
+    /// The header `authorization`.
     #[serde(deserialize_with = "optional")]
     pub authorization: Option<String>,
-    /// `content-type`
+    /// The header `content-type`.
     #[serde(deserialize_with = "optional")]
     pub content_type: Option<String>,
-    /// `content-encoding`
+    /// The header `content-encoding`.
     #[serde(deserialize_with = "optional")]
     pub content_encoding: Option<String>,
-    /// `content-length`
+    /// The header `content-length`.
     #[serde(deserialize_with = "optional")]
     pub content_length: Option<String>,
-    /// `access-control-request-method`
+    /// The header `access-control-request-method`.
     #[serde(deserialize_with = "optional")]
     pub wanted_method: Option<String>,
-    /// `hh-client-timestamp`
+    /// The header `hh-client-timestamp`.
     #[serde(deserialize_with = "optional")]
     pub stamp: Option<String>,
 }
 
-/// A text; nothing where the value is another.
+/// Reads a string; any other value is none.
 fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let value = <&RawValue>::deserialize(deserializer)?;
     Ok(members::text(value).map(String::from))
 }
 
-/// As [`optional`]; an empty one instead of nothing.
+/// Reads a string as [`optional`] does; any other value is an empty one.
 fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     optional(deserializer).map(Option::unwrap_or_default)
 }
 
 impl Head {
-    /// The head in `json`, an object with these names in JavaScript's spelling; an empty one, which no relay
-    /// lets through, where it is none.
+    /// Reads a head from `json`, an object with these names in JavaScript's spelling. Anything else gives an empty
+    /// head, which every relay refuses.
     pub fn of(json: &str) -> Head {
         serde_json::from_str(json).unwrap_or_default()
     }
 
-    /// What follows `Bearer`.
+    /// The token after `Bearer` in the authorization.
     pub fn bearer(&self) -> Option<&str> {
         let (scheme, token) = self.authorization.as_deref()?.trim().split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
     }
 
-    /// Whether the body is JSON in UTF-8, by its type.
+    /// Whether the content type says that the body is JSON in UTF-8.
     pub fn is_json(&self) -> bool {
         let mut parts = self.content_type.as_deref().unwrap_or_default().split(';').map(str::trim);
         let is_utf8 = |parameter: &str| {
@@ -81,13 +81,13 @@ impl Head {
             && parts.all(is_utf8)
     }
 
-    /// Whether the body is encoded in a way that would have to be undone.
+    /// Whether the body has an encoding, such as gzip.
     pub fn is_encoded(&self) -> bool {
         let encoding = self.content_encoding.as_deref().unwrap_or_default().trim();
         !(encoding.is_empty() || encoding.eq_ignore_ascii_case("identity"))
     }
 
-    /// Bytes of the body, as announced.
+    /// The length of the body in bytes, as the header announces it.
     pub fn announced(&self) -> Option<u64> {
         self.content_length.as_deref()?.trim().parse().ok()
     }

@@ -1,5 +1,5 @@
-//! The members of a JSON object in their order, each as often as it is there and as it was written: who kept one of
-//! two that have the same name would pass the other on unseen.
+//! The members of a JSON object as they were written, in order and with duplicates. A reader that kept one of two
+//! members with the same name would pass the other one on unseen.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,12 +12,12 @@ use serde_json::value::RawValue;
 pub struct Members<'a>(pub Vec<(&'a RawValue, &'a RawValue)>);
 
 impl<'a> Members<'a> {
-    /// Those of the object in `json`; nothing where that is none.
+    /// The members of the object in `json`; `None` if it is not an object.
     pub fn of(json: &'a str) -> Option<Members<'a>> {
         serde_json::from_str(json).ok()
     }
 
-    /// Their names and values.
+    /// The members with their names as text.
     pub fn named(&self) -> impl Iterator<Item = (Cow<'a, str>, &'a RawValue)> {
         self.0.iter().map(|(key, value)| (text(key).unwrap_or_default(), *value))
     }
@@ -47,8 +47,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     }
 }
 
-/// The text that `value` stands for; nothing if it is none. Half of a surrogate pair, which no text can hold,
-/// becomes U+FFFD: serde_json gives it as bytes, and refuses it as a text.
+/// The text of a JSON string; `None` if `value` is not a string. Half of a surrogate pair, which no text can contain,
+/// becomes U+FFFD: serde_json refuses it as a text, and gives it as bytes.
 pub fn text(value: &RawValue) -> Option<Cow<'_, str>> {
     struct Lossy;
 

@@ -1,34 +1,35 @@
-//! A request as it waits in a queue: one line that says what it is, and its fields as JSON. Text, not
-//! an object: a queue would read and write its numbers anew, and not every number survives that.
+//! A request that waits in a queue: one line that says what it is for, and its fields as JSON. It is text and not an
+//! object, because a queue would parse and write its numbers anew, which changes some of them.
 
 use crate::core::session::{SessionId, Target};
 
-/// What a message about a session begins with.
+/// The beginning of a message for a session.
 const PREFIX: &str = "hhq1";
 
-/// And one about another event, which an earlier version of the package is not to take for a session's.
+/// The beginning of a message for another event, which an earlier version of the package must not read as a
+/// session's.
 const PREFIX_OF_EVENT: &str = "hhqe1";
 
-/// A request that was allowed, on its way through a queue.
+/// A request that was allowed, as it goes through a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// What it is about.
+    /// The session or event that it is for.
     pub target: Target,
-    /// When it was made, nanoseconds since the Unix epoch.
+    /// When it was made, in nanoseconds since the Unix epoch.
     pub stamp_ns: u64,
-    /// A JSON object under the backend's names.
+    /// A JSON object with the backend's names.
     pub fields: String,
 }
 
 impl Message {
-    /// As text.
+    /// Writes the message as text.
     pub fn write(&self) -> String {
         let Message { target, stamp_ns, fields } = self;
         let prefix = if target.is_event() { PREFIX_OF_EVENT } else { PREFIX };
         format!("{prefix} {} {stamp_ns}\n{fields}", target.id())
     }
 
-    /// The message that `text` is; nothing if it is none.
+    /// Reads a message; `None` if `text` is not one.
     pub fn read(text: &str) -> Option<Message> {
         let (line, fields) = text.split_once('\n')?;
         let mut words = line.split(' ');

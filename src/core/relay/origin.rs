@@ -1,26 +1,24 @@
-//! Whose pages may use the relay. Browsers alone hold to it: against everybody else there is the
-//! ticket.
+//! Which pages may use the relay. Only browsers enforce this. Against everybody else, the ticket protects the relay.
 
 use super::response::Response;
 
-/// Where a request comes from.
+/// The kind of client that a request comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asker {
-    /// A page of the relay's own origin, or no page at all.
+    /// A page of the relay's own origin, or not a page at all.
     Own,
     /// A page of another origin that is allowed.
     Allowed(String),
 }
 
-/// Who asks: `origin` is the request's header of that name, `scheme` (with its colon) and `host`
-/// are the relay's own, `allowed` the origins that may use it beside its own. Nothing where it may
-/// not.
+/// The client of a request with the header `origin`, to a relay at `scheme` (with its colon) and `host`. `allowed`
+/// are the origins that may use the relay besides its own. `None` if the client may not use it.
 pub fn asker(origin: Option<&str>, scheme: &str, host: &str, allowed: &[String]) -> Option<Asker> {
     let Some(origin) = origin else { return Some(Asker::Own) };
     if allowed.iter().any(|allowed| allowed == origin) {
         return Some(Asker::Allowed(origin.to_owned()));
     }
-    // Where TLS ends in front of the relay, it sees http; the other way round nobody is fooled.
+    // If TLS ends in front of the relay, the relay sees http. The reverse case cannot be forged.
     let own = match origin.strip_prefix("https://") {
         Some(own) => own,
         None => origin.strip_prefix("http://").filter(|_| scheme == "http:")?,
@@ -28,7 +26,7 @@ pub fn asker(origin: Option<&str>, scheme: &str, host: &str, allowed: &[String])
     own.eq_ignore_ascii_case(host).then_some(Asker::Own)
 }
 
-/// `given` as browsers write an origin; nothing where it is none.
+/// `given` in the form in which browsers write an origin; `None` if it is not an origin.
 pub fn origin(given: &str) -> Option<String> {
     let origin = given.trim().trim_end_matches('/').to_ascii_lowercase();
     let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"))?;
@@ -38,7 +36,7 @@ pub fn origin(given: &str) -> Option<String> {
 }
 
 impl Asker {
-    /// Lets the page of another origin read `response`.
+    /// Lets a page of another origin read `response`.
     pub fn may_read(&self, response: &mut Response) {
         if let Asker::Allowed(origin) = self {
             response.header("access-control-allow-origin", origin);

@@ -1,7 +1,7 @@
-//! How a request passes the relay, step by step: [`admit`] looks at its head, the runtime checks the
-//! ticket's signature, [`Unverified::verified`] looks at the ticket, [`Passage::forward`] at the
-//! body, and [`Passage::answered`] at what came of it. Each step needs the one before, so nothing
-//! of a body is read before the ticket was found right, and nothing is sent before the body was.
+//! How a request passes the relay, step by step. [`admit`] checks its head, the runtime checks the signature of the
+//! ticket, [`Unverified::verified`] checks the ticket, [`Passage::forward`] checks the body, and
+//! [`Passage::answered`] takes the backend's answer. Each step needs the one before, so no body is read before the
+//! ticket was verified, and nothing is sent before the body was.
 
 use std::rc::Rc;
 
@@ -22,55 +22,55 @@ use crate::core::session::{SessionId, Target};
 use crate::core::time::Now;
 use crate::core::wire::{self, Answer, Receipt, Request};
 
-/// What a request came to, and what is to be logged of it.
+/// The end of a request: the response, and the lines to log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct End {
-    /// What is answered.
+    /// The response to the page.
     pub response: Response,
-    /// Lines at the level that was asked for.
+    /// Lines for the log, already filtered by its level.
     pub log: Vec<Line>,
 }
 
-/// A request whose ticket has not been checked.
+/// A request whose ticket has not been verified.
 #[derive(Debug)]
 pub struct Unverified {
     trip: Trip,
-    /// The session or event in the address, where it has one.
+    /// The session or event in the address, if it names one.
     named: Option<String>,
     signature: Signature,
     claims: String,
 }
 
-/// A request whose ticket is right.
+/// A request whose ticket has been verified.
 #[derive(Debug)]
 pub struct Passage {
     trip: Trip,
-    /// The session or event in the address, where it has one.
+    /// The session or event in the address, if it names one.
     named: Option<SessionId>,
-    /// The inputs of a start, as the page wrote them: key and value.
+    /// The inputs of a start as the page wrote them: keys and values.
     inputs: Vec<(String, String)>,
-    /// The fields that are sent, as JSON: what the site wants masked in them is.
+    /// The fields to send, as JSON, after the masking that the site asked for.
     fields: String,
     stamp_ns: u64,
-    /// What it is about, once its body is judged.
+    /// The session or event that the request is for; known once the body was checked.
     target: Option<Target>,
     step: Step,
 }
 
-/// What the request that is sent for the page's does.
+/// The purpose of the request that is sent to the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    /// What the page asked for.
+    /// It is what the page asked for.
     AsAsked,
-    /// It stores inputs that the start before it did not.
+    /// It stores the inputs that the start before it did not store.
     LateInputs,
-    /// It makes the session, which an update found missing.
+    /// It creates the session that an update did not find.
     MakesSession,
-    /// The update once more, now that the session is there.
+    /// It repeats the update after the session was created.
     Again,
 }
 
-/// What is known of a request all along.
+/// The parts of a request that are known from its beginning.
 #[derive(Debug)]
 struct Trip {
     settings: Rc<RelaySettings>,
@@ -83,35 +83,35 @@ struct Trip {
 /// What to do with a request that is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Forward {
-    /// Send it to the backend, and say what that answered with [`Passage::answered`].
+    /// Send it to the backend, and pass the answer to [`Passage::answered`].
     Send(Request),
-    /// Put this text into the queue, and say whether it took it with [`Passage::queued`].
+    /// Put this text into the queue, and report to [`Passage::queued`] whether the queue took it.
     Enqueue(String),
 }
 
-/// How a request goes on after an answer of the backend.
+/// What to do after an answer of the backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PassageAction {
-    /// Send this one too, and say what it was answered with [`Passage::answered`].
+    /// Send this request as well, and pass its answer to [`Passage::answered`].
     Send(Request),
-    /// It is over.
+    /// Respond: the request is complete.
     End(End),
 }
 
-/// What became of reading a body.
+/// The result of reading a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyRead<'a> {
-    /// All of it.
+    /// The whole body.
     Whole(&'a [u8]),
-    /// There is more than [`Passage::limit`].
+    /// It is longer than [`Passage::limit`].
     TooLarge,
-    /// It did not come in time.
+    /// It did not arrive in time.
     TooSlow,
-    /// It broke off.
+    /// The connection broke off.
     Broken,
 }
 
-/// Looks at a request's head: `Err` answers it.
+/// Checks the head of a request. `Err` is the response to a request that is refused.
 pub fn admit(settings: &Rc<RelaySettings>, head: Head) -> Result<Unverified, End> {
     let asker = asker(head.origin.as_deref(), &head.scheme, &head.host, &settings.origins);
     let reader = asker.clone().unwrap_or(Asker::Own);
@@ -173,17 +173,17 @@ fn end(settings: &RelaySettings, asker: &Asker, refusal: Refusal) -> End {
 }
 
 impl Unverified {
-    /// What the signature has to be of.
+    /// The text that the signature has to sign.
     pub fn claims(&self) -> &str {
         &self.claims
     }
 
-    /// The signature to check.
+    /// The signature to verify.
     pub fn signature(&self) -> &Signature {
         &self.signature
     }
 
-    /// The signature `is_right`, or not: looks at what the ticket says, and counts its use.
+    /// Checks the ticket, and counts its use. `is_right` says whether the runtime found the signature to be right.
     pub fn verified(self, is_right: bool, rates: &mut Rates, now_ms: u64) -> Result<Passage, End> {
         let Unverified { trip, named, signature, .. } = self;
         if !is_right {
@@ -196,7 +196,7 @@ impl Unverified {
             return Err(trip.refused(Refusal::TooOften { wait_s }));
         }
         let named = named.map(|named| SessionId::new(&named));
-        // A legacy update names what it is for in its body.
+        // A legacy update names its session or event in the body.
         let is_known = trip.route != Route::LegacyUpdate;
         let is_elsewhere = named == Some(None) || trip.ticket.target(named.flatten()).is_none();
         if is_known && is_elsewhere {
@@ -218,8 +218,8 @@ impl Trip {
         End { response, log }
     }
 
-    /// When the page made the request, nanoseconds since the Unix epoch: the backend orders by it. One
-    /// from the future could keep everybody else's later ones from counting.
+    /// When the page made the request, in nanoseconds since the Unix epoch. The backend orders requests by it, so a
+    /// time in the future could keep everybody else's later requests from being stored.
     fn stamp_ns(&self, now_ms: u64) -> u64 {
         let now_ns = now_ms.saturating_mul(1_000_000);
         let given = self.stamp.as_deref().filter(|it| it.bytes().all(|byte| byte.is_ascii_digit()));
@@ -229,27 +229,27 @@ impl Trip {
 }
 
 impl Passage {
-    /// Bytes of the body to read at most.
+    /// The most bytes of the body that are read.
     pub fn limit(&self) -> u64 {
         self.trip.settings.max_body_bytes
     }
 
-    /// Milliseconds to wait at most: for the body, and for the backend's answer.
+    /// The milliseconds that the body, and then the backend's answer, may take.
     pub fn timeout_ms(&self) -> u64 {
         self.trip.settings.tracer.timeout_ms
     }
 
-    /// What the site's log is to hear.
+    /// The level of the site's log.
     pub fn log_level(&self) -> Level {
         self.trip.settings.tracer.log_level
     }
 
-    /// The answer where so many requests are under way that there is no place for this one.
+    /// The response if too many requests are under way.
     pub fn refused_as_busy(&self) -> End {
         self.trip.refused(Refusal::Busy { wait_s: BUSY_S })
     }
 
-    /// Looks at the body.
+    /// Checks the body.
     pub fn forward(&mut self, body: BodyRead<'_>, now_ms: u64) -> Result<Forward, End> {
         self.judged(body, now_ms).map_err(|refusal| self.trip.refused(refusal))
     }
@@ -286,14 +286,14 @@ impl Passage {
         Ok(Forward::Send(request.ok_or(Refusal::Internal)?))
     }
 
-    /// The request of `route` that says `fields` (JSON) of the session or event `id`, at the backend.
+    /// The backend's request for `route` with `fields` (JSON) of the session or event `id`.
     fn request(&self, route: Route, id: SessionId, fields: &str, now_ms: u64) -> Option<Request> {
         let destination = self.trip.settings.destination()?;
         let (path, body) = (route.path(id), self.body(route, id, fields, now_ms));
         Some(wire::request(destination, route.method(), &path, body, self.stamp_ns))
     }
 
-    /// The body that is sent: written anew, about the session or event `id`.
+    /// The body of that request. It is written anew, for the session or event `id`.
     fn body(&self, route: Route, id: SessionId, fields: &str, now_ms: u64) -> String {
         let settings = &self.trip.settings;
         let mut body = String::new();
@@ -325,9 +325,9 @@ impl Passage {
         body
     }
 
-    /// The update that stores what the start on its way did not store, if that is so: of a session that
-    /// was there before, a start leaves the inputs as they are, and they are kept as `metadata.inputs`.
-    /// The page may not do that: to know whether it has to, it would have to be told what is stored.
+    /// The update that stores the inputs that a start did not store, if there are any. A start does not change the
+    /// inputs of a session that exists, so they are stored as `metadata.inputs`. The page cannot do that: it would
+    /// have to be told what is stored.
     fn late_inputs(&self, stored: &str) -> Option<Request> {
         let fields = any_members(&self.fields);
         let inputs = find(&fields, "inputs")?;
@@ -354,9 +354,9 @@ impl Passage {
         Some(wire::request(destination, route.method(), &path, body, self.stamp_ns + 1))
     }
 
-    /// What the page gets to hear of the backend's answer: whether its request was stored, in words of the
-    /// relay's own. The session as it is stored may say more than the page is to know, and an error may
-    /// name hosts or repeat a query: those words are for the site's log.
+    /// Takes the backend's answer to the last request. The page is told in the relay's own words whether its request
+    /// was stored: a stored session may contain more than the page should know, and an error may contain host names
+    /// or repeat a query. Those go to the site's log.
     pub fn answered(&mut self, answer: &Answer, timed_out: bool, now_ms: u64) -> PassageAction {
         let Answer::Http { status, retry_after, body } = answer else {
             let refusal = if timed_out { Refusal::NoAnswer } else { Refusal::Unreachable };
@@ -370,7 +370,7 @@ impl Passage {
         PassageAction::End(match *status {
             200..=299 => match wire::parse_receipt(body) {
                 Receipt::Stored => self.stored(200),
-                // As one that refuses what was sent: sending less at a time may find what is to blame.
+                // Treated as a refusal of the content: a tracer that sends less at a time may find the cause.
                 Receipt::Denied => self.refused_by_backend(*status, body, DENIED_STATUS, None),
                 Receipt::Foreign(why) => {
                     self.misdirected(wire::RefusalReason::NoHoneyHive { why: why.into() })
@@ -381,7 +381,7 @@ impl Passage {
                 let destination = self.trip.settings.destination().map(|it| &**it);
                 self.misdirected(wire::RefusalReason::of_key(*status, destination))
             }
-            // The page is to ask again for its start, and not to look for other routes.
+            // The page is to repeat its start, and not to look for other routes.
             404 | 405 if self.step == Step::LateInputs => {
                 self.refused_by_backend(*status, body, 503, wait_s)
             }
@@ -389,7 +389,7 @@ impl Passage {
         })
     }
 
-    /// The request that follows from the answer to the one before, if the page's takes more than that.
+    /// The request that follows from the last answer, if the page's request takes more than one.
     fn next_step(&mut self, status: u16, body: &str, now_ms: u64) -> Option<Request> {
         let receipt = (200..300).contains(&status).then(|| wire::parse_receipt(body));
         let route = self.trip.route;
@@ -397,7 +397,7 @@ impl Passage {
             Step::AsAsked if route.is_start() && receipt == Some(Receipt::Stored) => {
                 (Step::LateInputs, self.late_inputs(body))
             }
-            // Maybe there is no such session. The page need not be told to make it.
+            // There may be no such session. The page need not be asked to create it.
             Step::AsAsked
                 if matches!(status, 404 | 405)
                     || (status == 400 && route == Route::LegacyUpdate) =>
@@ -419,7 +419,7 @@ impl Passage {
         request.inspect(|_| self.step = step)
     }
 
-    /// Something that the site has to change, and its log is to say.
+    /// The end of a request that failed because of the site's set-up. The log says what to change.
     fn misdirected(&self, why: wire::RefusalReason) -> End {
         let mut end = self.trip.refused(match why {
             wire::RefusalReason::Key { .. } => Refusal::Key,
@@ -433,7 +433,7 @@ impl Passage {
         end
     }
 
-    /// The backend answered with `said` that it does not take the request. The page is told with `status`.
+    /// The end of a request that the backend refused with the status `said`. The page gets `status`.
     fn refused_by_backend(&self, said: u16, body: &str, status: u16, wait_s: Option<u64>) -> End {
         let mut response = error(status, "BACKEND_REFUSED", backend_sentence(status));
         if let Some(wait_s) = wait_s {
@@ -450,17 +450,18 @@ impl Passage {
         self.trip.ended(response, log)
     }
 
-    /// Whether the queue took the message.
+    /// Takes the queue's result.
     pub fn queued(&self, was_taken: bool) -> End {
         match was_taken {
-            // That it is stored is the consumer's affair from now on.
+            // From now on the consumer is responsible for storing it.
             true => self.stored(202),
             false => self.trip.refused(Refusal::Queue),
         }
     }
 
-    /// To a start the tracer in the page looks for its own inputs in the answer. It finds all of them, as
-    /// they are stored in any case: as the session's, or as `metadata.inputs` of one that had others.
+    /// The response to a request that is stored. After a start, the tracer in the page looks for its inputs in the
+    /// response. It finds all of them, because all are stored: as the session's own, or as `metadata.inputs` of a
+    /// session that had others.
     fn stored(&self, status: u16) -> End {
         let mut body = String::new();
         let mut object = Object::open(&mut body);
@@ -478,10 +479,10 @@ impl Passage {
     }
 }
 
-/// The status by which a page learns that HoneyHive answered with success and stored nothing.
+/// The status that tells a page that HoneyHive answered with success and stored nothing.
 const DENIED_STATUS: u16 = 422;
 
-/// What a page is told of a request that the backend did not take.
+/// The sentence that a page gets about a request that the backend did not store.
 fn backend_sentence(status: u16) -> &'static str {
     match status {
         404 | 405 => "HoneyHive has no such route, or no such session",

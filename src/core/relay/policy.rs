@@ -1,92 +1,92 @@
-//! The numbers behind the relay's behaviour, each with its reason. Those a user can set are
-//! defaults here.
+//! The numbers behind the relay's behaviour, each with its reason. Numbers that a user can set are defaults.
 
 use crate::core::session::UUID_LENGTH;
 
-/// Seconds a ticket is good for (`expiresIn`): a visit.
+/// Seconds that a ticket is valid by default (`expiresIn`): the length of a visit.
 pub const TICKET_S: u64 = 3_600;
 
-/// Seconds a ticket may be good for: beyond a month nobody knows any more where it has been.
+/// The most seconds that a ticket may be valid. After more than a month, nobody knows where it has been.
 pub const LONGEST_TICKET_S: u64 = 30 * 24 * 3_600;
 
-/// Events that a ticket may name: the answers of a long conversation, in a header of two kilobytes.
+/// The most events that a ticket may name: the answers of a long conversation, in a header of two kilobytes.
 pub const MOST_EVENTS: usize = 50;
 
-/// Characters of a ticket at most: all fields, as many events, and a bit.
+/// The most characters of a ticket: all fields, the most events, and a margin.
 pub const LONGEST_TICKET: usize = 256 + MOST_EVENTS * (UUID_LENGTH + 1);
 
-/// Characters of a secret that counts as one.
+/// The least characters of a secret.
 pub const SHORTEST_SECRET: usize = 32;
 
-/// Requests that a ticket is good for in a window (`rate`): a tracer sends at most five a second.
+/// Requests that a ticket allows in a window by default (`rate`). A tracer sends at most five a second.
 pub const RATE_REQUESTS: u64 = 300;
 
-/// Seconds of that window.
+/// Seconds in that window.
 pub const RATE_SECONDS: u64 = 60;
 
-/// Tickets whose rate is remembered: 24 bytes each.
+/// How many tickets are remembered for their rate, with 24 bytes each.
 pub const REMEMBERED_TICKETS: usize = 8_192;
 
-/// Bytes of a request's body (`maxBodyBytes`): the backend asks for enrichments below 100 KB, and a
-/// message of Cloudflare's queues has 128 KB.
+/// The most bytes of a request's body by default (`maxBodyBytes`). The backend asks for enrichments below 100 KB, and
+/// a message of Cloudflare's queues has at most 128 KB.
 pub const MAX_BODY_BYTES: u64 = 100 * 1024;
 
-/// Bytes of a queue's message at most: Cloudflare's queues take 128 KB, of a thousand bytes each, and keep up
-/// to a hundred bytes of their own in it.
+/// The most bytes of a queue's message. Cloudflare's queues take 128 KB of a thousand bytes each, and use up to a
+/// hundred bytes of them.
 /// <https://developers.cloudflare.com/queues/platform/limits/>
 pub const MAX_MESSAGE_BYTES: usize = 128_000 - 100;
 
-/// Levels of objects and lists in a body: a tracer writes 102.
+/// The most levels of objects and lists in a body. A tracer writes at most 102.
 pub const MAX_DEPTH: usize = 128;
 
-/// Requests with a right ticket that may be under way at once: what each is about and the inputs of a
-/// start, some kilobytes, in the 128 MB that an isolate has.
+/// The most verified requests that may be under way. Each takes some kilobytes for its target and the inputs of a
+/// start, of the 128 MB of an isolate.
 pub const MAX_UNDER_WAY: usize = 4_096;
 
-/// Milliseconds that a step of a request may last beyond `timeoutMs`, by a runtime that is busy.
+/// Milliseconds that a step of a request may take beyond `timeoutMs` if the runtime is busy.
 pub const LATE_MS: u64 = 10_000;
 
-/// Seconds after which who found no place is to come again: by then most requests under way are over.
+/// Seconds after which a client that found the relay busy is to try again. By then most requests under way have
+/// ended.
 pub const BUSY_S: u64 = 1;
 
-/// Milliseconds that a queue's batch can take: Cloudflare ends a consumer after 15 minutes.
+/// Milliseconds that a queue's batch may take: Cloudflare ends a consumer after 15 minutes.
 pub const LONGEST_BATCH_MS: u64 = 15 * 60_000;
 
-/// Milliseconds after which nothing more of a batch is sent: what is on its way then has three minutes left.
+/// Milliseconds after which nothing more of a batch is sent, which leaves requests in flight three minutes.
 pub const BATCH_SENDS_MS: u64 = 12 * 60_000;
 
-/// Milliseconds since the backend last answered well for which a batch waits for it. An outage that is longer is left
-/// to the queue, which can wait for hours.
+/// Milliseconds that a batch waits for the backend since its last proper answer. A longer outage is left to the
+/// queue, which can wait for hours.
 pub const BATCH_PATIENCE_MS: u64 = 10_000;
 
-/// Milliseconds by which the clock of a consumer may be behind that of a relay.
+/// Milliseconds by which a consumer's clock may be behind a relay's.
 pub const CLOCKS_DIFFER_MS: u64 = 5 * 60_000;
 
-/// Requests of a batch on their way at once. Workers open six connections and let the rest wait, without an error:
-/// with four times as many the last one still goes in time where the backend takes a second.
+/// The most requests of a batch in flight. Workers open six connections and let further requests wait without an
+/// error. With four times as many, the last one still ends in time if the backend takes a second.
 /// <https://developers.cloudflare.com/workers/platform/limits/#simultaneous-open-connections>
 pub const CONSUMER_LIMIT: usize = 24;
 
-/// Seconds after which a message that was not delivered comes again first (`retryDelay`): what the documents set for
-/// the queue.
+/// Seconds after which the queue brings an undelivered message again by default (`retryDelay`), as the documents set
+/// it for the queue.
 pub const RETRY_DELAY_S: u64 = 10;
 
-/// Seconds between two attempts of a message at most, but where the backend asks for more: after an outage all is
-/// there ten minutes later.
+/// The most seconds between two attempts of a message, unless the backend asks for more. Ten minutes after an outage,
+/// everything is delivered.
 pub const REDELIVERY_CAP_S: u64 = 600;
 
-/// Where the relay is (`path`).
+/// The path of the relay by default (`path`).
 pub const PATH: &str = "/honeyhive";
 
-/// Seconds that a browser remembers the answer to a preflight: two hours, Chromium's limit.
+/// Seconds that a browser may remember the answer to a preflight: two hours, which is Chromium's limit.
 pub const PREFLIGHT_S: &str = "7200";
 
-/// Seconds that a message may be told to wait: Cloudflare's queues take 12 hours.
+/// The most seconds that a message may be told to wait: Cloudflare's queues allow 12 hours.
 pub const LONGEST_WAIT_S: u64 = 12 * 3_600;
 
-/// Milliseconds that a consumer remembers what it delivered: an hour, and where a message of the session was told to
-/// wait, an hour longer than that.
+/// Milliseconds that a consumer remembers what it delivered: an hour, and an hour beyond the wait of a message that
+/// was told to wait.
 pub const REMEMBERED_MESSAGES_MS: u64 = 3_600_000;
 
-/// Bytes of what a consumer remembers: some ten thousand messages, in 128 MB that an isolate has.
+/// The most bytes that a consumer remembers: some ten thousand messages, of the 128 MB of an isolate.
 pub const REMEMBERED_MESSAGES_BYTES: usize = 4 * 1024 * 1024;

@@ -1,27 +1,26 @@
-//! How often a ticket may be used. In the memory of one isolate or process: another one counts by
-//! itself, so a ticket that is shown to several at once is good for as many times more.
+//! Limits how often a ticket may be used. Uses are counted in the memory of one isolate or process, so a ticket that
+//! is shown to several of them is valid for as many times its rate.
 //!
-//! Each ticket has one number, the time up to which its requests are paid for (the generic cell
-//! rate algorithm, ITU-T I.371). Only tickets whose signature was right come here, so nobody from
-//! outside can fill the memory.
+//! Each ticket has one number: the time up to which its requests are paid for (the generic cell rate algorithm, ITU-T
+//! I.371). Only tickets with a right signature are counted, so a stranger cannot fill the memory.
 
 use super::policy::REMEMBERED_TICKETS;
 use super::ticket::Signature;
 
-/// So many requests in a burst, and as many in each window.
+/// The size of a burst, and the number of requests in each window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// How many.
+    /// The number of requests.
     pub requests: u64,
-    /// The window, seconds.
+    /// The length of the window in seconds.
     pub seconds: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Use {
-    /// What stands for the ticket: half of its signature is as good as all of it.
+    /// Identifies the ticket: half of its signature is as unique as all of it.
     ticket: [u8; SIGNATURE_BYTES_KEPT],
-    /// Up to when its requests are paid for, Unix microseconds.
+    /// The time up to which its requests are paid for, in Unix microseconds.
     paid_until: u64,
 }
 
@@ -30,13 +29,13 @@ const SIGNATURE_BYTES_KEPT: usize = 16;
 /// The tickets that were used lately.
 #[derive(Debug, Default)]
 pub struct Rates {
-    /// In the order of their tickets.
+    /// Sorted by ticket.
     uses: Vec<Use>,
 }
 
 impl Rates {
-    /// Counts one request with the ticket of this signature. Where it is one too many, how many
-    /// seconds to wait.
+    /// Counts one request with the ticket of this signature. `Err` is the number of seconds to wait if the request is
+    /// one too many.
     pub fn count(&mut self, signature: &Signature, rate: Rate, now_ms: u64) -> Result<(), u64> {
         let mut ticket = [0; SIGNATURE_BYTES_KEPT];
         ticket.copy_from_slice(&signature[..SIGNATURE_BYTES_KEPT]);
@@ -50,7 +49,7 @@ impl Rates {
             return Ok(());
         };
         let paid_until = &mut self.uses[place].paid_until;
-        // A clock that was set back must not lock anybody out for longer than a window.
+        // A clock that was set back must not refuse a ticket for longer than a window.
         *paid_until = (*paid_until).clamp(now, full);
         if *paid_until + step > full {
             return Err((*paid_until + step - full).div_ceil(1_000_000));
@@ -64,7 +63,7 @@ impl Rates {
             self.uses.retain(|used| used.paid_until > now);
         }
         if self.uses.len() >= REMEMBERED_TICKETS {
-            // The one that is nearest to being as good as new.
+            // The ticket that has used the least of its rate.
             let idlest = self.uses.iter().enumerate().min_by_key(|(_, used)| used.paid_until);
             if let Some((idlest, _)) = idlest {
                 self.uses.remove(idlest);

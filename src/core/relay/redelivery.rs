@@ -1,20 +1,20 @@
-//! When a message that was not delivered comes again: so late that an outage of hours does not use up its
-//! attempts, and never earlier than the queue would bring it by itself.
+//! When the queue is to bring an undelivered message again: late enough that an outage of hours does not use up its
+//! attempts, and never earlier than the queue itself would.
 
 use super::policy::{LONGEST_WAIT_S, REDELIVERY_CAP_S};
 
-/// Seconds after which a message comes again that the queue has brought `attempts` times; nothing where that is
-/// the queue's own delay. The wait doubles with each attempt, from the queue's own, `retry_delay_s`, to
-/// [`REDELIVERY_CAP_S`].
+/// The seconds after which a message is to come again that the queue has brought `attempts` times; `None` for the
+/// queue's own delay. The wait begins with the queue's own delay, `retry_delay_s`, and doubles with each attempt, up
+/// to [`REDELIVERY_CAP_S`].
 ///
-/// The backend may have `asked_s`: that is granted, but for a wait shorter than this. A date that is past asks for
-/// no wait at all, and a message that came again at once, and again, would soon be among the dead letters.
+/// The backend may ask for a wait of `asked_s`, which is only granted if it is longer. A date in the past asks for no
+/// wait at all, and a message that came again at once, several times, would soon be among the dead letters.
 pub fn wait_s(attempts: u32, asked_s: Option<u64>, retry_delay_s: u64) -> Option<u64> {
     let asked_s = asked_s.filter(|seconds| *seconds > 0);
     if attempts <= 1 && asked_s.is_none() {
         return None;
     }
-    // A queue that waits for nothing has its messages come again too often in an outage.
+    // A queue without a delay would bring its messages too often during an outage.
     let doubled = retry_delay_s.max(1).saturating_mul(1 << attempts.saturating_sub(1).min(16));
     let own_s = doubled.min(REDELIVERY_CAP_S.max(retry_delay_s));
     Some(own_s.max(asked_s.unwrap_or_default()).min(LONGEST_WAIT_S))

@@ -1,5 +1,5 @@
-//! Why a request is not relayed: its status, a code for programs and a sentence for people. None
-//! repeats what was sent, be it a ticket or a field.
+//! The reasons for which a request is not relayed: for each, a status, a code for programs and a sentence for people.
+//! None of them repeats what was sent, neither a ticket nor a field.
 
 use serde::Serialize;
 
@@ -7,52 +7,52 @@ use super::response::Response;
 use super::ticket::Ticket;
 use crate::core::enrichment::Field;
 
-/// Why the relay does not do what it is asked for.
+/// Why a request is not relayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// No path that the package uses.
+    /// The path is not one that the package uses.
     NoRoute,
-    /// The route is there for another method.
+    /// The route exists for another method.
     OtherMethod {
-        /// The one it is there for.
+        /// The method of the route.
         allow: &'static str,
     },
-    /// A page of an origin that is neither the relay's own nor among `origins`.
+    /// The page's origin is neither the relay's own nor among `origins`.
     ForeignOrigin,
-    /// No JSON by its `content-type`.
+    /// The `content-type` is not JSON.
     ContentType,
-    /// Compressed, or encoded otherwise.
+    /// The body is compressed, or encoded in another way.
     ContentEncoding,
-    /// No `authorization: Bearer …`.
+    /// There is no `authorization: Bearer …`.
     NoTicket,
-    /// Not the text of any ticket.
+    /// The text is not a ticket.
     NoSuchTicket,
-    /// The ticket's signature is of none of the secrets.
+    /// None of the secrets made the ticket's signature.
     Signature,
-    /// The ticket has ended.
+    /// The ticket has expired.
     Expired,
-    /// Used more often than its rate allows.
+    /// The ticket was used more often than its rate allows.
     TooOften {
         /// Seconds to wait.
         wait_s: u64,
     },
-    /// Names another session than the ticket.
+    /// The request names another session than the ticket.
     OtherSession,
-    /// Names what is not among the events of the ticket.
+    /// The request names an event that the ticket does not name.
     OtherEvent,
-    /// Writes a field that the ticket does not allow.
+    /// The request writes a field that the ticket does not allow.
     OtherField(Field),
-    /// Writes what no ticket can allow, as a session's name.
+    /// The request writes something that no ticket can allow, such as a session's name.
     NoField,
-    /// The body, in full or as announced, is larger than `maxBodyBytes`.
+    /// The body, as read or as announced, is larger than `maxBodyBytes`.
     TooLarge,
-    /// The body did not come in time.
+    /// The body did not arrive in time.
     TooSlow,
-    /// The body is not what the package sends there; why, in a sentence.
+    /// The body is not what the package sends to this route. The text says why, in a sentence.
     Body(&'static str),
-    /// The relay lacks something; what, in a sentence.
+    /// The relay is not set up. The text says what is missing, in a sentence.
     NotSetUp(&'static str),
-    /// As many requests are under way as may be at once.
+    /// Too many requests are under way.
     Busy {
         /// Seconds to wait.
         wait_s: u64,
@@ -65,14 +65,14 @@ pub enum Refusal {
     NoAnswer,
     /// The backend refused the relay's key.
     Key,
-    /// What answered is no HoneyHive.
+    /// The server that answered is not HoneyHive.
     NoHoneyHive,
-    /// Something broke inside the relay.
+    /// The relay itself failed.
     Internal,
 }
 
 impl Refusal {
-    /// Why something is refused that `ticket` is not for.
+    /// The reason for refusing a request whose session or event `ticket` does not name.
     pub fn elsewhere(ticket: &Ticket) -> Refusal {
         if ticket.events.is_empty() { Refusal::OtherSession } else { Refusal::OtherEvent }
     }
@@ -102,7 +102,7 @@ impl Refusal {
         }
     }
 
-    /// A stable code, `errorCode` in the answer.
+    /// The stable code, which is `errorCode` in the response.
     pub fn code(self) -> &'static str {
         match self {
             Refusal::NoRoute => "ROUTE_NOT_FOUND",
@@ -129,7 +129,7 @@ impl Refusal {
         }
     }
 
-    /// What is wrong and what to do.
+    /// A sentence that says what is wrong and what to do.
     pub fn sentence(self) -> String {
         let plain = match self {
             Refusal::OtherMethod { allow } => return ["this route is for ", allow].concat(),
@@ -182,7 +182,7 @@ impl Refusal {
         plain.to_owned()
     }
 
-    /// The answer that says so.
+    /// The response.
     pub fn response(self) -> Response {
         let mut response = error(self.status(), self.code(), &self.sentence());
         match self {

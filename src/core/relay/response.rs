@@ -1,18 +1,18 @@
-//! What the relay answers.
+//! The relay's responses.
 
-/// An answer, ready to be sent.
+/// A response that is ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
     /// Names in lower case, and values.
     pub headers: Vec<(&'static str, String)>,
-    /// JSON, or nothing.
+    /// JSON, or empty.
     pub body: String,
 }
 
 impl Response {
-    /// An answer of JSON, which no cache may keep.
+    /// A response with JSON, which no cache may keep.
     pub fn json(status: u16, body: String) -> Response {
         let mut response = Response::empty(status);
         response.header("content-type", "application/json");
@@ -21,7 +21,7 @@ impl Response {
         response
     }
 
-    /// An answer without a body.
+    /// A response without a body.
     pub fn empty(status: u16) -> Response {
         Response {
             status,

@@ -1,9 +1,9 @@
-//! The routes that the package uses, and nothing else. Where a request goes is made of the route and
-//! the ticket; nothing of the address that was asked for is passed on.
+//! The routes that the package uses. The address of the backend's request is made of the route and the ticket;
+//! nothing of the page's address is passed on.
 
 use crate::core::session::SessionId;
 
-/// What a request is for.
+/// The purpose of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
     /// `POST /v1/sessions`
@@ -17,7 +17,7 @@ pub enum Route {
 }
 
 impl Route {
-    /// The route at `path` below the relay's own, and the session in it where there is one.
+    /// The route at `path`, which is relative to the relay's own path, and the session in it, if it names one.
     pub fn at(path: &str) -> Option<(Route, Option<&str>)> {
         match path {
             "/v1/sessions" => Some((Route::Start, None)),
@@ -31,17 +31,17 @@ impl Route {
         }
     }
 
-    /// The method it has.
+    /// The method of the route.
     pub fn method(self) -> &'static str {
         if self.is_start() { "POST" } else { "PUT" }
     }
 
-    /// Whether it starts the session.
+    /// Whether it starts a session.
     pub fn is_start(self) -> bool {
         matches!(self, Route::Start | Route::LegacyStart)
     }
 
-    /// Its path at the backend.
+    /// The path of the route at the backend.
     pub fn path(self, session: SessionId) -> String {
         match self {
             Route::Start => "/v1/sessions".to_owned(),

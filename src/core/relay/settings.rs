@@ -1,5 +1,5 @@
-//! What a relay is told to do: options and environment variables, judged and put together. What is
-//! wrong is said in a line for the log; a relay that cannot work refuses everything and says why.
+//! The relay's settings, made of options and environment variables. Each mistake becomes a line for the log. A relay
+//! that cannot work refuses everything, and says why.
 
 use std::rc::Rc;
 
@@ -13,36 +13,36 @@ use crate::core::options::{Options, text_of};
 use crate::core::session::Description;
 use crate::core::settings::{self, Destination, Settings, printable};
 
-/// The variables that secrets are looked for in: the one that signs, then the one before it.
+/// The environment variables that contain secrets: the one that signs, then the previous one.
 const SECRET_VARIABLES: [&str; 2] = ["HH_RELAY_SECRET", "HH_RELAY_SECRET_PREVIOUS"];
 
-/// How a relay, or the consumer of its queue, works.
+/// The settings of a relay, or of the consumer of its queue.
 #[derive(Clone, Debug)]
 pub struct RelaySettings {
-    /// The address that all routes are below, without a slash at the end; may be empty.
+    /// The path that all routes are below, without a slash at the end; may be empty.
     pub path: String,
-    /// Origins whose pages may use it, beside its own.
+    /// The origins whose pages may use the relay, besides its own.
     pub origins: Vec<String>,
     /// How often a ticket may be used.
     pub rate: Rate,
-    /// Bytes of a request's body at most.
+    /// The most bytes of a request's body.
     pub max_body_bytes: u64,
-    /// Seconds after which the queue brings a message again that was not delivered.
+    /// The seconds after which the queue brings an undelivered message again.
     pub retry_delay_s: u64,
-    /// Whether requests go to a queue instead of the backend.
+    /// Whether requests go to a queue instead of to the backend.
     pub queues: bool,
-    /// Whether there is a secret to check tickets with.
+    /// Whether there is a secret to verify tickets with.
     pub has_secret: bool,
-    /// What a tracer would make of the same options: the backend, time limits, the log's level.
+    /// The settings that a tracer makes of the same options: the backend, time limits, the level of the log.
     pub tracer: Rc<Settings>,
-    /// Whether the sessions that pages start are described, and the project's name is known.
+    /// Whether the site set a name or a source, which then describe the sessions that pages start.
     describes: bool,
 }
 
 impl RelaySettings {
-    /// Puts options and variables together; what is wrong with them is said in `log`.
+    /// Makes settings of options and variables. Mistakes in them are added to `log`.
     pub fn resolve(options: &Options<'_>, log: &mut Vec<Line>) -> RelaySettings {
-        // An empty text counts here: the framework has taken the path off the address.
+        // An empty text is valid here: the framework has removed the path from the address.
         let given = options.text("path").or_else(|| settings::text("path", options, log));
         let path = given.map_or(policy::PATH, str::trim).trim_end_matches('/');
         let path = match path.is_empty() || path.starts_with('/') {
@@ -62,7 +62,7 @@ impl RelaySettings {
             warn(log, what);
         }
         let queues = options.is_true("queue");
-        // The backend is then the consumer's affair, which may be elsewhere.
+        // Then the consumer needs the backend's key, and it may run elsewhere.
         if !queues {
             log.append(&mut of_backend);
         }
@@ -79,12 +79,12 @@ impl RelaySettings {
         }
     }
 
-    /// The backend, and what shows that it may be written to.
+    /// The backend and its key.
     pub fn destination(&self) -> Option<&Rc<Destination>> {
         self.tracer.destination.as_ref()
     }
 
-    /// `json` of fields with the secrets in it masked, where the site wants that done on the server as well.
+    /// `json`, an object of fields, with the secrets in it masked if the site wants that on its server as well.
     pub fn masked(&self, json: String) -> String {
         match &self.tracer.redaction {
             Some(redaction) => redaction.apply(json),
@@ -92,14 +92,14 @@ impl RelaySettings {
         }
     }
 
-    /// Adds `line` to `log` where the site wants to hear that much.
+    /// Adds `line` to `log` if the site's log level includes it.
     pub fn log(&self, line: Line, log: &mut Vec<Line>) {
         if line.level <= self.tracer.log_level {
             log.push(line);
         }
     }
 
-    /// What keeps it from working, if anything does.
+    /// The reason why the relay cannot work, if there is one.
     pub fn lacks(&self) -> Option<&'static str> {
         if !self.has_secret {
             return Some(NO_SECRET);
@@ -112,7 +112,7 @@ impl RelaySettings {
         }
     }
 
-    /// How sessions that pages start are described, where the site says so: a page cannot.
+    /// The description of sessions that pages start, which comes from the site because a page cannot give one.
     pub fn description(&self, now_ms: u64) -> Option<Description> {
         self.describes.then(|| Description {
             name: self.tracer.session_name.clone(),
@@ -123,10 +123,10 @@ impl RelaySettings {
     }
 }
 
-/// What to do about a missing secret.
+/// The advice about a missing secret.
 pub const NO_SECRET: &str = "there is no secret of 32 characters or more to check tickets with: set HH_RELAY_SECRET, the same as where tickets are issued";
 
-/// The secrets of use in `secret` or the environment, the one that signs first.
+/// The usable secrets in `secret` or the environment. The first one signs.
 pub fn secrets(options: &Options<'_>, log: &mut Vec<Line>) -> Vec<String> {
     let from_variables = || {
         let set = SECRET_VARIABLES.iter().filter_map(|name| options.variable(&[name]));
@@ -185,7 +185,7 @@ fn rate(options: &Options<'_>, log: &mut Vec<Line>) -> Rate {
     }
 }
 
-/// The relay's settings in `json`, an object of options.
+/// Reads the relay's settings from `json`, an object of options.
 pub fn of_json(json: &str, numerals: Numerals) -> (Rc<RelaySettings>, Vec<Line>) {
     let mut log = Vec::new();
     let settings = RelaySettings::resolve(&Options::of(json, numerals), &mut log);

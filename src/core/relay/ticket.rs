@@ -1,18 +1,18 @@
-//! Tickets: what a page shows instead of a key. Here is what one says and how it is written and
-//! read; its signature is made and checked by the runtime's WebCrypto.
+//! Tickets, which a page shows instead of a key: their contents, and how they are written and read. The runtime's
+//! WebCrypto makes and verifies their signatures.
 //!
 //! ```text
 //! hht1.<session, a UUID>.<fields, with ~ between them>.<Unix seconds of its end>.<signature>
 //! hht2.<session, a UUID>.<fields>.<events, UUIDs with ~ between them>.<end>.<signature>
 //! ```
 //!
-//! The second one is for the events that it names, and for nothing else: for the session itself only where it
-//! is among them, as a session is an event of the same id.
+//! A ticket of the second form is for the events that it names and for nothing else. It is for the session itself
+//! only if it names it, since a session is an event with the same id.
 //!
-//! All of it is readable: a ticket proves something, it hides nothing. The signature is the
-//! HMAC-SHA-256 (RFC 2104) of the text before its dot, in base64url without padding (RFC 4648,
-//! section 5). The characters are those that RFC 6750 allows after `Bearer`. Each ticket has
-//! exactly one text: what could be read but was written otherwise is none.
+//! Everything in a ticket is readable: it proves something and hides nothing. The signature is the HMAC-SHA-256 (RFC
+//! 2104) of the text before its dot, in base64url without padding (RFC 4648, section 5). The characters are those
+//! that RFC 6750 allows after `Bearer`. Each ticket has exactly one text: a text that means the same but is written
+//! differently is not a ticket.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -22,36 +22,38 @@ use super::policy::{LONGEST_TICKET, LONGEST_TICKET_S, MOST_EVENTS};
 use crate::core::json::find_byte;
 use crate::core::session::{SessionId, Target, UUID_LENGTH};
 
-/// What every ticket of this version begins with. It is signed as well, so that a secret that is
-/// used elsewhere signs no ticket there.
+/// The beginning of every ticket of this version. It is signed as well, so that a secret that is also used elsewhere
+/// signs no ticket there.
 const PREFIX: &str = "hht1";
 
-/// What a ticket that names events begins with: as long, and none that an earlier version of the package reads.
+/// The beginning of a ticket that names events. It has the same length, and earlier versions of the package do not
+/// read it.
 const PREFIX_OF_EVENTS: &str = "hht2";
 
-/// Bytes of a signature.
+/// The length of a signature in bytes.
 pub const SIGNATURE_BYTES: usize = 32;
 
 /// A signature: HMAC-SHA-256.
 pub type Signature = [u8; SIGNATURE_BYTES];
 
-/// What a ticket says.
+/// The contents of a ticket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
-    /// The one session that may be enriched, or that the events are of.
+    /// The only session that may be enriched, or the session of the events.
     pub session: SessionId,
-    /// The events that may be enriched, and no session then that is not among them; none where the session may.
+    /// The events that may be enriched. If it is empty, the session may be enriched; otherwise the session only if it
+    /// is among them.
     pub events: Vec<SessionId>,
     /// The fields that may be written.
     pub allowed: Allowed,
-    /// When it ends, Unix seconds.
+    /// When the ticket expires, in Unix seconds.
     pub expires_at: u64,
 }
 
 impl Ticket {
-    /// A ticket for `session` and `fields` that lasts `expires_in` seconds from `now_ms`, or what is
-    /// wrong with one of these. A ticket names whole seconds, and both are rounded up, so that it never
-    /// ends earlier: one of a second would otherwise have ended, now and then, before it was used.
+    /// Makes a ticket for `session` and `fields` that is valid for `expires_in` seconds from `now_ms`, or says which
+    /// of them is wrong. A ticket contains whole seconds. Both numbers are rounded up, so that it never expires
+    /// early: a ticket of one second could otherwise expire before its first use.
     pub fn issue<'a>(
         session: Option<&str>,
         fields: Option<impl IntoIterator<Item = Option<&'a str>>>,
@@ -71,7 +73,7 @@ impl Ticket {
         if allowed.is_empty() {
             return Err("`fields` is empty: a ticket that allows nothing is of no use");
         }
-        // Also false for what is no number.
+        // The comparison is also false for a value that is not a number.
         if !(expires_in >= 1.0 && expires_in <= LONGEST_TICKET_S as f64) {
             return Err("`expiresIn` must be seconds, from 1 to 2592000 (30 days)");
         }
@@ -79,7 +81,7 @@ impl Ticket {
         Ok(Ticket { session, events: Vec::new(), allowed, expires_at })
     }
 
-    /// The same ticket for `events` alone, or what is wrong with them.
+    /// Restricts the ticket to `events`, or says what is wrong with them.
     pub fn for_events<'a>(
         mut self,
         events: Option<impl IntoIterator<Item = Option<&'a str>>>,
@@ -98,8 +100,7 @@ impl Ticket {
         }
     }
 
-    /// What is written to under the id `named`, or of its session where none is; nothing where the ticket is not
-    /// for that.
+    /// What a request with the id `named`, or with none, writes to. `None` if the ticket is not for that.
     pub fn target(&self, named: Option<SessionId>) -> Option<Target> {
         let id = named.unwrap_or(self.session);
         let is_session = id == self.session;
@@ -110,7 +111,7 @@ impl Ticket {
         }
     }
 
-    /// What is signed: all of the ticket but its signature.
+    /// The text that is signed: all of the ticket but its signature.
     pub fn claims(&self) -> String {
         let prefix = if self.events.is_empty() { PREFIX } else { PREFIX_OF_EVENTS };
         let mut claims = format!("{prefix}.{}.", self.session);
@@ -127,7 +128,7 @@ impl Ticket {
         claims
     }
 
-    /// Whether it has ended.
+    /// Whether the ticket has expired.
     pub fn has_expired(&self, now_ms: u64) -> bool {
         now_ms >= self.expires_at.saturating_mul(1_000)
     }
@@ -138,19 +139,19 @@ pub fn sealed(claims: &str, signature: &Signature) -> String {
     [claims, ".", &BASE64_URL_SAFE_NO_PAD.encode(signature)].concat()
 }
 
-/// A ticket as somebody shows it, with a signature that nobody has checked yet.
+/// A ticket from a request. Its signature has not been verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presented<'a> {
-    /// What it says, if its signature is right.
+    /// The contents, which are valid if the signature is right.
     pub ticket: Ticket,
-    /// What has to be signed.
+    /// The text that must be signed.
     pub claims: &'a str,
-    /// What is to be its signature.
+    /// The signature to verify.
     pub signature: Signature,
 }
 
 impl<'a> Presented<'a> {
-    /// Reads a ticket; nothing where `text` is none that was ever issued, whatever its signature.
+    /// Reads a ticket; `None` if `text` cannot be one that was ever issued, whatever its signature.
     pub fn read(text: &'a str) -> Option<Presented<'a>> {
         if text.len() > LONGEST_TICKET {
             return None;
@@ -175,36 +176,36 @@ impl<'a> Presented<'a> {
         if let Some(events) = events {
             ticket = ticket.for_events(Some(events.split('~').map(Some))).ok()?;
         }
-        // The one text of this ticket: no upper case, no other order, no second time, no zero in front.
+        // A ticket has one text only: no upper case, no other order, no duplicates, no leading zero.
         (ticket.claims() == claims).then_some(Presented { ticket, claims, signature })
     }
 }
 
-/// The session that `ticket` speaks of, whoever signed it: what a page needs to know of it.
+/// The session in `ticket`, whoever signed it. A page needs to know it.
 pub fn session_of(ticket: &str) -> Option<SessionId> {
     let (session, rest) = claims_of(ticket)?.split_at_checked(UUID_LENGTH)?;
     SessionId::from_uuid(session).filter(|_| rest.starts_with('.'))
 }
 
-/// Whether `ticket` is for the session or event of this id, whoever signed it.
+/// Whether `ticket` is for the session or event with this id, whoever signed it.
 pub fn is_for(ticket: &str, id: SessionId) -> bool {
     let Some(events) = events_of(ticket) else { return session_of(ticket) == Some(id) };
     events.split('~').any(|event| SessionId::from_uuid(event) == Some(id))
 }
 
-/// What follows the prefix of a ticket.
+/// The part of a ticket after its prefix.
 fn claims_of(ticket: &str) -> Option<&str> {
     let rest = ticket.strip_prefix(PREFIX).or_else(|| ticket.strip_prefix(PREFIX_OF_EVENTS));
     rest?.strip_prefix('.')
 }
 
-/// The events that `ticket` names, if it names any.
+/// The events that `ticket` names; `None` if it is a ticket for a session.
 fn events_of(ticket: &str) -> Option<&str> {
     let names_events = ticket.starts_with(PREFIX_OF_EVENTS);
     claims_of(ticket)?.split('.').nth(2).filter(|_| names_events)
 }
 
-/// When `ticket` ends (Unix seconds, as text), whoever signed it.
+/// When `ticket` expires, in Unix seconds, as text, whoever signed it.
 pub fn end_of(ticket: &str) -> Option<&str> {
     let mut end = ticket.get(PREFIX.len() + UUID_LENGTH + 2..)?;
     let parts_before = if events_of(ticket).is_some() { 2 } else { 1 };
@@ -214,8 +215,7 @@ pub fn end_of(ticket: &str) -> Option<&str> {
     Some(&end[..find_byte(b'.', end)?])
 }
 
-/// The signature in `text`, if that is the one way of writing it: without padding, and without bits to spare in
-/// the last letter.
+/// The signature in `text`; `None` unless it is written without padding and without surplus bits in its last letter.
 fn signature_of(text: &str) -> Option<Signature> {
     let mut signature = [0; SIGNATURE_BYTES];
     let written = BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut signature).ok()?;
@@ -368,7 +368,7 @@ mod tests {
         for signature in ["", "A", &"A".repeat(42), &"A".repeat(44), &"+".repeat(43)] {
             assert_eq!(Presented::read(&format!("{claims}.{signature}")), None, "{signature}");
         }
-        // The last letter has two bits more than the signature: only one way of writing counts.
+        // The last letter has two surplus bits. Only one way of writing them is accepted.
         let otherwise = format!("{claims}.{}B", "A".repeat(42));
         assert_eq!(Presented::read(&otherwise), None);
     }

@@ -1,16 +1,16 @@
-//! Requests under way: each has a place from when its ticket was found right until it is answered.
+//! The requests that are under way. A request has a place from the moment when its ticket was verified until it is
+//! answered.
 //!
-//! Nobody gets one who has not proved himself, and nobody who has one loses it to a newcomer: where
-//! all are taken, the newcomer is told to come again. A request that the runtime broke off never
-//! gives its place back, so a place is good for as long as its request can take, and free again
-//! after that, if it is needed.
+//! A request with a place never loses it to a newcomer, and a request without a right ticket never gets one. If all
+//! places are taken, a newcomer is told to come again. A request that the runtime broke off never gives its place
+//! back. So a place lasts as long as its request can take. Afterwards it is free if another request needs it.
 
 use std::collections::BTreeMap;
 
 use super::passage::{End, Passage};
 use super::policy::{LATE_MS, MAX_UNDER_WAY};
 
-/// The requests under way, by numbers of which none is given twice.
+/// The requests under way, by numbers that are never used twice.
 #[derive(Debug, Default)]
 pub struct UnderWay {
     passages: BTreeMap<u64, OpenPassage>,
@@ -20,13 +20,13 @@ pub struct UnderWay {
 #[derive(Debug)]
 struct OpenPassage {
     passage: Passage,
-    /// When its present step began, Unix milliseconds.
+    /// When its current step began, in Unix milliseconds.
     since_ms: u64,
 }
 
 impl OpenPassage {
-    /// Whether its step began so long ago that it has ended without a word, or, by a clock that
-    /// was set back, not yet.
+    /// Whether its current step must have ended without notice, because it began too long ago, or in the future by a
+    /// clock that was set back.
     fn is_lost(&self, now_ms: u64) -> bool {
         let longest_ms = self.passage.timeout_ms().saturating_add(LATE_MS);
         now_ms.checked_sub(self.since_ms).is_none_or(|ms| ms > longest_ms)
@@ -34,7 +34,7 @@ impl OpenPassage {
 }
 
 impl UnderWay {
-    /// Gives `passage` a place, and returns its number. `Err` answers it where there is none.
+    /// Gives `passage` a place, and returns its number. `Err` is the response if there is no place.
     pub fn enter(&mut self, passage: Passage, now_ms: u64) -> Result<u64, End> {
         if self.passages.len() >= MAX_UNDER_WAY {
             self.passages.retain(|_, place| !place.is_lost(now_ms));
@@ -47,29 +47,29 @@ impl UnderWay {
         Ok(self.last)
     }
 
-    /// The request of this number, which begins its next step.
+    /// The request with this number, which begins its next step.
     pub fn step(&mut self, number: u64, now_ms: u64) -> Option<&mut Passage> {
         let place = self.passages.get_mut(&number)?;
         place.since_ms = now_ms;
         Some(&mut place.passage)
     }
 
-    /// The request of this number.
+    /// The request with this number.
     pub fn get(&self, number: u64) -> Option<&Passage> {
         self.passages.get(&number).map(|place| &place.passage)
     }
 
-    /// How many there are.
+    /// The number of requests under way.
     pub fn len(&self) -> usize {
         self.passages.len()
     }
 
-    /// Whether there is none.
+    /// Whether no request is under way.
     pub fn is_empty(&self) -> bool {
         self.passages.is_empty()
     }
 
-    /// The request is over.
+    /// Gives the place of a request back.
     pub fn leave(&mut self, number: u64) {
         self.passages.remove(&number);
     }
