@@ -238,7 +238,7 @@ impl SessionDelivery {
     }
 
     /// The next request. Its timestamp is the time of the latest enrichment in it. If an earlier one may be stored
-    /// with a later timestamp (see [`Known::stamps`]), it is that timestamp.
+    /// with a later timestamp (see `Known::stamps`), it is that timestamp.
     fn next_request(&mut self, routes: Routes, known: &mut Known, now: Now) -> (Request, bool) {
         self.outbox.freeze_first();
         let parts = self.outbox.first_parts();

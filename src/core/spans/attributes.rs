@@ -1,5 +1,5 @@
-//! An enrichment as the attributes of a span, under the names the backend looks for: objects
-//! flattened by `.key`, lists by `.index`, the types of scalars kept, nulls left out.
+//! Writes an enrichment as attributes of a span, under the names that the backend reads. Objects are flattened with
+//! `.key`, lists with `.index`. Scalars keep their types, and nulls are left out.
 
 use std::collections::HashSet;
 
@@ -7,23 +7,23 @@ use crate::core::enrichment::TARGET_KEYS;
 use crate::core::json::{elements, members, quoted, text};
 use crate::core::session::SessionId;
 
-/// Levels of nesting that are followed; the snapshot cuts off there as well.
+/// How many levels of nesting are followed. The snapshot cuts deeper ones off as well.
 const DEEPEST: usize = 100;
 
-/// What the value of a field may be.
+/// The kinds of value that a field may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ValueKind {
     /// An object.
     Object,
     /// An object or a list.
     ObjectOrList,
-    /// Anything, as one attribute.
+    /// Any value, which becomes one attribute.
     Scalar,
-    /// The id of an event: a UUID, or what stands for one.
+    /// The id of an event: a UUID, or a name that stands for one.
     EventId,
 }
 
-/// The fields of an enrichment, and their attributes. Every other key is metadata.
+/// The fields of an enrichment and their attributes. Every other key is metadata.
 const FIELDS: [(&str, &str, ValueKind); 15] = [
     ("metadata", "honeyhive_metadata", ValueKind::Object),
     ("inputs", "honeyhive_inputs", ValueKind::ObjectOrList),
@@ -42,21 +42,21 @@ const FIELDS: [(&str, &str, ValueKind); 15] = [
     ("event_id", "honeyhive_event_id", ValueKind::EventId),
 ];
 
-/// The attributes that a span is to be given.
+/// The attributes that a span gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attributes {
-    /// A JSON object: scalars by the attribute's name.
+    /// A JSON object with scalars by the names of attributes.
     pub json: String,
-    /// A JSON list of the names of those that had no room.
+    /// A JSON list of the names for which the span had no room.
     pub left_out: String,
-    /// What was left out, in words that hold no value.
+    /// Warnings about values that were left out. They contain no values.
     pub warnings: Vec<String>,
 }
 
-/// The attributes of an enrichment, given as the JSON of its fields.
+/// The attributes of an enrichment, which is given as the JSON of its fields.
 ///
-/// `present` is the JSON list of the names that the span has already, `room` how many more it
-/// takes: what does not fit is left out, the last first.
+/// `present` is the JSON list of the names that the span already has, and `room` how many more it takes. Attributes
+/// beyond that are left out, the last ones first.
 pub fn flatten(fields: &str, present: &str, room: usize) -> Attributes {
     let present = elements(present).unwrap_or_default();
     let present = present.into_iter().map(unquoted).collect();
@@ -117,23 +117,23 @@ pub fn flatten(fields: &str, present: &str, room: usize) -> Attributes {
     Attributes { json: found.json, left_out, warnings }
 }
 
-/// What stands between the quotes of a JSON string, escapes and all.
+/// The characters between the quotes of a JSON string, with its escapes.
 fn unquoted(json: &str) -> &str {
     json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(json)
 }
 
-/// The attributes found so far.
+/// Collects attributes.
 struct AttributeWriter<'a> {
     json: String,
-    /// Those that the span has already.
+    /// The names of the span's attributes.
     names: HashSet<&'a str>,
     room: usize,
-    /// Names of those that had no room.
+    /// The names for which there was no room.
     left_out: Vec<String>,
 }
 
 impl AttributeWriter<'_> {
-    /// Adds `value` and all that is in it under `name`, which is left as it was.
+    /// Adds `value` under `name`, and everything in it under longer names. `name` is unchanged afterwards.
     fn add(&mut self, name: &mut String, value: &str, levels: usize) {
         if levels == 0 {
             return;
@@ -156,7 +156,7 @@ impl AttributeWriter<'_> {
         }
     }
 
-    /// Adds `value` as one attribute: of an error what it says, of anything else its JSON.
+    /// Adds `value` as one attribute: the message of an error, or the JSON of any other value.
     fn scalar(&mut self, name: &str, value: &str) {
         if !value.starts_with(['{', '[']) {
             return self.put(name, value);

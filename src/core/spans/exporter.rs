@@ -1,5 +1,5 @@
-//! Ended spans on their way to the backend: options, the request that carries spans, and what is said of them.
-//! What is sent when, and what is tried again, is the delivery [`Engine`]'s.
+//! An exporter of ended spans: its options, the requests that carry spans, and its log lines. The delivery [`Engine`]
+//! decides when something is sent and when it is tried again.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -17,11 +17,12 @@ use crate::core::settings::{Destination, Settings};
 use crate::core::time::{ForwardClock, Now};
 use crate::core::wire::{Answer, RefusalReason, Request, Routes, Verdict, judge, request};
 
-/// Where the backend takes spans.
+/// The backend's route for spans.
 const PATH: &str = "/opentelemetry/v1/traces";
 
-/// Bytes from which on a request takes no further span. Each costs a runtime's `fetch` copies of its body and perhaps a
-/// connection, so few are cheaper than many; but a page's way out may be slow, and a request has to be over in time.
+/// The size in bytes at which a request takes no further span. A runtime's `fetch` copies each body and may open a
+/// connection for it, so few requests cost less than many. But a page's connection may be slow, and a request must
+/// end in time.
 fn full_request_bytes(place: Place) -> usize {
     match place {
         Place::Page => 1_000_000,
@@ -29,52 +30,52 @@ fn full_request_bytes(place: Place) -> usize {
     }
 }
 
-/// One exporter: its settings, and what it was given.
+/// An exporter: its settings, and the spans it was given.
 #[derive(Debug)]
 pub struct Exporter {
     settings: Settings,
     clock: ForwardClock,
     engine: Engine<Span>,
     origins: Origins,
-    /// Of exports that are not whole yet.
+    /// The spans of exports that are not complete yet.
     parts: HashMap<u64, Vec<Span>>,
     last_part: u64,
     log: VecDeque<Line>,
-    /// Lines that were said already.
+    /// The lines that were logged already.
     said: Vec<String>,
 }
 
 /// What the shell is to do next in a scope.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ExportAction {
-    /// Send a request, and report what comes of it with [`Exporter::answered`].
+    /// Send a request, and report its answer to [`Exporter::answered`].
     Send {
-        /// The number to report under.
+        /// The number of the request.
         flight: u64,
-        /// Which `fetch`.
+        /// The number of the `fetch` to use.
         transport: u32,
-        /// When to abort it.
+        /// Milliseconds after which to abort the request.
         timeout_ms: u64,
-        /// What to send.
+        /// The request.
         request: Request,
     },
-    /// Tell that an export has ended, and why it failed if it did.
+    /// Report that an export has ended.
     Ended {
-        /// The number it was given.
+        /// The number of the export.
         call: u64,
-        /// A code and a sentence.
+        /// Why it failed, if it did: a code and a sentence.
         why: Option<String>,
     },
     /// Log a line.
     Log(Line),
-    /// Ask again after so many milliseconds; or after an answer or a call.
+    /// Ask again after this many milliseconds, or earlier after an answer or a call. `None` waits for those alone.
     Wait(Option<u64>),
-    /// Nothing is left.
+    /// Nothing is left to do.
     Rest,
 }
 
 impl Exporter {
-    /// An exporter with these options, the JSON of an object as [`Options`] describes it, in this kind of place.
+    /// Makes an exporter for this kind of place. `options` is the JSON of an object, as [`Options`] describes it.
     pub fn new(options: &str, numerals: Numerals, place: Place, seed: u64) -> Exporter {
         let mut log = Vec::new();
         let settings = Settings::resolve(&Options::of(options, numerals), place, &mut log);
@@ -99,8 +100,8 @@ impl Exporter {
         }
     }
 
-    /// Takes spans of an export that is not whole yet, as [`otlp::read`] describes them. `part` is what this returned
-    /// for those before, and 0 for the first.
+    /// Takes spans of an export that is not complete yet, in the form that [`otlp::read`] describes. `part` is the
+    /// number that this function returned for the spans before, or 0 for the first ones.
     pub fn give(&mut self, part: u64, lines: &str) -> u64 {
         let mut spans = self.parts.remove(&part).unwrap_or_default();
         self.read(lines, &mut spans);
@@ -114,8 +115,8 @@ impl Exporter {
         spans.extend(otlp::read(lines, &mut self.origins, redaction).unwrap_or_default());
     }
 
-    /// Takes the last spans of an export, and exports it: see [`Exporter::give`]. Returns its number, and whether
-    /// the shell has to ask [`Exporter::next`] for this scope.
+    /// Takes the last spans of an export and begins to deliver it: see [`Exporter::give`]. Returns its number, and
+    /// whether the shell has to call [`Exporter::next`] for this scope.
     pub fn export(&mut self, part: u64, lines: &str, scope: u64, now: Now) -> Accepted {
         let now = self.clock.advance(now);
         let mut spans = self.parts.remove(&part).unwrap_or_default();
@@ -127,8 +128,8 @@ impl Exporter {
         self.engine.refuse(spans.len(), Loss { reason: Reason::Disabled, message }, scope, now)
     }
 
-    /// What waits in `scope` goes out without waiting for the merge window. Says whether the shell has to ask
-    /// [`Exporter::next`] for it.
+    /// Lets everything that waits in `scope` skip the merge window. Returns whether the shell has to call
+    /// [`Exporter::next`] for the scope.
     pub fn hurry(&mut self, scope: u64, now: Now) -> bool {
         let now = self.clock.advance(now);
         self.engine.hurry(scope, now)
@@ -171,22 +172,22 @@ impl Exporter {
         }
     }
 
-    /// Whether all it was given has ended.
+    /// Whether every export has ended.
     pub fn is_idle(&self) -> bool {
         self.engine.is_idle()
     }
 
-    /// Whether anything of `scope` has not ended.
+    /// Whether anything in `scope` has not ended.
     pub fn has_work(&self, scope: u64) -> bool {
         !self.log.is_empty() || self.engine.has_work(scope)
     }
 
-    /// Bytes of the spans that have not ended.
+    /// The bytes of the spans that have not ended.
     pub fn held_bytes(&self) -> u64 {
         self.engine.held_bytes()
     }
 
-    /// What came of a request that was sent.
+    /// Takes the answer to a request.
     pub fn answered(&mut self, flight: u64, answer: &Answer, now: Now) {
         let now = self.clock.advance(now);
         let Some(destination) = self.settings.destination.clone() else { return };
@@ -200,11 +201,12 @@ impl Exporter {
         self.engine.finish_request(flight, answer, verdict, describe, now);
     }
 
-    /// The runtime allows the shell no timer in `scope`: what waits there is given up.
+    /// Gives up everything that waits in `scope`, because the runtime allows the shell no timer there.
     pub fn no_timer(&mut self, scope: u64) {
         self.engine.no_timer(scope);
     }
 
+    /// Logs how many spans the backend rejected of a request that it accepted.
     /// <https://opentelemetry.io/docs/specs/otlp/#partial-success-1>
     fn say_what_was_left_out(&mut self, answer: &Answer) {
         let Answer::Http { body, .. } = answer else { return };
@@ -213,7 +215,7 @@ impl Exporter {
         };
         let partial = of(body, "\"partialSuccess\"").unwrap_or_default();
         let rejected = of(&partial, "\"rejectedSpans\"").unwrap_or_default();
-        // A number, which JSON's form of the protocol may write as a text; a server's text is not repeated.
+        // The count may be written as a string in the protocol's JSON. The server's message is not repeated.
         let rejected: u64 = rejected.trim_matches('"').parse().unwrap_or(0);
         if rejected > 0 {
             let count = rejected.to_string();
@@ -221,7 +223,7 @@ impl Exporter {
         }
     }
 
-    /// Logs `line` once.
+    /// Logs `line`, once.
     fn say(&mut self, line: Line) {
         if line.level > self.settings.log_level || self.said.contains(&line.message) {
             return;
@@ -234,7 +236,7 @@ impl Exporter {
     }
 }
 
-/// What is wrong with the request, and what to do.
+/// A sentence that says what is wrong with a refused request and what to do.
 fn describe(refusal: &RefusalReason, destination: &Destination) -> String {
     let no_route = RefusalReason::NoHoneyHive { why: ["no route ", PATH].concat() };
     let refusal = match refusal {

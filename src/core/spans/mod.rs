@@ -1,4 +1,4 @@
-//! Spans of a session: what OpenTelemetry's spans are told about it.
+//! The spans of a session: their attributes and their export.
 
 pub mod attributes;
 pub mod exporter;

@@ -1,4 +1,4 @@
-//! Ended spans as OTLP/HTTP in JSON: `ExportTraceServiceRequest` of OpenTelemetry's protocol, 1.x.
+//! Writes ended spans as OTLP/HTTP in JSON: `ExportTraceServiceRequest` of OpenTelemetry's protocol, 1.x.
 //! <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>
 
 use std::borrow::Cow;
@@ -9,33 +9,33 @@ use crate::core::delivery::unit::Unit;
 use crate::core::json::{Object, elements, is_number, members};
 use crate::core::redact::Redaction;
 
-/// Levels of nesting in an attribute that are followed; the snapshot cuts off there as well.
+/// How many levels of nesting in an attribute are followed. The snapshot cuts deeper ones off as well.
 const DEEPEST: usize = 100;
 
-/// Whole numbers below this, and their negatives, are an `intValue`. What an SDK's attribute holds beyond is no longer
-/// exact, and in JSON every reader that has no other numbers would read it as something else.
+/// Integers below this limit, and their negatives, are written as `intValue`. Larger numbers in an attribute of the
+/// SDK are not exact any more, and most readers of JSON would change them.
 const INT_LIMIT: u64 = 1 << 53;
 
-/// Bytes that a span takes beside its attributes' own, mostly.
+/// The bytes that most spans take besides their attributes.
 const FEW_BYTES: usize = 1_024;
 
-/// Origins that are remembered before any look at whether they still are of use.
+/// How many origins are remembered before unused ones are removed for the first time.
 const FEW_ORIGINS: usize = 64;
 
-/// What finds the session is never masked, see `src/core/redact/`.
+/// The attributes that identify the session, which are never masked: see `src/core/redact/`.
 const SESSION_IDS: [&str; 2] =
     ["honeyhive.session_id", "traceloop.association.properties.session_id"];
 
-/// Where spans come from: what many of them have in common.
+/// The origin of spans, which many spans share: a resource or an instrumentation scope.
 #[derive(Debug)]
 pub struct Origin {
-    /// By which it is known.
+    /// Identifies the origin.
     number: u64,
-    /// Members of OTLP's `ResourceSpans` or `ScopeSpans`, as JSON without the braces.
+    /// The members of OTLP's `ResourceSpans` or `ScopeSpans`, as JSON without the braces.
     json: String,
 }
 
-/// One span, as the JSON of OTLP's `Span`, and where it comes from.
+/// One span: the JSON of OTLP's `Span`, and its origins.
 #[derive(Clone, Debug)]
 pub struct Span {
     resource: Rc<Origin>,
@@ -53,12 +53,12 @@ impl Unit for Span {
     }
 }
 
-/// The origins of spans that are held: those that say the same are one, in whichever export they came.
+/// The origins of all spans that have not ended. Equal origins are one, whichever export they came in.
 #[derive(Debug, Default)]
 pub struct Origins {
     known: HashMap<String, Weak<Origin>>,
     last: u64,
-    /// How many there may be before those that no span has any more are taken out.
+    /// The number of origins at which unused ones are removed.
     limit: usize,
 }
 
@@ -78,18 +78,17 @@ impl Origins {
     }
 }
 
-/// The spans of an export, as the lines that the face makes of what OpenTelemetry's SDK gave it. The first is the
-/// JSON of `{ resources, scopes }`, with the SDK's names. Of each span there are `LINES_OF_SPAN` more: its numbers
+/// Reads the spans of an export from the lines that the JavaScript around the core writes. The first line is the JSON
+/// of `{ resources, scopes }`, with the SDK's names. Each span has `LINES_OF_SPAN` further lines: its numbers
 /// (`Numbers`), the JSON list of its texts (`Writer::span`), the JSON of its attributes, and the JSON lists of
-/// its events and links, which are empty lines where it has none. So what is long is in a line of its own and not
-/// read again for what is around it, and what every span has is read by its place. Nothing where the first line is
-/// no such object. Secrets in texts are masked as `redaction` says.
+/// its events and links, which are empty if it has none. So long texts are in lines of their own and are scanned only
+/// once. Secrets are masked as `redaction` says. `None` if the first line is not such an object.
 pub fn read(
     lines: &str,
     origins: &mut Origins,
     redaction: Option<&Redaction>,
 ) -> Option<Vec<Span>> {
-    // No JSON has an unescaped newline in it but for show.
+    // JSON without indentation contains no newline.
     let mut lines = lines.split('\n');
     let all = ObjectMembers::of(lines.next()?)?;
     let list = |name| all.get(name).and_then(elements).unwrap_or_default();
@@ -105,7 +104,7 @@ pub fn read(
         let resource = numbers.place(0).and_then(|place| resources.get(place));
         let scope = numbers.place(1).and_then(|place| scopes.get(place));
         if let (Some(resource), Some(scope)) = (resource, scope) {
-            // Written in one place for all, and copied out at its length.
+            // All spans are written into one buffer, and copied from it at their length.
             json.clear();
             if writer.span(&mut json, &numbers, &parts).is_some() {
                 let (resource, scope) = (resource.clone(), scope.clone());
@@ -116,7 +115,7 @@ pub fn read(
     Some(spans)
 }
 
-/// Lines that say what a span is.
+/// The lines of one span.
 const LINES_OF_SPAN: usize = 5;
 
 fn next_lines<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Option<[&'a str; LINES_OF_SPAN]> {
@@ -127,9 +126,9 @@ fn next_lines<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Option<[&'a str;
     Some(parts)
 }
 
-/// The numbers of a span, with a space between two: the places of its resource and scope in their lists, kind, start
-/// and end (seconds and nanoseconds each), flags, status, and how many attributes, events and links were dropped.
-/// What is no whole number there is none.
+/// The numbers of a span, separated by spaces: the indices of its resource and scope, its kind, start and end
+/// (seconds and nanoseconds each), flags, status, and how many attributes, events and links were dropped. A text that
+/// is not an integer counts as no number.
 struct Numbers<'a>([&'a str; 12]);
 
 impl<'a> Numbers<'a> {
@@ -141,7 +140,7 @@ impl<'a> Numbers<'a> {
         Numbers(numbers)
     }
 
-    /// The digits of a whole number that is not negative.
+    /// The digits of an integer that is not negative.
     fn digits(&self, place: usize) -> Option<&'a str> {
         let digits = self.0[place].split('.').next().unwrap_or_default();
         let is_whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -165,7 +164,7 @@ pub fn request<'a>(spans: impl Iterator<Item = &'a Span>) -> String {
         bytes += span.json.len() + 1;
         resources.of(&span.resource, Groups::default).of(&span.scope, Vec::new).push(span);
     }
-    // All at once: a large text that grows is copied each time.
+    // Allocated in one piece, because a large text that grows is copied each time.
     let mut body = String::with_capacity(bytes);
     body.push_str("{\"resourceSpans\":");
     list(&mut body, resources.all.into_iter(), |out, (resource, scopes)| {
@@ -185,7 +184,7 @@ pub fn request<'a>(spans: impl Iterator<Item = &'a Span>) -> String {
     body
 }
 
-/// What there is of each origin, in the order in which they came.
+/// The spans of each origin, in the order in which the origins came.
 struct Groups<'a, T> {
     all: Vec<(&'a Origin, T)>,
     places: HashMap<u64, usize>,
@@ -207,7 +206,7 @@ impl<'a, T> Groups<'a, T> {
     }
 }
 
-/// Writes OTLP, with secrets masked.
+/// Writes OTLP with secrets masked.
 #[derive(Clone, Copy)]
 struct Writer<'a> {
     redaction: Option<&'a Redaction>,
@@ -224,8 +223,8 @@ impl Writer<'_> {
         origin("scope", json, |fields, object| fields.copy(&["name", "version"], object))
     }
 
-    /// Writes a span that the lines `parts` say, whose texts are its trace's id, its own, its parent's, the state of
-    /// its trace, its name, and the message of its status. Nothing where that is no list.
+    /// Writes the span of the lines `parts`. Its texts are the ids of its trace, itself and its parent, the state of
+    /// its trace, its name, and the message of its status. `None` if they are not a list.
     fn span(
         self,
         out: &mut String,
@@ -246,7 +245,7 @@ impl Writer<'_> {
             object.json("flags", flags);
         }
         self.text("name", text(4), &mut object);
-        // The SDK counts from INTERNAL = 0, the protocol from UNSPECIFIED = 0.
+        // The SDK's kinds begin with INTERNAL = 0, the protocol's with UNSPECIFIED = 0.
         object.number("kind", numbers.number(2).unwrap_or_default().saturating_add(1));
         for (name, place) in [("startTimeUnixNano", 3), ("endTimeUnixNano", 5)] {
             let part = |place| numbers.number(place).unwrap_or_default();
@@ -289,14 +288,14 @@ impl Writer<'_> {
         Some(())
     }
 
-    /// Writes the text called `name`, if there is one, masked.
+    /// Writes the text called `name`, masked, if there is one.
     fn text(self, name: &str, json: Option<&str>, object: &mut Object<'_>) {
         if let Some(json) = json {
             object.json(name, &self.masked(json));
         }
     }
 
-    /// An object as OTLP's list of `KeyValue`, without what is null.
+    /// Writes an object as OTLP's list of `KeyValue`, without nulls.
     fn attributes(self, out: &mut String, json: Option<&str>) {
         let given = json.unwrap_or_default();
         match self.masked(given) {
@@ -321,7 +320,7 @@ impl Writer<'_> {
     }
 }
 
-/// The members of an object that say where spans come from, as the member `name` and its schema.
+/// Writes the members of an origin: an object called `name`, and the address of its schema.
 fn origin(name: &str, json: &str, write: impl Fn(&ObjectMembers<'_>, &mut Object<'_>)) -> String {
     let fields = ObjectMembers::of(json).unwrap_or(ObjectMembers(Vec::new()));
     let mut out = String::new();
@@ -334,7 +333,7 @@ fn origin(name: &str, json: &str, write: impl Fn(&ObjectMembers<'_>, &mut Object
     out
 }
 
-/// A time of OpenTelemetry's, the JSON of `[seconds, nanoseconds]`.
+/// Reads a time of OpenTelemetry's SDK, the JSON of `[seconds, nanoseconds]`.
 fn parts_of_time(json: Option<&str>) -> (u64, u64) {
     let parts = json.and_then(elements).unwrap_or_default();
     let part = |place: usize| {
@@ -361,7 +360,7 @@ fn key_values(out: &mut String, members: Vec<(&str, &str)>, levels: usize) {
     });
 }
 
-/// OTLP's `AnyValue`.
+/// Writes OTLP's `AnyValue`.
 fn any_value(out: &mut String, json: &str, levels: usize) {
     let mut object = Object::open(out);
     let is_int = || json.parse::<i64>().is_ok_and(|number| number.unsigned_abs() < INT_LIMIT);
@@ -371,7 +370,7 @@ fn any_value(out: &mut String, json: &str, levels: usize) {
         let name = if is_int() { "intValue" } else { "doubleValue" };
         object.json(name, json);
     } else if levels == 0 || json == "null" {
-        // An empty value: a list keeps its other items' places.
+        // An empty value, so that the other items of a list keep their indices.
     } else if let Some(values) = elements(json) {
         let mut inner = Object::open(object.value("arrayValue"));
         list(inner.value("values"), values.into_iter(), |out, value| {
@@ -388,7 +387,7 @@ fn any_value(out: &mut String, json: &str, levels: usize) {
     object.close();
 }
 
-/// A JSON list of what `write` makes of each of `items`.
+/// Writes a JSON list, each item with `write`.
 fn list<T>(out: &mut String, items: impl Iterator<Item = T>, write: impl Fn(&mut String, T)) {
     out.push('[');
     for (place, item) in items.enumerate() {
@@ -398,7 +397,7 @@ fn list<T>(out: &mut String, items: impl Iterator<Item = T>, write: impl Fn(&mut
     out.push(']');
 }
 
-/// The members of an object, asked for by name.
+/// The members of an object, by name.
 struct ObjectMembers<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> ObjectMembers<'a> {
@@ -411,7 +410,7 @@ impl<'a> ObjectMembers<'a> {
         self.0.iter().find(|(key, value)| is_it(key) && *value != "null").map(|(_, value)| *value)
     }
 
-    /// Writes those of `names` that are there as they are.
+    /// Writes those of `names` that exist, unchanged.
     fn copy(&self, names: &[&str], object: &mut Object<'_>) {
         for name in names {
             if let Some(value) = self.get(name) {
@@ -427,7 +426,7 @@ mod tests {
 
     use super::*;
 
-    /// The lines of an export that is written as one object.
+    /// The lines of an export that is given as one object.
     fn lines(export: &Value) -> String {
         let origins = json!({"resources": export["resources"], "scopes": export["scopes"]});
         let mut lines = vec![origins.to_string()];
