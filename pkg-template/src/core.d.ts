@@ -57,15 +57,25 @@ export interface Core {
     status: number,
     body: string,
   ): string | undefined;
-  tracers(): number;
+  tracers(): number | undefined;
   /** Runs a scope's loop. Returns the milliseconds after which to run it again, less than none if it is over. */
   run(scope: number): number | undefined;
   /** What came of a request that was sent, see `Answer` in send.js and boundary.js; the scope's loop is to be run next. */
   requestAnswered(flight: number, status: number, retryAfter: string, body: string): void;
 }
 
+/** The clocks of the runtime, in whole or broken milliseconds. None of the functions throws. */
+export interface Clocks {
+  /** The forward clock. */
+  now(): number;
+  /** The wall clock since the Unix epoch; 0 if it gives no time. */
+  wallNow(): number;
+  /** The time that a date's text says, since the Unix epoch; NaN if it is no date. */
+  parseDate(text: string): number;
+}
+
 /** What the core asks of the runtime. */
-export interface Host {
+export interface Host extends Clocks {
   /**
    * Whether the instance is at work. The instance sets it; the host clears it while one of its functions runs that may call
    * the core. If it is set when the core is called, the browser has ended the script in the middle of the call before.
@@ -106,8 +116,6 @@ export interface Host {
   ): void;
   /** Aborts a request that was sent; nobody is told what comes of it. */
   abort(flight: number): void;
-  /** The forward clock. */
-  now(): number;
   /** The id that `text` is or stands for; empty where it is blank. */
   sessionIdOf(text: string): string;
 }

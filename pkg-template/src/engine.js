@@ -2,7 +2,7 @@
 // the calls that wait for it, the sessions that it knows, the outcomes that it owes, and the page around it. The rules of
 // sessions are the core's.
 
-import { Promise } from "./globals.js";
+import { Promise, randomSeed } from "./globals.js";
 import { Calls } from "./calls.js";
 import { messageOf } from "./guard.js";
 import { newHost } from "./host.js";
@@ -260,7 +260,9 @@ export class Engine {
       outcomes: this.#outcomes,
       waitUntil: (scope, promise) => this.#context().waitUntil(scope, promise),
     });
-    core.connect(host, Math.floor(Math.random() * Number.MAX_SAFE_INTEGER), this.#place);
+    core.connect(host, randomSeed(), this.#place);
+    // Another instance would trap as well.
+    if (this.#instance.core !== core) throw new Error("it trapped while it started");
     // Any registered tracer may send the entries of earlier pages, so tracers whose session was collected are released.
     const restore = (/** @type {string} */ entries) => {
       sessions.releaseCollected(core);

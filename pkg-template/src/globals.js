@@ -39,10 +39,10 @@ const loaded = {
   now: clockOf(read(globalThis, "performance")),
 };
 
-/** @param {any} performance */
-function clockOf(performance) {
-  const now = read(performance, "now");
-  return typeof now === "function" ? () => now.call(performance) : undefined;
+/** @param {any} holder */
+function clockOf(holder) {
+  const now = read(holder, "now");
+  return typeof now === "function" ? () => now.call(holder) : undefined;
 }
 
 /**
@@ -66,7 +66,14 @@ function timerFunction(name) {
  */
 export function startTimer(fn, ms, given) {
   const setTimeout = timerFunction("setTimeout");
-  return setTimeout(fn, ms, given);
+  const end = forwardNow() + ms;
+  const over = () => {
+    // A clock that stands still is put forward: what waits for a time would otherwise wait for ever.
+    const late = end - forwardNow();
+    if (late > 0) putForward(late);
+    fn(given);
+  };
+  return setTimeout(over, ms);
 }
 
 /**
@@ -91,24 +98,79 @@ export function clearTimer(timer) {
 }
 
 /**
- * A class that encodes or decodes text. Jest's page has none, so Node's own is used there.
+ * A class that encodes or decodes text. Jest's page has none, and the global one may be a test's or a polyfill's that lacks
+ * what is needed, so Node's own is used there.
  * @param {"TextDecoder" | "TextEncoder"} name
  * @returns {any} undefined if there is none
  */
 export function textClass(name) {
   const { process } = /** @type {any} */ (globalThis);
   const ofNode = () => process.getBuiltinModule("node:util")[name];
-  return read(globalThis, name) ?? attempt(ofNode, undefined);
+  const given = read(globalThis, name);
+  const { encodeInto, decode } = attempt(() => new given(), {});
+  return encodeInto || decode ? given : attempt(ofNode, undefined);
 }
 
+/** The last valid reading of the runtime's forward clock. */
+let lastMs = 0;
+
+/** By how much the forward clock is ahead of the runtime's, which was set back or stood still while a timer ran. */
+let aheadMs = 0;
+
 /**
- * The runtime's forward clock, in milliseconds; the wall clock if there is none.
- * @returns {number}
+ * The runtime's forward clock, in milliseconds, which is never set back; the wall clock if there is none. While a clock that
+ * worked gives no time, this one stands still until a timer ends.
+ * @returns {number} 0 if no clock has given a time so far
  */
 export function forwardNow() {
   const clock = read(loaded.setTimeout, "clock");
-  const now = clock ? clockOf(read(clock, "_performance")) : loaded.now;
-  return attempt(() => now?.(), undefined) ?? Date.now();
+  const ms = timeOf(clockOf(read(clock, "_performance")) ?? loaded.now);
+  if (ms && ms < lastMs) aheadMs += lastMs - ms;
+  lastMs = ms ?? lastMs;
+  return (lastMs || wallNow()) + aheadMs;
+}
+
+/**
+ * Puts the forward clock forward: for a time that was waited for, or that nothing can wait for.
+ * @param {number} ms
+ */
+export function putForward(ms) {
+  aheadMs += ms;
+}
+
+/**
+ * The wall clock, in milliseconds since the Unix epoch. It is the application's even if a test has replaced it, unless
+ * that one gives no time.
+ * @returns {number} 0 if no clock gives a time, as in a Worker's global scope
+ */
+export function wallNow() {
+  return timeOf(() => Date.now()) ?? timeOf(() => performance.timeOrigin + performance.now()) ?? 0;
+}
+
+/** The latest time that a `Date` can hold. */
+const LAST_TIME = 8.64e15;
+
+/**
+ * @param {(() => unknown) | undefined} clock
+ * @returns {number | undefined} undefined if the clock throws or gives no time: a Worker's reads 0 outside of requests
+ */
+function timeOf(clock) {
+  const ms = attempt(() => clock?.(), undefined);
+  return typeof ms === "number" && ms > 0 && ms <= LAST_TIME ? ms : undefined;
+}
+
+/**
+ * The time that a date's text says, in milliseconds since the Unix epoch.
+ * @param {string} text
+ * @returns {number} NaN if it is no date
+ */
+export function parseDate(text) {
+  return attempt(() => +Date.parse(text), NaN);
+}
+
+/** @returns {number} from which a core draws the waits between retries */
+export function randomSeed() {
+  return attempt(() => Math.random() * Number.MAX_SAFE_INTEGER, 0);
 }
 
 /**

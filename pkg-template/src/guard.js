@@ -28,10 +28,22 @@ export function read(holder, key) {
 /**
  * @template {object} T
  * @param {T} value
+ * @returns {WeakRef<T> | undefined} undefined if the runtime has no weak references, or a test has replaced them
+ */
+export function weakReference(value) {
+  return attempt(() => {
+    const reference = new WeakRef(value);
+    return reference.deref() === value ? reference : undefined;
+  }, undefined);
+}
+
+/**
+ * @template {object} T
+ * @param {T} value
  * @returns {{ deref(): T | undefined }} a strong reference if the runtime has no weak ones
  */
 export function weakly(value) {
-  return typeof WeakRef === "function" ? new WeakRef(value) : { deref: () => value };
+  return weakReference(value) ?? { deref: () => value };
 }
 
 /**
@@ -42,7 +54,11 @@ export function weakly(value) {
  * @returns {FinalizationRegistry<T> | undefined}
  */
 export function newRegistry(collected) {
-  return attempt(() => new FinalizationRegistry(collected), undefined);
+  return attempt(() => {
+    const registry = new FinalizationRegistry(collected);
+    // A test's class may make something else.
+    return typeof registry.register === "function" ? registry : undefined;
+  }, undefined);
 }
 
 const { getPrototypeOf, hasOwn, prototype: everyObjects } = Object;

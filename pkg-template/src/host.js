@@ -1,7 +1,7 @@
 // What an instance of the core calls. What an instance that has died still calls does not count.
 
 import { NO_ANSWER } from "./boundary.js";
-import { forwardNow } from "./globals.js";
+import { forwardNow, parseDate, putForward, wallNow } from "./globals.js";
 import { sessionIdOf } from "./ids.js";
 import { parseJson } from "./json.js";
 import { print } from "./log.js";
@@ -38,8 +38,6 @@ export function newHost(core, { isRunning, place, page, sessions, outcomes, wait
   const aborts = new Map();
   /** How many requests are on their way, by scope. @type {Map<number, number>} */
   const inFlight = new Map();
-  /** By how much the clock was put forward where there are no timers to wait with. */
-  let skippedMs = 0;
 
   const loops = newLoops(
     (scope) => core.run(scope),
@@ -50,7 +48,7 @@ export function newHost(core, { isRunning, place, page, sessions, outcomes, wait
       // A page that is gone has no timers and runs on for a moment. The clock must not be put forward then, because that
       // would end deadlines.
       if (page || inFlight.has(scope)) return "answer";
-      skippedMs += ms;
+      putForward(ms);
       return "skipped";
     },
   );
@@ -68,7 +66,9 @@ export function newHost(core, { isRunning, place, page, sessions, outcomes, wait
   /** Functions in which nothing but the package's own code runs, and that never call the core. */
   const host = {
     isInside: false,
-    now: () => forwardNow() + skippedMs,
+    now: forwardNow,
+    wallNow,
+    parseDate,
     sessionIdOf: (/** @type {string} */ text) => sessionIdOf(text) ?? "",
     wake: loops.wake,
     forgetScope: loops.leave,

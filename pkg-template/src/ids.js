@@ -1,7 +1,7 @@
 // Session ids: new ones, and those that stand for a name. Made without wasm, so that `sessionIdFrom` is synchronous.
 
 import { v4, v5 } from "uuid";
-import { attempt } from "./guard.js";
+import { attempt, read } from "./guard.js";
 import { print } from "./log.js";
 
 /** RFC 9562, appendix B. Not `v5.URL`: the build leaves that out, see build-pkg.mjs. */
@@ -10,12 +10,41 @@ const NAMESPACE_URL = "6ba7b811-9dad-11d1-80b4-00c04fd430c8";
 /** A UUID of any version, also future ones. RFC 9562, section 4. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
+const loaded = read(globalThis, "crypto");
+
+/** The last id that was made of random bytes, and the last one of `randomUUID`. */
+const last = ["00000000-0000-4000-8000-000000000000", ""];
+
 /**
  * Makes a random id. Throws if the runtime provides no random numbers, as at a Worker's top level.
  * @returns {string}
  */
 export function newSessionId() {
-  return v4();
+  const { process } = /** @type {any} */ (globalThis);
+  const id =
+    idOf(() => loaded ?? crypto) ??
+    // Jest's page may have none.
+    idOf(() => process.getBuiltinModule("node:crypto").webcrypto);
+  if (id === undefined) throw new Error("no random numbers");
+  return id;
+}
+
+/** @param {() => Crypto} source */
+function idOf(source) {
+  const random = () => source().getRandomValues(new Uint8Array(16));
+  return fresh(1, () => source().randomUUID()) ?? fresh(0, () => v4({ random: random() }));
+}
+
+/**
+ * @param {0 | 1} way the place in `last`
+ * @param {() => unknown} make
+ * @returns {string | undefined} undefined if it throws or makes no id, or the same one again, which would put all users
+ *   into one session: tests replace `randomUUID` by such functions
+ */
+function fresh(way, make) {
+  const id = attempt(make, undefined);
+  if (typeof id !== "string" || !UUID.test(id) || id === last[way]) return undefined;
+  return (last[way] = id);
 }
 
 /**
@@ -27,7 +56,8 @@ export function newSessionId() {
 export function sessionIdOf(text) {
   const name = wellFormed(text).trim();
   if (!name) return undefined;
-  return UUID.test(name) ? name.toLowerCase() : v5(name, NAMESPACE_URL);
+  if (UUID.test(name)) return name.toLowerCase();
+  return v5(name, NAMESPACE_URL);
 }
 
 /**

@@ -13,7 +13,7 @@ import { isThenable } from "./thenables.js";
  * @template C
  * @typedef {object} Purpose
  * @property {string} effect the consequence if none starts, such as "so nothing is sent"
- * @property {(core: C, isAtOnce: boolean) => void} connect gives a fresh instance its host
+ * @property {(core: C, isAtOnce: boolean) => void} connect gives a fresh instance its host; throws if it cannot be started
  * @property {(error: unknown, isCutOff?: boolean) => void} trapped is called when the running instance has trapped
  */
 
@@ -92,8 +92,8 @@ export class Instance {
     const run = (/** @type {C} */ fresh) => {
       if (this.core) return this.core;
       this.core = opened = fresh;
-      this.isOpening = false;
       this.#purpose.connect(fresh, isAtOnce);
+      this.isOpening = false;
       return this.core;
     };
     const opening = open((error, isCutOff) => {

@@ -2,6 +2,7 @@
 // request began; browsers and servers contain the bytes inline.
 
 import { textClass } from "./globals.js";
+import { attempt } from "./guard.js";
 
 /** @import { CreateCore } from "./core.d.ts" */
 
@@ -61,10 +62,12 @@ export function openBytes(createCore, bytes, onTrap) {
  * @returns {Uint8Array<ArrayBuffer>}
  */
 export function bytesOf(base64) {
-  // The loop takes two milliseconds of a start in Node, and six or more on a slow phone.
   const { Buffer, Uint8Array } = /** @type {any} */ (globalThis);
-  if (Buffer) return Buffer.from(base64, "base64");
-  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
+  const made =
+    attempt(() => Buffer.from(base64, "base64"), undefined) ??
+    attempt(() => Uint8Array.fromBase64(base64), undefined);
+  if (ArrayBuffer.isView(made)) return /** @type {any} */ (made);
+  // The loop takes two milliseconds of a start in Node, and six or more on a slow phone.
   const text = atob(base64);
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);

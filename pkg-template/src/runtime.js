@@ -1,14 +1,14 @@
-// The runtime's functions for the core's futures: microtasks to poll them in, timers, and promises that are awaited as
-// `await` does. globals.js decides which globals those are.
+// The runtime's functions for the core's futures: clocks, timers, microtasks to poll them in, and promises that are
+// awaited as `await` does. globals.js decides which globals those are.
 
-import { clearTimer, microtask, startTimer } from "./globals.js";
+import { clearTimer, forwardNow, microtask, parseDate, startTimer, wallNow } from "./globals.js";
 import { disregard } from "./thenables.js";
 
-/** @import { Runtime } from "./core.d.ts" */
+/** @import { Clocks, Runtime } from "./core.d.ts" */
 
 /**
  * @param {(scope: number) => void} run polls the futures of a scope
- * @returns {Runtime}
+ * @returns {Runtime & Clocks}
  */
 export function newRuntime(run) {
   return {
@@ -16,6 +16,9 @@ export function newRuntime(run) {
     wakeScope: (scope) => void microtask(() => run(scope)),
     startTimer: (handler, ms) => startTimer(handler, ms, undefined),
     clearTimer,
+    now: forwardNow,
+    wallNow,
+    parseDate,
     disregard: (value) => void disregard(value),
     listen,
   };

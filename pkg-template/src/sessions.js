@@ -3,7 +3,7 @@
 // collected.
 
 import { environment, pageOrigins } from "./env.js";
-import { attempt, newRegistry } from "./guard.js";
+import { attempt, newRegistry, weakReference } from "./guard.js";
 import { newSessionId } from "./ids.js";
 import { parseJson, plainJson } from "./json.js";
 import { plainInfo, sessionKey } from "./session.js";
@@ -68,7 +68,7 @@ export class RegisteredSessions {
     this.#instance = instance;
     this.#variable = variable;
     // Older Workers have none. There the oldest idle sessions are released instead, see #bound.
-    if (typeof WeakRef === "function") this.#collected = newRegistry((home) => this.#release(home));
+    if (weakReference(this)) this.#collected = newRegistry((home) => this.#release(home));
   }
 
   /**
@@ -114,9 +114,8 @@ export class RegisteredSessions {
     const home = session.moveTo(core, tracer, totals);
     // In an instance that has died, nothing has to be released, and the call does nothing.
     this.#collected?.register(session, home);
-    if (typeof WeakRef === "function") {
-      this.#known.set(tracer, (session.weak ??= new WeakRef(session)));
-    }
+    const weak = weakReference(session);
+    if (weak) this.#known.set(tracer, (session.weak ??= weak));
     // The session's start is in flight.
     if (session.description.enabled) this.#hold(tracer, session);
     return tracer;

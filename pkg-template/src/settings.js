@@ -2,7 +2,7 @@
 // anything, even a proxy that throws; each is read once. The core decides how to treat a wrong value, but never receives
 // the application's own object.
 
-import { attempt, readGiven } from "./guard.js";
+import { attempt, readGiven, weakReference } from "./guard.js";
 import { printAt } from "./log.js";
 import { snakeCase } from "./names.js";
 import { redaction, redactJson } from "./redact.js";
@@ -85,7 +85,7 @@ let last;
 function shared(settings) {
   const known = last?.deref();
   if (known && isDeepEqual(known, settings)) return known;
-  if (typeof WeakRef === "function") last = new WeakRef(settings);
+  last = weakReference(settings);
   return settings;
 }
 

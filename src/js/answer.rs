@@ -4,6 +4,7 @@ use crate::core::retry::RetryAfter;
 use crate::core::wire::Answer;
 
 use super::boundary::{LATE, NO_ANSWER, UNUSABLE};
+use super::clock::parse_date;
 
 /// The answer with this `status`, or with one of the numbers that stand for no answer; `body` then contains the reason.
 pub fn parse_answer(status: f64, retry_after: &str, body: String) -> Answer {
@@ -13,6 +14,6 @@ pub fn parse_answer(status: f64, retry_after: &str, body: String) -> Answer {
     if status == NO_ANSWER || status == LATE {
         return Answer::None { why: body };
     }
-    let retry_after = RetryAfter::parse(retry_after, |date| Some(js_sys::Date::parse(date)));
+    let retry_after = RetryAfter::parse(retry_after, |date| Some(parse_date(date)));
     Answer::Http { status: status as u16, retry_after, body }
 }

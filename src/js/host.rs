@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen(typescript_custom_section)]
 const HOST: &str = r#"
 /** The functions that the module calls as `host`. None of them throws. */
-export interface Host {
+export interface Host extends Clocks {
   /**
    * Settles the call `id`. `json` is a `Delivery`, or a `FlushReport` for a flush or close; it is empty if it is the same
    * as in the previous call of this function.
@@ -50,8 +50,6 @@ export interface Host {
   ): void;
   /** Aborts a request. Its answer is not reported. */
   abort(flight: number): void;
-  /** The runtime's forward clock, in milliseconds. */
-  now(): number;
   /** The id that `text` is or stands for; empty if it is blank. */
   sessionIdOf(text: string): string;
 }
@@ -104,9 +102,6 @@ extern "C" {
 
     #[wasm_bindgen(js_namespace = host)]
     pub fn abort(flight: f64);
-
-    #[wasm_bindgen(js_namespace = host)]
-    pub fn now() -> f64;
 
     #[cfg(not(feature = "names"))]
     #[wasm_bindgen(js_namespace = host, js_name = sessionIdOf)]

@@ -16,7 +16,6 @@ pub mod spans;
 
 mod answer;
 mod boundary;
-#[cfg(any(feature = "tracer", feature = "otel"))]
 mod clock;
 #[cfg(feature = "tracer")]
 mod driver;
@@ -26,7 +25,7 @@ pub mod executor;
 pub mod fetch;
 #[cfg(any(feature = "otel", feature = "relay"))]
 mod foreign;
-#[cfg(any(feature = "tracer", feature = "otel"))]
+#[cfg(feature = "tracer")]
 mod host;
 mod numerals;
 #[cfg(any(feature = "otel", feature = "relay"))]

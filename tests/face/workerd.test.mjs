@@ -123,12 +123,18 @@ test("each request has a scope of its own, the same in all its spans' calls", as
 
 test("a session of the top level is made in the first request that uses it, and any may mean it", async () => {
   const { initTracer, enrichSession, active, it } = make();
-  const uuid = crypto.randomUUID;
+  const { randomUUID, getRandomValues } = crypto;
   // No random numbers outside a request.
-  crypto.randomUUID = () => {
+  const inRequest = () => {
     if (!running.getStore()) throw new Error("Disallowed operation called within global scope");
-    return uuid.call(crypto);
   };
+  crypto.randomUUID = () => (inRequest(), randomUUID.call(crypto));
+  crypto.getRandomValues = /** @type {any} */ (
+    (/** @type {Uint8Array<ArrayBuffer>} */ bytes) => (
+      inRequest(),
+      getRandomValues.call(crypto, bytes)
+    )
+  );
   try {
     const tracer = await initTracer({ sessionName: "top" });
     assert.equal(it.core.options.size, 0);
@@ -150,7 +156,7 @@ test("a session of the top level is made in the first request that uses it, and 
     await request(() => tracer.close());
     assert.equal(await request(async () => active()), undefined);
   } finally {
-    crypto.randomUUID = uuid;
+    Object.assign(crypto, { randomUUID, getRandomValues });
   }
 });
 

@@ -1,7 +1,7 @@
 // What the JavaScript of `honeyhive-edge/otel` and its WebAssembly core say to each other. Types only:
 // the core is Rust (src/js/spans/).
 
-import type { Host, Runtime } from "../core.d.ts";
+import type { Clocks, Host, Runtime } from "../core.d.ts";
 
 /** One instance of the core. Every method is synchronous and none throws; `undefined` comes back only when the instance died in the call. */
 export interface SpanCore {
@@ -36,7 +36,7 @@ export interface SpanCore {
 }
 
 /** What the core asks of the runtime. But for `fetch`, none of it throws. */
-export interface SpanHost extends Runtime, Pick<Host, "log" | "now"> {
+export interface SpanHost extends Runtime, Clocks, Pick<Host, "log"> {
   /** An export has ended; `why` says why it failed, if it did. */
   settle(exporter: number, call: number, why: string | undefined): void;
   /** Something is under way in `scope` until `rest` is called with `loop`. */

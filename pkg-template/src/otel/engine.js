@@ -143,7 +143,6 @@ export class SpanEngine {
       },
       forgetLoop: (loop) => void ends.delete(loop),
       fetch: (transport, url, init) => this.#fetch(transport, url, init),
-      now: forwardNow,
     };
   }
 

@@ -1,7 +1,7 @@
 // A SpanExporter of OpenTelemetry that sends ended spans to HoneyHive. The core delivers them.
 
 import { plainJson } from "../json.js";
-import { Promise } from "../globals.js";
+import { Promise, randomSeed } from "../globals.js";
 import { environment, pageOrigins } from "../env.js";
 import { attempt, messageOf } from "../guard.js";
 import { tracerSettings } from "../settings.js";
@@ -119,7 +119,7 @@ export class HoneyHiveSpanExporter {
     const { core } = this.#engine;
     if (!core) return end(NO_CORE);
     if (this.#home?.core !== core) {
-      const seed = Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
+      const seed = randomSeed();
       this.#home = { core, exporter: core.openExporter(this.#options, seed, this.#place) ?? 0 };
     }
     const { exporter } = this.#home;

@@ -6,7 +6,7 @@
 // database may be cleared, closed or broken at any time, by the visitor, the site or the browser: what this page
 // has is in memory as well, and is written again where it is gone.
 
-import { Promise, forwardNow, microtask } from "../globals.js";
+import { Promise, forwardNow, microtask, wallNow } from "../globals.js";
 import { newSessionId } from "../ids.js";
 import { Name } from "./name.js";
 
@@ -170,7 +170,7 @@ export class Store {
     const owners = new Set();
     /** @type {IDBValidKey[]} */
     const nobodys = [];
-    const now = Date.now();
+    const now = wallNow();
     await this.#transaction("readonly", (store) => {
       const request = store.openKeyCursor();
       request.addEventListener("success", () => {
@@ -209,7 +209,7 @@ export class Store {
     const texts = [];
     let last = this.#lastTakenOver;
     await this.#transaction("readwrite", (store, about) => {
-      const now = Date.now();
+      const now = wallNow();
       const marks = about.openCursor(ownRange(TAKEN));
       marks.addEventListener("success", () => {
         const cursor = marks.result;
@@ -376,7 +376,7 @@ function lifeOf(db) {
  * @param {string} json
  */
 function saidAt(json) {
-  return Number(/"at":(\d+)/.exec(json)?.[1] ?? Date.now());
+  return Number(/"at":(\d+)/.exec(json)?.[1] ?? wallNow());
 }
 
 /** @param {string} owner @param {number} id */

@@ -1,7 +1,7 @@
 // What the JavaScript of `honeyhive-edge/relay` and its WebAssembly core say to each other. Types only:
 // the core is Rust (src/js/relay/).
 
-import type { Runtime } from "../core.d.ts";
+import type { Clocks, Runtime } from "../core.d.ts";
 
 /** One instance of the core. Every method is synchronous and none throws; `undefined` comes back only when the instance died in the call. */
 export interface RelayCore {
@@ -30,7 +30,7 @@ export interface RelayCore {
 }
 
 /** What the core asks of the JavaScript around it. But for `fetch` and `enqueue`, none of it throws. */
-export interface RelayHost extends Runtime {
+export interface RelayHost extends Runtime, Clocks {
   /** The `fetch` of the call's relay, or the runtime's; does what that does. */
   fetch(call: number, url: string, init: RequestInit): unknown;
   /** The `send` of the queue of the call's relay; does what that does. */

@@ -1,6 +1,7 @@
 // Issues tickets for pages. Nothing throws, as everywhere in the package: a ticket that cannot be issued is reported in
 // the log and is empty, and a page's tracer with an empty ticket sends nothing.
 
+import { wallNow } from "../globals.js";
 import { messageOf } from "../guard.js";
 import { alive } from "./engine.js";
 import { ticketJson } from "./options.js";
@@ -18,7 +19,7 @@ export async function issueTicket(engine, options) {
     const core = await engine.core();
     const [secret] = secretsOf(engine, core, options);
     if (secret === undefined) return "";
-    const { claims, problem } = alive(core.claims(ticketJson(options), Date.now()));
+    const { claims, problem } = alive(core.claims(ticketJson(options), wallNow()));
     if (problem === undefined) return core.seal(claims, await signed(secret, claims)) ?? "";
     engine.complain(options, `no ticket was issued: ${problem}`);
   } catch (error) {

@@ -77,6 +77,9 @@ impl Ticket {
         if !(expires_in >= 1.0 && expires_in <= LONGEST_TICKET_S as f64) {
             return Err("`expiresIn` must be seconds, from 1 to 2592000 (30 days)");
         }
+        if now_ms == 0 {
+            return Err("the clock gives no time here: issue tickets in a request, not at a Worker's top level");
+        }
         let expires_at = now_ms.div_ceil(1_000) + expires_in.ceil() as u64;
         Ok(Ticket { session, events: Vec::new(), allowed, expires_at })
     }
@@ -128,9 +131,9 @@ impl Ticket {
         claims
     }
 
-    /// Whether the ticket has expired.
+    /// Whether the ticket has expired. Without a clock, which then reads 0, every ticket has: none would ever expire.
     pub fn has_expired(&self, now_ms: u64) -> bool {
-        now_ms >= self.expires_at.saturating_mul(1_000)
+        now_ms == 0 || now_ms >= self.expires_at.saturating_mul(1_000)
     }
 }
 
@@ -248,7 +251,7 @@ mod tests {
     fn a_ticket_is_for_the_session_that_a_name_stands_for() {
         for name in ["conversation 7", &SESSION.to_uppercase()] {
             let feedback = Some([Some("feedback")]);
-            let ticket = Ticket::issue(Some(name), feedback, 60.0, 0).unwrap();
+            let ticket = Ticket::issue(Some(name), feedback, 60.0, 1).unwrap();
             assert_eq!(Some(ticket.session), SessionId::new(name));
             let text = sealed(&ticket.claims(), &[1; SIGNATURE_BYTES]);
             assert_eq!(Presented::read(&text).unwrap().ticket, ticket);
@@ -257,8 +260,16 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_gives_no_time_issues_no_ticket_and_lets_none_through() {
+        let feedback = Some([Some("feedback")]);
+        let why = Ticket::issue(Some(SESSION), feedback, 60.0, 0).unwrap_err();
+        assert!(why.contains("clock"), "{why}");
+        assert!(issue(&["feedback"], 60.0).unwrap().has_expired(0));
+    }
+
+    #[test]
     fn a_ticket_lasts_as_long_as_was_asked_for_whenever_it_is_issued() {
-        for now_ms in [0, 1, 999, 1_000, 1_999] {
+        for now_ms in [1, 999, 1_000, 1_999] {
             for expires_in in [1.0, 1.5, 60.0] {
                 let feedback = Some([Some("feedback")]);
                 let ticket = Ticket::issue(Some(SESSION), feedback, expires_in, now_ms).unwrap();

@@ -10,11 +10,11 @@ use web_sys::RequestInit;
 use crate::core::log::Line;
 use crate::core::relay::consumer::{BatchAction, Consumer, Delivery, Fate};
 use crate::core::wire::{Answer, Request};
+use crate::js::clock::unix_ms;
 use crate::js::executor;
 use crate::js::fetch::{self, BodyForm};
 use crate::js::timer::{Deadline, Signal};
 
-use super::request::now_ms;
 use super::{host, relay_of, with};
 
 /// A batch that is being delivered.
@@ -44,14 +44,14 @@ impl QueueBatch {
         with(|state| {
             let consumer = &mut relay_of(&mut state.relays, &self.options).consumer;
             let mut delivery = self.delivery.borrow_mut();
-            delivery.as_mut().map(|delivery| step(consumer, delivery, now_ms()))
+            delivery.as_mut().map(|delivery| step(consumer, delivery, unix_ms()))
         })
     }
 
     /// Ends the delivery. Returns the fates of its messages, in their order, and lines for the log.
     fn close(&self) -> (Vec<Fate>, Vec<Line>) {
         let Some(delivery) = self.delivery.take() else { return Default::default() };
-        with(|state| relay_of(&mut state.relays, &self.options).consumer.close(delivery, now_ms()))
+        with(|state| relay_of(&mut state.relays, &self.options).consumer.close(delivery, unix_ms()))
     }
 
     async fn send(&self, session: usize, request: Request) {

@@ -7,7 +7,7 @@ use web_sys::RequestInit;
 #[wasm_bindgen(typescript_custom_section)]
 const RELAY_HOST: &str = r#"
 /** The functions that the relay's module calls. Only `fetch` and `enqueue` may throw. */
-export interface RelayHost extends Runtime {
+export interface RelayHost extends Runtime, Clocks {
   /** Calls the `fetch` of the call's relay, or the runtime's, and returns or throws what that does. */
   fetch(call: number, url: string, init: RequestInit): unknown;
   /** Calls `send` of the queue of the call's relay, and returns or throws what that does. */

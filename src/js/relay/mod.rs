@@ -23,13 +23,14 @@ use crate::core::relay::settings::{self, RelaySettings};
 use crate::core::relay::ticket::{Signature, Ticket, sealed};
 use crate::core::relay::under_way::UnderWay;
 
+use super::clock::unix_ms;
 use super::executor;
 use super::foreign::Foreign;
 use super::numerals::NUMERALS;
 use super::values::to_js;
 
 use batch::QueueBatch;
-use request::{PassageGuard, now_ms, respond};
+use request::{PassageGuard, respond};
 
 mod batch;
 mod host;
@@ -179,7 +180,7 @@ pub fn admit(options: &str, head: &str) -> JsValue {
 pub fn pass(call: u32, options: &str, head: &str, is_verified: bool, request: Foreign) {
     // From here on, state is kept for the request.
     let entered = with(|state| {
-        let now_ms = now_ms();
+        let now_ms = unix_ms();
         let unverified = state.admit(options, head)?;
         let passage = unverified.verified(is_verified, &mut state.rates, now_ms)?;
         let passage = state.under_way.enter(passage, now_ms)?;
@@ -218,7 +219,7 @@ fn forget_lost_calls() {
 pub fn deliver(call: u32, options: String, messages: Vec<String>, attempts: Vec<u32>) {
     forget_lost_batches();
     let batch = with(|state| {
-        let opened_ms = now_ms();
+        let opened_ms = unix_ms();
         state.batches.insert(call, opened_ms);
         let KnownRelay { settings, consumer, .. } = relay_of(&mut state.relays, &options);
         let mut attempts = attempts.into_iter();
@@ -237,7 +238,7 @@ pub fn deliver(call: u32, options: String, messages: Vec<String>, attempts: Vec<
 
 /// Forgets batches that the runtime has torn down. The queue delivers their messages again.
 fn forget_lost_batches() {
-    let now_ms = now_ms();
+    let now_ms = unix_ms();
     let lost: Vec<u32> = with(|state| {
         let is_lost = |opened_ms: u64| now_ms.saturating_sub(opened_ms) > LONGEST_BATCH_MS;
         let lost = state.batches.extract_if(|_, opened_ms| is_lost(*opened_ms));

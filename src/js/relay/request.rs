@@ -2,13 +2,14 @@
 //! message into the queue, and answers the page.
 
 use gloo_net::http::Response;
-use js_sys::{Date, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use web_sys::RequestInit;
 
 use crate::core::log::Level;
 use crate::core::relay::passage::{BodyRead, End, Forward, Passage, PassageAction};
 use crate::core::relay::refusal::Refusal;
+use crate::js::clock::unix_ms;
 use crate::js::fetch::{self, BodyForm, Reply};
 use crate::js::foreign::{Awaited, Foreign, reason_of};
 use crate::js::stream::{Source, StreamEnd};
@@ -31,7 +32,7 @@ pub struct PassageGuard {
 impl PassageGuard {
     /// Calls `step` with the passage; `None` if the passage was removed, because the request took longer than any can.
     fn step<T>(&self, step: impl FnOnce(&mut Passage, u64) -> T) -> Option<T> {
-        let now_ms = now_ms();
+        let now_ms = unix_ms();
         with(|state| state.under_way.step(self.passage, now_ms).map(|it| step(it, now_ms)))
     }
 }
@@ -150,6 +151,3 @@ fn internal_error() -> End {
     End { response: Refusal::Internal.response(), log: Vec::new() }
 }
 
-pub fn now_ms() -> u64 {
-    Date::now() as u64
-}

@@ -6,7 +6,7 @@ use web_sys::RequestInit;
 #[wasm_bindgen(typescript_custom_section)]
 const SPAN_HOST: &str = r#"
 /** The functions that the module of spans calls. Only `fetch` may throw. */
-export interface SpanHost extends Runtime {
+export interface SpanHost extends Runtime, Clocks {
   /** Ends an export. If it failed, `why` is the reason. */
   settle(exporter: number, call: number, why: string | undefined): void;
   /** Logs a line. */
