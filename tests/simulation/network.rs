@@ -66,7 +66,8 @@ impl World {
             let mut sent = program.on_the_way.remove(place);
             program.wait_as_told(&sent, now);
             if self.is_traced {
-                eprintln!("{now:?} answered: {}, {:?}", sent.flight, sent.answer);
+                let at = now.mono_ms;
+                eprintln!("{at} {}: answered: {}, {:?}", self.here, sent.flight, sent.answer);
             }
             if let (Some(Bug::IgnoresRetryAfter), Answer::Http { retry_after, .. }) =
                 (self.bug, &mut sent.answer)
@@ -84,6 +85,8 @@ impl World {
             };
             program.registry.finish_request(sent.flight, answer, now);
             program.wakes.insert(sent.scope, 0);
+            let others = program.on_the_way.iter_mut().filter(|it| it.flight == sent.flight);
+            others.for_each(|other| other.is_ignored = true);
             if !sent.is_stray || sent.is_read {
                 let server = (sent.session.server, sent.transport);
                 program.limits.hear(server, sent.number, &sent.answer);
@@ -95,7 +98,11 @@ impl World {
                 Answer::Http { status, body, .. }
                     if (200..300).contains(status) && parse_receipt(body) == Receipt::Stored =>
                 {
-                    program.worked.insert((sent.session.server, sent.transport), awake_ms);
+                    if !sent.is_ignored {
+                        let when = (awake_ms, program.failures.len());
+                        program.worked.insert((sent.session.server, sent.transport), when);
+                        program.worked_for.insert(sent.session.clone(), when);
+                    }
                     if sent.is_start {
                         program.started.insert(sent.session);
                     }
@@ -109,9 +116,7 @@ impl World {
     }
 
     pub fn carry_out(&mut self, output: Output, scope: u64) -> Result<(), String> {
-        if self.is_traced {
-            eprintln!("{:?} {output:?}", self.clock.now());
-        }
+        self.trace(&output);
         let bug = self.bug;
         let program = &mut self.programs[self.here];
         match output {
@@ -146,7 +151,7 @@ impl World {
             // It may have been stored, or be stored yet; nobody hears of it.
             Output::Abort { flight } => {
                 let aborted = program.on_the_way.iter_mut().filter(|sent| sent.flight == flight);
-                aborted.for_each(|sent| sent.is_stray = true);
+                aborted.for_each(|sent| (sent.is_stray, sent.is_ignored) = (true, true));
                 Ok(())
             }
             _ => Ok(()),
@@ -244,6 +249,7 @@ impl World {
             answer_at: 0,
             answer: Answer::None { why: String::new() },
             is_stray: false,
+            is_ignored: false,
             is_read: false,
             is_start: request.method == "POST",
             body: request.body,

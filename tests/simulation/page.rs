@@ -98,6 +98,8 @@ impl World {
                 };
                 let Some(place) = self.programs.iter().position(resting) else { return Ok(()) };
                 self.leave()?;
+                // By a clock of milliseconds, two pages of one millisecond would have no order.
+                self.clock.pass(1);
                 self.here = place;
                 self.look_in_store();
                 if self.random.bool() {
@@ -113,6 +115,7 @@ impl World {
 
     fn turn(&mut self, turn: Turn) -> Result<(), String> {
         let now = self.clock.now();
+        self.trace(&turn);
         let program = &mut self.programs[self.here];
         program.registry.turn(turn, now);
         program.told_to_wait.clear();
@@ -141,6 +144,7 @@ impl World {
             return self.kill_here();
         }
         let now = self.clock.now();
+        self.trace(&Turn::Rests);
         let program = &mut self.programs[self.here];
         program.registry.turn(Turn::Rests, now);
         for sent in std::mem::take(&mut program.on_the_way) {
@@ -177,6 +181,7 @@ impl World {
     }
 
     pub fn kill_here(&mut self) -> Result<(), String> {
+        self.trace(&"dies");
         let program = &mut self.programs[self.here];
         program.is_dead = true;
         program.on_the_way.clear();
@@ -280,7 +285,9 @@ impl World {
         page.is_resting = false;
         if let Some(found) = page.found.take() {
             program.registry.only_kept(&found, now);
+            self.trace(&("comes back with", found));
         }
+        let program = &mut self.programs[self.here];
         program.wakes.insert(0, 0);
         self.go_on()
     }

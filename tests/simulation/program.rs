@@ -32,6 +32,8 @@ pub struct Sent {
     pub answer: Answer,
     /// The core has given up on it, or has another answer already.
     pub is_stray: bool,
+    /// The core has aborted it or has another answer already, and so takes no notice of this one.
+    pub is_ignored: bool,
     /// Whether it reads what a session's metrics add up to.
     pub is_read: bool,
     /// Whether it makes sure that the session is there.
@@ -68,8 +70,11 @@ pub struct Program {
     pub on_the_way: Vec<Sent>,
     pub limits: Limits,
     pub failures: Vec<Failure>,
-    /// When each server last answered as it should, with each `fetch`, in the time that the machine is awake.
-    pub worked: BTreeMap<(usize, u32), u64>,
+    /// When each server last answered as it should, with each `fetch`: in the time that the machine is awake, and after
+    /// how many failures.
+    pub worked: BTreeMap<(usize, u32), (u64, usize)>,
+    /// The same for each session's own requests.
+    pub worked_for: BTreeMap<Name, (u64, usize)>,
     /// Sessions that were made sure of.
     pub started: BTreeSet<Name>,
     /// Requests that are not to be repeated before a time on the forward clock: the server said so.
@@ -112,6 +117,7 @@ impl Program {
             limits: Limits::default(),
             failures: Vec::new(),
             worked: BTreeMap::new(),
+            worked_for: BTreeMap::new(),
             started: BTreeSet::new(),
             told_to_wait: BTreeMap::new(),
             deaths: Vec::new(),

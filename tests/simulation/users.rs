@@ -244,8 +244,9 @@ impl World {
             // Nobody is told what becomes of it.
             end: Some(Err(Reason::Closed)),
         };
-        let order = self.next_order();
-        self.programs[self.here].starts.push(Call { order, ..call });
+        let call = Call { order: self.next_order(), ..call };
+        self.trace(&call);
+        self.programs[self.here].starts.push(call);
         self.turn_ends()
     }
 
@@ -282,7 +283,9 @@ impl World {
         let id = program.registry.close(number, timeout, scope, now);
         let until_ms = now.mono_ms + timeout;
         let tracer = Some(place);
-        program.flushes.insert(id, Flush { tracer, order, until_ms, closes: true });
+        let flush = Flush { tracer, order, until_ms, closes: true };
+        self.trace(&flush);
+        self.programs[self.here].flushes.insert(id, flush);
         self.totals_may_end(session);
         self.turn_ends()
     }
@@ -515,7 +518,8 @@ impl World {
         if let Some(marker) = call.marker {
             self.markers.insert(marker, (self.here, id));
         }
-        program.calls.insert(id, call);
+        self.trace(&call);
+        self.programs[self.here].calls.insert(id, call);
         self.hold_busy(active);
         self.turn_ends()
     }
@@ -567,7 +571,8 @@ impl World {
             is_told: false,
             end: None,
         };
-        program.calls.insert(id, call);
+        self.trace(&call);
+        self.programs[self.here].calls.insert(id, call);
         self.hold_busy(Some(place));
         // What was refused at the door adds nothing.
         self.pump()?;

@@ -2,6 +2,7 @@
 //! that jump. Everything follows from the seed, so that a failure can be replayed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 
 use honeyhive_edge::core::concurrency::Place;
 
@@ -95,6 +96,13 @@ impl World {
             set_aside: BTreeMap::new(),
             requests: 0,
             is_traced: std::env::var_os("SIMULATION_TRACE").is_some(),
+        }
+    }
+
+    /// Prints what happens in the program that runs, if this life is traced.
+    pub fn trace(&self, what: &dyn Debug) {
+        if self.is_traced {
+            eprintln!("{} {}: {what:?}", self.clock.now().mono_ms, self.here);
         }
     }
 
