@@ -5,7 +5,7 @@
 
 mod harness;
 
-use harness::{Bench, status, stores};
+use harness::{Bench, gone, left, page, stamp, status, stores};
 use honeyhive_edge::core::json::Numerals;
 use honeyhive_edge::core::outcome::Reason;
 use honeyhive_edge::core::registry::{Registry, Turn};
@@ -17,34 +17,14 @@ const RELAY: &str = "https://shop.example/honeyhive";
 const SESSION: &str = "0a0a0a0a-0000-4000-8000-000000000000";
 const OTHER: &str = "1b1b1b1b-0000-4000-8000-000000000000";
 
-fn gone(_: &Request) -> Answer {
-    Answer::None { why: "Failed to fetch".into() }
-}
-
 /// A ticket for `session` that ends `minutes` after the bench's time begins.
 fn ticket(session: &str, minutes: u64) -> String {
     let ends = 1_700_000_000 + minutes * 60;
     ["hht1.", session, ".feedback~metadata.", &ends.to_string(), ".c2lnbmF0dXJl"].concat()
 }
 
-/// A page with a store, in which `left` is what earlier pages left.
-fn page(answer: impl FnMut(&Request) -> Answer + 'static, left: &[String]) -> Bench {
-    let mut bench = Bench::new(answer);
-    for (place, json) in left.iter().enumerate() {
-        bench.store.insert(-1 - place as i64, json.clone());
-    }
-    bench.registry.restore(&json!(left).to_string(), 0, bench.now);
-    bench.registry.turn(Turn::GoesOn { in_document: true }, bench.now);
-    bench
-}
-
 fn with_ticket(session: &str) -> Value {
     json!({"ticket": ticket(session, 60), "serverUrl": RELAY, "logLevel": "debug"})
-}
-
-/// What a page that was killed left of `store`.
-fn left(bench: &Bench) -> Vec<String> {
-    bench.store.values().cloned().collect()
 }
 
 /// What a page left that said `feedback` of [`SESSION`] and was killed.
@@ -58,12 +38,6 @@ fn left_saying(feedback: Value) -> Vec<String> {
 
 fn path(request: &Request) -> &str {
     request.url.split_once(".example").unwrap().1
-}
-
-/// Nanoseconds since the Unix epoch.
-fn stamp(request: &Request) -> u64 {
-    let headers: Value = serde_json::from_str(&request.headers).unwrap();
-    headers["hh-client-timestamp"].as_str().unwrap().parse().unwrap()
 }
 
 #[test]

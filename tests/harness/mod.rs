@@ -4,7 +4,7 @@
 
 use honeyhive_edge::core::json::Numerals;
 use honeyhive_edge::core::outcome::{Outcome, Output, Reason, TracerInfo};
-use honeyhive_edge::core::registry::Registry;
+use honeyhive_edge::core::registry::{Registry, Turn};
 use honeyhive_edge::core::time::Now;
 use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::{Value, json};
@@ -229,4 +229,31 @@ impl Bench {
 /// A server that stores everything.
 pub fn stores(_: &Request) -> Answer {
     status(200, r#"{"success":true}"#)
+}
+
+/// No network.
+pub fn gone(_: &Request) -> Answer {
+    Answer::None { why: "Failed to fetch".into() }
+}
+
+/// A page with a store, in which `left` is what earlier pages left.
+pub fn page(answer: impl FnMut(&Request) -> Answer + 'static, left: &[String]) -> Bench {
+    let mut bench = Bench::new(answer);
+    for (place, json) in left.iter().enumerate() {
+        bench.store.insert(-1 - place as i64, json.clone());
+    }
+    bench.registry.restore(&json!(left).to_string(), 0, bench.now);
+    bench.registry.turn(Turn::GoesOn { in_document: true }, bench.now);
+    bench
+}
+
+/// What a page that was killed left of `store`.
+pub fn left(bench: &Bench) -> Vec<String> {
+    bench.store.values().cloned().collect()
+}
+
+/// Nanoseconds since the Unix epoch.
+pub fn stamp(request: &Request) -> u64 {
+    let headers: Value = serde_json::from_str(&request.headers).unwrap();
+    headers["hh-client-timestamp"].as_str().unwrap().parse().unwrap()
 }

@@ -42,6 +42,8 @@ struct Batch {
     whole_len: usize,
     /// The timestamp of its request, from the first try on.
     stamp_ns: Option<u64>,
+    /// The last timestamp of the session before that.
+    stamped_after_ns: u64,
     /// The start that its first request is, from the first try on.
     start: Option<Start>,
     /// The start that went ahead of the update, and so what of the batch is stored already.
@@ -140,7 +142,7 @@ pub struct Outbox {
     /// Single enrichments that were refused in a row, nothing being stored in between.
     refused_singles: u32,
     window_until: u64,
-    /// Whether deadlines stand still, as there is no network.
+    /// Whether deadlines stand still, as there is no network or the page rests.
     pub is_paused: bool,
     stamps: Stamps,
     hurried: bool,
@@ -275,6 +277,16 @@ impl Outbox {
         self.work.line.insert(place, part);
     }
 
+    /// Dates `part`, which is not kept, after what is kept: another page that delivers that stamps it as the later of
+    /// the two where they are of one millisecond.
+    pub fn date_after_kept(&mut self, part: &mut Part) {
+        let last = self.work.line.last().filter(|last| last.is_kept);
+        if last.is_some_and(|last| last.given_unix_ms == part.given_unix_ms) {
+            self.stamps.take_over(part.given_unix_ms);
+            part.given_unix_ms = self.stamps.say(0);
+        }
+    }
+
     /// Starts that were given up once and are alone again wait for company, with nothing on its
     /// way: nobody waits for them, so nobody would send them.
     pub fn let_starts_wait(&mut self) {
@@ -377,7 +389,7 @@ impl Outbox {
         !self.work.batches.is_empty() && self.work.asked_until > now.mono_ms
     }
 
-    /// There is no network: deadlines stand still.
+    /// There is no network, or the page rests: deadlines stand still.
     pub fn pause_deadlines(&mut self) {
         self.is_paused = true;
         for part in &mut self.work.line {
@@ -386,7 +398,7 @@ impl Outbox {
         self.recount();
     }
 
-    /// The network is back: each may be tried for as long as it was given, from now on.
+    /// The network or the page is back: each may be tried for as long as it was given, from now on.
     pub fn resume_deadlines(&mut self, now: Now) {
         self.is_paused = false;
         let Unsent { line, clock, .. } = &mut *self.work;
@@ -589,6 +601,7 @@ impl Outbox {
         }
         let stamp_ns = *batch.stamp_ns.get_or_insert_with(|| {
             let said_ms = said_unix_ms(parts);
+            batch.stamped_after_ns = self.stamps.last_ns();
             match were_left(parts) {
                 true => self.stamps.next_left(said_ms),
                 false => self.stamps.next(said_ms),
@@ -661,18 +674,19 @@ impl Outbox {
 
     /// Makes a batch of what is queued, as far as one request takes it.
     ///
-    /// What an earlier page left is sent as of when it was said, so without what is said since and without what
-    /// another page left, if not `all_at_once`: else an early value would go with a later timestamp. Its page may have
-    /// said more, which got through while it was left, and which it had no time to keep; or a third one, in between.
+    /// What an earlier page left, or this one before it rested, is sent as of when it was said, so without what is
+    /// said since and without what another page left, if not `all_at_once`: else an early value would go with a later
+    /// timestamp. Its page may have said more, which got through while it was left, and which it had no time to keep;
+    /// or a third one, in between.
     fn freeze(&mut self, all_at_once: bool) {
         let limit = (MAX_REQUEST_BYTES - REQUEST_OVERHEAD_BYTES) as u64;
         let mut bytes = self.start.as_ref().map_or(0, |start| start.bytes());
         let mut count = 0;
-        let mut left_by = None;
+        let mut chapter = None;
         for part in &self.work.line {
             bytes += part.enrichment.bytes() as u64;
-            let is_said = part.kind == PartKind::Enrichment && !all_at_once;
-            let is_apart = is_said && *left_by.get_or_insert(part.left_by) != part.left_by;
+            let is_said = part.says_something() && !all_at_once;
+            let is_apart = is_said && *chapter.get_or_insert(part.chapter) != part.chapter;
             if is_apart || (bytes > limit && count > 0) {
                 break;
             }
@@ -684,6 +698,7 @@ impl Outbox {
             len: count,
             whole_len: count,
             stamp_ns: None,
+            stamped_after_ns: 0,
             start: None,
             started: None,
             made_sure: false,
@@ -793,25 +808,30 @@ impl Outbox {
     /// [`PartKind::WaitingStart`].
     pub fn expire(&mut self, now: Now) -> Parts {
         let reading = self.work.clock.reading(now.mono_ms);
-        let expired =
-            self.take_out(&|part| part.kind != PartKind::WaitingStart && part.deadline <= reading);
+        let expired = self.take_out(false, &|part| {
+            part.kind != PartKind::WaitingStart && part.deadline <= reading
+        });
         self.put_starts_back(expired)
     }
 
     /// Takes out all that `tracer` was given, on its way or not.
     pub fn take_all_of(&mut self, tracer: u64) -> Parts {
-        self.take_those(&|part| part.tracer == tracer)
+        self.take_those(false, &|part| part.tracer == tracer)
     }
 
-    /// Takes out all that `goes`, on its way or not.
-    pub fn take_those(&mut self, goes: &dyn Fn(&Part) -> bool) -> Parts {
-        let taken = self.take_out(goes);
+    /// Takes out all that `goes`, on its way or not. From a batch a start goes only with the last enrichment, if not
+    /// `starts_go`.
+    pub fn take_those(&mut self, starts_go: bool, goes: &dyn Fn(&Part) -> bool) -> Parts {
+        let mut gone = Vec::new();
+        for part in self.take_out(starts_go, goes) {
+            // A start that waits goes along with its batch, and is to go with another one now.
+            if goes(&part) { gone.push(part) } else { self.put_start_back(*part) }
+        }
         self.recount();
-        taken
+        gone
     }
 
-    /// Takes out the parts that go. From a batch a start goes only with the last enrichment.
-    fn take_out(&mut self, goes: &dyn Fn(&Part) -> bool) -> Parts {
+    fn take_out(&mut self, starts_go: bool, goes: &dyn Fn(&Part) -> bool) -> Parts {
         let (mut taken, mut left) = (Vec::new(), Vec::new());
         let mut line = std::mem::take(&mut self.work.line).into_iter();
         // What is on its way stays, if only as nothing, for its answer to find.
@@ -823,7 +843,8 @@ impl Outbox {
             }
             for _ in 0..batch.len {
                 let Some(part) = line.next() else { break };
-                let part_goes = !stays || (part.kind == PartKind::Enrichment && goes(&part));
+                let is_free = starts_go || part.kind == PartKind::Enrichment;
+                let part_goes = !stays || (is_free && goes(&part));
                 if part_goes { taken.push(part) } else { left.push(part) }
             }
             let len = left.len() - before;
@@ -859,9 +880,16 @@ impl Outbox {
         }
     }
 
-    /// Others may start the session with what was kept of it: a start that comes later is ignored in most of
-    /// what it says, which then goes in an update.
-    pub fn may_be_started_by_others(&mut self) {
+    /// The page rests, and other pages may say something now, with what was kept or of their own. What was said in
+    /// this `chapter` of its life goes apart from what is said then. A start that comes later is ignored in most of
+    /// what it says, which then goes in an update. Nothing is given up that another page may deliver.
+    pub fn end_chapter(&mut self, chapter: u32) {
+        self.pause_deadlines();
+        for part in &mut self.work.line {
+            if part.chapter == 0 {
+                part.chapter = chapter;
+            }
+        }
         if let Some(start) = &mut self.start
             && start.origin == SessionOrigin::New
         {
@@ -912,7 +940,8 @@ impl Outbox {
             }
             let enrichment = std::mem::take(&mut part.enrichment);
             // Its end is told in its scope; what is said once more, whoever comes may say.
-            let start = Part { kind: PartKind::WaitingStart, scope: 0, enrichment, ..**part };
+            let kind = PartKind::WaitingStart;
+            let start = Part { kind, scope: 0, is_kept: false, enrichment, ..**part };
             self.put_start_back(start);
         }
         self.recount();
@@ -940,7 +969,9 @@ impl Outbox {
         if let Some(batch) = among.and_then(|number| self.work.batches.get_mut(number)) {
             batch.stamp_ns = None;
         }
-        let waits = |part: &&mut Box<Part>| part.kind == PartKind::WaitingStart;
+        let waits = |part: &&mut Box<Part>| {
+            part.kind == PartKind::WaitingStart && part.chapter == start.chapter
+        };
         if let Some(before) = self.work.line[from..place].last_mut().filter(waits) {
             before.enrichment = before.enrichment.merged_with(&start.enrichment);
         } else if let Some(after) = self.work.line[place..end].first_mut().filter(waits) {
@@ -957,7 +988,8 @@ impl Outbox {
     /// The batch was refused, and one part of it may be to blame: it goes in two halves, if its
     /// [`Halving`] allows that. Says whether it does, or is to be sent again.
     pub fn halve(&mut self, refuses_all: bool) -> bool {
-        let Some(batch) = self.work.batches.first_mut() else {
+        let Unsent { line, batches, .. } = &mut *self.work;
+        let Some(batch) = batches.first_mut() else {
             return false;
         };
         // What is left of a batch whose parts were given up in part, while it was on its way, goes as it is: one
@@ -967,15 +999,20 @@ impl Outbox {
             self.work.retry_at = 0;
             return true;
         }
-        let &mut Batch { len, whole_len, .. } = batch;
+        let &mut Batch { len, whole_len, stamped_after_ns, .. } = batch;
         let refused_singles = self.refused_singles;
         let half =
             Halving { len, original_len: whole_len, refused_singles, refuses_all }.first_half();
         if let Some(half) = half {
+            // What is kept may go from another page, as of when it was said: so the half before it is not stamped
+            // later than that.
+            if line.iter().any(|part| part.is_kept) {
+                self.stamps.go_on_after(stamped_after_ns);
+            }
             batch.len = half;
             batch.stamp_ns = None;
             let second = Batch { len: len - half, stamp_ns: None, start: None, ..*batch };
-            self.work.batches.insert(1, second);
+            batches.insert(1, second);
         }
         self.failures = 0;
         self.work.retry_at = 0;

@@ -36,8 +36,10 @@ pub struct Part {
     pub deadline: u64,
     /// Whether the browser keeps it until it has ended.
     pub is_kept: bool,
-    /// The number of the earlier page that left it, and of the part of that page's life; 0 if it was said here.
-    pub left_by: u32,
+    /// The number of the page, and of the part of that page's life, in which it was said; 0 if that goes on.
+    pub chapter: u32,
+    /// Whether an earlier page left it.
+    pub is_left: bool,
     /// What it says.
     pub enrichment: Enrichment,
 }
@@ -50,6 +52,11 @@ impl Part {
             PartKind::Enrichment => held_by(&self.enrichment),
             PartKind::Start | PartKind::WaitingStart => self.enrichment.bytes() as u64,
         }
+    }
+
+    /// Whether it may change what is stored. A start may say nothing.
+    pub(super) fn says_something(&self) -> bool {
+        self.kind == PartKind::Enrichment || !self.enrichment.is_empty()
     }
 }
 
@@ -77,8 +84,8 @@ pub(super) fn said_unix_ms(parts: &[Box<Part>]) -> u64 {
     said
 }
 
-/// Whether earlier pages left all enrichments among `parts`, and there are some.
+/// Whether earlier pages left all that `parts` say, and they say something.
 pub(super) fn were_left(parts: &[Box<Part>]) -> bool {
-    let mut said = parts.iter().filter(|part| part.kind == PartKind::Enrichment).peekable();
-    said.peek().is_some() && said.all(|part| part.left_by != 0)
+    let mut said = parts.iter().filter(|part| part.says_something()).peekable();
+    said.peek().is_some() && said.all(|part| part.is_left)
 }

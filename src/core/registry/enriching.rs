@@ -163,7 +163,8 @@ impl Registry {
             deadline_ms: self.deadline_ms(tracer),
             deadline: NEVER,
             is_kept: false,
-            left_by: 0,
+            chapter: 0,
+            is_left: false,
             enrichment: Enrichment::default(),
         })
     }

@@ -92,7 +92,7 @@ impl Registry {
             }
             let mut part = self.part(PartKind::Enrichment, tracer, scope, now);
             part.given_unix_ms = kept.at;
-            part.left_by = kept.by;
+            (part.chapter, part.is_left) = (kept.by, true);
             self.take_over(part, kept, &fate, &settings, now);
         }
     }
@@ -142,16 +142,19 @@ impl Registry {
     ) -> Box<Part> {
         let persists = self.tracers.get(part.tracer).is_some_and(|it| it.settings.persist);
         if let Some(outbox) = self.outboxes.get(outbox).filter(|_| self.keeps && persists) {
-            let Part { given_unix_ms, left_by, enrichment, .. } = &*part;
+            let Part { given_unix_ms, chapter, enrichment, .. } = &*part;
             let (destination, target) = (&outbox.destination, outbox.target());
             // An entry of an earlier page remains that page's.
-            let by = if *left_by == 0 { self.chapter } else { *left_by };
+            let by = if *chapter == 0 { self.chapter } else { *chapter };
             let json =
                 write_entry(destination, target, (*given_unix_ms, by), enrichment, description);
             self.outputs.push_back(Output::Keep { id: part.id, json });
             part.is_kept = true;
         } else {
             self.begin_chapter();
+            if let Some(outbox) = self.outboxes.get_mut(outbox) {
+                outbox.date_after_kept(&mut part);
+            }
         }
         part
     }
@@ -166,7 +169,7 @@ impl Registry {
     pub(super) fn forget(&mut self, parts: &[Box<Part>]) {
         let mut ids = Vec::new();
         for part in parts {
-            if part.is_kept && part.kind != PartKind::WaitingStart {
+            if part.is_kept {
                 ids.push(part.id as i64);
             }
         }
@@ -189,7 +192,7 @@ impl Registry {
         for id in self.busy.clone() {
             let Some(outbox) = self.outboxes.get_mut(id) else { continue };
             let target = outbox.target();
-            let mut taken = outbox.take_those(&|part| {
+            let mut taken = outbox.take_those(true, &|part| {
                 part.is_kept && part.id <= rested_at && !still.contains(&(part.id as i64))
             });
             self.schedule(id, now);

@@ -193,16 +193,6 @@ impl Registry {
         }
     }
 
-    /// Applies `change` to every outbox with work, and schedules it again.
-    pub(super) fn for_each_busy(&mut self, now: Now, change: &mut dyn FnMut(&mut Outbox)) {
-        for id in self.busy.clone() {
-            if let Some(outbox) = self.outboxes.get_mut(id) {
-                change(outbox);
-                self.schedule(id, now);
-            }
-        }
-    }
-
     /// Removes the outbox at `place` from the list of outboxes with work. The last one takes its place.
     fn not_busy(&mut self, place: usize) {
         self.busy.swap_remove(place);

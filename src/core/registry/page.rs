@@ -8,7 +8,6 @@
 
 use super::Registry;
 use crate::core::id_map::NOTHING;
-use crate::core::outbox::Outbox;
 use crate::core::outcome::Output;
 use crate::core::policy::{
     KEEPALIVE_BYTES, KEEPALIVE_REQUESTS, PAGE_LIMIT, REQUEST_OVERHEAD_BYTES,
@@ -87,6 +86,11 @@ impl Page {
         }
     }
 
+    /// Whether nothing is tried, and deadlines stand still: there is no network, or the page rests.
+    pub(super) fn stands_still(&self) -> bool {
+        self.is_offline || self.is_resting
+    }
+
     pub(super) fn sent(&mut self, bytes: u64) {
         self.keepalive.0 += bytes;
         self.keepalive.1 += 1;
@@ -112,19 +116,21 @@ impl Registry {
                 self.page.is_there = true;
                 self.page.in_document = in_document;
                 self.page.stage = Stage::Here;
+                let stood_still = self.page.stands_still();
                 self.page.is_resting = false;
                 self.page.is_refused = false;
                 self.page.leaving.clear();
-                let was_offline = self.page.is_offline;
-                self.set_offline(false);
+                self.page.is_offline = false;
+                if stood_still {
+                    for (_, outbox) in self.outboxes.iter_mut() {
+                        outbox.resume_deadlines(now);
+                    }
+                }
                 for (_, server) in self.servers.iter_mut().filter(|(_, it)| !it.health.is_busy()) {
                     server.health.allow_probe();
                 }
                 for id in self.busy.clone() {
                     let Some(outbox) = self.outboxes.get_mut(id) else { continue };
-                    if was_offline {
-                        outbox.resume_deadlines(now);
-                    }
                     let server = self.servers.get(outbox.server);
                     if !server.is_some_and(|server| server.health.is_busy()) {
                         outbox.wait_no_longer();
@@ -146,16 +152,22 @@ impl Registry {
                 self.hurry_last(now);
             }
             Turn::Offline => {
-                self.set_offline(true);
-                self.for_each_busy(now, &mut Outbox::pause_deadlines);
+                self.page.is_offline = true;
+                // Also of sessions that have nothing to send, for what they are given meanwhile.
+                for (_, outbox) in self.outboxes.iter_mut() {
+                    outbox.pause_deadlines();
+                }
             }
             Turn::Doubts => self.begin_gently(),
             Turn::Rests => {
                 self.page.is_resting = true;
                 self.page.rested_at = self.last_number;
                 self.page.last_leftover = self.last_leftover;
+                let chapter = self.chapter;
                 self.begin_chapter();
-                self.for_each_busy(now, &mut Outbox::may_be_started_by_others);
+                for (_, outbox) in self.outboxes.iter_mut() {
+                    outbox.end_chapter(chapter);
+                }
             }
         }
     }
@@ -163,15 +175,6 @@ impl Registry {
     /// Whether the page was left or hidden a moment ago, and may not run again.
     pub fn is_leaving(&self) -> bool {
         self.page.stage == Stage::Left || !self.page.leaving.is_empty()
-    }
-
-    /// Stops or resumes the deadlines of every session, also of those that have nothing to send, for their later
-    /// enrichments.
-    fn set_offline(&mut self, is_offline: bool) {
-        self.page.is_offline = is_offline;
-        for (_, outbox) in self.outboxes.iter_mut() {
-            outbox.is_paused = is_offline;
-        }
     }
 
     fn begin_gently(&mut self) {

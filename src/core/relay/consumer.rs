@@ -197,7 +197,8 @@ impl SessionDelivery {
             deadline_ms: NEVER,
             deadline: NEVER,
             is_kept: false,
-            left_by: 0,
+            chapter: 0,
+            is_left: false,
             enrichment,
         }));
     }
@@ -464,7 +465,7 @@ impl Consumer {
             // before it come again.
             session.repeats_separately = outbox.first_parts().iter().any(|part| !is_later(part));
             session.unrepeated = session.delivered_later.len();
-            outbox.take_those(&|part| is_later(part));
+            outbox.take_those(false, &|part| is_later(part));
             outbox.halve(false);
             return;
         }

@@ -1,0 +1,167 @@
+//! Which value stays where several pages say something of one session: the one that was said last, whichever page
+//! delivers it and whatever was refused, given up or left to another page before.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+mod harness;
+
+use harness::{Bench, gone, left, page, stamp, status, stores};
+use honeyhive_edge::core::registry::Turn;
+use honeyhive_edge::core::wire::Request;
+use serde_json::{Value, json};
+
+const SESSION: &str = "0a0a0a0a-0000-4000-8000-000000000000";
+
+/// Options of a tracer of [`SESSION`] that is kept in the browser's store, or not.
+fn of_session(persist: bool) -> Value {
+    json!({"sessionId": SESSION, "persist": persist, "mergeWindowMs": 500})
+}
+
+/// The page goes to the browser's back/forward cache.
+fn rest(bench: &mut Bench) {
+    bench.registry.turn(Turn::Leaves, bench.now);
+    bench.run(0);
+    bench.registry.turn(Turn::Rests, bench.now);
+}
+
+/// The page comes back `ms` after it went; other pages took over all that it kept.
+fn come_back(bench: &mut Bench, ms: u64) {
+    bench.run(ms);
+    bench.registry.only_kept(&[], bench.now);
+    bench.registry.turn(Turn::GoesOn { in_document: true }, bench.now);
+}
+
+/// The timestamps of the requests that say so, in milliseconds with a fraction.
+fn said_at(requests: &[Request], what: &str) -> Vec<f64> {
+    let those = requests.iter().filter(|request| request.body.contains(what));
+    those.map(|request| stamp(request) as f64 / 1e6).collect()
+}
+
+/// Milliseconds since the Unix epoch.
+fn time(bench: &Bench) -> f64 {
+    bench.now.unix_ms as f64
+}
+
+#[test]
+fn a_request_that_was_refused_moves_no_timestamp() {
+    let mut bench =
+        page(|it| if it.body.contains("poison") { status(422, "poison") } else { stores(it) }, &[]);
+    let tracer = bench.init(of_session(true)).tracer;
+    bench.run(100);
+    for fields in [json!({"a": 1}), json!({"b": 1}), json!({"a": 2}), json!({"poison": 1})] {
+        bench.enrich(tracer, None, json!({ "metadata": fields }));
+        bench.run(20);
+    }
+    let second_said_at = time(&bench) - 40.0;
+    // The refused request is halved. The page ends when the first half is stored.
+    while said_at(&bench.requests, "\"a\":1").is_empty() {
+        bench.run(1);
+    }
+    let first = said_at(&bench.requests, "\"a\":1");
+    let mut next = page(stores, &left(&bench));
+    next.now.mono_ms += 10_000;
+    next.now.unix_ms += 10_000;
+    next.init(of_session(true));
+    next.run(10_000);
+    let second = said_at(&next.requests, "\"a\":2");
+    assert!(first[0] < second_said_at && second_said_at <= second[0], "{first:?} {second:?}");
+}
+
+#[test]
+fn a_start_that_another_page_took_over_is_not_sent_once_more() {
+    for answers in [gone, stores] {
+        let mut bench = page(answers, &[]);
+        bench.latency_ms = 2_000;
+        let start = json!({"metadata": {"a": 1}}).to_string();
+        let options = json!({"sessionId": SESSION, "start": start});
+        let tracer = bench.init(options).tracer;
+        // It is on its way when the page is left.
+        bench.run(300);
+        assert_eq!(bench.in_flight(), 1);
+        rest(&mut bench);
+        come_back(&mut bench, 60_000);
+        bench.answer = Box::new(stores);
+        let before = bench.requests.len();
+        bench.enrich(tracer, None, json!({"metadata": {"b": 1}}));
+        bench.run(20_000);
+        let sent = &bench.requests[before..];
+        assert_eq!(said_at(sent, "\"b\":1").len(), 1);
+        assert_eq!(said_at(sent, "\"a\":1"), Vec::<f64>::new());
+    }
+}
+
+#[test]
+fn what_a_page_said_before_it_rested_keeps_its_time_beside_what_it_says_then() {
+    let fields = json!({"metadata": {"a": 1}});
+    // Said in a call, and not tried; as the session's start; as a start that was given up once.
+    for (start, waits_ms) in [(false, 100), (true, 100), (true, 60_000)] {
+        let mut bench = page(gone, &[]);
+        let mut options = of_session(false);
+        if start {
+            options["start"] = json!(fields.to_string());
+        }
+        let tracer = bench.init(options).tracer;
+        bench.run(waits_ms);
+        if !start {
+            // Behind a request that is on its way.
+            bench.latency_ms = 3_000;
+            bench.enrich(tracer, None, json!({"metadata": {"c": 1}}));
+            bench.run(4_000);
+            bench.enrich(tracer, None, fields.clone());
+        }
+        rest(&mut bench);
+        come_back(&mut bench, 1_000);
+        let back_at = time(&bench);
+        bench.enrich(tracer, None, json!({"metadata": {"b": 1}}));
+        bench.answer = Box::new(stores);
+        let before = bench.requests.len();
+        bench.run(20_000);
+        let (first, second) =
+            (said_at(&bench.requests[before..], "\"a\":1"), said_at(&bench.requests, "\"b\":1"));
+        assert!(first.iter().all(|at| *at < back_at), "{start} {waits_ms}: {first:?}");
+        assert!(!first.is_empty() && second[0] >= back_at, "{start} {waits_ms}");
+    }
+}
+
+#[test]
+fn what_a_session_starts_with_is_no_older_than_it_is_beside_what_an_earlier_page_left() {
+    let mut before = page(gone, &[]);
+    let tracer = before.init(of_session(true)).tracer;
+    before.enrich(tracer, None, json!({"metadata": {"b": 1}}));
+    before.run(1);
+    let mut bench = page(stores, &left(&before));
+    bench.now.mono_ms += 60_000;
+    bench.now.unix_ms += 60_000;
+    let began_at = time(&bench);
+    let mut options = of_session(true);
+    options["start"] = json!(json!({"metadata": {"a": 1}}).to_string());
+    bench.init(options);
+    bench.run(10_000);
+    let (start, left) = (said_at(&bench.requests, "\"a\":1"), said_at(&bench.requests, "\"b\":1"));
+    assert!(!start.is_empty() && start.iter().all(|at| *at >= began_at), "{start:?}");
+    assert!(!left.is_empty() && left.iter().all(|at| *at < began_at), "{left:?}");
+}
+
+#[test]
+fn what_is_kept_and_what_is_not_stay_in_order_where_one_millisecond_saw_both() {
+    let mut bench = page(gone, &[]);
+    let [kept, unkept] = [true, false].map(|persist| bench.init(of_session(persist)).tracer);
+    bench.enrich(kept, None, json!({"metadata": {"a": 1}}));
+    bench.run(10);
+    bench.enrich(kept, None, json!({"metadata": {"b": 1}}));
+    bench.enrich(unkept, None, json!({"metadata": {"a": 2}}));
+    bench.enrich(unkept, None, json!({"metadata": {"b": 2}}));
+    bench.enrich(kept, None, json!({"metadata": {"b": 3}}));
+    bench.run(1);
+    rest(&mut bench);
+    let mut next = page(stores, &left(&bench));
+    next.init(of_session(true));
+    next.run(10_000);
+    come_back(&mut bench, 20_000);
+    bench.answer = Box::new(stores);
+    let before = bench.requests.len();
+    bench.run(10_000);
+    let of_next = |what| said_at(&next.requests, what)[0];
+    let here = said_at(&bench.requests[before..], "\"a\":2")[0];
+    assert!(of_next("\"a\":1") < here && of_next("\"b\":1") < here && here < of_next("\"b\":3"));
+}
