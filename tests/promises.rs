@@ -6,6 +6,7 @@ mod harness;
 
 use harness::{Bench, SERVER, status, stores};
 use honeyhive_edge::core::outcome::{Outcome, Output, Reason};
+use honeyhive_edge::core::registry::Turn;
 use honeyhive_edge::core::retry::RetryAfter;
 use honeyhive_edge::core::session::Target;
 use honeyhive_edge::core::time::Now;
@@ -1184,6 +1185,54 @@ fn nothing_else_waits_for_a_total_that_is_read() {
     bench.run(1_000);
     bench.registry.release(tracer, bench.now);
     assert_eq!((bench.registry.outboxes(), bench.registry.held()), (0, 0));
+}
+
+#[test]
+fn a_total_that_waits_for_its_read_loses_no_time_behind_a_server_that_answers() {
+    let mut bench = Bench::new(stores);
+    bench.latency_ms = 4_000;
+    let busy: Vec<u64> = (0..4)
+        .map(|_| bench.init(json!({"maxConcurrency": 1, "deadlineMs": 60_000})).tracer)
+        .collect();
+    let options = json!({"sessionId": "chat", "maxConcurrency": 1, "deadlineMs": 5_000});
+    let tracer = bench.init(options).tracer;
+    for other in &busy {
+        bench.enrich(*other, None, json!({"metadata": {"a": 1}}));
+    }
+    let total = bench.registry.add_metrics(tracer, r#"{"tokens":1}"#, 0, bench.now);
+    bench.hear_busy();
+    bench.run(60_000);
+    assert!(bench.is_delivered(total), "{:?}", bench.end_of(total));
+}
+
+#[test]
+fn a_total_waits_while_there_is_no_network_and_its_read_takes_no_longer_than_its_deadline() {
+    let mut bench = Bench::new(|_| Answer::None { why: "no network".into() });
+    bench.registry.turn(Turn::GoesOn { in_document: true }, bench.now);
+    let tracer = bench.init(json!({"sessionId": "chat", "deadlineMs": 5_000})).tracer;
+    let add = |bench: &mut Bench| {
+        let id = bench.registry.add_metrics(tracer, r#"{"tokens":1}"#, 0, bench.now);
+        bench.hear_busy();
+        id
+    };
+    bench.registry.turn(Turn::Offline, bench.now);
+    let total = add(&mut bench);
+    bench.run(60_000);
+    assert_eq!(bench.end_of(total), None);
+    bench.answer = Box::new(stores);
+    bench.registry.turn(Turn::GoesOn { in_document: true }, bench.now);
+    bench.run(5_000);
+    assert!(bench.is_delivered(total), "{:?}", bench.end_of(total));
+    // A server that fails is given up at the deadline.
+    let mut bench = Bench::new(|it| if it.method == "GET" { status(503, "") } else { stores(it) });
+    let tracer = bench.init(json!({"sessionId": "chat", "deadlineMs": 5_000})).tracer;
+    bench.run(1_000);
+    let total = bench.registry.add_metrics(tracer, r#"{"tokens":1}"#, 0, bench.now);
+    bench.hear_busy();
+    bench.run(4_900);
+    assert_eq!(bench.end_of(total), None);
+    bench.run(200);
+    assert_eq!(bench.reason_of(total), Some(Reason::RetriesExhausted));
 }
 
 #[test]

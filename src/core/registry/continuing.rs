@@ -3,8 +3,10 @@
 
 use super::Registry;
 use super::sending::Flight;
+use crate::core::deadline::DeadlineClock;
+use crate::core::delivery::limits::request_timeout_ms;
 use crate::core::enrichment::Enrichment;
-use crate::core::id_map::NOTHING;
+use crate::core::id_map::{IdMap, NOTHING};
 use crate::core::json::{Object, any_members, find};
 use crate::core::log::Line;
 use crate::core::outbox::{Outbox, Part, Parts, held_by};
@@ -12,8 +14,10 @@ use crate::core::outcome::{Output, Reason};
 use crate::core::policy::LEASE_GRACE_MS;
 use crate::core::reading::{self, ReadFailure, ReadRoute, Reading};
 use crate::core::retry::backoff_ms;
+use crate::core::settings::Settings;
 use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
+use crate::core::tracer::Tracer;
 use crate::core::wire::Answer;
 
 /// Logged if a page's totals begin with 0 although the session may have totals.
@@ -33,9 +37,48 @@ pub(super) struct Continuing {
     /// When the next one may go, on the forward clock.
     at: u64,
     failures: u32,
+    /// On which the deadlines of the parts are: waiting for a turn behind a server that answers costs nothing.
+    clock: DeadlineClock,
     /// Whether a scope that stopped polling gave some of the parts.
     is_left: bool,
     why: String,
+}
+
+impl Continuing {
+    /// The server as the `fetch` of the first addition's tracer reaches it.
+    fn first_server(&self, tracers: &IdMap<Tracer>) -> u64 {
+        let tracer = self.parts.first().and_then(|part| tracers.get(part.tracer));
+        tracer.map_or(NOTHING, |tracer| tracer.server)
+    }
+
+    /// The first deadline of the parts, on the clock.
+    fn first_deadline(&self) -> u64 {
+        self.parts.iter().map(|part| part.deadline).min().unwrap_or(NEVER)
+    }
+
+    /// Brings the clock up to date. Nobody waited for the server until `worked_at`.
+    fn tell_clock(&mut self, worked_at: u64, now: Now) {
+        if self.flight == NOTHING && self.at <= now.mono_ms {
+            self.clock.wait_for_turn(self.at, now.mono_ms);
+        }
+        if self.clock.server_worked(worked_at) {
+            self.shorten_deadlines();
+        }
+    }
+
+    /// Records that what was waited for until now was not the server.
+    fn forgive(&mut self, now: Now) {
+        self.clock.own_request_worked(now.mono_ms);
+        self.shorten_deadlines();
+    }
+
+    /// Nobody has more time than given, though part of it was forgiven before the addition came.
+    fn shorten_deadlines(&mut self) {
+        for part in &mut self.parts {
+            let given = self.clock.deadline(part.given_ms, part.deadline_ms);
+            part.deadline = part.deadline.min(given);
+        }
+    }
 }
 
 impl Registry {
@@ -70,8 +113,6 @@ impl Registry {
         let Some(part) = self.with_room(part, target, now) else { return self.schedule(id, now) };
         let (tracer, scope) = (part.tracer, part.scope);
         self.held += held_by(&part.enrichment);
-        let until = now.mono_ms.saturating_add(part.deadline_ms);
-        self.timers.set(until, Timer::Read(id));
         if let Some(outbox) = self.outboxes.get_mut(id) {
             outbox.totals.add(increments);
         }
@@ -80,20 +121,26 @@ impl Registry {
             if let Some(outbox) = self.outboxes.get_mut(id) {
                 outbox.holders += 1;
             }
+            let mut clock = DeadlineClock::START;
+            clock.own_request_worked(now.mono_ms);
             let reading = Continuing {
                 parts: Vec::new(),
                 flight: NOTHING,
                 way: ReadRoute::ById,
-                at: 0,
+                at: now.mono_ms,
                 failures: 0,
+                clock,
                 is_left: false,
                 why: String::new(),
             };
             self.continuing.insert(id, reading);
         }
         if let Some(reading) = self.continuing.get_mut(&id) {
+            let mut part = part;
+            part.deadline = reading.clock.deadline(now.mono_ms, part.deadline_ms);
             reading.parts.push(part);
         }
+        self.time_read(id, now);
         self.given(tracer, scope, id, now);
     }
 
@@ -104,13 +151,13 @@ impl Registry {
             return None;
         }
         let reading = self.continuing.get(&id)?;
-        let part = reading.parts.iter().find(|part| part.scope == scope)?;
-        if reading.flight != NOTHING {
-            return Some(NEVER);
-        }
-        let server = self.tracers.get(part.tracer).and_then(|it| self.servers.get(it.server));
-        let resumes_at = server.and_then(|server| server.health.resumes_at());
-        Some(reading.at.max(resumes_at.unwrap_or(0)))
+        let resumes_at = |part: &Part| {
+            let server = self.tracers.get(part.tracer).and_then(|it| self.servers.get(it.server));
+            server.and_then(|server| server.health.resumes_at()).unwrap_or(0)
+        };
+        let of_scope = reading.parts.iter().filter(|part| part.scope == scope);
+        let resumes_at = of_scope.map(|part| resumes_at(part)).min()?;
+        Some(if reading.flight == NOTHING { reading.at.max(resumes_at) } else { NEVER })
     }
 
     /// Whether additions wait for a read of the outbox's session.
@@ -132,12 +179,15 @@ impl Registry {
         if self.page.is_resting || !READS {
             return None;
         }
-        // The read is sent by a tracer that waits for it in this scope, because that one's `fetch` is held.
+        // The read is sent by a tracer that waits for it in this scope, because that one's `fetch` is held, and whose
+        // `fetch` may be used now.
         let sender = |reading: &Continuing| {
             let concerns = |part: &Part| reading.is_left || part.scope == scope || part.scope == 0;
             let is_due = reading.flight == NOTHING && reading.at <= now.mono_ms;
-            let part = reading.parts.iter().filter(|_| is_due).find(|part| concerns(part))?;
-            Some(self.tracers.get(part.tracer)?.server)
+            let waiting = reading.parts.iter().filter(|part| is_due && concerns(part));
+            let mut servers =
+                waiting.filter_map(|part| Some(self.tracers.get(part.tracer)?.server));
+            servers.find(|server| self.may_send(scope, *server, now))
         };
         let due: Vec<(u64, u64)> =
             self.continuing.iter().filter_map(|(id, it)| Some((*id, sender(it)?))).collect();
@@ -148,23 +198,27 @@ impl Registry {
                 // The additions may be sent now, and no timer would poll for them.
                 return self.outputs.pop_front().or_else(|| self.send(scope, now));
             }
-            if !self.may_send(scope, server_id, now) {
-                continue;
-            }
             self.enter(scope, now);
             let outbox = self.outboxes.get(id)?;
             let server = self.servers.get_mut(server_id)?;
             let stamp_ns = now.unix_ms.saturating_mul(1_000_000);
-            let way = self.continuing.get(&id)?.way;
+            let reading = self.continuing.get_mut(&id)?;
+            reading.tell_clock(server.health.nobody_waited_until(now), now);
+            reading.clock.begin_try(now.mono_ms);
+            let left_ms =
+                reading.first_deadline().saturating_sub(reading.clock.reading(now.mono_ms));
+            let way = reading.way;
             let (to, session) = (&outbox.destination, outbox.session_id);
             let request = reading::request(to, session, way, stamp_ns);
-            let timeout_ms = outbox.settings.timeout_ms;
-            let sent = server.health.send_request(timeout_ms, timeout_ms, now);
+            let granted_ms = outbox.settings.timeout_ms;
+            let timeout_ms = request_timeout_ms(granted_ms, left_ms);
+            server.health.begin_to_ask(now);
+            let sent = server.health.send_request(timeout_ms, granted_ms, now);
             let transport = server.transport;
             self.scopes.sent(scope, server_id);
             let flight = Flight::read(scope, id, server_id, sent);
             let flight = self.flights.insert(flight);
-            self.continuing.get_mut(&id)?.flight = flight;
+            reading.flight = flight;
             let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);
             self.timers.set(lease_until, Timer::Lease(flight));
             let request = Box::new(request);
@@ -174,7 +228,8 @@ impl Registry {
     }
 
     /// Handles the answer to a read; `None` if the request that sent it was torn down.
-    pub(super) fn totals_answered(&mut self, id: u64, answer: Option<&Answer>, now: Now) {
+    pub(super) fn totals_answered(&mut self, flight: &Flight, answer: Option<&Answer>, now: Now) {
+        let id = flight.outbox;
         let Some(outbox) = self.outboxes.get(id) else { return };
         let Some(continuing) = self.continuing.get_mut(&id) else { return };
         continuing.flight = NOTHING;
@@ -187,16 +242,24 @@ impl Registry {
                 self.read_is_over(id, Some(&metrics), now);
             }
             Reading::SearchNext => {
+                continuing.forgive(now);
                 continuing.way = ReadRoute::BySearch;
                 continuing.at = now.mono_ms;
             }
             Reading::Failed(ReadFailure::NotFound, _) => self.read_is_over(id, None, now),
             Reading::Failed(ReadFailure::Unreachable, why) => {
+                if let Some(server) =
+                    self.servers.get_mut(flight.server).filter(|_| answer.is_some())
+                {
+                    server.health.note_failure(&why);
+                }
                 continuing.failures += 1;
                 continuing.why = why;
                 let wait_ms = backoff_ms(continuing.failures, &mut self.random);
                 continuing.at = now.mono_ms.saturating_add(wait_ms);
                 self.timers.set(continuing.at, Timer::Read(id));
+                self.give_up_overdue_reads(id, now);
+                self.time_read(id, now);
             }
             Reading::Failed(_, why) => self.go_on_without_read(id, &why, now),
         }
@@ -227,6 +290,7 @@ impl Registry {
         for mut part in reading.parts {
             self.held -= held_by(&part.enrichment);
             part.enrichment = self.current_totals(id, &part.enrichment);
+            let part = self.dated(id, part);
             let part = self.keep(id, part, None);
             // A flush may have forgotten this outbox, because it held no part of the tracer until now.
             if let Some(tracer) = self.tracers.get_mut(part.tracer) {
@@ -272,16 +336,54 @@ impl Registry {
         }
     }
 
-    /// Gives up the additions whose deadline has passed during a read.
+    /// Looks at the additions that wait for a read, at a deadline or when a retry is due. A request on its way may
+    /// still be answered.
     pub(super) fn read_is_due(&mut self, id: u64, now: Now) {
         if !READS {
             return;
         }
-        let is_over = |part: &Part| part.given_ms.saturating_add(part.deadline_ms) <= now.mono_ms;
-        let why = self.continuing.get(&id).map_or(String::new(), |reading| reading.why.clone());
-        let why = if why.is_empty() { "it has not answered".to_owned() } else { why };
+        let Some(reading) = self.continuing.get_mut(&id) else { return };
+        if self.page.stands_still() {
+            reading.forgive(now);
+        } else if reading.flight == NOTHING {
+            let server = self.servers.get(reading.first_server(&self.tracers));
+            let worked_at = server.map_or(0, |server| server.health.nobody_waited_until(now));
+            reading.tell_clock(worked_at, now);
+            self.give_up_overdue_reads(id, now);
+        }
+        self.time_read(id, now);
+    }
+
+    /// Has a look taken at the first deadline of the additions that wait for a read, or where the server has asked to be
+    /// left alone for longer, early enough for one try.
+    fn time_read(&mut self, id: u64, now: Now) {
+        let Some(reading) = self.continuing.get(&id) else { return };
+        let Some(outbox) = self.outboxes.get(id) else { return };
+        let Settings { timeout_ms, deadline_ms, .. } = *outbox.settings;
+        let mut at = reading.clock.reaches(reading.first_deadline(), now.mono_ms);
+        if let Some(server) = self.servers.get_mut(reading.first_server(&self.tracers)) {
+            at = server.health.try_or_give_up_at(at, timeout_ms, deadline_ms, now);
+        }
+        if at < NEVER {
+            self.timers.set(at, Timer::Read(id));
+        }
+    }
+
+    /// Gives up the additions whose deadline has passed.
+    fn give_up_overdue_reads(&mut self, id: u64, now: Now) {
+        let Some(reading) = self.continuing.get(&id) else { return };
+        let reads = reading.clock.reading(now.mono_ms);
+        let why = if reading.why.is_empty() { "it has not answered" } else { &reading.why };
         let message = format!("the session's totals could not be read until the deadline ({why})");
+        let is_over = |part: &Part| part.deadline <= reads;
         self.give_up_reads(id, &is_over, Reason::RetriesExhausted, &message, now);
+    }
+
+    /// Begins the deadlines of all additions that wait for a read anew: the page stood still.
+    pub(super) fn resume_reads(&mut self, now: Now) {
+        if READS {
+            self.continuing.values_mut().for_each(|reading| reading.forgive(now));
+        }
     }
 
     /// Drops a closed tracer's additions that wait for a read.

@@ -125,6 +125,7 @@ impl Registry {
                     for (_, outbox) in self.outboxes.iter_mut() {
                         outbox.resume_deadlines(now);
                     }
+                    self.resume_reads(now);
                 }
                 for (_, server) in self.servers.iter_mut().filter(|(_, it)| !it.health.is_busy()) {
                     server.health.allow_probe();

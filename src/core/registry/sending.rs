@@ -282,7 +282,7 @@ impl Registry {
             server.health.lose_request();
         }
         if flight.reads() {
-            return self.totals_answered(flight.outbox, None, now);
+            return self.totals_answered(&flight, None, now);
         }
         if let Some(outbox) = self.outboxes.get_mut(flight.outbox) {
             outbox.flight = NOTHING;
@@ -328,7 +328,7 @@ impl Registry {
             }
         }
         if flight.reads() {
-            return self.totals_answered(flight.outbox, Some(answer), now);
+            return self.totals_answered(&flight, Some(answer), now);
         }
         self.act_on(&flight, verdict, now);
     }
