@@ -78,7 +78,9 @@ impl Ticket {
             return Err("`expiresIn` must be seconds, from 1 to 2592000 (30 days)");
         }
         if now_ms == 0 {
-            return Err("the clock gives no time here: issue tickets in a request, not at a Worker's top level");
+            return Err(
+                "the clock gives no time here: issue tickets in a request, not at a Worker's top level",
+            );
         }
         let expires_at = now_ms.div_ceil(1_000) + expires_in.ceil() as u64;
         Ok(Ticket { session, events: Vec::new(), allowed, expires_at })

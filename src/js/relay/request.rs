@@ -150,4 +150,3 @@ pub fn respond(end: End) -> JsValue {
 fn internal_error() -> End {
     End { response: Refusal::Internal.response(), log: Vec::new() }
 }
-
