@@ -1,44 +1,46 @@
-//! How many requests may be on their way to one server at once.
+//! How many requests to one server may be in flight.
 //!
-//! In a page and in an edge runtime the platform says: the connections are few, and not all are
-//! ours. In a server process nobody does, so the limit is found: it doubles with each round trip
-//! until the server has trouble, halves then, comes back to where the trouble was within
-//! [`policy::LIMIT_RECOVERY_MS`], stays about there for a while, and then looks further. That is
-//! TCP's rule for the same question, CUBIC (RFC 9438, section 4), but for two numbers: a half for its seven
-//! tenths, and the fifth power for the third, so that it is back sooner and stays longer. Its fast convergence
-//! (section 4.7) is taken where a server says when to come back: if that happens earlier than the last time, the
-//! server bears less than was thought, and the limit comes back to three quarters of where it was. A connection loses
-//! little by looking further; a client whose server answers 429 with `Retry-After: 1` loses a second.
-//! Both sides of it matter. A limit that is too low loses what an ordinary server has to say; one that is
-//! too high is a client that hammers a backend which asks to be spared.
+//! In a page and in an edge runtime, the platform limits the connections, and not all of them belong to this package.
+//! A server process has no such limit, so the right one has to be found. The limit doubles with each round trip until
+//! the server has trouble, and is then halved. It returns to where the trouble began within
+//! [`policy::LIMIT_RECOVERY_MS`], stays near that for a while, and then grows further.
+//!
+//! TCP has the same problem, and this is its rule, CUBIC (RFC 9438, section 4), with two other numbers: the limit is
+//! cut to a half and not to seven tenths, and it grows with the fifth power and not with the third, so that it
+//! returns sooner and stays longer. CUBIC's fast convergence (section 4.7) applies if the server says when to come
+//! back: if trouble begins at a lower limit than the last time, the server can handle less than expected, and the
+//! limit returns to only three quarters of where it was. A TCP connection loses little by trying more; a client whose
+//! server answers 429 with `Retry-After: 1` loses a second.
+//!
+//! Both kinds of error are costly. With a limit that is too low, an ordinary server's enrichments are lost. With one
+//! that is too high, the client hammers a backend that asks to be spared.
 
 use super::policy;
 
-/// What kind of place the core runs in. The shell knows.
+/// The kind of place that the core runs in, which the shell knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Place {
-    /// A browser's page, or a worker of one.
+    /// A browser's page, or a worker of a page.
     Page,
-    /// A runtime that limits the connections of each request it serves: Cloudflare Workers,
-    /// Vercel's edge.
+    /// A runtime that limits the connections of each request it serves: Cloudflare Workers or Vercel's edge.
     EdgeRequest,
-    /// A process with the machine's own connections: Node, Deno, Bun.
+    /// A process that uses the machine's own connections: Node, Deno or Bun.
     #[default]
     ServerProcess,
 }
 
 impl Place {
-    /// Bytes of unsent enrichments that are held at most, where the application does not say.
+    /// The most bytes of unsent enrichments, unless the application sets a limit.
     pub fn max_queue_bytes(self) -> u64 {
         match self {
             Place::Page => policy::PAGE_QUEUE_BYTES,
             Place::EdgeRequest => policy::EDGE_QUEUE_BYTES,
-            // To the nearest: where the limit is low, what is cut off would be a large part of it.
+            // Rounded to the nearest number, because a fraction is a large part of a low limit.
             Place::ServerProcess => policy::SERVER_QUEUE_BYTES,
         }
     }
 
-    /// The place that the shell calls by this name: "page", "edge", or else "server".
+    /// The place with this name: "page", "edge", or anything else for a server process.
     pub fn named(name: &str) -> Place {
         match name {
             "page" => Place::Page,
@@ -48,35 +50,35 @@ impl Place {
     }
 }
 
-/// The last trouble that a server had with what it was sent.
+/// The last time that a server could not handle what it was sent.
 #[derive(Clone, Copy, Debug)]
 struct Trouble {
-    /// The limit to come back to: the one that led to it, or less.
+    /// The limit to return to: the one that led to the trouble, or less.
     limit: f64,
-    /// How far below that the limit begins.
+    /// The difference between that limit and the one that recovery begins with.
     depth: f64,
-    /// When it was, on the forward clock, milliseconds.
+    /// When it happened, in milliseconds on the forward clock.
     at_ms: u64,
-    /// Whether the server has answered well since.
+    /// Whether the server has answered properly since.
     is_over: bool,
 }
 
-/// How many requests may be on their way to one server.
+/// Limits the requests to one server that are in flight.
 #[derive(Debug)]
 pub struct Concurrency {
     place: Place,
-    /// What a server process may send at once.
+    /// The limit of a server process.
     limit: f64,
     trouble: Option<Trouble>,
     /// The number of the last request that was sent.
     last_sent: u64,
-    /// The number of the last request that was sent when the limit was halved. What was sent until
-    /// then was sent under the old limit, and its failing says nothing of the new one.
+    /// The number of the last request that was sent when the limit was halved. Requests up to it were sent under the
+    /// old limit, so their failures say nothing about the new one.
     halved_after: u64,
 }
 
 impl Concurrency {
-    /// The rule for a server of which nothing is known.
+    /// The limit for a server that was never asked.
     pub fn new(place: Place) -> Concurrency {
         Concurrency {
             place,
@@ -87,20 +89,20 @@ impl Concurrency {
         }
     }
 
-    /// Whether one more request may be sent, where `to_server` are on their way to the server, and
-    /// `of_scope` of these from the same request scope. `at_most` is what the application allows.
+    /// Whether one more request may be sent if `to_server` requests to the server are in flight, `of_scope` of them
+    /// from the same request scope. `at_most` is the application's own limit.
     pub fn has_room(&self, to_server: usize, of_scope: usize, at_most: usize) -> bool {
         match self.place {
-            // Each request that an edge runtime serves has connections of its own.
+            // An edge runtime gives each request that it serves connections of its own.
             Place::EdgeRequest => of_scope < policy::EDGE_LIMIT.min(at_most),
             Place::Page => to_server < policy::PAGE_LIMIT.min(at_most),
-            // To the nearest: where the limit is low, what is cut off would be a large part of it.
+            // Rounded to the nearest number, because a fraction is a large part of a low limit.
             Place::ServerProcess => to_server < (self.limit.round() as usize).min(at_most),
         }
     }
 
-    /// A request is sent. Returns its number, by which it is known whether it was sent before or
-    /// after the limit was halved.
+    /// Records that a request is sent. Returns its number, which tells later whether it was sent before or after the
+    /// limit was halved.
     pub fn count_request(&mut self) -> u64 {
         self.last_sent += 1;
         self.last_sent
@@ -111,17 +113,17 @@ impl Concurrency {
         self.last_sent
     }
 
-    /// The server answered well and in time while `in_flight` requests were on their way to it,
-    /// this one included.
+    /// Records that the server answered properly and in time while `in_flight` requests were in flight, including
+    /// this one.
     pub fn grow(&mut self, in_flight: usize, now_ms: u64) {
         if let Some(trouble) = &mut self.trouble {
             trouble.is_over = true;
         }
-        // A limit that is not made use of was not tried out either.
+        // A limit that was not reached has not been tested.
         if 2.0 * (in_flight as f64) < self.limit {
             return;
         }
-        // One more for each answer is twice as many for each round trip.
+        // One more for each answer doubles the limit with each round trip.
         let next = self.limit + 1.0;
         self.limit = match self.trouble {
             None => next,
@@ -130,14 +132,14 @@ impl Concurrency {
         self.limit = self.limit.min(policy::MOST_AT_ONCE);
     }
 
-    /// The request with this number was too much for the server, or got no answer; `says_when` tells whether the
-    /// server said when to come back.
+    /// Records that the request with this number was too much for the server, or was not answered. `says_when` is
+    /// true if the server said when to come back.
     pub fn halve(&mut self, request: u64, says_when: bool, now_ms: u64) {
         if request <= self.halved_after {
             return;
         }
         self.halved_after = self.last_sent;
-        // Trouble on trouble, as in an outage, says nothing of what the server bears when it works.
+        // Repeated trouble, as during an outage, says nothing about what the server can handle when it works.
         let half = self.limit / 2.0;
         let (limit, depth) = match self.trouble {
             Some(Trouble { limit, depth, is_over: false, .. }) => (limit, depth),
@@ -150,8 +152,8 @@ impl Concurrency {
 }
 
 impl Trouble {
-    /// The limit at `now_ms` if all goes well: half of what led to the trouble at once, all of it
-    /// after [`policy::LIMIT_RECOVERY_MS`], and from there on more, slowly first.
+    /// The limit at `now_ms` if nothing goes wrong: half of what led to the trouble at first, all of it after
+    /// [`policy::LIMIT_RECOVERY_MS`], and then more, slowly at first.
     fn limit_after(self, now_ms: u64) -> f64 {
         let passed = now_ms.saturating_sub(self.at_ms) as f64 / policy::LIMIT_RECOVERY_MS - 1.0;
         self.limit + passed.powi(5) * self.depth
@@ -168,7 +170,7 @@ mod tests {
         (0..).find(|in_flight| !concurrency.has_room(*in_flight, 0, ANY)).unwrap()
     }
 
-    /// As many as there may be are answered well, and each is followed by another.
+    /// Lets as many requests as allowed be answered, each followed by another one.
     fn round_trip(concurrency: &mut Concurrency, now_ms: u64) {
         let in_flight = limit(concurrency);
         for _ in 0..in_flight {

@@ -1,7 +1,7 @@
 //! The raw options of `initTracer` and `startSession`, before they are validated.
 //!
-//! They stay JSON text and are looked up by name: deserialising into a struct of two dozen fields would fail as a whole
-//! for one wrong type, and cost 8 KB of wasm.
+//! They stay JSON text and are looked up by name, because deserialising into a struct would fail as a whole for one
+//! value of a wrong type.
 
 use std::borrow::Cow;
 
