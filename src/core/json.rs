@@ -1,9 +1,9 @@
 //! Reads and writes JSON as text. A document is taken apart only as far as a rule needs it, and values are passed on
 //! exactly as they were written.
 //!
-//! The tracer does not use the `serde_json` crate because its reader and the floating-point code behind its errors add
-//! 17 KB after gzip to a page's module. Numbers are read and written by [`Numerals`] for the same reason. Tests compare
-//! this module with `serde_json`, and the relay reads requests with `serde_json`.
+//! The tracer does not use the `serde_json` crate, because with it a page would be over its budget: see `docs/size.md` and
+//! `docs/decisions.md`. Numbers are read and written by [`Numerals`] for the same reason. Tests compare this module with
+//! `serde_json`, and the relay reads requests with `serde_json`.
 
 use std::borrow::Cow;
 
