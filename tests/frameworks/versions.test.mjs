@@ -8,6 +8,7 @@ import { it } from "node:test";
 const FRAMEWORKS = {
   "Next.js": ["..", "next"],
   OpenNext: ["opennext", "@opennextjs/cloudflare"],
+  Nuxt: ["nuxt", "nuxt"],
   Nitro: ["nitro", "nitropack"],
   Hono: ["..", "hono"],
   SvelteKit: ["sveltekit", "@sveltejs/kit"],
