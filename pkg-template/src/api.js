@@ -4,7 +4,6 @@
 
 import { joinCopies } from "./context/entered.js";
 import { Engine } from "./engine.js";
-import { freezesAfterAnswer } from "./env.js";
 import { attempt, read, readGiven } from "./guard.js";
 import { sessionIdOf } from "./ids.js";
 import { enrichmentFields } from "./names.js";
@@ -24,6 +23,8 @@ import { tracerClass } from "./tracer.js";
  * @typedef {object} OfRuntime
  * @property {() => import("./context/context.d.ts").Context} newContext
  * @property {typeof import("./reading.js").readBack} [readBack] reads events back; a bundled page does not
+ * @property {(variable: (name: string) => unknown) => boolean} [freezesAfterAnswer] whether the platform freezes the process
+ *   after a response
  */
 
 const FLUSH_TIMEOUT_MS = 10_000;
@@ -94,7 +95,8 @@ export class Api {
       const flushed = this.flush(session, undefined);
       const isKept = this.#context.waitUntil(this.#context.scope(session), flushed);
       // Elsewhere the delivery goes on by itself: no answer is held back by a backend that is slow or down.
-      if (!isKept && freezesAfterAnswer(this.#runtime.variable)) await flushed;
+      const { freezesAfterAnswer, variable } = this.#runtime;
+      if (!isKept && freezesAfterAnswer?.(variable)) await flushed;
     }
   }
 
@@ -116,16 +118,13 @@ export class Api {
    * @param {any} [second] the parameters, after an id
    * @returns {Promise<Delivery>}
    */
-  enrich(session, first, second) {
+  enrichSession(session, first, second) {
     const positional = typeof first === "string" || first === undefined || first === null;
     const params = positional ? second : first;
     if (!positional && typeof first !== "object")
       return this.#refuse(session, "invalid", NO_FIELDS);
-    const tracer = session
-      ? undefined
-      : firstGiven(params, "tracer", "tracerInstance", "tracer_instance");
     const sessionId = first && positional ? first : firstGiven(params, "sessionId", "session_id");
-    const target = this.#targetOf(session, tracer);
+    const { target, isNamed, tracer } = this.#targetOf(session, params);
     if (tracer !== undefined && !target) {
       return this.#elsewhere(tracer, "enrichSession", sessionId, params);
     }
@@ -146,17 +145,7 @@ export class Api {
       const what = `\`${lost.join("`, `")}\`: a function, a symbol or NaN cannot be stored`;
       this.#engine.warn(target, `${what}, and was left out; the rest of the call is sent`);
     }
-    const scope = this.#context.scope(target);
-    if (sessionId !== undefined && tracer === undefined && !session) {
-      return this.#engine.deliverById(target, { sessionId }, scope, json);
-    }
-    const redacted = target ? target.redact(json) : json;
-    return this.#engine.deliver(
-      target,
-      scope,
-      (core, id) => core.enrichSession(id, sessionId ?? "", redacted, scope, true),
-      redacted.length,
-    );
+    return this.#enrich(target, isNamed, { sessionId }, json);
   }
 
   /**
@@ -166,10 +155,7 @@ export class Api {
    * @returns {Promise<EventDelivery>}
    */
   enrichEvent(session, named, params) {
-    const tracer = session
-      ? undefined
-      : firstGiven(params, "tracer", "tracerInstance", "tracer_instance");
-    const target = this.#targetOf(session, tracer);
+    const { target, isNamed, tracer } = this.#targetOf(session, params);
     if (tracer !== undefined && !target) {
       return /** @type {any} */ (this.#elsewhere(tracer, "enrichEvent", named, params));
     }
@@ -177,30 +163,30 @@ export class Api {
     if (eventId === undefined) return this.#refuse(target, "invalid", NO_EVENT_ID, {});
     const json = fieldsOf(params);
     if (json === undefined) return this.#refuse(target, "too_large", TOO_LARGE, { eventId });
-    const scope = this.#context.scope(target);
-    if (tracer === undefined && !session) {
-      return /** @type {any} */ (this.#engine.deliverById(target, { eventId }, scope, json));
-    }
-    const redacted = target ? target.redact(json) : json;
-    return /** @type {any} */ (
-      this.#engine.deliver(
-        target,
-        scope,
-        (core, id) => core.enrichEvent(id, eventId, redacted, scope, true),
-        redacted.length,
-        { eventId },
-      )
-    );
+    return /** @type {any} */ (this.#enrich(target, isNamed, { eventId }, json));
   }
 
   /**
    * @param {Session | undefined} session whose tracer was called
-   * @param {unknown} tracer that was named
-   * @returns {Session | undefined}
+   * @param {unknown} params that may name a tracer
+   * @returns {{ target: Session | undefined, isNamed: boolean, tracer?: unknown }} the session to enrich, whether the caller
+   *   named its tracer, and the tracer that was named in the parameters
    */
-  #targetOf(session, tracer) {
-    if (tracer !== undefined) return this.#Tracer.session(tracer);
-    return session ?? this.#context.here();
+  #targetOf(session, params) {
+    if (session) return { target: session, isNamed: true };
+    const tracer = firstGiven(params, "tracer", "tracerInstance", "tracer_instance");
+    if (tracer === undefined) return { target: this.#context.here(), isNamed: false };
+    return { target: this.#Tracer.session(tracer), isNamed: true, tracer };
+  }
+
+  /**
+   * @param {Session | undefined} target
+   * @param {boolean} isNamed
+   * @param {import("./outcomes.js").Where} where
+   * @param {string} json
+   */
+  #enrich(target, isNamed, where, json) {
+    return this.#engine.enrich(target, isNamed, where, json, this.#context.scope(target));
   }
 
   /**

@@ -55,7 +55,7 @@ export function sessionIdFromHeaders(headers) {
       if (id) return id;
     }
     return undefined;
-  }, undefined);
+  });
 }
 
 /**

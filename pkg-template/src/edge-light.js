@@ -6,12 +6,12 @@ import { anyContext } from "./context/any.js";
 import { processVariable } from "./env.js";
 import { openModule } from "./load.js";
 import { publicFunctions } from "./public.js";
-import { readBack } from "./reading.js";
+import { ofServers } from "./servers.js";
 
 export const { initTracer, withSession, enrichSession, enrichEvent, activeTracer, flush } =
   /* @__PURE__ */ publicFunctions({
     open: (onTrap) => openModule(createCore, module, onTrap),
-    readBack,
+    ...ofServers,
     variable: processVariable,
     newContext: anyContext,
     place: "edge",

@@ -24,6 +24,7 @@ import { RegisteredSessions } from "./sessions.js";
  *   opens; throws if the browser does not allow that
  * @property {(name: string) => unknown} variable reads an environment variable
  * @property {(leaving: () => void) => import("./page/page.js").Page | undefined} [newPage] the page, in a browser
+ * @property {() => import("./idle.js").IdleSessions} [newIdleSessions] for a runtime without a FinalizationRegistry
  * @property {"edge"} [place] set if each request that is served has connections of its own; otherwise a page or a server
  * @property {string} hint advice for a runtime in which WebAssembly does not start
  */
@@ -32,6 +33,8 @@ import { RegisteredSessions } from "./sessions.js";
  * Where a call goes, or why it cannot be made.
  * @typedef {{ core: Core, tracer: number } | { reason: "disabled" | "closed" | "internal", message: string }} Registered
  */
+
+/** Makes a call for a tracer and returns its number. @typedef {(core: Core, tracer: number, owed: Owed) => number} Call */
 
 const CUT_OFF = "the browser ended the page's script; what is kept is sent later";
 const NO_RANDOMNESS =
@@ -76,7 +79,7 @@ export class Engine {
       logged,
     );
     this.#calls = new Calls(this.#instance, (task) => this.#soon(task));
-    this.#sessions = new RegisteredSessions(this.#instance, platform.variable);
+    this.#sessions = new RegisteredSessions(this.#instance, platform);
     this.#outcomes = new Outcomes((session) => this.info(session).sessionId, logged);
   }
 
@@ -116,7 +119,7 @@ export class Engine {
   /**
    * @param {Session | undefined} session
    * @param {number} scope
-   * @param {(core: Core, tracer: number, owed: Owed) => number} call
+   * @param {Call} call
    * @param {number} chars the characters of the call's arguments
    * @param {Where} [where] the target, if it is not a session
    * @returns {Promise<Delivery>}
@@ -134,32 +137,35 @@ export class Engine {
   }
 
   /**
-   * Enriches a session or event that only an id names. It is masked only when its tracer is known.
-   * @param {Session | undefined} active
-   * @param {Where} where
-   * @param {number} scope
+   * Enriches a session or an event. If an id alone names it, it is masked as its own tracer requires, once that is known.
+   * @param {Session | undefined} session of the tracer that was named or is active
+   * @param {boolean} isNamed
+   * @param {Where} where empty for the tracer's own session
    * @param {string} json
+   * @param {number} scope
    * @returns {Promise<Delivery>}
    */
-  deliverById(active, where, scope, json) {
-    const { sessionId, eventId } = where;
-    const id = /** @type {string} */ (eventId ?? sessionId);
+  enrich(session, isNamed, { sessionId, eventId }, json, scope) {
+    const id = eventId ?? sessionId ?? "";
     const method = eventId === undefined ? "enrichSession" : "enrichEvent";
-    return this.deliver(
-      active,
-      scope,
-      (core, tracer, owed) => {
-        const owner = this.#sessions.resolve(core, tracer, id, scope);
-        owed.session = owner.session;
-        if (active) owed.caller = active;
-        // If the tracer's own masking cannot be called, the core drops what it would have masked.
-        if (!owner.session) return core[method](tracer, id, json, scope, false);
-        const redacted = owner.session.redact(json);
-        return core[method](owner.tracer, id, redacted, scope, true);
-      },
-      json.length,
-      eventId === undefined ? undefined : where,
-    );
+    const where = eventId === undefined ? undefined : { eventId };
+    if (session && (isNamed || !id)) {
+      const redacted = session.redact(json);
+      /** @type {Call} */
+      const call = (core, tracer) => core[method](tracer, id, redacted, scope, true);
+      return this.deliver(session, scope, call, redacted.length, where);
+    }
+    /** @type {Call} */
+    const call = (core, tracer, owed) => {
+      const owner = this.#sessions.resolve(core, tracer, id, scope);
+      owed.session = owner.session;
+      if (session) owed.caller = session;
+      // If the tracer's own masking cannot be called, the core drops what it would have masked.
+      if (!owner.session) return core[method](tracer, id, json, scope, false);
+      const redacted = owner.session.redact(json);
+      return core[method](owner.tracer, id, redacted, scope, true);
+    };
+    return this.deliver(session, scope, call, json.length, where);
   }
 
   /**
@@ -288,7 +294,7 @@ export class Engine {
    * @param {Core | undefined} core
    * @param {Owed} owed
    * @param {number} scope
-   * @param {(core: Core, tracer: number, owed: Owed) => number} call
+   * @param {Call} call
    */
   #make(core, owed, scope, call) {
     const { session } = owed;

@@ -20,18 +20,6 @@ export const NAMES = [
   "HH_TEST_MODE",
 ];
 
-/** Set where the platform freezes a function once it has answered: on AWS Lambda, and on Google's Cloud Run and Cloud Functions. */
-const FREEZING = ["AWS_LAMBDA_FUNCTION_NAME", "K_SERVICE"];
-
-/**
- * Whether the platform freezes the process after a response until the next request.
- * @param {(name: string) => unknown} get
- * @returns {boolean}
- */
-export function freezesAfterAnswer(get) {
-  return FREEZING.some((name) => Boolean(attempt(() => get(name), undefined)));
-}
-
 /** The variables whose quotes were reported. @type {Record<string, true>} */
 const spokenOf = Object.create(null);
 
@@ -46,7 +34,7 @@ export function environment(get, names = NAMES, logLevel) {
   const env = {};
   for (let i = 0; i < names.length; i++) {
     const name = /** @type {string} */ (names[i]);
-    const value = attempt(() => get(name), undefined);
+    const value = attempt(() => get(name));
     if (typeof value === "string") env[name] = unquoted(name, value, logLevel);
   }
   return env;

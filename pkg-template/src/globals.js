@@ -84,7 +84,7 @@ export function startTimer(fn, ms, given) {
  * @returns {unknown} for {@link clearTimer}
  */
 export function tryTimer(fn, ms) {
-  return attempt(() => startTimer(fn, ms, undefined), undefined);
+  return attempt(() => startTimer(fn, ms, undefined));
 }
 
 /** @param {unknown} timer */
@@ -94,7 +94,7 @@ export function clearTimer(timer) {
   attempt(() => {
     const clearTimeout = timerFunction("clearTimeout");
     clearTimeout(timer);
-  }, undefined);
+  });
 }
 
 /**

@@ -2,16 +2,17 @@
 // the application.
 
 /**
- * @template T, U
+ * @template T
+ * @template [U=undefined]
  * @param {() => T} fn
- * @param {U} fallback returned if `fn` throws
+ * @param {U} [fallback] returned if `fn` throws
  * @returns {T | U}
  */
 export function attempt(fn, fallback) {
   try {
     return fn();
   } catch {
-    return fallback;
+    return /** @type {U} */ (fallback);
   }
 }
 
@@ -22,7 +23,7 @@ export function attempt(fn, fallback) {
  * @returns {any}
  */
 export function read(holder, key) {
-  return attempt(() => holder?.[key], undefined);
+  return attempt(() => holder?.[key]);
 }
 
 /**
@@ -77,7 +78,7 @@ export function readGiven(holder, key) {
       if (hasOwn(at, key)) return holder[key];
     }
     return undefined;
-  }, undefined);
+  });
 }
 
 /**

@@ -5,7 +5,7 @@ import base64 from "#core.wasm.base64";
 import { inlineFunctions } from "./inline.js";
 import { bytesOf, inlineOpener, openBytes, openModule } from "./load.js";
 import { publicFunctions } from "./public.js";
-import { readBack } from "./reading.js";
+import { ofServers } from "./servers.js";
 import { sharedFunctions } from "./shared.js";
 import { edgeHint, isWorkers, workersAtStart } from "./workers.js";
 
@@ -18,7 +18,7 @@ function workersFunctions() {
   return publicFunctions({
     ...platform,
     open: (onTrap) => openModule(createCore, compiled(), onTrap),
-    readBack,
+    ...ofServers,
   });
 }
 
@@ -31,8 +31,10 @@ const open = (onTrap) => ("document" in globalThis ? openLater : openNow)(onTrap
 export const { initTracer, withSession, enrichSession, enrichEvent, activeTracer, flush } =
   // A page has no `require`, and the packages of two sites' widgets on it are none of each other's business.
   "document" in globalThis
-    ? inlineFunctions({ open, openNow, readBack })
+    ? inlineFunctions({ open, openNow, ...ofServers })
     : sharedFunctions(() =>
-        isWorkers() ? workersFunctions() : inlineFunctions({ open, openNow, readBack }, edgeHint),
+        isWorkers()
+          ? workersFunctions()
+          : inlineFunctions({ open, openNow, ...ofServers }, edgeHint),
       );
 export { newEventId, sessionIdFrom, sessionIdFromHeaders } from "./public.js";

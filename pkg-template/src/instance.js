@@ -70,7 +70,7 @@ export class Instance {
    * @param {(onTrap: OnTrap) => C} open
    */
   openNow(open) {
-    attempt(() => this.#run(open, true), undefined);
+    attempt(() => this.#run(open, true));
   }
 
   /** @param {PromiseLike<C | undefined>} opening */

@@ -17,7 +17,7 @@ export function publicFunctions(runtime) {
     withSession: (options, fn) => api.withSession(options, fn),
     /** @type {typeof import("../index.d.ts").enrichSession} */
     enrichSession: (/** @type {any} */ first = undefined, /** @type {any} */ second = undefined) =>
-      api.enrich(undefined, first, second),
+      api.enrichSession(undefined, first, second),
     /** @type {typeof import("../index.d.ts").enrichEvent} */
     enrichEvent: (/** @type {any} */ eventId, /** @type {any} */ params = undefined) =>
       api.enrichEvent(undefined, eventId, params),

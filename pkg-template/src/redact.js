@@ -31,12 +31,12 @@ export function redaction(redact, logLevel) {
   }
   const givenKeys = readGiven(redact, "keys") ?? undefined;
   const isText = typeof givenKeys === "string";
-  const keys = givenKeys && !isText ? attempt(() => allCases(givenKeys), undefined) : undefined;
+  const keys = givenKeys && !isText ? attempt(() => allCases(givenKeys)) : undefined;
   if (givenKeys && !keys) {
     printAt(logLevel, "warn", "redact.keys must be a list of names: the default keys are used");
   }
   const given = readGiven(redact, "patterns");
-  const patterns = given && attempt(() => compile(given), undefined);
+  const patterns = given && attempt(() => compile(given));
   if (given && !patterns) {
     printAt(
       logLevel,

@@ -81,7 +81,7 @@ export async function send(fetch, init, timeoutMs, abort = newAbort()) {
   } finally {
     clearTimer(timer);
   }
-  if (reply.isLate) attempt(() => abort?.abort(), undefined);
+  if (reply.isLate) attempt(() => abort?.abort());
   const { status, retryAfter } = reply;
   if (status === undefined) {
     return { status: LATE, retryAfter, body: `no answer within ${timeoutMs} ms` };
@@ -91,7 +91,7 @@ export async function send(fetch, init, timeoutMs, abort = newAbort()) {
 
 /** Makes an AbortController; undefined if the runtime has none. */
 export function newAbort() {
-  return attempt(() => new AbortController(), undefined);
+  return attempt(() => new AbortController());
 }
 
 /**

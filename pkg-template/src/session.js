@@ -16,18 +16,19 @@ let lastTransport = 0;
 /** @type {WeakMap<Session, import("./context/scopes.js").Scope>} */
 const scopes = new WeakMap();
 
+/**
+ * The instance of the core in which a session is registered, until that instance releases it. `delivered` and `dropped` count
+ * the outcomes that the instance does not know.
+ * @typedef {{ core: Core | undefined, tracer: number, delivered: number, dropped: number }} Home
+ */
+
 export class Session {
   /**
    * The core's description of it, without the id. Sessions with the same options share one description.
    * @type {Readonly<Omit<import("./core.d.ts").TracerInfo, "tracer" | "sessionId">> | undefined}
    */
   description;
-  /**
-   * The instance of the core in which it is registered, until that instance releases it. `delivered` and `dropped` count
-   * the outcomes that the instance does not know. `isNeeded` is true if nothing can be sent without the options that stay
-   * in JavaScript. `totals` are the sums of the session's metrics when one of its tracers was released.
-   * @type {{ core: Core | undefined, tracer: number, delivered: number, dropped: number, isNeeded: boolean, totals: { json: string } | undefined } | undefined}
-   */
+  /** Where it is registered. @type {Home | undefined} */
   home;
   delivered = 0;
   dropped = 0;
@@ -50,7 +51,7 @@ export class Session {
      * The id that it gets if the options name none. It is made at the first registration if there were no random numbers
      * before. Afterwards it is the session's actual id.
      */
-    this.id = attempt(newSessionId, undefined);
+    this.id = attempt(newSessionId);
   }
 
   /** The scope of its own `waitUntil`. Few sessions have one. @type {import("./context/scopes.js").Scope | undefined} */
@@ -84,13 +85,11 @@ export class Session {
    * Notes that it is registered in an instance.
    * @param {Core} core
    * @param {number} tracer
-   * @param {{ json: string } | undefined} totals
-   * @returns {NonNullable<Session["home"]>}
+   * @returns {Home}
    */
-  moveTo(core, tracer, totals) {
-    const { delivered, dropped, settings } = this;
-    const isNeeded = settings.fetch !== undefined || settings.redaction.redactor !== undefined;
-    return (this.home = { core, tracer, delivered, dropped, isNeeded, totals });
+  moveTo(core, tracer) {
+    const { delivered, dropped } = this;
+    return (this.home = { core, tracer, delivered, dropped });
   }
 
   /**

@@ -6,22 +6,16 @@ import { environment, pageOrigins } from "./env.js";
 import { attempt, newRegistry, weakReference } from "./guard.js";
 import { newSessionId } from "./ids.js";
 import { parseJson, plainJson } from "./json.js";
-import { plainInfo, sessionKey } from "./session.js";
+import { plainInfo } from "./session.js";
 
 /** @import { Core, CoreOptions, TracerInfo } from "./core.d.ts" */
+/** @import { Platform } from "./engine.js" */
+/** @import { IdleSessions } from "./idle.js" */
 /** @import { Instance } from "./instance.js" */
-/** @import { Session } from "./session.js" */
-
-/** @typedef {NonNullable<Session["home"]>} Home */
+/** @import { Home, Session } from "./session.js" */
 
 /** How many descriptions are remembered for later sessions to share. */
 const MAX_DESCRIPTIONS = 64;
-
-/** How many idle sessions stay registered without a FinalizationRegistry: more than one isolate serves at a time. */
-const MAX_IDLE = 256;
-
-/** How many sessions then have their totals remembered for later tracers. */
-const MAX_TOTALS = 1024;
 
 export class RegisteredSessions {
   #instance;
@@ -43,32 +37,22 @@ export class RegisteredSessions {
    * @type {Session | undefined}
    */
   #calling;
-  /**
-   * The registrations of idle sessions. Used only without a FinalizationRegistry, and bounded. The sessions themselves and
-   * their callbacks are not held.
-   * @type {Map<number, Home>}
-   */
-  #idle = new Map();
-  /**
-   * The totals of the metrics of sessions whose tracer was released, shared by all tracers of a session. Used only where
-   * idle sessions are bounded.
-   * @type {Map<string, { json: string }>}
-   */
-  #totals = new Map();
   /** The fetches of busy sessions, and how many of these have each. @type {Map<number, { fetch: Function, users: number }>} */
   #transports = new Map();
-  /** @type {FinalizationRegistry<Home> | undefined} */
+  /** Releases sessions that were collected. @type {FinalizationRegistry<Home> | undefined} */
   #collected;
+  /** Releases the oldest idle sessions, where the runtime has no FinalizationRegistry. @type {IdleSessions | undefined} */
+  #idle;
 
   /**
    * @param {Instance<Core>} instance
-   * @param {(name: string) => unknown} variable reads an environment variable
+   * @param {Pick<Platform, "variable" | "newIdleSessions">} platform
    */
-  constructor(instance, variable) {
+  constructor(instance, { variable, newIdleSessions }) {
     this.#instance = instance;
     this.#variable = variable;
-    // Older Workers have none. There the oldest idle sessions are released instead, see #bound.
     if (weakReference(this)) this.#collected = newRegistry((home) => this.#release(home));
+    if (!this.#collected) this.#idle = newIdleSessions?.();
   }
 
   /**
@@ -101,7 +85,7 @@ export class RegisteredSessions {
     if (parent !== undefined) options.parent = parent;
     // The session was registered in an instance that has died, and keeps its id.
     if (session.description) options.sessionId = options.newSessionId;
-    const totals = this.#totalsOf(session);
+    const totals = this.#idle?.totalsOf(session);
     if (totals?.json) options.totals = totals.json;
     const json = core.initTracer(plainJson(options), scope);
     if (!json) return undefined;
@@ -111,7 +95,8 @@ export class RegisteredSessions {
     session.description = this.#describe(info);
     // Share the string that the application was given before the core started, instead of holding a second copy.
     if (sessionId !== session.id) session.id = sessionId;
-    const home = session.moveTo(core, tracer, totals);
+    const home = session.moveTo(core, tracer);
+    if (totals) this.#idle?.register(home, totals);
     // In an instance that has died, nothing has to be released, and the call does nothing.
     this.#collected?.register(session, home);
     const weak = weakReference(session);
@@ -129,7 +114,7 @@ export class RegisteredSessions {
    */
   calling(session, tracer, call) {
     // Without weak references, the session could not be found when the core reports that it is busy.
-    if (!this.#collected && session?.description?.enabled) this.#hold(tracer, session);
+    if (this.#idle && session?.description?.enabled) this.#hold(tracer, session);
     this.#calling = session;
     const id = call();
     this.#calling = undefined;
@@ -167,7 +152,7 @@ export class RegisteredSessions {
    * @param {Core} core
    */
   releaseCollected(core) {
-    for (const tracer of [...this.#known.keys(), ...this.#idle.keys()]) {
+    for (const tracer of [...this.#known.keys(), ...(this.#idle?.tracers ?? [])]) {
       if (!this.reach(tracer)) this.#releaseLost(core, tracer);
     }
   }
@@ -186,7 +171,11 @@ export class RegisteredSessions {
     const session = this.#busy.get(tracer);
     this.#busy.delete(tracer);
     if (!session) return;
-    if (!this.#collected) this.#bound(tracer, session);
+    const oldest = this.#idle?.add(session);
+    if (oldest) {
+      this.#idle?.keepTotals(oldest);
+      this.#release(oldest);
+    }
     const lent = this.#transports.get(session.transport);
     if (lent && --lent.users === 0) this.#transports.delete(session.transport);
   }
@@ -203,7 +192,7 @@ export class RegisteredSessions {
   clear() {
     this.#busy.clear();
     this.#known.clear();
-    this.#idle.clear();
+    this.#idle?.clear();
     this.#transports.clear();
   }
 
@@ -214,7 +203,7 @@ export class RegisteredSessions {
   #hold(tracer, session) {
     if (this.#busy.has(tracer)) return;
     this.#busy.set(tracer, session);
-    this.#idle.delete(tracer);
+    this.#idle?.delete(tracer);
     const { transport, settings } = session;
     if (!settings.fetch) return;
     const lent = this.#transports.get(transport) ?? { fetch: settings.fetch, users: 0 };
@@ -246,10 +235,9 @@ export class RegisteredSessions {
    * @returns {boolean} whether it was released
    */
   #releaseLost(core, tracer) {
-    const idle = this.#idle.get(tracer);
-    if (idle && !idle.isNeeded) return false;
-    if (!idle && !this.#known.has(tracer)) return false;
-    this.#release(idle ?? { core, tracer });
+    const idle = this.#idle?.get(tracer);
+    if (idle ? !idle.isNeeded : !this.#known.has(tracer)) return false;
+    this.#release(idle?.home ?? { core, tracer });
     return true;
   }
 
@@ -260,7 +248,7 @@ export class RegisteredSessions {
     home.core = undefined;
     if (core !== this.#instance.core) return;
     this.#known.delete(tracer);
-    this.#idle.delete(tracer);
+    this.#idle?.delete(tracer);
   }
 
   /**
@@ -269,7 +257,7 @@ export class RegisteredSessions {
    */
   #options(session) {
     const { settings } = session;
-    session.id ??= attempt(newSessionId, undefined);
+    session.id ??= attempt(newSessionId);
     const { redact, redactKeys, redactPatterns, redactor } = settings.redaction;
     /** @type {CoreOptions} */
     const options = {
@@ -288,37 +276,5 @@ export class RegisteredSessions {
     if (settings.headers) options.headers = settings.headers;
     if (redactKeys) options.redactKeys = redactKeys;
     return options;
-  }
-
-  /**
-   * Without a FinalizationRegistry, only a bounded number of idle sessions stays registered. A session that is used again
-   * is registered again.
-   * @param {number} tracer
-   * @param {Session} session
-   */
-  #bound(tracer, session) {
-    if (session.home) this.#idle.set(tracer, session.home);
-    if (this.#idle.size <= MAX_IDLE) return;
-    const [oldest] = this.#idle.values();
-    if (!oldest) return;
-    const totals = oldest.core?.totalsOf(oldest.tracer);
-    if (totals && oldest.totals) oldest.totals.json = totals;
-    this.#release(oldest);
-  }
-
-  /**
-   * @param {Session} session
-   * @returns {{ json: string } | undefined} the totals that its tracers share; undefined if the core keeps them while a
-   *   tracer is referenced
-   */
-  #totalsOf(session) {
-    if (this.#collected) return undefined;
-    const key = sessionKey(session);
-    const totals = this.#totals.get(key) ?? session.home?.totals ?? { json: "" };
-    this.#totals.delete(key);
-    this.#totals.set(key, totals);
-    const [oldest] = this.#totals.keys();
-    if (this.#totals.size > MAX_TOTALS && oldest !== undefined) this.#totals.delete(oldest);
-    return totals;
   }
 }

@@ -232,7 +232,7 @@ function headerRecord(headers) {
       }
     }
     return record;
-  }, undefined);
+  });
 }
 
 /**

@@ -16,11 +16,11 @@ const OTHER = { esm: "cjs", cjs: "esm" };
  */
 export function sharedFunctions(make) {
   const shared = holder();
-  const others = attempt(() => shared?.[`${version} ${OTHER[format]}`], undefined);
+  const others = attempt(() => shared?.[`${version} ${OTHER[format]}`]);
   const functions = areFunctions(others) ? others : make();
   attempt(() => {
     if (shared) shared[`${version} ${format}`] = functions;
-  }, undefined);
+  });
   return functions;
 }
 
@@ -32,7 +32,7 @@ function holder() {
     const value = Object.create(null);
     Object.defineProperty(globalThis, SHARED, { value, configurable: true });
     return value;
-  }, undefined);
+  });
 }
 
 /**

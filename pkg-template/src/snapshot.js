@@ -243,23 +243,23 @@ class Walk {
     if (Array.isArray(value)) return this.#list(value, depth);
     const tag = attempt(() => Object.prototype.toString.call(value).slice(8, -1), "");
     if (tag === "Map" || isOf(value, Map)) {
-      const entries = attempt(() => mapEntries(value), undefined);
+      const entries = attempt(() => mapEntries(value));
       if (entries) return this.#map(entries, depth);
     }
     if (tag === "Set" || isOf(value, Set)) {
-      const items = attempt(() => setItems(value), undefined);
+      const items = attempt(() => setItems(value));
       if (items) return this.#list(items, depth);
     }
     if (tag === "Headers" || tag === "URLSearchParams" || tag === "FormData") {
-      const entries = attempt(() => namedEntries(value), undefined);
+      const entries = attempt(() => namedEntries(value));
       if (entries) return this.#map(entries, depth);
     }
     if (tag === "RegExp") {
-      const text = attempt(() => RegExp.prototype.toString.call(value), undefined);
+      const text = attempt(() => RegExp.prototype.toString.call(value));
       if (text !== undefined) return stringify(text);
     }
     if (tag === "Blob" || tag === "File") {
-      const size = attempt(() => value.size, undefined);
+      const size = attempt(() => value.size);
       if (typeof size === "number") return `"[${size} bytes]"`;
     }
     if (tag === "Response" || tag === "Request") return this.#exchange(value, depth);
@@ -267,7 +267,7 @@ class Walk {
       return this.#error(value, depth);
     }
     if (tag === "Number" || tag === "String" || tag === "Boolean" || tag === "BigInt") {
-      const boxed = attempt(() => unbox(value, tag), undefined);
+      const boxed = attempt(() => unbox(value, tag));
       if (boxed !== undefined) return this.#any(boxed, "", depth);
     }
     const pairs = [];
@@ -378,7 +378,7 @@ class Walk {
    * @param {number} depth
    */
   #error(error, depth) {
-    const errors = attempt(() => /** @type {any} */ (error).errors, undefined);
+    const errors = attempt(() => /** @type {any} */ (error).errors);
     const keys = ["name", "message", "stack", "cause"];
     return this.#some(error, Array.isArray(errors) ? [...keys, "errors"] : keys, depth);
   }
@@ -460,7 +460,7 @@ function bufferLength(value) {
   if (tag !== "[object ArrayBuffer]" && tag !== "[object SharedArrayBuffer]") return undefined;
   const type = tag === "[object ArrayBuffer]" ? ArrayBuffer : SharedArrayBuffer;
   const getter = Object.getOwnPropertyDescriptor(type.prototype, "byteLength")?.get;
-  return attempt(() => getter?.call(value), undefined);
+  return attempt(() => getter?.call(value));
 }
 
 // The built-ins' own methods, not the value's: they work across realms and run none of its code.

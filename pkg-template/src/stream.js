@@ -14,10 +14,10 @@ import { attempt } from "./guard.js";
  * @returns {Source | undefined} undefined if it cannot be read chunk by chunk, or is already being read
  */
 export function sourceOf(stream) {
-  const reader = attempt(() => stream?.getReader?.(), undefined);
+  const reader = attempt(() => stream?.getReader?.());
   if (reader) return { next: () => reader.read(), cancel: () => reader.cancel() };
   // Node's own streams, which are the bodies of node-fetch's responses.
-  const chunks = attempt(() => stream?.[Symbol.asyncIterator]?.(), undefined);
+  const chunks = attempt(() => stream?.[Symbol.asyncIterator]?.());
   return chunks && { next: () => chunks.next(), cancel: () => chunks.return?.() };
 }
 

@@ -55,8 +55,8 @@ export function disregard(result) {
   if (!isThenable(result)) return result;
   const ignore = () => {};
   const isNative = isOfEngine(result);
-  if (isNative) attempt(() => void Promise.prototype.then.call(result, ignore, ignore), undefined);
-  else if (!isLazy(result)) attempt(() => void result.then(ignore, ignore), undefined);
+  if (isNative) attempt(() => void Promise.prototype.then.call(result, ignore, ignore));
+  else if (!isLazy(result)) attempt(() => void result.then(ignore, ignore));
   return result;
 }
 
@@ -72,7 +72,7 @@ export function enterLazily(result, enter, ended = () => {}) {
   if (!isThenable(result) || !isLazy(result)) return result;
   const value = enteringThen(result, enter, ended);
   const then = { value, configurable: true, writable: true };
-  const same = attempt(() => Object.defineProperties(result, { then }), undefined);
+  const same = attempt(() => Object.defineProperties(result, { then }));
   return same ?? attempt(() => Object.create(result, { then }), result);
 }
 
@@ -83,7 +83,7 @@ export function enterLazily(result, enter, ended = () => {}) {
 export function whenSettled(promise, ended) {
   // `await` does not call `then`, which a library may have patched.
   if (read(promise, "constructor") === Promise) void afterwards(promise, ended);
-  else attempt(() => void promise.then(ended, ended), undefined);
+  else attempt(() => void promise.then(ended, ended));
 }
 
 /**

@@ -106,7 +106,7 @@ export function tracerClass(api) {
     }
 
     enrichSession(/** @type {any} */ first, /** @type {any} */ second) {
-      return api.enrich(this.#session, first, second);
+      return api.enrichSession(this.#session, first, second);
     }
 
     enrichEvent(/** @type {any} */ eventId, /** @type {any} */ params) {

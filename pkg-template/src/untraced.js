@@ -17,7 +17,7 @@ export function untraced(fetch) {
   const manager = read(read(globalThis, REGISTERED), "context");
   // Throwing and catching an error would take a tenth of the time of a request.
   if (!manager) return fetch();
-  const inside = attempt(() => manager.active().setValue(SUPPRESS_TRACING, true), undefined);
+  const inside = attempt(() => manager.active().setValue(SUPPRESS_TRACING, true));
   if (!inside) return fetch();
   /** @type {(() => T) | undefined} */
   let result;
@@ -31,7 +31,7 @@ export function untraced(fetch) {
       };
     }
   };
-  attempt(() => manager.with(inside, make), undefined);
+  attempt(() => manager.with(inside, make));
   // A broken context manager may not have called the function.
   return result ? /** @type {() => T} */ (result)() : fetch();
 }

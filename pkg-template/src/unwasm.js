@@ -3,7 +3,7 @@
 import { createCore } from "#core";
 import { openModule } from "./load.js";
 import { publicFunctions } from "./public.js";
-import { readBack } from "./reading.js";
+import { ofServers } from "./servers.js";
 import { edgeHint, edgePlatform, forbidden, importedModule } from "./workers.js";
 
 const module = /* @__PURE__ */ importedModule(
@@ -16,7 +16,7 @@ export const { initTracer, withSession, enrichSession, enrichEvent, activeTracer
   /* @__PURE__ */ publicFunctions({
     .../* @__PURE__ */ edgePlatform(),
     open: (onTrap) => openModule(createCore, module(), onTrap),
-    readBack,
+    ...ofServers,
     get hint() {
       return edgeHint();
     },

@@ -8,12 +8,12 @@ import { processVariable } from "./env.js";
 import { read } from "./guard.js";
 import { openModule } from "./load.js";
 import { publicFunctions } from "./public.js";
-import { readBack } from "./reading.js";
+import { ofServers } from "./servers.js";
 
 export const { initTracer, withSession, enrichSession, enrichEvent, activeTracer, flush } =
   /* @__PURE__ */ publicFunctions({
     open: (onTrap) => openModule(createCore, module, onTrap),
-    readBack,
+    ...ofServers,
     // With Node's compatibility the bindings are in process.env too, but not in every version.
     variable: (name) => read(workers.env, name) ?? processVariable(name),
     newContext: () => workerdContext(workers),

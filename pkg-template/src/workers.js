@@ -89,9 +89,8 @@ export function workersAtStart(bytes) {
   /** @type {unknown} */
   let error;
   // Not imported: Metro refuses to bundle an `import()` of what it does not know.
-  const workers = attempt(
-    () => /** @type {any} */ (globalThis).process.getBuiltinModule("cloudflare:workers"),
-    undefined,
+  const workers = attempt(() =>
+    /** @type {any} */ (globalThis).process.getBuiltinModule("cloudflare:workers"),
   );
   try {
     // Without that module, nothing tells requests apart or keeps them alive.

@@ -7,6 +7,7 @@ import {
   sessionIdFrom,
   sessionIdFromHeaders,
 } from "../../pkg-template/src/public.js";
+import { ofServers } from "../../pkg-template/src/servers.js";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { FakeCore } from "./fake-core.mjs";
 
@@ -45,6 +46,7 @@ export function face({
     variable: (name) => env[name],
     newContext,
     hint: "Hint.",
+    ...ofServers,
   });
   return {
     ...functions,

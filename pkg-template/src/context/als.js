@@ -21,7 +21,7 @@ import { Scopes } from "./scopes.js";
 export function asyncLocalStorage() {
   const { AsyncLocalStorage, process } = /** @type {any} */ (globalThis);
   if (AsyncLocalStorage) return AsyncLocalStorage;
-  return attempt(() => process.getBuiltinModule("node:async_hooks").AsyncLocalStorage, undefined);
+  return attempt(() => process.getBuiltinModule("node:async_hooks").AsyncLocalStorage);
 }
 
 /**
@@ -42,7 +42,7 @@ export function alsContext(AsyncLocalStorage) {
     enter(session) {
       // Some runtimes have `enterWith` and throw from it. A call there can still use the only open tracer.
       const initNumber = numberEntered();
-      attempt(() => storage.enterWith({ ...frame(), init: session, initNumber }), undefined);
+      attempt(() => storage.enterWith({ ...frame(), init: session, initNumber }));
     },
     run(session, fn) {
       const runNumber = numberEntered();
@@ -84,6 +84,6 @@ export function alsContext(AsyncLocalStorage) {
 function vercelRequest() {
   const context = /** @type {any} */ (globalThis)[Symbol.for("@vercel/request-context")];
   if (!context) return undefined;
-  const request = attempt(() => context.get(), undefined);
+  const request = attempt(() => context.get());
   return typeof request?.waitUntil === "function" ? request : undefined;
 }

@@ -39,7 +39,7 @@ function common() {
       Object.defineProperty(holder, COMMON, { value: { last: 0, copies: new Set() } });
     }
     return holder[COMMON];
-  }, undefined);
+  });
 }
 
 /**
@@ -51,7 +51,7 @@ export function joinCopies(copy) {
     const copies = common()?.copies;
     copies?.forEach((other) => other.deref() || copies.delete(other));
     copies?.add(weakly(copy));
-  }, undefined);
+  });
 }
 
 /** @returns {number} the number of a session that is entered now */
@@ -77,7 +77,7 @@ export function innermostTracer(own) {
   let inner;
   let isClear = true;
   const look = (/** @type {{ deref(): Copy | undefined }} */ copy) => {
-    const active = attempt(() => copy.deref()?.active(), undefined);
+    const active = attempt(() => copy.deref()?.active());
     if (typeof read(read(active, "tracer"), "sessionId") !== "string") return;
     const one = /** @type {Active} */ (active);
     const order = inner ? compare(one.entered, inner.entered) : 1;
@@ -88,8 +88,8 @@ export function innermostTracer(own) {
       isClear = false;
     }
   };
-  attempt(() => copies.forEach(look), undefined);
-  return isClear ? (inner?.tracer ?? attempt(own, undefined)) : undefined;
+  attempt(() => copies.forEach(look));
+  return isClear ? (inner?.tracer ?? attempt(own)) : undefined;
 }
 
 /**

@@ -60,7 +60,7 @@ export function workerdContext(workers) {
   const topLevel = new Set();
 
   /** @returns {object | undefined} */
-  const activeSpan = () => attempt(() => workers.tracing.getActiveSpan(), undefined);
+  const activeSpan = () => attempt(() => workers.tracing.getActiveSpan());
 
   /** @param {{ readyState: unknown }} marker */
   const isReadable = (marker) => attempt(() => marker.readyState !== undefined, false);
@@ -71,7 +71,7 @@ export function workerdContext(workers) {
     const known = span && bySpan.get(span);
     if (known && isReadable(known.marker)) return known;
     const { WebSocketPair } = /** @type {any} */ (globalThis);
-    const marker = attempt(() => new WebSocketPair()[0], undefined);
+    const marker = attempt(() => new WebSocketPair()[0]);
     if (!marker || !isReadable(marker)) return undefined;
     const scope = {
       id: ++lastId,
@@ -127,13 +127,13 @@ export function workerdContext(workers) {
       return enterLazily(enter(fn), enter);
     },
     here() {
-      const run = attempt(() => workers.env[ENV_KEY], undefined) ?? runs.inner;
+      const run = attempt(() => workers.env[ENV_KEY]) ?? runs.inner;
       if (run) return run;
       const scope = current();
       return scope && (scope.session ?? search(scope));
     },
     entered() {
-      const number = attempt(() => workers.env[ENV_NUMBER], undefined);
+      const number = attempt(() => workers.env[ENV_NUMBER]);
       if (number !== undefined || runs.inner) return { by: 2, number: number ?? runs.innerNumber };
       const scope = current();
       return scope?.session ? { by: 1, number: scope.number } : { by: 0, number: 0 };

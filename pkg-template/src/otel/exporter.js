@@ -76,7 +76,7 @@ export class HoneyHiveSpanExporter {
         if (this.#pending.size === 0) this.#engine.takeBack(this.#transport);
         const result =
           why === undefined ? { code: SUCCESS } : { code: FAILED, error: new Error(why) };
-        attempt(() => disregard(resultCallback(result)), undefined);
+        attempt(() => disregard(resultCallback(result)));
       }),
     };
     this.#pending.add(pending);

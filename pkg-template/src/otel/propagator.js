@@ -95,7 +95,7 @@ function ofContext(context) {
 function member(key, { value, metadata }) {
   // A token contains no parentheses: https://www.rfc-editor.org/rfc/rfc9110#name-tokens
   const encoded = encodeURIComponent(key).replace(/[()]/g, (it) => (it === "(" ? "%28" : "%29"));
-  const properties = attempt(() => metadata?.toString(), undefined) ?? "";
+  const properties = attempt(() => metadata?.toString()) ?? "";
   const isSafe = /^[\t\x20-\x2b\x2d-\x7e]+$/.test(properties);
   return `${encoded}=${encodeURIComponent(value)}${isSafe ? `;${properties}` : ""}`;
 }

@@ -43,7 +43,7 @@ export class Sessions {
     this.#activeTracer = activeTracer;
     const holder = /** @type {any} */ (globalThis);
     this.#shared = holder[SHARED] ?? { origins: new WeakMap() };
-    attempt(() => Object.defineProperty(holder, SHARED, { value: this.#shared }), undefined);
+    attempt(() => Object.defineProperty(holder, SHARED, { value: this.#shared }));
   }
 
   /**

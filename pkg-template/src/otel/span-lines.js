@@ -31,7 +31,7 @@ export function spanLines(spans, redaction, give) {
       lines = new Lines(mask);
     }
     // A span that throws is left out; the others are still exported.
-    attempt(() => lines.add(span), undefined);
+    attempt(() => lines.add(span));
   }
   return lines.whole();
 }

@@ -15,7 +15,7 @@ export async function inflate(base64) {
   const inflated = attempt(() => {
     const stream = new Blob([bytes]).stream();
     return new Response(stream.pipeThrough(new DecompressionStream("deflate-raw"))).arrayBuffer();
-  }, undefined);
+  });
   try {
     if (inflated) return await inflated;
   } catch {

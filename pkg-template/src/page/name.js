@@ -57,7 +57,7 @@ export class Name {
 
   /** Nobody's end is waited for any more. */
   stopWaiting() {
-    attempt(() => this.#stopWaiting?.abort(), undefined);
+    attempt(() => this.#stopWaiting?.abort());
     this.#stopWaiting = newAbort();
   }
 
@@ -140,7 +140,7 @@ export class Name {
     const letGoBefore = this.#letGo;
     this.#letGo = () => {
       letGoBefore();
-      attempt(() => channel.postMessage({ left: this.#owner }), undefined);
+      attempt(() => channel.postMessage({ left: this.#owner }));
       channel.close();
     };
     channel.addEventListener("message", ({ data }) => {
@@ -187,5 +187,5 @@ export class Name {
 
 /** Nothing where the browser has none. */
 function newChannel() {
-  return attempt(() => new BroadcastChannel(PREFIX), undefined);
+  return attempt(() => new BroadcastChannel(PREFIX));
 }
