@@ -30,11 +30,15 @@ declare module "#relay.wasm.base64" {
 declare module "#core.deflated.base64" {
   const base64: string;
   export default base64;
+  /** Bytes of the inflated module. */
+  export const length: number;
 }
 
 declare module "#otel.deflated.base64" {
   const base64: string;
   export default base64;
+  /** Bytes of the inflated module. */
+  export const length: number;
 }
 
 declare module "*.wasm" {
@@ -61,4 +65,9 @@ declare module "cloudflare:workers" {
 declare module "#build" {
   export const format: "esm" | "cjs";
   export const version: string;
+}
+
+declare module "tiny-inflate" {
+  /** Inflates all of `source` (RFC 1951) into `target`, which has to be as long as the result. Throws for other data. */
+  export default function inflate<T extends Uint8Array>(source: Uint8Array, target: T): T;
 }
