@@ -27,12 +27,10 @@ export function baggageHeaders(members, headers) {
     const longer = baggage ? `${baggage},${member}` : member;
     if (longer.length <= MAX_BYTES) baggage = longer;
   };
-  const names = Object.keys(members);
-  for (let i = 0; i < names.length; i++) {
-    const key = /** @type {string} */ (names[i]);
+  Object.keys(members).forEach((key) => {
     const value = members[key];
     if (value) add(key, `${key}=${encodeURIComponent(wellFormed(value))}`);
-  }
+  });
   const others = attempt(() => baggageOf(headers), "").split(",");
   for (let i = 0; i < others.length; i++) {
     const member = String(others[i]).trim();
@@ -66,11 +64,9 @@ function baggageOf(headers) {
   if (typeof readGiven(headers, "get") === "function") return String(headers.get("baggage") ?? "");
   /** @type {string[]} */
   const values = [];
-  const names = Object.keys(headers);
-  for (let i = 0; i < names.length; i++) {
-    const name = /** @type {string} */ (names[i]);
+  Object.keys(headers).forEach((name) => {
     if (name.toLowerCase() === "baggage") values[values.length] = String(headers[name]);
-  }
+  });
   return values.join(",");
 }
 

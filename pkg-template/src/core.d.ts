@@ -134,8 +134,8 @@ export interface CoreOptions {
   [scalar: string]: unknown;
   sessionId?: unknown;
   sessionName?: unknown;
-  headers?: Record<string, string>;
-  redactKeys?: string[];
+  headers?: Record<string, string> | undefined;
+  redactKeys?: string[] | undefined;
   redactPatterns: boolean;
   redact: boolean;
   /** Does a function of the user's mask as well, which only this side can call? */

@@ -7,7 +7,7 @@ import { Calls } from "./calls.js";
 import { messageOf } from "./guard.js";
 import { newHost } from "./host.js";
 import { Instance } from "./instance.js";
-import { Lines, print } from "./log.js";
+import { LoggedLines, print } from "./log.js";
 import { Outcomes, TRAPPED } from "./outcomes.js";
 import { RegisteredSessions } from "./sessions.js";
 
@@ -61,7 +61,7 @@ export class Engine {
   constructor(platform, context) {
     this.#platform = platform;
     this.#context = context;
-    const logged = new Lines();
+    const logged = new LoggedLines();
     /** @type {Instance<Core>} */
     this.#instance = new Instance(
       {

@@ -32,11 +32,10 @@ const spokenOf = Object.create(null);
 export function environment(get, names = NAMES, logLevel) {
   /** @type {Record<string, string>} */
   const env = {};
-  for (let i = 0; i < names.length; i++) {
-    const name = /** @type {string} */ (names[i]);
+  names.forEach((name) => {
     const value = attempt(() => get(name));
     if (typeof value === "string") env[name] = unquoted(name, value, logLevel);
-  }
+  });
   return env;
 }
 

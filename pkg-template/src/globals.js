@@ -87,6 +87,14 @@ export function tryTimer(fn, ms) {
   return attempt(() => startTimer(fn, ms, undefined));
 }
 
+/**
+ * @param {number} ms
+ * @returns {Promise<undefined>} resolves then; never if the runtime allows no timer
+ */
+export function delay(ms) {
+  return new Promise((resolve) => tryTimer(() => resolve(undefined), ms));
+}
+
 /** @param {unknown} timer */
 export function clearTimer(timer) {
   if (timer === undefined) return;

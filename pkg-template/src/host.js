@@ -135,7 +135,7 @@ export function newHost(core, { isRunning, place, page, sessions, outcomes, wait
 function steppingOut(host, functions) {
   /** @type {Record<string, Function>} */
   const outside = {};
-  for (const name of Object.keys(functions)) {
+  Object.keys(functions).forEach((name) => {
     const call = /** @type {Function} */ (functions[name]);
     outside[name] = (/** @type {any[]} */ ...given) => {
       const before = host.isInside;
@@ -143,6 +143,6 @@ function steppingOut(host, functions) {
       apply(call, undefined, given);
       host.isInside = before;
     };
-  }
+  });
   return Object.assign(host, /** @type {any} */ (outside));
 }

@@ -56,8 +56,9 @@ export class IdleSessions {
     this.#idle.clear();
   }
 
-  get tracers() {
-    return [...this.#idle.keys()];
+  /** @param {(idle: unknown, tracer: number) => void} look may delete the tracer */
+  forEach(look) {
+    this.#idle.forEach(look);
   }
 
   /**

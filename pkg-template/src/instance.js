@@ -6,7 +6,7 @@ import { print } from "./log.js";
 import { isThenable } from "./thenables.js";
 
 /** @import { OnTrap } from "./core.d.ts" */
-/** @import { Lines } from "./log.js" */
+/** @import { LoggedLines } from "./log.js" */
 
 /**
  * What an instance is for.
@@ -32,7 +32,7 @@ export class Instance {
    * @param {{ open(onTrap: OnTrap): C | Promise<C>, readonly hint: string }} platform `hint` is advice for a runtime in
    *   which WebAssembly does not start
    * @param {Purpose<C>} purpose
-   * @param {Lines} logged
+   * @param {LoggedLines} logged
    */
   constructor(platform, purpose, logged) {
     this.#platform = platform;

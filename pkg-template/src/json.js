@@ -23,11 +23,10 @@ export function plainJson(value) {
     return `[${text}]`;
   }
   const names = keys(value);
-  for (let i = 0; i < names.length; i++) {
-    const name = /** @type {string} */ (names[i]);
+  names.forEach((name) => {
     const part = /** @type {Record<string, unknown>} */ (value)[name];
-    if (part === undefined) continue;
+    if (part === undefined) return;
     text += `${text === "" ? "" : ","}${stringify(name)}:${plainJson(part)}`;
-  }
+  });
   return `{${text}}`;
 }

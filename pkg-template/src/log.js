@@ -1,4 +1,4 @@
-// Writes log lines to the console. Lines of the core have already passed `logLevel`; the face's own are checked here.
+// Writes log lines to the console. LoggedLines of the core have already passed `logLevel`; the face's own are checked here.
 
 const LEVELS = ["silent", "error", "warn", "info", "debug"];
 
@@ -28,7 +28,7 @@ export function printAt(logLevel, level, message) {
 const REMEMBERED_LINES = 64;
 
 /** The lines that were logged already, so that a problem of every call is logged once. */
-export class Lines {
+export class LoggedLines {
   /** @type {Set<string>} */
   #lines = new Set();
 

@@ -28,17 +28,16 @@ export function enrichmentFields(params) {
   }
   if (isAsItIs) return params;
   const fields = Object.create(null);
-  for (let i = 0; i < keys.length; i++) {
-    const key = /** @type {string} */ (keys[i]);
+  keys.forEach((key) => {
     const name = ENRICHMENT.get(key) ?? key;
     // If both spellings are given, camelCase takes precedence.
-    if (name === "" || (name !== key && Object.hasOwn(params, name))) continue;
+    if (name === "" || (name !== key && Object.hasOwn(params, name))) return;
     try {
       fields[name] = params[key];
     } catch (error) {
       fields[name] = `[Threw: ${messageOf(error)}]`;
     }
-  }
+  });
   return fields;
 }
 

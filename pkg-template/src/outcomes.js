@@ -4,7 +4,7 @@
 import { printAt } from "./log.js";
 
 /** @import { DropReason } from "../index.d.ts" */
-/** @import { Lines } from "./log.js" */
+/** @import { LoggedLines } from "./log.js" */
 /** @import { Session } from "./session.js" */
 
 /**
@@ -36,7 +36,7 @@ export class Outcomes {
 
   /**
    * @param {(session: Session) => string | undefined} idOf the id that a session has by now
-   * @param {Lines} logged
+   * @param {LoggedLines} logged
    */
   constructor(idOf, logged) {
     this.#idOf = idOf;
@@ -125,10 +125,10 @@ export class Outcomes {
    * @param {string} message
    */
   endAll(message) {
-    const owed = [...this.#owed.values()];
-    this.#owed.clear();
+    const owed = this.#owed;
+    this.#owed = new Map();
     this.#before = { ...this.#counts };
-    for (const one of owed) this.end(one, "internal", message);
+    owed.forEach((one) => this.end(one, "internal", message));
   }
 
   /**

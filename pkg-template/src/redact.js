@@ -126,9 +126,7 @@ function maskMatches(value, patterns) {
 export function redactJson(redactor, json, path = [], rename = undefined) {
   const fields = parseJson(json);
   if (typeof fields !== "object" || fields === null) return json;
-  const keys = Object.keys(fields);
-  for (let i = 0; i < keys.length; i++) {
-    const key = /** @type {string} */ (keys[i]);
+  Object.keys(fields).forEach((key) => {
     const field = fields[key];
     const redacted = attempt(
       () => redactValue(redactor, field, below(path, key)),
@@ -136,7 +134,7 @@ export function redactJson(redactor, json, path = [], rename = undefined) {
       typeof field === "object" ? { redacted: MASK } : MASK,
     );
     put(fields, key, redacted);
-  }
+  });
   // The redactor may have inserted any value.
   return snapshot(rename ? renamed(fields, rename) : fields);
 }
@@ -152,12 +150,10 @@ function renamed(value, rename) {
   const isList = Array.isArray(value);
   const members = isList ? value : Object.create(null);
   const counts = Object.create(null);
-  const keys = Object.keys(value);
-  for (let i = 0; i < keys.length; i++) {
-    const key = /** @type {string} */ (keys[i]);
+  Object.keys(value).forEach((key) => {
     const name = isList ? key : unused(rename(key), members, counts);
     members[name] = renamed(value[key], rename);
-  }
+  });
   return members;
 }
 
@@ -184,11 +180,9 @@ function unused(name, members, counts) {
  */
 function redactValue(redactor, value, path) {
   if (typeof value === "object" && value !== null) {
-    const keys = Object.keys(value);
-    for (let i = 0; i < keys.length; i++) {
-      const key = /** @type {string} */ (keys[i]);
+    Object.keys(value).forEach((key) => {
       put(value, key, redactValue(redactor, value[key], below(path, key)));
-    }
+    });
   }
   return redactor(value, path);
 }

@@ -13,9 +13,6 @@ import { redactJson } from "./redact.js";
 const transports = new WeakMap();
 let lastTransport = 0;
 
-/** @type {WeakMap<Session, import("./context/scopes.js").Scope>} */
-const scopes = new WeakMap();
-
 /**
  * The instance of the core in which a session is registered, until that instance releases it. `delivered` and `dropped` count
  * the outcomes that the instance does not know.
@@ -37,6 +34,8 @@ export class Session {
   tracer;
   /** Identifies it without holding it. @type {WeakRef<Session> | undefined} */
   weak;
+  /** The scope of its own `waitUntil`. Few sessions have one. @type {import("./context/scopes.js").Scope | undefined} */
+  scope;
 
   /**
    * @param {import("./settings.js").Settings} settings
@@ -52,15 +51,6 @@ export class Session {
      * before. Afterwards it is the session's actual id.
      */
     this.id = attempt(newSessionId);
-  }
-
-  /** The scope of its own `waitUntil`. Few sessions have one. @type {import("./context/scopes.js").Scope | undefined} */
-  get scope() {
-    return scopes.get(this);
-  }
-
-  set scope(scope) {
-    if (scope) scopes.set(this, scope);
   }
 
   /** The number of its `fetch`; 0 for the runtime's. */

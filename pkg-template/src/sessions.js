@@ -152,9 +152,11 @@ export class RegisteredSessions {
    * @param {Core} core
    */
   releaseCollected(core) {
-    for (const tracer of [...this.#known.keys(), ...(this.#idle?.tracers ?? [])]) {
+    const release = (/** @type {unknown} */ _, /** @type {number} */ tracer) => {
       if (!this.reach(tracer)) this.#releaseLost(core, tracer);
-    }
+    };
+    this.#known.forEach(release);
+    this.#idle?.forEach(release);
   }
 
   /**
@@ -259,10 +261,11 @@ export class RegisteredSessions {
     const { settings } = session;
     session.id ??= attempt(newSessionId);
     const { redact, redactKeys, redactPatterns, redactor } = settings.redaction;
-    /** @type {CoreOptions} */
-    const options = {
+    return {
       ...settings.scalars,
+      headers: settings.headers,
       redact,
+      redactKeys,
       redactPatterns,
       redactor: redactor !== undefined,
       start: settings.start,
@@ -273,8 +276,5 @@ export class RegisteredSessions {
       ambient: session.ambient,
       ...pageOrigins(),
     };
-    if (settings.headers) options.headers = settings.headers;
-    if (redactKeys) options.redactKeys = redactKeys;
-    return options;
   }
 }

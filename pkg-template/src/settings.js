@@ -141,12 +141,11 @@ function option(options, name) {
 function scalars(options, names) {
   /** @type {Record<string, unknown>} */
   const values = {};
-  for (let i = 0; i < names.length; i++) {
-    const name = /** @type {string} */ (names[i]);
+  names.forEach((name) => {
     const value = option(options, name);
-    if (value === undefined || value === null) continue;
+    if (value === undefined || value === null) return;
     values[name] = scalar(value);
-  }
+  });
   return values;
 }
 
@@ -168,11 +167,10 @@ function scalar(value) {
  */
 function maskNames(values, { rename }) {
   if (!rename) return values;
-  for (let i = 0; i < NAMES.length; i++) {
-    const name = /** @type {string} */ (NAMES[i]);
+  NAMES.forEach((name) => {
     const value = values[name];
     if (typeof value === "string") values[name] = rename(value);
-  }
+  });
   return values;
 }
 
@@ -184,19 +182,17 @@ function maskNames(values, { rename }) {
 function start(options, { redactor, rename }, logLevel) {
   /** @type {Record<string, unknown>} */
   const fields = {};
-  for (let i = 0; i < START_FIELDS.length; i++) {
-    const name = /** @type {string} */ (START_FIELDS[i]);
+  START_FIELDS.forEach((name) => {
     fields[name] = option(options, name);
-  }
+  });
   const experiment = option(options, "experiment");
-  for (let i = 0; i < EXPERIMENT.length; i++) {
-    const { name, stored } = /** @type {typeof EXPERIMENT[0]} */ (EXPERIMENT[i]);
+  EXPERIMENT.forEach(({ name, stored }) => {
     const id = option(experiment, name) ?? undefined;
     // Keys that are not fields of an enrichment are stored in its metadata.
     if (typeof id === "string" && id !== "") fields[stored] = id;
     else if (id !== undefined)
       printAt(logLevel, "warn", `\`experiment.${name}\` must be a text: ${NO_ID}`);
-  }
+  });
   let isCut = false;
   const json = snapshot(fields, () => (isCut = true));
   if (isCut) {
@@ -225,11 +221,9 @@ function headerRecord(headers) {
         keep(name, value),
       );
     } else {
-      const names = Object.keys(headers);
-      for (let i = 0; i < names.length; i++) {
-        const name = /** @type {string} */ (names[i]);
+      Object.keys(headers).forEach((name) => {
         keep(name, headers[name]);
-      }
+      });
     }
     return record;
   });

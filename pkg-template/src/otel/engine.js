@@ -4,7 +4,7 @@
 import { Promise, forwardNow } from "../globals.js";
 import { attempt, messageOf, read } from "../guard.js";
 import { Instance } from "../instance.js";
-import { Lines, print } from "../log.js";
+import { LoggedLines, print } from "../log.js";
 import { newRuntime } from "../runtime.js";
 import { runtimeFetch } from "../send.js";
 import { untraced } from "../untraced.js";
@@ -32,7 +32,7 @@ export class SpanEngine {
   /** @type {Instance<SpanCore>} */
   #instance;
   /** What the log need not hear twice. */
-  #logged = new Lines();
+  #logged = new LoggedLines();
   /** Those who wait for the end of an export, by exporter and number. @type {Map<string, (why: string | undefined) => void>} */
   #waiting = new Map();
   /** What ends the promise that holds the request of a loop alive. @type {Map<number, () => void>} */

@@ -5,7 +5,7 @@
 // A page that has nothing unsent has no name: Firefox takes no page into its back/forward cache that holds a lock,
 // and Chromium freezes none.
 
-import { Promise, clearTimer, firstOf, tryTimer } from "../globals.js";
+import { Promise, clearTimer, delay, firstOf, tryTimer } from "../globals.js";
 import { attempt } from "../guard.js";
 import { newAbort } from "../send.js";
 
@@ -124,9 +124,7 @@ export class Name {
     const { locks } = navigator;
     if (!locks) return;
     try {
-      const late = new Promise((resolve) => tryTimer(() => resolve(undefined), LOCK_MS));
-      const snapshot = await firstOf(locks.query(), late);
-      return /** @type {LockManagerSnapshot | undefined} */ (snapshot)?.held;
+      return (await firstOf(locks.query(), delay(LOCK_MS)))?.held;
     } catch {
       // A sandboxed frame.
       return;

@@ -11,7 +11,7 @@ import {
   WORKER_GOES_ON,
 } from "../boundary.js";
 import { plainJson } from "../json.js";
-import { clearTimer, Promise, firstOf, microtask, tryTimer } from "../globals.js";
+import { clearTimer, delay, Promise, firstOf, microtask, tryTimer } from "../globals.js";
 import { attempt, messageOf } from "../guard.js";
 import { printAt } from "../log.js";
 import { Store } from "./store.js";
@@ -167,10 +167,7 @@ export class Page {
 
   async #claimOnceSeen() {
     await this.#activated;
-    await firstOf(
-      this.#claim(),
-      new Promise((resolve) => tryTimer(() => resolve(undefined), PATIENCE_MS)),
-    );
+    await firstOf(this.#claim(), delay(PATIENCE_MS));
   }
 
   /**

@@ -4,7 +4,7 @@
 import { Promise } from "../globals.js";
 import { messageOf } from "../guard.js";
 import { Instance } from "../instance.js";
-import { Lines, print } from "../log.js";
+import { LoggedLines, print } from "../log.js";
 import { newRuntime } from "../runtime.js";
 import { runtimeFetch } from "../send.js";
 import { untraced } from "../untraced.js";
@@ -36,7 +36,7 @@ export class RelayEngine {
   /** @type {Instance<RelayCore>} */
   #instance;
   /** The lines that were logged already. */
-  #logged = new Lines();
+  #logged = new LoggedLines();
   /** The calls that the running core has not ended. @type {Map<number, Owed>} */
   #owed = new Map();
   #lastCall = 0;
