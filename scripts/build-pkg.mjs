@@ -30,7 +30,6 @@ const TRACER = [
   "restore",
   "onlyKept",
   "turn",
-  "tracers",
   "run",
   "requestAnswered",
 ];

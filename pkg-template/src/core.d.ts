@@ -57,7 +57,6 @@ export interface Core {
     status: number,
     body: string,
   ): string | undefined;
-  tracers(): number | undefined;
   /** Runs a scope's loop. Returns the milliseconds after which to run it again, less than none if it is over. */
   run(scope: number): number | undefined;
   /** What came of a request that was sent, see `Answer` in send.js and boundary.js; the scope's loop is to be run next. */

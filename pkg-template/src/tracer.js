@@ -11,19 +11,6 @@ import { read } from "./guard.js";
 /** Under this a tracer gives what is behind its proxy. */
 const SELF = Symbol("honeyhive-edge.tracer");
 
-const METHODS = [
-  "enrichSession",
-  "enrichEvent",
-  "addMetrics",
-  "readSession",
-  "readEvent",
-  "run",
-  "startSession",
-  "propagationHeaders",
-  "flush",
-  "close",
-];
-
 /** @type {ProxyHandler<any>} */
 const handler = {
   get(tracer, key) {
@@ -38,10 +25,10 @@ const handler = {
   },
   getOwnPropertyDescriptor(tracer, key) {
     const own = Reflect.getOwnPropertyDescriptor(tracer, key);
-    const isMethod = typeof key === "string" && METHODS.includes(key);
-    if (own || !isMethod || !Object.isExtensible(tracer)) return own;
-    const value = Reflect.get(tracer, key, tracer).bind(tracer);
-    return { value, writable: true, enumerable: false, configurable: true };
+    if (own || !Object.isExtensible(tracer)) return own;
+    const ofClass = Reflect.getOwnPropertyDescriptor(Object.getPrototypeOf(tracer), key);
+    const isMethod = typeof ofClass?.value === "function" && key !== "constructor";
+    return isMethod ? { ...ofClass, value: ofClass.value.bind(tracer) } : undefined;
   },
 };
 

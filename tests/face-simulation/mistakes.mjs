@@ -7,12 +7,12 @@ export const MISTAKES = [
   {
     name: "a call that names a session is masked as the active tracer has it",
     from: "const redacted = owner.session.redact(json);",
-    to: "const redacted = (active ?? owner.session).redact(json);",
+    to: "const redacted = (session ?? owner.session).redact(json);",
   },
   {
     name: "a call that names a session goes out with the active tracer's key",
     from: "const owner = this.#sessions.resolve(core, tracer, id, scope);",
-    to: "const owner = active ? { tracer, session: active } : this.#sessions.resolve(core, tracer, id, scope);",
+    to: "const owner = session ? { tracer, session } : this.#sessions.resolve(core, tracer, id, scope);",
   },
   {
     name: "what a tracer came with is not held for the work that it gets later",

@@ -93,7 +93,6 @@ export class FakeCore {
       release: (tracer) => void this.released.push(tracer),
       readRequest: () => '{"status":"failed","reason":"not_found","message":"none"}',
       readAnswered: () => undefined,
-      tracers: () => this.options.size,
       restore: () => {},
       onlyKept: () => {},
       turn: () => {},

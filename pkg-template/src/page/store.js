@@ -147,11 +147,9 @@ export class Store {
     /** @type {IDBValidKey[]} */
     let keys = [];
     await this.#transaction("readwrite", (store, about) => {
-      const mark = about.get([TAKEN, this.#owner]);
-      mark.addEventListener("success", () => (isTaken = mark.result !== undefined));
+      onResult(about.get([TAKEN, this.#owner]), (mark) => (isTaken = mark !== undefined));
       about.delete([TAKEN, this.#owner]);
-      const ofKeys = store.getAllKeys(ownRange(this.#owner));
-      ofKeys.addEventListener("success", () => (keys = ofKeys.result));
+      onResult(store.getAllKeys(ownRange(this.#owner)), (found) => (keys = found));
     });
     // It was cleared, or not all was written: what is not there was taken by nobody.
     if (!isTaken || life !== this.#life || this.#failures > 0) {
@@ -172,9 +170,7 @@ export class Store {
     const nobodys = [];
     const now = wallNow();
     await this.#transaction("readonly", (store) => {
-      const request = store.openKeyCursor();
-      request.addEventListener("success", () => {
-        const cursor = request.result;
+      onResult(store.openKeyCursor(), (cursor) => {
         if (!cursor) return;
         const owner = ownerOf(cursor.key);
         if (owner === undefined) {
@@ -183,9 +179,8 @@ export class Store {
         }
         if (owner !== this.#owner) {
           owners.add(owner);
-          const oldest = store.get(cursor.key);
-          oldest.addEventListener("success", () => {
-            this.isSlow ||= Number(oldest.result?.since) + SLOW_MS < now;
+          onResult(store.get(cursor.key), (oldest) => {
+            this.isSlow ||= Number(oldest?.since) + SLOW_MS < now;
           });
         }
         // On to the next page's.
@@ -210,9 +205,7 @@ export class Store {
     let last = this.#lastTakenOver;
     await this.#transaction("readwrite", (store, about) => {
       const now = wallNow();
-      const marks = about.openCursor(ownRange(TAKEN));
-      marks.addEventListener("success", () => {
-        const cursor = marks.result;
+      onResult(about.openCursor(ownRange(TAKEN)), (cursor) => {
         if (!cursor) return;
         if (!(Math.abs(now - cursor.value) < LONGEST_REST_MS)) cursor.delete();
         cursor.continue();
@@ -223,9 +216,8 @@ export class Store {
         about.put(now, [TAKEN, owner]);
         const range = ownRange(owner);
         const keys = store.getAllKeys(range, SLICE);
-        const records = store.getAll(range, SLICE);
-        records.addEventListener("success", () => {
-          records.result.forEach((record, n) => {
+        onResult(store.getAll(range, SLICE), (records) => {
+          records.forEach((record, n) => {
             store.delete(/** @type {IDBValidKey} */ (keys.result[n]));
             if (typeof record?.json !== "string") return;
             texts.push(record.json);
@@ -295,12 +287,7 @@ export class Store {
     const opening = (this.#db ??= this.#open());
     try {
       const db = await opening;
-      await new Promise((resolve, reject) => {
-        const transaction = db.transaction([STORE, ABOUT], mode);
-        transaction.addEventListener("complete", () => resolve(undefined));
-        transaction.addEventListener("abort", () => reject(transaction.error));
-        work(transaction.objectStore(STORE), transaction.objectStore(ABOUT));
-      });
+      await transact(db, mode, work);
     } catch (error) {
       // What is wrong with it may have passed by the next time.
       if (this.#db === opening) this.#db = undefined;
@@ -333,6 +320,15 @@ export class Store {
 }
 
 /**
+ * @template T
+ * @param {IDBRequest<T>} request
+ * @param {(result: T) => void} use called with each result, in the request's transaction
+ */
+function onResult(request, use) {
+  request.addEventListener("success", () => use(request.result));
+}
+
+/**
  * @param {number | undefined} version
  * @returns {Promise<IDBDatabase>}
  */
@@ -343,7 +339,7 @@ function opened(version) {
       for (const store of lacking(request.result)) request.result.createObjectStore(store);
     });
     request.addEventListener("error", () => reject(request.error));
-    request.addEventListener("success", () => resolve(request.result));
+    onResult(request, resolve);
   });
 }
 
@@ -354,21 +350,32 @@ function lacking(db) {
 
 /**
  * @param {IDBDatabase} db
+ * @param {IDBTransactionMode} mode
+ * @param {(store: IDBObjectStore, about: IDBObjectStore) => void} work
+ * @returns {Promise<void>} settles when the transaction has ended
+ */
+function transact(db, mode, work) {
+  return new Promise((resolve, reject) => {
+    const transaction = db.transaction([STORE, ABOUT], mode);
+    transaction.addEventListener("complete", () => resolve());
+    transaction.addEventListener("abort", () => reject(transaction.error));
+    work(transaction.objectStore(STORE), transaction.objectStore(ABOUT));
+  });
+}
+
+/**
+ * @param {IDBDatabase} db
  * @returns {Promise<unknown>}
  */
-function lifeOf(db) {
-  return new Promise((resolve, reject) => {
-    const transaction = db.transaction(ABOUT, "readwrite");
-    const about = transaction.objectStore(ABOUT);
-    const request = about.get(LIFE);
-    let life = newSessionId();
-    request.addEventListener("success", () => {
-      if (request.result === undefined) about.put(life, LIFE);
-      else life = request.result;
+async function lifeOf(db) {
+  let life = newSessionId();
+  await transact(db, "readwrite", (_, about) => {
+    onResult(about.get(LIFE), (known) => {
+      if (known === undefined) about.put(life, LIFE);
+      else life = known;
     });
-    transaction.addEventListener("complete", () => resolve(life));
-    transaction.addEventListener("abort", () => reject(transaction.error));
   });
+  return life;
 }
 
 /**
