@@ -116,7 +116,7 @@ export function textClass(name) {
   const ofNode = () => process.getBuiltinModule("node:util")[name];
   const given = read(globalThis, name);
   const { encodeInto, decode } = attempt(() => new given(), {});
-  return encodeInto || decode ? given : attempt(ofNode, undefined);
+  return encodeInto || decode ? given : attempt(ofNode);
 }
 
 /** The last valid reading of the runtime's forward clock. */
@@ -163,7 +163,7 @@ const LAST_TIME = 8.64e15;
  * @returns {number | undefined} undefined if the clock throws or gives no time: a Worker's reads 0 outside of requests
  */
 function timeOf(clock) {
-  const ms = attempt(() => clock?.(), undefined);
+  const ms = attempt(() => clock?.());
   return typeof ms === "number" && ms > 0 && ms <= LAST_TIME ? ms : undefined;
 }
 

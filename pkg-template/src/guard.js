@@ -35,7 +35,7 @@ export function weakReference(value) {
   return attempt(() => {
     const reference = new WeakRef(value);
     return reference.deref() === value ? reference : undefined;
-  }, undefined);
+  });
 }
 
 /**
@@ -59,7 +59,7 @@ export function newRegistry(collected) {
     const registry = new FinalizationRegistry(collected);
     // A test's class may make something else.
     return typeof registry.register === "function" ? registry : undefined;
-  }, undefined);
+  });
 }
 
 const { getPrototypeOf, hasOwn, prototype: everyObjects } = Object;

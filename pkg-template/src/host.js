@@ -67,8 +67,6 @@ export function newHost(core, { isRunning, place, page, sessions, outcomes, wait
   const host = {
     isInside: false,
     now: forwardNow,
-    wallNow,
-    parseDate,
     sessionIdOf: (/** @type {string} */ text) => sessionIdOf(text) ?? "",
     wake: loops.wake,
     forgetScope: loops.leave,
@@ -88,6 +86,8 @@ export function newHost(core, { isRunning, place, page, sessions, outcomes, wait
 
   return steppingOut(host, {
     log: print,
+    wallNow,
+    parseDate,
     settle(/** @type {number} */ id, /** @type {string} */ json) {
       if (json) outcome = parseJson(json);
       if (isRunning()) outcomes.settle(id, { ...outcome });
@@ -124,10 +124,10 @@ export function newHost(core, { isRunning, place, page, sessions, outcomes, wait
 }
 
 /**
- * Adds functions that may call the core: they run the application's functions, or release an idle tracer. The host says so
+ * Adds functions that may call the core: they run what the application wrote or replaced, or release an idle tracer. The host says so
  * meanwhile, for such a call is no sign that the browser ended the script in the middle of the one before.
  * @template {{ isInside: boolean }} H
- * @template {Record<string, (...given: any[]) => void>} F
+ * @template {Record<string, (...given: any[]) => unknown>} F
  * @param {H} host
  * @param {F} functions
  * @returns {H & F}
@@ -140,8 +140,9 @@ function steppingOut(host, functions) {
     outside[name] = (/** @type {any[]} */ ...given) => {
       const before = host.isInside;
       host.isInside = false;
-      apply(call, undefined, given);
+      const result = apply(call, undefined, given);
       host.isInside = before;
+      return result;
     };
   });
   return Object.assign(host, /** @type {any} */ (outside));

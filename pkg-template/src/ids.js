@@ -42,7 +42,7 @@ function idOf(source) {
  *   into one session: tests replace `randomUUID` by such functions
  */
 function fresh(way, make) {
-  const id = attempt(make, undefined);
+  const id = attempt(make);
   if (typeof id !== "string" || !UUID.test(id) || id === last[way]) return undefined;
   return (last[way] = id);
 }

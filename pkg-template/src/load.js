@@ -64,8 +64,7 @@ export function openBytes(createCore, bytes, onTrap) {
 export function bytesOf(base64) {
   const { Buffer, Uint8Array } = /** @type {any} */ (globalThis);
   const made =
-    attempt(() => Buffer.from(base64, "base64"), undefined) ??
-    attempt(() => Uint8Array.fromBase64(base64), undefined);
+    attempt(() => Buffer.from(base64, "base64")) ?? attempt(() => Uint8Array.fromBase64(base64));
   if (ArrayBuffer.isView(made)) return /** @type {any} */ (made);
   // The loop takes two milliseconds of a start in Node, and six or more on a slow phone.
   const text = atob(base64);
