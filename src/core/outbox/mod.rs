@@ -8,6 +8,8 @@
 //! flight, and its enrichments reach the backend in order. A batch that the backend refuses is
 //! halved until the one to blame is alone: bad input costs nobody anything but itself.
 
+mod batch;
+mod line;
 mod part;
 mod stamps;
 mod summary;
@@ -28,31 +30,11 @@ use crate::core::time::{NEVER, Now};
 use crate::core::totals::Totals;
 use crate::core::wire::{self, Request, Routes};
 
+use batch::Batch;
+use line::Line;
+use part::merged;
 pub use part::{Part, PartKind, Parts, held_by};
-use part::{merged, said_unix_ms, were_left};
 pub use stamps::Stamps;
-use summary::Summary;
-
-/// Enrichments that travel together.
-#[derive(Debug)]
-struct Batch {
-    /// How many parts it is: those that come after the parts of the batches before it.
-    len: usize,
-    /// How many parts it was before it was halved.
-    whole_len: usize,
-    /// The timestamp of its request, from the first try on.
-    stamp_ns: Option<u64>,
-    /// The last timestamp of the session before that.
-    stamped_after_ns: u64,
-    /// The start that its first request is, from the first try on.
-    start: Option<Start>,
-    /// The start that went ahead of the update, and so what of the batch is stored already.
-    started: Option<SessionOrigin>,
-    /// Whether it was made sure once that the session exists, as the update was refused without that.
-    made_sure: bool,
-    /// Whether it was sent to one kind of routes, and is now to the other.
-    tried_other_route: bool,
-}
 
 /// How a batch goes on after a request of it was stored.
 #[derive(Debug)]
@@ -66,12 +48,8 @@ pub enum Progress {
 /// What there is to send, and when.
 #[derive(Debug)]
 struct Unsent {
-    /// All that waits: the parts of the batches one after the other, then the queue.
-    line: Parts,
-    /// Frozen, the first one next; more than one only after halving.
-    batches: Vec<Batch>,
-    /// Of all parts in the line.
-    summary: Summary,
+    /// All that waits.
+    line: Line,
     /// On which its deadlines are.
     clock: DeadlineClock,
     /// When the first batch is tried again.
@@ -81,14 +59,8 @@ struct Unsent {
 }
 
 impl Unsent {
-    const NOTHING: Unsent = Unsent {
-        line: Vec::new(),
-        batches: Vec::new(),
-        summary: Summary::NOTHING,
-        clock: DeadlineClock::START,
-        retry_at: 0,
-        asked_until: 0,
-    };
+    const NOTHING: Unsent =
+        Unsent { line: Line::EMPTY, clock: DeadlineClock::START, retry_at: 0, asked_until: 0 };
 }
 
 /// Takes room from when something is written to it until [`Outbox::rest`]: most of its life a session has
@@ -216,13 +188,13 @@ impl Outbox {
     /// The routes for the next request, where the server is taken to have `routes`. An event that was not found on
     /// the new route of a server that nobody knows may be found on the old one; no start would tell.
     pub fn routes_to_try(&self, routes: Routes) -> Routes {
-        let tried = self.work.batches.first().is_some_and(|batch| batch.tried_other_route);
+        let tried = self.work.line.first_batch().is_some_and(Batch::tried_other_route);
         if self.is_event && tried && routes == Routes::Unknown { Routes::TryLegacy } else { routes }
     }
 
     /// Bytes of unsent enrichments.
     pub fn held(&self) -> u64 {
-        self.work.summary.held()
+        self.work.line.summary().held()
     }
 
     /// The session begins with its next request, and with `start` is to be started by that: with the request of
@@ -262,25 +234,19 @@ impl Outbox {
     /// backend refuse `part`, the value before it is the one that counts.
     pub fn accept(&mut self, mut part: Box<Part>) {
         self.set_deadline_of(&mut part);
-        self.work.summary.add(&part);
         self.work.line.push(part);
     }
 
     /// Takes in what an earlier page left, before what was given since then.
     pub fn accept_in_time(&mut self, mut part: Box<Part>) {
         self.set_deadline_of(&mut part);
-        self.work.summary.add(&part);
-        let mut place = self.frozen();
-        while self.work.line.get(place).is_some_and(|it| it.given_unix_ms <= part.given_unix_ms) {
-            place += 1;
-        }
-        self.work.line.insert(place, part);
+        self.work.line.insert_in_time(part);
     }
 
     /// Dates `part`, which is not kept, after what is kept: another page that delivers that stamps it as the later of
     /// the two where they are of one millisecond.
     pub fn date_after_kept(&mut self, part: &mut Part) {
-        let last = self.work.line.last().filter(|last| last.is_kept);
+        let last = self.work.line.parts().last().filter(|last| last.is_kept);
         if last.is_some_and(|last| last.given_unix_ms == part.given_unix_ms) {
             self.stamps.take_over(part.given_unix_ms);
             part.given_unix_ms = self.stamps.say(0);
@@ -290,11 +256,11 @@ impl Outbox {
     /// Starts that were given up once and are alone again wait for company, with nothing on its
     /// way: nobody waits for them, so nobody would send them.
     pub fn let_starts_wait(&mut self) {
-        if !self.work.summary.tracers().is_empty() {
+        if !self.work.line.summary().tracers().is_empty() {
             return;
         }
-        while let Some(batch) = self.work.batches.pop() {
-            if let Some(start) = batch.start {
+        while let Some(start) = self.work.line.pop_batch() {
+            if let Some(start) = start {
                 self.want_start_again(start);
             }
         }
@@ -302,17 +268,16 @@ impl Outbox {
 
     /// There is nothing to do for a while: what was made room for is given back.
     pub fn rest(&mut self) {
-        if self.work.line.is_empty() && self.work.batches.is_empty() {
+        if self.work.line.is_empty() {
             self.work = Work::default();
         } else {
-            self.work.batches.shrink_to_fit();
-            self.work.line.shrink_to_fit();
+            self.work.line.shrink();
         }
     }
 
     /// Whether something failed that is to be tried again, and other than at once.
     pub fn is_to_wait(&self, now: Now) -> bool {
-        !self.work.batches.is_empty() && self.work.retry_at > now.mono_ms
+        self.work.line.has_batch() && self.work.retry_at > now.mono_ms
     }
 
     /// A wait before a retry ends where what was given since the last try would have none before its deadline.
@@ -327,7 +292,7 @@ impl Outbox {
     fn last_try_at(&self, now: Now) -> u64 {
         let Settings { timeout_ms, deadline_ms, .. } = *self.settings;
         let gives_up_at =
-            self.work.clock.reaches(self.work.summary.untried_deadline(), now.mono_ms);
+            self.work.clock.reaches(self.work.line.summary().untried_deadline(), now.mono_ms);
         last_try_at(gives_up_at, timeout_ms, deadline_ms)
     }
 
@@ -338,24 +303,28 @@ impl Outbox {
 
     /// Whether there is anything to send.
     pub fn has_work(&self) -> bool {
-        !self.work.batches.is_empty() || !self.work.summary.tracers().is_empty()
+        self.work.line.has_batch() || !self.work.line.summary().tracers().is_empty()
     }
 
     /// Whether the browser keeps all that waits.
     pub fn is_kept(&self) -> bool {
-        self.work.line.iter().all(|part| part.kind != PartKind::Enrichment || part.is_kept)
+        self.work.line.parts().iter().all(|part| part.kind != PartKind::Enrichment || part.is_kept)
     }
 
     /// When the next request may go: after the wait before a retry, else after the merge window;
     /// a start without any enrichment waits for one a little.
     pub fn due(&self) -> u64 {
-        if !self.work.batches.is_empty() {
+        if self.work.line.has_batch() {
             return self.work.retry_at;
         }
         if self.hurried {
             return 0;
         }
-        self.window_until.max(if self.work.summary.is_enriched() { 0 } else { self.start_at })
+        self.window_until.max(if self.work.line.summary().is_enriched() {
+            0
+        } else {
+            self.start_at
+        })
     }
 
     /// Whether the session would have to wait before it sends again, with nothing to send now.
@@ -370,7 +339,7 @@ impl Outbox {
 
     /// Whether anything in it was given to `tracer`.
     pub fn holds_any_of(&self, tracer: u64) -> bool {
-        self.work.line.iter().any(|part| part.tracer == tracer)
+        self.work.line.parts().iter().any(|part| part.tracer == tracer)
     }
 
     /// Whether it does not wait for the merge window.
@@ -386,27 +355,23 @@ impl Outbox {
 
     /// Whether the server has asked to be left alone for longer.
     pub fn is_asked_to_wait(&self, now: Now) -> bool {
-        !self.work.batches.is_empty() && self.work.asked_until > now.mono_ms
+        self.work.line.has_batch() && self.work.asked_until > now.mono_ms
     }
 
     /// There is no network, or the page rests: deadlines stand still.
     pub fn pause_deadlines(&mut self) {
         self.is_paused = true;
-        for part in &mut self.work.line {
-            part.deadline = NEVER;
-        }
-        self.recount();
+        self.work.line.change_each(|part| part.deadline = NEVER);
     }
 
     /// The network or the page is back: each may be tried for as long as it was given, from now on.
     pub fn resume_deadlines(&mut self, now: Now) {
         self.is_paused = false;
         let Unsent { line, clock, .. } = &mut *self.work;
-        for part in line {
+        line.change_each(|part| {
             part.given_ms = now.mono_ms;
             part.deadline = clock.deadline(now.mono_ms, part.deadline_ms);
-        }
-        self.recount();
+        });
     }
 
     /// The server has answered somebody well at `at_ms`: what waited for its turn until then has
@@ -431,7 +396,7 @@ impl Outbox {
         if due <= now.mono_ms {
             let tried_until = if due == 0 { now.mono_ms } else { due };
             self.work.clock.wait_for_turn(tried_until, now.mono_ms);
-        } else if self.work.batches.is_empty() && due < NEVER && !is_failing {
+        } else if !self.work.line.has_batch() && due < NEVER && !is_failing {
             self.work.clock.rest_until(due);
         }
     }
@@ -441,17 +406,15 @@ impl Outbox {
         if self.is_paused {
             return;
         }
-        let mut line = std::mem::take(&mut self.work.line);
-        for part in &mut line {
-            part.deadline =
-                part.deadline.min(self.work.clock.deadline(part.given_ms, part.deadline_ms));
-        }
-        self.work.line = line;
-        self.recount();
+        let Unsent { line, clock, .. } = &mut *self.work;
+        line.change_each(|part| {
+            let given = clock.deadline(part.given_ms, part.deadline_ms);
+            part.deadline = part.deadline.min(given);
+        });
     }
 
     fn set_deadline_of(&mut self, part: &mut Part) {
-        if self.work.line.is_empty() {
+        if self.work.line.parts().is_empty() {
             self.work.clock.own_request_worked(part.given_ms);
         }
         part.deadline = match self.is_paused {
@@ -462,42 +425,40 @@ impl Outbox {
 
     /// Whether something that waits in it was given in `scope`.
     pub fn concerns(&self, scope: u64) -> bool {
-        self.work.summary.scopes().has(scope)
+        self.work.line.summary().scopes().has(scope)
     }
 
     /// The scopes in which what waits in it was given.
     pub fn scopes(&self) -> impl Iterator<Item = u64> + '_ {
-        self.work.summary.scopes().iter()
+        self.work.line.summary().scopes().iter()
     }
 
     /// The tracer whose `fetch` carries the next request, as something of it waits; or [`NOTHING`].
     pub fn sender(&self) -> u64 {
-        self.work.summary.sender()
+        self.work.line.summary().sender()
     }
 
     /// Lets the next of the tracers that have something in it send, for which `suits` holds, if any does
     /// among the next `looks`; the one that does now comes last.
     pub fn change_sender(&mut self, looks: usize, suits: &dyn Fn(u64) -> bool) {
-        let summary = &mut self.work.summary;
+        let summary = self.work.line.summary();
         let others = summary.tracers().after(summary.sender());
         let next = others.take(looks).find(|tracer| suits(*tracer));
         if let Some(next) = next {
-            summary.set_sender(next);
+            self.work.line.set_sender(next);
         }
     }
 
     /// The tracer that is to send in `scope`: the sender, unless only others have something in it that was
     /// given there. The `fetch` of another request may not be called in this one.
     pub fn sender_in(&self, scope: u64) -> u64 {
-        let sender = self.work.summary.sender();
-        if self.work.summary.tracers().iter().nth(1).is_none() {
+        let sender = self.work.line.summary().sender();
+        if self.work.line.summary().tracers().iter().nth(1).is_none() {
             return sender;
         }
-        let waits_there = self
-            .work
-            .line
-            .iter()
-            .filter(|part| part.scope == scope && part.kind != PartKind::WaitingStart);
+        let parts = self.work.line.parts();
+        let waits_there =
+            parts.iter().filter(|part| part.scope == scope && part.kind != PartKind::WaitingStart);
         let mut of_scope = waits_there.map(|part| part.tracer);
         let first = of_scope.next().unwrap_or(sender);
         if first == sender || of_scope.any(|tracer| tracer == sender) { sender } else { first }
@@ -505,7 +466,7 @@ impl Outbox {
 
     /// Lets `tracer` send, which has something in it.
     pub fn set_sender(&mut self, tracer: u64) {
-        self.work.summary.set_sender(tracer);
+        self.work.line.set_sender(tracer);
     }
 
     /// Whether any scope may send it: something in it was given outside of any, or in one that
@@ -528,7 +489,7 @@ impl Outbox {
 
     /// On its clock. A start has a deadline only where it is left alone.
     fn first_deadline(&self) -> u64 {
-        self.work.summary.first_deadline()
+        self.work.line.summary().first_deadline()
     }
 
     /// Milliseconds that the next request may take: to the end of its time limit, or to the first deadline
@@ -540,28 +501,11 @@ impl Outbox {
 
     /// The first deadline in the batch that is tried, on its clock.
     fn batch_deadline(&self) -> u64 {
-        let Some(batch) = self.work.batches.first() else { return NEVER };
-        let parts = &self.work.line[..batch.len];
+        let parts = self.work.line.first_parts();
         let said = parts.iter().filter(|part| part.kind == PartKind::Enrichment);
         let starts = parts.iter().filter(|part| part.kind == PartKind::Start);
         let of_starts = || starts.map(|part| part.deadline).min();
         said.map(|part| part.deadline).min().or_else(of_starts).unwrap_or(NEVER)
-    }
-
-    /// How many parts of the line are in batches.
-    fn frozen(&self) -> usize {
-        let mut frozen = 0;
-        for batch in &self.work.batches {
-            frozen += batch.len;
-        }
-        frozen
-    }
-
-    /// Takes out the first batch with its parts.
-    fn take_first(&mut self) -> (Batch, Parts) {
-        let batch = self.work.batches.remove(0);
-        let rest = self.work.line.split_off(batch.len);
-        (batch, std::mem::replace(&mut self.work.line, rest))
     }
 
     /// The next request, and whether it is a start. Freezes the queue if no batch waits.
@@ -572,43 +516,36 @@ impl Outbox {
     pub fn next_request(&mut self, routes: Routes, no_second: bool, now: Now) -> (Request, bool) {
         self.window_until = now.mono_ms.saturating_add(self.settings.merge_window_ms);
         self.work.clock.begin_try(now.mono_ms);
-        self.work.summary.begin_try();
-        if self.work.batches.is_empty() {
+        self.work.line.begin_try();
+        if !self.work.line.has_batch() {
             self.freeze(no_second);
         }
-        let Unsent { line, batches, .. } = &mut *self.work;
-        let batch = &mut batches[0];
-        let parts = &line[..batch.len];
-        if batch.stamp_ns.is_none() && batch.started.is_none() && batch.start.is_none() {
-            batch.start = self.start.take().map(|start| *start);
+        let Some((batch, parts)) = self.work.line.first_mut() else {
+            unreachable!("a batch was frozen")
+        };
+        if batch.wants_start() {
+            let mut start = self.start.take().map(|start| *start);
             // An update takes no inputs. Else the holder of a ticket starts nothing: the site does.
-            if batch.start.is_none()
+            if start.is_none()
                 && self.destination.is_ticket
                 && !self.is_known
                 && merged(parts, InputsPlace::Start).has(Field::Inputs)
             {
-                batch.start = Some(Start::touch());
+                start = Some(Start::touch());
             }
+            batch.begin_with(start);
         }
         if no_second
             && !self.needs_start
-            && batch.start.as_ref().is_some_and(Start::is_touch)
+            && batch.is_touch()
             && wire::needs_update(&merged(parts, InputsPlace::Metadata), None)
         {
-            batch.start = None;
-            batch.stamp_ns = None;
+            batch.begin_with(None);
             self.left_out_start = true;
         }
-        let stamp_ns = *batch.stamp_ns.get_or_insert_with(|| {
-            let said_ms = said_unix_ms(parts);
-            batch.stamped_after_ns = self.stamps.last_ns();
-            match were_left(parts) {
-                true => self.stamps.next_left(said_ms),
-                false => self.stamps.next(said_ms),
-            }
-        });
+        let stamp_ns = batch.stamp(parts, &mut self.stamps);
         let id = self.session_id;
-        let request = match &batch.start {
+        let request = match batch.start() {
             Some(start) => {
                 let merged = merged(parts, InputsPlace::Start);
                 // With a ticket, what a session is called is the relay's to say.
@@ -618,31 +555,20 @@ impl Outbox {
             }
             None => {
                 let merged = merged(parts, InputsPlace::Metadata);
-                wire::update(&self.destination, routes, id, &merged, batch.started, stamp_ns)
+                wire::update(&self.destination, routes, id, &merged, batch.started(), stamp_ns)
             }
         };
-        (request, batch.start.is_some())
+        (request, batch.start().is_some())
     }
 
     /// The request on its way is taken back, as the page is left. It is repeated to the letter; but where it
     /// only makes sure that the session exists, what waits for that waits no longer.
     pub fn take_back_request(&mut self) {
         self.flight = NOTHING;
-        let Some(batch) = self.work.batches.first() else { return };
-        let merged = merged(&self.work.line[..batch.len], InputsPlace::Start);
-        let mut is_touch = batch.start.as_ref().is_some_and(Start::is_touch);
-        for field in Field::ALL {
-            // An earlier value on its way could arrive after a later one.
-            is_touch &= !(SessionOrigin::Named.start_stores(field) && merged.has(field));
-        }
-        if !is_touch {
-            return;
-        }
-        let (batch, mut parts) = self.take_first();
-        let frozen = self.frozen();
-        parts.append(&mut self.work.line.split_off(frozen));
-        self.work.line.append(&mut parts);
-        if let Some(start) = batch.start {
+        let first = self.work.line.first_mut();
+        if first.is_some_and(|(batch, parts)| batch.stores_nothing(parts))
+            && let Some(start) = self.work.line.unfreeze_first()
+        {
             self.want_start(start);
         }
     }
@@ -651,9 +577,8 @@ impl Outbox {
     /// as it was not stored, that is done now.
     pub fn start_after_all(&mut self) -> bool {
         let left_out = std::mem::take(&mut self.left_out_start);
-        if left_out && let Some(batch) = self.work.batches.first_mut() {
-            batch.start = Some(Start::touch());
-            batch.stamp_ns = None;
+        if left_out && let Some((batch, _)) = self.work.line.first_mut() {
+            batch.begin_with(Some(Start::touch()));
             self.needs_start = true;
         }
         left_out
@@ -661,15 +586,14 @@ impl Outbox {
 
     /// Freezes what the next request takes, if no batch waits.
     pub fn freeze_first(&mut self) {
-        if self.work.batches.is_empty() {
+        if !self.work.line.has_batch() {
             self.freeze(false);
         }
     }
 
     /// The parts of the batch that is sent next, or is on its way.
     pub fn first_parts(&self) -> &[Box<Part>] {
-        let len = self.work.batches.first().map_or(0, |batch| batch.len);
-        &self.work.line[..len]
+        self.work.line.first_parts()
     }
 
     /// Makes a batch of what is queued, as far as one request takes it.
@@ -683,7 +607,8 @@ impl Outbox {
         let mut bytes = self.start.as_ref().map_or(0, |start| start.bytes());
         let mut count = 0;
         let mut chapter = None;
-        for part in &self.work.line {
+        let parts = self.work.line.parts();
+        for part in parts {
             bytes += part.enrichment.bytes() as u64;
             let is_said = part.says_something() && !all_at_once;
             let is_apart = is_said && *chapter.get_or_insert(part.chapter) != part.chapter;
@@ -692,24 +617,9 @@ impl Outbox {
             }
             count += 1;
         }
-        self.hurried &= count < self.work.line.len();
+        self.hurried &= count < parts.len();
         self.work.retry_at = 0;
-        self.work.batches.push(Batch {
-            len: count,
-            whole_len: count,
-            stamp_ns: None,
-            stamped_after_ns: 0,
-            start: None,
-            started: None,
-            made_sure: false,
-            tried_other_route: false,
-        });
-    }
-
-    /// Sums up all that waits, now that something of it is gone or has changed.
-    fn recount(&mut self) {
-        let Unsent { line, summary, .. } = &mut *self.work;
-        summary.recount(line);
+        self.work.line.freeze(count);
     }
 
     /// The request was stored. `answer_inputs` is the session's inputs in the answer to a start.
@@ -720,26 +630,21 @@ impl Outbox {
         self.refused_singles = 0;
         self.is_known = true;
         self.needs_start = false;
-        let Unsent { line, batches, .. } = &mut *self.work;
-        let Some(batch) = batches.first_mut() else {
+        let Some((batch, parts)) = self.work.line.first_mut() else {
             return Progress::Done(Vec::new());
         };
-        if let Some(start) = batch.start.take() {
-            let parts = &line[..batch.len];
+        if let Some(start) = batch.take_start() {
             let sent = merged(parts, InputsPlace::Start);
             // To a new session a backend that does not say what it stored is believed.
             let is_told = start.origin != SessionOrigin::New || answer_inputs.is_some();
             let ignored = is_told && ignores_inputs(&sent, answer_inputs);
             let origin = if ignored { SessionOrigin::Existing } else { start.origin };
-            let started = was_start.then_some(origin);
-            if wire::needs_update(&merged(parts, InputsPlace::Metadata), started) {
-                batch.started = started;
-                batch.stamp_ns = None;
+            if batch.goes_on(parts, was_start.then_some(origin)) {
                 return Progress::GoesOn;
             }
         }
-        let (_, parts) = self.take_first();
-        self.recount();
+        let (_, parts) = self.work.line.take_first();
+        self.work.line.recount();
         Progress::Done(parts)
     }
 
@@ -755,17 +660,13 @@ impl Outbox {
         describe: &dyn Fn(u64, u64) -> Option<Description>,
     ) -> bool {
         let is_known = self.is_known && unless_known;
-        let Unsent { line, batches, .. } = &mut *self.work;
-        let Some(batch) = batches.first_mut() else { return false };
-        let was_started = batch.start.is_some() || batch.started.is_some();
-        if self.is_event || is_known || was_started || std::mem::replace(&mut batch.made_sure, true)
-        {
+        let Some((batch, parts)) = self.work.line.first_mut() else { return false };
+        if self.is_event || is_known || !batch.make_sure() {
             return false;
         }
-        let first = line.first().filter(|_| batch.len > 0);
+        let first = parts.first();
         let description = first.and_then(|part| describe(part.tracer, part.given_unix_ms));
-        batch.start = Some(Start { origin: SessionOrigin::Named, description });
-        batch.stamp_ns = None;
+        batch.begin_with(Some(Start { origin: SessionOrigin::Named, description }));
         self.needs_start = true;
         self.work.retry_at = 0;
         true
@@ -776,8 +677,7 @@ impl Outbox {
     pub fn try_other_route(&mut self) -> bool {
         self.forget_empty_batches();
         self.work.retry_at = 0;
-        let batch = self.work.batches.first_mut();
-        batch.is_some_and(|batch| std::mem::replace(&mut batch.tried_other_route, true))
+        self.work.line.first_mut().is_some_and(|(batch, _)| batch.try_other_route())
     }
 
     /// The request failed in a way that may pass, and is tried again after `wait_ms`, if that is what
@@ -789,8 +689,7 @@ impl Outbox {
         let reading = self.work.clock.reading(now.mono_ms);
         let left = self.batch_deadline().saturating_sub(reading);
         // By then all of the batch is given up.
-        let len = self.work.batches.first().map_or(0, |batch| batch.len);
-        let last = self.work.line[..len].iter().map(|part| part.deadline).max().unwrap_or(0);
+        let last = self.work.line.first_parts().iter().map(|part| part.deadline).max().unwrap_or(0);
         let wait_ms = RetryWait {
             wait_ms,
             is_asked: asked,
@@ -825,40 +724,14 @@ impl Outbox {
         let mut gone = Vec::new();
         for part in self.take_out(starts_go, goes) {
             // A start that waits goes along with its batch, and is to go with another one now.
-            if goes(&part) { gone.push(part) } else { self.put_start_back(*part) }
+            if goes(&part) { gone.push(part) } else { self.work.line.put_start_back(*part) }
         }
-        self.recount();
+        self.work.line.recount();
         gone
     }
 
     fn take_out(&mut self, starts_go: bool, goes: &dyn Fn(&Part) -> bool) -> Parts {
-        let (mut taken, mut left) = (Vec::new(), Vec::new());
-        let mut line = std::mem::take(&mut self.work.line).into_iter();
-        // What is on its way stays, if only as nothing, for its answer to find.
-        let mut stays = self.flight != NOTHING;
-        for batch in &mut self.work.batches {
-            let before = left.len();
-            for part in &line.as_slice()[..batch.len] {
-                stays |= part.kind != PartKind::WaitingStart && !goes(part);
-            }
-            for _ in 0..batch.len {
-                let Some(part) = line.next() else { break };
-                let is_free = starts_go || part.kind == PartKind::Enrichment;
-                let part_goes = !stays || (is_free && goes(&part));
-                if part_goes { taken.push(part) } else { left.push(part) }
-            }
-            let len = left.len() - before;
-            if len < batch.len {
-                // A timestamp stands for one body.
-                batch.stamp_ns = None;
-            }
-            batch.len = len;
-            stays = false;
-        }
-        for part in line {
-            if goes(&part) { taken.push(part) } else { left.push(part) }
-        }
-        self.work.line = left;
+        let taken = self.work.line.take_out(self.flight != NOTHING, starts_go, goes);
         self.forget_empty_batches();
         taken
     }
@@ -866,16 +739,7 @@ impl Outbox {
     /// What was to be started by a batch without parts is to be started by the next one. What is
     /// on its way stays, for its answer to find.
     fn forget_empty_batches(&mut self) {
-        let mut place = usize::from(self.flight != NOTHING);
-        let mut first = None;
-        while place < self.work.batches.len() {
-            if self.work.batches[place].len == 0 {
-                first = first.or(self.work.batches.remove(place).start);
-            } else {
-                place += 1;
-            }
-        }
-        if let Some(start) = first {
+        if let Some(start) = self.work.line.forget_empty_batches(self.flight != NOTHING) {
             self.want_start_again(start);
         }
     }
@@ -884,25 +748,19 @@ impl Outbox {
     /// this `chapter` of its life goes apart from what is said then. A start that comes later is ignored in most of
     /// what it says, which then goes in an update. Nothing is given up that another page may deliver.
     pub fn end_chapter(&mut self, chapter: u32) {
-        self.pause_deadlines();
-        for part in &mut self.work.line {
+        self.is_paused = true;
+        self.work.line.change_each(|part| {
+            part.deadline = NEVER;
             if part.chapter == 0 {
                 part.chapter = chapter;
             }
-        }
+        });
         if let Some(start) = &mut self.start
             && start.origin == SessionOrigin::New
         {
             start.origin = SessionOrigin::Named;
         }
-        for batch in &mut self.work.batches {
-            if let Some(start) = &mut batch.start
-                && start.origin == SessionOrigin::New
-            {
-                start.origin = SessionOrigin::Named;
-                batch.stamp_ns = None;
-            }
-        }
+        self.work.line.may_be_started_by_others();
     }
 
     /// A start that was tried and given up: the backend may have the session all the same.
@@ -916,16 +774,16 @@ impl Outbox {
     pub fn refused(&mut self, to_blame: bool) -> Parts {
         self.failures = 0;
         self.work.retry_at = 0;
-        if self.work.batches.is_empty() {
+        if !self.work.line.has_batch() {
             return Vec::new();
         }
-        let (batch, parts) = self.take_first();
+        let (mut batch, parts) = self.work.line.take_first();
         self.refused_singles += u32::from(parts.len() == 1);
-        if let Some(start) = batch.start {
+        if let Some(start) = batch.take_start() {
             self.want_start_again(start);
         }
         if to_blame || parts.iter().all(|part| part.kind == PartKind::WaitingStart) {
-            self.recount();
+            self.work.line.recount();
             return parts;
         }
         self.put_starts_back(parts)
@@ -942,80 +800,32 @@ impl Outbox {
             // Its end is told in its scope; what is said once more, whoever comes may say.
             let kind = PartKind::WaitingStart;
             let start = Part { kind, scope: 0, is_kept: false, enrichment, ..**part };
-            self.put_start_back(start);
+            self.work.line.put_start_back(start);
         }
-        self.recount();
+        self.work.line.recount();
         parts
-    }
-
-    /// Puts a start that was given up before what was said after it; together with another one that stands
-    /// there, so that they do not pile up while a server is down.
-    fn put_start_back(&mut self, start: Part) {
-        let place = self
-            .work
-            .line
-            .iter()
-            .position(|other| other.id > start.id)
-            .unwrap_or(self.work.line.len());
-        let (mut from, mut end) = (0, self.work.line.len());
-        let mut among = None;
-        for (number, batch) in self.work.batches.iter().enumerate() {
-            if place < from + batch.len {
-                (end, among) = (from + batch.len, Some(number));
-                break;
-            }
-            from += batch.len;
-        }
-        if let Some(batch) = among.and_then(|number| self.work.batches.get_mut(number)) {
-            batch.stamp_ns = None;
-        }
-        let waits = |part: &&mut Box<Part>| {
-            part.kind == PartKind::WaitingStart && part.chapter == start.chapter
-        };
-        if let Some(before) = self.work.line[from..place].last_mut().filter(waits) {
-            before.enrichment = before.enrichment.merged_with(&start.enrichment);
-        } else if let Some(after) = self.work.line[place..end].first_mut().filter(waits) {
-            after.enrichment = start.enrichment.merged_with(&after.enrichment);
-            after.id = start.id;
-        } else {
-            self.work.line.insert(place, Box::new(start));
-            if let Some(batch) = among.and_then(|number| self.work.batches.get_mut(number)) {
-                batch.len += 1;
-            }
-        }
     }
 
     /// The batch was refused, and one part of it may be to blame: it goes in two halves, if its
     /// [`Halving`] allows that. Says whether it does, or is to be sent again.
     pub fn halve(&mut self, refuses_all: bool) -> bool {
-        let Unsent { line, batches, .. } = &mut *self.work;
-        let Some(batch) = batches.first_mut() else {
+        let Some(batch) = self.work.line.first_batch() else {
             return false;
         };
+        let (len, original_len) = (batch.len(), batch.whole_len());
         // What is left of a batch whose parts were given up in part, while it was on its way, goes as it is: one
         // of those may have been to blame.
-        if batch.stamp_ns.is_none() && batch.len > 0 {
-            self.failures = 0;
-            self.work.retry_at = 0;
-            return true;
-        }
-        let &mut Batch { len, whole_len, stamped_after_ns, .. } = batch;
-        let refused_singles = self.refused_singles;
-        let half =
-            Halving { len, original_len: whole_len, refused_singles, refuses_all }.first_half();
-        if let Some(half) = half {
-            // What is kept may go from another page, as of when it was said: so the half before it is not stamped
-            // later than that.
-            if line.iter().any(|part| part.is_kept) {
-                self.stamps.go_on_after(stamped_after_ns);
-            }
-            batch.len = half;
-            batch.stamp_ns = None;
-            let second = Batch { len: len - half, stamp_ns: None, start: None, ..*batch };
-            batches.insert(1, second);
-        }
+        let goes_as_it_is = !batch.is_repeated() && len > 0;
         self.failures = 0;
         self.work.retry_at = 0;
+        if goes_as_it_is {
+            return true;
+        }
+        let refused_singles = self.refused_singles;
+        let half = Halving { len, original_len, refused_singles, refuses_all }.first_half();
+        if let Some(half) = half {
+            self.work.line.halve_first(half, &mut self.stamps);
+        }
         half.is_some()
     }
 }
