@@ -56,8 +56,23 @@ function fresh(way, make) {
 export function sessionIdOf(text) {
   const name = wellFormed(text).trim();
   if (!name) return undefined;
-  if (UUID.test(name)) return name.toLowerCase();
-  return v5(name, NAMESPACE_URL);
+  return UUID.test(name) ? name.toLowerCase() : v5(utf8(name), NAMESPACE_URL);
+}
+
+/**
+ * Encodes a well-formed text, where `unescape`, which uuid uses for that, may be missing and TextEncoder as well: Hermes has
+ * neither.
+ * @param {string} text
+ * @returns {Uint8Array}
+ */
+function utf8(text) {
+  /** @type {number[]} */
+  const bytes = [];
+  encodeURIComponent(text).replace(/%(..)|./g, (character, hex) => {
+    bytes[bytes.length] = hex ? parseInt(hex, 16) : character.charCodeAt(0);
+    return "";
+  });
+  return Uint8Array.from(bytes);
 }
 
 /**

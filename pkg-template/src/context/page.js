@@ -95,12 +95,17 @@ export class Runs {
 
   /** @returns {Session | undefined} */
   get inner() {
-    return this.#stack.at(-1)?.session;
+    return this.#innermost?.session;
   }
 
   /** @returns {number} the number of the innermost run, as `numberEntered` gave it */
   get innerNumber() {
-    return this.#stack.at(-1)?.number ?? 0;
+    return this.#innermost?.number ?? 0;
+  }
+
+  get #innermost() {
+    // Not `at`, which the Hermes of older phones lacks.
+    return this.#stack[this.#stack.length - 1];
   }
 
   /** @returns {Set<Session>} the sessions of the runs that wait, each once */

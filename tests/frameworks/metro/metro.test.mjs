@@ -2,20 +2,41 @@
 // Hermes has none, each call says so and nothing throws. On the web Expo's bundle is a page's.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { before, describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
 import { createContext, runInContext } from "node:vm";
-import { application, folderOf, runBuild } from "../framework.mjs";
+import { runToEnd } from "../../support/child.mjs";
+import { packageDir } from "../../support/package.mjs";
+import { application, command, folderOf, runBuild } from "../framework.mjs";
+
+/** @type {typeof import("honeyhive-edge")} */
+const { sessionIdFrom } = await import(pathToFileURL(join(packageDir, "index.js")).href);
 
 const APPLICATION = `
-  import { enrichSession, initTracer } from "honeyhive-edge";
+  import * as api from "honeyhive-edge";
 
   globalThis.outcome = (async () => {
-    const tracer = await initTracer({ apiKey: "hh_x", serverUrl: "https://backend.example" });
-    const bare = await enrichSession({ metadata: { from: "a phone" } });
-    const own = await tracer.enrichSession({ metadata: { from: "a phone" } });
-    return JSON.stringify([bare, own]);
+    const options = { apiKey: "hh_x", serverUrl: "https://backend.example", redact: { keys: ["email"] } };
+    const tracer = await api.initTracer(options);
+    const active = api.activeTracer() === tracer;
+    const said = { metadata: { from: "a phone", é: "\\ud800", map: new Map([["a", 1]]), date: new Date(0) } };
+    const outcomes = [
+      await api.enrichSession(said),
+      await tracer.enrichSession(said),
+      await api.enrichSession("conversation é", said),
+      await api.enrichEvent("c0ffee00-0000-4000-8000-000000000001", said),
+      await tracer.addMetrics({ tokens: 1 }),
+      await tracer.run(() => api.enrichSession(said)),
+      await api.withSession(options, (session) => session.enrichSession(said)),
+      await tracer.startSession({ sessionName: "another" }).enrichSession(said),
+    ];
+    const ids = [api.sessionIdFrom("conversation é"), tracer.sessionId, api.newEventId()];
+    const headers = tracer.propagationHeaders();
+    const flushed = await api.flush();
+    const closed = await tracer.close();
+    return JSON.stringify({ outcomes, ids, headers, active, flushed, closed });
   })();
 `;
 
@@ -41,8 +62,53 @@ const CONFIG = `
   };
 `;
 
+/** What React Native has around the bundle, in an engine that has no `console`; its lines are printed at the end. */
+const AROUND = {
+  before: `
+    globalThis.window = globalThis.global = globalThis;
+    globalThis.navigator = { product: "ReactNative" };
+    globalThis.performance = { now: () => Date.now() };
+    globalThis.fetch = () => { throw new Error("nothing is sent"); };
+    const lines = [];
+    const log = (line) => void lines.push(line);
+    globalThis.console = { log, warn: log, error: log, debug: log, info: log };
+  `,
+  after: `
+    globalThis.outcome.then(
+      (json) => print(JSON.stringify({ json, lines })),
+      (error) => print(String(error.stack)),
+    );
+  `,
+};
+
+/**
+ * @param {string} json what the application reported
+ * @param {string[]} lines of its log
+ */
+function assertSaysWhy(json, lines) {
+  const { outcomes, ids, headers, active, flushed, closed } = JSON.parse(json);
+  for (const { status, reason, message } of outcomes) {
+    assert.deepEqual([status, reason], ["dropped", "disabled"]);
+    assert.match(
+      message,
+      /no WebAssembly, as React Native's Hermes has none: enrich from your server/,
+    );
+  }
+  assert.equal(outcomes.length, 8);
+  assert.equal(ids[0], sessionIdFrom("conversation é"), "the id of a name is the same everywhere");
+  for (const id of ids.slice(1)) assert.equal(typeof id, "string");
+  assert.equal(typeof headers.baggage, "string");
+  assert.equal(active, true);
+  assert.deepEqual(flushed, { delivered: 0, dropped: 8, pending: 0 });
+  assert.equal(closed.pending, 0);
+  assert.equal(lines.length, 1, lines.join("\n"));
+  assert.match(lines[0] ?? "", /no WebAssembly/);
+}
+
 describe("Metro", () => {
-  it("bundles the package, which says that Hermes has no WebAssembly", async () => {
+  /** @type {string} */
+  let bundle;
+  before(async () => {
     const cwd = await application("metro", "app", {
       "app.js": APPLICATION,
       "build.js": BUILD,
@@ -50,7 +116,10 @@ describe("Metro", () => {
       "package.json": JSON.stringify({ name: "app", private: true }),
     });
     await runBuild(cwd, ["build.js"]);
-    const bundle = await readFile(join(cwd, "bundle.js"), "utf8");
+    bundle = join(cwd, "bundle.js");
+  });
+
+  it("bundles the package, which says that there is no WebAssembly", async () => {
     /** @type {string[]} */
     const lines = [];
     const log = (/** @type {string} */ line) => void lines.push(line);
@@ -69,16 +138,19 @@ describe("Metro", () => {
       "for (const name of ['WebAssembly', 'FinalizationRegistry', 'WeakRef']) delete globalThis[name]; globalThis.window = globalThis.global = globalThis;",
       context,
     );
-    runInContext(bundle, context);
-    const outcomes = JSON.parse(await context["outcome"]);
-    for (const { status, reason, message } of outcomes) {
-      assert.deepEqual([status, reason], ["dropped", "disabled"]);
-      assert.match(
-        message,
-        /no WebAssembly, as React Native's Hermes has none: enrich from your server/,
-      );
-    }
-    assert.equal(lines.length, 1, lines.join("\n"));
-    assert.match(lines[0] ?? "", /no WebAssembly/);
+    runInContext(await readFile(bundle, "utf8"), context);
+    assertSaysWhy(await context["outcome"], lines);
+  });
+
+  it("has a bundle that runs in Hermes itself", async () => {
+    const program = `${bundle}.hermes.js`;
+    await writeFile(program, AROUND.before + (await readFile(bundle, "utf8")) + AROUND.after);
+    const folder = process.platform === "darwin" ? "osx-bin" : "linux64-bin";
+    const hermes = command("metro", `hermes-engine-cli/${folder}/hermes`);
+    const { code, stdout, stderr } = await runToEnd(hermes, ["-Xes6-promise", program]);
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /^\{/, stdout + stderr);
+    const { json, lines } = JSON.parse(stdout);
+    assertSaysWhy(json, lines);
   });
 });
