@@ -812,6 +812,25 @@ fn a_page_that_rests_sends_nothing_and_leaves_what_others_took_over() {
 }
 
 #[test]
+fn deadlines_stand_still_while_a_page_rests_and_hold_again_when_it_is_back() {
+    let mut bench = page(gone, &[]);
+    let tracer = bench.init(with_ticket(SESSION)).tracer;
+    let id = bench.enrich(tracer, None, json!({"feedback": {"a": 1}}));
+    bench.run(1);
+    bench.registry.turn(Turn::Leaves, bench.now);
+    bench.registry.turn(Turn::Rests, bench.now);
+    bench.run(3_600_000);
+    assert_eq!(bench.end_of(id), None, "another page may deliver it");
+    assert_eq!(bench.store.len(), 1, "what that one has to find");
+    bench.registry.only_kept(&[id as i64], bench.now);
+    bench.registry.turn(Turn::GoesOn { in_document: true }, bench.now);
+    bench.run(29_000);
+    assert_eq!(bench.end_of(id), None);
+    bench.run(2_000);
+    assert_eq!(bench.reason_of(id), Some(Reason::RetriesExhausted));
+}
+
+#[test]
 fn what_a_page_says_first_is_stored_if_another_page_started_its_session_meanwhile() {
     let mut bench = page(gone, &[]);
     let options = json!({"apiKey": "sekret", "serverUrl": "https://hive.example"});
