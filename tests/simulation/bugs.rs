@@ -31,6 +31,8 @@ pub enum Bug {
     SplitsTotals,
     /// What an earlier page left is stamped as if it was said now.
     StampsLeftoversAnew,
+    /// What a page said before it rested is stamped as if it was said when it is back.
+    StampsWhatRestedAnew,
     /// A report after the close is of zeros.
     ForgetsItsCounts,
     /// What is kept while a page that rested comes back is taken for delivered by others.
@@ -51,7 +53,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 22] = [
+    pub const ALL: [Bug; 23] = [
         Bug::MergesOutputs,
         Bug::RetriesOutOfOrder,
         Bug::ForgetsWhatCameInFlight,
@@ -66,6 +68,7 @@ impl Bug {
         Bug::FlushesTooEarly,
         Bug::SplitsTotals,
         Bug::StampsLeftoversAnew,
+        Bug::StampsWhatRestedAnew,
         Bug::ForgetsItsCounts,
         Bug::OverlooksWhatIsKept,
         Bug::KeepsForEver,

@@ -335,6 +335,9 @@ impl World {
             Some(Bug::StampsLeftoversAnew) if self.is_of_another_page(body) => {
                 stamp = self.clock.now().unix_ms * 1_000_000 + 999_999;
             }
+            Some(Bug::StampsWhatRestedAnew) if self.has_rested(body) => {
+                stamp = self.clock.now().unix_ms * 1_000_000 + 999_999;
+            }
             Some(Bug::WrongKey) if self.random.u8(..20) == 0 => key = "beta".into(),
             _ => {}
         }
@@ -464,6 +467,15 @@ impl World {
     fn is_of_another_page(&self, body: &str) -> bool {
         let mut pages = markers_in(body).filter_map(|marker| self.markers.get(&marker));
         pages.any(|(page, _)| *page != self.here)
+    }
+
+    /// Whether the page said something in `body` before it rested.
+    fn has_rested(&self, body: &str) -> bool {
+        let program = &self.programs[self.here];
+        let rested_at = program.page.as_ref().map_or(0, |page| page.rested_at);
+        let said = markers_in(body).filter_map(|marker| self.markers.get(&marker));
+        let mut own = said.filter(|(page, _)| *page == self.here);
+        own.any(|(_, id)| program.calls.get(id).is_some_and(|call| call.order <= rested_at))
     }
 
     fn merge_outputs(&mut self, session: &Name, body: &str) -> String {

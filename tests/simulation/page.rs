@@ -24,6 +24,8 @@ pub struct Page {
     /// It is hidden or left, and sends what it has.
     pub is_left: bool,
     pub is_resting: bool,
+    /// How many things users had done when it last rested.
+    pub rested_at: u64,
     /// Keys in the store, and texts, of what the core was told that earlier pages left, in that order.
     claimed: Vec<((usize, u64), String)>,
     /// It is back, and this is what it found in the store a moment ago.
@@ -158,6 +160,7 @@ impl World {
         }
         if let Some(page) = &mut program.page {
             page.is_resting = true;
+            page.rested_at = self.order;
             page.found = None;
         }
         Ok(())
