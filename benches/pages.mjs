@@ -2,43 +2,70 @@
 // take to load and its own requests to be answered, beside the same pages without the package, in turns in one run.
 // At the end the relay answers, and all that was said has to arrive.
 //
-//   node benches/pages.mjs                                Chromium and Firefox, thirty pages, one and eight sessions
+//   node benches/pages.mjs                                Chromium and Firefox, thirty pages, 1, 2, 4 and 8 sessions
 //   VISITS=10 SESSIONS=1 BROWSERS=firefox node benches/pages.mjs
 
-import { setTimeout as pause } from "node:timers/promises";
-import { VISITS_JS, serveHanging } from "../tests/pages/hanging.mjs";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { serveHanging } from "../tests/pages/hanging.mjs";
 import { until } from "../tests/support/child.mjs";
 import * as browsers from "../tests/support/driven.mjs";
 import { consumer } from "../tests/support/package.mjs";
 
 const VISITS = Number(process.env["VISITS"] ?? 30);
-const SESSIONS = (process.env["SESSIONS"] ?? "1,8").split(",").map(Number);
+const SESSIONS = (process.env["SESSIONS"] ?? "1,2,4,8").split(",").map(Number);
 const BROWSERS = (process.env["BROWSERS"] ?? "chromium,firefox").split(",");
 
-/** A page that asks for the same things of the site, and has no package. */
-const PLAIN_JS = `
-  globalThis.visit = location.hash;
-  globalThis.begin = async (_, visit, ms) => {
+/** What the site itself does, with the package and without it. */
+const SITE_JS = `
+  const visit = location.hash.slice(1);
+  globalThis.visit = visit;
+  globalThis.go = async (ms) => {
     await new Promise((resolve) => setTimeout(resolve, ms));
     const own = async (n) => (await fetch("/own?" + visit + "-" + n, { cache: "no-store" })).text();
     await Promise.all([own(1), own(2), own(3)]);
+    // What was said is kept by now.
     await new Promise((resolve) => setTimeout(resolve, 100));
   };
 `;
 
-/** Milliseconds: of the page's load, and of each of the site's own requests. */
+/** The package is imported, and not called. */
+const IMPORT_JS = `
+  import { initTracer } from "honeyhive-edge";
+  const start = async () => {
+    const { tickets } = sessionStorage;
+    const open = (ticket) => initTracer({ serverUrl: "/honeyhive", ticket, timeoutMs: 1500, deadlineMs: 60000 });
+    const tracers = await Promise.all(JSON.parse(tickets ?? "[]").map(open));
+    for (const tracer of tracers) void tracer.enrichSession({ feedback: { ["n" + visit]: visit } });
+  };
+`;
+
+/** The pages, by what they have of the package. */
+const PAGES = {
+  "without the package": SITE_JS,
+  "imported, not called": `${SITE_JS}${IMPORT_JS} globalThis.start = start;`,
+  "with the package": `${SITE_JS}${IMPORT_JS} void start();`,
+};
+
+/** Milliseconds: until the page's load has ended, and of each of the site's own requests. */
 const TIMES = `({
-  load: performance.getEntriesByType("navigation")[0].domContentLoadedEventEnd,
+  load: performance.getEntriesByType("navigation")[0].loadEventEnd,
   own: performance.getEntriesByType("resource").filter((it) => it.name.includes("/own")).map((it) => it.duration),
 })`;
 
-const html = (/** @type {string} */ file) =>
-  `<!doctype html><title>page</title><script type="module" src="./${file}"></script>`;
-const folder = await consumer("manners-bench", {
-  "index.html": html("page.mjs"),
-  "plain.html": html("plain.mjs"),
-  "page.mjs": VISITS_JS,
-  "plain.mjs": PLAIN_JS,
+const names = Object.keys(PAGES).map((what) => what.replace(/\W+/g, "-"));
+const files = Object.values(PAGES).map((code, n) => [`src/${names[n]}.mjs`, code]);
+const pages = names.map((name) => [
+  `${name}.html`,
+  `<!doctype html><title>page</title><script type="module" src="./${name}.js"></script>`,
+]);
+const folder = await consumer("manners-bench", Object.fromEntries([...files, ...pages]));
+await build({
+  entryPoints: names.map((name) => join(folder, `src/${name}.mjs`)),
+  outdir: folder,
+  bundle: true,
+  minify: true,
+  format: "esm",
 });
 
 /** @param {number[]} ms */
@@ -48,56 +75,70 @@ const summary = (ms) => {
   return `${median.toFixed(0).padStart(6)} ${(sorted.at(-1) ?? 0).toFixed(0).padStart(8)}`;
 };
 
-console.log("milliseconds, median and slowest      page's load     own requests");
-for (const name of BROWSERS) {
-  for (const sessions of SESSIONS) {
-    const start = /** @type {Record<string, browsers.Start>} */ (browsers)[name];
-    if (!start) throw new Error(`no browser ${name}`);
-    const browser = await start();
-    // A site each: what one's pages hold is not to count for the other.
-    const sides = await Promise.all(
-      ["/", "/plain.html"].map(async (path) => {
-        const site = await serveHanging(folder);
-        const tab = await browser.open(`${site.url}${path}#0`);
-        return { path, site, tab, visitor: site.visitor(sessions), load: [0], own: [0] };
-      }),
-    );
-    for (const side of sides) side.load.length = side.own.length = 0;
-    /** @param {(typeof sides)[0]} side @param {number} visit */
-    const isAt = ({ tab }, visit) =>
-      until(() => tab.run(`globalThis.visit === "#${visit}"`).catch(() => false), {
+/**
+ * A browser of its own, and a site: what one's pages hold is not to count for the other, and each is seen.
+ * @param {string} name of the browser
+ * @param {string} page
+ * @param {number} sessions
+ */
+async function begin(name, page, sessions) {
+  const start = /** @type {Record<string, browsers.Start>} */ (browsers)[name];
+  if (!start) throw new Error(`no browser ${name}`);
+  const [site, browser] = await Promise.all([serveHanging(folder, { isCached: true }), start()]);
+  const visitor = site.visitor(sessions);
+  const tab = await browser.open(`${site.url}/${page}.html`);
+  await tab.run(
+    `void (sessionStorage.tickets = ${JSON.stringify(JSON.stringify(visitor.tickets))})`,
+  );
+  const load = /** @type {number[]} */ ([]);
+  const own = /** @type {number[]} */ ([]);
+  return {
+    site,
+    visitor,
+    load,
+    own,
+    /** @param {number} visit */
+    async visit(visit) {
+      await tab.run(`void location.replace("/${page}.html?${visit}#${visit}")`);
+      const isThere = `globalThis.visit === "${visit}" && document.readyState === "complete"`;
+      await until(() => tab.run(isThere).catch(() => false), {
         what: `page ${visit}`,
         timeoutMs: 200_000,
       });
-    for (let visit = 0; visit < VISITS; visit++) {
-      const ms = [0, 300, 1500][visit % 3];
-      for (const side of sides) {
-        const { tab, path, visitor } = side;
-        await isAt(side, visit);
-        await tab.run(`begin(${JSON.stringify(visitor.tickets)}, ${visit}, ${ms})`);
-        const { load, own } = await tab.run(TIMES);
-        side.load.push(load);
-        side.own.push(...own);
-        await tab.run(`void location.replace("${path}?${visit + 1}#${visit + 1}")`);
-      }
+      await tab.run(`go(${[0, 300, 1500][visit % 3]})`);
+      const times = await tab.run(TIMES);
+      load.push(times.load);
+      own.push(...times.own);
+    },
+    async end() {
+      await browser.quit();
+      await site.close();
+    },
+  };
+}
+
+console.log("milliseconds, median and slowest               page's load     own requests");
+for (const name of BROWSERS) {
+  for (const sessions of SESSIONS) {
+    const sides = await Promise.all(names.map((page) => begin(name, page, sessions)));
+    for (let visit = 0; visit <= VISITS; visit++) {
+      // One after the other, each in its turn the first; the first page of each is to fill the browser's cache.
+      for (const n of sides.keys()) await sides[(n + visit) % sides.length]?.visit(visit);
+      if (visit === 0) for (const side of sides) side.load.length = side.own.length = 0;
     }
-    for (const { path, load, own } of sides) {
-      const what = `${name}, ${sessions} sessions, ${path === "/" ? "with" : "without"} the package`;
-      console.log(`${what.padEnd(38)} ${summary(load)} ${summary(own)}`);
+    for (const [n, what] of Object.keys(PAGES).entries()) {
+      const side = /** @type {(typeof sides)[0]} */ (sides[n]);
+      const of = `${name}, ${sessions} sessions, ${what}`;
+      console.log(`${of.padEnd(47)} ${summary(side.load)} ${summary(side.own)}`);
     }
-    const [side] = sides;
-    if (side) {
-      await isAt(side, VISITS);
-      side.site.answerAll();
-      await side.tab.run(`begin(${JSON.stringify(side.visitor.tickets)}, ${VISITS}, 0)`);
-      const isStored = () =>
-        side.visitor.sessions.every((session) => side.site.keys(session).length === VISITS + 1);
-      const arrived = await until(isStored, { what: "all", timeoutMs: 60_000 }).catch(() => false);
-      console.log(arrived ? "all that was said arrived" : "SOMETHING WAS LOST");
-      if (!arrived) process.exitCode = 1;
-    }
-    await pause(0);
-    await browser.quit();
-    for (const { site } of sides) await site.close();
+    const last = /** @type {(typeof sides)[0]} */ (sides.at(-1));
+    last.site.answerAll();
+    await last.visit(VISITS + 1);
+    const isStored = () =>
+      last.visitor.sessions.every((session) => last.site.keys(session).length === VISITS + 2);
+    const arrived = await until(isStored, { what: "all", timeoutMs: 60_000 }).catch(() => false);
+    console.log(arrived ? "all that was said arrived" : "SOMETHING WAS LOST");
+    if (!arrived) process.exitCode = 1;
+    for (const side of sides) await side.end();
   }
 }

@@ -30,8 +30,11 @@ export const VISITS_JS = `
   };
 `;
 
-/** @param {string} folder of the page */
-export async function serveHanging(folder) {
+/**
+ * @param {string} folder of the page
+ * @param {{ isCached?: boolean }} [options] whether browsers may keep its scripts, as they may where a name has a hash
+ */
+export async function serveHanging(folder, { isCached = false } = {}) {
   /** Requests to the relay whose connections the browser holds. */
   const open = new Set();
   /** @type {Map<string, Set<string>>} */
@@ -56,7 +59,9 @@ export async function serveHanging(folder) {
     try {
       const content = await readFile(join(folder, normalize(path).replace(/\/$/, "/index.html")));
       const type = TYPES[extname(path)] ?? TYPES[".html"] ?? "";
-      answer.writeHead(200, { "content-type": type, "cache-control": "no-store" }).end(content);
+      const cache =
+        isCached && extname(path) === ".js" ? "max-age=31536000, immutable" : "no-store";
+      answer.writeHead(200, { "content-type": type, "cache-control": cache }).end(content);
     } catch {
       answer.writeHead(404).end();
     }
