@@ -155,6 +155,33 @@ describe("the tarball", () => {
     }
   });
 
+  it("makes no tables while a page loads it, and inflates the module where the browser cannot", async () => {
+    const project = await consumer("tables", {
+      "page.mjs": `
+        let made = 0;
+        for (const name of ["Uint8Array", "Uint16Array", "Int32Array"]) {
+          globalThis[name] = new Proxy(globalThis[name], {
+            construct(target, given, newTarget) {
+              const array = Reflect.construct(target, given, newTarget);
+              made += array.length;
+              return array;
+            },
+          });
+        }
+        delete globalThis.DecompressionStream;
+        const { initTracer } = await import("./node_modules/honeyhive-edge/browser.js");
+        const atLoad = made;
+        const { enabled } = await initTracer({ apiKey: "key", project: "project", serverUrl: "http://127.0.0.1:9" });
+        console.log(JSON.stringify({ atLoad, enabled, after: made }));
+      `,
+    });
+    const { stdout, stderr } = await runToEnd(process.execPath, ["page.mjs"], { cwd: project });
+    const { atLoad, enabled, after } = JSON.parse(stdout);
+    assert.equal(enabled, true, stderr);
+    assert.ok(atLoad < 5000, `${atLoad} elements at load`);
+    assert.ok(after > 100_000, "the library inflated it");
+  });
+
   it("names no machine it was built on", async () => {
     const folder = join(packed.project, "node_modules", "honeyhive-edge");
     for (const path of packed.files) {
