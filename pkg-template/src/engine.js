@@ -73,7 +73,7 @@ export class Engine {
       },
       {
         effect: "so nothing is sent",
-        connect: (core, isLeaving) => this.#connect(core, isLeaving),
+        connect: (core) => this.#connect(core),
         trapped: (error, isCutOff) => this.#trapped(error, isCutOff),
       },
       logged,
@@ -251,11 +251,8 @@ export class Engine {
     if (this.#instance.core) this.#calls.drain(true);
   }
 
-  /**
-   * @param {Core} core
-   * @param {boolean} isLeaving the page
-   */
-  #connect(core, isLeaving) {
+  /** @param {Core} core */
+  #connect(core) {
     const page = this.#page;
     const sessions = this.#sessions;
     const host = newHost(core, {
@@ -274,7 +271,7 @@ export class Engine {
       sessions.releaseCollected(core);
       core.restore(entries);
     };
-    page?.run({ ...core, restore }, isLeaving);
+    page?.run({ ...core, restore });
   }
 
   /**

@@ -13,7 +13,7 @@ import { isThenable } from "./thenables.js";
  * @template C
  * @typedef {object} Purpose
  * @property {string} effect the consequence if none starts, such as "so nothing is sent"
- * @property {(core: C, isAtOnce: boolean) => void} connect gives a fresh instance its host; throws if it cannot be started
+ * @property {(core: C) => void} connect gives a fresh instance its host; throws if it cannot be started
  * @property {(error: unknown, isCutOff?: boolean) => void} trapped is called when the running instance has trapped
  */
 
@@ -58,7 +58,7 @@ export class Instance {
   open() {
     this.isOpening = true;
     try {
-      const opening = this.#run(this.#platform.open, false);
+      const opening = this.#run(this.#platform.open);
       return isThenable(opening) ? this.#opened(opening) : opening;
     } catch (error) {
       return this.#fail(error);
@@ -70,7 +70,7 @@ export class Instance {
    * @param {(onTrap: OnTrap) => C} open
    */
   openNow(open) {
-    attempt(() => this.#run(open, true));
+    attempt(() => this.#run(open));
   }
 
   /** @param {PromiseLike<C | undefined>} opening */
@@ -82,17 +82,14 @@ export class Instance {
     }
   }
 
-  /**
-   * @param {(onTrap: OnTrap) => C | Promise<C>} open
-   * @param {boolean} isAtOnce
-   */
-  #run(open, isAtOnce) {
+  /** @param {(onTrap: OnTrap) => C | Promise<C>} open */
+  #run(open) {
     /** @type {C | undefined} */
     let opened;
     const run = (/** @type {C} */ fresh) => {
       if (this.core) return this.core;
       this.core = opened = fresh;
-      this.#purpose.connect(fresh, isAtOnce);
+      this.#purpose.connect(fresh);
       this.isOpening = false;
       return this.core;
     };

@@ -6,73 +6,50 @@ import { after, before, beforeEach, describe, it } from "node:test";
 import { until } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
 import { INSECURE_HOST } from "../support/programs.mjs";
+import { SEEN_JS } from "./seen.mjs";
 import { serve } from "./served.mjs";
 import { visits as places } from "./visits.mjs";
 
 /** @import { Driven, Tab } from "../support/driven.mjs" */
 
-/** What `initTracer` finds is arranged before: so the package is loaded by `seen.start`. */
-const page = `
-  const seen = { visit: location.hash, deliveries: {}, lines: [] };
+/** A page that opens its tracer while it loads: in which order that happens. Its timers are late. */
+const opening = `
+  import "./late-timers.mjs";
+  import { initTracer } from "./node_modules/honeyhive-edge/browser.js";
+
+  const seen = { order: [] };
   globalThis.seen = seen;
-  for (const level of ["debug", "warn", "error"]) {
-    const before = console[level];
-    console[level] = (...line) => (seen.lines.push(line.join(" ")), before.apply(console, line));
+  addEventListener("load", () => seen.order.push("loaded"));
+  for (const [object, name] of [[WebAssembly, "compile"], [IDBFactory.prototype, "open"]]) {
+    const before = object[name];
+    object[name] = function (...given) {
+      seen.order.push(name);
+      return before.apply(this, given);
+    };
   }
-  seen.start = async (options) => {
-    const { initTracer } = await import("./node_modules/honeyhive-edge/browser.js");
-    seen.tracer = await initTracer({ logLevel: "debug", ...options });
-  };
-  seen.say = (feedback) => {
-    const [name] = Object.keys(feedback);
-    seen.tracer.enrichSession({ feedback }).then((delivery) => (seen.deliveries[name] = delivery));
-  };
-  // A database of the package's name as others may have left it.
-  seen.make = (version, stores) =>
-    new Promise((resolve, reject) => {
-      const request = indexedDB.open("honeyhive-edge", version);
-      request.onupgradeneeded = () => stores.forEach((store) => request.result.createObjectStore(store));
-      request.onerror = () => reject(request.error);
-      request.onsuccess = () => (request.result.close(), resolve());
-    });
-  seen.clear = () =>
-    new Promise((resolve, reject) => {
-      const request = indexedDB.deleteDatabase("honeyhive-edge");
-      request.onsuccess = () => resolve();
-      request.onerror = () => reject(request.error);
-    });
-  seen.work = (mode, work) =>
-    new Promise((resolve, reject) => {
-      const request = indexedDB.open("honeyhive-edge");
-      request.onerror = () => reject(request.error);
-      request.onsuccess = () => {
-        const db = request.result;
-        try {
-          const transaction = db.transaction("unsent", mode);
-          const result = work(transaction.objectStore("unsent"));
-          transaction.oncomplete = () => (db.close(), resolve(result?.result));
-          transaction.onabort = () => (db.close(), reject(transaction.error));
-        } catch (error) {
-          db.close();
-          reject(error);
-        }
-      };
-    });
-  seen.owners = async () => {
-    const keys = await seen.work("readonly", (store) => store.getAllKeys()).catch(() => []);
-    return [...new Set(keys.map(([owner]) => owner))];
-  };
-  seen.kept = async () => {
-    const records = await seen.work("readonly", (store) => store.getAll()).catch(() => []);
-    return records.map(({ json }) => json);
-  };
+  const { hash, search } = location;
+  if (search) document.body.append(Object.assign(new Image(), { src: "/hang" }));
+  initTracer(JSON.parse(decodeURIComponent(hash.slice(1)))).then(() => (seen.isOpen = true));
+`;
+const lateTimers = `
+  const { setTimeout } = globalThis;
+  const times = location.search ? 1 : 100;
+  globalThis.setTimeout = (task, ms, ...given) => setTimeout(task, times * ms, ...given);
 `;
 
 /** @type {Awaited<ReturnType<typeof serve>>} */
 let site;
 before(async () => {
-  const html = `<!doctype html><title>page</title><script type="module" src="./page.mjs"></script>`;
-  site = await serve(await consumer("keeping", { "index.html": html, "page.mjs": page }));
+  const html = (/** @type {string} */ file) =>
+    `<!doctype html><title>page</title><body><script type="module" src="./${file}"></script>`;
+  const files = {
+    "index.html": html("page.mjs"),
+    "page.mjs": SEEN_JS,
+    "opening.html": html("opening.mjs"),
+    "opening.mjs": opening,
+    "late-timers.mjs": lateTimers,
+  };
+  site = await serve(await consumer("keeping", files));
 });
 after(() => site?.close());
 
@@ -168,7 +145,7 @@ for (const { title, name, start, isSecure } of places) {
       });
     }
 
-    it("the database cannot be opened once: keeping begins when it can", async () => {
+    it("the database cannot be opened once: what was said until then is kept when it can", async () => {
       const { tab, begin } = await visit();
       await tab.run(`void (() => {
         const { open } = IDBFactory.prototype;
@@ -180,12 +157,7 @@ for (const { title, name, start, isSecure } of places) {
       await begin();
       site.down(true);
       await tab.run("seen.say({ first: 1 })");
-      let n = 0;
-      const isKept = async () => {
-        await tab.run(`seen.say({ n${++n}: 1 })`);
-        return (await tab.run("seen.kept()")).length > 0;
-      };
-      await until(isKept, { what: "something to be kept" });
+      await keeps(tab, 1);
       const lines = await tab.run(`seen.lines.filter((line) => line.includes("IndexedDB"))`);
       assert.equal(lines.length, 1, lines.join("\n"));
       await tab.run("seen.clear()");
@@ -434,13 +406,10 @@ for (const { title, name, start, isSecure } of places) {
         what: "its promise",
       });
       site.down(true);
+      await tab.run("seen.say({ unkept: 1 })");
+      await new Promise((resolve) => setTimeout(resolve, 300));
       await tab.run("void (seen.isFull = false)");
-      let n = 0;
-      const isKept = async () => {
-        await tab.run(`seen.say({ n${++n}: 1 })`);
-        return (await tab.run("seen.kept()")).length > 0;
-      };
-      await until(isKept, { what: "something to be kept" });
+      await keeps(tab, 1);
       await tab.run("seen.clear()");
       await tab.close();
     });
@@ -519,6 +488,20 @@ for (const { title, name, start, isSecure } of places) {
         `void (delete document.prerendering, document.dispatchEvent(new Event("prerenderingchange")))`,
       );
       await stored(session, { rating: 1 });
+      await tab.close();
+    });
+
+    it("a tracer that is opened while the page loads waits for the page, but not for long", async () => {
+      const { options } = site.visitor();
+      const hash = `#${encodeURIComponent(JSON.stringify(options))}`;
+      const tab = await browser.open(`${url}/opening.html${hash}`);
+      await until(() => tab.run("seen.isOpen"), { what: "the tracer" });
+      assert.equal((await tab.run("seen.order"))[0], "loaded");
+      // The load of a page with an image that never comes does not end.
+      await tab.run(`void document.body.append(Object.assign(document.createElement("iframe"),
+        { src: "/opening.html?endless" + ${JSON.stringify(hash)} }))`);
+      await until(() => tab.run("frames[0]?.seen?.isOpen"), { what: "the frame's tracer" });
+      assert.equal((await tab.run("frames[0].seen.order")).includes("loaded"), false);
       await tab.close();
     });
 

@@ -21,6 +21,9 @@ import { Store } from "./store.js";
 /** Milliseconds after which a message to oneself counts as lost. */
 const SOON_MS = 500;
 
+/** Milliseconds that a page which still loads has before the core opens. */
+const LOADING_MS = 50;
+
 /** Milliseconds that the first session waits for what earlier pages left: `indexedDB.open` was known to hang. */
 const PATIENCE_MS = 1000;
 
@@ -50,7 +53,7 @@ export class Page {
   #core;
   /** @type {Store | undefined} */
   #store;
-  /** What the core is still to be told of; nothing until the store is open. @type {string[] | undefined} */
+  /** What the core is still to be told of; nothing until there is a core, or the store is open. @type {string[] | undefined} */
   #left;
   /** @type {Promise<unknown> | undefined} */
   #claimed;
@@ -167,6 +170,7 @@ export class Page {
 
   async #claimOnceSeen() {
     await this.#activated;
+    await new Promise((go) => this.soon(() => go(undefined)));
     await firstOf(this.#claim(), delay(PATIENCE_MS));
   }
 
@@ -188,18 +192,24 @@ export class Page {
       isToCome = false;
       if (isFirst) task();
     };
-    try {
-      const { port1, port2 } = new MessageChannel();
-      port1.addEventListener("message", () => {
-        port1.close();
+    const send = () => {
+      try {
+        const { port1, port2 } = new MessageChannel();
+        port1.addEventListener("message", () => {
+          port1.close();
+          once();
+        });
+        port1.start();
+        port2.postMessage(0);
+      } catch {
+        // jsdom in Jest has no channels.
         once();
-      });
-      port1.start();
-      port2.postMessage(0);
-    } catch {
-      // jsdom in Jest has no channels.
-      once();
-    }
+      }
+    };
+    // The page's own files come first, as long as the core has yet to open.
+    if (this.#core || this.#document?.readyState === "complete") return send();
+    addEventListener("load", send, { once: true });
+    tryTimer(send, LOADING_MS);
   }
 
   /** Settles when somebody sees the page, and it is known what earlier pages left or that it cannot be known. */
@@ -209,7 +219,7 @@ export class Page {
   }
 
   /**
-   * Why a request was not even tried, if that is known.
+   * Why a request was not even tried, or was refused by the browser, if that is known.
    * @param {string} url
    * @returns {string | undefined}
    */
@@ -219,16 +229,19 @@ export class Page {
       const { origin } = new URL(url, location.href);
       return `the page's content security policy refuses it: let connect-src allow ${origin}`;
     }
+    if (globalThis.origin === "null") {
+      return "perhaps because this document has no origin: give its frame's sandbox allow-same-origin";
+    }
     return undefined;
   }
 
   /**
+   * Keeping begins, even where it cannot be known yet what earlier pages left: the store writes when it can.
    * @param {Core} core that has just begun
-   * @param {boolean} isLeaving what earlier pages left may not be known yet, and cannot be waited for
    */
-  run(core, isLeaving) {
+  run(core) {
     this.#core = core;
-    if (isLeaving && this.#store) this.#left ??= [];
+    if (this.#store) this.#left ??= [];
     this.#restore();
     this.#turn();
   }

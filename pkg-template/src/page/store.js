@@ -6,7 +6,7 @@
 // database may be cleared, closed or broken at any time, by the visitor, the site or the browser: what this page
 // has is in memory as well, and is written again where it is gone.
 
-import { Promise, forwardNow, microtask, wallNow } from "../globals.js";
+import { Promise, forwardNow, microtask, tryTimer, wallNow } from "../globals.js";
 import { newSessionId } from "../ids.js";
 import { Name } from "./name.js";
 
@@ -265,8 +265,10 @@ export class Store {
       this.#rest();
     } catch (error) {
       ids.forEach((id) => this.#unwritten.add(id));
-      const pause = FIRST_PAUSE_MS * 2 ** this.#failures++;
-      this.#mayTryAt = forwardNow() + Math.min(pause, LONGEST_PAUSE_MS);
+      const pause = Math.min(FIRST_PAUSE_MS * 2 ** this.#failures++, LONGEST_PAUSE_MS);
+      this.#mayTryAt = forwardNow() + pause;
+      // Later than that, because clocks are coarse.
+      tryTimer(() => this.#write([]), pause + 100);
       this.#failed(error);
     } finally {
       this.#isWriting = false;
