@@ -14,11 +14,16 @@ import { FLAGS, INSECURE_HOST, LIMIT_MS, executables, webkitSession } from "./pr
  * @property {() => Promise<unknown>} back as the browser's own button does
  * @property {(isOffline: boolean) => Promise<unknown>} [offline] not to be had everywhere
  * @property {(state: "frozen" | "active") => Promise<unknown>} [lifecycle]
+ * @property {(bytes?: number) => Promise<unknown>} [quota] what the page's origin may store, before it stores anything;
+ *   once without a number, as much as before
  * @property {() => Promise<unknown>} [cutOff] ends the script that runs, where it is: no `catch` or `finally` runs
  *
  * @typedef {object} Driven
  * @property {(url: string) => Promise<Tab>} open a tab
  * @property {string[]} said lines of pages' consoles with their levels, and errors that went uncaught
+ * @property {() => Promise<Driven>} [privately] opens private windows, until it quits
+ * @property {() => Promise<Driven>} [cramped] windows in which no origin has stored anything yet; in Firefox, each may
+ *   store a megabyte
  * @property {() => Promise<Driven>} [restart] kills it, and starts it again with the same profile
  * @property {() => Promise<void>} quit
  */
@@ -27,8 +32,12 @@ const RESOLVED = `--host-resolver-rules=MAP ${INSECURE_HOST} 127.0.0.1`;
 
 /** @typedef {(port?: number) => Promise<Driven>} Start with the port of a server that {@link INSECURE_HOST} is, if any */
 
-/** @param {"chrome" | "firefox"} name @returns {Promise<Driven>} */
-async function driven(name) {
+/**
+ * @param {"chrome" | "firefox"} name
+ * @param {Record<string, unknown>} [prefs] of Firefox
+ * @returns {Promise<Driven>}
+ */
+async function driven(name, prefs) {
   const profile = await mkdtemp(join(tmpdir(), `${name}-`));
   /** @type {string[]} */
   const said = [];
@@ -47,11 +56,12 @@ async function driven(name) {
         "network.dns.localDomains": INSECURE_HOST,
         "app.update.enabled": false,
         "datareporting.policy.dataSubmissionEnabled": false,
+        ...prefs,
       },
     });
 
   /**
-   * @param {Awaited<ReturnType<typeof launch>>} browser
+   * @param {Pick<Awaited<ReturnType<typeof launch>>, "newPage">} browser
    * @param {string} url
    * @returns {Promise<Tab>}
    */
@@ -67,8 +77,13 @@ async function driven(name) {
       await session.send("Page.setWebLifecycleState", { state: /** @type {any} */ (state) });
     };
     // Made before: a page that is busy gets none.
-    const cutting = name === "chrome" ? await page.createCDPSession() : undefined;
-    const cutOff = async () => cutting?.send("Runtime.terminateExecution");
+    const protocol = name === "chrome" ? await page.createCDPSession() : undefined;
+    const cutOff = async () => protocol?.send("Runtime.terminateExecution");
+    const quota = async (/** @type {number | undefined} */ quotaSize) => {
+      const { origin } = new URL(page.url());
+      const size = quotaSize === undefined ? {} : { quotaSize };
+      await protocol?.send("Storage.overrideQuotaForOrigin", { origin, ...size });
+    };
     return {
       run: name === "chrome" ? await evaluator(page) : (code) => page.evaluate(code),
       reload: () => page.reload({ timeout: LIMIT_MS }),
@@ -80,28 +95,46 @@ async function driven(name) {
       // Puppeteer's own waits for a load, which a page that has rested has not.
       back: () => within(page.evaluate("void history.back()"), LIMIT_MS),
       offline: (isOffline) => page.setOfflineMode(isOffline),
-      ...(name === "chrome" ? { lifecycle, cutOff } : {}),
+      ...(name === "chrome" ? { lifecycle, quota, cutOff } : {}),
     };
   }
 
   /** @param {Awaited<ReturnType<typeof launch>>} browser @returns {Driven} */
-  const around = (browser) => ({
-    said,
-    open: (url) => openTab(browser, url),
-    async restart() {
-      const child = browser.process();
-      const ended = new Promise((resolve) => child?.once("exit", resolve));
-      child?.kill("SIGKILL");
-      await ended;
-      // Its own children end when they find it gone.
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      return around(await launch());
-    },
-    async quit() {
-      await within(browser.close(), LIMIT_MS).catch(() => browser.process()?.kill("SIGKILL"));
-      await rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
-    },
-  });
+  const around = (browser) => {
+    const privately = async () => {
+      if (name === "firefox") return driven(name, { "browser.privatebrowsing.autostart": true });
+      const context = await browser.createBrowserContext();
+      /** @type {Driven} */
+      const windows = {
+        said,
+        open: (url) => openTab(context, url),
+        quit: () => context.close(),
+      };
+      return windows;
+    };
+    return {
+      said,
+      open: (url) => openTab(browser, url),
+      cramped: () =>
+        name === "firefox"
+          ? driven(name, { "dom.quotaManager.temporaryStorage.fixedLimit": 1024 })
+          : privately(),
+      privately,
+      async restart() {
+        const child = browser.process();
+        const ended = new Promise((resolve) => child?.once("exit", resolve));
+        child?.kill("SIGKILL");
+        await ended;
+        // Its own children end when they find it gone.
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        return around(await launch());
+      },
+      async quit() {
+        await within(browser.close(), LIMIT_MS).catch(() => browser.process()?.kill("SIGKILL"));
+        await rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+      },
+    };
+  };
   return around(await launch());
 }
 

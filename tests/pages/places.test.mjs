@@ -1,0 +1,294 @@
+// The package in places where a page's storage, origin or time is not what it is elsewhere: private windows, frames of
+// other sites, sandboxes, tabs that are copied, pages that are loaded before anyone sees them or frozen for an hour,
+// and a disk without room. Each in the browsers that have it, by their own means.
+
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { build } from "esbuild";
+import { until } from "../support/child.mjs";
+import * as browsers from "../support/driven.mjs";
+import { consumer } from "../support/package.mjs";
+import { SEEN_JS } from "./seen.mjs";
+import { serve } from "./served.mjs";
+
+/** @import { Driven, Tab } from "../support/driven.mjs" */
+
+/** A page in a frame does what the page around asks for, which may be of another site. */
+const frame = `
+  import "./page.mjs";
+
+  addEventListener("message", async ({ data: { name, given }, ports: [port] }) => {
+    try {
+      const value = name === "read" ? seen[given[0]] : await seen[name](...given);
+      port.postMessage({ value });
+    } catch (error) {
+      port.postMessage({ error: String(error) });
+    }
+  });
+`;
+
+/** @type {Awaited<ReturnType<typeof serve>>} */
+let site;
+/** Another site's page, with a frame of the address that its own names. */
+let other = "";
+const server = createServer((asked, answer) => {
+  answer.writeHead(200, { "content-type": "text/html" });
+  const src = asked.url?.slice(2);
+  answer.end(`<!doctype html><title>another site</title><body><iframe src="${src}"></iframe>`);
+});
+before(async () => {
+  const html = (/** @type {string} */ script) =>
+    `<!doctype html><title>page</title><body>${script}`;
+  const folder = await consumer("places", {
+    "index.html": html(`<script type="module" src="./page.mjs"></script>`),
+    "frame.html": html(`<script src="/frame.js"></script>`),
+    "page.mjs": SEEN_JS,
+    "frame.mjs": frame,
+  });
+  // A sandboxed document may load no module.
+  const entryPoints = [join(folder, "frame.mjs")];
+  await build({ entryPoints, outdir: folder, bundle: true, format: "iife" });
+  site = await serve(folder);
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  other = `http://localhost:${port}/?`;
+});
+after(async () => {
+  server.closeAllConnections();
+  server.close();
+  await site?.close();
+});
+
+/** Fills the room that the page's origin has, to the last kilobyte. */
+const fill = `new Promise((resolve, reject) => {
+  const put = (length) => {
+    // Firefox lets a connection write nothing any more that has met the limit.
+    const opening = indexedDB.open("filler");
+    opening.onupgradeneeded = () => opening.result.createObjectStore("all", { autoIncrement: true });
+    opening.onerror = () => reject(opening.error);
+    opening.onsuccess = () => {
+      const transaction = opening.result.transaction("all", "readwrite");
+      transaction.objectStore("all").put(crypto.getRandomValues(new Uint8Array(length)));
+      const then = (length) => (opening.result.close(), length < 100 ? resolve() : put(length));
+      transaction.oncomplete = () => then(length);
+      transaction.onabort = () => then(length / 2);
+    };
+  };
+  put(2 ** 16);
+})`;
+
+/**
+ * What the frame's `seen` answers.
+ * @param {Tab} tab
+ * @param {string} name
+ * @param {...unknown} given
+ */
+const ask = (tab, name, ...given) =>
+  tab.run(`new Promise((resolve, reject) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = ({ data }) => (data.error ? reject(new Error(data.error)) : resolve(data.value));
+    frames[0].postMessage(${JSON.stringify({ name, given })}, "*", [port2]);
+    setTimeout(() => reject(new Error("the frame does not answer")), 3000);
+  })`);
+
+for (const [name, start] of Object.entries(browsers)) {
+  describe(name, () => {
+    /** @type {Driven} */
+    let browser;
+    before(async () => void (browser = await start()));
+    after(() => browser?.quit());
+    beforeEach(() => site.down(false));
+
+    let visits = 0;
+    /** @param {Driven} [by] */
+    async function visit(by = browser) {
+      const visitor = site.visitor();
+      const tab = await by.open(`${site.url}/#${++visits}`);
+      await until(() => tab.run(`globalThis.seen?.visit === "#${visits}"`), { what: "the page" });
+      const given = JSON.stringify(visitor.options);
+      return { ...visitor, tab, given, begin: () => tab.run(`seen.start(${given})`) };
+    }
+
+    /**
+     * @param {string} address of the page around
+     * @param {string} [attributes] of a frame that it gets
+     * @param {object} [given] options
+     */
+    async function framed(address, attributes, given) {
+      const visitor = site.visitor();
+      const options = { ...visitor.options, ...given };
+      const tab = await browser.open(address);
+      if (attributes !== undefined) {
+        await tab.run(`void document.body.insertAdjacentHTML("beforeend",
+          ${JSON.stringify(`<iframe ${attributes}></iframe>`)})`);
+      }
+      await until(
+        () =>
+          ask(tab, "read", "visit").then(
+            () => true,
+            () => false,
+          ),
+        { what: "the frame" },
+      );
+      return { ...visitor, tab, begin: () => ask(tab, "start", options) };
+    }
+
+    /** @param {string} session @param {object} feedback */
+    async function stored(session, feedback) {
+      const isStored = async () =>
+        JSON.stringify(await site.feedback(session)) === JSON.stringify(feedback);
+      await until(isStored, { what: "it to be stored", timeoutMs: 20_000 }).catch(() => {});
+      assert.deepEqual(await site.feedback(session), feedback);
+    }
+
+    /** @param {Tab} tab @param {number} count */
+    const keeps = (tab, count) =>
+      until(async () => (await tab.run("seen.kept()")).length === count, {
+        what: `${count} records`,
+      });
+
+    it("a frame of another site: the next frame there sends what was left, and no page elsewhere", async () => {
+      const address = `${other}${site.url}/frame.html`;
+      const first = await framed(address);
+      await first.begin();
+      await ask(first.tab, "say", { before: 1 });
+      await stored(first.session, { before: 1 });
+      site.down(true);
+      await ask(first.tab, "say", { left: 1 });
+      await until(async () => (await ask(first.tab, "kept")).length === 1, {
+        what: "it to be kept",
+      });
+      await first.tab.close();
+      site.down(false);
+      const elsewhere = await visit();
+      await elsewhere.begin();
+      await elsewhere.tab.run("seen.say({ rating: 1 })");
+      await stored(elsewhere.session, { rating: 1 });
+      assert.deepEqual(await site.feedback(first.session), { before: 1 }, "the browser parts them");
+      const next = await framed(address);
+      await next.begin();
+      await stored(first.session, { before: 1, left: 1 });
+      await next.tab.close();
+      await elsewhere.tab.close();
+    });
+
+    it("a sandboxed frame that has its origin", async () => {
+      const { session, tab, begin } = await framed(
+        site.url,
+        `sandbox="allow-scripts allow-same-origin" src="/frame.html"`,
+      );
+      await begin();
+      site.down(true);
+      await ask(tab, "say", { rating: 5 });
+      await until(async () => (await ask(tab, "kept")).length === 1, { what: "it to be kept" });
+      site.down(false);
+      await stored(session, { rating: 5 });
+      await tab.close();
+    });
+
+    const sandboxed = async () => {
+      const { session, tab, begin } = await framed(
+        site.url,
+        `sandbox="allow-scripts" src="/frame.html"`,
+        { deadlineMs: 1000 },
+      );
+      await begin();
+      await ask(tab, "say", { rating: 5 });
+      const delivery = await until(async () => (await ask(tab, "read", "deliveries")).rating, {
+        what: "its end",
+      });
+      assert.equal(delivery.status, "dropped");
+      assert.match(delivery.message, /no origin.*allow-same-origin/);
+      assert.equal(await site.feedback(session), undefined);
+      await tab.close();
+    };
+    // In WebKit such a frame's own content security policy lets it load no script.
+    if (name !== "webkit") it("a sandboxed frame without an origin", sandboxed);
+
+    const copied = async () => {
+      const first = await visit();
+      await first.tab.run(`void (sessionStorage.given = ${JSON.stringify(first.given)})`);
+      await first.begin();
+      site.down(true);
+      await first.tab.run("seen.say({ a: 1 })");
+      await keeps(first.tab, 1);
+      await first.tab.run(`void (globalThis.copy = open(location.href))`);
+      await until(() => first.tab.run("!!copy.seen"), { what: "the copy" });
+      assert.equal(await first.tab.run("copy.sessionStorage.given"), first.given);
+      await first.tab.run("copy.seen.start(JSON.parse(copy.sessionStorage.given))");
+      await first.tab.run("copy.seen.say({ b: 2 })");
+      await keeps(first.tab, 2);
+      assert.equal((await first.tab.run("seen.owners()")).length, 2, "each has its own");
+      await first.tab.run("copy.close()");
+      await first.tab.close();
+      site.down(false);
+      const next = await visit();
+      await next.begin();
+      await stored(first.session, { a: 1, b: 2 });
+      await keeps(next.tab, 0);
+      await next.tab.close();
+    };
+    // WebKit opens no window for a script that its driver runs.
+    if (name !== "webkit") it("a tab is copied, with what it has in its session storage", copied);
+
+    const inPrivate = async () => {
+      const open = /** @type {() => Promise<Driven>} */ (browser.privately);
+      const windows = await open();
+      try {
+        const first = await visit(windows);
+        await first.begin();
+        site.down(true);
+        await first.tab.run("seen.say({ rating: 5 })");
+        await keeps(first.tab, 1);
+        const next = await visit(windows);
+        await first.tab.close();
+        const outside = await visit();
+        await outside.begin();
+        await keeps(outside.tab, 0);
+        site.down(false);
+        await next.begin();
+        await stored(first.session, { rating: 5 });
+        await keeps(next.tab, 0);
+        await outside.tab.close();
+      } finally {
+        await windows.quit();
+      }
+    };
+    if (name !== "webkit")
+      it("a private window: its next page sends what was left, and no other window's", inPrivate);
+
+    const withoutRoom = async () => {
+      const open = /** @type {() => Promise<Driven>} */ (browser.cramped);
+      const windows = await open();
+      try {
+        const { session, tab, given, begin } = await visit(windows);
+        await (tab.quota?.(1) ?? tab.run(fill));
+        await begin();
+        await tab.run("seen.say({ rating: 5 })");
+        await stored(session, { rating: 5 });
+        const isTold = () => tab.run("seen.deliveries.rating?.status === 'delivered'");
+        await until(isTold, { what: "its promise" });
+        const lines = await tab.run(`seen.lines.filter((line) => line.includes("IndexedDB"))`);
+        assert.equal(lines.length, 1, lines.join("\n"));
+        site.down(true);
+        await tab.run("seen.say({ unkept: 1 })");
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        assert.deepEqual(await tab.run("seen.kept()"), []);
+        await (tab.quota?.() ?? tab.run(`seen.clear("filler")`));
+        await keeps(tab, 1);
+        await tab.close();
+        site.down(false);
+        const next = await visit(windows);
+        await next.tab.run(`seen.start(${given})`);
+        await stored(session, { rating: 5, unkept: 1 });
+        await next.tab.close();
+      } finally {
+        await windows.quit();
+      }
+    };
+    if (name !== "webkit")
+      it("the origin may store no more: all is sent, and kept once there is room", withoutRoom);
+  });
+}
