@@ -11,7 +11,7 @@ import { until } from "../support/child.mjs";
 import * as browsers from "../support/driven.mjs";
 import { consumer } from "../support/package.mjs";
 import { SEEN_JS } from "./seen.mjs";
-import { serve } from "./served.mjs";
+import { SPECULATING, serve } from "./served.mjs";
 
 /** @import { Driven, Tab } from "../support/driven.mjs" */
 
@@ -29,10 +29,29 @@ const frame = `
   });
 `;
 
+/** A page that has another one loaded, which the visitor goes to when a test says so. */
+const speculating = `
+  const script = Object.assign(document.createElement("script"), { type: "speculationrules" });
+  const next = "/early.html" + location.hash;
+  script.text = JSON.stringify({ prerender: [{ urls: [next], eagerness: "immediate" }] });
+  document.head.append(script);
+  new BroadcastChannel("speculating").addEventListener("message", () => (location.href = next));
+`;
+
+/** A page that says at once what it knows of being seen. */
+const early = `
+  import { initTracer } from "./node_modules/honeyhive-edge/browser.js";
+
+  const wasPrerendering = document.prerendering;
+  void fetch("/early-runs");
+  const tracer = await initTracer(JSON.parse(decodeURIComponent(location.hash.slice(1))));
+  tracer.enrichSession({ feedback: { wasPrerendering, isSeen: !document.prerendering } });
+`;
+
 /** @type {Awaited<ReturnType<typeof serve>>} */
 let site;
 /** Another site's page, with a frame of the address that its own names. */
-let other = "";
+let embedding = "";
 const server = createServer((asked, answer) => {
   answer.writeHead(200, { "content-type": "text/html" });
   const src = asked.url?.slice(2);
@@ -46,6 +65,10 @@ before(async () => {
     "frame.html": html(`<script src="/frame.js"></script>`),
     "page.mjs": SEEN_JS,
     "frame.mjs": frame,
+    "speculating.html": html(`<script type="module" src="./speculating.mjs"></script>`),
+    "speculating.mjs": speculating,
+    "early.html": html(`<script type="module" src="./early.mjs"></script>`),
+    "early.mjs": early,
   });
   // A sandboxed document may load no module.
   const entryPoints = [join(folder, "frame.mjs")];
@@ -53,7 +76,7 @@ before(async () => {
   site = await serve(folder);
   await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-  other = `http://localhost:${port}/?`;
+  embedding = `http://localhost:${port}/?`;
 });
 after(async () => {
   server.closeAllConnections();
@@ -150,7 +173,7 @@ for (const [name, start] of Object.entries(browsers)) {
       });
 
     it("a frame of another site: the next frame there sends what was left, and no page elsewhere", async () => {
-      const address = `${other}${site.url}/frame.html`;
+      const address = `${embedding}${site.url}/frame.html`;
       const first = await framed(address);
       await first.begin();
       await ask(first.tab, "say", { before: 1 });
@@ -290,5 +313,67 @@ for (const [name, start] of Object.entries(browsers)) {
     };
     if (name !== "webkit")
       it("the origin may store no more: all is sent, and kept once there is room", withoutRoom);
+
+    if (name !== "chromium") return;
+
+    /** A clock that the test puts ahead as the page goes on: it stood still meanwhile. */
+    const clock = `void (() => {
+      globalThis.aheadMs = 0;
+      for (const object of [Date, performance]) {
+        const { now } = object;
+        object.now = () => now.call(object) + aheadMs;
+      }
+      document.addEventListener("resume", () => (aheadMs = 3_600_000), { capture: true, once: true });
+    })()`;
+
+    for (const isTakenOver of [true, false]) {
+      const end = isTakenOver ? "another page sends what it had" : "it sends what it has itself";
+      it(`a page is frozen for an hour: ${end}`, async () => {
+        const { session, tab, given } = await visit();
+        await tab.run(clock);
+        await tab.run(`seen.start(${given})`);
+        await tab.run("seen.say({ first: 1 })");
+        await until(() => tab.run("seen.deliveries.first"), { what: "the first" });
+        site.down(true);
+        await tab.run("seen.say({ unsent: 2 })");
+        await keeps(tab, 1);
+        const other = await visit();
+        await tab.lifecycle?.("frozen");
+        if (isTakenOver) {
+          site.down(false);
+          await other.begin();
+          await stored(session, { first: 1, unsent: 2 });
+        }
+        const saidBefore = (await site.told(session)).length;
+        await tab.lifecycle?.("active");
+        await until(() => tab.run("aheadMs > 0"), { what: "it to go on" });
+        site.down(false);
+        await tab.run("seen.say({ back: 3 })");
+        await stored(session, { first: 1, unsent: 2, back: 3 });
+        for (const what of ["unsent", "back"]) {
+          const delivery = await until(() => tab.run(`seen.deliveries.${what}`), { what });
+          assert.equal(delivery.status, "delivered", delivery.message);
+        }
+        // Frozen with a request under way, it may have sent that as well; back again, it says nothing twice.
+        const said = (await site.told(session)).slice(saidBefore);
+        if (isTakenOver) assert.deepEqual(said, [{ back: 3 }]);
+        await tab.close();
+        await other.tab.close();
+      });
+    }
+
+    it("a page that the browser loads before anyone sees it", async () => {
+      const { options, session } = site.visitor();
+      const tab = await browser.open(site.url);
+      const hash = `#${encodeURIComponent(JSON.stringify(options))}`;
+      // A tab that nobody drives: in one that is driven, Chromium loads no page before.
+      await tab.run(`void open(${JSON.stringify(SPECULATING + hash)}, "_blank", "noopener")`);
+      await until(() => site.wasAsked("/early-runs"), { what: "the page to be loaded" });
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      assert.equal((await site.backend.requests(session)).length, 0);
+      await tab.run(`void new BroadcastChannel("speculating").postMessage("go")`);
+      await stored(session, { wasPrerendering: true, isSeen: true });
+      await tab.close();
+    });
   });
 }

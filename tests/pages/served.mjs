@@ -14,6 +14,9 @@ import { bundleWorker, startWorker } from "../support/workerd.mjs";
 /** Nothing more than what the documentation asks for. */
 const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
 
+/** The page that may say which pages the browser is to load before they are seen. */
+export const SPECULATING = "/speculating.html";
+
 const types = /** @type {Record<string, string>} */ ({
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript",
@@ -42,19 +45,22 @@ export async function serve(folder) {
   const relay = await startWorker(bundle, { compatibilityDate: "2026-10-01", bindings });
 
   const state = { isDown: false };
-  const server = createServer(async (asked, answer) => {
+  /** Paths of the site's own that browsers asked for. @type {Set<string>} */
+  const asked = new Set();
+  const server = createServer(async (incoming, answer) => {
     // Whole, where it comes from a browser that takes this for a proxy.
-    const { pathname: path, search } = new URL(asked.url ?? "/", "http://page");
+    const { pathname: path, search } = new URL(incoming.url ?? "/", "http://page");
     if (path.startsWith("/honeyhive")) {
-      if (state.isDown) return void asked.socket.destroy();
-      const { method, headers } = asked;
+      if (state.isDown) return void incoming.socket.destroy();
+      const { method, headers } = incoming;
       const passed = request(relay.url + path + search, { method, headers }, (got) => {
         answer.writeHead(got.statusCode ?? 502, got.headers);
         got.pipe(answer);
       });
       passed.on("error", () => answer.destroy());
-      return void asked.pipe(passed);
+      return void incoming.pipe(passed);
     }
+    asked.add(path);
     if (path === "/ticket") {
       const { session, options } = visitor();
       answer.writeHead(200, { "content-type": "application/json" });
@@ -67,7 +73,8 @@ export async function serve(folder) {
     try {
       const content = await readFile(join(folder, file));
       const type = types[extname(file)] ?? "application/octet-stream";
-      answer.writeHead(200, { "content-type": type, "content-security-policy": POLICY });
+      const policy = path === SPECULATING ? `${POLICY} 'inline-speculation-rules'` : POLICY;
+      answer.writeHead(200, { "content-type": type, "content-security-policy": policy });
       answer.end(content);
     } catch {
       answer.writeHead(404).end();
@@ -86,6 +93,8 @@ export async function serve(folder) {
       if (isDown) server.closeIdleConnections();
     },
     visitor,
+    /** Whether any browser asked for it. @param {string} path */
+    wasAsked: (path) => asked.has(path),
     /** What the backend has of a session's feedback; nothing if it has no such session. @param {string} session */
     async feedback(session) {
       const all = await backend.sessions();
