@@ -13,7 +13,7 @@ import { logged } from "./face.mjs";
 function opening() {
   /** @type {{ end: (module: Module) => void, fail: (error: unknown) => void, onTrap: Module["trap"] }[]} */
   const begun = [];
-  /** @type {[string, boolean][]} */
+  /** @type {string[]} */
   const connected = [];
   /** @type {unknown[]} */
   const traps = [];
@@ -28,7 +28,7 @@ function opening() {
     },
     {
       effect: "so nothing works",
-      connect: ({ name }, isAtOnce) => void connected.push([name, isAtOnce]),
+      connect: ({ name }) => void connected.push(name),
       trapped: (error, isCutOff) => void traps.push([error, isCutOff]),
     },
     new LoggedLines(),
@@ -49,7 +49,7 @@ test("of several that open, the first that has opened is kept, and its trap alon
   end(1, "second");
   end(0, "first");
   for (const one of await Promise.all(both)) assert.equal(one?.name, "second");
-  assert.deepEqual(connected, [["second", false]]);
+  assert.deepEqual(connected, ["second"]);
   assert.ok(!instance.isOpening && instance.isSettled);
   begun[0]?.onTrap("of nobody");
   assert.deepEqual(traps, []);
@@ -64,7 +64,7 @@ test("one that is opened at once takes the place of one that is opening", async 
   const { instance, connected, end } = opening();
   const late = instance.open();
   instance.openNow((trap) => ({ name: "at once", trap }));
-  assert.deepEqual(connected, [["at once", true]]);
+  assert.deepEqual(connected, ["at once"]);
   end(0, "late");
   assert.equal((await late)?.name, "at once");
   assert.equal(connected.length, 1);
@@ -81,7 +81,7 @@ test("where none can be opened at once, the other is waited for, and nothing is 
     end(0, "late");
     await late;
   });
-  assert.deepEqual(connected, [["late", false]]);
+  assert.deepEqual(connected, ["late"]);
   assert.deepEqual(lines, []);
 });
 
@@ -103,7 +103,7 @@ test("one that does not start says why, once, and may start when it is tried aga
   const working = instance.open();
   end(2, "third");
   await working;
-  assert.deepEqual(connected, [["third", false]]);
+  assert.deepEqual(connected, ["third"]);
 });
 
 test("a failure after another instance has started changes nothing", async () => {
