@@ -80,6 +80,8 @@ lint() {
   stage check "oxlint" "npm run --silent lint"
   stage check "prettier" "npm run --silent check-format"
   stage check "prose" "npm run --silent lint-prose"
+  # The face's types begin with what wasm-bindgen declares of the modules.
+  stage step "build" "make build" || return
   stage check "tsc" "npm run --silent check-types"
   stage check "reference" "make docs"
 }

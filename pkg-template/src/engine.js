@@ -34,7 +34,7 @@ import { RegisteredSessions } from "./sessions.js";
  * @typedef {{ core: Core, tracer: number } | { reason: "disabled" | "closed" | "internal", message: string }} Registered
  */
 
-/** Makes a call for a tracer and returns its number. @typedef {(core: Core, tracer: number, owed: Owed) => number} Call */
+/** Makes a call for a tracer and returns its number; 0 or undefined if the core did not take it. @typedef {(core: Core, tracer: number, owed: Owed) => number | undefined} Call */
 
 const CUT_OFF = "the browser ended the page's script; what is kept is sent later";
 const NO_RANDOMNESS =
@@ -171,7 +171,7 @@ export class Engine {
   /**
    * @param {Session | undefined} session
    * @param {number} scope
-   * @param {(core: Core, tracer: number) => number} call
+   * @param {(core: Core, tracer: number) => number | undefined} call
    * @returns {Promise<FlushReport>}
    */
   report(session, scope, call) {
@@ -300,7 +300,7 @@ export class Engine {
     const { tracer } = at;
     const id = this.#sessions.calling(session, tracer, () => call(at.core, tracer, owed));
     // After a trap in the call itself, the id would never be settled.
-    if (id > 0 && this.#instance.core === core) this.#outcomes.owe(id, owed);
+    if (id && this.#instance.core === core) this.#outcomes.owe(id, owed);
     else this.#outcomes.end(owed);
   }
 

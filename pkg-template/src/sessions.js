@@ -108,9 +108,11 @@ export class RegisteredSessions {
 
   /**
    * Makes a call of the session's, which is reachable meanwhile.
+   * @template T
    * @param {Session | undefined} session
    * @param {number} tracer
-   * @param {() => number} call
+   * @param {() => T} call
+   * @returns {T}
    */
   calling(session, tracer, call) {
     // Without weak references, the session could not be found when the core reports that it is busy.

@@ -155,7 +155,7 @@ pub fn request_answered(flight: f64, status: f64, retry_after: String, body: Str
     state::with(|registry| registry.finish_request(flight as u64, &answer, now()));
 }
 
-/// How many tracers the module holds.
+/// How many tracers the module holds, for the tests of its surface.
 #[wasm_bindgen]
 pub fn tracers() -> f64 {
     state::with(|registry| registry.tracers()).unwrap_or_default() as f64
