@@ -73,7 +73,16 @@ export function startTimer(fn, ms, given) {
     if (late > 0) putForward(late);
     fn(given);
   };
-  return setTimeout(over, ms);
+  const timer = setTimeout(over, ms);
+  hasStarted = true;
+  return timer;
+}
+
+let hasStarted = false;
+
+/** @returns {boolean} whether a timer could be started so far: a page that is gone had timers, a runtime without any never */
+export function hadTimers() {
+  return hasStarted;
 }
 
 /**

@@ -1,7 +1,7 @@
 // What an instance of the core calls. What an instance that has died still calls does not count.
 
 import { NO_ANSWER } from "./boundary.js";
-import { forwardNow, parseDate, putForward, wallNow } from "./globals.js";
+import { forwardNow, hadTimers, parseDate, putForward, wallNow } from "./globals.js";
 import { sessionIdOf } from "./ids.js";
 import { parseJson } from "./json.js";
 import { print } from "./log.js";
@@ -45,9 +45,9 @@ export function newHost(core, { isRunning, place, page, sessions, outcomes, wait
     (scope, ms) => {
       // A Worker has timers in its requests, but none outside of them.
       if (place === "edge") return "call";
-      // A page that is gone has no timers and runs on for a moment. The clock must not be put forward then, because that
-      // would end deadlines.
-      if (page || inFlight.has(scope)) return "answer";
+      // A page that is gone has no timers any more and runs on for a moment. The clock must not be put forward then, because
+      // that would end deadlines.
+      if ((page && hadTimers()) || inFlight.has(scope)) return "answer";
       putForward(ms);
       return "skipped";
     },

@@ -1,12 +1,12 @@
 // One global of the runtime's, replaced by each thing that a test, a polyfill or a bug may put there, at each moment of the
-// package's life. Arguments: the package's file, the global's path. Prints what went wrong, as JSON.
+// package's life. Portable: it runs in Node and in a page, and reports what went wrong.
 //
 // What is promised: nothing throws, each promise settles, each enrichment is delivered, and no two sessions are one.
 
 /** @typedef {{ case: string, what: string }} Problem */
 
 // Taken before anything is replaced.
-const { setTimeout, clearTimeout, Promise, JSON, Map, console } = globalThis;
+const { setTimeout, clearTimeout, Promise, JSON, Map, Set, console } = globalThis;
 const { defineProperty, getOwnPropertyDescriptor } = Object;
 const aDate = new Date();
 
@@ -41,37 +41,73 @@ const NUMBERS = {
   },
 };
 
-const [, , entry, path = ""] = process.argv;
-const isNumber = /now$|random$|timeOrigin$/.test(path);
-
-/** @type {Problem[]} */
-const problems = [];
-let running = "";
-const say = (/** @type {string} */ what) =>
-  void (problems[problems.length] = { case: running, what });
-process.on("unhandledRejection", (error) => say(`unhandled rejection: ${textOf(error)}`));
-process.on("uncaughtException", (error) => say(`uncaught exception: ${textOf(error)}`));
-
-let imports = 0;
-for (const [name, replacement] of Object.entries({ ...REPLACEMENTS, ...(isNumber && NUMBERS) })) {
-  for (const moment of path.startsWith("JSON.") ? LATER : MOMENTS) {
-    running = `${name}, ${moment}`;
-    await live(moment, replacement);
-    globalThis.console = console;
+/**
+ * @param {() => Promise<any>} load a fresh copy of the package
+ * @param {string} path of the global
+ * @param {boolean} [isNeeded] whether nothing can stand in for it: then each call may be dropped as disabled
+ * @returns {Promise<Problem[]>}
+ */
+export async function liveWithout(load, path, isNeeded = false) {
+  /** @type {Problem[]} */
+  const problems = [];
+  const isNumber = /now$|random$|timeOrigin$/.test(path);
+  for (const [name, make] of Object.entries({ ...REPLACEMENTS, ...(isNumber && NUMBERS) })) {
+    // With timers that never fire, there is nothing to wait with: who fakes them before the import advances them.
+    const isSilentTimer = path === "setTimeout" && !/^nothing at all|throws/.test(name);
+    for (const moment of path.startsWith("JSON.") || isSilentTimer ? LATER : MOMENTS) {
+      const say = (/** @type {string} */ what) => {
+        problems[problems.length] = { case: `${name}, ${moment}`, what };
+      };
+      const stop = hearUncaught(say);
+      await live({ load, path, isNeeded, make, moment, say });
+      globalThis.console = console;
+      stop();
+    }
   }
+  return problems;
 }
-console.log(JSON.stringify(problems));
-process.exit();
 
 /**
- * @param {string} moment at which it is replaced
- * @param {(path: string) => any} replacement
+ * @param {(what: string) => void} say
+ * @returns {() => void} stops it
  */
-async function live(moment, replacement) {
+function hearUncaught(say) {
+  const { process } = globalThis;
+  const rejected = (/** @type {any} */ it) =>
+    say(`unhandled rejection: ${textOf(it.reason ?? it)}`);
+  const uncaught = (/** @type {any} */ it) => say(`uncaught exception: ${textOf(it.error ?? it)}`);
+  if (process) {
+    process.on("unhandledRejection", rejected).on("uncaughtException", uncaught);
+    return () => {
+      process.off("unhandledRejection", rejected).off("uncaughtException", uncaught);
+    };
+  }
+  addEventListener("unhandledrejection", rejected);
+  addEventListener("error", uncaught);
+  return () => {
+    removeEventListener("unhandledrejection", rejected);
+    removeEventListener("error", uncaught);
+  };
+}
+
+/**
+ * @typedef {object} Life
+ * @property {() => Promise<any>} load
+ * @property {string} path
+ * @property {boolean} isNeeded
+ * @property {(path: string) => any} make what stands there instead
+ * @property {string} moment at which it is replaced
+ * @property {(what: string) => void} say
+ */
+
+/** @param {Life} life */
+async function live({ load, path, isNeeded, make, moment, say }) {
   let undo = () => {};
   const arrive = (/** @type {string} */ at) => {
-    if (at === moment) undo = replace(path, replacement(path));
+    if (at === moment) undo = replace(path, make(path));
   };
+  const settled = (/** @type {string} */ what, /** @type {() => any} */ call) =>
+    settledIn(5000, what, call, say);
   const bodies = new Map();
   let answer = () => {};
   const answered = new Promise((resolve) => (answer = () => resolve(undefined)));
@@ -85,20 +121,22 @@ async function live(moment, replacement) {
   const options = {
     apiKey: "hh_guest",
     serverUrl: "http://127.0.0.1:9",
+    project: "own",
     mergeWindowMs: 1,
+    persist: false,
     fetch,
     logLevel: "silent",
   };
   try {
     arrive("before the import");
-    const api = await settled("import", () => import(`${entry}?${imports++}`));
+    const api = await settled("import", load);
     arrive("after the import");
     const tracer = await settled("initTracer", () => api.initTracer(options));
     if (!tracer) return;
     /** @type {[string, Promise<any>][]} */
     const calls = [];
-    const call = (/** @type {string} */ name, /** @type {() => Promise<any>} */ make) => {
-      calls[calls.length] = [name, settled(name, make)];
+    const call = (/** @type {string} */ name, /** @type {() => Promise<any>} */ fn) => {
+      calls[calls.length] = [name, settled(name, fn)];
     };
     arrive("between calls");
     call("first", () => tracer.enrichSession({ metadata: { first: 1 } }));
@@ -117,6 +155,7 @@ async function live(moment, replacement) {
       api.activeTracer();
       const ids = [tracer.sessionId, api.sessionIdFrom("a name"), api.newEventId()];
       ids.push(tracer.propagationHeaders().baggage);
+      if (isNeeded) return;
       for (const id of ids) if (typeof id !== "string" || id.length < 36) say(`an id: ${id}`);
       const others = new Set([
         tracer.sessionId,
@@ -128,6 +167,7 @@ async function live(moment, replacement) {
     const report = settled("flush", () => api.flush());
     for (const [name, result] of calls) {
       const outcome = await result;
+      if (isNeeded && outcome?.reason === "disabled" && outcome.message) continue;
       if (outcome?.status !== "delivered") say(`${name}: ${JSON.stringify(outcome)}`);
       let isSent = false;
       bodies.forEach((body) => (isSent ||= body.includes(`"${name}"`)));
@@ -141,17 +181,19 @@ async function live(moment, replacement) {
 }
 
 /**
+ * @param {number} ms
  * @param {string} what
- * @param {() => Promise<any>} make
+ * @param {() => any} call
+ * @param {(what: string) => void} say
  * @returns {Promise<any>} undefined if it throws, rejects or does not settle in time
  */
-async function settled(what, make) {
+async function settledIn(ms, what, call, say) {
   let timer;
   try {
     const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error("it never settles")), 5000);
+      timer = setTimeout(() => reject(new Error("it never settles")), ms);
     });
-    return await Promise.race([make(), late]);
+    return await Promise.race([call(), late]);
   } catch (error) {
     say(`${what}: ${textOf(error)}`);
     return undefined;

@@ -1,19 +1,20 @@
 // Each global that the package calls, replaced by something broken: nothing throws, each promise settles, nothing is lost.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, it } from "node:test";
+import { chromium } from "../support/browsers.mjs";
 import { runToEnd } from "../support/child.mjs";
-import { packageDir, testsDir } from "../support/package.mjs";
+import { consumer, packageDir, testsDir } from "../support/package.mjs";
+import { pageHtml, serveSite } from "../support/site.mjs";
 
-const entry = pathToFileURL(join(packageDir, "index.js")).href;
-
-const GLOBALS = [
+/** What both have. */
+const COMMON = [
   "AbortController",
   "AbortSignal",
   "BroadcastChannel",
-  "Buffer",
   "Date",
   "Date.now",
   "Date.parse",
@@ -38,29 +39,89 @@ const GLOBALS = [
   "crypto.getRandomValues",
   "crypto.randomUUID",
   "fetch",
-  "location",
   "navigator",
   "performance",
   "performance.now",
   "performance.timeOrigin",
-  "process",
   "queueMicrotask",
-  "setImmediate",
   "setInterval",
   "setTimeout",
   "structuredClone",
+  "unescape",
 ];
 
-describe("a global that is broken", { concurrency: 2 }, () => {
-  for (const path of GLOBALS) {
+describe("a global that is broken, in Node", { concurrency: 2 }, () => {
+  const entry = pathToFileURL(join(packageDir, "index.js")).href;
+  const portable = pathToFileURL(join(testsDir, "guest/globals.mjs")).href;
+  for (const path of [...COMMON, "Buffer", "location", "process", "setImmediate"]) {
     it(path, async () => {
-      const program = join(testsDir, "guest", "globals.mjs");
-      const { code, stdout, stderr } = await runToEnd(process.execPath, [program, entry, path], {
-        cwd: testsDir,
-        timeoutMs: 120_000,
-      });
+      const program = `
+        import { liveWithout } from ${JSON.stringify(portable)};
+        const { process, console, JSON } = globalThis;
+        let copies = 0;
+        const load = () => import(${JSON.stringify(entry)} + "?" + copies++);
+        console.log(JSON.stringify(await liveWithout(load, ${JSON.stringify(path)})));
+        process.exit();
+      `;
+      const { code, stdout, stderr } = await runToEnd(
+        process.execPath,
+        ["--input-type=module", "--eval", program],
+        { cwd: testsDir, timeoutMs: 120_000 },
+      );
       assert.equal(code, 0, stderr);
       assert.deepEqual(JSON.parse(stdout).slice(0, 4), []);
     });
   }
+});
+
+const PAGES = [
+  "AbortController",
+  "Date",
+  "Date.now",
+  "DecompressionStream",
+  "FinalizationRegistry",
+  "MessageChannel",
+  "TextDecoder",
+  "TextEncoder",
+  "WeakRef",
+  "atob",
+  "crypto",
+  "crypto.randomUUID",
+  "indexedDB",
+  "performance.now",
+  "setTimeout",
+];
+
+/** What a page has one of. */
+const NEEDED = ["TextDecoder", "TextEncoder", "crypto"];
+
+describe("a global that is broken, in a page", { concurrency: 1 }, () => {
+  it("in Chromium", async (t) => {
+    const project = await consumer("guest-globals", {
+      "globals.mjs": await readFile(join(testsDir, "guest", "globals.mjs"), "utf8"),
+      "page.mjs": `
+        import { liveWithout } from "./globals.mjs";
+        const { fetch, JSON } = globalThis;
+        const path = new URLSearchParams(location.search).get("path");
+        let copies = 0;
+        const load = () => import("./node_modules/honeyhive-edge/browser.js?" + copies++);
+        const isNeeded = ${JSON.stringify(NEEDED)}.includes(path);
+        const report = (await liveWithout(load, path, isNeeded)).slice(0, 4);
+        await fetch("/__report", { method: "POST", body: JSON.stringify(report) });
+      `,
+      "index.html": pageHtml("./page.mjs"),
+    });
+    const site = await serveSite(project);
+    t.after(() => site.close());
+    const browser = await chromium();
+    t.after(() => browser.quit());
+    // One global after the other, because a browser has room for a few dozen instances.
+    for (const path of PAGES) {
+      const visit = (/** @type {string} */ url) => browser.visit(`${url}?path=${path}`);
+      const report = await site
+        .report(visit, { names: [], params: {} }, { timeoutMs: 60_000 })
+        .catch((error) => assert.fail(`${path}: ${error}\n${browser.console()}`));
+      assert.deepEqual(report, [], path);
+    }
+  });
 });
