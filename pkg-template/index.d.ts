@@ -170,8 +170,19 @@ export interface Experiment {
 export interface TracerOptions extends SessionOptions {
   /** HoneyHive's API key. Default: `HH_INGESTION_API_KEY`, then `HH_PROJECT_API_KEY`, then `HH_API_KEY`. In a page pass a `ticket` instead: every visitor can read the page. */
   apiKey?: string;
-  /** In a page, in place of a key: the ticket that `issueTicket` made on your server. */
-  ticket?: string;
+  /**
+   * In a page, in place of a key: the ticket that `issueTicket` made on your server, or a function that fetches one.
+   * `initTracer` calls the function for the first ticket and waits for it, at most `timeoutMs`. The tracer calls it
+   * again when something is to be sent shortly before the ticket ends, and when the relay refuses the ticket; what
+   * the relay refused for the ticket's age alone is then sent again. Pass the same function to all tracers of a page:
+   * they share its tickets. All tickets must be for one session.
+   *
+   * ```ts
+   * const ticket = () => fetch("/ticket", { method: "POST" }).then((response) => response.text());
+   * const tracer = await initTracer({ serverUrl: "/honeyhive", ticket });
+   * ```
+   */
+  ticket?: string | (() => string | Promise<string>);
   /** The project's name, which only older servers need: a key belongs to one project. Default: `HH_PROJECT`. */
   project?: string;
   /** The environment that the session comes from, such as `"prod"`. Default: `HH_SOURCE`, else `"dev"`. */
@@ -372,6 +383,17 @@ export interface Tracer extends AsyncDisposeMethod {
 
   /** Starts another session with the same key, server and options. To make it the active session, call its `run`. */
   startSession(options?: SessionOptions): Tracer;
+
+  /**
+   * Replaces the ticket of this tracer, and of every tracer with the same one, from the next request on. What the
+   * relay refused because the old ticket had ended is sent again, in its order. A ticket for another session is
+   * refused, which the log reports, and the old one stays.
+   *
+   * ```ts
+   * tracer.setTicket(await fetch("/ticket", { method: "POST" }).then((response) => response.text()));
+   * ```
+   */
+  setTicket(ticket: string): void;
 
   /**
    * Returns headers that carry the session to another service (W3C baggage), where {@link sessionIdFromHeaders} reads

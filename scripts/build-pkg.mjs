@@ -25,6 +25,7 @@ const TRACER = [
   "addMetrics",
   "flush",
   "close",
+  "setTicket",
   "totalsOf",
   "release",
   "restore",

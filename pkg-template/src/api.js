@@ -245,6 +245,14 @@ export class Api {
   }
 
   /**
+   * @param {Session} session
+   * @param {unknown} ticket
+   */
+  setTicket(session, ticket) {
+    this.#engine.setTicket(session, this.#context.scope(session), ticket);
+  }
+
+  /**
    * @param {Session | undefined} session undefined for all
    * @param {unknown} options
    * @returns {Promise<FlushReport>}

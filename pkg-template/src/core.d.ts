@@ -48,6 +48,8 @@ export interface TracerInfo {
   project?: string | undefined;
   source: string;
   enabled: boolean;
+  /** Whether its function is being asked for the first ticket, which names the session. */
+  awaitsTicket?: true;
 }
 
 /** The options of `initTracer` for the core: plain values, and never an object of the application's. */
@@ -67,6 +69,8 @@ export interface CoreOptions {
   /** The totals of its metrics when it was released, if it is registered again. */
   totals?: string;
   transport: number;
+  /** The number of the function that gives tickets. */
+  ticketSource?: number | undefined;
   onDrop: boolean;
   env: Record<string, string>;
   /** In a page, the origin that paths are relative to, and the origin of its requests if that is another. */

@@ -10,6 +10,7 @@ import { Instance } from "./instance.js";
 import { LoggedLines, print } from "./log.js";
 import { Outcomes, TRAPPED } from "./outcomes.js";
 import { RegisteredSessions } from "./sessions.js";
+import { Tickets } from "./tickets.js";
 
 /** @import { Core, OnTrap, TracerInfo } from "./core.d.ts" */
 /** @import { Delivery, DropReason, FlushReport } from "../index.d.ts" */
@@ -53,6 +54,7 @@ export class Engine {
   #calls;
   #sessions;
   #outcomes;
+  #tickets;
 
   /**
    * @param {Platform} platform
@@ -80,6 +82,7 @@ export class Engine {
     );
     this.#calls = new Calls(this.#instance, (task) => this.#soon(task));
     this.#sessions = new RegisteredSessions(this.#instance, platform);
+    this.#tickets = new Tickets(this.#instance, this.#sessions);
     this.#outcomes = new Outcomes((session) => this.info(session).sessionId, logged);
   }
 
@@ -98,8 +101,21 @@ export class Engine {
     return new Promise((resolve) => {
       this.#calls.addFirst((core) => {
         if (core) this.#sessions.register(core, session, scope);
-        resolve();
+        if (session.description?.awaitsTicket) this.#tickets.await(session, resolve);
+        else resolve();
       });
+    });
+  }
+
+  /**
+   * @param {Session} session
+   * @param {number} scope
+   * @param {unknown} ticket
+   */
+  setTicket(session, scope, ticket) {
+    this.#calls.add((core) => {
+      const at = this.#register(core, session, scope);
+      if ("core" in at) this.#tickets.set(at.core, at.tracer, session, scope, ticket);
     });
   }
 
@@ -261,6 +277,7 @@ export class Engine {
       page,
       sessions,
       outcomes: this.#outcomes,
+      tickets: this.#tickets,
       waitUntil: (scope, promise) => this.#context().waitUntil(scope, promise),
     });
     core.connect(host, randomSeed(), this.#place);
@@ -282,6 +299,7 @@ export class Engine {
     const message = isCutOff ? CUT_OFF : TRAPPED;
     this.#page?.lose(isCutOff ? message : undefined);
     this.#sessions.clear();
+    this.#tickets.clear();
     if (!isCutOff) print("error", `${message} (${messageOf(error)})`);
     this.#outcomes.endAll(message);
   }

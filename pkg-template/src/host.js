@@ -12,6 +12,7 @@ import { untraced } from "./untraced.js";
 /** @import { Core, Host } from "./core.d.ts" */
 /** @import { Outcomes } from "./outcomes.js" */
 /** @import { RegisteredSessions } from "./sessions.js" */
+/** @import { Tickets } from "./tickets.js" */
 
 const { apply } = Reflect;
 
@@ -23,6 +24,7 @@ const { apply } = Reflect;
  * @property {import("./page/page.js").Page | undefined} page
  * @property {RegisteredSessions} sessions
  * @property {Outcomes} outcomes
+ * @property {Tickets} tickets
  * @property {import("./context/context.d.ts").Context["waitUntil"]} waitUntil
  */
 
@@ -31,7 +33,8 @@ const { apply } = Reflect;
  * @param {Surroundings} surroundings
  * @returns {Host}
  */
-export function newHost(core, { isRunning, place, page, sessions, outcomes, waitUntil }) {
+export function newHost(core, surroundings) {
+  const { isRunning, place, page, sessions, outcomes, tickets, waitUntil } = surroundings;
   /** The last outcome, because thousands of calls may end alike. @type {object} */
   let outcome;
   /** The controllers of requests in flight. @type {Map<number, AbortController>} */
@@ -97,6 +100,9 @@ export function newHost(core, { isRunning, place, page, sessions, outcomes, wait
     },
     idle(/** @type {number} */ tracer) {
       if (isRunning()) sessions.letGo(tracer);
+    },
+    askTicket(/** @type {number} */ scope, /** @type {number} */ tracer, /** @type {number} */ ms) {
+      if (isRunning()) void tickets.ask(core, tracer, scope, ms);
     },
     abort: (/** @type {number} */ flight) => aborts.get(flight)?.abort(),
     /** @type {Host["send"]} */

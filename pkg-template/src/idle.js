@@ -35,7 +35,8 @@ export class IdleSessions {
    */
   add({ home, settings }) {
     if (!home) return undefined;
-    const isNeeded = settings.fetch !== undefined || settings.redaction.redactor !== undefined;
+    const { fetch, ticket, redaction } = settings;
+    const isNeeded = [fetch, ticket, redaction.redactor].some((own) => own !== undefined);
     this.#idle.set(home.tracer, { home, isNeeded });
     if (this.#idle.size <= MAX_IDLE) return undefined;
     const [oldest] = this.#idle.values();

@@ -76,8 +76,8 @@ export async function send(fetch, init, timeoutMs, abort = newAbort()) {
     await firstOf(exchange(fetch, init, abort, reply), late);
   } catch (error) {
     const isFinal = error === NO_FETCH || error === NO_STATUS;
-    const why = sentences(reasonOf(error)) || "fetch failed";
-    return { status: isFinal ? UNUSABLE : NO_ANSWER, retryAfter: "", body: why };
+    const body = whyOf(error, "fetch failed");
+    return { status: isFinal ? UNUSABLE : NO_ANSWER, retryAfter: "", body };
   } finally {
     clearTimer(timer);
   }
@@ -132,11 +132,20 @@ async function ask(fetch, init, abort) {
 }
 
 /**
- * The messages of an error and its causes: Node's fetch reports every failure as "fetch failed".
+ * @param {unknown} error
+ * @param {string} otherwise if the error says nothing
+ * @returns {string} the beginning of the messages of an error and its causes: Node's fetch reports every failure as "fetch
+ *   failed"
+ */
+export function whyOf(error, otherwise) {
+  return beginningOf(reasonOf(error), LONGEST_TEXT) || otherwise;
+}
+
+/**
  * @param {unknown} error
  * @returns {string}
  */
-export function reasonOf(error) {
+function reasonOf(error) {
   let reason = "";
   let at = error;
   for (let i = 0; i < MAX_CAUSES && at !== undefined && at !== null; i++) {
@@ -207,11 +216,6 @@ function bodyOf({ text, chunks }) {
 /** @param {any} answer */
 async function asJson(answer) {
   return JSON.stringify(await answer.json());
-}
-
-/** @param {unknown} message */
-function sentences(message) {
-  return typeof message === "string" ? beginningOf(message, LONGEST_TEXT) : "";
 }
 
 /**

@@ -9,9 +9,23 @@ import { redactJson } from "./redact.js";
 
 /** @import { Core } from "./core.d.ts" */
 
-/** The number of each `fetch` that an application passed. Tracers with the same one share what is known of its server. @type {WeakMap<Function, number>} */
-const transports = new WeakMap();
-let lastTransport = 0;
+/**
+ * The number of each function that an application passed. Tracers with the same `fetch` share what is known of its server,
+ * and those with the same `ticket` share its tickets.
+ * @type {WeakMap<Function, number>}
+ */
+const numbers = new WeakMap();
+let lastNumber = 0;
+
+/**
+ * @param {Function} fn
+ * @returns {number} above 0
+ */
+export function numberOf(fn) {
+  const number = numbers.get(fn) ?? ++lastNumber;
+  numbers.set(fn, number);
+  return number;
+}
 
 /**
  * The instance of the core in which a session is registered, until that instance releases it. `delivered` and `dropped` count
@@ -56,10 +70,7 @@ export class Session {
   /** The number of its `fetch`; 0 for the runtime's. */
   get transport() {
     const { fetch } = this.settings;
-    if (!fetch) return 0;
-    const transport = transports.get(fetch) ?? ++lastTransport;
-    transports.set(fetch, transport);
-    return transport;
+    return fetch ? numberOf(fetch) : 0;
   }
 
   get logLevel() {

@@ -6,7 +6,7 @@ import { environment, pageOrigins } from "./env.js";
 import { attempt, newRegistry, weakReference } from "./guard.js";
 import { newSessionId } from "./ids.js";
 import { parseJson, plainJson } from "./json.js";
-import { plainInfo } from "./session.js";
+import { numberOf, plainInfo } from "./session.js";
 
 /** @import { Core, CoreOptions, TracerInfo } from "./core.d.ts" */
 /** @import { Platform } from "./engine.js" */
@@ -83,8 +83,8 @@ export class RegisteredSessions {
     const options = this.#options(session);
     if (!options.newSessionId) return undefined;
     if (parent !== undefined) options.parent = parent;
-    // The session was registered in an instance that has died, and keeps its id.
-    if (session.description) options.sessionId = options.newSessionId;
+    // The session was registered in an instance that has died, and keeps its id; a function's ticket names it again.
+    if (session.description && !session.settings.ticket) options.sessionId = options.newSessionId;
     const totals = this.#idle?.totalsOf(session);
     if (totals?.json) options.totals = totals.json;
     const json = core.initTracer(plainJson(options), scope);
@@ -192,6 +192,18 @@ export class RegisteredSessions {
     return this.#transports.get(transport)?.fetch;
   }
 
+  /**
+   * The first ticket has named the session of all tracers that waited for it.
+   * @param {string | undefined} before
+   * @param {string} id
+   */
+  rename(before, id) {
+    for (const weak of this.#known.values()) {
+      const session = weak.deref();
+      if (session && session.id === before) session.id = id;
+    }
+  }
+
   /** The instance has died, and all registrations with it. */
   clear() {
     this.#busy.clear();
@@ -220,9 +232,9 @@ export class RegisteredSessions {
    * @returns {NonNullable<Session["description"]>} the description without the id
    */
   #describe(info) {
-    const { sessionName, source, enabled } = info;
+    const { sessionName, source, enabled, awaitsTicket } = info;
     const project = Object.hasOwn(info, "project") ? info.project : undefined;
-    const description = { sessionName, project, source, enabled };
+    const description = { sessionName, project, source, enabled, awaitsTicket };
     const key = plainJson(description);
     const known = this.#descriptions.get(key);
     if (known) return known;
@@ -273,6 +285,7 @@ export class RegisteredSessions {
       start: settings.start,
       newSessionId: session.id ?? "",
       transport: session.transport,
+      ticketSource: settings.ticket && numberOf(settings.ticket),
       onDrop: settings.onDrop !== undefined,
       env: environment(this.#variable, undefined, settings.scalars.logLevel),
       ambient: session.ambient,

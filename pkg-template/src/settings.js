@@ -51,6 +51,7 @@ const EXPERIMENT = [
  * @property {ReturnType<typeof redaction>} redaction
  * @property {string} start JSON
  * @property {Function | undefined} fetch
+ * @property {Function | undefined} ticket gives tickets, where the option `ticket` is a function
  * @property {((promise: Promise<unknown>) => void) | undefined} waitUntil
  * @property {((dropped: object) => unknown) | undefined} onDrop
  */
@@ -63,12 +64,15 @@ export function tracerSettings(options) {
   const plain = scalars(options, TRACER_SCALARS);
   const masking = redaction(option(options, "redact"), plain.logLevel);
   maskNames(plain, masking);
+  const ticket = callable(option(options, "ticket"));
+  if (ticket) delete plain.ticket;
   return shared({
     scalars: plain,
     headers: headerRecord(option(options, "headers")),
     redaction: masking,
     start: start(options, masking, plain.logLevel),
     fetch: callable(option(options, "fetch")),
+    ticket,
     waitUntil: callable(option(options, "waitUntil")),
     onDrop: callable(option(options, "onDrop")),
   });

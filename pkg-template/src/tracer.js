@@ -121,6 +121,10 @@ export function tracerClass(api) {
       return api.startSession(this.#session, options);
     }
 
+    setTicket(/** @type {unknown} */ ticket) {
+      api.setTicket(this.#session, ticket);
+    }
+
     propagationHeaders(/** @type {any} */ headers) {
       const { sessionId, project, source } = api.info(this.#session);
       return baggageHeaders({ session_id: sessionId, project, source }, headers);

@@ -74,7 +74,7 @@ pub fn write_entry(
     object.json("v", if target.is_event() { EVENT_VERSION } else { VERSION });
     object.text("server", &destination.server);
     if destination.is_ticket {
-        object.text("ticket", &destination.key);
+        object.text("ticket", &destination.key());
     } else {
         object.text("key", &fingerprint(destination));
     }
@@ -156,7 +156,7 @@ impl Kept {
             }
             Sender::Ticket(_) if !destination.is_ticket => return KeptFate::Leave,
             // A session is never sent with two tickets at once: nothing would keep their requests in order.
-            Sender::Ticket(_) if !is_for(&destination.key, self.target.id()) => None,
+            Sender::Ticket(_) if !is_for(&destination.key(), self.target.id()) => None,
             _ => Some(destination.clone()),
         };
         if self.is_over(now_unix_ms) {
@@ -176,7 +176,7 @@ impl Kept {
 /// A fingerprint of a key and the headers sent with it (FNV-1a, 64 bits). The key cannot be recovered from it.
 fn fingerprint(destination: &Destination) -> String {
     let fold = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    let hash = destination.headers.bytes().fold(0xcbf2_9ce4_8422_2325, fold);
+    let hash = destination.headers().bytes().fold(0xcbf2_9ce4_8422_2325, fold);
     hash.to_string()
 }
 

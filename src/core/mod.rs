@@ -5,6 +5,7 @@
 
 pub mod bytes;
 pub mod concurrency;
+pub mod credential;
 pub mod deadline;
 pub mod delivery;
 pub mod enrichment;

@@ -19,6 +19,7 @@ use super::json::{self, Numerals, any_members};
 /// | `start` | JSON of the fields that the session starts with |
 /// | `newSessionId` | a fresh UUID, for a session that is not continued |
 /// | `transport` | which `fetch`: 0 is the runtime's own |
+/// | `ticketSource` | the function that gives tickets, if `ticket` is one: its number |
 /// | `onDrop` | whether the application wants to be told of dropped enrichments |
 /// | `env` | an object with the relevant environment variables |
 /// | `page` | in a page, the origin that paths are relative to; `null` if there is none |

@@ -165,6 +165,14 @@ pub enum Output {
         /// The number of the tracer.
         tracer: u64,
     },
+    /// Ask the tracer's function for a ticket, and report what it gives with
+    /// [`set_ticket`](super::registry::Registry::set_ticket).
+    AskTicket {
+        /// The tracer.
+        tracer: u64,
+        /// For how long its answer is waited for.
+        timeout_ms: u64,
+    },
     /// Log a line.
     Log(Line),
 }
@@ -180,6 +188,8 @@ pub struct TracerInfo {
     pub description: Description,
     /// Whether the tracer sends anything.
     pub enabled: bool,
+    /// Whether its function is being asked for the first ticket, which names the session.
+    pub awaits_ticket: bool,
 }
 
 impl TracerInfo {
@@ -195,6 +205,9 @@ impl TracerInfo {
         }
         object.text("source", &self.description.source);
         object.json("enabled", if self.enabled { "true" } else { "false" });
+        if self.awaits_ticket {
+            object.json("awaitsTicket", "true");
+        }
         object.close();
         json
     }

@@ -32,6 +32,10 @@ pub const SERVER_QUEUE_BYTES: u64 = 64 * 1024 * 1024;
 /// The longest time that a runtime's timer accepts, in milliseconds (2^31 - 1).
 pub const MAX_TIMER_MS: u64 = 2_147_483_647;
 
+/// Milliseconds before its end in which a ticket is renewed; of one that lasts less than four times as long, its
+/// last quarter.
+pub const RENEW_BEFORE_MS: u64 = 30_000;
+
 /// How long past `timeoutMs`, in milliseconds, the shell may take to report an answer. A request that misses this lease
 /// twice counts as lost: the runtime may have torn it down together with the timer that watched it.
 pub const LEASE_GRACE_MS: u64 = 500;

@@ -182,6 +182,7 @@ fn listed(body: &str) -> Option<Vec<&str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::credential::Credential;
 
     const ID: &str = "7d0c6a1e-0000-4000-8000-00000000000a";
 
@@ -193,9 +194,10 @@ mod tests {
         Destination {
             identity: String::new(),
             server: "https://hive.example".into(),
-            key: "own-key-0123456789abcdefghijklmn".into(),
+            credential: Credential::new("own-key-0123456789abcdefghijklmn").into(),
             is_ticket: false,
-            headers: r#"{"authorization":"Bearer own-key-0123456789abcdefghijklmn""#.into(),
+            asks: false,
+            other_headers: String::new(),
             client_headers: true,
         }
     }

@@ -2,14 +2,18 @@
 //!
 //! Resolving never fails: an unusable value is reported in a log line, and its default is used.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::concurrency::Place;
+use super::credential::Credential;
 use super::json::{self, Object, any_members, elements};
 use super::log::{Level, Line, error, warn};
 use super::options::{Options, text_of};
+use super::outcome::Reason;
 use super::policy;
 use super::redact::{MASK, Redaction};
+use super::time::Now;
 
 /// HoneyHive's multi-tenant server.
 pub const DEFAULT_SERVER: &str = "https://api.dp1.us.honeyhive.ai";
@@ -23,21 +27,25 @@ const KEY_VARIABLES: [&str; 4] =
 const SERVER_VARIABLES: [&str; 4] =
     ["HH_API_URL", "HH_DATA_PLANE_URL", "HH_SERVER_URL", "HONEYHIVE_SERVER_URL"];
 
+/// The reason of a drop if nobody gave a new ticket.
+const ENDED: &str = "the ticket has expired, and no new one was given until the deadline: call tracer.setTicket(ticket), or pass initTracer a function as `ticket`";
+
 /// The server of requests and the headers that they carry, which together determine the server and project that a
 /// session belongs to. For two tracers with the same destination, the same id means the same session.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Destination {
-    /// The server and headers as one text, by which destinations are compared.
+    /// The server and headers as one text, by which destinations are compared. It stays when a ticket is renewed.
     pub identity: String,
     /// The server's URL without a slash at the end.
     pub server: String,
     /// The key or ticket.
-    pub key: String,
-    /// Whether `key` is a ticket, and the server a relay.
+    pub credential: RefCell<Credential>,
+    /// Whether the credential is a ticket, and the server a relay.
     pub is_ticket: bool,
-    /// The headers of every request (authorization, content type, and the application's own), as a JSON object without
-    /// its closing brace.
-    pub headers: String,
+    /// Whether the shell has a function to ask for the next ticket.
+    pub asks: bool,
+    /// The headers of every request besides the authorization (content type, and the application's own), as JSON.
+    pub other_headers: String,
     /// Whether headers may be sent for which a browser would first ask a server of another origin.
     pub client_headers: bool,
 }
@@ -53,21 +61,68 @@ impl Eq for Destination {}
 impl Destination {
     /// The same destination with another ticket; `None` if `ticket` contains characters that no ticket has.
     pub fn with_ticket(&self, ticket: &str) -> Option<Destination> {
-        let rest = self.headers.strip_prefix(&authorization(&self.key))?;
-        let headers = format!("{}{rest}", authorization(ticket));
-        is_key(ticket).then(|| Destination {
-            identity: identity(&self.server, &headers),
+        let other_headers = self.other_headers.clone();
+        Destination::may_show(ticket).then(|| Destination {
+            identity: identity(&self.server, ticket, &other_headers),
             server: self.server.clone(),
-            key: ticket.to_owned(),
-            headers,
+            credential: RefCell::new(Credential::new(ticket)),
+            other_headers,
+            asks: false,
             ..*self
         })
+    }
+
+    /// Whether a header may contain `text` as the key or ticket.
+    pub fn may_show(text: &str) -> bool {
+        text.bytes().all(|byte| byte.is_ascii_graphic())
+    }
+
+    /// The key or ticket; empty before there is a first ticket.
+    pub fn key(&self) -> Rc<str> {
+        self.credential.borrow().text.clone()
+    }
+
+    /// The headers of every request (authorization, content type, and the application's own), as a JSON object without
+    /// its closing brace.
+    pub fn headers(&self) -> String {
+        headers(&self.key(), &self.other_headers)
+    }
+
+    /// Whether requests to this destination show the same ticket as those to `other`, to the same server.
+    pub fn has_ticket_of(&self, other: &Destination) -> bool {
+        self.server == other.server && !other.lacks_ticket() && self.headers() == other.headers()
+    }
+
+    /// Whether the first ticket is still to be given.
+    pub fn lacks_ticket(&self) -> bool {
+        self.key().is_empty()
+    }
+
+    /// Whether nothing can be sent before there is a new ticket.
+    pub fn waits_for_ticket(&self, now: Now) -> bool {
+        let credential = self.credential.borrow();
+        credential.is_refused || self.asks && credential.ends_at <= now.mono_ms
+    }
+
+    /// Why what waited for a new ticket is given up.
+    pub fn why_no_ticket(&self) -> (Reason, String) {
+        if self.asks {
+            let credential = self.credential.borrow();
+            let why = credential.why();
+            let message = format!("the function `ticket` gave no ticket until the deadline: {why}");
+            (Reason::RetriesExhausted, message)
+        } else {
+            (Reason::Rejected, ENDED.to_owned())
+        }
     }
 
     /// Masks the key and other secrets in `text`, because the errors of a `fetch` and the answers of a server may
     /// contain them.
     pub fn without_key(&self, text: &str) -> String {
-        Redaction::default().text(&text.replace(&self.key, MASK)).into_owned()
+        let key = self.key();
+        // Every text contains the empty text.
+        let masked = if key.is_empty() { text.into() } else { text.replace(&*key, MASK) };
+        Redaction::default().text(&masked).into_owned()
     }
 }
 
@@ -190,8 +245,8 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
     }
     let (key, is_ticket) = key(options, log)?;
     let (server, foreign) = server(options, is_ticket, log)?;
-    let mut headers = authorization(key);
-    let mut object = Object::go_on(&mut headers);
+    let mut other_headers = String::new();
+    let mut object = Object::go_on(&mut other_headers);
     object.text("content-type", "application/json");
     let mut taken = vec!["authorization".to_owned(), "content-type".to_owned()];
     for (name, value) in any_members(options.get("headers").unwrap_or_default()) {
@@ -210,29 +265,37 @@ fn destination(options: &Options<'_>, log: &mut Vec<Line>) -> Option<Destination
         };
         warn(log, format!("the header `{name}` is left out: {why}"));
     }
-    let identity = identity(&server, &headers);
-    let client_headers = !foreign;
-    let key = key.to_owned();
-    Some(Destination { identity, server, key, is_ticket, headers, client_headers })
+    let mut identity = identity(&server, key, &other_headers);
+    let source = options.get("ticketSource");
+    identity.push_str(source.unwrap_or_default());
+    Some(Destination {
+        identity,
+        server,
+        credential: RefCell::new(Credential::new(key)),
+        is_ticket,
+        asks: source.is_some(),
+        other_headers,
+        client_headers: !foreign,
+    })
 }
 
-/// The beginning of the headers, up to and including the authorization.
-fn authorization(key: &str) -> String {
+/// The headers of a request that shows `key`, as a JSON object without its closing brace.
+fn headers(key: &str, other_headers: &str) -> String {
     let mut headers = String::new();
     Object::open(&mut headers).text("authorization", &format!("Bearer {key}"));
+    headers.push_str(other_headers);
     headers
 }
 
-fn identity(server: &str, headers: &str) -> String {
-    format!("{server}\n{headers}")
-}
-
-fn is_key(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic())
+fn identity(server: &str, key: &str, other_headers: &str) -> String {
+    format!("{server}\n{}", headers(key, other_headers))
 }
 
 /// The key or ticket to send, and whether it is a ticket; `None` if there is no usable one.
 fn key<'o>(options: &'o Options<'_>, log: &mut Vec<Line>) -> Option<(&'o str, bool)> {
+    if options.get("ticketSource").is_some() {
+        return Some(("", true));
+    }
     let mut given = text("ticket", options, log).map(|ticket| ("ticket", ticket));
     let is_ticket = given.is_some();
     if !is_ticket && options.text("ticket").is_some() {
@@ -261,7 +324,7 @@ fn key<'o>(options: &'o Options<'_>, log: &mut Vec<Line>) -> Option<(&'o str, bo
         return None;
     };
     let key = given.trim_ascii();
-    if !is_key(key) {
+    if !Destination::may_show(key) {
         error(
             log,
             format!(
@@ -481,7 +544,7 @@ mod tests {
 
     /// The headers as a reader of the request sees them.
     fn headers(settings: &Settings) -> Value {
-        from_str(&[&settings.destination.as_ref().unwrap().headers, "}"].concat()).unwrap()
+        from_str(&[&settings.destination.as_ref().unwrap().headers(), "}"].concat()).unwrap()
     }
 
     fn log_text(log: &[Line]) -> String {

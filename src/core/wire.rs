@@ -16,6 +16,9 @@ const CLIENT_HEADERS: &str = concat!(
     r#"","hh-client-language":"javascript","hh-client-package":"honeyhive-edge","hh-client-timestamp":""#,
 );
 
+/// What the relay says under `errorCode` of a ticket that has ended.
+pub const TICKET_EXPIRED: &str = "TICKET_EXPIRED";
+
 /// How many characters of a backend's own message are quoted.
 const LONGEST_QUOTE: usize = 200;
 
@@ -98,6 +101,13 @@ pub enum Verdict {
     /// An update was refused, maybe because the session does not exist. A start shows that, and creates it. After a
     /// start, the refusal is permanent.
     NoSession(RefusalReason),
+    /// The relay refused the ticket.
+    Ticket {
+        /// Whether only its age is wrong with it.
+        is_over: bool,
+        /// The relay's own words.
+        refusal: RefusalReason,
+    },
     /// The failure may be temporary.
     Retry {
         /// The milliseconds that the server asks to wait.
@@ -143,7 +153,7 @@ pub enum RefusalReason {
 impl RefusalReason {
     /// The refusal of the destination's key with `status`, 401 or 403.
     pub fn of_key(status: u16, destination: Option<&Destination>) -> RefusalReason {
-        let is_fine_grained = destination.is_some_and(|it| it.key.starts_with("hh_fgdp_"));
+        let is_fine_grained = destination.is_some_and(|it| it.key().starts_with("hh_fgdp_"));
         RefusalReason::Key { status, is_fine_grained }
     }
 
@@ -246,7 +256,7 @@ pub(super) fn request(
     body: String,
     stamp_ns: u64,
 ) -> Request {
-    let mut headers = destination.headers.clone();
+    let mut headers = destination.headers();
     if destination.client_headers {
         headers.push_str(CLIENT_HEADERS);
         headers.push_str(&stamp_ns.to_string());
@@ -299,6 +309,14 @@ pub fn judge(
             }
         },
         0 | 300..=399 => Verdict::Refused(RefusalReason::Redirect),
+        401 if is_ticket => {
+            let code = find(&any_members(body), "errorCode").and_then(json::text);
+            let is_over = code.as_deref() == Some(TICKET_EXPIRED);
+            Verdict::Ticket {
+                is_over,
+                refusal: RefusalReason::Request { status, why: error_message(body) },
+            }
+        }
         401 | 403 if !is_ticket => Verdict::Refused(RefusalReason::of_key(status, destination)),
         404 | 405 if !is_start => {
             Verdict::NoSession(RefusalReason::Request { status, why: error_message(body) })
@@ -392,6 +410,7 @@ pub(super) fn error_message(body: &str, destination: Option<&Destination>) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::credential::Credential;
 
     const NOW: Now = Now { mono_ms: 0, unix_ms: 0 };
 
@@ -399,9 +418,10 @@ mod tests {
         Destination {
             identity: String::new(),
             server: "https://hive.example".into(),
-            key: key.into(),
+            credential: Credential::new(key).into(),
             is_ticket: false,
-            headers: String::new(),
+            asks: false,
+            other_headers: String::new(),
             client_headers: true,
         }
     }
@@ -526,11 +546,15 @@ mod tests {
         assert_eq!(judged(200, r#"{"success":true}"#), Verdict::Stored { inputs: None });
         for status in [400, 401, 403, 422] {
             let own = r#"{"statusCode":1,"message":"no","success":false,"errorCode":"X"}"#;
-            assert_eq!(
-                judged(status, own),
-                Verdict::Refused(RefusalReason::Request { status, why: "no".into() })
-            );
+            let refusal = RefusalReason::Request { status, why: "no".into() };
+            let said = match status {
+                401 => Verdict::Ticket { is_over: false, refusal },
+                _ => Verdict::Refused(refusal),
+            };
+            assert_eq!(judged(status, own), said);
         }
+        let ended = r#"{"success":false,"errorCode":"TICKET_EXPIRED","message":"no"}"#;
+        assert!(matches!(judged(401, ended), Verdict::Ticket { is_over: true, .. }));
     }
 
     #[test]
@@ -629,7 +653,9 @@ mod tests {
         let relay = Destination { is_ticket: true, ..destination("ticket") };
         for status in [401, 403] {
             let verdict = judge(&http(status, body), false, Routes::V1, Some(&relay), NOW);
-            let Verdict::Refused(refusal) = verdict else { panic!("{verdict:?}") };
+            let (Verdict::Refused(refusal) | Verdict::Ticket { refusal, .. }) = verdict else {
+                panic!("{verdict:?}")
+            };
             assert!(refusal.message("/relay").contains("does not allow `metadata`"));
             assert_eq!(refusal.may_be_one_of_many(), status == 403);
         }

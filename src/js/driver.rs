@@ -88,6 +88,9 @@ fn perform(scope: u64, output: Output) {
                 host::forget(id as f64);
             }
         }
+        Output::AskTicket { tracer, timeout_ms } => {
+            host::ask_ticket(scope as f64, tracer as f64, timeout_ms as f64);
+        }
         Output::Log(line) => host::log(line.level.name(), &line.message),
     }
 }

@@ -98,6 +98,18 @@ pub fn close(tracer: f64, timeout_ms: f64, scope: f64) -> f64 {
     call(scope, |registry, scope| registry.close(tracer as u64, timeout_ms as u64, scope, now()))
 }
 
+/// A new ticket for the tracer, or, if that is empty, `why` there is none. `is_asked` where `host.askTicket` asked for
+/// it, and not the caller of `setTicket` gives it. Returns the tracer's session; an empty text where the old ticket stays.
+#[wasm_bindgen(js_name = setTicket)]
+pub fn set_ticket(tracer: f64, ticket: String, why: String, is_asked: bool, scope: f64) -> String {
+    let given = if why.is_empty() { Ok(ticket.as_str()) } else { Err(why.as_str()) };
+    let session = state::with(|registry| {
+        registry.set_ticket(tracer as u64, given, is_asked, scope as u64, now())
+    });
+    host::wake(scope);
+    session.flatten().map(|session| session.to_string()).unwrap_or_default()
+}
+
 /// The totals of the metrics of the tracer's session, as JSON; empty if there are none. If a released tracer is made
 /// again, they become its option `totals`.
 #[wasm_bindgen(js_name = totalsOf)]

@@ -31,6 +31,8 @@ export interface Host extends Clocks {
   busy(tracer: number): void;
   /** Reports that the tracer has nothing unsent or in flight any more. */
   idle(tracer: number): void;
+  /** Asks the tracer's function for a ticket, and reports to `setTicket` within `timeoutMs` what it gave. */
+  askTicket(scope: number, tracer: number, timeoutMs: number): void;
   /** Calls `run` for `scope`, in a microtask of its own. */
   wake(scope: number): void;
   /**
@@ -83,6 +85,9 @@ extern "C" {
 
     #[wasm_bindgen(js_namespace = host)]
     pub fn idle(tracer: f64);
+
+    #[wasm_bindgen(js_namespace = host, js_name = askTicket)]
+    pub fn ask_ticket(scope: f64, tracer: f64, timeout_ms: f64);
 
     #[wasm_bindgen(js_namespace = host)]
     pub fn wake(scope: f64);

@@ -12,6 +12,10 @@ export class FakeCore {
   options = new Map();
   /** @type {number[]} */
   released = [];
+  /** What it was given as new tickets. @type {{ tracer: number, ticket: string, why: string, isAsked: boolean }[]} */
+  tickets = [];
+  /** The session of each ticket that is given. */
+  sessionOfTicket = "0a0a0a0a-0000-4000-8000-000000000000";
   dead = false;
   /** @type {Set<number>} */
   #busy = new Set();
@@ -57,6 +61,7 @@ export class FakeCore {
         const options = JSON.parse(json);
         this.options.set(tracer, { ...options, scope });
         this.#busy.add(tracer);
+        if (options.ticketSource) queueMicrotask(() => this.host.askTicket(scope, tracer, 20));
         if (!this.hold) queueMicrotask(() => this.#idle(tracer));
         return JSON.stringify({
           tracer,
@@ -65,6 +70,7 @@ export class FakeCore {
           project: options.project,
           source: options.source ?? "dev",
           enabled: true,
+          ...(options.ticketSource && { awaitsTicket: true }),
         });
       },
       resolveTracer: (active, sessionId) => {
@@ -89,6 +95,10 @@ export class FakeCore {
         this.#call({ method: "flush", tracer, json: String(timeoutMs), scope }),
       close: (tracer, timeoutMs, scope) =>
         this.#call({ method: "close", tracer, json: String(timeoutMs), scope }),
+      setTicket: (tracer, ticket, why, isAsked) => {
+        this.tickets.push({ tracer, ticket, why, isAsked });
+        return ticket.startsWith("hht1.") ? this.sessionOfTicket : "";
+      },
       totalsOf: (tracer) => `{"of":${tracer}}`,
       release: (tracer) => void this.released.push(tracer),
       readRequest: () => '{"status":"failed","reason":"not_found","message":"none"}',

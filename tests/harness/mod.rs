@@ -49,6 +49,13 @@ pub struct Bench {
     inits: u32,
     /// The `fetch` of those that came with one.
     transports: BTreeMap<u64, u32>,
+    /// What a function that gives tickets comes to, if it answers at all.
+    pub give: Box<dyn FnMut(Now) -> Option<Result<String, String>>>,
+    /// Milliseconds that it takes.
+    pub gives_after_ms: u64,
+    /// How often it was asked.
+    pub asked: usize,
+    given: Vec<(u64, u64, Result<String, String>)>,
 }
 
 /// An answer that says so much.
@@ -79,6 +86,10 @@ impl Bench {
             broken: BTreeSet::new(),
             inits: 0,
             transports: BTreeMap::new(),
+            give: Box::new(|_| None),
+            gives_after_ms: 3,
+            asked: 0,
+            given: Vec::new(),
         }
     }
 
@@ -176,15 +187,33 @@ impl Bench {
                         assert!(self.busy.remove(&tracer), "{tracer} is idle twice");
                         self.idle.push(tracer);
                     }
+                    Output::AskTicket { tracer, timeout_ms } => {
+                        self.asked += 1;
+                        if !self.busy.contains(&tracer) {
+                            self.unreachable.push("ticket".into());
+                        }
+                        let given = (self.give)(self.now);
+                        let (after_ms, given) = match given {
+                            Some(given) => (self.gives_after_ms, given),
+                            None => (timeout_ms, Err(format!("no ticket within {timeout_ms} ms"))),
+                        };
+                        self.given.push((self.now.mono_ms + after_ms, tracer, given));
+                    }
                     Output::TornDown { .. } => {}
                 }
             }
             let wake_at = self.registry.wake_at(0, self.now);
             let next = self.on_the_way.iter().map(|(at, ..)| *at).fold(wake_at, u64::min);
+            let next = self.given.iter().map(|(at, ..)| *at).fold(next, u64::min);
             if next > end {
                 break;
             }
             self.wait(next.saturating_sub(self.now.mono_ms));
+            while let Some(place) = self.given.iter().position(|(at, ..)| *at <= self.now.mono_ms) {
+                let (_, tracer, given) = self.given.remove(place);
+                let given = given.as_deref().map_err(|why| why.as_str());
+                self.registry.set_ticket(tracer, given, true, 0, self.now);
+            }
             while let Some(place) =
                 self.on_the_way.iter().position(|(at, ..)| *at <= self.now.mono_ms)
             {

@@ -374,7 +374,9 @@ impl<U: Unit> Engine<U> {
                 let message = exhausted(&why);
                 self.give_up(scope, late, Loss { reason: Reason::RetriesExhausted, message });
             }
-            Verdict::Refused(refusal) | Verdict::NoSession(refusal) => {
+            Verdict::Refused(refusal)
+            | Verdict::NoSession(refusal)
+            | Verdict::Ticket { refusal, .. } => {
                 if refusal.may_be_one_of_many() {
                     let FrozenBatch { original_len, .. } = batch;
                     let (len, refused_singles) = (batch.entries.len(), self.refused_singles);

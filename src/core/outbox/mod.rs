@@ -23,6 +23,7 @@ use crate::core::delivery::limits::{RetryWait, last_try_at, request_timeout_ms};
 use crate::core::enrichment::{Field, InputsPlace, Merged};
 use crate::core::id_map::NOTHING;
 use crate::core::json::any_members;
+use crate::core::number_set::NumberSet;
 use crate::core::policy::{MAX_REQUEST_BYTES, REQUEST_OVERHEAD_BYTES, START_WAITS_MS};
 use crate::core::session::{Description, SessionId, SessionOrigin, Start, Target};
 use crate::core::settings::{Destination, Settings};
@@ -118,6 +119,8 @@ pub struct Outbox {
     pub is_paused: bool,
     stamps: Stamps,
     hurried: bool,
+    /// Whether the batch was refused with one ticket, and is tried with another.
+    pub was_renewed: bool,
     /// Whether the request on its way leaves out a start.
     left_out_start: bool,
     /// Whether the server has stored something of the session.
@@ -165,6 +168,7 @@ impl Outbox {
             is_paused: false,
             stamps,
             hurried: false,
+            was_renewed: false,
             left_out_start: false,
             is_known: false,
             needs_start: false,
@@ -401,6 +405,23 @@ impl Outbox {
         }
     }
 
+    /// There is no ticket to send it with: until there is one, time counts. Returns when to give up the first of it.
+    pub fn wait_for_ticket(&mut self, now: Now) -> u64 {
+        self.work.retry_at = 0;
+        self.work.clock.begin_try(now.mono_ms);
+        self.gives_up_at(now)
+    }
+
+    /// All that waits.
+    pub fn parts(&self) -> &[Box<Part>] {
+        self.work.line.parts()
+    }
+
+    /// Notes that the browser keeps the parts with these numbers.
+    pub fn note_kept(&mut self, ids: &NumberSet) {
+        self.work.line.change_each(|part| part.is_kept |= ids.has(part.id));
+    }
+
     /// Nobody has more time than given, though part of it was forgiven before it came.
     fn shorten_deadlines(&mut self) {
         if self.is_paused {
@@ -627,6 +648,7 @@ impl Outbox {
         self.failures = 0;
         self.work.retry_at = 0;
         self.left_out_start = false;
+        self.was_renewed = false;
         self.refused_singles = 0;
         self.is_known = true;
         self.needs_start = false;
@@ -772,6 +794,7 @@ impl Outbox {
     /// is `to_blame` itself, or was put back before and is now refused alone: else it would be
     /// refused again with each half of a batch, and those halved again, without end.
     pub fn refused(&mut self, to_blame: bool) -> Parts {
+        self.was_renewed = false;
         self.failures = 0;
         self.work.retry_at = 0;
         if !self.work.line.has_batch() {

@@ -77,9 +77,9 @@ impl Registry {
     pub(super) fn take_leftovers(&mut self, tracer: u64, scope: u64, now: Now) {
         let settings = self.tracers.get(tracer).filter(|tracer| tracer.is_open());
         let Some(settings) = settings.map(|tracer| tracer.settings.clone()) else { return };
-        let Some(destination) = settings.destination.as_ref().filter(|_| settings.persist) else {
-            return;
-        };
+        let destination = settings.destination.as_ref();
+        let able = destination.filter(|it| settings.persist && !it.lacks_ticket());
+        let Some(destination) = able else { return };
         for leftover in std::mem::take(&mut self.leftovers) {
             let fate = leftover.kept.fate(destination, now.unix_ms);
             if fate == KeptFate::Leave {
@@ -108,7 +108,7 @@ impl Registry {
         let Kept { target, fields, description, .. } = kept;
         let Some(part) = self.read(part, fields.clone(), now) else { return };
         let destination = match fate {
-            KeptFate::Send(destination) => destination,
+            KeptFate::Send(destination) => self.shared(destination.clone()),
             KeptFate::Leave => return,
             KeptFate::Expired(why) => {
                 let reason = Reason::RetriesExhausted;
@@ -116,7 +116,7 @@ impl Registry {
             }
         };
         let Some(part) = self.with_room(part, Some(*target), now) else { return };
-        let id = self.open_outbox(destination, settings, *target);
+        let id = self.open_outbox(&destination, settings, *target);
         let (tracer, scope) = (part.tracer, part.scope);
         let part = self.keep(id, part, description.as_ref());
         if let Some(outbox) = self.outboxes.get_mut(id) {
@@ -140,23 +140,57 @@ impl Registry {
         mut part: Box<Part>,
         description: Option<&Description>,
     ) -> Box<Part> {
-        let persists = self.tracers.get(part.tracer).is_some_and(|it| it.settings.persist);
-        if let Some(outbox) = self.outboxes.get(outbox).filter(|_| self.keeps && persists) {
-            let Part { given_unix_ms, chapter, enrichment, .. } = &*part;
-            let (destination, target) = (&outbox.destination, outbox.target());
-            // An entry of an earlier page remains that page's.
-            let by = if *chapter == 0 { self.chapter } else { *chapter };
-            let json =
-                write_entry(destination, target, (*given_unix_ms, by), enrichment, description);
-            self.outputs.push_back(Output::Keep { id: part.id, json });
-            part.is_kept = true;
-        } else {
-            self.begin_chapter();
-            if let Some(outbox) = self.outboxes.get_mut(outbox) {
-                outbox.date_after_kept(&mut part);
+        match self.entry(outbox, &part, description) {
+            Some(entry) => {
+                self.outputs.push_back(entry);
+                part.is_kept = true;
+            }
+            None => {
+                self.begin_chapter();
+                if let Some(outbox) = self.outboxes.get_mut(outbox) {
+                    outbox.date_after_kept(&mut part);
+                }
             }
         }
         part
+    }
+
+    /// Stores what waits in the outbox with the ticket that it has now, the only one that a later page can send it with.
+    pub(super) fn keep_again(&mut self, id: u64) {
+        let Some(outbox) = self.outboxes.get(id) else { return };
+        let mut kept = NumberSet::NONE;
+        let mut entries = Vec::new();
+        for part in outbox.parts() {
+            if part.kind != PartKind::WaitingStart
+                && let Some(entry) = self.entry(id, part, None)
+            {
+                kept.add(part.id);
+                entries.push(entry);
+            }
+        }
+        for entry in entries {
+            self.outputs.push_back(entry);
+        }
+        if let Some(outbox) = self.outboxes.get_mut(id) {
+            outbox.note_kept(&kept);
+        }
+    }
+
+    /// What is to be stored of `part`, if there is a store and its tracer is set to persist. Without a ticket, no page
+    /// could send it.
+    fn entry(&self, id: u64, part: &Part, description: Option<&Description>) -> Option<Output> {
+        let outbox = self.outboxes.get(id)?;
+        let persists = self.tracers.get(part.tracer).is_some_and(|it| it.settings.persist);
+        if !self.keeps || !persists || outbox.destination.lacks_ticket() {
+            return None;
+        }
+        let Part { given_unix_ms, chapter, enrichment, .. } = part;
+        // An entry of an earlier page remains that page's.
+        let by = if *chapter == 0 { self.chapter } else { *chapter };
+        let said = (*given_unix_ms, by);
+        let (destination, target) = (&outbox.destination, outbox.target());
+        let json = write_entry(destination, target, said, enrichment, description);
+        Some(Output::Keep { id: part.id, json })
     }
 
     /// Separates the entries that are kept from now on from those kept before, because in between this page sends

@@ -10,6 +10,7 @@ mod outboxes;
 mod page;
 #[cfg(feature = "reading")]
 mod reading;
+mod renewing;
 mod sending;
 mod settling;
 mod tracers;
@@ -31,7 +32,7 @@ use super::scopes::Scopes;
 use super::server::Server;
 use super::session::SessionId;
 use super::session_index::SessionIndex;
-use super::settings::Settings;
+use super::settings::{Destination, Settings};
 use super::text_map::TextMap;
 use super::time::ForwardClock;
 use super::timers::Timers;
@@ -109,6 +110,8 @@ pub struct Registry {
     /// What earlier pages left there that no tracer has taken over yet, the earliest first.
     leftovers: Leftovers,
     last_leftover: i64,
+    /// The destinations of tickets, each of which its tracers share.
+    relays: Vec<Weak<Destination>>,
 }
 
 impl Registry {
@@ -153,6 +156,7 @@ impl Registry {
             keeps: false,
             leftovers: Vec::new(),
             last_leftover: 0,
+            relays: Vec::new(),
         }
     }
 

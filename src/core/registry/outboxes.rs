@@ -156,13 +156,26 @@ impl Registry {
             }
             return;
         }
-        let Some(server) = self.servers.get_mut(outbox.server) else {
-            return;
+        let timer = match self.wait_for_ticket(id, now) {
+            Some(look_at) => look_at,
+            None => self.line_up(id, now),
         };
+        let Some(outbox) = self.outboxes.get_mut(id) else { return };
+        outbox.timer = timer;
+        // A start that was not polled yet has no time. A deadline does not move when the outbox is scheduled again.
+        if timer < NEVER && was_set != timer {
+            self.timers.set(timer, Timer::Outbox(id));
+        }
+    }
+
+    /// Queues an outbox with work for sending, as soon as it may send. Returns when to look at it again.
+    fn line_up(&mut self, id: u64, now: Now) -> u64 {
+        let Some(outbox) = self.outboxes.get_mut(id) else { return NEVER };
+        let Some(server) = self.servers.get_mut(outbox.server) else { return NEVER };
         outbox.try_in_time(now);
         outbox.tell_clock(!server.health.why().is_empty(), now);
         let due = outbox.due();
-        let timer = if outbox.is_to_wait(now) {
+        if outbox.is_to_wait(now) {
             // Other parts of the batch may have more time, and the server may have asked clients to stay away.
             outbox.looks_at(now)
         } else if due > now.mono_ms {
@@ -185,11 +198,6 @@ impl Registry {
                 true => now.mono_ms + LEASE_GRACE_MS,
                 false => server.health.try_or_give_up_at(gives_up_at, timeout_ms, deadline_ms, now),
             }
-        };
-        outbox.timer = timer;
-        // A start that was not polled yet has no time. A deadline does not move when the outbox is scheduled again.
-        if timer < NEVER && was_set != timer {
-            self.timers.set(timer, Timer::Outbox(id));
         }
     }
 

@@ -249,6 +249,7 @@ impl Registry {
             };
             let rank = (is_kept, bytes);
             let may_go = outbox.flight == NOTHING
+                && !outbox.destination.waits_for_ticket(now)
                 && outbox.has_work()
                 && !outbox.is_asked_to_wait(now)
                 && self.page.in_document

@@ -27,6 +27,8 @@ pub(super) struct Flight {
     pub(super) server: u64,
     pub(super) sent: SentRequest,
     is_start: bool,
+    /// Which one of its destination's tickets it carried.
+    pub(super) credential_version: u32,
     /// Whether it reads what a session's metrics add up to.
     is_read: bool,
     /// The routes that the server was taken to have.
@@ -46,6 +48,7 @@ impl Flight {
             server,
             sent,
             is_start: false,
+            credential_version: 0,
             is_read: true,
             routes: Routes::V1,
             keepalive: None,
@@ -124,8 +127,13 @@ impl Registry {
         }
         let has_room = was_busy && scopes.iter().any(|scope| self.may_send(*scope, server_id, now));
         let Some(outbox) = self.outboxes.get_mut(id) else { return };
-        if !has_room || outbox.is_to_wait(now) {
-            let target = outbox.target();
+        let target = outbox.target();
+        if outbox.destination.waits_for_ticket(now) {
+            let (reason, message) = outbox.destination.why_no_ticket();
+            let expired = outbox.expire(now);
+            self.schedule(id, now);
+            self.give_up(expired, Some(target), reason, &message, now);
+        } else if !has_room || outbox.is_to_wait(now) {
             let expired = outbox.expire(now);
             self.schedule(id, now);
             let why = if why.is_empty() { "it has not answered" } else { &why };
@@ -144,6 +152,12 @@ impl Registry {
             None => self.next_of(scope, now).or_else(|| self.next_in_line(scope, now))?,
         };
         self.enter(scope, now);
+        let outbox = self.outboxes.get(id)?;
+        let (to, sender) = (outbox.destination.clone(), outbox.sender());
+        let credential_version = to.credential.borrow().version;
+        if to.credential.borrow().renew_at <= now.mono_ms {
+            self.ask_for_ticket(&to, sender, outbox.settings.timeout_ms, now);
+        }
         let outbox = self.outboxes.get_mut(id)?;
         let server_id = outbox.server;
         let server = self.servers.get_mut(server_id)?;
@@ -170,6 +184,7 @@ impl Registry {
             server: server_id,
             sent,
             is_start,
+            credential_version,
             is_read: false,
             routes,
             keepalive,
@@ -359,20 +374,19 @@ impl Registry {
             return;
         };
         outbox.flight = NOTHING;
-        if !matches!(verdict, Verdict::Retry { .. }) {
+        let may_pass = matches!(verdict, Verdict::Retry { .. } | Verdict::Ticket { .. });
+        if !may_pass {
             outbox.request_worked(now);
         }
         let target = outbox.target();
-        if !matches!(verdict, Verdict::Stored { .. })
-            && outbox.start_after_all()
-            && !matches!(verdict, Verdict::Retry { .. })
-        {
+        if !matches!(verdict, Verdict::Stored { .. }) && outbox.start_after_all() && !may_pass {
             verdict = Verdict::Retry { after_ms: Some(0), why: "the session was not there".into() };
         }
         match &verdict {
             Verdict::Stored { inputs } => {
                 self.learn_routes(flight);
                 let Some(outbox) = self.outboxes.get_mut(flight.outbox) else { return };
+                outbox.destination.credential.borrow_mut().work();
                 let done = match outbox.stored(flight.is_start, inputs.as_deref()) {
                     Progress::GoesOn => Vec::new(),
                     Progress::Done(parts) => parts,
@@ -395,6 +409,13 @@ impl Registry {
                     server.health.note_failure(&why);
                 }
                 self.try_again(flight, *after_ms, &why, now);
+            }
+            Verdict::Ticket { is_over, refusal } => {
+                let to = outbox.destination.clone();
+                match self.is_to_be_renewed(flight, *is_over, now) {
+                    true => self.schedule_all_to(&to, now),
+                    false => self.refused(flight, refusal, now),
+                }
             }
             // While nothing is known of the server, it may be the route that is not there, and not the event.
             Verdict::NoSession(_)

@@ -36,7 +36,8 @@ impl Registry {
         let named = settings::session_id(options, &mut log);
         let mut named = named.and_then(|name| self.session_named(name, Some(&settings)));
         let destination = settings.destination.as_ref();
-        let ticket = destination.filter(|it| it.is_ticket).map(|it| it.key.as_str());
+        let ticket = destination.filter(|it| it.is_ticket).map(|it| it.key());
+        let ticket = ticket.as_deref();
         if let Some(of_ticket) = ticket.filter(|_| !is_child).and_then(session_of) {
             if named.as_ref().is_some_and(|named| *named != of_ticket) {
                 let what = "`sessionId` is left out: the ticket is for another session";
@@ -45,7 +46,11 @@ impl Registry {
             named = Some(of_ticket);
         }
         let origin = if named.is_some() { SessionOrigin::Named } else { SessionOrigin::New };
-        let session_id = named.or_else(|| SessionId::new(options.text("newSessionId")?))?;
+        let mut session_id = named.or_else(|| SessionId::new(options.text("newSessionId")?))?;
+        let lacking = destination.filter(|it| it.lacks_ticket());
+        if let Some(lacking) = lacking.filter(|_| named.is_none()) {
+            session_id = *lacking.credential.borrow_mut().placeholder.get_or_insert(session_id);
+        }
         let mut description = Description {
             name: settings.session_name.clone(),
             source: settings.source.clone(),
@@ -87,7 +92,17 @@ impl Registry {
             self.open_tracers.add(tracer, made);
         }
         let enabled = outbox != NOTHING;
-        let info = TracerInfo { tracer, session_id, description: description.clone(), enabled };
+        let awaits_ticket = lacking.is_some_and(|to| {
+            self.ask_for_ticket(to, tracer, settings.timeout_ms, now);
+            to.credential.borrow().is_asked
+        });
+        let info = TracerInfo {
+            tracer,
+            session_id,
+            description: description.clone(),
+            enabled,
+            awaits_ticket,
+        };
         if !enabled {
             return Some(info);
         }
@@ -142,7 +157,9 @@ impl Registry {
                 Some(_) => {}
             }
         }
-        let settings = Rc::new(Settings::resolve(options, self.place, log));
+        let mut settings = Settings::resolve(options, self.place, log);
+        settings.destination = settings.destination.map(|made| self.shared(made));
+        let settings = Rc::new(settings);
         if over.is_some() || self.settings.len() == REMEMBERED_SETTINGS {
             self.settings.remove(over.unwrap_or(0));
         }

@@ -434,7 +434,9 @@ impl Consumer {
                     self.refused(delivery, place, routes, &refusal);
                 }
             }
-            Verdict::Refused(refusal) => self.refused(delivery, place, routes, &refusal),
+            Verdict::Refused(refusal) | Verdict::Ticket { refusal, .. } => {
+                self.refused(delivery, place, routes, &refusal);
+            }
         }
         delivery.repeat_later(place);
     }

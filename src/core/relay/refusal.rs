@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::response::Response;
 use super::ticket::Ticket;
 use crate::core::enrichment::Field;
+use crate::core::wire::TICKET_EXPIRED;
 
 /// Why a request is not relayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +112,7 @@ impl Refusal {
             Refusal::ContentType | Refusal::ContentEncoding => "UNSUPPORTED_MEDIA_TYPE",
             Refusal::NoTicket => "TICKET_MISSING",
             Refusal::NoSuchTicket | Refusal::Signature => "TICKET_INVALID",
-            Refusal::Expired => "TICKET_EXPIRED",
+            Refusal::Expired => TICKET_EXPIRED,
             Refusal::TooOften { .. } => "TOO_MANY_REQUESTS",
             Refusal::OtherSession => "SESSION_NOT_ALLOWED",
             Refusal::OtherEvent => "EVENT_NOT_ALLOWED",
