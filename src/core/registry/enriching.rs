@@ -1,4 +1,4 @@
-//! The way in: what is said of a session is masked, read, judged and put into its outbox.
+//! Takes enrichments: masks, parses and checks them, and puts them into their outbox.
 
 use super::Registry;
 use crate::core::enrichment::{Enrichment, Invalid};
@@ -16,9 +16,9 @@ const NO_EVENT_ID: &str = "enrichEvent takes the event's id first, as in enrichE
 const NOTHING_OF_EVENT: &str = "the call has no data about the event: pass fields, as in enrichEvent(eventId, { feedback: { rating: 5 } })";
 
 impl Registry {
-    /// Enriches a session: the one named, else that of `tracer`; tracer 0 is the only open one.
-    /// Where the caller does not name the tracer, a session that another open tracer has is that
-    /// tracer's. `json` is the snapshot of the arguments. Returns the number under which the outcome is told.
+    /// Enriches the session `session_id`, or else the session of `tracer`. Tracer 0 stands for the only open one. If
+    /// the caller did not name the tracer, and another open tracer has the session, that tracer is used. `json` is
+    /// the snapshot of the arguments. Returns the number of the call, under which its outcome is reported.
     pub fn enrich(
         &mut self,
         tracer: u64,
@@ -34,8 +34,8 @@ impl Registry {
         self.enrich_target(tracer, named.map(Target::Session), json, scope, names_tracer, now)
     }
 
-    /// Enriches the event `event_id` with the key and server of `tracer`, as [`Registry::enrich`] does a session.
-    /// An event is never started: one that the backend does not have is refused by it.
+    /// Enriches the event `event_id` with the key and server of `tracer`, in the same way as [`Registry::enrich`]. An
+    /// event is never started: if the backend does not have it, it refuses the enrichment.
     pub fn enrich_event(
         &mut self,
         tracer: u64,
@@ -80,7 +80,7 @@ impl Registry {
         id
     }
 
-    /// `part`, unless it says nothing of an event: only a session can be made sure of.
+    /// Returns `part`, unless it is empty and for an event: only a session can be created by an empty enrichment.
     fn for_target(
         &mut self,
         part: Box<Part>,
@@ -151,7 +151,7 @@ impl Registry {
         self.accept(outbox, part, Some(&increments), now);
     }
 
-    /// What is going to be said in a call, with the next number.
+    /// A part for a new call, with the next number and without content.
     pub(super) fn part(&mut self, kind: PartKind, tracer: u64, scope: u64, now: Now) -> Box<Part> {
         Box::new(Part {
             id: self.number(),
@@ -169,7 +169,7 @@ impl Registry {
         })
     }
 
-    /// `part`, with the only open tracer where it is of none; refused where that is not clear.
+    /// Assigns `part` to the only open tracer if it has none. Refuses it if it is unclear which tracer is meant.
     fn meant(&mut self, mut part: Box<Part>, names_session: bool, now: Now) -> Option<Box<Part>> {
         if part.tracer == 0 {
             match self.only_tracer(part.scope, names_session) {
@@ -186,7 +186,7 @@ impl Registry {
         Some(part)
     }
 
-    /// `part` with what was said in it, masked and read; refused where that is of no use.
+    /// Masks and parses the content of `part`. Refuses it if nothing in it is usable.
     pub(super) fn read(
         &mut self,
         mut part: Box<Part>,
@@ -229,8 +229,9 @@ impl Registry {
         Some(part)
     }
 
-    /// `json`, which the shell has masked as `asked` wants it, before it is given to `tracer`. If that is
-    /// another one, with code of the user's to mask by, nobody has called it: then nothing is let through.
+    /// Checks that the masking of `json` is right for `tracer`. The shell has masked it for the tracer `asked`. If
+    /// `tracer` is another one with a masking function of its own, nothing has called that function, so everything is
+    /// masked.
     fn masked_for(&self, tracer: u64, asked: u64, json: String) -> String {
         let tracer = self.tracers.get(tracer).filter(|_| tracer != asked);
         if tracer.is_some_and(|tracer| tracer.settings.has_redactor) {
@@ -246,7 +247,7 @@ impl Registry {
         self.refuse(part, None, Reason::TooLarge, &why, now);
     }
 
-    /// `json` without what the tracer is to keep to itself.
+    /// Masks `json` by the rules of the tracer.
     fn masked(&self, tracer: u64, json: String) -> String {
         let tracer = self.tracers.get(tracer);
         match tracer.and_then(|tracer| tracer.settings.redaction.as_ref()) {
@@ -255,8 +256,7 @@ impl Registry {
         }
     }
 
-    /// The outbox of the session or event named, else of the tracer's own session, for `part`, which is refused where
-    /// there is none.
+    /// The outbox of `target`, or of the tracer's own session. Refuses `part` if there is none.
     fn outbox_for(
         &mut self,
         part: Box<Part>,
@@ -285,7 +285,7 @@ impl Registry {
         None
     }
 
-    /// `part`, if it fits into the byte budget; else it is refused.
+    /// Returns `part` if it fits into the byte budget, and refuses it otherwise.
     pub(super) fn with_room(
         &mut self,
         part: Box<Part>,
@@ -304,17 +304,17 @@ impl Registry {
         Some(part)
     }
 
-    /// How long what is given to `tracer` now may be tried.
+    /// The deadline of enrichments that `tracer` is given now, in milliseconds.
     fn deadline_ms(&self, tracer: u64) -> u64 {
         let tracer = self.tracers.get(tracer);
         tracer.map_or(u64::MAX, |tracer| tracer.settings.deadline_ms)
     }
 
-    /// Puts `part` into its outbox. `increments` are what it adds to the running totals.
+    /// Puts `part` into its outbox. `increments` are added to the totals of its session's metrics.
     fn accept(&mut self, id: u64, part: Box<Part>, increments: Option<&[(&str, f64)]>, now: Now) {
         let target = self.outboxes.get(id).map(Outbox::target);
         let Some(part) = self.with_room(part, target, now) else {
-            // The outbox may have been opened for this part alone.
+            // The outbox may have been opened for this part.
             return self.schedule(id, now);
         };
         let part = self.dated(id, part);
@@ -337,7 +337,7 @@ impl Registry {
         self.given(tracer, scope, id, now);
     }
 
-    /// `part`, with the time at which it counts as said in its outbox.
+    /// Gives `part` the time that its outbox counts as the time of the call.
     pub(super) fn dated(&mut self, outbox: u64, mut part: Box<Part>) -> Box<Part> {
         if let Some(outbox) = self.outboxes.get_mut(outbox) {
             part.given_unix_ms = outbox.stamps().say(part.given_unix_ms);
@@ -345,7 +345,7 @@ impl Registry {
         part
     }
 
-    /// Something was given that will end, and put into `outbox`.
+    /// Records that an enrichment, whose outcome will be reported, was put into `outbox`.
     pub(super) fn given(&mut self, tracer: u64, scope: u64, outbox: u64, now: Now) {
         if let Some(tracer) = self.tracers.get_mut(tracer) {
             tracer.counts.pending += 1;
@@ -359,7 +359,7 @@ impl Registry {
         self.scopes.give(scope, outbox);
     }
 
-    /// Tells of a part that was not accepted. A session starts without it.
+    /// Reports that `part` was not accepted. A session starts without the fields of a start that was refused.
     pub(super) fn refuse(
         &mut self,
         part: Box<Part>,
@@ -377,7 +377,8 @@ impl Registry {
     }
 }
 
-/// `json` with every field masked as a whole, as by a `redact` that fails. What is no object stays none.
+/// `json` with every field masked as a whole, as if `redact` had failed. The result is an object only if `json` is
+/// one.
 fn mask_all(json: &str) -> String {
     if !json.trim_ascii_start().starts_with("{") {
         return "null".to_owned();
@@ -386,7 +387,7 @@ fn mask_all(json: &str) -> String {
     let mut object = Object::open(&mut masked);
     for (key, value) in any_members(json) {
         if is_nested(value) {
-            // A field has to stay an object to be stored at all.
+            // A field must remain an object to be stored.
             object.member(key, &format!("{{\"redacted\":{}}}", quoted(MASK)));
         } else {
             object.member(key, &quoted(MASK));

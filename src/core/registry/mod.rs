@@ -1,7 +1,8 @@
 //! The state of the module: all tracers, outboxes and servers, and the actions that are due.
 //!
-//! It puts the whole core behind a few calls. The shell reports events (`init`, `enrich`, `finish_request` …, each with
-//! the time), then calls [`Registry::poll`] until nothing is left to do; [`Registry::wake_at`] says when to poll again.
+//! It puts the whole core behind a few calls. The shell reports events (`init`, `enrich`, `finish_request` …) with
+//! the time of each, and then calls [`Registry::poll`] until nothing is left to do. [`Registry::wake_at`] says when
+//! to poll again.
 
 mod continuing;
 mod enriching;
@@ -54,69 +55,68 @@ pub struct Registry {
     numerals: Numerals,
     id_of: fn(&str) -> Option<SessionId>,
     clock: ForwardClock,
-    /// The last number given to an enrichment, a flush or a close: they only go up.
+    /// The last number given to an enrichment, a flush or a close. The numbers only increase.
     last_number: u64,
-    /// The latest timestamps of all sessions' requests.
+    /// The latest timestamps of the requests of all sessions.
     stamps: Stamps,
     tracers: IdMap<Tracer>,
     open_tracers: OpenTracers,
     outboxes: IdMap<Outbox>,
     servers: IdMap<Server>,
-    /// Servers by the number of their `fetch` and their address, with a space between.
+    /// The servers by the number of their `fetch` and their URL, separated by a space.
     server_ids: TextMap,
-    /// Servers that nothing is sent to now, the longest first; some may be used again.
+    /// The servers that nothing is sent to at present, the one unused for longest first. Some may be in use again.
     idle_servers: VecDeque<u64>,
-    /// Additions that wait for what the backend has of their session, by outbox.
+    /// Metrics that wait until the totals of their session were read, by outbox.
     continuing: BTreeMap<u64, continuing::Continuing>,
     flights: IdMap<Flight>,
-    /// Servers with sessions that any scope may send, in turns.
+    /// The servers with outboxes that any scope may send, in the order of their turns.
     lines: VecDeque<u64>,
     place: Place,
-    /// Outboxes by session: one for each destination.
+    /// The outboxes by session: one for each destination.
     outbox_ids: SessionIndex,
-    /// Settings of tracers, with the options that they were made of, the latest last.
+    /// The settings of tracers with the options that they were made of, the latest last.
     settings: Vec<(String, Weak<Settings>)>,
-    /// Outboxes with a start that was not looked at yet.
+    /// Outboxes with a start that has not been scheduled yet.
     fresh: Vec<u64>,
-    /// Outboxes with something to send or on its way.
+    /// Outboxes that have something to send or a request in flight.
     busy: Vec<u64>,
-    /// Those of them that no flush of all has hurried yet.
+    /// Those of them that no flush of all tracers has hurried yet.
     unhurried: NumberSet,
     timers: Timers,
-    /// Flushes and closes that wait, by number.
+    /// The flushes and closes that wait, by number.
     waits: FixedMap<u64, Box<Wait>>,
-    /// Flushes of all that wait.
+    /// The flushes of all tracers that wait.
     waits_for_all: Unsettled,
     scopes: Scopes,
-    /// What is to be done in whichever scope asks first.
+    /// Actions that any scope may perform.
     outputs: VecDeque<Output>,
-    /// Tracers that got work, which the shell is to be told of.
+    /// Tracers that got work, which the shell has not been told yet.
     newly_busy: VecDeque<u64>,
-    /// Tracers that may have no work any more. The shell is told of them after all outputs, some of which
-    /// need what a tracer came with.
+    /// Tracers that may have no more work. The shell is told after all outputs, because some outputs need the options
+    /// of a tracer that stay in JavaScript.
     maybe_idle: VecDeque<u64>,
-    /// Bytes of unsent enrichments.
+    /// The bytes of unsent enrichments.
     held: u64,
     counts: Counts,
-    /// Starts that are on their way, of all tracers.
+    /// How many session starts of all tracers have not ended.
     starting: u64,
-    /// Log lines that were said, so that they are said once.
+    /// The lines that were logged already, because each is logged once.
     said: Vec<String>,
     page: Page,
-    /// The number of the page, and of the part of its life, in which something is kept; never 0.
+    /// Identifies the page, and the part of its life, in which something is kept; never 0.
     chapter: u32,
     /// Whether there is a store to keep enrichments in.
     keeps: bool,
-    /// What earlier pages left there that no tracer has taken over yet, the earliest first.
+    /// The entries of earlier pages that no tracer has taken over yet, the earliest first.
     leftovers: Leftovers,
     last_leftover: i64,
-    /// The destinations of tickets, each of which its tracers share.
+    /// The destinations with a ticket, each of which is shared by its tracers.
     relays: Vec<Weak<Destination>>,
 }
 
 impl Registry {
-    /// An empty registry, whose waits are drawn from `seed` and whose numbers are read and
-    /// written by `numerals`.
+    /// An empty registry. `seed` determines its random waits, and `numerals` reads and writes numbers.
     pub fn new(seed: u64, numerals: Numerals) -> Registry {
         Registry {
             random: fastrand::Rng::with_seed(seed),
@@ -160,29 +160,29 @@ impl Registry {
         }
     }
 
-    /// The same with another way to the id that a text is or stands for.
+    /// Replaces the function that finds the id for a text or name.
     pub fn with_names(mut self, id_of: fn(&str) -> Option<SessionId>) -> Registry {
         self.id_of = id_of;
         self
     }
 
-    /// The same in this kind of place; without it, in a server process.
+    /// Sets the kind of place that the core runs in. The default is a server process.
     pub fn in_place(mut self, place: Place) -> Registry {
         self.place = place;
         self
     }
 
-    /// How many tracers are held.
+    /// The number of tracers.
     pub fn tracers(&self) -> usize {
         self.tracers.len()
     }
 
-    /// How many sessions' outboxes are held.
+    /// The number of outboxes.
     pub fn outboxes(&self) -> usize {
         self.outboxes.len()
     }
 
-    /// How often a tracer, an outbox, a server or a request was looked for.
+    /// How often a tracer, an outbox, a server or a request was looked up. Tests of growth count these.
     #[cfg(debug_assertions)]
     pub fn lookups(&self) -> u64 {
         self.tracers.lookups()
@@ -191,12 +191,12 @@ impl Registry {
             + self.flights.lookups()
     }
 
-    /// How many request scopes are held.
+    /// The number of request scopes.
     pub fn scopes(&self) -> usize {
         self.scopes.len()
     }
 
-    /// Bytes of unsent enrichments held.
+    /// The bytes of unsent enrichments.
     pub fn held(&self) -> u64 {
         self.held
     }
@@ -210,13 +210,12 @@ impl Registry {
         self.log_at(self.level_of(tracer), line);
     }
 
-    /// How much the tracer wants logged.
+    /// The tracer's log level.
     fn level_of(&self, tracer: u64) -> Level {
         self.tracers.get(tracer).map_or(Level::Warn, |tracer| tracer.settings.log_level)
     }
 
-    /// Logs that something happened because of `why`: once for each reason, whatever else happens
-    /// because of it.
+    /// Logs that something happened because of `why`, once for each reason, whatever else has the same cause.
     fn log_because(&mut self, tracer: u64, level: Level, what: &str, why: &str) {
         let line = Line { level, message: format!("{what}: {why}") };
         if !self.said.iter().any(|said| said.ends_with(why)) {
@@ -224,8 +223,8 @@ impl Registry {
         }
     }
 
-    /// The session or event that is meant by `name`, if that is no blank; once, at [`Level::Info`], a line says
-    /// which UUID a name that is none stands for. The key and other secrets in it are not shown.
+    /// The session or event that `name` refers to; `None` if it is blank. If the name is not a UUID, one line at
+    /// [`Level::Info`] says which UUID it stands for. The key and other secrets in the name are masked.
     fn session_named(&mut self, name: &str, settings: Option<&Settings>) -> Option<SessionId> {
         let session_id = (self.id_of)(name)?;
         let level = settings.map_or(Level::Warn, |settings| settings.log_level);
@@ -241,8 +240,8 @@ impl Registry {
         Some(session_id)
     }
 
-    /// Logs `line` if `level` lets it through, and once: an application that makes a tracer a
-    /// request would else be told the same with each.
+    /// Logs `line` once, if `level` includes it. An application that makes a tracer for each request would otherwise
+    /// be told the same each time.
     fn log_at(&mut self, level: Level, line: Line) {
         if line.level > level || self.said.contains(&line.message) {
             return;

@@ -162,7 +162,7 @@ impl Registry {
         };
         let Some(outbox) = self.outboxes.get_mut(id) else { return };
         outbox.timer = timer;
-        // A start that was not polled yet has no time. A deadline does not move when the outbox is scheduled again.
+        // A start that was not polled yet has no time. Scheduling the outbox again does not move a deadline.
         if timer < NEVER && was_set != timer {
             self.timers.set(timer, Timer::Outbox(id));
         }

@@ -1,4 +1,4 @@
-//! The way out: which outbox sends next, and what its answer means for it.
+//! Sends requests: chooses the outbox that sends next, and acts on its answer.
 
 use super::Registry;
 use super::continuing::READS;
@@ -15,10 +15,10 @@ use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
 use crate::core::wire::{self, Answer, RefusalReason, Routes, Verdict};
 
-/// What to do about an event that the backend does not know.
+/// The advice about an event that the backend does not have.
 const EVENT_COMES: &str = "export the event's span first";
 
-/// A request on its way.
+/// A request in flight.
 #[derive(Debug)]
 pub(super) struct Flight {
     /// The request scope that sent it.
@@ -27,20 +27,20 @@ pub(super) struct Flight {
     pub(super) server: u64,
     pub(super) sent: SentRequest,
     is_start: bool,
-    /// Which one of its destination's tickets it carried.
+    /// The version of its destination's credential that it carried.
     pub(super) credential_version: u32,
-    /// Whether it reads what a session's metrics add up to.
+    /// Whether it reads the totals of a session's metrics.
     is_read: bool,
-    /// The routes that the server was taken to have.
+    /// The routes that it used.
     routes: Routes,
-    /// Its bytes, where it may outlive the page.
+    /// Its size in bytes, if it may outlive the page.
     pub(super) keepalive: Option<u64>,
-    /// Whether its lease has run out once.
+    /// Whether its lease has ended once.
     is_overdue: bool,
 }
 
 impl Flight {
-    /// A request that reads what the metrics of the outbox's session add up to.
+    /// A request that reads the totals of the metrics of the outbox's session.
     pub(super) fn read(scope: u64, outbox: u64, server: u64, sent: SentRequest) -> Flight {
         Flight {
             scope,
@@ -62,7 +62,7 @@ impl Flight {
 }
 
 impl Registry {
-    /// What is to be done next, in `scope`; nothing where all is done for now.
+    /// The next action in `scope`; `None` if nothing is left to do now.
     pub fn poll(&mut self, scope: u64, now: Now) -> Option<Output> {
         let now = self.clock.advance(now);
         self.scopes.came(scope);
@@ -91,7 +91,7 @@ impl Registry {
     }
 
     fn fire_timers(&mut self, now: Now) {
-        // What is left is due at the next look, which the shell may put off a little.
+        // Further timers fire at the next poll, which the shell may delay a little.
         for _ in 0..TIMERS_AT_ONCE {
             let Some((at, timer)) = self.timers.take_due(now.mono_ms) else { return };
             match timer {
@@ -117,7 +117,8 @@ impl Registry {
             outbox.server_worked(worked_at);
         }
         self.schedule(id, now);
-        // Where there is room it goes now: a program that was busy past the deadline has its try.
+        // If there is room, it is sent now: if the program was too busy to send before the deadline, the outbox still
+        // gets one try.
         let was_busy = now.mono_ms.saturating_sub(at) > LEASE_GRACE_MS || why.is_empty();
         if was_busy
             && self.outboxes.get(id).is_some_and(|outbox| outbox.is_overdue(now))
@@ -197,14 +198,14 @@ impl Registry {
         Some(Output::Send { flight, transport, timeout_ms, keepalive, request })
     }
 
-    /// The next outbox that may send what was given in the request `scope`.
+    /// The next outbox with enrichments made in the request `scope`.
     fn next_of(&mut self, scope: u64, now: Now) -> Option<u64> {
         let mut place = 0;
         while scope != 0
             && let Some(&id) = self.scopes.outboxes(scope).get(place)
         {
             match self.outboxes.get(id).filter(|outbox| outbox.concerns(scope)) {
-                // What waits for a read comes into the outbox when that is over.
+                // Metrics that wait for a read enter the outbox when the read ends.
                 None if self.reads_at(id, scope).is_some() => place += 1,
                 None => self.scopes.forget_outbox(scope, place),
                 Some(outbox) if outbox.is_ready => {
@@ -222,8 +223,8 @@ impl Registry {
         None
     }
 
-    /// Lets a tracer send, of those that have something in the outbox, which was given it in this `scope`, if
-    /// its `fetch` reaches the server. Gives the server as that one reaches it, where that is another.
+    /// Lets a tracer of this `scope` send the outbox, if its `fetch` reaches the server. Returns its server if that
+    /// is another one.
     fn send_by_own(&mut self, id: u64, scope: u64, now: Now) -> Option<u64> {
         let outbox = self.outboxes.get_mut(id)?;
         let own = outbox.sender_in(scope);
@@ -236,8 +237,8 @@ impl Registry {
         Some(server)
     }
 
-    /// The next outbox in line that any scope may send: of each server with a line in turns, so that
-    /// one which is at its limit keeps nobody else waiting.
+    /// The next outbox that any scope may send. Servers take turns, so that one which has reached its limit does not
+    /// delay the others.
     fn next_in_line(&mut self, scope: u64, now: Now) -> Option<u64> {
         for _ in 0..self.lines.len() {
             let server_id = self.lines.pop_front()?;
@@ -248,7 +249,8 @@ impl Registry {
                 && next.is_none()
                 && let Some(id) = server.ready.pop_front()
             {
-                // What waited in it may have been sent by a request, or given up, or goes another way now.
+                // Its content may have been sent by a request or given up, or the outbox may send to another server
+                // now.
                 if let Some(outbox) = self.outboxes.get_mut(id).filter(|it| it.server == server_id)
                 {
                     outbox.in_line = false;
@@ -268,8 +270,8 @@ impl Registry {
 
     pub(super) fn may_send(&self, scope: u64, server: u64, now: Now) -> bool {
         let Some(to) = self.servers.get(server) else { return false };
-        // By address, so that one that hangs takes no connection from others, and whichever `fetch` leads there.
-        // Only at the edge does a scope have connections of its own, and then few requests on their way.
+        // Counted by origin, so that a server that hangs takes no connections from others, whichever `fetch` reaches
+        // it. Only on the edge does a scope have connections of its own, and it has few requests in flight.
         let of_scope = match self.place {
             Place::EdgeRequest => self.scopes.in_flight(scope).iter(),
             Place::Page | Place::ServerProcess => [].iter(),
@@ -281,8 +283,9 @@ impl Registry {
         self.page_has_room(server, now) && to.health.has_room(to_same.count(), now)
     }
 
-    /// Nobody told the end of a request: the runtime has torn down the one that sent it. Or the whole program
-    /// stood still, and the answer is about to be told: so only the second time.
+    /// Handles a request whose answer was not reported in time: the runtime has torn down the request scope that sent
+    /// it. The whole program may also have stood still, and the answer be about to be reported, so only the second
+    /// time counts.
     fn lease_ends(&mut self, id: u64, now: Now) {
         let Some(flight) = self.flights.get_mut(id) else {
             return;
@@ -315,7 +318,7 @@ impl Registry {
         Some(flight)
     }
 
-    /// What came of a request. An answer to one that counts as lost already changes nothing.
+    /// Takes the answer to a request. The answer to a request that already counts as lost changes nothing.
     pub fn finish_request(&mut self, flight: u64, answer: &Answer, now: Now) {
         let now = self.clock.advance(now);
         let Some(flight) = self.landed(flight) else {
@@ -330,7 +333,7 @@ impl Registry {
         let deadline_ms = outbox.map_or(0, |outbox| outbox.settings.deadline_ms);
         let mut verdict = wire::judge(answer, flight.is_start, flight.routes, destination, now);
         if flight.reads() && !matches!(verdict, Verdict::Retry { .. }) {
-            // A server that has no such route works all the same.
+            // A server without this route still works.
             verdict = Verdict::Stored { inputs: None };
         }
         if let Some(server) = self.servers.get_mut(flight.server) {
@@ -348,16 +351,16 @@ impl Registry {
         self.act_on(&flight, verdict, now);
     }
 
-    /// Whether no server has seen a request that was to outlive the page: browsers refuse such a one at once
-    /// where others hold what they allow of them.
+    /// Whether no server received a request that may outlive the page: browsers refuse such a request at once if
+    /// others use up the quota.
     fn is_refused_by_browser(flight: &Flight, answer: &Answer, now: Now) -> bool {
         flight.keepalive.is_some()
             && matches!(answer, Answer::None { .. })
             && !flight.sent.is_slow(now)
     }
 
-    /// Sends the same again as a request that ends with the page. That the first one failed is nobody's
-    /// failure; a server that is down fails the second one as well.
+    /// Sends the request again as one that ends with the page. The first failure counts for nothing. If the server is
+    /// down, the second request fails as well.
     fn repeat_without_keepalive(&mut self, flight: &Flight, now: Now) {
         self.page.refused();
         if let Some(server) = self.servers.get_mut(flight.server) {
@@ -417,7 +420,7 @@ impl Registry {
                     false => self.refused(flight, refusal, now),
                 }
             }
-            // While nothing is known of the server, it may be the route that is not there, and not the event.
+            // While nothing is known of the server, the route may be missing, and not the event.
             Verdict::NoSession(_)
                 if target.is_event()
                     && flight.routes == Routes::Unknown
@@ -426,7 +429,7 @@ impl Registry {
                 self.schedule(flight.outbox, now);
             }
             Verdict::NoSession(refusal) => {
-                // A 400 may be for what was said as well.
+                // A 400 may also concern the content of the request.
                 let unless_known = matches!(refusal, RefusalReason::Request { status: 400, .. });
                 let tracers = &self.tracers;
                 let describe = |tracer, at| tracers.get(tracer)?.description(at);
@@ -436,7 +439,7 @@ impl Registry {
                     self.refused(flight, refusal, now);
                 }
             }
-            // What another session was answered spoke against the new routes: this one tries them itself.
+            // An answer for another session spoke against the new routes, so this session tries them itself.
             Verdict::Refused(RefusalReason::NoHoneyHive { .. })
                 if flight.routes == Routes::TryLegacy && !outbox.try_other_route() =>
             {
@@ -451,8 +454,8 @@ impl Registry {
         }
     }
 
-    /// A request came to nothing, because of `why`, and is to be sent again: `after_ms` from now, if that was asked
-    /// for, else after a while.
+    /// Retries a request that failed because of `why`: `after_ms` from now if the server asked for that, or else
+    /// after a random wait.
     fn try_again(&mut self, flight: &Flight, after_ms: Option<u64>, why: &str, now: Now) {
         let Registry { outboxes, servers, tracers, random, .. } = self;
         let Some(outbox) = outboxes.get_mut(flight.outbox) else { return };
@@ -463,7 +466,7 @@ impl Registry {
         let asked = after_ms.is_some();
         let wait = after_ms.unwrap_or_else(|| backoff_ms(outbox.failures + 1, random));
         let expired = outbox.failed(now, wait, asked);
-        // It may be the `fetch` of one tracer that fails, and another tracer's reach the server.
+        // The `fetch` of one tracer may fail while another tracer's reaches the server.
         let server = |tracer| tracers.get(tracer).map(|tracer| tracer.server);
         outbox.change_sender(usize::MAX, &|tracer| server(tracer) != Some(flight.server));
         self.schedule(flight.outbox, now);
@@ -480,7 +483,7 @@ impl Registry {
         }
     }
 
-    /// A server works again: all who waited for it go on.
+    /// Lets all outboxes that wait for a server go on, because it works again.
     fn go_on(&mut self, server: u64, now: Now) {
         let Some(server) = self.servers.get_mut(server) else { return };
         for id in std::mem::take(&mut server.retrying).iter() {
@@ -512,7 +515,7 @@ impl Registry {
         let mut message = refusal.message(server_url);
         if let (Target::Event(id), RefusalReason::Request { status, .. }) = (target, refusal) {
             match status {
-                // Of two routes that were tried, the second one's words are of no use.
+                // If two routes were tried, the server's message about the second one does not help.
                 404 | 405 => message = format!("{server_url} has no event {id}: {EVENT_COMES}"),
                 400 => message.push_str(&format!(" ({EVENT_COMES})")),
                 _ => {}
@@ -537,7 +540,7 @@ impl Registry {
             server.routes = Routes::Unknown;
         }
         self.schedule(flight.outbox, now);
-        // With an enrichment in it, its drop says the same.
+        // If the parts include an enrichment, its drop says the same.
         if parts.iter().all(|part| part.kind != PartKind::Enrichment) {
             for part in &parts {
                 let what = "the session could not be started";

@@ -1,4 +1,4 @@
-//! Ends: every enrichment is told to be delivered or dropped, once; flushes and closes wait for it.
+//! Reports outcomes: every enrichment ends once, as delivered or dropped. Flushes and closes wait for that.
 
 use std::rc::Rc;
 
@@ -14,24 +14,24 @@ use crate::core::timers::Timer;
 use crate::core::tracer::Counts;
 use crate::core::unsettled::Unsettled;
 
-/// A flush or close that waits for all that was given before it.
+/// A flush or close that waits for all enrichments made before it.
 #[derive(Debug)]
 pub(super) struct Wait {
     scope: u64,
-    /// When it is over at the latest, on the forward clock.
+    /// When it ends at the latest, on the forward clock.
     until: u64,
     tracer: Option<u64>,
     closes: bool,
 }
 
 impl Registry {
-    /// Tells those who wait for `parts`, all of one target, that the backend has them.
+    /// Reports that the backend has stored `parts`, which are all for `target`.
     pub(super) fn deliver(&mut self, parts: Parts, target: Target, now: Now) {
         let outcome = Outcome::Delivered { target };
         self.settle(parts, outcome, now);
     }
 
-    /// Tells those who wait for `parts`, all of one target, that they were given up.
+    /// Reports that `parts`, which are all for `target`, were given up.
     pub(super) fn give_up(
         &mut self,
         parts: Parts,
@@ -64,7 +64,7 @@ impl Registry {
         let delivered = matches!(outcome, Outcome::Delivered { .. });
         let outcome = Rc::new(outcome);
         self.forget(&parts);
-        // Of one scope mostly, and one tracer.
+        // Most parts belong to one scope and one tracer.
         let mut told = (0, Vec::new());
         let mut tracers = NumberSet::NONE;
         for part in &parts {
@@ -110,14 +110,14 @@ impl Registry {
         }
     }
 
-    /// Sends what was given so far without waiting for windows, and reports when all of it has
-    /// ended, or after `timeout_ms`. Tracer 0 means all.
+    /// Sends everything accepted so far without waiting for merge windows. The call ends when all of it has ended, or
+    /// after `timeout_ms`. Tracer 0 stands for all tracers.
     pub fn flush(&mut self, tracer: u64, timeout_ms: u64, scope: u64, now: Now) -> u64 {
         let now = self.clock.advance(now);
         self.wait_for((tracer != 0).then_some(tracer), timeout_ms, false, scope, now)
     }
 
-    /// As [`Registry::flush`]; then what is left of the tracer is dropped, and it is let go.
+    /// Flushes like [`Registry::flush`]. Afterwards the tracer's remaining enrichments are dropped, and it is closed.
     pub fn close(&mut self, tracer: u64, timeout_ms: u64, scope: u64, now: Now) -> u64 {
         let now = self.clock.advance(now);
         if let Some(closing) = self.tracers.get_mut(tracer) {
@@ -162,7 +162,7 @@ impl Registry {
         id
     }
 
-    /// Sends what the tracer was given without waiting for windows.
+    /// Sends the tracer's enrichments without waiting for merge windows.
     fn hurry(&mut self, tracer: u64, now: Now) {
         let Some(given_to) = self.tracers.get(tracer).map(|it| it.given_to.clone()) else { return };
         for id in given_to.iter() {
@@ -175,7 +175,7 @@ impl Registry {
         }
     }
 
-    /// Sends all that was given without waiting for windows.
+    /// Sends all enrichments without waiting for merge windows.
     fn hurry_all(&mut self, now: Now) {
         for id in std::mem::take(&mut self.unhurried).iter() {
             if let Some(outbox) = self.outboxes.get_mut(id).filter(|outbox| outbox.has_work()) {
@@ -185,7 +185,7 @@ impl Registry {
         }
     }
 
-    /// Ends the flushes and closes of the tracer, or the flushes of all, for which nothing is left to wait.
+    /// Ends the tracer's flushes and closes, and those of all tracers, that have nothing left to wait for.
     fn end_waits(&mut self, tracer: Option<u64>, now: Now) {
         loop {
             let waits = match tracer {
@@ -202,7 +202,7 @@ impl Registry {
         }
     }
 
-    /// Ends the flush or close `id`, if it still waits and its time is over.
+    /// Ends the flush or close `id` if it still waits and its time has passed.
     pub(super) fn time_out_wait(&mut self, id: u64, now: Now) {
         let Some(wait) = self.waits.get(&id).filter(|wait| wait.until <= now.mono_ms) else {
             return;
@@ -237,13 +237,13 @@ impl Registry {
         }
     }
 
-    /// The next tracer that got work and had none. The shell asks at the end of each call, so that whatever
-    /// the tracer came with is there when its work is done; [`Output::Idle`] says when that is over.
+    /// The next tracer that had no work and got some. The shell asks at the end of each call, so that it keeps the
+    /// options of that tracer until [`Output::Idle`] says that the work is done.
     pub fn next_busy(&mut self) -> Option<u64> {
         self.newly_busy.pop_front()
     }
 
-    /// The tracer has work.
+    /// Records that the tracer has work.
     pub(super) fn mark_busy(&mut self, id: u64) {
         if let Some(tracer) = self.tracers.get_mut(id)
             && !std::mem::replace(&mut tracer.is_busy, true)
@@ -252,7 +252,7 @@ impl Registry {
         }
     }
 
-    /// The tracer may have no work any more, which is told if it is still so when its turn comes.
+    /// Records that the tracer may have no more work. The shell is told later, if that is still true then.
     pub(super) fn tell_if_idle(&mut self, id: u64) {
         if let Some(tracer) = self.tracers.get_mut(id)
             && tracer.is_busy
@@ -263,19 +263,19 @@ impl Registry {
         }
     }
 
-    /// Whether the tracer still has no work, now that this is about to be told. One that is gone has none.
+    /// Whether the tracer has no work at the moment when that is to be reported. A tracer that is gone has none.
     pub(super) fn becomes_idle(&mut self, id: u64) -> bool {
         let Some(tracer) = self.tracers.get_mut(id) else { return true };
         tracer.is_idle_queued = false;
         tracer.is_busy = tracer.unsettled() > 0;
         if !tracer.is_busy {
-            // An emptied set would keep its room, and each open tracer one such.
+            // An empty set keeps its memory, and each open tracer would have one.
             tracer.given_to = NumberSet::NONE;
         }
         !tracer.is_busy
     }
 
-    /// Drops what a closed tracer could not send in time.
+    /// Drops the enrichments that a closed tracer could not send in time.
     fn drop_rest_of(&mut self, tracer: u64, now: Now) {
         let Some(closed) = self.tracers.get_mut(tracer) else { return };
         let given_to = std::mem::take(&mut closed.given_to);

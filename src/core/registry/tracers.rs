@@ -1,4 +1,4 @@
-//! Tracers: made, meant, and let go.
+//! Makes tracers, finds the one that a call is for, and releases them.
 
 use std::rc::Rc;
 
@@ -18,9 +18,9 @@ use crate::core::time::Now;
 use crate::core::tracer::{Counts, Tracer};
 
 impl Registry {
-    /// Makes a tracer, whose session starts with what follows. A tracer that cannot send is disabled, and
-    /// says why in the log; nothing is made where there is no id for its session. A tracer that is enabled
-    /// is busy from the beginning, which [`Registry::next_busy`] does not repeat.
+    /// Makes a tracer, and starts its session. A tracer that cannot send is disabled, and the log says why. `None` if
+    /// there is no id for its session. An enabled tracer is busy from the beginning, which [`Registry::next_busy`]
+    /// does not report.
     ///
     /// `json` is an object as [`Options`] describes it.
     pub fn init(&mut self, json: &str, scope: u64, now: Now) -> Option<TracerInfo> {
@@ -84,7 +84,7 @@ impl Registry {
             starting: 0,
             given_to: NumberSet::NONE,
             waits: None,
-            // Its start is work, if it has one.
+            // If it has a start, that is work.
             is_busy: outbox != NOTHING,
             is_idle_queued: false,
         });
@@ -112,7 +112,7 @@ impl Registry {
             if let Some(totals) = options.text("totals") {
                 outbox.totals.restore(totals, self.numerals);
             } else if origin == SessionOrigin::Named && !is_reading && !outbox.has_work() {
-                // Since the last tracer of the session here, others may have added to it.
+                // Others may have added to the session since its last tracer in this process.
                 outbox.is_unread = true;
                 outbox.totals.rebase();
             }
@@ -122,11 +122,11 @@ impl Registry {
                 server.health.allow(at_most);
             }
         }
-        // What a session is called, and that it is there, is not for the holder of a ticket to say.
+        // The holder of a ticket may neither name nor create a session.
         let start = ticket.is_none().then_some(Start { origin, description: Some(description) });
         self.take_leftovers(tracer, scope, now);
         let fields = options.text("start").filter(|fields| !fields.is_empty() && *fields != "{}");
-        // A ticket for events alone is for no session: there is nothing to start.
+        // A ticket for events starts no session.
         if fields.is_none() && ticket.is_some_and(|ticket| !is_for(ticket, session_id)) && !is_child
         {
             self.tell_if_idle(tracer);
@@ -137,7 +137,7 @@ impl Registry {
         let part = read.and_then(|part| self.with_room(part, None, now));
         let part = part.unwrap_or_else(|| self.part(PartKind::Start, tracer, scope, now));
         if start.is_none() && part.enrichment.is_empty() {
-            // Nothing is to be sent before something is said.
+            // Nothing is sent before the first call.
             self.tell_if_idle(tracer);
             return Some(info);
         }
@@ -145,8 +145,8 @@ impl Registry {
         Some(info)
     }
 
-    /// The settings that `options` come to, or those of another tracer with the same options: a hundred
-    /// thousand copies are many megabytes.
+    /// The settings that `options` describe. Tracers with the same options share them, because a hundred thousand
+    /// copies would take many megabytes.
     fn settings_of(&mut self, options: &Options<'_>, log: &mut Vec<Line>) -> Rc<Settings> {
         let given = options.of_tracer();
         let mut over = None;
@@ -167,7 +167,7 @@ impl Registry {
         settings
     }
 
-    /// Puts `part`, what a tracer's session begins with, into its outbox; without a `start` it is an update.
+    /// Puts `part`, the beginning of a tracer's session, into its outbox. Without a `start` it is an update.
     fn start(&mut self, outbox: u64, start: Option<Start>, part: Box<Part>, now: Now) {
         let (tracer, scope) = (part.tracer, part.scope);
         let description = start.as_ref().and_then(|start| start.description.as_ref());
@@ -189,14 +189,14 @@ impl Registry {
         self.scopes.give(scope, outbox);
     }
 
-    /// What the metrics of the tracer's session add up to, as JSON; empty where there are none. To be given to
-    /// [`Registry::init`] where a tracer is released for want of room, and comes back.
+    /// The totals of the metrics of the tracer's session, as JSON; empty if there are none. [`Registry::init`] takes
+    /// them if a tracer was released to save memory and is made again.
     pub fn totals_of(&self, tracer: u64) -> String {
         let outbox = self.tracers.get(tracer).and_then(|tracer| self.outboxes.get(tracer.outbox));
         outbox.map_or(String::new(), |outbox| outbox.totals.to_json(self.numerals))
     }
 
-    /// Nobody refers to the tracer any more. What it was given goes on its way.
+    /// Releases a tracer that JavaScript has no reference to. Its enrichments are still sent.
     pub fn release(&mut self, tracer: u64, now: Now) {
         let now = self.clock.advance(now);
         if let Some(released) = self.tracers.get_mut(tracer) {
@@ -206,7 +206,7 @@ impl Registry {
         }
     }
 
-    /// Forgets a tracer that nobody refers to and that has no work.
+    /// Forgets a tracer that is released and has no work.
     pub(super) fn let_go_of_tracer(&mut self, id: u64, now: Now) {
         let is_done = |tracer: &Tracer| tracer.is_released && tracer.unsettled() == 0;
         if self.tracers.get(id).is_some_and(is_done) {
@@ -218,18 +218,18 @@ impl Registry {
         }
     }
 
-    /// The tracer is closed. What is known of it stays for as long as somebody may still ask: a later
-    /// call is told that it came too late, and a later report what became of the earlier ones.
+    /// Closes the tracer. Its counts are kept until it is released, so that a later call is refused as too late, and
+    /// a later report counts the earlier enrichments.
     pub(super) fn finish_close(&mut self, id: u64, now: Now) {
         self.leave_outbox(id, now);
         self.let_go_of_tracer(id, now);
     }
 
-    /// The tracer does not need its session's outbox any more.
+    /// Detaches the tracer from its session's outbox.
     fn leave_outbox(&mut self, id: u64, now: Now) {
         let Some(tracer) = self.tracers.get_mut(id) else { return };
         let outbox_id = std::mem::replace(&mut tracer.outbox, NOTHING);
-        // What is left of its starts may yet be sent with its `fetch`.
+        // Its remaining starts may still be sent with its `fetch`.
         let server_id = tracer.server;
         let max_concurrency = tracer.settings.max_concurrency;
         if let Some(outbox) = self.outboxes.get_mut(outbox_id) {
@@ -243,11 +243,11 @@ impl Registry {
         }
     }
 
-    /// The tracer that a call is given to which names the session alone, made where `active` is the tracer
-    /// that is active: an open tracer of that session, else `active`, else the only open one. 0 where there is
-    /// none, or more than one could be meant.
+    /// The tracer that a call is given to if it names only a session, where `active` is the active tracer: an open
+    /// tracer of that session, or else `active`, or else the only open one. 0 if there is none, or if several could
+    /// be meant.
     ///
-    /// The shell asks before it makes such a call, as it masks with the code that came with that tracer.
+    /// The shell asks before it makes such a call, because it masks with that tracer's own function.
     pub fn resolve_tracer(&self, active: u64, session_id: &str, scope: u64) -> u64 {
         let session_id = (self.id_of)(session_id);
         let owner = session_id.and_then(|session_id| self.tracer_of(session_id, active));
@@ -257,13 +257,13 @@ impl Registry {
         }
     }
 
-    /// An open tracer of the session, whichever its key and server; `preferred` if it is one.
+    /// An open tracer of the session with any key and server; `preferred` if that is one.
     pub(super) fn tracer_of(&self, session_id: SessionId, preferred: u64) -> Option<u64> {
         self.open_tracers.of_session(session_id, preferred)
     }
 
-    /// The tracer that is meant where none is named: the only open one that this scope may know, or why
-    /// there is none.
+    /// The tracer for a call that names none: the only open one that this scope may use. `Err` says why there is
+    /// none.
     pub(super) fn only_tracer(&self, scope: u64, names_session: bool) -> Result<u64, &'static str> {
         match self.open_tracers.only(scope) {
             Only::One(only) => Ok(only),
