@@ -121,6 +121,28 @@ for (const { title, name, start, isSecure } of places) {
       });
     }
 
+    it("the store is cleared while the page is seen: all is kept anew, and the next page sends it", async () => {
+      const { session, tab, begin } = await visit();
+      const other = await visit();
+      // A page that has been there for a while looks into the store no more by itself.
+      await tab.run(`void (() => {
+        const { setTimeout } = globalThis;
+        globalThis.setTimeout = (task, ms, ...given) => setTimeout(task, ms < 1000 ? ms : 1e6, ...given);
+      })()`);
+      await begin();
+      site.down(true);
+      await tab.run("seen.say({ rating: 5 })");
+      await keeps(tab, 1);
+      await other.tab.run("seen.clear()");
+      await keeps(tab, 1);
+      await tab.close();
+      site.down(false);
+      await other.begin();
+      await stored(session, { rating: 5 });
+      await keeps(other.tab, 0);
+      await other.tab.close();
+    });
+
     for (const [what, arrange] of [
       ["has no stores", "seen.make(1, [])"],
       ["has one of its stores", "seen.make(1, ['unsent'])"],

@@ -306,11 +306,13 @@ export class Store {
       db.close();
       db = await opened(db.version + 1);
     }
-    // The visitor, or the site, clears what is stored: the next change makes it anew.
+    // The visitor, or the site, clears what is stored: it is made anew.
     const opening = this.#db;
     const close = () => {
       db.close();
-      if (this.#db === opening) this.#db = undefined;
+      if (this.#db !== opening) return;
+      this.#db = undefined;
+      if (!this.#isAway) this.#write([...this.#kept.keys()]);
     };
     db.addEventListener("close", close);
     db.addEventListener("versionchange", close);
