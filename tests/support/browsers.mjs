@@ -1,6 +1,7 @@
 // Chromium, Firefox and WebKit as Debian ships them, each behind the same two calls: open a page,
 // and quit. What a page says on its console is kept, for when it says nothing else.
 
+import { within } from "./child.mjs";
 import { launchChromium } from "./chromium.mjs";
 import { LIMIT_MS, executables, webkitSession } from "./programs.mjs";
 
@@ -19,14 +20,14 @@ export async function chromium() {
   let page;
   return {
     async visit(url) {
-      page = await browser.newPage();
+      page = await within(browser.newPage(), LIMIT_MS);
       page.on("console", (message) => said.note(message.text()));
       page.on("pageerror", (error) => said.note(`${error}`));
       await page.goto(url, { timeout: LIMIT_MS });
     },
     press: (selector) => page.click(selector, { timeout: LIMIT_MS }),
     console: said.text,
-    quit: () => browser.close(),
+    quit: () => within(browser.close(), LIMIT_MS),
   };
 }
 
@@ -46,13 +47,17 @@ export async function firefox() {
   const said = transcript();
   return {
     async visit(url) {
-      const page = await browser.newPage();
+      // Puppeteer waits without end for an event that a browser on a busy machine may not send: another tab has it.
+      const newPage = () => within(browser.newPage(), LIMIT_MS);
+      const page = await newPage().catch(newPage);
       page.on("console", (message) => said.note(message.text()));
       page.on("pageerror", (error) => said.note(`${error}`));
       await page.goto(url, { timeout: LIMIT_MS });
     },
     console: said.text,
-    quit: () => browser.close(),
+    async quit() {
+      await within(browser.close(), LIMIT_MS).catch(() => browser.process()?.kill("SIGKILL"));
+    },
   };
 }
 

@@ -78,11 +78,36 @@ export function start(command, args, { cwd, env, stdio = ["ignore", "pipe", "pip
     async stop() {
       child.kill("SIGTERM");
       const timer = setTimeout(() => child.kill("SIGKILL"), 3000);
-      await ended.catch(() => {});
+      // What it has started may hold its output open for longer.
+      await within(ended, 10_000).catch(() => {});
       clearTimeout(timer);
     },
   };
 }
+
+/**
+ * Waits for something that may never end.
+ * @template T
+ * @param {T | Promise<T>} promise
+ * @param {number} ms
+ * @param {string} [what] it does
+ * @returns {Promise<T>} rejects if it has not ended by then
+ */
+export async function within(promise, ms, what = "it") {
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} did not end within ${ms} ms`)), ms);
+  });
+  try {
+    return /** @type {T} */ (await Promise.race([promise, late]));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Milliseconds that one look may take beyond the time that is waited: a browser's own limit is shorter. */
+const LOOK_MS = 90_000;
 
 /**
  * Waits until `look` finds what it looks for.
@@ -94,7 +119,8 @@ export function start(command, args, { cwd, env, stdio = ["ignore", "pipe", "pip
 export async function until(look, { timeoutMs = 30_000, everyMs = 50, what }) {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
-    const found = await look();
+    const leftMs = Math.max(deadline - Date.now(), 0);
+    const found = await within(look(), leftMs + LOOK_MS, `looking for ${what}`);
     if (found) return found;
     if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, everyMs));

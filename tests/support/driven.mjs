@@ -4,6 +4,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { within } from "./child.mjs";
 import { FLAGS, INSECURE_HOST, LIMIT_MS, executables, webkitSession } from "./programs.mjs";
 
 /**
@@ -108,7 +109,7 @@ async function driven(name, prefs) {
       const windows = {
         said,
         open: (url) => openTab(context, url),
-        quit: () => context.close(),
+        quit: () => within(context.close(), LIMIT_MS).catch(() => {}),
       };
       return windows;
     };
@@ -136,25 +137,6 @@ async function driven(name, prefs) {
     };
   };
   return around(await launch());
-}
-
-/**
- * @template T
- * @param {Promise<T>} promise
- * @param {number} ms
- * @returns {Promise<T>} rejects where nothing came of it by then
- */
-async function within(promise, ms) {
-  /** @type {NodeJS.Timeout | undefined} */
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the browser did not do it within ${ms} ms`)), ms);
-  });
-  try {
-    return /** @type {T} */ (await Promise.race([promise, late]));
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /**
