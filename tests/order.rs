@@ -143,6 +143,34 @@ fn what_a_session_starts_with_is_no_older_than_it_is_beside_what_an_earlier_page
 }
 
 #[test]
+fn what_an_earlier_page_left_keeps_its_time_where_the_page_is_left_at_once() {
+    let mut before = page(gone, &[]);
+    let tracer = before.init(of_session(true)).tracer;
+    before.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    before.run(1);
+    // Another tab says something newer meanwhile, which is stored.
+    let other_said_at = time(&before) + 30_000.0;
+    for persist in [true, false] {
+        for turn in [Turn::Hides, Turn::Leaves] {
+            let mut bench = page(stores, &left(&before));
+            bench.now.mono_ms += 60_000;
+            bench.now.unix_ms += 60_000;
+            bench.init(of_session(true));
+            let tracer = bench.init(of_session(persist)).tracer;
+            bench.enrich(tracer, None, json!({"metadata": {"b": 1}}));
+            bench.registry.turn(turn, bench.now);
+            bench.run(0);
+            assert!(bench.requests[0].body.contains("\"b\":1") && bench.keepalive[0]);
+            bench.run(1_000);
+            bench.registry.turn(Turn::GoesOn { in_document: true }, bench.now);
+            bench.run(1_000);
+            let stale = said_at(&bench.requests, "\"a\":1");
+            assert!(!stale.is_empty() && stale.iter().all(|at| *at < other_said_at), "{stale:?}");
+        }
+    }
+}
+
+#[test]
 fn what_is_kept_and_what_is_not_stay_in_order_where_one_millisecond_saw_both() {
     let mut bench = page(gone, &[]);
     let [kept, unkept] = [true, false].map(|persist| bench.init(of_session(persist)).tracer);

@@ -78,6 +78,18 @@ impl Line {
         self.parts.insert(place, part);
     }
 
+    /// Puts what was said here before what earlier pages left, while there is no batch.
+    pub(super) fn put_own_first(&mut self) {
+        let mut own = 0;
+        for place in 0..self.parts.len() {
+            if !self.parts[place].is_left {
+                let part = self.parts.remove(place);
+                self.parts.insert(own, part);
+                own += 1;
+            }
+        }
+    }
+
     /// Whether there is a batch.
     pub(super) fn has_batch(&self) -> bool {
         !self.batches.is_empty()

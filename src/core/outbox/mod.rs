@@ -620,19 +620,23 @@ impl Outbox {
     /// Makes a batch of what is queued, as far as one request takes it.
     ///
     /// What an earlier page left, or this one before it rested, is sent as of when it was said, so without what is
-    /// said since and without what another page left, if not `all_at_once`: else an early value would go with a later
-    /// timestamp. Its page may have said more, which got through while it was left, and which it had no time to keep;
-    /// or a third one, in between.
-    fn freeze(&mut self, all_at_once: bool) {
+    /// said since and without what another page left: else an early value would go with a later timestamp. Its page
+    /// may have said more, which got through while it was left, and which it had no time to keep; or a third one, in
+    /// between. A page that `is_leaving` has time for one request: what it said itself goes in that, and what was left
+    /// stays kept for the next page.
+    fn freeze(&mut self, is_leaving: bool) {
         let limit = (MAX_REQUEST_BYTES - REQUEST_OVERHEAD_BYTES) as u64;
         let mut bytes = self.start.as_ref().map_or(0, |start| start.bytes());
         let mut count = 0;
-        let mut chapter = None;
+        let mut first = None;
+        if is_leaving {
+            self.work.line.put_own_first();
+        }
         let parts = self.work.line.parts();
         for part in parts {
             bytes += part.enrichment.bytes() as u64;
-            let is_said = part.says_something() && !all_at_once;
-            let is_apart = is_said && *chapter.get_or_insert(part.chapter) != part.chapter;
+            let chapter = if is_leaving && !part.is_left { 0 } else { part.chapter };
+            let is_apart = part.says_something() && *first.get_or_insert(chapter) != chapter;
             if is_apart || (bytes > limit && count > 0) {
                 break;
             }
