@@ -124,6 +124,32 @@ fn what_a_page_said_before_it_rested_keeps_its_time_beside_what_it_says_then() {
 }
 
 #[test]
+fn a_start_that_waits_is_not_stamped_after_what_was_sent_with_it() {
+    let mut bench = page(
+        |it| if it.body.contains("poison") { status(422, "poison") } else { gone(it) },
+        &[],
+    );
+    let mut options = of_session(true);
+    options["start"] = json!(json!({"metadata": {"a": 1}}).to_string());
+    let tracer = bench.init(options).tracer;
+    // The start is given up, and goes along with what is said next, whose request has the later time.
+    bench.run(60_000);
+    let said_between = time(&bench);
+    bench.enrich(tracer, None, json!({"metadata": {"c": 1}}));
+    bench.run(1_000);
+    bench.enrich(tracer, None, json!({"metadata": {"b": 1}}));
+    bench.run(10_000);
+    rest(&mut bench);
+    come_back(&mut bench, 10_000);
+    bench.answer = Box::new(stores);
+    let before = bench.requests.len();
+    bench.enrich(tracer, None, json!({"metadata": {"d": 1}}));
+    bench.run(20_000);
+    let start = said_at(&bench.requests[before..], "\"a\":1");
+    assert!(!start.is_empty() && start.iter().all(|at| *at < said_between), "{start:?}");
+}
+
+#[test]
 fn what_a_session_starts_with_is_no_older_than_it_is_beside_what_an_earlier_page_left() {
     let mut before = page(gone, &[]);
     let tracer = before.init(of_session(true)).tracer;

@@ -1,7 +1,7 @@
 //! A batch: parts that travel together, in one request or in two, and what became of those so far.
 
 use super::Stamps;
-use super::part::{Part, merged, said_unix_ms, were_left};
+use super::part::{Part, have_rested, merged, said_unix_ms, were_left};
 use crate::core::enrichment::{Field, InputsPlace};
 use crate::core::session::{SessionOrigin, Start};
 use crate::core::wire;
@@ -102,8 +102,8 @@ impl Batch {
         *self.stamp_ns.get_or_insert_with(|| {
             let said_ms = said_unix_ms(parts);
             self.stamped_after_ns = stamps.last_ns();
-            match were_left(parts) {
-                true => stamps.next_left(said_ms),
+            match have_rested(parts) {
+                true => stamps.next_apart(said_ms, were_left(parts)),
                 false => stamps.next(said_ms),
             }
         })

@@ -775,6 +775,7 @@ impl Outbox {
     /// what it says, which then goes in an update. Nothing is given up that another page may deliver.
     pub fn end_chapter(&mut self, chapter: u32) {
         self.is_paused = true;
+        self.stamps.rest();
         self.work.line.change_each(|part| {
             part.deadline = NEVER;
             if part.chapter == 0 {

@@ -84,8 +84,18 @@ pub(super) fn said_unix_ms(parts: &[Box<Part>]) -> u64 {
     said
 }
 
-/// Whether earlier pages left all that `parts` say, and they say something.
-pub(super) fn were_left(parts: &[Box<Part>]) -> bool {
+/// Whether all that `parts` say `goes` so, and they say something.
+fn all_said(parts: &[Box<Part>], goes: fn(&Part) -> bool) -> bool {
     let mut said = parts.iter().filter(|part| part.says_something()).peekable();
-    said.peek().is_some() && said.all(|part| part.is_left)
+    said.peek().is_some() && said.all(|part| goes(part))
+}
+
+/// Whether earlier pages left all that `parts` say.
+pub(super) fn were_left(parts: &[Box<Part>]) -> bool {
+    all_said(parts, |part| part.is_left)
+}
+
+/// Whether all that `parts` say was said before this page rested, or in an earlier one.
+pub(super) fn have_rested(parts: &[Box<Part>]) -> bool {
+    all_said(parts, |part| part.chapter != 0)
 }

@@ -14,7 +14,7 @@ pub struct Stamps {
     last_ns: u64,
     /// When something was last said here, Unix milliseconds.
     said_ms: u64,
-    /// How many were given to what earlier pages left.
+    /// How many were given to what earlier pages left, and this one before it rested.
     left: u64,
 }
 
@@ -37,14 +37,21 @@ impl Stamps {
         self.last_ns
     }
 
-    /// The timestamp of a request with what an earlier page left, the latest said at `said_unix_ms`. That is
-    /// older than what this page has sent, though it comes later, and newer than what that page had sent of the
-    /// same millisecond. Of two pages' it is the time that counts, whichever is sent first.
-    pub fn next_left(&mut self, said_unix_ms: u64) -> u64 {
+    /// The timestamp of a request with what an earlier page left, or this one before it rested, the latest said at
+    /// `said_unix_ms`. That is older than what this page has sent since, though it comes later, and newer than what its
+    /// page had sent of the same millisecond; what it left is newer than what it sends itself. Of two pages' it is the
+    /// time that counts, whichever is sent first.
+    pub fn next_apart(&mut self, said_unix_ms: u64, is_left: bool) -> u64 {
         let said_ns = said_unix_ms.saturating_mul(1_000_000);
-        let stamp_ns = said_ns.saturating_add(LEFT_STAMP_NS + self.left);
+        let apart_ns = if is_left { LEFT_STAMP_NS } else { LEFT_STAMP_NS / 2 };
+        let stamp_ns = said_ns.saturating_add(apart_ns + self.left);
         self.left += 1;
         stamp_ns
+    }
+
+    /// The page rests: what is said from now on is later than what was said until now.
+    pub fn rest(&mut self) {
+        self.said_ms += 1;
     }
 
     /// The last one given to what was said here.
@@ -78,16 +85,16 @@ mod tests {
         assert_eq!(said.map(|ms| stamps.next(ms)), [10 * MS, 10 * MS + 1, 10 * MS + 2, 12 * MS]);
         // A piece of a batch is stamped anew, and yet before what is said later.
         assert_eq!(stamps.next(10), 12 * MS + 1);
-        assert!(stamps.next_left(stamps.clone().say(12)) > 12 * MS + 1);
+        assert!(stamps.next_apart(stamps.clone().say(12), true) > 12 * MS + 1);
     }
 
     #[test]
     fn what_was_left_counts_by_its_time_and_what_is_said_then_comes_after_it() {
         let mut stamps = Stamps::default();
         stamps.take_over(20);
-        let (later, earlier) = (stamps.next_left(20), stamps.next_left(5));
+        let (later, earlier) = (stamps.next_apart(20, true), stamps.next_apart(5, false));
         assert!(earlier < later && later < 21 * MS);
-        assert_ne!(stamps.next_left(20), later, "each stands for one body");
+        assert_ne!(stamps.next_apart(20, true), later, "each stands for one body");
         assert_eq!(stamps.say(9), 21, "another page's clock was ahead");
     }
 }
