@@ -125,10 +125,8 @@ fn what_a_page_said_before_it_rested_keeps_its_time_beside_what_it_says_then() {
 
 #[test]
 fn a_start_that_waits_is_not_stamped_after_what_was_sent_with_it() {
-    let mut bench = page(
-        |it| if it.body.contains("poison") { status(422, "poison") } else { gone(it) },
-        &[],
-    );
+    let mut bench =
+        page(|it| if it.body.contains("poison") { status(422, "poison") } else { gone(it) }, &[]);
     let mut options = of_session(true);
     options["start"] = json!(json!({"metadata": {"a": 1}}).to_string());
     let tracer = bench.init(options).tracer;

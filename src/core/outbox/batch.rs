@@ -1,4 +1,4 @@
-//! A batch: parts that travel together, in one request or in two, and what became of those so far.
+//! A batch: parts that are sent together, in one or two requests, and its progress.
 
 use super::Stamps;
 use super::part::{Part, have_rested, merged, said_unix_ms, were_left};
@@ -6,11 +6,12 @@ use crate::core::enrichment::{Field, InputsPlace};
 use crate::core::session::{SessionOrigin, Start};
 use crate::core::wire;
 
-/// Parts that travel together. They are in the [`Line`](super::line::Line), after those of the batches before it.
+/// Parts that are sent together. The parts themselves are in the [`Line`](super::line::Line), after those of earlier
+/// batches.
 #[derive(Debug)]
 pub(super) struct Batch {
     len: usize,
-    /// How many parts it was before it was halved.
+    /// How many parts the batch had before it was halved.
     whole_len: usize,
     /// The timestamp of its request, from the first try on.
     stamp_ns: Option<u64>,
@@ -18,16 +19,16 @@ pub(super) struct Batch {
     stamped_after_ns: u64,
     /// The start that its first request is, from the first try on.
     start: Option<Start>,
-    /// The start that went ahead of the update, and so what of the batch is stored already.
+    /// The start that was stored before the update, which tells what is stored already.
     started: Option<SessionOrigin>,
-    /// Whether it was made sure once that the session exists, as the update was refused without that.
+    /// Whether a start was sent once to ensure that the session exists, because the update was refused without it.
     made_sure: bool,
-    /// Whether it was sent to one kind of routes, and is now to the other.
+    /// Whether it was sent to one kind of routes, and is now sent to the other.
     tried_other_route: bool,
 }
 
 impl Batch {
-    /// A batch of so many parts, which was not tried yet.
+    /// A batch of this many parts, which was not tried yet.
     pub(super) fn new(len: usize) -> Batch {
         Batch {
             len,
@@ -41,24 +42,24 @@ impl Batch {
         }
     }
 
-    /// How many parts it is.
+    /// The number of its parts.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// How many parts it was before it was halved.
+    /// The number of parts that it had before it was halved.
     pub(super) fn whole_len(&self) -> usize {
         self.whole_len
     }
 
-    /// Records that it is `len` parts now, some of which are others. Its request has another body then, and a timestamp
-    /// stands for one body.
+    /// Records that it has `len` parts now, some of them others. Its request gets a new timestamp, because each
+    /// timestamp identifies one body.
     pub(super) fn change_parts(&mut self, len: usize) {
         self.len = len;
         self.stamp_ns = None;
     }
 
-    /// Whether its next request is the one that was sent before, to the letter.
+    /// Whether its next request repeats an earlier one exactly.
     pub(super) fn is_repeated(&self) -> bool {
         self.stamp_ns.is_some()
     }
@@ -73,7 +74,7 @@ impl Batch {
         self.start.as_ref()
     }
 
-    /// Whether its next request is a start that only makes sure that the session exists.
+    /// Whether its next request is a start that only ensures that the session exists.
     pub(super) fn is_touch(&self) -> bool {
         self.start.as_ref().is_some_and(Start::is_touch)
     }
@@ -84,12 +85,12 @@ impl Batch {
         self.stamp_ns = None;
     }
 
-    /// Takes out the start, which goes another way or not at all.
+    /// Removes its start, which is sent in another way or not at all.
     pub(super) fn take_start(&mut self) -> Option<Start> {
         self.start.take()
     }
 
-    /// Other pages may have started the session: the start stores less than that of a new one, if it is one.
+    /// Makes its start store only what a session takes that other pages may have started.
     pub(super) fn may_be_started_by_others(&mut self) {
         if let Some(start) = self.start.as_mut().filter(|it| it.origin == SessionOrigin::New) {
             start.origin = SessionOrigin::Named;
@@ -109,13 +110,13 @@ impl Batch {
         })
     }
 
-    /// The start that went ahead of the update.
+    /// The start that was stored before the update.
     pub(super) fn started(&self) -> Option<SessionOrigin> {
         self.started
     }
 
-    /// The start was stored as that of a session of this origin, or an update was. Says whether an update is to follow
-    /// with what of `parts` a start does not store.
+    /// Records that its start was stored, for a session of this `origin`, or that its update was stored. Returns
+    /// whether an update has to follow, with those of `parts` that a start does not store.
     pub(super) fn goes_on(&mut self, parts: &[Box<Part>], started: Option<SessionOrigin>) -> bool {
         let goes_on = wire::needs_update(&merged(parts, InputsPlace::Metadata), started);
         if goes_on {
@@ -125,32 +126,34 @@ impl Batch {
         goes_on
     }
 
-    /// Whether its request stores nothing of `parts`, which are its own, and so may be let go of: it only makes sure that
-    /// the session exists. An earlier value on its way could arrive after a later one.
+    /// Whether its request stores nothing of `parts`, which are its own, because it only ensures that the session
+    /// exists. The parts can then be sent elsewhere. Otherwise an earlier value in flight could arrive after a later
+    /// one.
     pub(super) fn stores_nothing(&self, parts: &[Box<Part>]) -> bool {
         let merged = merged(parts, InputsPlace::Start);
         let is_stored = |field| SessionOrigin::Named.start_stores(field) && merged.has(field);
         self.is_touch() && !Field::ALL.into_iter().any(is_stored)
     }
 
-    /// Whether it may be made sure once that the session exists. Records that it is.
+    /// Records that a start ensures once that the session exists. Returns whether that was not done before.
     pub(super) fn make_sure(&mut self) -> bool {
         let was_started = self.start.is_some() || self.started.is_some();
         !was_started && !std::mem::replace(&mut self.made_sure, true)
     }
 
-    /// Whether it was sent to one kind of routes, and is now to the other.
+    /// Whether it was sent to one kind of routes, and is now sent to the other.
     pub(super) fn tried_other_route(&self) -> bool {
         self.tried_other_route
     }
 
-    /// Records that it is sent to the other kind of routes. Says whether that was done before.
+    /// Records that it is sent to the other kind of routes. Returns whether that was done before.
     pub(super) fn try_other_route(&mut self) -> bool {
         std::mem::replace(&mut self.tried_other_route, true)
     }
 
-    /// Leaves it the first `half` of its parts, and returns the batch of the others. What is kept may go from another
-    /// page, as of when it was said: so where something `is_kept`, the first half is not stamped later than that.
+    /// Keeps the first `half` of its parts, and returns a batch of the others. Another page may deliver kept parts
+    /// with the time at which they were made. So if a part `is_kept`, the first half gets no later timestamp than
+    /// that.
     pub(super) fn halve(&mut self, half: usize, is_kept: bool, stamps: &mut Stamps) -> Batch {
         if is_kept {
             stamps.go_on_after(self.stamped_after_ns);

@@ -1,4 +1,4 @@
-//! What waits in an outbox, in its order: the parts of the batches one after the other, then the queue.
+//! The parts that wait in an outbox, in their order: those of its batches, and then the queue.
 
 use super::Stamps;
 use super::batch::Batch;
@@ -6,17 +6,17 @@ use super::part::{Part, PartKind, Parts};
 use super::summary::Summary;
 use crate::core::session::Start;
 
-/// Parts in a line, the first of which are in batches. The sum of all is at hand.
+/// Parts in their order, of which the first ones are in batches, and a summary of all of them.
 #[derive(Debug)]
 pub(super) struct Line {
     parts: Parts,
-    /// The first one goes next; there is more than one only after halving.
+    /// The batches. The first one is sent next. There are several only after halving.
     batches: Vec<Batch>,
     summary: Summary,
 }
 
 impl Line {
-    /// A line in which nothing waits.
+    /// A line without parts.
     pub(super) const EMPTY: Line =
         Line { parts: Vec::new(), batches: Vec::new(), summary: Summary::NOTHING };
 
@@ -25,7 +25,7 @@ impl Line {
         self.parts.is_empty() && self.batches.is_empty()
     }
 
-    /// Gives back what was made room for.
+    /// Frees memory that is not in use.
     pub(super) fn shrink(&mut self) {
         self.batches.shrink_to_fit();
         self.parts.shrink_to_fit();
@@ -36,39 +36,39 @@ impl Line {
         &self.parts
     }
 
-    /// What is known of all parts.
+    /// The summary of all parts.
     pub(super) fn summary(&self) -> &Summary {
         &self.summary
     }
 
-    /// Lets `tracer` send the next request.
+    /// Makes `tracer` the sender of the next request.
     pub(super) fn set_sender(&mut self, tracer: u64) {
         self.summary.set_sender(tracer);
     }
 
-    /// Records that a request is sent: what has come so far has a try.
+    /// Records that a request is sent, so that the parts in the line get a try.
     pub(super) fn begin_try(&mut self) {
         self.summary.begin_try();
     }
 
-    /// Sums up all parts anew, after something of them is gone or has changed.
+    /// Makes the summary anew, after parts were removed or changed.
     pub(super) fn recount(&mut self) {
         self.summary.recount(&self.parts);
     }
 
-    /// Changes each part, and sums all up anew.
+    /// Changes each part, and makes the summary anew.
     pub(super) fn change_each(&mut self, mut change: impl FnMut(&mut Part)) {
         self.parts.iter_mut().for_each(|part| change(part));
         self.recount();
     }
 
-    /// Takes a part into the queue, as the last one.
+    /// Adds a part at the end of the queue.
     pub(super) fn push(&mut self, part: Box<Part>) {
         self.summary.add(&part);
         self.parts.push(part);
     }
 
-    /// Takes a part into the queue, after those that were said until then.
+    /// Adds a part to the queue, after the parts that were made until then.
     pub(super) fn insert_in_time(&mut self, part: Box<Part>) {
         self.summary.add(&part);
         let mut place = self.frozen();
@@ -78,7 +78,7 @@ impl Line {
         self.parts.insert(place, part);
     }
 
-    /// Puts what was said here before what earlier pages left, while there is no batch.
+    /// Puts the parts of this page before those that earlier pages left, if there is no batch.
     pub(super) fn put_own_first(&mut self) {
         let mut own = 0;
         for place in 0..self.parts.len() {
@@ -95,25 +95,25 @@ impl Line {
         !self.batches.is_empty()
     }
 
-    /// The batch that goes next or is on its way.
+    /// The batch that is sent next or is in flight.
     pub(super) fn first_batch(&self) -> Option<&Batch> {
         self.batches.first()
     }
 
-    /// The batch that goes next or is on its way, with its parts.
+    /// The batch that is sent next or is in flight, with its parts.
     pub(super) fn first_mut(&mut self) -> Option<(&mut Batch, &[Box<Part>])> {
         let batch = self.batches.first_mut()?;
         let parts = &self.parts[..batch.len()];
         Some((batch, parts))
     }
 
-    /// The parts of the batch that goes next or is on its way.
+    /// The parts of the batch that is sent next or is in flight.
     pub(super) fn first_parts(&self) -> &[Box<Part>] {
         let len = self.batches.first().map_or(0, Batch::len);
         &self.parts[..len]
     }
 
-    /// Makes a batch of the first `len` parts, while there is no batch.
+    /// Makes a batch of the first `len` parts. There must be no batch.
     pub(super) fn freeze(&mut self, len: usize) {
         self.batches.push(Batch::new(len));
     }
@@ -127,14 +127,14 @@ impl Line {
         frozen
     }
 
-    /// Takes out the first batch with its parts; the sum is as before. There is one.
+    /// Removes and returns the first batch with its parts. There must be one. The summary is not updated.
     pub(super) fn take_first(&mut self) -> (Batch, Parts) {
         let batch = self.batches.remove(0);
         let rest = self.parts.split_off(batch.len());
         (batch, std::mem::replace(&mut self.parts, rest))
     }
 
-    /// Puts the parts of the first batch back into the queue, as the first ones in it. Returns the batch's start.
+    /// Returns the parts of the first batch to the front of the queue. Returns the start of the batch.
     pub(super) fn unfreeze_first(&mut self) -> Option<Start> {
         let (mut batch, mut parts) = self.take_first();
         let frozen = self.frozen();
@@ -143,7 +143,7 @@ impl Line {
         batch.take_start()
     }
 
-    /// Takes out the last batch, whose parts are in the queue then. Returns its start, if it has one.
+    /// Removes the last batch, so that its parts are in the queue. Returns its start, if it has one.
     pub(super) fn pop_batch(&mut self) -> Option<Option<Start>> {
         self.batches.pop().map(|mut batch| batch.take_start())
     }
@@ -157,14 +157,14 @@ impl Line {
         }
     }
 
-    /// Other pages may start the session.
+    /// Notes that other pages may start the session.
     pub(super) fn may_be_started_by_others(&mut self) {
         self.batches.iter_mut().for_each(Batch::may_be_started_by_others);
     }
 
-    /// Takes out the parts that `goes` names; the sum is as before. From a batch a start goes only with the last
-    /// enrichment, if not `starts_go`, and a start that waits with the last of the others. Where the first batch
-    /// `is_on_its_way` it stays, if only as nothing, for its answer to find.
+    /// Removes and returns the parts for which `goes` returns true. The summary is not updated. Unless `starts_go`, a
+    /// start leaves a batch only with its last enrichment, and a start that waits leaves with the last of the other
+    /// parts. If the first batch `is_on_its_way`, it stays until its answer arrives, even without parts.
     pub(super) fn take_out(
         &mut self,
         is_on_its_way: bool,
@@ -198,8 +198,7 @@ impl Line {
         taken
     }
 
-    /// Lets go of the batches without parts, except the first one where it `is_on_its_way`. Returns what they were to
-    /// start.
+    /// Removes batches without parts, but not the first one if it `is_on_its_way`. Returns the start that they had.
     pub(super) fn forget_empty_batches(&mut self, is_on_its_way: bool) -> Option<Start> {
         let mut place = usize::from(is_on_its_way);
         let mut first = None;
@@ -213,8 +212,8 @@ impl Line {
         first
     }
 
-    /// Puts a start that was given up before what was said after it; together with another one of its chapter that
-    /// stands there, so that they do not pile up while a server is down. The sum is as before.
+    /// Puts a start that was given up before later parts. It is merged with another such start of its chapter, so
+    /// that they do not accumulate while a server is down. The summary is not updated.
     pub(super) fn put_start_back(&mut self, start: Part) {
         let place = self.parts.iter().position(|other| other.id > start.id);
         let place = place.unwrap_or(self.parts.len());

@@ -1,12 +1,11 @@
-//! One session's unsent enrichments: what waits, what is on its way, what to send next.
+//! The outbox of one session: its unsent enrichments, the request in flight, and what to send next.
 //!
-//! A state machine in three steps. Enrichments are accepted into the *queue*. When the session
-//! may send, the queue is frozen into a *batch*, which is one request (a start or an update) or
-//! two (a start, then an update with what a start does not take), and stays as it is through
-//! every retry, so that a request which was stored but whose answer was lost is repeated to the
-//! letter. When the batch has ended, the next one is frozen. So one session has one request in
-//! flight, and its enrichments reach the backend in order. A batch that the backend refuses is
-//! halved until the one to blame is alone: bad input costs nobody anything but itself.
+//! It is a state machine in three steps. Enrichments are accepted into the *queue*. When the session may send, the
+//! queue is frozen into a *batch*. A batch is one request (a start or an update) or two (a start, and then an update
+//! with what a start does not store). It keeps its content through every retry, so that a request that was stored,
+//! but whose answer was lost, is repeated exactly. When the batch has ended, the next one is frozen. So a session has
+//! one request in flight, and its enrichments reach the backend in order. A batch that the backend refuses is halved
+//! until the part to blame is alone: bad input costs only itself.
 
 mod batch;
 mod line;
@@ -37,25 +36,25 @@ use part::merged;
 pub use part::{Part, PartKind, Parts, held_by};
 pub use stamps::Stamps;
 
-/// How a batch goes on after a request of it was stored.
+/// What follows after a request of a batch was stored.
 #[derive(Debug)]
 pub enum Progress {
-    /// Its second request is to be sent.
+    /// The batch has a second request to send.
     GoesOn,
-    /// It is done: these are stored.
+    /// The batch has ended, and these parts are stored.
     Done(Parts),
 }
 
-/// What there is to send, and when.
+/// The parts that an outbox has to send, and when.
 #[derive(Debug)]
 struct Unsent {
-    /// All that waits.
+    /// All parts that wait.
     line: Line,
-    /// On which its deadlines are.
+    /// The clock of their deadlines.
     clock: DeadlineClock,
-    /// When the first batch is tried again.
+    /// When the first batch may be tried again.
     retry_at: u64,
-    /// Until when the server has asked to be left alone, when a request last failed.
+    /// Until when the server has asked clients to wait, by its last failure.
     asked_until: u64,
 }
 
@@ -64,8 +63,8 @@ impl Unsent {
         Unsent { line: Line::EMPTY, clock: DeadlineClock::START, retry_at: 0, asked_until: 0 };
 }
 
-/// Takes room from when something is written to it until [`Outbox::rest`]: most of its life a session has
-/// nothing to send, and a server keeps thousands of sessions.
+/// Allocated from the first write until [`Outbox::rest`], because a session has nothing to send for most of its life,
+/// and a server keeps thousands of sessions.
 #[derive(Debug, Default)]
 struct Work(Option<Box<Unsent>>);
 
@@ -86,62 +85,62 @@ impl DerefMut for Work {
 /// The outbox of one session, or of another event, at one destination.
 #[derive(Debug)]
 pub struct Outbox {
-    /// Where the session is.
+    /// The server and credential.
     pub destination: Rc<Destination>,
-    /// How its last tracer works: its time limits hold for the next request.
+    /// The settings of the tracer that enriched it last, whose time limits apply to the next request.
     pub settings: Rc<Settings>,
-    /// The number in the registry of the server, as the `fetch` of the sender reaches it.
+    /// The number of the server as its sender's `fetch` reaches it.
     pub server: u64,
-    /// The session, or the event.
+    /// The id of the session or event.
     pub session_id: SessionId,
-    /// Whether it is an event's, which is never started.
+    /// Whether it belongs to an event, which is never started.
     pub is_event: bool,
-    /// Open tracers of this session.
+    /// How many open tracers its session has.
     pub holders: u32,
-    /// The request on its way, or [`NOTHING`].
+    /// The number of the request in flight, or [`NOTHING`].
     pub flight: u64,
-    /// Whether a scope that does not come any more left something in it.
+    /// Whether it contains parts of a request scope that stopped polling.
     pub is_left: bool,
-    /// Whether it may send, as far as it is concerned.
+    /// Whether it may send as soon as its server has room.
     pub is_ready: bool,
-    /// Whether it stands in its server's line.
+    /// Whether it is in its server's list of outboxes that are ready.
     pub in_line: bool,
-    /// When the timer set for it fires, on the forward clock.
+    /// When its timer fires, on the forward clock.
     pub timer: u64,
-    /// Its place in the registry's list of those with work.
+    /// Its index in the registry's list of outboxes with work.
     pub busy_place: Option<usize>,
-    /// Failures of the batch in a row.
+    /// How often the batch has failed in a row.
     pub failures: u32,
-    /// Single enrichments that were refused in a row, nothing being stored in between.
+    /// How many single enrichments in a row were refused, with nothing stored in between.
     refused_singles: u32,
     window_until: u64,
-    /// Whether deadlines stand still, as there is no network or the page rests.
+    /// Whether deadlines stand still, because there is no network or the page rests.
     pub is_paused: bool,
     stamps: Stamps,
     hurried: bool,
-    /// Whether the batch was refused with one ticket, and is tried with another.
+    /// Whether the batch was refused with one ticket and is tried with another.
     pub was_renewed: bool,
-    /// Whether the request on its way leaves out a start.
+    /// Whether the request in flight was sent without a start that it would normally follow.
     left_out_start: bool,
     /// Whether the server has stored something of the session.
     is_known: bool,
-    /// Whether a request of the batch was refused for want of a start, which is not left out again.
+    /// Whether a request of the batch was refused because it lacked a start, which is then sent.
     needs_start: bool,
-    /// When a start goes at the latest.
+    /// When a start is sent at the latest.
     start_at: u64,
-    /// What the session is still to be started with. Apart, as most of its life there is nothing.
+    /// The start that the session still needs. Boxed, because mostly there is none.
     start: Option<Box<Start>>,
     work: Work,
-    /// What of it the registry has in its sum.
+    /// The bytes of it that the registry has counted.
     pub counted: u64,
-    /// What its metrics add up to.
+    /// The totals of its metrics.
     pub totals: Totals,
-    /// Whether the backend may have metrics of it that the totals do not begin with.
+    /// Whether the backend may have metrics of the session that `totals` do not include.
     pub is_unread: bool,
 }
 
 impl Outbox {
-    /// The empty outbox of a session that is taken to exist. Its requests' timestamps go on after `stamps`.
+    /// An empty outbox of a session that is assumed to exist. The timestamps of its requests continue `stamps`.
     pub fn new(
         destination: Rc<Destination>,
         settings: Rc<Settings>,
@@ -181,7 +180,7 @@ impl Outbox {
         }
     }
 
-    /// What is written to.
+    /// The session or event that its requests write to.
     pub fn target(&self) -> Target {
         match self.is_event {
             true => Target::Event(self.session_id),
@@ -189,20 +188,21 @@ impl Outbox {
         }
     }
 
-    /// The routes for the next request, where the server is taken to have `routes`. An event that was not found on
-    /// the new route of a server that nobody knows may be found on the old one; no start would tell.
+    /// The routes for the next request to a server that is assumed to have `routes`. If nothing is known of the
+    /// server and an event was not found on the new route, it may be found on the old one. For an event, no start
+    /// would tell.
     pub fn routes_to_try(&self, routes: Routes) -> Routes {
         let tried = self.work.line.first_batch().is_some_and(Batch::tried_other_route);
         if self.is_event && tried && routes == Routes::Unknown { Routes::TryLegacy } else { routes }
     }
 
-    /// Bytes of unsent enrichments.
+    /// The bytes of its unsent enrichments.
     pub fn held(&self) -> u64 {
         self.work.line.summary().held()
     }
 
-    /// The session begins with its next request, and with `start` is to be started by that: with the request of
-    /// its first enrichment, or some time after [`Outbox::let_start_wait`] was called.
+    /// Lets the session begin with its next request. If there is a `start`, that request starts it: the one of its
+    /// first enrichment, or one that is sent some time after [`Outbox::let_start_wait`] was called.
     pub fn begin_with(&mut self, start: Option<Start>) {
         self.start_at = u64::MAX;
         if let Some(start) = start {
@@ -210,20 +210,20 @@ impl Outbox {
         }
     }
 
-    /// A start that stands alone waits a moment from now for company. Counted from the first look
-    /// at it, not from its being given: on a busy machine that moment is long over by then.
+    /// Lets a start without enrichments wait a moment from now, so that enrichments can join it. The time counts from
+    /// the first poll and not from the call, because on a busy machine it would have passed by then.
     pub fn let_start_wait(&mut self, now: Now) {
         self.start_at = now.mono_ms + START_WAITS_MS;
     }
 
-    /// The session is to be started with its next request, unless more is known of its start.
+    /// Lets the next request start the session, unless a start with more details is planned.
     pub fn want_start(&mut self, start: Start) {
         if self.start.as_ref().is_none_or(|start| start.is_touch()) {
             self.start = Some(Box::new(start));
         }
     }
 
-    /// Makes sure with the next request that the session exists; should it not, `description` is how it shows.
+    /// Lets the next request ensure that the session exists. If it does not, it is created with `description`.
     pub fn touch(&mut self, description: Option<Description>) {
         let start = || Box::new(Start { origin: SessionOrigin::Named, description });
         self.start.get_or_insert_with(start);
@@ -234,21 +234,21 @@ impl Outbox {
         &mut self.stamps
     }
 
-    /// Takes `part` into the queue. What it replaces there stays until it is stored: should the
-    /// backend refuse `part`, the value before it is the one that counts.
+    /// Takes `part` into the queue. Values that it replaces stay until it is stored: if the backend refuses `part`,
+    /// the values before it are still sent.
     pub fn accept(&mut self, mut part: Box<Part>) {
         self.set_deadline_of(&mut part);
         self.work.line.push(part);
     }
 
-    /// Takes in what an earlier page left, before what was given since then.
+    /// Takes a part that an earlier page left, and puts it before the parts made since.
     pub fn accept_in_time(&mut self, mut part: Box<Part>) {
         self.set_deadline_of(&mut part);
         self.work.line.insert_in_time(part);
     }
 
-    /// Dates `part`, which is not kept, after what is kept: another page that delivers that stamps it as the later of
-    /// the two where they are of one millisecond.
+    /// Gives `part`, which is not kept, a time after the kept parts: if another page delivers those, it stamps them
+    /// as the later ones of the same millisecond.
     pub fn date_after_kept(&mut self, part: &mut Part) {
         let last = self.work.line.parts().last().filter(|last| last.is_kept);
         if last.is_some_and(|last| last.given_unix_ms == part.given_unix_ms) {
@@ -257,8 +257,8 @@ impl Outbox {
         }
     }
 
-    /// Starts that were given up once and are alone again wait for company, with nothing on its
-    /// way: nobody waits for them, so nobody would send them.
+    /// Lets starts that were given up once, and are alone now, wait for an enrichment. Nothing is in flight, and
+    /// nobody waits for them, so nothing would send them.
     pub fn let_starts_wait(&mut self) {
         if !self.work.line.summary().tracers().is_empty() {
             return;
@@ -270,7 +270,7 @@ impl Outbox {
         }
     }
 
-    /// There is nothing to do for a while: what was made room for is given back.
+    /// Frees memory, because there is nothing to do for a while.
     pub fn rest(&mut self) {
         if self.work.line.is_empty() {
             self.work = Work::default();
@@ -279,12 +279,13 @@ impl Outbox {
         }
     }
 
-    /// Whether something failed that is to be tried again, and other than at once.
+    /// Whether a failed request is to be retried after a wait.
     pub fn is_to_wait(&self, now: Now) -> bool {
         self.work.line.has_batch() && self.work.retry_at > now.mono_ms
     }
 
-    /// A wait before a retry ends where what was given since the last try would have none before its deadline.
+    /// Ends the wait before a retry early enough for parts that came since the last try to get a try before their
+    /// deadline.
     pub fn try_in_time(&mut self, now: Now) {
         if self.is_to_wait(now) && self.last_try_at(now) <= now.mono_ms {
             self.work.asked_until = 0;
@@ -292,7 +293,7 @@ impl Outbox {
         }
     }
 
-    /// When what was given since the last try has its own at the latest, on the forward clock.
+    /// When those parts get their own try at the latest, on the forward clock.
     fn last_try_at(&self, now: Now) -> u64 {
         let Settings { timeout_ms, deadline_ms, .. } = *self.settings;
         let gives_up_at =
@@ -300,7 +301,8 @@ impl Outbox {
         last_try_at(gives_up_at, timeout_ms, deadline_ms)
     }
 
-    /// When to look again at what waits for a retry: then, or when the first is given up, or has its last try.
+    /// When to look at an outbox that waits for a retry: at the retry, at the first deadline, or at the last try
+    /// before it.
     pub fn looks_at(&self, now: Now) -> u64 {
         self.due().min(self.gives_up_at(now)).min(self.last_try_at(now))
     }
@@ -310,13 +312,13 @@ impl Outbox {
         self.work.line.has_batch() || !self.work.line.summary().tracers().is_empty()
     }
 
-    /// Whether the browser keeps all that waits.
+    /// Whether the browser keeps all waiting parts.
     pub fn is_kept(&self) -> bool {
         self.work.line.parts().iter().all(|part| part.kind != PartKind::Enrichment || part.is_kept)
     }
 
-    /// When the next request may go: after the wait before a retry, else after the merge window;
-    /// a start without any enrichment waits for one a little.
+    /// When the next request may be sent: after the wait before a retry, or else after the merge window. A start
+    /// without enrichments waits a moment for one.
     pub fn due(&self) -> u64 {
         if self.work.line.has_batch() {
             return self.work.retry_at;
@@ -331,44 +333,43 @@ impl Outbox {
         })
     }
 
-    /// Whether the session would have to wait before it sends again, with nothing to send now.
+    /// Whether the session has nothing to send now, and would have to wait before it sends again.
     pub fn window_until(&self) -> u64 {
         self.window_until
     }
 
-    /// What is queued does not wait for the merge window.
+    /// Lets the queue skip the merge window.
     pub fn hurry(&mut self) {
         self.hurried = true;
     }
 
-    /// Whether anything in it was given to `tracer`.
+    /// Whether it contains parts of `tracer`.
     pub fn holds_any_of(&self, tracer: u64) -> bool {
         self.work.line.parts().iter().any(|part| part.tracer == tracer)
     }
 
-    /// Whether it does not wait for the merge window.
+    /// Whether the queue skips the merge window.
     pub fn is_hurried(&self) -> bool {
         self.hurried
     }
 
-    /// A wait before a retry ends now: the server works again.
-    /// Not a wait that the server asked for.
+    /// Ends the wait before a retry, because the server works again. A wait that the server asked for goes on.
     pub fn wait_no_longer(&mut self) {
         self.work.retry_at = self.work.asked_until;
     }
 
-    /// Whether the server has asked to be left alone for longer.
+    /// Whether the server has asked clients to wait until later than now.
     pub fn is_asked_to_wait(&self, now: Now) -> bool {
         self.work.line.has_batch() && self.work.asked_until > now.mono_ms
     }
 
-    /// There is no network, or the page rests: deadlines stand still.
+    /// Stops the deadlines, because there is no network or the page rests.
     pub fn pause_deadlines(&mut self) {
         self.is_paused = true;
         self.work.line.change_each(|part| part.deadline = NEVER);
     }
 
-    /// The network or the page is back: each may be tried for as long as it was given, from now on.
+    /// Lets the deadlines begin anew, because the network or the page is back.
     pub fn resume_deadlines(&mut self, now: Now) {
         self.is_paused = false;
         let Unsent { line, clock, .. } = &mut *self.work;
@@ -378,23 +379,23 @@ impl Outbox {
         });
     }
 
-    /// The server has answered somebody well at `at_ms`: what waited for its turn until then has
-    /// as much time as before.
+    /// Records that the server answered a request properly at `at_ms`. The time that parts waited for their turn
+    /// until then does not count.
     pub fn server_worked(&mut self, at_ms: u64) {
         if self.work.clock.server_worked(at_ms) {
             self.shorten_deadlines();
         }
     }
 
-    /// The request on its way was answered, and not in a way that may pass; or it was taken back, which is not the
-    /// server's doing.
+    /// Records that the request in flight was answered, and is not to be retried, or that it was taken back, which
+    /// says nothing about the server.
     pub fn request_worked(&mut self, now: Now) {
         self.work.clock.own_request_worked(now.mono_ms);
         self.shorten_deadlines();
     }
 
-    /// Sees to its clock: where it may send, it waits for its turn from now on. The window before that is
-    /// nobody's fault, unless the server `is_failing` meanwhile.
+    /// Lets its clock know that the outbox may send, and waits for its turn from now on. The merge window before does
+    /// not count, unless the server `is_failing`.
     pub fn tell_clock(&mut self, is_failing: bool, now: Now) {
         let due = self.due();
         if due <= now.mono_ms {
@@ -405,14 +406,14 @@ impl Outbox {
         }
     }
 
-    /// There is no ticket to send it with: until there is one, time counts. Returns when to give up the first of it.
+    /// Lets time count, because there is no ticket to send with. Returns when the first part is given up.
     pub fn wait_for_ticket(&mut self, now: Now) -> u64 {
         self.work.retry_at = 0;
         self.work.clock.begin_try(now.mono_ms);
         self.gives_up_at(now)
     }
 
-    /// All that waits.
+    /// All waiting parts.
     pub fn parts(&self) -> &[Box<Part>] {
         self.work.line.parts()
     }
@@ -422,7 +423,8 @@ impl Outbox {
         self.work.line.change_each(|part| part.is_kept |= ids.has(part.id));
     }
 
-    /// Nobody has more time than given, though part of it was forgiven before it came.
+    /// Caps each deadline at the time that its part was given, because part of that time may have been forgiven
+    /// before the part came.
     fn shorten_deadlines(&mut self) {
         if self.is_paused {
             return;
@@ -444,23 +446,23 @@ impl Outbox {
         };
     }
 
-    /// Whether something that waits in it was given in `scope`.
+    /// Whether it contains parts of the request `scope`.
     pub fn concerns(&self, scope: u64) -> bool {
         self.work.line.summary().scopes().has(scope)
     }
 
-    /// The scopes in which what waits in it was given.
+    /// The request scopes of its parts.
     pub fn scopes(&self) -> impl Iterator<Item = u64> + '_ {
         self.work.line.summary().scopes().iter()
     }
 
-    /// The tracer whose `fetch` carries the next request, as something of it waits; or [`NOTHING`].
+    /// The tracer whose `fetch` carries the next request, or [`NOTHING`]. It has a part in it.
     pub fn sender(&self) -> u64 {
         self.work.line.summary().sender()
     }
 
-    /// Lets the next of the tracers that have something in it send, for which `suits` holds, if any does
-    /// among the next `looks`; the one that does now comes last.
+    /// Makes another tracer the sender: the next one with a part in it for which `suits` returns true, among the next
+    /// `looks`. The current sender becomes the last in turn.
     pub fn change_sender(&mut self, looks: usize, suits: &dyn Fn(u64) -> bool) {
         let summary = self.work.line.summary();
         let others = summary.tracers().after(summary.sender());
@@ -470,8 +472,8 @@ impl Outbox {
         }
     }
 
-    /// The tracer that is to send in `scope`: the sender, unless only others have something in it that was
-    /// given there. The `fetch` of another request may not be called in this one.
+    /// The tracer that sends in `scope`: the sender, unless only other tracers have parts of that scope. The `fetch`
+    /// of another request may not be called in this one.
     pub fn sender_in(&self, scope: u64) -> u64 {
         let sender = self.work.line.summary().sender();
         if self.work.line.summary().tracers().iter().nth(1).is_none() {
@@ -485,42 +487,41 @@ impl Outbox {
         if first == sender || of_scope.any(|tracer| tracer == sender) { sender } else { first }
     }
 
-    /// Lets `tracer` send, which has something in it.
+    /// Makes `tracer`, which has a part in it, the sender.
     pub fn set_sender(&mut self, tracer: u64) {
         self.work.line.set_sender(tracer);
     }
 
-    /// Whether any scope may send it: something in it was given outside of any, or in one that
-    /// does not come to look any more.
+    /// Whether any scope may send it: a part was made outside of request scopes, or in one that stopped polling.
     pub fn is_for_anyone(&self) -> bool {
         self.is_left || self.concerns(0)
     }
 
-    /// When the first of what waits is to be given up if the server does not answer well until then,
-    /// on the forward clock; [`NEVER`] where that has passed.
+    /// When the first part is given up if the server does not answer until then, on the forward clock; [`NEVER`] if
+    /// that time has passed.
     pub fn gives_up_at(&self, now: Now) -> u64 {
         self.work.clock.reaches(self.first_deadline(), now.mono_ms)
     }
 
-    /// Whether the first deadline has passed of what waits.
+    /// Whether the first deadline has passed.
     pub fn is_overdue(&self, now: Now) -> bool {
         let first = self.first_deadline();
         first < NEVER && first <= self.work.clock.reading(now.mono_ms)
     }
 
-    /// On its clock. A start has a deadline only where it is left alone.
+    /// The first deadline, on its clock. A start has a deadline only if it is alone.
     fn first_deadline(&self) -> u64 {
         self.work.line.summary().first_deadline()
     }
 
-    /// Milliseconds that the next request may take: to the end of its time limit, or to the first deadline
-    /// of what is in it. Of what is over already, because the program stood still, there is one try.
+    /// How long the next request may take, in milliseconds: its time limit, or the time to the first deadline of its
+    /// parts. A batch whose deadline passed because the program stood still gets one full try.
     pub fn timeout_ms(&self, now: Now) -> u64 {
         let left = self.batch_deadline().saturating_sub(self.work.clock.reading(now.mono_ms));
         request_timeout_ms(self.settings.timeout_ms, left)
     }
 
-    /// The first deadline in the batch that is tried, on its clock.
+    /// The first deadline of the batch to send, on its clock.
     fn batch_deadline(&self) -> u64 {
         let parts = self.work.line.first_parts();
         let said = parts.iter().filter(|part| part.kind == PartKind::Enrichment);
@@ -529,11 +530,10 @@ impl Outbox {
         said.map(|part| part.deadline).min().or_else(of_starts).unwrap_or(NEVER)
     }
 
-    /// The next request, and whether it is a start. Freezes the queue if no batch waits.
+    /// The next request, and whether it is a start. Freezes the queue if there is no batch.
     ///
-    /// Where the page is left there may be no second request. With `no_second` it takes all that
-    /// it can, and is none that only makes sure that the session exists, see
-    /// [`Outbox::start_after_all`].
+    /// A page that is being left has no time for a second request. With `no_second`, the request contains as much as
+    /// possible, and it is not one that only ensures that the session exists: see [`Outbox::start_after_all`].
     pub fn next_request(&mut self, routes: Routes, no_second: bool, now: Now) -> (Request, bool) {
         self.window_until = now.mono_ms.saturating_add(self.settings.merge_window_ms);
         self.work.clock.begin_try(now.mono_ms);
@@ -546,7 +546,7 @@ impl Outbox {
         };
         if batch.wants_start() {
             let mut start = self.start.take().map(|start| *start);
-            // An update takes no inputs. Else the holder of a ticket starts nothing: the site does.
+            // An update takes no inputs. The holder of a ticket starts nothing, because the site does.
             if start.is_none()
                 && self.destination.is_ticket
                 && !self.is_known
@@ -569,7 +569,7 @@ impl Outbox {
         let request = match batch.start() {
             Some(start) => {
                 let merged = merged(parts, InputsPlace::Start);
-                // With a ticket, what a session is called is the relay's to say.
+                // With a ticket, the relay describes the session.
                 let project = self.settings.project.as_deref();
                 let project = project.filter(|_| !self.destination.is_ticket);
                 wire::start(&self.destination, routes, id, start, project, &merged, stamp_ns)
@@ -582,8 +582,8 @@ impl Outbox {
         (request, batch.start().is_some())
     }
 
-    /// The request on its way is taken back, as the page is left. It is repeated to the letter; but where it
-    /// only makes sure that the session exists, what waits for that waits no longer.
+    /// Takes the request in flight back, because the page is left. It is repeated exactly. If it only ensures that
+    /// the session exists, the parts that waited for it wait no longer.
     pub fn take_back_request(&mut self) {
         self.flight = NOTHING;
         let first = self.work.line.first_mut();
@@ -594,8 +594,8 @@ impl Outbox {
         }
     }
 
-    /// Whether the request on its way was sent without making sure that the session exists. Then,
-    /// as it was not stored, that is done now.
+    /// Whether the request in flight was sent without ensuring that the session exists. Since it was not stored, that
+    /// is done now.
     pub fn start_after_all(&mut self) -> bool {
         let left_out = std::mem::take(&mut self.left_out_start);
         if left_out && let Some((batch, _)) = self.work.line.first_mut() {
@@ -605,24 +605,25 @@ impl Outbox {
         left_out
     }
 
-    /// Freezes what the next request takes, if no batch waits.
+    /// Freezes the parts of the next request, if there is no batch.
     pub fn freeze_first(&mut self) {
         if !self.work.line.has_batch() {
             self.freeze(false);
         }
     }
 
-    /// The parts of the batch that is sent next, or is on its way.
+    /// The parts of the batch that is sent next or is in flight.
     pub fn first_parts(&self) -> &[Box<Part>] {
         self.work.line.first_parts()
     }
 
-    /// Makes a batch of what is queued, as far as one request takes it.
+    /// Makes a batch of the queue, as far as one request takes it.
     ///
-    /// What an earlier page left, or this one before it rested, is sent as of when it was said, so without what is
-    /// said since and without what another page left: else an early value would go with a later timestamp. Its page
-    /// may have said more, which got through while it was left, and which it had no time to keep; or a third one, in
-    /// between. A page that `is_leaving` has time for one request: what it said itself goes in that, and what was left
+    /// Parts of an earlier page, or of this page before it rested, are sent with the time at which they were made, so
+    /// not together with later parts or with those of another page. Otherwise an early value would get a late
+    /// timestamp. Its page may have delivered more while it was left, which it had no time to keep, and a third page
+    /// may have delivered something in between. A page that `is_leaving` has time for one request: that contains the
+    /// page's own parts, and what earlier pages left stays kept for the next page.
     /// stays kept for the next page.
     fn freeze(&mut self, is_leaving: bool) {
         let limit = (MAX_REQUEST_BYTES - REQUEST_OVERHEAD_BYTES) as u64;
@@ -647,7 +648,7 @@ impl Outbox {
         self.work.line.freeze(count);
     }
 
-    /// The request was stored. `answer_inputs` is the session's inputs in the answer to a start.
+    /// Records that the request was stored. `answer_inputs` are the session's inputs in the answer to a start.
     pub fn stored(&mut self, was_start: bool, answer_inputs: Option<&str>) -> Progress {
         self.failures = 0;
         self.work.retry_at = 0;
@@ -661,7 +662,7 @@ impl Outbox {
         };
         if let Some(start) = batch.take_start() {
             let sent = merged(parts, InputsPlace::Start);
-            // To a new session a backend that does not say what it stored is believed.
+            // If the session is new, a backend that does not say what it stored is believed.
             let is_told = start.origin != SessionOrigin::New || answer_inputs.is_some();
             let ignored = is_told && ignores_inputs(&sent, answer_inputs);
             let origin = if ignored { SessionOrigin::Existing } else { start.origin };
@@ -674,12 +675,12 @@ impl Outbox {
         Progress::Done(parts)
     }
 
-    /// The update on its way was refused, maybe because there is no such session: it is sent again, after
-    /// a start that makes the session if it is missing. Once, and with `unless_known` not of a session that
-    /// took something already. Says whether it is.
+    /// Handles the refusal of an update, which may mean that the session does not exist. The update is sent again,
+    /// after a start that creates the session if it is missing. That is done once, and with `unless_known` not for a
+    /// session that has stored something. Returns whether it is done.
     ///
-    /// `describe` gives how the session shows, should it be missing: for the tracer that was given what is refused,
-    /// and when that was, Unix milliseconds.
+    /// `describe` returns the description for a session that is missing, for the tracer whose part was refused and
+    /// the Unix time in milliseconds at which that was made.
     pub fn make_sure(
         &mut self,
         unless_known: bool,
@@ -698,23 +699,23 @@ impl Outbox {
         true
     }
 
-    /// The server does not know the route; the request is sent again to the other one. Says whether that
-    /// was done for it before.
+    /// Sends the request again to the other kind of routes, because the server does not know this one. Returns
+    /// whether that was done before.
     pub fn try_other_route(&mut self) -> bool {
         self.forget_empty_batches();
         self.work.retry_at = 0;
         self.work.line.first_mut().is_some_and(|(batch, _)| batch.try_other_route())
     }
 
-    /// The request failed in a way that may pass, and is tried again after `wait_ms`, if that is what
-    /// the server `asked` for; else a little earlier, where the last try would have no time before the
-    /// deadline. Returns those whose deadline has passed.
+    /// Records a failure that may be temporary. The request is retried after `wait_ms` if the server `asked` for
+    /// that; otherwise a little earlier if the last try would have no time before the deadline. Returns the parts
+    /// whose deadline has passed.
     pub fn failed(&mut self, now: Now, wait_ms: u64, asked: bool) -> Parts {
         self.failures = self.failures.saturating_add(1);
         let expired = self.expire(now);
         let reading = self.work.clock.reading(now.mono_ms);
         let left = self.batch_deadline().saturating_sub(reading);
-        // By then all of the batch is given up.
+        // By then, all parts of the batch have been given up.
         let last = self.work.line.first_parts().iter().map(|part| part.deadline).max().unwrap_or(0);
         let wait_ms = RetryWait {
             wait_ms,
@@ -729,7 +730,7 @@ impl Outbox {
         expired
     }
 
-    /// Takes out what has reached its deadline. A start among it is put back: see
+    /// Removes and returns the parts whose deadline has passed. A start among them is put back: see
     /// [`PartKind::WaitingStart`].
     pub fn expire(&mut self, now: Now) -> Parts {
         let reading = self.work.clock.reading(now.mono_ms);
@@ -739,17 +740,17 @@ impl Outbox {
         self.put_starts_back(expired)
     }
 
-    /// Takes out all that `tracer` was given, on its way or not.
+    /// Removes and returns all parts of `tracer`, even in flight.
     pub fn take_all_of(&mut self, tracer: u64) -> Parts {
         self.take_those(false, &|part| part.tracer == tracer)
     }
 
-    /// Takes out all that `goes`, on its way or not. From a batch a start goes only with the last enrichment, if not
-    /// `starts_go`.
+    /// Removes and returns all parts for which `goes` returns true, even in flight. A start leaves a batch only with
+    /// its last enrichment, unless `starts_go`.
     pub fn take_those(&mut self, starts_go: bool, goes: &dyn Fn(&Part) -> bool) -> Parts {
         let mut gone = Vec::new();
         for part in self.take_out(starts_go, goes) {
-            // A start that waits goes along with its batch, and is to go with another one now.
+            // A waiting start goes with its batch, and has to go with another one now.
             if goes(&part) { gone.push(part) } else { self.work.line.put_start_back(*part) }
         }
         self.work.line.recount();
@@ -762,17 +763,18 @@ impl Outbox {
         taken
     }
 
-    /// What was to be started by a batch without parts is to be started by the next one. What is
-    /// on its way stays, for its answer to find.
+    /// Removes batches without parts. The next batch gets their start. A batch in flight stays until its answer
+    /// arrives.
     fn forget_empty_batches(&mut self) {
         if let Some(start) = self.work.line.forget_empty_batches(self.flight != NOTHING) {
             self.want_start_again(start);
         }
     }
 
-    /// The page rests, and other pages may say something now, with what was kept or of their own. What was said in
-    /// this `chapter` of its life goes apart from what is said then. A start that comes later is ignored in most of
-    /// what it says, which then goes in an update. Nothing is given up that another page may deliver.
+    /// Handles a page that rests: other pages may now send what it kept, or enrich the session themselves. Parts made
+    /// in this `chapter` of the page's life are sent apart from those made later. A start that is sent later is
+    /// ignored for the most part, and an update repeats its content. No part is given up, because another page may
+    /// deliver it.
     pub fn end_chapter(&mut self, chapter: u32) {
         self.is_paused = true;
         self.stamps.rest();
@@ -790,14 +792,14 @@ impl Outbox {
         self.work.line.may_be_started_by_others();
     }
 
-    /// A start that was tried and given up: the backend may have the session all the same.
+    /// Plans a start again that was tried and given up. The backend may have the session by now.
     fn want_start_again(&mut self, start: Start) {
         self.want_start(Start { origin: SessionOrigin::Named, ..start });
     }
 
-    /// The batch was refused for good, and is returned. A start among it is put back, unless it
-    /// is `to_blame` itself, or was put back before and is now refused alone: else it would be
-    /// refused again with each half of a batch, and those halved again, without end.
+    /// Removes and returns the batch, because it was refused permanently. A start among its parts is put back, unless
+    /// it is `to_blame` itself, or was put back before and is refused alone now. Otherwise it would be refused again
+    /// with each half of a batch, without end.
     pub fn refused(&mut self, to_blame: bool) -> Parts {
         self.was_renewed = false;
         self.failures = 0;
@@ -817,15 +819,14 @@ impl Outbox {
         self.put_starts_back(parts)
     }
 
-    /// Puts the starts among `parts` back before what was said after them, and returns `parts`
-    /// without what the starts say.
+    /// Puts the starts among `parts` back before later parts, and returns `parts` without the content of the starts.
     fn put_starts_back(&mut self, mut parts: Parts) -> Parts {
         for part in &mut parts {
             if part.kind == PartKind::Enrichment {
                 continue;
             }
             let enrichment = std::mem::take(&mut part.enrichment);
-            // Its end is told in its scope; what is said once more, whoever comes may say.
+            // The end of the start is reported in its own scope. Its content may be sent by any scope.
             let kind = PartKind::WaitingStart;
             let start = Part { kind, scope: 0, is_kept: false, enrichment, ..**part };
             self.work.line.put_start_back(start);
@@ -834,15 +835,15 @@ impl Outbox {
         parts
     }
 
-    /// The batch was refused, and one part of it may be to blame: it goes in two halves, if its
-    /// [`Halving`] allows that. Says whether it does, or is to be sent again.
+    /// Handles the refusal of a batch of which one part may be to blame: splits it in two, if [`Halving`] allows
+    /// that. Returns whether it is sent again.
     pub fn halve(&mut self, refuses_all: bool) -> bool {
         let Some(batch) = self.work.line.first_batch() else {
             return false;
         };
         let (len, original_len) = (batch.len(), batch.whole_len());
-        // What is left of a batch whose parts were given up in part, while it was on its way, goes as it is: one
-        // of those may have been to blame.
+        // If some parts of the batch were given up while it was in flight, the rest is sent as it is, because one of
+        // those may have been to blame.
         let goes_as_it_is = !batch.is_repeated() && len > 0;
         self.failures = 0;
         self.work.retry_at = 0;
@@ -858,8 +859,7 @@ impl Outbox {
     }
 }
 
-/// Whether the session in the answer to a start has other inputs than were sent: it had been
-/// started before, with inputs of its own.
+/// Whether the answer to a start contains other inputs than were sent: the session existed, with inputs of its own.
 fn ignores_inputs(sent: &Merged<'_>, answer_inputs: Option<&str>) -> bool {
     let stored = any_members(answer_inputs.unwrap_or_default());
     !sent.has_inputs_of(&stored)

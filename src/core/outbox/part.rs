@@ -1,15 +1,15 @@
-//! The parts that wait in an outbox: enrichments, and what sessions start with.
+//! The parts that wait in an outbox: enrichments, and the fields that sessions start with.
 
 use crate::core::enrichment::{Enrichment, InputsPlace, Merged};
 use crate::core::policy::PART_OVERHEAD_BYTES;
 
-/// What a part of a batch is.
+/// The kinds of part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartKind {
-    /// What `initTracer` was given for the session. Nobody waits for its delivery.
+    /// The fields that `initTracer` was given for the session. Nobody waits for their delivery.
     Start,
-    /// A start that was given up once. It goes along with the next enrichment, so that a server that refuses it is
-    /// not asked again and again.
+    /// A start that was given up once. It is sent with the next enrichment, so that a server that refuses it is not
+    /// asked again and again.
     WaitingStart,
     /// A call of `enrichSession` or `addMetrics`.
     Enrichment,
@@ -18,35 +18,34 @@ pub enum PartKind {
 /// One accepted enrichment.
 #[derive(Debug)]
 pub struct Part {
-    /// Its number, in the order in which all were accepted.
+    /// Its number, which increases in the order in which parts are accepted.
     pub id: u64,
-    /// What it is.
+    /// Its kind.
     pub kind: PartKind,
-    /// The tracer that it was given to.
+    /// The tracer of the call.
     pub tracer: u64,
-    /// The request scope that it was given in.
+    /// The request scope of the call.
     pub scope: u64,
-    /// When it was given, in Unix milliseconds.
+    /// When the call was made, in Unix milliseconds.
     pub given_unix_ms: u64,
-    /// When it was given, in milliseconds on the forward clock.
+    /// When the call was made, in milliseconds on the forward clock.
     pub given_ms: u64,
-    /// How long it may be tried, in milliseconds.
+    /// How long it is retried, in milliseconds.
     pub deadline_ms: u64,
     /// When it is given up, on the [`DeadlineClock`](crate::core::deadline::DeadlineClock) of its outbox.
     pub deadline: u64,
     /// Whether the browser keeps it until it has ended.
     pub is_kept: bool,
-    /// The number of the page, and of the part of that page's life, in which it was said; 0 if that goes on.
+    /// The number of the page, and of the part of its life, in which it was made; 0 for the current one.
     pub chapter: u32,
     /// Whether an earlier page left it.
     pub is_left: bool,
-    /// What it says.
+    /// Its content.
     pub enrichment: Enrichment,
 }
 
 impl Part {
-    /// The bytes that it holds. What is noted about a start counts as its tracer's, and few starts that were given up
-    /// wait apart.
+    /// The bytes that it takes. The details of a start count for its tracer, and starts that were given up are few.
     pub fn bytes(&self) -> u64 {
         match self.kind {
             PartKind::Enrichment => held_by(&self.enrichment),
@@ -54,26 +53,26 @@ impl Part {
         }
     }
 
-    /// Whether it may change what is stored. A start may say nothing.
+    /// Whether it may change a stored value. A start may be empty.
     pub(super) fn says_something(&self) -> bool {
         self.kind == PartKind::Enrichment || !self.enrichment.is_empty()
     }
 }
 
-/// Parts in their order. They are boxed, because it takes less code to move a pointer than to move a part.
+/// Parts in their order. They are boxed, so that a list of them moves pointers.
 pub type Parts = Vec<Box<Part>>;
 
-/// The bytes that holding `enrichment` takes.
+/// The bytes that `enrichment` takes.
 pub fn held_by(enrichment: &Enrichment) -> u64 {
     (enrichment.held_bytes() + PART_OVERHEAD_BYTES) as u64
 }
 
-/// What `parts` say together.
+/// The content of `parts`, merged.
 pub(super) fn merged(parts: &[Box<Part>], inputs: InputsPlace) -> Merged<'_> {
     Merged::of(parts.iter().map(|part| &part.enrichment), inputs)
 }
 
-/// When the last enrichment among `parts` was given, or if there is none the first start, in Unix milliseconds.
+/// When the last enrichment among `parts` was made, or the first start if there is none, in Unix milliseconds.
 pub(super) fn said_unix_ms(parts: &[Box<Part>]) -> u64 {
     let mut said = 0;
     for part in parts {
@@ -84,18 +83,18 @@ pub(super) fn said_unix_ms(parts: &[Box<Part>]) -> u64 {
     said
 }
 
-/// Whether all that `parts` say `goes` so, and they say something.
+/// Whether `goes` is true for all of `parts` that have content, and there is one.
 fn all_said(parts: &[Box<Part>], goes: fn(&Part) -> bool) -> bool {
     let mut said = parts.iter().filter(|part| part.says_something()).peekable();
     said.peek().is_some() && said.all(|part| goes(part))
 }
 
-/// Whether earlier pages left all that `parts` say.
+/// Whether earlier pages left all of `parts` that have content.
 pub(super) fn were_left(parts: &[Box<Part>]) -> bool {
     all_said(parts, |part| part.is_left)
 }
 
-/// Whether all that `parts` say was said before this page rested, or in an earlier one.
+/// Whether all of `parts` that have content were made before this page rested, or in an earlier page.
 pub(super) fn have_rested(parts: &[Box<Part>]) -> bool {
     all_said(parts, |part| part.chapter != 0)
 }

@@ -2,45 +2,45 @@
 
 use crate::core::policy::LEFT_STAMP_NS;
 
-/// When a session's requests were said, nanoseconds since the Unix epoch.
+/// The timestamps of a session's requests, in nanoseconds since the Unix epoch.
 ///
-/// A timestamp tells when the latest of what is in its request was said. Each request has one of its own, and those
-/// of what is said here only go up, whatever the wall clock does. How far up, only the session's own requests
-/// decide: if another session's could push them, a request that waited would be stamped later than what was said
-/// after it and handed over to the next page, and its stale value would win.
+/// A timestamp says when the latest enrichment in a request was made. Each request has its own, and those of this
+/// page only increase, whatever the wall clock does. Only the session's own requests move them: if another session's
+/// could, a request that waited would get a later timestamp than an enrichment that was made after it and handed over
+/// to the next page, and its stale value would win.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Stamps {
-    /// The last one given to what was said here.
+    /// The last timestamp of a request with this page's own enrichments.
     last_ns: u64,
-    /// When something was last said here, Unix milliseconds.
+    /// When the last enrichment was made here, in Unix milliseconds.
     said_ms: u64,
-    /// How many were given to what earlier pages left, and this one before it rested.
+    /// How many timestamps were given to enrichments of earlier pages, and of this page before it rested.
     left: u64,
 }
 
 impl Stamps {
-    /// When something counts as said that is said now: the wall clock's time, but never before what was said
-    /// earlier. It is kept with that time, and so in order where another page takes it over.
+    /// The time that counts for an enrichment made now: the wall clock's time, but never before the previous one. It
+    /// is kept with that time, so that another page that takes it over keeps the order.
     pub fn say(&mut self, now_unix_ms: u64) -> u64 {
         self.said_ms = now_unix_ms.max(self.said_ms).max(self.last_ns / 1_000_000);
         self.said_ms
     }
 
-    /// An earlier page has left what it said at this time. What is said from now on is later.
+    /// Notes that an earlier page has left an enrichment made at this time. Enrichments from now on are later.
     pub fn take_over(&mut self, left_unix_ms: u64) {
         self.said_ms = self.said_ms.max(left_unix_ms.saturating_add(1));
     }
 
-    /// The timestamp of a request with what was said here, the latest at `said_unix_ms`.
+    /// The timestamp of a request with this page's enrichments, the latest of which was made at `said_unix_ms`.
     pub fn next(&mut self, said_unix_ms: u64) -> u64 {
         self.last_ns = said_unix_ms.saturating_mul(1_000_000).max(self.last_ns + 1);
         self.last_ns
     }
 
-    /// The timestamp of a request with what an earlier page left, or this one before it rested, the latest said at
-    /// `said_unix_ms`. That is older than what this page has sent since, though it comes later, and newer than what its
-    /// page had sent of the same millisecond; what it left is newer than what it sends itself. Of two pages' it is the
-    /// time that counts, whichever is sent first.
+    /// The timestamp of a request with enrichments of an earlier page, or of this page before it rested, the latest
+    /// made at `said_unix_ms`. It is older than what this page has sent since, although it is sent later. It is newer
+    /// than what its own page sent of the same millisecond, because what a page leaves is newer than what it sends.
+    /// Of two pages' enrichments the times count, whichever is sent first.
     pub fn next_apart(&mut self, said_unix_ms: u64, is_left: bool) -> u64 {
         let said_ns = said_unix_ms.saturating_mul(1_000_000);
         let apart_ns = if is_left { LEFT_STAMP_NS } else { LEFT_STAMP_NS / 2 };
@@ -49,22 +49,23 @@ impl Stamps {
         stamp_ns
     }
 
-    /// The page rests: what is said from now on is later than what was said until now.
+    /// Notes that the page rests. Enrichments from now on are later than those made until now.
     pub fn rest(&mut self) {
         self.said_ms += 1;
     }
 
-    /// The last one given to what was said here.
+    /// The last timestamp of a request with this page's own enrichments.
     pub fn last_ns(&self) -> u64 {
         self.last_ns
     }
 
-    /// The next one comes after `last_ns`.
+    /// Lets the next timestamp follow `last_ns`.
     pub fn go_on_after(&mut self, last_ns: u64) {
         self.last_ns = last_ns;
     }
 
-    /// Where a session begins of which it is not known what it was sent before: after all that these are.
+    /// Includes the timestamps of another session. A session of which earlier requests are unknown continues after all of
+    /// them.
     pub fn join(&mut self, other: Stamps) {
         self.last_ns = self.last_ns.max(other.last_ns);
         self.left = self.left.max(other.left);
@@ -83,7 +84,7 @@ mod tests {
         let said = [10, 10, 7, 12].map(|unix_ms| stamps.say(unix_ms));
         assert_eq!(said, [10, 10, 10, 12]);
         assert_eq!(said.map(|ms| stamps.next(ms)), [10 * MS, 10 * MS + 1, 10 * MS + 2, 12 * MS]);
-        // A piece of a batch is stamped anew, and yet before what is said later.
+        // A half of a batch gets a new timestamp, which is still before that of later enrichments.
         assert_eq!(stamps.next(10), 12 * MS + 1);
         assert!(stamps.next_apart(stamps.clone().say(12), true) > 12 * MS + 1);
     }

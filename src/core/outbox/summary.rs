@@ -1,30 +1,30 @@
-//! What is known of all parts that wait in an outbox, without a look at each.
+//! A summary of the parts in an outbox, so that not every question looks at each of them.
 
 use super::part::{Part, PartKind};
 use crate::core::id_map::NOTHING;
 use crate::core::number_set::NumberSet;
 use crate::core::time::NEVER;
 
-/// The sum of the parts in an outbox's line. A part that comes is added; where parts go or change, all are summed up
-/// anew. Each call and each look asks for it.
+/// The summary of the parts in an outbox's line. A new part is added to it. If parts are removed or changed, it is
+/// made anew. Every call and every poll reads it.
 #[derive(Debug)]
 pub(super) struct Summary {
     held: u64,
-    /// Tracers and request scopes of the parts. Starts that were given up are left out.
+    /// The tracers and request scopes of the parts, without starts that were given up.
     tracers: NumberSet,
     scopes: NumberSet,
     sender: u64,
     is_enriched: bool,
     deadline: u64,
     start_deadline: u64,
-    /// The number of the last part that came, and which one that was when a request was last sent.
+    /// The number of the last part that came, and the same at the time when a request was last sent.
     last_id: u64,
     tried_id: u64,
     untried_deadline: u64,
 }
 
 impl Summary {
-    /// The sum of no parts.
+    /// The summary of no parts.
     pub(super) const NOTHING: Summary = Summary {
         held: 0,
         tracers: NumberSet::NONE,
@@ -50,7 +50,7 @@ impl Summary {
                 }
             }
             PartKind::Start => self.start_deadline = part.deadline.min(self.start_deadline),
-            // Nobody has to be told of its end, so nothing that came with its tracer may be at hand.
+            // Its end is not reported to anyone, so the options of its tracer that stay in JavaScript may be gone.
             PartKind::WaitingStart => return,
         }
         self.is_enriched |= part.kind == PartKind::Enrichment;
@@ -61,7 +61,7 @@ impl Summary {
         }
     }
 
-    /// Sums `parts` up anew. The sender stays, if something of it is among them.
+    /// Makes the summary of `parts`. The sender stays the same if a part of it is among them.
     pub(super) fn recount(&mut self, parts: &[Box<Part>]) {
         let sender = std::mem::replace(&mut self.sender, NOTHING);
         self.held = 0;
@@ -77,7 +77,7 @@ impl Summary {
         }
     }
 
-    /// Records that a request is sent: what has come so far has a try.
+    /// Records that a request is sent, so that the parts in the line get a try.
     pub(super) fn begin_try(&mut self) {
         self.tried_id = self.last_id;
         self.untried_deadline = NEVER;
@@ -88,37 +88,37 @@ impl Summary {
         self.held
     }
 
-    /// Whether any of the parts is an enrichment.
+    /// Whether any part is an enrichment.
     pub(super) fn is_enriched(&self) -> bool {
         self.is_enriched
     }
 
-    /// The earliest deadline, on the outbox's clock. A start has one only where it is left alone.
+    /// The earliest deadline, on the outbox's clock. A start has a deadline only if it is alone.
     pub(super) fn first_deadline(&self) -> u64 {
         if self.deadline < NEVER { self.deadline } else { self.start_deadline }
     }
 
-    /// The earliest deadline of an enrichment that came since a request was last sent.
+    /// The earliest deadline of the enrichments that came since a request was last sent.
     pub(super) fn untried_deadline(&self) -> u64 {
         self.untried_deadline
     }
 
-    /// The tracers that have something among the parts.
+    /// The tracers of the parts.
     pub(super) fn tracers(&self) -> &NumberSet {
         &self.tracers
     }
 
-    /// The request scopes that have something among the parts.
+    /// The request scopes of the parts.
     pub(super) fn scopes(&self) -> &NumberSet {
         &self.scopes
     }
 
-    /// The one of the tracers whose `fetch` carries the next request, or [`NOTHING`].
+    /// The tracer among them whose `fetch` carries the next request, or [`NOTHING`].
     pub(super) fn sender(&self) -> u64 {
         self.sender
     }
 
-    /// Lets `tracer` send the next request.
+    /// Makes `tracer` the sender of the next request.
     pub(super) fn set_sender(&mut self, tracer: u64) {
         self.sender = tracer;
     }
