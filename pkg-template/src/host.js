@@ -1,4 +1,4 @@
-// What an instance of the core calls. What an instance that has died still calls does not count.
+// The functions that an instance of the core calls. Calls of an instance that has died are ignored.
 
 import { NO_ANSWER } from "./boundary.js";
 import { forwardNow, hadTimers, parseDate, putForward, wallNow } from "./globals.js";
@@ -17,7 +17,7 @@ import { untraced } from "./untraced.js";
 const { apply } = Reflect;
 
 /**
- * What surrounds the instance.
+ * The parts of the face that the instance uses.
  * @typedef {object} Surroundings
  * @property {() => boolean} isRunning whether it is still the running one
  * @property {"page" | "edge" | "server"} place
@@ -66,7 +66,7 @@ export function newHost(core, surroundings) {
     return own ?? runtimeFetch();
   };
 
-  /** Functions in which nothing but the package's own code runs, and that never call the core. */
+  /** The functions that run only the package's own code and never call the core. */
   const host = {
     isInside: false,
     now: forwardNow,
@@ -130,8 +130,8 @@ export function newHost(core, surroundings) {
 }
 
 /**
- * Adds functions that may call the core: they run what the application wrote or replaced, or release an idle tracer. The host says so
- * meanwhile, for such a call is no sign that the browser ended the script in the middle of the one before.
+ * Adds functions that may call the core: they run code of the application's, or release an idle tracer. Meanwhile the
+ * host clears `isInside`, because such a call does not mean that the browser ended the script in the middle of a call.
  * @template {{ isInside: boolean }} H
  * @template {Record<string, (...given: any[]) => unknown>} F
  * @param {H} host

@@ -1,5 +1,5 @@
-// Brings the tickets that an application gives while its tracers are open to the core: by `setTicket`, or from a function
-// that the core asks. Which ticket counts, and what for, is the core's to say.
+// Passes new tickets to the core while tracers are open: those given to `setTicket`, and those of a function that the core
+// asks. The core decides which ticket is used.
 
 import { Promise, clearTimer, firstOf, tryTimer } from "./globals.js";
 import { whyOf } from "./send.js";
@@ -12,7 +12,7 @@ import { whyOf } from "./send.js";
 export class Tickets {
   #instance;
   #sessions;
-  /** What waits for the first ticket of each function. @type {{ source: Function | undefined, resolve: () => void }[]} */
+  /** The sessions that wait for the first ticket of a function. @type {{ source: Function | undefined, resolve: () => void }[]} */
   #waiting = [];
 
   /**
@@ -43,7 +43,7 @@ export class Tickets {
   set(core, tracer, session, scope, ticket) {
     if (!this.#give(core, tracer, session, scope, ticket)) return;
     const { settings } = session;
-    // Should the instance die, the next one begins with this ticket.
+    // If the instance dies, the next one begins with this ticket.
     if (!settings.ticket)
       session.settings = { ...settings, scalars: { ...settings.scalars, ticket } };
   }
@@ -75,7 +75,7 @@ export class Tickets {
     this.#go(source);
   }
 
-  /** The instance has died. */
+  /** Ends all waiting, because the instance has died. */
   clear() {
     this.#go();
   }
@@ -86,11 +86,11 @@ export class Tickets {
    * @param {Session} session
    * @param {number} scope
    * @param {unknown} given
-   * @param {string} [why] there is no ticket; undefined if nobody was asked for one
-   * @returns {boolean} whether it is in use
+   * @param {string} [why] the reason if there is no ticket; undefined if no function was asked
+   * @returns {boolean} whether the ticket is in use
    */
   #give(core, tracer, session, scope, given, why) {
-    // What is no text is no ticket, which the core reports.
+    // The core reports a value that is not a string.
     const ticket = typeof given === "string" ? given : typeof given;
     const id = core.setTicket(tracer, ticket, why ?? "", why !== undefined, scope);
     if (id && id !== session.id) this.#sessions.rename(session.id, id);

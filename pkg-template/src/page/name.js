@@ -1,9 +1,9 @@
-// By which pages of a site know of one another: what a living page has not sent is its own, what a dead one left
-// is anybody's. A page that has something holds a Web Lock by its name. Where there are none, as on every page
-// over plain http, it answers when others ask who is there.
+// Tells the open pages of a site from those that are gone. Entries of an open page are its own, and any page may send
+// those of a page that is gone. A page with unsent entries holds a Web Lock with its name. Without Web Locks, as on every
+// page over plain http, it answers the messages of other pages.
 //
-// A page that has nothing unsent has no name: Firefox takes no page into its back/forward cache that holds a lock,
-// and Chromium freezes none.
+// A page without unsent entries holds no lock, because Firefox puts no page with a lock into its back/forward cache, and
+// Chromium freezes none.
 
 import { Promise, clearTimer, delay, firstOf, tryTimer } from "../globals.js";
 import { attempt } from "../guard.js";
@@ -11,10 +11,10 @@ import { newAbort } from "../send.js";
 
 const PREFIX = "honeyhive-edge";
 
-/** Milliseconds in which a browser grants a lock that nobody else can have, and says which there are. */
+/** How long a browser may take to grant a lock that no other page requests, or to list locks, in milliseconds. */
 const LOCK_MS = 300;
 
-/** Milliseconds in which a living page answers. One that is too busy for that has its records sent twice. */
+/** How long an open page may take to answer, in milliseconds. The entries of a page that is too busy are sent twice. */
 const ANSWER_MS = 300;
 
 export class Name {
@@ -24,17 +24,17 @@ export class Name {
   /** @type {Promise<void> | undefined} */
   #taken;
   #letGo = () => {};
-  /** How often it was let go of. */
+  /** How often the name was released. */
   #turn = 0;
-  /** Names of living pages that have something, whose ends are waited for. @type {Set<string>} */
+  /** The names of open pages with entries, whose end this page waits for. @type {Set<string>} */
   #awaited = new Set();
-  /** Ends that waiting. */
+  /** Stops waiting for them. */
   #stopWaiting = newAbort();
 
   /**
    * @param {string} owner the name
-   * @param {() => void} died told when a page that had something has died
-   * @param {() => void} locksFail told when the browser has locks, and does not grant one
+   * @param {() => void} died is called when a page with entries is gone
+   * @param {() => void} locksFail is called if the browser has Web Locks and does not grant one
    */
   constructor(owner, died, locksFail) {
     this.#owner = owner;
@@ -42,12 +42,12 @@ export class Name {
     this.#locksFail = locksFail;
   }
 
-  /** Takes the name, if it is not taken; settles when others can see it. @returns {Promise<void>} */
+  /** Takes the name. Resolves when other pages can see that. @returns {Promise<void>} */
   take() {
     return (this.#taken ??= this.#take());
   }
 
-  /** What the page has from now on is anybody's. */
+  /** Releases the name, so that other pages may take the entries over. */
   leave() {
     this.#taken = undefined;
     this.#turn++;
@@ -55,14 +55,15 @@ export class Name {
     this.#letGo = () => {};
   }
 
-  /** Nobody's end is waited for any more. */
+  /** Stops waiting for the end of other pages. */
   stopWaiting() {
     attempt(() => this.#stopWaiting?.abort());
     this.#stopWaiting = newAbort();
   }
 
   /**
-   * Which of these pages live. Asked for after they were seen: who keeps something had its name before.
+   * Returns which of these pages are open. Call it after their entries were found, because a page takes its name before
+   * it keeps an entry.
    * @param {Set<string>} owners
    * @returns {Promise<Set<string>>}
    */
@@ -80,7 +81,7 @@ export class Name {
       const owner = String(name).slice(PREFIX.length + 1);
       if (!owners.has(owner)) return;
       living.add(owner);
-      // It may be just dying: the page before this one in its tab is.
+      // It may be about to end, as the previous page of this tab is.
       this.#waitFor(owner);
     });
     return living;
@@ -92,7 +93,7 @@ export class Name {
     if (!isLocked && turn === this.#turn) this.#listen();
   }
 
-  /** Whether the lock is held, or will be let go of already. @returns {Promise<boolean>} */
+  /** Whether the lock is granted. @returns {Promise<boolean>} */
   #lock() {
     return new Promise((resolve) => {
       let isOver = false;
@@ -119,7 +120,7 @@ export class Name {
     });
   }
 
-  /** The locks that are held; nothing where the browser has none, or does not say. */
+  /** The locks that are held; undefined if the browser has no Web Locks, or does not list them. */
   async #locks() {
     const { locks } = navigator;
     if (!locks) return;
@@ -131,7 +132,7 @@ export class Name {
     }
   }
 
-  /** Answers those who ask who is there, and hears who leaves. */
+  /** Answers the messages of other pages, and learns from them which pages end. */
   #listen() {
     const channel = newChannel();
     if (!channel) return;
@@ -149,7 +150,7 @@ export class Name {
 
   /**
    * @param {Set<string>} owners
-   * @param {Set<string>} living gets those who answer
+   * @param {Set<string>} living the names of pages that answer are added to it
    * @returns {Promise<void>}
    */
   #ask(owners, living) {
@@ -170,7 +171,7 @@ export class Name {
     });
   }
 
-  /** Says so when the page of that name has died. @param {string} owner */
+  /** Waits for the end of the page with that name. @param {string} owner */
   #waitFor(owner) {
     if (this.#awaited.has(owner)) return;
     this.#awaited.add(owner);
@@ -183,7 +184,7 @@ export class Name {
   }
 }
 
-/** Nothing where the browser has none. */
+/** Undefined if the browser has no such channel. */
 function newChannel() {
   return attempt(() => new BroadcastChannel(PREFIX));
 }

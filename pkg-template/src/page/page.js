@@ -1,5 +1,5 @@
-// A browser's page, or worker, around the core: tells it when the page is left and comes back and when the
-// network does, and keeps what is unsent for it. What follows from that is the core's to say.
+// A browser's page or worker around the core. It reports to the core when the page is left, when it comes back, and when
+// the network changes, and it keeps unsent enrichments. The core decides what follows from that.
 
 import {
   DOCUMENT_GOES_ON,
@@ -18,28 +18,28 @@ import { Store } from "./store.js";
 
 /** @import { Core } from "../core.d.ts" */
 
-/** Milliseconds after which a message to oneself counts as lost. */
+/** Milliseconds after which a message from the page to itself counts as lost. */
 const SOON_MS = 500;
 
-/** Milliseconds that a page which still loads has before the core opens. */
+/** How long the core waits for the page to load before it opens, in milliseconds. */
 const LOADING_MS = 50;
 
-/** Milliseconds that the first session waits for what earlier pages left: `indexedDB.open` was known to hang. */
+/** How long the first session waits for the entries of earlier pages, in milliseconds. `indexedDB.open` may hang. */
 const PATIENCE_MS = 1000;
 
-/** Milliseconds after which the store is looked into again: at first, and at most. */
+/** Milliseconds until the store is searched again: the first time, and at most. */
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
 
-/** Pauses above this are for the store alone that cannot be opened, or has something of other living pages. */
+/** Longer pauses are only made if the store cannot be opened, or contains entries of other open pages. */
 const ALONE_MS = 8000;
 
-/** Records that earlier pages left, given to the core in one task. */
+/** How many entries of earlier pages are passed to the core in one task. */
 const SLICE = 50;
 
 /**
- * @param {() => void} leaving does what {@link Page.soon} still keeps waiting
- * @returns {Page | undefined} nothing where there is no browser around
+ * @param {() => void} leaving runs what {@link Page.soon} still delays
+ * @returns {Page | undefined} undefined outside of browsers
  */
 export function browserPage(leaving) {
   const { Deno, addEventListener, location, navigator } = /** @type {any} */ (globalThis);
@@ -53,29 +53,29 @@ export class Page {
   #core;
   /** @type {Store | undefined} */
   #store;
-  /** What the core is still to be told of; nothing until there is a core, or the store is open. @type {string[] | undefined} */
+  /** The entries to pass to the core; undefined until there is a core, or the store is open. @type {string[] | undefined} */
   #left;
   /** @type {Promise<unknown> | undefined} */
   #claimed;
   /** @type {unknown} */
   #logLevel;
   #isWhole = true;
-  /** Milliseconds after which the store is looked into again. */
+  /** Milliseconds until the store is searched again. */
   #pauseMs = FIRST_PAUSE_MS;
   /** @type {unknown} */
   #nextClaim;
   /** @type {Promise<void> | undefined} */
   #lastClaim;
-  /** From the first listener of `pagehide` on, until the page comes back. */
+  /** Whether the page is being left: from the first listener of `pagehide` until the page comes back. */
   #isLeft = false;
   #isResting = false;
   #leaving;
   #document = globalThis.document;
-  /** Each begins to listen to one thing. @type {(() => void)[]} */
+  /** Functions that each add one event listener. @type {(() => void)[]} */
   #listeners = [];
-  /** Settles when somebody sees the page, where a browser loads it before. @type {Promise<unknown> | undefined} */
+  /** Resolves when the visitor sees the page, if the browser prerenders it. @type {Promise<unknown> | undefined} */
   #activated;
-  /** Addresses that the site's content security policy refuses to be asked. @type {Set<string>} */
+  /** The addresses to which the site's content security policy allows no requests. @type {Set<string>} */
   #refusedAddresses = new Set();
 
   /** @param {() => void} leaving */
@@ -99,9 +99,9 @@ export class Page {
       "pagehide",
       () => {
         this.#isLeft = true;
-        // Where nobody saw the page, there may be no later moment than this.
+        // A page that was never seen may get no later event than this one.
         if (document.hidden && !attempt(runsAddedListeners, false)) this.#leave();
-        // Listening last: the page's own listeners may have something to say.
+        // Added last, because the page's own listeners may still make calls.
         addEventListener("pagehide", depart, { once: true });
       },
       true,
@@ -113,14 +113,14 @@ export class Page {
     });
     this.#hear(document, "visibilitychange", () => {
       if (!document.hidden) return this.#goOn();
-      // Chromium does not run a listener that is added to a window's event while that runs. There this
-      // event follows `pagehide`, or `freeze` where the page was hidden before.
+      // Chromium does not run a listener that is added to a window's event during that event. There,
+      // `visibilitychange` follows `pagehide`, or `freeze` if the page was hidden before.
       if (this.#isLeft) return depart();
       this.#store?.leaving();
       this.#leaving();
       this.#core?.turn(HIDES);
     });
-    // It may be frozen for hours, in which another page sends what this one has.
+    // The page may be frozen for hours, during which another page sends its entries.
     this.#hear(document, "freeze", depart);
     this.#hear(document, "resume", () => (this.#isLeft ? undefined : this.#comeBack()));
     if (/** @type {any} */ (document).prerendering) {
@@ -140,13 +140,13 @@ export class Page {
     this.#listeners.push(() => target.addEventListener(type, listener, isFirst));
   }
 
-  /** Once more changes nothing where they are there; `document.open()` takes all listeners away. */
+  /** Adds all listeners. `document.open()` removes them, and adding one again has no effect. */
   #listen() {
     this.#listeners.forEach((listen) => listen());
   }
 
   /**
-   * What is unsent is kept from now on.
+   * Begins to keep unsent enrichments.
    * @param {unknown} logLevel
    */
   persist(logLevel) {
@@ -155,7 +155,7 @@ export class Page {
     this.#left = undefined;
     this.#lastClaim = undefined;
     this.#pauseMs = FIRST_PAUSE_MS;
-    // jsdom has none, and in Node a timer or a channel of the store would keep a test's process from its end.
+    // jsdom has no IndexedDB, and a timer or channel of the store would keep Node from ending a test.
     if (!("indexedDB" in globalThis)) return this.#refused("there is none");
     this.#store = new Store(
       (error) => this.#refused(error),
@@ -175,16 +175,16 @@ export class Page {
   }
 
   /**
-   * Work that the visitor need not wait for: what they see is drawn first.
+   * Runs a task after the page has been drawn, because the visitor need not wait for it.
    * @param {() => void} task
    */
   soon(task) {
     this.#listen();
-    // Where nothing is drawn any more, there may be no other moment.
+    // A page that is not drawn any more may get no later chance.
     const isSeen = this.#document && !this.#document.hidden && !this.#isLeft;
     if (!isSeen) return task();
     let isToCome = true;
-    // A message that somebody else's channel loses is not waited for for ever.
+    // A replaced MessageChannel may lose the message.
     const timer = tryTimer(() => once(), SOON_MS);
     const once = () => {
       clearTimer(timer);
@@ -206,20 +206,20 @@ export class Page {
         once();
       }
     };
-    // The page's own files come first, as long as the core has yet to open.
+    // The page's own files come first, until the core has opened.
     if (this.#core || this.#document?.readyState === "complete") return send();
     addEventListener("load", send, { once: true });
     tryTimer(send, LOADING_MS);
   }
 
-  /** Settles when somebody sees the page, and it is known what earlier pages left or that it cannot be known. */
+  /** Resolves when the visitor sees the page, and the store was searched or cannot be. */
   async begins() {
     await this.#activated;
     await this.#claimed;
   }
 
   /**
-   * Why a request was not even tried, or was refused by the browser, if that is known.
+   * The reason why the browser refused a request, if it is known.
    * @param {string} url
    * @returns {string | undefined}
    */
@@ -236,8 +236,8 @@ export class Page {
   }
 
   /**
-   * Keeping begins, even where it cannot be known yet what earlier pages left: the store writes when it can.
-   * @param {Core} core that has just begun
+   * Connects a new core. Keeping begins even if the store was not searched yet: the store writes when it can.
+   * @param {Core} core
    */
   run(core) {
     this.#core = core;
@@ -247,9 +247,9 @@ export class Page {
   }
 
   /**
-   * The core died, and what it had was told to be lost.
-   * @param {string | undefined} cutOff said where the browser ended it: then what is kept goes on as what a page leaves
-   *   that dies
+   * Disconnects a core that died. Its enrichments were reported as lost.
+   * @param {string | undefined} cutOff the line to log if the browser ended the script. Then the entries are kept, as those
+   *   of a page that is gone
    */
   lose(cutOff) {
     this.#core = undefined;
@@ -286,23 +286,23 @@ export class Page {
     if (this.#isResting) return;
     this.#store?.goesOn();
     this.#turn();
-    // A page that died meanwhile may have left something.
+    // A page that was closed meanwhile may have left entries.
     this.#pauseMs = FIRST_PAUSE_MS;
     if (this.#left) void this.#claim();
   }
 
   #leave() {
-    // A page that is thrown away before anybody saw it has said nothing.
+    // A prerendered page that is discarded has made no calls that count.
     if (/** @type {any} */ (this.#document)?.prerendering) return;
     this.#store?.leaving();
     this.#leaving();
     this.#core?.turn(LEAVES);
   }
 
-  /** The page is frozen or left, and may come back. */
+  /** Handles a page that is frozen or left, and may come back. */
   #depart() {
     this.#leave();
-    // After what goes out because of that.
+    // After the requests that this causes.
     void microtask(() => this.#rest());
   }
 
@@ -325,7 +325,7 @@ export class Page {
     this.#goOn();
   }
 
-  /** One after the other: two at once would give what they find the same numbers. */
+  /** Searches the store for entries, one search at a time, because two would give their entries the same numbers. */
   #claim() {
     return (this.#lastClaim = this.#claimAfter(this.#lastClaim));
   }
@@ -336,7 +336,7 @@ export class Page {
     const store = this.#store;
     try {
       const left = await store?.claim();
-      // The core died meanwhile, and the next one begins with another store.
+      // The core died meanwhile, and the next one uses another store.
       if (store !== this.#store) return;
       this.#left = (this.#left ?? []).concat(left ?? []);
       this.#restore();
@@ -344,14 +344,14 @@ export class Page {
     } catch (error) {
       this.#refused(error);
     }
-    // What is wrong with the store may pass. Who lives may die without a word, and who has just died may have
-    // written something that is only seen now.
+    // A fault of the store may be temporary. An open page may be killed without notice, and entries that a page wrote
+    // at its end may become visible only now.
     clearTimer(this.#nextClaim);
     this.#nextClaim = tryTimer(() => void this.#claim(), this.#pauseMs);
     this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
   }
 
-  /** In slices, between which the page may draw. */
+  /** Passes entries to the core in slices, between which the page may be drawn. */
   #restore() {
     if (!this.#core || !this.#left) return;
     if (this.#store?.isSlow) this.#core.turn(DOUBTS);
@@ -369,8 +369,7 @@ export class Page {
 }
 
 /**
- * Whether a listener that is added to an event of the window while that is dispatched is run by it: not in
- * Chromium, nor where zone.js is around.
+ * Whether an event of the window runs a listener that is added during it. It does not in Chromium, and not with zone.js.
  */
 function runsAddedListeners() {
   const name = "honeyhive-edge";

@@ -1,10 +1,9 @@
-// What a browser keeps of unsent enrichments, so that they outlive the page: texts of the core's in
-// IndexedDB, each of which belongs to one living page. What is kept, and what becomes of what dead pages
-// left, is for the core to say.
+// Keeps unsent enrichments in IndexedDB, so that they outlive the page. Each entry is a text of the core's and belongs to
+// one page. The core decides what is kept, and what happens to the entries of pages that are gone.
 //
-// A record's key is the name of the page that it belongs to and a number, so keys alone tell what others have. The
-// database may be cleared, closed or broken at any time, by the visitor, the site or the browser: what this page
-// has is in memory as well, and is written again where it is gone.
+// The key of an entry is the name of its page and a number, so that keys alone tell which pages have entries. The
+// visitor, the site or the browser may clear, close or break the database at any time. So this page's entries are in
+// memory as well, and are written again if they are gone.
 
 import { Promise, forwardNow, microtask, tryTimer, wallNow } from "../globals.js";
 import { newSessionId } from "../ids.js";
@@ -14,32 +13,32 @@ const NAME = "honeyhive-edge";
 const STORE = "unsent";
 
 /**
- * Holds a number that the database gets when it is made, by which one that was cleared meanwhile is known, and
- * when something of which pages was taken over.
+ * Contains an id that the database gets when it is made, which tells if it was cleared since, and the times at which
+ * the entries of pages were taken over.
  */
 const ABOUT = "about";
 const LIFE = "life";
 const TAKEN = "taken";
 
-/** Milliseconds after which no page comes back that rested: what it said is of no use any more. */
+/** Milliseconds after which a page in the back/forward cache does not come back. */
 const LONGEST_REST_MS = 7 * 24 * 3_600_000;
 
-/** Milliseconds in which what is kept is sent, where the server answers. */
+/** Milliseconds within which an entry is sent if the server answers. */
 const SLOW_MS = 1000;
 
-/** Records that are taken over in one task. */
+/** How many entries are taken over in one task. */
 const SLICE = 50;
 
-/** Milliseconds after which keeping is tried again where it failed: at first, and at most. */
+/** Milliseconds until a failed write is tried again: the first time, and at most. */
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
 
-/** In keys, what was taken over comes before what the page said itself. */
+/** Added to the numbers of entries that were taken over, so that their keys come before the page's own. */
 const TAKEN_OVER = -1e12;
 
 /**
  * @typedef {object} Record
- * @property {number} since when it was said, by the wall clock
+ * @property {number} since when the enrichment was made, by the wall clock
  * @property {string} json
  */
 
@@ -48,29 +47,29 @@ export class Store {
   #name;
   /** @type {Promise<IDBDatabase> | undefined} */
   #db;
-  /** By which this page knows the database that it writes to. @type {unknown} */
+  /** The id of the database that this page wrote to. @type {unknown} */
   #life;
-  /** What is kept, by number. Below zero is what dead pages left, which has no text here. @type {Map<number, Record | undefined>} */
+  /** The entries by number. Entries of earlier pages have negative numbers, and no text here. @type {Map<number, Record | undefined>} */
   #kept = new Map();
-  /** Numbers of which the database is still to be told. @type {Set<number>} */
+  /** The numbers of entries that differ from the database. @type {Set<number>} */
   #unwritten = new Set();
   #isWriting = false;
   #lastTakenOver = 0;
-  /** The page may be gone before it has its name. */
+  /** Whether the page may be gone before it gets its name. */
   #isLeaving = false;
   #isAway = false;
   #failures = 0;
   #mayTryAt = 0;
   #failed;
-  /** Whether any other page had something for longer than sending it takes, when this one looked. */
+  /** Whether, at the last search, another page had an entry that should have been sent by then. */
   isSlow = false;
-  /** Whether any other page that lives had something, when this one looked. */
+  /** Whether, at the last search, another open page had entries. */
   isShared = false;
 
   /**
-   * @param {(error: unknown) => void} failed told of what could not be kept
-   * @param {() => void} leftBehind told when a page that had something has died, to be claimed
-   * @param {() => void} locksFail told when the browser has locks, and does not grant one
+   * @param {(error: unknown) => void} failed is called if entries cannot be written
+   * @param {() => void} leftBehind is called when a page with entries is gone, so that they can be claimed
+   * @param {() => void} locksFail is called if the browser has Web Locks and does not grant one
    */
   constructor(failed, leftBehind, locksFail) {
     this.#failed = failed;
@@ -83,7 +82,7 @@ export class Store {
     this.#write([id]);
   }
 
-  /** @param {number} id below zero: what dead pages left */
+  /** @param {number} id negative for an entry of an earlier page */
   forget(id) {
     this.#kept.delete(id);
     this.#write([id]);
@@ -97,8 +96,8 @@ export class Store {
   }
 
   /**
-   * Makes what dead pages left this page's own.
-   * @returns {Promise<string[]>} in the order of the numbers that it has from now on: -1, -2 …
+   * Takes over the entries of pages that are gone.
+   * @returns {Promise<string[]>} the entries, in the order of their new numbers -1, -2 …
    */
   async claim() {
     const owners = await this.#owners();
@@ -114,19 +113,19 @@ export class Store {
     return texts;
   }
 
-  /** The page may be gone in a moment. */
+  /** Writes now what is not written yet, because the page may be gone in a moment. */
   leaving() {
     this.#isLeaving = true;
     if (this.#unwritten.size > 0) void this.#flush();
   }
 
-  /** The page goes on. */
+  /** Notes that the page goes on. */
   goesOn() {
     this.#isLeaving = false;
     if (this.#unwritten.size > 0) this.#write([]);
   }
 
-  /** The page may be away for long: others may take over what it has. */
+  /** Lets other pages take the entries over, because the page may be away for long. */
   leave() {
     this.#isAway = true;
     this.#name.leave();
@@ -134,8 +133,9 @@ export class Store {
   }
 
   /**
-   * The page is back.
-   * @returns {Promise<number[] | undefined>} what nobody took over meanwhile of what it had; nothing where nobody can say
+   * Takes the name again, because the page is back.
+   * @returns {Promise<number[] | undefined>} the numbers of the entries that no other page took over; undefined if that is
+   *   unknown
    */
   async back() {
     this.#isAway = false;
@@ -151,7 +151,7 @@ export class Store {
       about.delete([TAKEN, this.#owner]);
       onResult(store.getAllKeys(ownRange(this.#owner)), (found) => (keys = found));
     });
-    // It was cleared, or not all was written: what is not there was taken by nobody.
+    // Entries are missing because the database was cleared or a write failed, and not because another page took them.
     if (!isTaken || life !== this.#life || this.#failures > 0) {
       this.#write([...this.#kept.keys()]);
       return;
@@ -162,7 +162,7 @@ export class Store {
     return [...still];
   }
 
-  /** Other pages that have something in the store. What is under a key of nobody's is thrown out. */
+  /** The names of other pages with entries. Removes entries whose key names no page. */
   async #owners() {
     /** @type {Set<string>} */
     const owners = new Set();
@@ -183,7 +183,7 @@ export class Store {
             this.isSlow ||= Number(oldest?.since) + SLOW_MS < now;
           });
         }
-        // On to the next page's.
+        // Skip to the next page.
         cursor.continue([owner, []]);
       });
     });
@@ -232,12 +232,12 @@ export class Store {
     return texts;
   }
 
-  /** The database is to be told of these. @param {number[]} ids */
+  /** Writes these entries to the database soon. @param {number[]} ids */
   #write(ids) {
     ids.forEach((id) => this.#unwritten.add(id));
     if (this.#isWriting) return;
     this.#isWriting = true;
-    // All that the core has to say now comes in one go: what replaces something and what it replaces.
+    // In a microtask, so that all changes that the core makes now are written in one transaction.
     void microtask(() => void this.#flush());
   }
 
@@ -258,7 +258,7 @@ export class Store {
           if (record) store.put(record, key);
           else if (!this.#kept.has(id)) store.delete(key);
         });
-        // Left to itself it would wait for the page to hear of each change, which may be gone by then.
+        // Without this, the transaction waits until the page has handled its events, and the page may be gone by then.
         store.transaction.commit?.();
       });
       this.#failures = 0;
@@ -267,7 +267,7 @@ export class Store {
       ids.forEach((id) => this.#unwritten.add(id));
       const pause = Math.min(FIRST_PAUSE_MS * 2 ** this.#failures++, LONGEST_PAUSE_MS);
       this.#mayTryAt = forwardNow() + pause;
-      // Later than that, because clocks are coarse.
+      // A little later, because clocks are coarse.
       tryTimer(() => this.#write([]), pause + 100);
       this.#failed(error);
     } finally {
@@ -275,7 +275,7 @@ export class Store {
     }
   }
 
-  /** A page that keeps nothing needs no name. */
+  /** Releases the name if there are no entries. */
   #rest() {
     if (this.#kept.size === 0 && this.#unwritten.size === 0) this.#name.leave();
     else if (!this.#isAway) void this.#name.take();
@@ -291,7 +291,7 @@ export class Store {
       const db = await opening;
       await transact(db, mode, work);
     } catch (error) {
-      // What is wrong with it may have passed by the next time.
+      // The fault may be temporary, so the database is opened again next time.
       if (this.#db === opening) this.#db = undefined;
       opening.then((db) => db.close()).catch(() => {});
       throw error;
@@ -300,13 +300,13 @@ export class Store {
 
   /** @returns {Promise<IDBDatabase>} */
   async #open() {
-    // Whatever version it has: a later one of the package may have been here, and adds to what there is.
+    // With any version, because a later version of the package may have added stores.
     let db = await opened(undefined);
     if (lacking(db).length > 0) {
       db.close();
       db = await opened(db.version + 1);
     }
-    // The visitor, or the site, clears what is stored: it is made anew.
+    // The visitor or the site may clear the database. Then it is made anew.
     const opening = this.#db;
     const close = () => {
       db.close();
@@ -326,7 +326,7 @@ export class Store {
 /**
  * @template T
  * @param {IDBRequest<T>} request
- * @param {(result: T) => void} use called with each result, in the request's transaction
+ * @param {(result: T) => void} use is called with each result, within the transaction of the request
  */
 function onResult(request, use) {
   request.addEventListener("success", () => use(request.result));
@@ -347,7 +347,7 @@ function opened(version) {
   });
 }
 
-/** The stores that it ought to have and has not. @param {IDBDatabase} db */
+/** The names of the stores that are missing. @param {IDBDatabase} db */
 function lacking(db) {
   return [STORE, ABOUT].filter((store) => !db.objectStoreNames.contains(store));
 }
@@ -356,7 +356,7 @@ function lacking(db) {
  * @param {IDBDatabase} db
  * @param {IDBTransactionMode} mode
  * @param {(store: IDBObjectStore, about: IDBObjectStore) => void} work
- * @returns {Promise<void>} settles when the transaction has ended
+ * @returns {Promise<void>} resolves when the transaction is complete; rejects if it is aborted
  */
 function transact(db, mode, work) {
   return new Promise((resolve, reject) => {
@@ -383,7 +383,7 @@ async function lifeOf(db) {
 }
 
 /**
- * When what is kept was said, on whichever page: what one page took over from another is kept anew.
+ * When the enrichment of an entry was made, on whichever page: an entry that is taken over is written anew.
  * @param {string} json
  */
 function saidAt(json) {
@@ -395,13 +395,13 @@ function keyOf(owner, id) {
   return [owner, id < 0 ? TAKEN_OVER - id : id];
 }
 
-/** @param {IDBValidKey} key of a record */
+/** @param {IDBValidKey} key the key of an entry */
 function idOf(key) {
   const number = /** @type {[string, number]} */ (key)[1];
   return number < 0 ? TAKEN_OVER - number : number;
 }
 
-/** @param {IDBValidKey} key @returns {string | undefined} nothing where it is nobody's */
+/** @param {IDBValidKey} key @returns {string | undefined} the name of the page; undefined if the key names none */
 function ownerOf(key) {
   if (!Array.isArray(key) || key.length !== 2) return;
   const { 0: owner, 1: number } = key;
