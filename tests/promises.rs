@@ -692,6 +692,24 @@ fn a_deadline_is_told_in_time_while_its_batch_waits_for_longer_ones() {
 }
 
 #[test]
+fn what_a_start_stored_is_delivered_where_the_rest_of_its_batch_is_given_up() {
+    let mut bench = Bench::new(|request| match (request.method, request.body.as_str()) {
+        ("POST", _) => status(200, r#"{"success":true}"#),
+        (_, "{}") => status(422, r#"{"message":"an update needs a field"}"#),
+        _ => status(503, ""),
+    });
+    let id = "11111111-1111-4111-8111-111111111111";
+    let [short, long] = [1_000, 60_000]
+        .map(|deadline_ms| bench.init(json!({"deadlineMs": deadline_ms, "sessionId": id})).tracer);
+    let stored = bench.enrich(long, None, json!({"metadata": {"a": 1}}));
+    let given_up = bench.enrich(short, None, json!({"feedback": {"rating": 5}}));
+    bench.run(10_000);
+    assert_eq!(bench.reason_of(given_up), Some(Reason::RetriesExhausted));
+    assert!(bench.is_delivered(stored), "{:?}", bench.end_of(stored));
+    assert!(bench.requests.iter().all(|request| request.body != "{}"), "nothing is left to send");
+}
+
+#[test]
 fn a_deadline_is_told_in_time_where_the_server_wants_to_be_left_alone_for_longer() {
     let mut bench = Bench::new(|_| {
         let retry_after = Some(RetryAfter::Seconds(3_600));

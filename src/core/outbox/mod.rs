@@ -675,6 +675,21 @@ impl Outbox {
         Progress::Done(parts)
     }
 
+    /// Removes and returns the parts of a batch that needs no further request: its start was stored, and the parts that
+    /// it did not store were given up.
+    pub fn take_stored(&mut self) -> Parts {
+        let Some(started) = self.work.line.first_batch().and_then(Batch::started) else {
+            return Vec::new();
+        };
+        let parts = merged(self.work.line.first_parts(), InputsPlace::Metadata);
+        if wire::needs_update(&parts, Some(started)) {
+            return Vec::new();
+        }
+        let (_, parts) = self.work.line.take_first();
+        self.work.line.recount();
+        parts
+    }
+
     /// Handles the refusal of an update, which may mean that the session does not exist. The update is sent again,
     /// after a start that creates the session if it is missing. That is done once, and with `unless_known` not for a
     /// session that has stored something. Returns whether it is done.

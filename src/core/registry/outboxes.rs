@@ -126,7 +126,9 @@ impl Registry {
         if outbox.flight != NOTHING {
             return;
         }
+        let (stored, target) = (outbox.take_stored(), outbox.target());
         outbox.let_starts_wait();
+        self.deliver(stored, target, now);
         self.go_by_sender(id);
         let Some(outbox) = self.outboxes.get_mut(id) else { return };
         if outbox.has_work() {
