@@ -362,6 +362,9 @@ export function newBench(run) {
   };
   const host = {
     timers,
+    now: () => now,
+    wallNow: () => Date.now(),
+    parseDate: (/** @type {string} */ text) => Date.parse(text),
     wakeScope: (/** @type {number} */ scope) => void Promise.resolve().then(() => run(scope)),
     startTimer(/** @type {() => void} */ handler, /** @type {number} */ ms) {
       const timer = {};

@@ -75,7 +75,10 @@ export function makeHost(kind, newLoops, run, answered) {
       });
     },
     abort() {},
+    askTicket() {},
     now: () => performance.now(),
+    wallNow: () => Date.now(),
+    parseDate: (text) => Date.parse(text),
   };
   const loops = newLoops(run, (scope, promise) => host.kept.push(promise));
   return host;
