@@ -44,14 +44,14 @@ export async function serve(folder) {
   const bundle = await bundleWorker(project);
   const relay = await startWorker(bundle, { compatibilityDate: "2026-10-01", bindings });
 
-  const state = { isDown: false };
+  const state = { isDown: false, session: "" };
   /** Paths of the site's own that browsers asked for. @type {Set<string>} */
   const asked = new Set();
   const server = createServer(async (incoming, answer) => {
     // Whole, where it comes from a browser that takes this for a proxy.
     const { pathname: path, search } = new URL(incoming.url ?? "/", "http://page");
     if (path.startsWith("/honeyhive")) {
-      if (state.isDown) return void incoming.socket.destroy();
+      if (state.isDown && path.includes(state.session)) return void incoming.socket.destroy();
       const { method, headers } = incoming;
       const passed = request(relay.url + path + search, { method, headers }, (got) => {
         answer.writeHead(got.statusCode ?? 502, got.headers);
@@ -87,9 +87,12 @@ export async function serve(folder) {
     url: `http://127.0.0.1:${port}`,
     port,
     backend,
-    /** Whether the network is away. @param {boolean} isDown */
-    down(isDown) {
-      state.isDown = isDown;
+    /**
+     * Whether the network is away, for all or for the updates of one session.
+     * @param {boolean} isDown @param {string} [session]
+     */
+    down(isDown, session = "") {
+      Object.assign(state, { isDown, session });
       if (isDown) server.closeIdleConnections();
     },
     visitor,
