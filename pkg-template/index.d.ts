@@ -385,8 +385,8 @@ export interface Tracer extends AsyncDisposeMethod {
   startSession(options?: SessionOptions): Tracer;
 
   /**
-   * Replaces the ticket of this tracer, and of every tracer with the same one, from the next request on. What the
-   * relay refused because the old ticket had ended is sent again, in its order. A ticket for another session is
+   * Replaces the ticket of this tracer, and of every tracer with the same one, from the next request on. Enrichments that
+   * the relay refused because the old ticket had ended are sent again, in their order. A ticket for another session is
    * refused, which the log reports, and the old one stays.
    *
    * ```ts
