@@ -143,7 +143,7 @@ pub fn only_kept(ids: String) {
     host::wake(0.0);
 }
 
-/// Reports a change in the life of the page, as one of the numbers in [`turns`]. Any other number changes nothing.
+/// Reports a change in the life of the page, as one of the numbers in `boundary::turns`. Any other number changes nothing.
 #[wasm_bindgen]
 pub fn turn(what: f64) {
     if let Some(turn) = turns::turn(what as u8) {
@@ -160,7 +160,7 @@ pub fn run(scope: f64) -> f64 {
 }
 
 /// Reports the answer to the request number `flight`. If there was no answer, `status` is one of the numbers in
-/// [`boundary`](super::boundary), and `body` contains the reason; `retry_after` is the header, or empty. The host has to run the loop of the request's scope next.
+/// `src/js/boundary.rs`, and `body` contains the reason; `retry_after` is the header, or empty. The host has to run the loop of the request's scope next.
 #[wasm_bindgen(js_name = requestAnswered)]
 pub fn request_answered(flight: f64, status: f64, retry_after: String, body: String) {
     let answer = parse_answer(status, &retry_after, body);
