@@ -31,7 +31,6 @@ pub mod session_index;
 pub mod settings;
 #[cfg(feature = "otel")]
 pub mod spans;
-pub mod text_map;
 pub mod time;
 pub mod timers;
 pub mod totals;

@@ -1,11 +1,10 @@
 //! The open tracers, and the search for the one that a call without a tracer is for.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use super::id_map::FixedMap;
 use super::session::SessionId;
 use super::session_index::SessionIndex;
-use super::text_map::TextMap;
 use super::tracer::Tracer;
 
 /// The tracer that a call without a tracer is for, or why there is none.
@@ -37,7 +36,7 @@ struct OfScope {
     tracers: VecDeque<u64>,
     /// The identity of each destination, with the number of tracers that send there. It is empty for tracers that do not
     /// send.
-    destinations: TextMap,
+    destinations: HashMap<String, u64>,
 }
 
 impl OpenTracers {
@@ -54,7 +53,7 @@ impl OpenTracers {
         let of_scope = self.by_scope.entry(tracer.scope).or_default();
         if let Err(index) = of_scope.tracers.binary_search(&id) {
             of_scope.tracers.insert(index, id);
-            *of_scope.destinations.number_mut(identity(tracer)) += 1;
+            *of_scope.destinations.entry(identity(tracer).to_owned()).or_default() += 1;
         }
     }
 
@@ -65,10 +64,11 @@ impl OpenTracers {
         let Ok(index) = of_scope.tracers.binary_search(&id) else { return };
         of_scope.tracers.remove(index);
         let identity = identity(tracer);
-        let count = of_scope.destinations.number_mut(identity);
-        *count -= 1;
-        if *count == 0 {
-            of_scope.destinations.remove(identity);
+        if let Some(count) = of_scope.destinations.get_mut(identity) {
+            *count -= 1;
+            if *count == 0 {
+                of_scope.destinations.remove(identity);
+            }
         }
         if of_scope.tracers.is_empty() {
             self.by_scope.remove(&tracer.scope);
@@ -92,7 +92,7 @@ impl OpenTracers {
             (Some(only), None) | (None, Some(only)) => only.only(),
             (Some(here), Some(outside)) => match (here.only(), outside.only()) {
                 (Only::One(a) | Only::Alike(a), Only::One(b) | Only::Alike(b))
-                    if here.destinations.only() == outside.destinations.only() =>
+                    if here.destinations.keys().eq(outside.destinations.keys()) =>
                 {
                     Only::Alike(a.min(b))
                 }
@@ -108,7 +108,7 @@ impl OfScope {
         match self.tracers.front() {
             None => Only::None,
             Some(only) if self.tracers.len() == 1 => Only::One(*only),
-            Some(first) if self.destinations.only().is_some() => Only::Alike(*first),
+            Some(first) if self.destinations.len() == 1 => Only::Alike(*first),
             Some(_) => Only::Different,
         }
     }

@@ -17,7 +17,7 @@ mod settling;
 mod tracers;
 mod waking;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Weak;
 
 use super::concurrency::Place;
@@ -34,7 +34,6 @@ use super::server::Server;
 use super::session::SessionId;
 use super::session_index::SessionIndex;
 use super::settings::{Destination, Settings};
-use super::text_map::TextMap;
 use super::time::ForwardClock;
 use super::timers::Timers;
 use super::tracer::{Counts, Tracer};
@@ -64,7 +63,7 @@ pub struct Registry {
     outboxes: IdMap<Outbox>,
     servers: IdMap<Server>,
     /// The servers by the number of their `fetch` and their URL, separated by a space.
-    server_ids: TextMap,
+    server_ids: HashMap<String, u64>,
     /// The servers that nothing is sent to at present, the one unused for longest first. Some may be in use again.
     idle_servers: VecDeque<u64>,
     /// Metrics that wait until the totals of their session were read, by outbox.
@@ -129,7 +128,7 @@ impl Registry {
             open_tracers: OpenTracers::new(seed),
             outboxes: IdMap::default(),
             servers: IdMap::default(),
-            server_ids: TextMap::default(),
+            server_ids: HashMap::new(),
             idle_servers: VecDeque::new(),
             continuing: BTreeMap::new(),
             flights: IdMap::default(),

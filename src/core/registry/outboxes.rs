@@ -52,18 +52,17 @@ impl Registry {
 
     /// Finds or adds the server with this URL and `fetch`, and counts one more user of it: a tracer or an outbox.
     pub(super) fn use_server(&mut self, url: &str, transport: u32) -> u64 {
-        let id = self.server_ids.number_mut(&server_key(transport, url));
-        if *id == NOTHING {
+        let id = *self.server_ids.entry(server_key(transport, url)).or_insert_with(|| {
             let mut server = Server::new(url.to_owned(), transport, self.place);
             if self.page.begins_gently {
                 server.health.doubt();
             }
-            *id = self.servers.insert(server);
-        }
-        if let Some(server) = self.servers.get_mut(*id) {
+            self.servers.insert(server)
+        });
+        if let Some(server) = self.servers.get_mut(id) {
             server.users += 1;
         }
-        *id
+        id
     }
 
     /// Directs the outbox to the server as its sender's `fetch` reaches it. If requests by that `fetch` are failing, the
