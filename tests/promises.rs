@@ -692,6 +692,37 @@ fn a_deadline_is_told_in_time_while_its_batch_waits_for_longer_ones() {
 }
 
 #[test]
+fn a_call_by_id_takes_a_tracer_from_outside_its_request_only_where_the_keys_leave_no_doubt() {
+    for (inside, is_clear) in [("sekret", true), ("another", false)] {
+        let mut bench = Bench::new(stores);
+        bench.init(json!({}));
+        let options = json!({"apiKey": inside, "serverUrl": SERVER, "newSessionId": "0a0a0a0a-0000-4000-8000-000000000009"});
+        assert!(bench.registry.init(&options.to_string(), 7, bench.now).is_some());
+        let unknown = "11111111-1111-4111-8111-111111111111";
+        let tracer = bench.registry.resolve_tracer(0, unknown, 7);
+        assert_eq!(tracer != 0, is_clear, "{inside}");
+        assert_ne!(bench.registry.resolve_tracer(0, unknown, 0), 0, "outside there is one alone");
+    }
+}
+
+#[test]
+fn a_last_try_that_had_no_time_does_not_hide_why_those_before_failed() {
+    for seed in 0..20 {
+        let mut bench = Bench::new(|_| Answer::None { why: "the policy forbids it".into() });
+        bench.run(seed);
+        let tracer = bench.init(json!({"deadlineMs": 1_000})).tracer;
+        let id = bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+        bench.run(400);
+        bench.hangs = true;
+        bench.run(2_000);
+        let Some(Outcome::Dropped { message, .. }) = bench.end_of(id) else {
+            panic!("{:?}", bench.end_of(id))
+        };
+        assert!(message.contains("the policy forbids it"), "{message}");
+    }
+}
+
+#[test]
 fn what_a_start_stored_is_delivered_where_the_rest_of_its_batch_is_given_up() {
     let mut bench = Bench::new(|request| match (request.method, request.body.as_str()) {
         ("POST", _) => status(200, r#"{"success":true}"#),

@@ -23,6 +23,8 @@ pub struct Bench {
     on_the_way: Vec<(u64, u64, Answer)>,
     /// Milliseconds after which a request is answered.
     pub latency_ms: u64,
+    /// Whether requests are not answered at all, and end at their timeout.
+    pub hangs: bool,
     /// Requests on their way at the same time, at most.
     pub most_at_once: usize,
     /// Requests that were to be aborted.
@@ -72,6 +74,7 @@ impl Bench {
             requests: Vec::new(),
             on_the_way: Vec::new(),
             latency_ms: 5,
+            hangs: false,
             most_at_once: 0,
             aborted: 0,
             settled: Vec::new(),
@@ -146,17 +149,22 @@ impl Bench {
             self.hear_busy();
             while let Some(output) = self.registry.poll(0, self.now) {
                 match output {
-                    Output::Send { flight, request, keepalive, transport, .. } => {
+                    Output::Send { flight, request, keepalive, transport, timeout_ms } => {
                         if !self.reaches(transport) {
                             self.unreachable.push(request.body.clone());
                         }
                         self.keepalive.push(keepalive);
                         self.sent_with.push(transport);
-                        let answer = match self.broken.contains(&transport) {
-                            true => Answer::None { why: "this fetch is broken".into() },
-                            false => (self.answer)(&request),
+                        let late = format!("no answer within {timeout_ms} ms");
+                        let (answer, after_ms) = match self.broken.contains(&transport) {
+                            true => (
+                                Answer::None { why: "this fetch is broken".into() },
+                                self.latency_ms,
+                            ),
+                            false if self.hangs => (Answer::None { why: late }, timeout_ms),
+                            false => ((self.answer)(&request), self.latency_ms),
                         };
-                        let at = self.now.mono_ms + self.latency_ms;
+                        let at = self.now.mono_ms + after_ms;
                         self.on_the_way.push((at, flight, answer));
                         self.most_at_once = self.most_at_once.max(self.on_the_way.len());
                         self.requests.push(*request);

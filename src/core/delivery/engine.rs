@@ -326,7 +326,7 @@ impl<U: Unit> Engine<U> {
         &mut self,
         flight: u64,
         answer: &Answer,
-        verdict: Verdict,
+        mut verdict: Verdict,
         describe: impl FnOnce(&RefusalReason) -> String,
         now: Now,
     ) {
@@ -335,7 +335,8 @@ impl<U: Unit> Engine<U> {
         };
         let Limits { deadline_ms, timeout_ms, .. } = self.limits;
         let random = &mut self.random;
-        let change = self.health.finish_request(&sent, answer, &verdict, deadline_ms, now, random);
+        let change =
+            self.health.finish_request(&sent, answer, &mut verdict, deadline_ms, now, random);
         if change == HealthChange::WorksAgain {
             self.lanes.values_mut().for_each(Lane::retry_now);
         }

@@ -208,12 +208,13 @@ impl Health {
     }
 
     /// Records the answer to a request and its `verdict`. The pause that a server may ask for is capped at
-    /// `deadline_ms`.
+    /// `deadline_ms`. If the request was cut short, the verdict gets the reason of an earlier failure, because its own
+    /// explains nothing.
     pub fn finish_request(
         &mut self,
         sent: &SentRequest,
         answer: &Answer,
-        verdict: &Verdict,
+        verdict: &mut Verdict,
         deadline_ms: u64,
         now: Now,
         random: &mut fastrand::Rng,
@@ -222,7 +223,12 @@ impl Health {
         self.is_busy = answer.is_overload() && matches!(answer, Answer::Http { .. });
         match verdict {
             // The server had less time than usual: its silence proves nothing.
-            Verdict::Retry { .. } if sent.was_cut_short(answer, now) => self.lose_request(),
+            Verdict::Retry { why, .. } if sent.was_cut_short(answer, now) => {
+                if !self.why.is_empty() {
+                    self.why.clone_into(why);
+                }
+                self.lose_request();
+            }
             Verdict::Retry { after_ms, .. } => {
                 let failure = FailedRequest {
                     request: sent.number,

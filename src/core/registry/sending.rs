@@ -339,7 +339,8 @@ impl Registry {
         if let Some(server) = self.servers.get_mut(flight.server) {
             let sent = &flight.sent;
             let random = &mut self.random;
-            match server.health.finish_request(sent, answer, &verdict, deadline_ms, now, random) {
+            match server.health.finish_request(sent, answer, &mut verdict, deadline_ms, now, random)
+            {
                 HealthChange::WorksAgain => self.go_on(flight.server, now),
                 HealthChange::ResumesAt(at) => self.timers.set(at, Timer::Probe(flight.server)),
                 HealthChange::None => {}

@@ -394,9 +394,9 @@ impl Consumer {
         delivery.in_flight -= 1;
         let SessionRequest { is_start, routes, .. } = flight;
         let outbox = &mut session.outbox;
-        let verdict = wire::judge(answer, is_start, routes, Some(&outbox.destination), now);
+        let mut verdict = wire::judge(answer, is_start, routes, Some(&outbox.destination), now);
         let (health, random) = (&mut delivery.health, &mut delivery.random);
-        health.finish_request(&flight.sent, answer, &verdict, u64::MAX, now, random);
+        health.finish_request(&flight.sent, answer, &mut verdict, u64::MAX, now, random);
         if !matches!(verdict, Verdict::Retry { .. }) {
             delivery.patient_from_ms = now.mono_ms;
             (delivery.probes, self.probes) = (false, false);
