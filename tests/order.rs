@@ -124,6 +124,24 @@ fn what_a_page_said_before_it_rested_keeps_its_time_beside_what_it_says_then() {
 }
 
 #[test]
+fn what_a_page_says_when_it_is_back_is_newer_than_what_it_left_in_that_millisecond() {
+    let mut bench = page(gone, &[]);
+    let tracer = bench.init(of_session(true)).tracer;
+    bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    rest(&mut bench);
+    let mut next = page(stores, &left(&bench));
+    next.init(of_session(true));
+    next.run(2_000);
+    bench.answer = Box::new(stores);
+    come_back(&mut bench, 0);
+    bench.enrich(tracer, None, json!({"metadata": {"a": 2}}));
+    bench.run(20_000);
+    let taken_over = said_at(&next.requests, "\"a\":1");
+    let said_then = said_at(&bench.requests, "\"a\":2");
+    assert!(taken_over[0] < said_then[0], "{taken_over:?} {said_then:?}");
+}
+
+#[test]
 fn a_start_that_waits_is_not_stamped_after_what_was_sent_with_it() {
     let mut bench =
         page(|it| if it.body.contains("poison") { status(422, "poison") } else { gone(it) }, &[]);

@@ -251,6 +251,37 @@ fn a_ticket_is_renewed_before_it_ends_and_what_is_refused_goes_out_again() {
 }
 
 #[test]
+fn a_new_ticket_is_asked_for_while_the_old_one_still_holds() {
+    let mut visit = Visit::new();
+    visit.bench.give = lasts(SESSION, 200);
+    let tracer = visit.init(json!({"ticketSource": 1}));
+    visit.say(tracer, 0);
+    visit.run(100_000);
+    visit.say(tracer, 1);
+    visit.run(75_000);
+    assert_eq!(visit.bench.asked, 1);
+    visit.bench.gives_after_ms = 10_000;
+    let id = visit.say(tracer, 2);
+    visit.run(1_000);
+    assert_eq!(visit.bench.asked, 2);
+    assert!(visit.bench.is_delivered(id), "with the old one, which holds for a while");
+}
+
+#[test]
+fn a_refusal_of_the_old_ticket_says_nothing_of_the_new_one() {
+    let mut visit = Visit::new();
+    let tracer = visit.init(json!({"ticket": ticket(SESSION, 2)}));
+    visit.run(3_000);
+    visit.bench.latency_ms = 1_000;
+    let id = visit.say(tracer, 1);
+    visit.run(500);
+    assert_eq!(visit.bench.in_flight(), 1);
+    visit.set(tracer, &ticket(SESSION, 1_000));
+    visit.run(5_000);
+    assert!(visit.bench.is_delivered(id), "{:?}", visit.bench.lines);
+}
+
+#[test]
 fn a_function_that_fails_costs_what_waits_for_it_and_says_so_once() {
     for (given, why) in [
         (Some(Err("offline".to_owned())), "offline"),
