@@ -5,10 +5,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, it } from "node:test";
 import { build } from "esbuild";
-import { chromium } from "../support/browsers.mjs";
 import { runToEnd } from "../support/child.mjs";
 import { consumer, packageDir, testsDir } from "../support/package.mjs";
-import { pageHtml, serveSite } from "../support/site.mjs";
+import { pageHtml, reportOfChromium } from "../support/site.mjs";
 import { assertQuiet, bundleWorker, served } from "../support/workerd.mjs";
 
 const LIVES = 60;
@@ -75,14 +74,7 @@ describe("random programs in a page", { concurrency: 1 }, () => {
           nodePaths: [join(testsDir, "node_modules")],
           logLevel: "error",
         });
-        const site = await serveSite(project);
-        t.after(() => site.close());
-        const browser = await chromium();
-        t.after(() => browser.quit());
-        const seen = await site
-          .report(browser.visit, { names: [], params: {} })
-          .catch((error) => assert.fail(`${error}\n${browser.console()}`));
-        assertRight(seen, { follows: false });
+        assertRight(await reportOfChromium(t, project), { follows: false });
       });
     }
   }

@@ -4,10 +4,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, it } from "node:test";
-import { chromium } from "../support/browsers.mjs";
 import { runToEnd } from "../support/child.mjs";
 import { consumer, packageDir, testsDir } from "../support/package.mjs";
-import { pageHtml, serveSite } from "../support/site.mjs";
+import { pageHtml, reportOfChromium } from "../support/site.mjs";
 import { readFile } from "node:fs/promises";
 
 const STORED = {
@@ -69,14 +68,6 @@ describe("patched prototypes", () => {
       `,
       "index.html": pageHtml("./page.mjs"),
     });
-    const site = await serveSite(project);
-    t.after(() => site.close());
-    const browser = await chromium();
-    t.after(() => browser.quit());
-    assertUntouched(
-      await site
-        .report(browser.visit, { names: [], params: {} }, { timeoutMs: 20_000 })
-        .catch((error) => assert.fail(`${error}\n${browser.console()}`)),
-    );
+    assertUntouched(await reportOfChromium(t, project, undefined, { timeoutMs: 20_000 }));
   });
 });

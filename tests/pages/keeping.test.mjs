@@ -6,11 +6,11 @@ import { after, before, beforeEach, describe, it } from "node:test";
 import { until } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
 import { INSECURE_HOST } from "../support/programs.mjs";
-import { SEEN_JS } from "./seen.mjs";
+import { SEEN_JS, keeps } from "./seen.mjs";
 import { serve } from "./served.mjs";
 import { visits as places } from "./visits.mjs";
 
-/** @import { Driven, Tab } from "../support/driven.mjs" */
+/** @import { Driven } from "../support/driven.mjs" */
 
 /** A page that opens its tracer while it loads: in which order that happens. Its timers are late. */
 const opening = `
@@ -75,20 +75,6 @@ for (const { title, name, start, isSecure } of places) {
       return { ...visitor, tab, given, begin: () => tab.run(`seen.start(${given})`) };
     }
 
-    /** @param {string} session @param {object} feedback */
-    async function stored(session, feedback) {
-      const isStored = async () =>
-        JSON.stringify(await site.feedback(session)) === JSON.stringify(feedback);
-      await until(isStored, { what: "it to be stored", timeoutMs: 20_000 }).catch(() => {});
-      assert.deepEqual(await site.feedback(session), feedback);
-    }
-
-    /** @param {Tab} tab @param {number} count */
-    const keeps = (tab, count) =>
-      until(async () => (await tab.run("seen.kept()")).length === count, {
-        what: `${count} records`,
-      });
-
     for (const [what, code] of [
       ["is cleared", "seen.clear()"],
       ["loses its records", "seen.work('readwrite', (store) => store.clear()).then(() => {})"],
@@ -112,7 +98,7 @@ for (const { title, name, start, isSecure } of places) {
         await keeps(tab, 1);
         assert.equal(await tab.run("!!seen.deliveries.rating"), false, "nobody has stored it");
         site.down(false);
-        await stored(session, { rating: 5 });
+        await site.stored(session, { rating: 5 });
         await until(() => tab.run("seen.deliveries.rating?.status === 'delivered'"), {
           what: "its promise",
         });
@@ -138,7 +124,7 @@ for (const { title, name, start, isSecure } of places) {
       await tab.close();
       site.down(false);
       await other.begin();
-      await stored(session, { rating: 5 });
+      await site.stored(session, { rating: 5 });
       await keeps(other.tab, 0);
       await other.tab.close();
     });
@@ -160,7 +146,7 @@ for (const { title, name, start, isSecure } of places) {
         site.down(false);
         const next = await visit();
         await next.begin();
-        await stored(first.session, { rating: 5 });
+        await site.stored(first.session, { rating: 5 });
         await keeps(next.tab, 0);
         await next.tab.run("seen.clear()");
         await next.tab.close();
@@ -213,7 +199,7 @@ for (const { title, name, start, isSecure } of places) {
       site.down(false);
       const next = await visit();
       await next.begin();
-      await stored(session, { rating: 5 });
+      await site.stored(session, { rating: 5 });
       await keeps(next.tab, 0);
       await next.tab.close();
     });
@@ -254,11 +240,11 @@ for (const { title, name, start, isSecure } of places) {
         site.down(false);
         if (what === "and it goes on") {
           await tab.run("seen.say({ more: 1 })");
-          await stored(session, { rating: 5, more: 1 });
+          await site.stored(session, { rating: 5, more: 1 });
         } else {
           const other = await visit();
           await other.begin();
-          await stored(session, { rating: 5 });
+          await site.stored(session, { rating: 5 });
           await keeps(other.tab, 0);
           await other.tab.close();
         }
@@ -280,7 +266,7 @@ for (const { title, name, start, isSecure } of places) {
       site.down(false);
       const next = await visit();
       await next.begin();
-      await stored(first.session, { rating: 5 });
+      await site.stored(first.session, { rating: 5 });
       await next.tab.close();
     };
     if (isSecure)
@@ -316,7 +302,7 @@ for (const { title, name, start, isSecure } of places) {
         await next.begin();
         await first.tab.close();
         site.down(false);
-        await stored(first.session, { rating: 5 });
+        await site.stored(first.session, { rating: 5 });
         await keeps(next.tab, 0);
         await next.tab.close();
       });
@@ -343,7 +329,7 @@ for (const { title, name, start, isSecure } of places) {
       });
       assert.equal((await last.tab.run("seen.kept()")).length, 4, "each has a place of its own");
       site.down(false);
-      for (const { session } of dying) await stored(session, { a: 1, b: 2 });
+      for (const { session } of dying) await site.stored(session, { a: 1, b: 2 });
       await keeps(last.tab, 0);
       await last.tab.close();
     });
@@ -360,7 +346,7 @@ for (const { title, name, start, isSecure } of places) {
       await until(() => tab.run("!!frames[0].seen"), { what: "the frame" });
       await tab.run(`frames[0].seen.start(${given})`);
       await tab.run("frames[0].seen.say({ rating: 5 })");
-      await stored(session, { rating: 5 });
+      await site.stored(session, { rating: 5 });
       await tab.close();
     });
 
@@ -384,7 +370,7 @@ for (const { title, name, start, isSecure } of places) {
         await first.tab.close();
         site.down(false);
         await next.begin();
-        await stored(first.session, { rating: 5 });
+        await site.stored(first.session, { rating: 5 });
         await keeps(next.tab, 0);
         await next.tab.close();
       });
@@ -405,8 +391,8 @@ for (const { title, name, start, isSecure } of places) {
       site.down(false);
       const next = await visit();
       await next.begin();
-      await stored(session, { a: 1 });
-      await stored(other.session, { b: 2 });
+      await site.stored(session, { a: 1 });
+      await site.stored(other.session, { b: 2 });
       await keeps(next.tab, 0);
       await next.tab.close();
     });
@@ -423,7 +409,7 @@ for (const { title, name, start, isSecure } of places) {
       await begin();
       await tab.run("void (seen.isFull = true)");
       await tab.run("seen.say({ rating: 5 })");
-      await stored(session, { rating: 5 });
+      await site.stored(session, { rating: 5 });
       await until(() => tab.run("seen.deliveries.rating?.status === 'delivered'"), {
         what: "its promise",
       });
@@ -509,7 +495,7 @@ for (const { title, name, start, isSecure } of places) {
       await tab.run(
         `void (delete document.prerendering, document.dispatchEvent(new Event("prerenderingchange")))`,
       );
-      await stored(session, { rating: 1 });
+      await site.stored(session, { rating: 1 });
       await tab.close();
     });
 
@@ -537,7 +523,7 @@ for (const { title, name, start, isSecure } of places) {
       await tab.close();
       // Firefox may have ended the script that sends it: then the next page does.
       if (name === "firefox") await (await visit()).begin();
-      await stored(session, { first: 1, second: 2 });
+      await site.stored(session, { first: 1, second: 2 });
     });
 
     it("other scripts use up what the browser allows for keepalive", async () => {
@@ -553,7 +539,7 @@ for (const { title, name, start, isSecure } of places) {
         Object.defineProperty(document, "hidden", { value: true, configurable: true });
         document.dispatchEvent(new Event("visibilitychange"));
       })()`);
-      await stored(session, { first: 1, rating: 1 });
+      await site.stored(session, { first: 1, rating: 1 });
       await until(() => tab.run("seen.deliveries.rating?.status === 'delivered'"), {
         what: "its promise",
       });

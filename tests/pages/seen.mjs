@@ -1,5 +1,9 @@
 // A page whose store is looked into and tampered with, and whose deliveries and log lines are written down.
 
+import { until } from "../support/child.mjs";
+
+/** @import { Tab } from "../support/driven.mjs" */
+
 /** What `initTracer` finds is arranged before: so the package is loaded by `seen.start`. */
 export const SEEN_JS = `
   const seen = { visit: location.hash, deliveries: {}, lines: [] };
@@ -56,3 +60,11 @@ export const SEEN_JS = `
     return records.map(({ json }) => json);
   };
 `;
+
+/**
+ * Waits until the page's store has so many records.
+ * @param {Tab} tab
+ * @param {number} count
+ */
+export const keeps = (tab, count) =>
+  until(async () => (await tab.run("seen.kept()")).length === count, { what: `${count} records` });

@@ -1,6 +1,7 @@
 // A page and its relay on one origin, as visitors meet them: the relay in real workerd, the local backend
 // behind it, and in front of both a server whose network can go away.
 
+import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createServer, request } from "node:http";
 import { basename, extname, join, normalize } from "node:path";
@@ -8,6 +9,7 @@ import { API_KEY, forge } from "../relay/forge.mjs";
 import { environment } from "../relay/holds.mjs";
 import { worker } from "../relay/worker.mjs";
 import { startBackends } from "../support/backends.mjs";
+import { until } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
 import { bundleWorker, startWorker } from "../support/workerd.mjs";
 
@@ -103,6 +105,16 @@ export async function serve(folder) {
       const all = await backend.sessions();
       const found = all.find((/** @type {any} */ it) => it.event.session_id === session);
       return found?.event.feedback;
+    },
+    /**
+     * Waits until the backend has this feedback of a session, and no other.
+     * @param {string} session @param {object} feedback
+     */
+    async stored(session, feedback) {
+      const isStored = async () =>
+        JSON.stringify(await this.feedback(session)) === JSON.stringify(feedback);
+      await until(isStored, { what: "it to be stored", timeoutMs: 20_000 }).catch(() => {});
+      assert.deepEqual(await this.feedback(session), feedback);
     },
     /**
      * The feedback in each request that was stored, in the order in which the backend takes them: by their time

@@ -1,8 +1,10 @@
 // A web site on loopback: serves a folder, tells a page what to run, and takes the page's report.
 
+import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
 import { extname, join, normalize } from "node:path";
+import { chromium } from "./browsers.mjs";
 
 const types = /** @type {Record<string, string>} */ ({
   ".html": "text/html; charset=utf-8",
@@ -119,4 +121,22 @@ export async function serveSite(folder, { headers = {} } = {}) {
       return new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/**
+ * The report of a page in Chromium, from a site of its own. Fails with what the page's console said.
+ * @param {{ after(end: () => unknown): void }} t the test, at whose end both are gone
+ * @param {string} folder of the site
+ * @param {{ names: string[], params: object }} [wanted] what the page is to run
+ * @param {{ timeoutMs?: number }} [options]
+ * @returns {Promise<any>}
+ */
+export async function reportOfChromium(t, folder, wanted = { names: [], params: {} }, options) {
+  const site = await serveSite(folder);
+  t.after(() => site.close());
+  const browser = await chromium();
+  t.after(() => browser.quit());
+  return site
+    .report(browser.visit, wanted, options)
+    .catch((error) => assert.fail(`${error}\n${browser.console()}`));
 }

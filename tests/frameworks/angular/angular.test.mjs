@@ -6,8 +6,7 @@ import { join } from "node:path";
 import { it } from "node:test";
 import { checkReport } from "../../scenarios/check.mjs";
 import { startBackends } from "../../support/backends.mjs";
-import { chromium } from "../../support/browsers.mjs";
-import { pageScript, serveSite } from "../../support/site.mjs";
+import { pageScript, reportOfChromium } from "../../support/site.mjs";
 import { application, command, runBuild } from "../framework.mjs";
 
 const names = ["guide", "fields"];
@@ -87,12 +86,7 @@ it("Angular with zone.js, in Chromium", async (t) => {
   assert.doesNotMatch(said, /honeyhive-edge/, "the build is quiet about it");
   const backends = await startBackends();
   t.after(() => backends.close());
-  const site = await serveSite(join(cwd, "dist/browser"));
-  t.after(() => site.close());
-  const browser = await chromium();
-  t.after(() => browser.quit());
-  const report = await site
-    .report(browser.visit, { names, params: backends.params })
-    .catch((error) => assert.fail(`${error}\n${browser.console()}`));
+  const wanted = { names, params: backends.params };
+  const report = await reportOfChromium(t, join(cwd, "dist/browser"), wanted);
   await checkReport(t, report, { names, backends });
 });

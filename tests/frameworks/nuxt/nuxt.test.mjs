@@ -6,9 +6,8 @@ import { describe, it } from "node:test";
 import { checkReport } from "../../scenarios/check.mjs";
 import { startBackends } from "../../support/backends.mjs";
 import { node } from "../../support/binaries.mjs";
-import { chromium } from "../../support/browsers.mjs";
 import { start, until } from "../../support/child.mjs";
-import { pageScript, serveSite } from "../../support/site.mjs";
+import { pageScript, reportOfChromium } from "../../support/site.mjs";
 import {
   application,
   askAt,
@@ -79,13 +78,8 @@ describe("Nuxt", { concurrency: 1 }, () => {
     const cwd = await built("static");
     const backends = await startBackends();
     t.after(() => backends.close());
-    const site = await serveSite(join(cwd, ".output/public"));
-    t.after(() => site.close());
-    const browser = await chromium();
-    t.after(() => browser.quit());
-    const report = await site
-      .report(browser.visit, { names, params: backends.params })
-      .catch((error) => assert.fail(`${error}\n${browser.console()}`));
+    const wanted = { names, params: backends.params };
+    const report = await reportOfChromium(t, join(cwd, ".output/public"), wanted);
     await checkReport(t, report, { names, backends });
   });
 });
