@@ -35,7 +35,7 @@ import { Tickets } from "./tickets.js";
  * @typedef {{ core: Core, tracer: number } | { reason: "disabled" | "closed" | "internal", message: string }} Registered
  */
 
-/** Makes a call for a tracer and returns its number; 0 or undefined if the core did not take it. @typedef {(core: Core, tracer: number, owed: Owed) => number | undefined} Call */
+/** Makes a call for a tracer and returns its number; 0 or undefined if the core did not take it. @typedef {(core: Core, tracer: number, owed: Owed) => number | undefined} TracerCall */
 
 const CUT_OFF = "the browser ended the page's script; what is kept is sent later";
 const NO_RANDOMNESS =
@@ -135,7 +135,7 @@ export class Engine {
   /**
    * @param {Session | undefined} session
    * @param {number} scope
-   * @param {Call} call
+   * @param {TracerCall} call
    * @param {number} chars the characters of the call's arguments
    * @param {Where} [where] the target, if it is not a session
    * @returns {Promise<Delivery>}
@@ -167,11 +167,11 @@ export class Engine {
     const where = eventId === undefined ? undefined : { eventId };
     if (session && (isNamed || !id)) {
       const redacted = session.redact(json);
-      /** @type {Call} */
+      /** @type {TracerCall} */
       const call = (core, tracer) => core[method](tracer, id, redacted, scope, true);
       return this.deliver(session, scope, call, redacted.length, where);
     }
-    /** @type {Call} */
+    /** @type {TracerCall} */
     const call = (core, tracer, owed) => {
       const owner = this.#sessions.resolve(core, tracer, id, scope);
       owed.session = owner.session;
@@ -309,7 +309,7 @@ export class Engine {
    * @param {Core | undefined} core
    * @param {Owed} owed
    * @param {number} scope
-   * @param {Call} call
+   * @param {TracerCall} call
    */
   #make(core, owed, scope, call) {
     const { session } = owed;
