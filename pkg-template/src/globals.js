@@ -34,26 +34,27 @@ export function firstOf(one, other) {
 }
 
 const loaded = {
-  setTimeout: read(globalThis, "setTimeout"),
-  clearTimeout: read(globalThis, "clearTimeout"),
-  now: clockOf(read(globalThis, "performance")),
+  setTimeout: unfaked("setTimeout"),
+  clearTimeout: unfaked("clearTimeout"),
+  now: clockOf(unfaked("performance")),
 };
+
+/**
+ * The real global of that name, even if a fake clock was installed before this file was loaded: sinon's clock, which Jest
+ * and Vitest use, keeps what it replaced.
+ * @param {"setTimeout" | "clearTimeout" | "performance"} name
+ */
+function unfaked(name) {
+  const given = read(globalThis, name);
+  // The replaced `performance` does not name its clock, the timers do.
+  const faked = name === "performance" ? read(globalThis, "setTimeout") : given;
+  return read(read(faked, "clock"), `_${name}`) ?? given;
+}
 
 /** @param {any} holder */
 function clockOf(holder) {
   const now = read(holder, "now");
   return typeof now === "function" ? () => now.call(holder) : undefined;
-}
-
-/**
- * The real timer function, even if a fake clock was installed before this file was loaded: sinon's clock, which Jest and
- * Vitest use, keeps the function it replaced.
- * @param {"setTimeout" | "clearTimeout"} name
- * @returns {Function}
- */
-function timerFunction(name) {
-  const clock = read(loaded[name], "clock");
-  return read(clock, `_${name}`) ?? loaded[name] ?? read(globalThis, name);
 }
 
 /**
@@ -65,7 +66,7 @@ function timerFunction(name) {
  * @returns {unknown} for {@link clearTimer}
  */
 export function startTimer(fn, ms, given) {
-  const setTimeout = timerFunction("setTimeout");
+  const setTimeout = loaded.setTimeout ?? globalThis.setTimeout;
   const end = forwardNow() + ms;
   const over = () => {
     // A clock that stands still is put forward: what waits for a time would otherwise wait for ever.
@@ -109,7 +110,7 @@ export function clearTimer(timer) {
   if (timer === undefined) return;
   // A runtime that cannot clear its own timer is ignored.
   attempt(() => {
-    const clearTimeout = timerFunction("clearTimeout");
+    const clearTimeout = loaded.clearTimeout ?? globalThis.clearTimeout;
     clearTimeout(timer);
   });
 }
@@ -140,10 +141,9 @@ let aheadMs = 0;
  * @returns {number} 0 if no clock has given a time so far
  */
 export function forwardNow() {
-  const clock = read(loaded.setTimeout, "clock");
-  const ms = timeOf(clockOf(read(clock, "_performance")) ?? loaded.now);
+  const ms = timeOf(loaded.now);
   if (ms && ms < lastMs) aheadMs += lastMs - ms;
-  lastMs = ms ?? lastMs;
+  lastMs = ms || lastMs;
   return (lastMs || wallNow()) + aheadMs;
 }
 
@@ -161,19 +161,27 @@ export function putForward(ms) {
  * @returns {number} 0 if no clock gives a time, as in a Worker's global scope
  */
 export function wallNow() {
-  return timeOf(() => Date.now()) ?? timeOf(() => performance.timeOrigin + performance.now()) ?? 0;
+  return timeOf(dateNow) || timeOf(performanceNow);
 }
+
+const dateNow = () => Date.now();
+const performanceNow = () => performance.timeOrigin + performance.now();
 
 /** The latest time that a `Date` can hold. */
 const LAST_TIME = 8.64e15;
 
 /**
+ * Reads a clock. Each request reads its clocks several times, so this allocates nothing.
  * @param {(() => unknown) | undefined} clock
- * @returns {number | undefined} undefined if the clock throws or gives no time: a Worker's reads 0 outside of requests
+ * @returns {number} 0 if the clock throws or gives no time: a Worker's reads 0 outside of requests
  */
 function timeOf(clock) {
-  const ms = attempt(() => clock?.());
-  return typeof ms === "number" && ms > 0 && ms <= LAST_TIME ? ms : undefined;
+  try {
+    const ms = clock?.();
+    return typeof ms === "number" && ms > 0 && ms <= LAST_TIME ? ms : 0;
+  } catch {
+    return 0;
+  }
 }
 
 /**

@@ -23,7 +23,12 @@ export function attempt(fn, fallback) {
  * @returns {any}
  */
 export function read(holder, key) {
-  return attempt(() => holder?.[key]);
+  // Not by `attempt`: a request reads dozens of properties, and each closure has to be allocated.
+  try {
+    return holder?.[key];
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -71,14 +76,16 @@ const { getPrototypeOf, hasOwn, prototype: everyObjects } = Object;
  * @returns {any}
  */
 export function readGiven(holder, key) {
-  return attempt(() => {
+  try {
     if (holder === undefined || holder === null) return undefined;
     if (!(key in everyObjects)) return holder[key];
     for (let at = Object(holder); at && at !== everyObjects; at = getPrototypeOf(at)) {
       if (hasOwn(at, key)) return holder[key];
     }
-    return undefined;
-  });
+  } catch {
+    // Reading it throws.
+  }
+  return undefined;
 }
 
 /**

@@ -27,13 +27,20 @@ const OVER: f64 = -1.0;
 /// Performs everything that is due in `scope`. Returns the milliseconds after which the loop has to run again: infinity
 /// if only an answer or a call can change anything, and less than zero if the loop is over.
 pub fn run(scope: u64) -> f64 {
-    let end = now().mono_ms + SLICE_MS;
+    let mut at = now();
+    let end = at.mono_ms + SLICE_MS;
     let mut outputs = 0;
-    while let Some(output) = state::with(|registry| registry.poll(scope, now())).flatten() {
+    while let Some(output) = state::with(|registry| registry.poll(scope, at)).flatten() {
+        // Anything but the promises of settled calls may run code of the application's, which takes its time and may
+        // make calls at a later time than `at`.
+        let is_quick = matches!(output, Output::Settled { .. });
         perform(scope, output);
         outputs += 1;
+        if !is_quick || outputs % OUTPUTS_PER_READING == 0 {
+            at = now();
+        }
         if outputs % OUTPUTS_PER_READING == 0
-            && now().mono_ms > end
+            && at.mono_ms > end
             && state::with(|registry| !registry.is_leaving()) == Some(true)
         {
             return 0.0;
@@ -43,11 +50,10 @@ pub fn run(scope: u64) -> f64 {
         if !registry.is_busy(scope) {
             return OVER;
         }
-        let now = now();
-        match registry.wake_at(scope, now) {
+        match registry.wake_at(scope, at) {
             NEVER => f64::INFINITY,
             // A runtime's timer fires at once if its time is longer.
-            at => at.saturating_sub(now.mono_ms).min(i32::MAX as u64) as f64,
+            wake => wake.saturating_sub(at.mono_ms).min(i32::MAX as u64) as f64,
         }
     });
     ms.unwrap_or(OVER)
