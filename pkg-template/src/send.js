@@ -3,7 +3,7 @@
 // time.
 
 import { LATE, NO_ANSWER, UNUSABLE } from "./boundary.js";
-import { Promise, clearTimer, firstOf, tryTimer } from "./globals.js";
+import { Promise, clearTimer, tryTimer } from "./globals.js";
 import { attempt, beginningOf, messageOf, read } from "./guard.js";
 import { bytesOf, cancel, sourceOf, textOf } from "./stream.js";
 import { disregard } from "./thenables.js";
@@ -40,12 +40,12 @@ let takesSignals = true;
  */
 
 /**
- * The parts of an answer that have arrived so far.
+ * What is known of a request so far.
  * @typedef {object} Reply
- * @property {number | undefined} status undefined until there is an answer
+ * @property {number} status as in an {@link Answer}; `LATE` until there is one
  * @property {string} retryAfter
- * @property {Uint8Array<ArrayBuffer>[]} chunks the chunks of the body
- * @property {string | undefined} text the body, if it was read as text
+ * @property {Uint8Array<ArrayBuffer>[]} chunks the chunks of the body that have arrived
+ * @property {string | undefined} text the body, if it was read as text; until there is an answer, the reason
  * @property {boolean} isLate whether nothing waits for the answer any more
  */
 
@@ -56,37 +56,25 @@ let takesSignals = true;
  * @param {AbortController | undefined} [abort] aborts the request earlier
  * @returns {Promise<Answer>}
  */
-export async function send(fetch, init, timeoutMs, abort = newAbort()) {
+export function send(fetch, init, timeoutMs, abort = newAbort()) {
+  const text = `no answer within ${timeoutMs} ms`;
   /** @type {Reply} */
-  const reply = { status: undefined, retryAfter: "", chunks: [], text: undefined, isLate: false };
-  /** @type {unknown} */
-  let timer;
-  /** @type {Promise<void>} */
-  const late = new Promise((resolve) => {
+  const reply = { status: LATE, retryAfter: "", chunks: [], text, isLate: false };
+  // One promise that the answer or the timer resolves: each further one costs a busy server some of its time.
+  return new Promise((resolve) => {
     const over = () => {
       reply.isLate = true;
-      resolve();
+      resolve(answerOf(reply));
+      attempt(() => abort?.abort());
     };
     // If the runtime allows no timer (in a Worker's global scope), there is no time limit.
-    timer = tryTimer(over, timeoutMs);
+    const timer = tryTimer(over, timeoutMs);
+    const ended = () => {
+      clearTimer(timer);
+      resolve(answerOf(reply));
+    };
+    void exchange(fetch, init, abort, reply, ended);
   });
-  try {
-    // A redirect could send the key to another server, and can turn a POST into a GET.
-    init.redirect = "manual";
-    await firstOf(exchange(fetch, init, abort, reply), late);
-  } catch (error) {
-    const isFinal = error === NO_FETCH || error === NO_STATUS;
-    const body = whyOf(error, "fetch failed");
-    return { status: isFinal ? UNUSABLE : NO_ANSWER, retryAfter: "", body };
-  } finally {
-    clearTimer(timer);
-  }
-  if (reply.isLate) attempt(() => abort?.abort());
-  const { status, retryAfter } = reply;
-  if (status === undefined) {
-    return { status: LATE, retryAfter, body: `no answer within ${timeoutMs} ms` };
-  }
-  return { status, retryAfter, body: bodyOf(reply) };
 }
 
 /** Makes an AbortController; undefined if the runtime has none. */
@@ -97,38 +85,44 @@ export function newAbort() {
 /**
  * Sends the request and reads the answer into `reply`. It may continue after nothing waits for it any more.
  * @param {() => unknown} fetch calls `fetch` with `init`
- * @param {RequestInit} init
+ * @param {RequestInit} init is modified
  * @param {AbortController | undefined} abort
  * @param {Reply} reply is modified
+ * @param {() => void} ended is called in the end, whatever `fetch` does, if that ends
  */
-async function exchange(fetch, init, abort, reply) {
-  const answer = /** @type {any} */ (await ask(fetch, init, abort));
-  const status = disregard(read(answer, "status"));
-  if (typeof status !== "number") throw NO_STATUS;
-  const retryAfter = attempt(() => disregard(answer.headers.get("retry-after")), "");
-  reply.retryAfter = cut(retryAfter, LONGEST_TEXT);
-  reply.status = status;
-  await readBody(answer, reply);
+async function exchange(fetch, init, abort, reply, ended) {
+  try {
+    // A redirect could send the key to another server, and can turn a POST into a GET.
+    init.redirect = "manual";
+    if (abort && takesSignals) init.signal = abort.signal;
+    /** @type {any} */
+    let answer;
+    try {
+      answer = await fetch();
+    } catch (error) {
+      if (!init.signal || !refusesSignal(error)) throw error;
+      takesSignals = false;
+      delete init.signal;
+      answer = await fetch();
+    }
+    const status = disregard(read(answer, "status"));
+    if (typeof status !== "number") throw NO_STATUS;
+    const retryAfter = attempt(() => disregard(answer.headers.get("retry-after")), "");
+    reply.retryAfter = cut(retryAfter, LONGEST_TEXT);
+    reply.status = status;
+    reply.text = undefined;
+    await readBody(answer, reply);
+  } catch (error) {
+    const isFinal = error === NO_FETCH || error === NO_STATUS;
+    reply.status = isFinal ? UNUSABLE : NO_ANSWER;
+    reply.text = whyOf(error, "fetch failed");
+  }
+  ended();
 }
 
-/**
- * Calls `fetch`, and a second time without a signal if it refuses the signal.
- * @param {() => unknown} fetch calls `fetch` with `init`
- * @param {RequestInit} init
- * @param {AbortController | undefined} abort
- */
-async function ask(fetch, init, abort) {
-  if (!abort || !takesSignals) return fetch();
-  init.signal = abort.signal;
-  try {
-    return await fetch();
-  } catch (error) {
-    const isRefused = read(error, "name") === "TypeError" && /signal/i.test(messageOf(error));
-    if (!isRefused) throw error;
-    takesSignals = false;
-    delete init.signal;
-    return fetch();
-  }
+/** @param {unknown} error that `fetch` threw */
+function refusesSignal(error) {
+  return read(error, "name") === "TypeError" && /signal/i.test(messageOf(error));
 }
 
 /**
@@ -173,23 +167,17 @@ export function runtimeFetch() {
 /**
  * Reads the part of an answer's body that arrives. A body that breaks off or is too long is not an error.
  * @param {any} answer
- * @param {Reply} reply
+ * @param {Reply} reply is modified
+ * @returns {Promise<void>} does not reject: the status alone tells the outcome
  */
-async function readBody(answer, reply) {
-  try {
-    const source = sourceOf(read(answer, "body"));
-    if (source) return await readStream(source, reply);
-    // A test double, or a runtime without streams: the body can only be read as a whole.
-    const whole = typeof read(answer, "text") === "function" ? answer.text() : asJson(answer);
-    reply.text = cut(await whole, LONGEST_BODY);
-  } catch {
-    // The status alone tells the outcome.
-  }
+function readBody(answer, reply) {
+  const source = sourceOf(read(answer, "body"));
+  return source ? readStream(source, reply) : readText(answer, reply);
 }
 
 /**
  * @param {import("./stream.js").Source} source
- * @param {Reply} reply
+ * @param {Reply} reply is modified
  */
 async function readStream(source, reply) {
   let left = LONGEST_BODY;
@@ -198,7 +186,7 @@ async function readStream(source, reply) {
       const result = await source.next();
       if (reply.isLate || result.done) return;
       const chunk = bytesOf(result.value);
-      reply.chunks.push(chunk.subarray(0, left));
+      reply.chunks.push(chunk.byteLength > left ? chunk.subarray(0, left) : chunk);
       left -= Math.max(chunk.byteLength, SHORTEST_CHUNK);
     }
   } catch {
@@ -208,9 +196,26 @@ async function readStream(source, reply) {
   if (!reply.isLate) cancel(source);
 }
 
-/** @param {Reply} reply */
-function bodyOf({ text, chunks }) {
-  return text ?? attempt(() => textOf(chunks), "");
+/**
+ * Reads the body of a test double, or in a runtime without streams, where it can only be read as a whole.
+ * @param {any} answer
+ * @param {Reply} reply is modified
+ */
+async function readText(answer, reply) {
+  try {
+    const whole = typeof read(answer, "text") === "function" ? answer.text() : asJson(answer);
+    reply.text = cut(await whole, LONGEST_BODY);
+  } catch {
+    // It has no body.
+  }
+}
+
+/**
+ * @param {Reply} reply
+ * @returns {Answer}
+ */
+function answerOf({ status, retryAfter, text, chunks }) {
+  return { status, retryAfter, body: text ?? attempt(() => textOf(chunks), "") };
 }
 
 /** @param {any} answer */
