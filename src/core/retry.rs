@@ -38,7 +38,7 @@ impl RetryAfter {
         }
         // Date parsers take "-1" and "1.5" for years, but every HTTP date contains letters.
         let has_letter = header.bytes().any(|byte| byte.is_ascii_alphabetic());
-        let at_ms = date(header).filter(|at_ms| has_letter && *at_ms >= 0.0)?;
+        let at_ms = has_letter.then(|| date(header)).flatten().filter(|at_ms| *at_ms >= 0.0)?;
         Some(RetryAfter::At(at_ms as u64))
     }
 

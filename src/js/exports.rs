@@ -26,7 +26,9 @@ use super::state;
 pub fn connect(seed: f64, place: &str) {
     let registry = Registry::new(seed as u64, NUMERALS).in_place(Place::named(place));
     #[cfg(not(feature = "names"))]
-    let registry = registry.with_names(|text| SessionId::from_uuid(&host::session_id_of(text)));
+    let registry = registry.with_names(|text| {
+        SessionId::new(text).or_else(|| SessionId::from_uuid(&host::session_id_of(text)))
+    });
     state::set(registry);
 }
 
