@@ -2,10 +2,11 @@
 // ../surface/answers.js, and here of the JavaScript that does; with what only Node has.
 
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { Readable } from "node:stream";
 import { describe, it, mock } from "node:test";
 import fc from "fast-check";
-import { send } from "../../pkg-template/src/send.js";
+import { runtimeFetch, send } from "../../pkg-template/src/send.js";
 import { answerCases } from "../surface/answers.js";
 
 const MIB = 1024 * 1024;
@@ -79,5 +80,63 @@ describe("the time of a request covers reading its answer", () => {
     await new Promise((resolve) => setImmediate(resolve));
     mock.timers.tick(500);
     assert.deepEqual(await sent, { status: 200, retryAfter: "", body: "" });
+  });
+});
+
+describe("Node's own fetch", () => {
+  const body = '{"metadata":{}}';
+
+  /**
+   * A server on this machine, and what it was sent.
+   * @param {import("node:test").TestContext} t
+   * @param {import("node:http").RequestListener} answer
+   */
+  async function serve(t, answer) {
+    /** @type {string[]} */
+    const sent = [];
+    const server = createServer(async (request, response) => {
+      let text = "";
+      for await (const chunk of request) text += chunk;
+      sent.push(text);
+      answer(request, response);
+    });
+    await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
+    t.after(() => server.close().closeAllConnections());
+    const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+    return { url: `http://127.0.0.1:${port}`, sent };
+  }
+
+  /** @param {string} url */
+  function put(url) {
+    const init = { method: "PUT", body };
+    return send(() => runtimeFetch()(url, init), init, 60_000);
+  }
+
+  it("makes no second stream of the body", async (t) => {
+    const { url, sent } = await serve(t, (_, response) => response.end("{}"));
+    const tee = t.mock.method(ReadableStream.prototype, "tee");
+    await (await fetch(url, { method: "PUT", body })).text();
+    assert.equal(tee.mock.callCount(), 1, "what it does by itself has changed");
+    assert.equal((await put(url)).status, 200);
+    assert.equal(tee.mock.callCount(), 1);
+    assert.deepEqual(sent, [body, body]);
+  });
+
+  it("follows no redirect, whose status is the answer", async (t) => {
+    const elsewhere = await serve(t, (_, response) => response.end("{}"));
+    for (const status of [301, 302, 303, 307, 308]) {
+      const { url, sent } = await serve(t, (_, response) => {
+        response.writeHead(status, { location: elsewhere.url }).end();
+      });
+      assert.equal((await put(url)).status, status);
+      assert.deepEqual(sent, [body, body]);
+    }
+    assert.deepEqual(elsewhere.sent, []);
+  });
+
+  it("is not asked again after another failure", async (t) => {
+    const { url, sent } = await serve(t, (request) => request.socket.destroy());
+    assert.equal((await put(url)).status, -1);
+    assert.deepEqual(sent, [body]);
   });
 });
