@@ -63,14 +63,25 @@ for (const { title, name, start, isSecure } of places) {
       browser = await start(isSecure ? undefined : site.port);
     });
     after(() => browser?.quit());
-    beforeEach(() => site.down(false));
+    beforeEach(async () => {
+      site.down(false);
+      // The pages of the test before may have been closed before they forgot what they had delivered.
+      const tab = await open();
+      await tab.run("seen.empty()");
+      await tab.close();
+    });
 
     let visits = 0;
+    async function open() {
+      const tab = await browser.open(`${url}/#${++visits}`);
+      await until(() => tab.run(`globalThis.seen?.visit === "#${visits}"`), { what: "the page" });
+      return tab;
+    }
+
     /** @param {object} [options] */
     async function visit(options) {
       const visitor = site.visitor();
-      const tab = await browser.open(`${url}/#${++visits}`);
-      await until(() => tab.run(`globalThis.seen?.visit === "#${visits}"`), { what: "the page" });
+      const tab = await open();
       const given = JSON.stringify({ ...visitor.options, ...options });
       return { ...visitor, tab, given, begin: () => tab.run(`seen.start(${given})`) };
     }
@@ -168,7 +179,6 @@ for (const { title, name, start, isSecure } of places) {
       await keeps(tab, 1);
       const lines = await tab.run(`seen.lines.filter((line) => line.includes("IndexedDB"))`);
       assert.equal(lines.length, 1, lines.join("\n"));
-      await tab.run("seen.clear()");
       await tab.close();
     });
 
@@ -241,6 +251,7 @@ for (const { title, name, start, isSecure } of places) {
         if (what === "and it goes on") {
           await tab.run("seen.say({ more: 1 })");
           await site.stored(session, { rating: 5, more: 1 });
+          await keeps(tab, 0);
         } else {
           const other = await visit();
           await other.begin();
@@ -418,7 +429,6 @@ for (const { title, name, start, isSecure } of places) {
       await new Promise((resolve) => setTimeout(resolve, 300));
       await tab.run("void (seen.isFull = false)");
       await keeps(tab, 1);
-      await tab.run("seen.clear()");
       await tab.close();
     });
 
@@ -435,7 +445,6 @@ for (const { title, name, start, isSecure } of places) {
       await begin();
       await keeps(tab, 1);
       assert.equal(JSON.parse((await tab.run("seen.kept()"))[0]).what, "later");
-      await tab.run("seen.clear()");
       await tab.close();
     });
 

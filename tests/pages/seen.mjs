@@ -51,6 +51,11 @@ export const SEEN_JS = `
         }
       };
     });
+  seen.empty = async () => {
+    const databases = await indexedDB.databases();
+    if (!databases.some(({ name }) => name === "honeyhive-edge")) return;
+    await seen.work("readwrite", (store) => store.clear()).catch(() => {});
+  };
   seen.owners = async () => {
     const keys = await seen.work("readonly", (store) => store.getAllKeys()).catch(() => []);
     return [...new Set(keys.map(([owner]) => owner))];
