@@ -235,3 +235,35 @@ fn what_is_kept_and_what_is_not_stay_in_order_where_one_millisecond_saw_both() {
     let here = said_at(&bench.requests[before..], "\"a\":2")[0];
     assert!(of_next("\"a\":1") < here && of_next("\"b\":1") < here && here < of_next("\"b\":3"));
 }
+
+#[test]
+fn what_surrounds_an_enrichment_that_another_page_took_over_keeps_its_times() {
+    // Not tried before the page rests; tried, and not answered.
+    for is_tried in [false, true] {
+        let mut bench = page(gone, &[]);
+        let unkept = bench.init(of_session(false)).tracer;
+        let kept = bench.init(of_session(true)).tracer;
+        bench.run(100);
+        if !is_tried {
+            // Behind a request that is on its way.
+            bench.latency_ms = 3_000;
+            bench.enrich(unkept, None, json!({"metadata": {"c": 1}}));
+            bench.run(2_000);
+        }
+        bench.enrich(unkept, None, json!({"metadata": {"a": 1}}));
+        bench.run(20);
+        let taken_at = time(&bench);
+        bench.enrich(kept, None, json!({"metadata": {"a": 2}}));
+        bench.run(20);
+        bench.enrich(unkept, None, json!({"metadata": {"b": 3}}));
+        bench.run(if is_tried { 2_000 } else { 10 });
+        rest(&mut bench);
+        come_back(&mut bench, 60_000);
+        bench.answer = Box::new(stores);
+        let before = bench.requests.len();
+        bench.run(20_000);
+        let sent = &bench.requests[before..];
+        let (first, last) = (said_at(sent, "\"a\":1"), said_at(sent, "\"b\":3"));
+        assert!(first[0] < taken_at && taken_at + 1.0 < last[0], "{first:?} {last:?}");
+    }
+}

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use super::enrichment::Enrichment;
 use super::json::{Numerals, Object, members};
 use super::options::Options;
+use super::outbox::Said;
 use super::policy::KEPT_MS;
 use super::relay::ticket::is_for;
 use super::session::{Description, SessionId, Target};
@@ -31,8 +32,8 @@ const LAST_VERSION: f64 = 2.0;
 pub struct Kept {
     /// The session or event that it enriches.
     pub target: Target,
-    /// When it was made, in Unix milliseconds.
-    pub at: u64,
+    /// When it was made.
+    pub said: Said,
     /// The number of the page, and of the part of its life, in which it was made; never 0.
     pub by: u32,
     /// The arguments of `enrichSession`, masked, as JSON.
@@ -61,11 +62,11 @@ pub enum KeptFate {
     Expired(&'static str),
 }
 
-/// Writes the entry for an `enrichment` of `target` made at `at` (Unix milliseconds) in the page with the number `by`.
+/// Writes the entry for an `enrichment` of `target`, `said` in the page with the number `by`.
 pub fn write_entry(
     destination: &Destination,
     target: Target,
-    (at, by): (u64, u32),
+    (said, by): (Said, u32),
     enrichment: &Enrichment,
     description: Option<&Description>,
 ) -> String {
@@ -79,7 +80,8 @@ pub fn write_entry(
         object.text("key", &fingerprint(destination));
     }
     object.text("session", &target.id().to_string());
-    object.number("at", at);
+    object.number("at", said.unix_ms);
+    object.number("nth", said.nth.into());
     object.number("by", by.into());
     if let Some(description) = description {
         object.text("name", &description.name);
@@ -117,12 +119,13 @@ impl Kept {
                 start_time: time("began")?,
             })
         });
-        let at = time("at")?;
-        // An earlier version of the package did not say.
+        // An earlier version of the package did not say these.
+        let nth = kept.number("nth").map_or(0, |nth| nth as u32);
+        let said = Said { unix_ms: time("at")?, nth };
         let by = kept.number("by").map_or(1, |by| (by as u32).max(1));
         Some(Kept {
             target,
-            at,
+            said,
             by,
             fields: fields.to_owned(),
             description,
@@ -142,7 +145,7 @@ impl Kept {
 
     /// Whether it was kept for too long to be sent. If it was made that far in the future, a clock was wrong.
     pub fn is_over(&self, now_unix_ms: u64) -> bool {
-        self.at.abs_diff(now_unix_ms) > KEPT_MS
+        self.said.unix_ms.abs_diff(now_unix_ms) > KEPT_MS
     }
 
     /// What a tracer that sends to `destination` has to do with the entry.
@@ -211,7 +214,8 @@ mod tests {
     fn kept(destination: &Destination) -> String {
         let session = Target::Session(SessionId::new(SESSION).unwrap());
         let fields = json!({"feedback": {"rating": 5}}).to_string();
-        write_entry(destination, session, (DAY_MS, 7), &Enrichment::parse(fields).unwrap().0, None)
+        let said = Said { unix_ms: DAY_MS, nth: 3 };
+        write_entry(destination, session, (said, 7), &Enrichment::parse(fields).unwrap().0, None)
     }
 
     fn read(json: &str) -> Option<Kept> {
@@ -224,7 +228,8 @@ mod tests {
         let json = kept(&own);
         assert!(!json.contains("secret_of"), "{json}");
         let kept = read(&json).unwrap();
-        assert_eq!((kept.at, &*kept.fields), (DAY_MS, r#"{"feedback":{"rating":5}}"#));
+        let said = Said { unix_ms: DAY_MS, nth: 3 };
+        assert_eq!((kept.said, &*kept.fields), (said, r#"{"feedback":{"rating":5}}"#));
         assert_eq!(kept.fate(&own, 2 * DAY_MS), KeptFate::Send(own.clone()));
         assert_eq!(kept.fate(&of_key("another"), 2 * DAY_MS), KeptFate::Leave);
         assert_eq!(kept.fate(&of_ticket(&ticket(SESSION, 1 << 40)), DAY_MS), KeptFate::Leave);
@@ -297,7 +302,8 @@ mod tests {
         };
         let session = Target::Session(SessionId::new(SESSION).unwrap());
         let empty = Enrichment::default();
-        let json = write_entry(&of_key("k"), session, (9, 7), &empty, Some(&description));
+        let said = Said { unix_ms: 9, nth: 0 };
+        let json = write_entry(&of_key("k"), session, (said, 7), &empty, Some(&description));
         let kept = read(&json).unwrap();
         assert_eq!(kept.description, Some(description));
         assert_eq!(kept.fields, "{}");

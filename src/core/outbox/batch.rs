@@ -1,7 +1,7 @@
 //! A batch: parts that are sent together, in one or two requests, and its progress.
 
 use super::Stamps;
-use super::part::{Part, have_rested, merged, said_unix_ms, were_left};
+use super::part::{Part, have_rested, last_said, merged, were_left};
 use crate::core::enrichment::{Field, InputsPlace};
 use crate::core::session::{SessionOrigin, Start};
 use crate::core::wire;
@@ -101,11 +101,11 @@ impl Batch {
     /// The timestamp of the next request with `parts`, which are its own.
     pub(super) fn stamp(&mut self, parts: &[Box<Part>], stamps: &mut Stamps) -> u64 {
         *self.stamp_ns.get_or_insert_with(|| {
-            let said_ms = said_unix_ms(parts);
+            let said = last_said(parts);
             self.stamped_after_ns = stamps.last_ns();
             match have_rested(parts) {
-                true => stamps.next_apart(said_ms, were_left(parts)),
-                false => stamps.next(said_ms),
+                true => stamps.next_apart(said, were_left(parts)),
+                false => stamps.next(said.unix_ms),
             }
         })
     }

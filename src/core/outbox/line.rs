@@ -72,7 +72,7 @@ impl Line {
     pub(super) fn insert_in_time(&mut self, part: Box<Part>) {
         self.summary.add(&part);
         let mut place = self.frozen();
-        while self.parts.get(place).is_some_and(|it| it.given_unix_ms <= part.given_unix_ms) {
+        while self.parts.get(place).is_some_and(|it| it.said.unix_ms <= part.said.unix_ms) {
             place += 1;
         }
         self.parts.insert(place, part);

@@ -34,7 +34,7 @@ use batch::Batch;
 use line::Line;
 use part::merged;
 pub use part::{Part, PartKind, Parts, held_by};
-pub use stamps::Stamps;
+pub use stamps::{Said, Stamps};
 
 /// What follows after a request of a batch was stored.
 #[derive(Debug)]
@@ -251,9 +251,9 @@ impl Outbox {
     /// as the later ones of the same millisecond.
     pub fn date_after_kept(&mut self, part: &mut Part) {
         let last = self.work.line.parts().last().filter(|last| last.is_kept);
-        if last.is_some_and(|last| last.given_unix_ms == part.given_unix_ms) {
-            self.stamps.take_over(part.given_unix_ms);
-            part.given_unix_ms = self.stamps.say(0);
+        if last.is_some_and(|last| last.said.unix_ms == part.said.unix_ms) {
+            self.stamps.take_over(part.said.unix_ms);
+            part.said = self.stamps.say(0);
         }
     }
 
@@ -263,6 +263,11 @@ impl Outbox {
         if !self.work.line.summary().tracers().is_empty() {
             return;
         }
+        self.unfreeze();
+    }
+
+    /// Puts the parts of all batches back into the queue.
+    fn unfreeze(&mut self) {
         while let Some(start) = self.work.line.pop_batch() {
             if let Some(start) = start {
                 self.want_start_again(start);
@@ -624,7 +629,6 @@ impl Outbox {
     /// timestamp. Its page may have delivered more while it was left, which it had no time to keep, and a third page
     /// may have delivered something in between. A page that `is_leaving` has time for one request: that contains the
     /// page's own parts, and what earlier pages left stays kept for the next page.
-    /// stays kept for the next page.
     fn freeze(&mut self, is_leaving: bool) {
         let limit = (MAX_REQUEST_BYTES - REQUEST_OVERHEAD_BYTES) as u64;
         let mut bytes = self.start.as_ref().map_or(0, |start| start.bytes());
@@ -707,7 +711,7 @@ impl Outbox {
             return false;
         }
         let first = parts.first();
-        let description = first.and_then(|part| describe(part.tracer, part.given_unix_ms));
+        let description = first.and_then(|part| describe(part.tracer, part.said.unix_ms));
         batch.begin_with(Some(Start { origin: SessionOrigin::Named, description }));
         self.needs_start = true;
         self.work.retry_at = 0;
@@ -770,6 +774,21 @@ impl Outbox {
         }
         self.work.line.recount();
         gone
+    }
+
+    /// Sends what was made before and after the `taken` parts apart, each with its own time, because other pages deliver
+    /// those with theirs.
+    pub fn part_around(&mut self, taken: &[Box<Part>]) {
+        // An update after its start goes on, because it tells what the start did not store.
+        if self.work.line.first_batch().is_some_and(|batch| batch.started().is_none()) {
+            self.unfreeze();
+        }
+        self.work.line.change_each(|part| {
+            let taken_before = taken.partition_point(|it| it.id < part.id) as u32;
+            if part.chapter != 0 && !part.is_left {
+                part.chapter = part.chapter.wrapping_add(taken_before).max(1);
+            }
+        });
     }
 
     fn take_out(&mut self, starts_go: bool, goes: &dyn Fn(&Part) -> bool) -> Parts {

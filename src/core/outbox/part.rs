@@ -1,5 +1,6 @@
 //! The parts that wait in an outbox: enrichments, and the fields that sessions start with.
 
+use super::Said;
 use crate::core::enrichment::{Enrichment, InputsPlace, Merged};
 use crate::core::policy::PART_OVERHEAD_BYTES;
 
@@ -26,8 +27,8 @@ pub struct Part {
     pub tracer: u64,
     /// The request scope of the call.
     pub scope: u64,
-    /// When the call was made, in Unix milliseconds.
-    pub given_unix_ms: u64,
+    /// When the call was made, by the wall clock.
+    pub said: Said,
     /// When the call was made, in milliseconds on the forward clock.
     pub given_ms: u64,
     /// How long it is retried, in milliseconds.
@@ -72,15 +73,10 @@ pub(super) fn merged(parts: &[Box<Part>], inputs: InputsPlace) -> Merged<'_> {
     Merged::of(parts.iter().map(|part| &part.enrichment), inputs)
 }
 
-/// When the last enrichment among `parts` was made, or the first start if there is none, in Unix milliseconds.
-pub(super) fn said_unix_ms(parts: &[Box<Part>]) -> u64 {
-    let mut said = 0;
-    for part in parts {
-        if said == 0 || part.kind == PartKind::Enrichment {
-            said = part.given_unix_ms;
-        }
-    }
-    said
+/// When the last enrichment among `parts` was made, or the first start if there is none.
+pub(super) fn last_said(parts: &[Box<Part>]) -> Said {
+    let last = parts.iter().rfind(|part| part.kind == PartKind::Enrichment);
+    last.or(parts.first()).map_or(Said::default(), |part| part.said)
 }
 
 /// Whether `goes` is true for all of `parts` that have content, and there is one.

@@ -2,6 +2,13 @@
 
 use crate::core::policy::LEFT_STAMP_NS;
 
+/// The nanoseconds between the timestamps of two enrichments of one millisecond that are sent apart, so that each may be
+/// in that many requests.
+const NTH_STAMP_NS: u64 = 64;
+
+/// How many enrichments of one millisecond that are sent apart have timestamps of their own.
+const MOST_NTH: u64 = LEFT_STAMP_NS / 2 / NTH_STAMP_NS - 1;
+
 /// The timestamps of a session's requests, in nanoseconds since the Unix epoch.
 ///
 /// A timestamp says when the latest enrichment in a request was made. Each request has its own, and those of this
@@ -14,21 +21,40 @@ pub struct Stamps {
     last_ns: u64,
     /// When the last enrichment was made here, in Unix milliseconds.
     said_ms: u64,
+    /// How many enrichments were made here in that millisecond.
+    said_count: u32,
     /// How many timestamps were given to enrichments of earlier pages, and of this page before it rested.
-    left: u64,
+    left: u32,
+}
+
+/// The time that counts for an enrichment. It is kept with the enrichment, so that whichever page delivers that keeps the
+/// order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Said {
+    /// The millisecond, since the Unix epoch.
+    pub unix_ms: u64,
+    /// How many enrichments of the session its page made earlier in that millisecond.
+    pub nth: u32,
 }
 
 impl Stamps {
-    /// The time that counts for an enrichment made now: the wall clock's time, but never before the previous one. It
-    /// is kept with that time, so that another page that takes it over keeps the order.
-    pub fn say(&mut self, now_unix_ms: u64) -> u64 {
-        self.said_ms = now_unix_ms.max(self.said_ms).max(self.last_ns / 1_000_000);
-        self.said_ms
+    /// The time that counts for an enrichment made now: the wall clock's time, but never before the previous one.
+    pub fn say(&mut self, now_unix_ms: u64) -> Said {
+        self.move_to(now_unix_ms.max(self.last_ns / 1_000_000));
+        let said = Said { unix_ms: self.said_ms, nth: self.said_count };
+        self.said_count = self.said_count.saturating_add(1);
+        said
+    }
+
+    fn move_to(&mut self, unix_ms: u64) {
+        if unix_ms > self.said_ms {
+            (self.said_ms, self.said_count) = (unix_ms, 0);
+        }
     }
 
     /// Notes that an earlier page has left an enrichment made at this time. Enrichments from now on are later.
     pub fn take_over(&mut self, left_unix_ms: u64) {
-        self.said_ms = self.said_ms.max(left_unix_ms.saturating_add(1));
+        self.move_to(left_unix_ms.saturating_add(1));
     }
 
     /// The timestamp of a request with this page's enrichments, the latest of which was made at `said_unix_ms`.
@@ -37,21 +63,22 @@ impl Stamps {
         self.last_ns
     }
 
-    /// The timestamp of a request with enrichments of an earlier page, or of this page before it rested, the latest
-    /// made at `said_unix_ms`. It is older than what this page has sent since, although it is sent later. It is newer
-    /// than what its own page sent of the same millisecond, because what a page leaves is newer than what it sends.
-    /// Of two pages' enrichments the times count, whichever is sent first.
-    pub fn next_apart(&mut self, said_unix_ms: u64, is_left: bool) -> u64 {
-        let said_ns = said_unix_ms.saturating_mul(1_000_000);
+    /// The timestamp of a request with enrichments of an earlier page, or of this page before it rested, the latest of
+    /// which is `said`. It is older than what this page has sent since, although it is sent later. It is newer than what
+    /// its own page sent of the same millisecond, because what a page leaves is newer than what it sends. Of two
+    /// enrichments that were left the times count, whichever is sent first, and by whichever page.
+    pub fn next_apart(&mut self, said: Said, is_left: bool) -> u64 {
+        let said_ns = said.unix_ms.saturating_mul(1_000_000);
         let apart_ns = if is_left { LEFT_STAMP_NS } else { LEFT_STAMP_NS / 2 };
-        let stamp_ns = said_ns.saturating_add(apart_ns + self.left);
-        self.left += 1;
-        stamp_ns
+        let nth_ns = u64::from(said.nth).min(MOST_NTH) * NTH_STAMP_NS;
+        let request_ns = u64::from(self.left) % NTH_STAMP_NS;
+        self.left = self.left.wrapping_add(1);
+        said_ns.saturating_add(apart_ns + nth_ns + request_ns)
     }
 
     /// Notes that the page rests. Enrichments from now on are later than those made until now.
     pub fn rest(&mut self) {
-        self.said_ms += 1;
+        self.move_to(self.said_ms + 1);
     }
 
     /// The last timestamp of a request with this page's own enrichments.
@@ -81,7 +108,7 @@ mod tests {
     #[test]
     fn timestamps_go_up_where_the_wall_clock_goes_back() {
         let mut stamps = Stamps::default();
-        let said = [10, 10, 7, 12].map(|unix_ms| stamps.say(unix_ms));
+        let said = [10, 10, 7, 12].map(|unix_ms| stamps.say(unix_ms).unix_ms);
         assert_eq!(said, [10, 10, 10, 12]);
         assert_eq!(said.map(|ms| stamps.next(ms)), [10 * MS, 10 * MS + 1, 10 * MS + 2, 12 * MS]);
         // A half of a batch gets a new timestamp, which is still before that of later enrichments.
@@ -92,10 +119,27 @@ mod tests {
     #[test]
     fn what_was_left_counts_by_its_time_and_what_is_said_then_comes_after_it() {
         let mut stamps = Stamps::default();
+        let of = |unix_ms| Said { unix_ms, nth: 0 };
         stamps.take_over(20);
-        let (later, earlier) = (stamps.next_apart(20, true), stamps.next_apart(5, false));
+        let (later, earlier) = (stamps.next_apart(of(20), true), stamps.next_apart(of(5), false));
         assert!(earlier < later && later < 21 * MS);
-        assert_ne!(stamps.next_apart(20, true), later, "each stands for one body");
-        assert_eq!(stamps.say(9), 21, "another page's clock was ahead");
+        assert_ne!(stamps.next_apart(of(20), true), later, "each stands for one body");
+        assert_eq!(stamps.say(9).unix_ms, 21, "another page's clock was ahead");
+    }
+
+    #[test]
+    fn what_several_pages_take_over_has_the_order_of_the_page_that_made_it() {
+        let mut page = Stamps::default();
+        let [first, second, last] = [5, 5, 4].map(|unix_ms| page.say(unix_ms));
+        let mut next = Stamps::default();
+        for _ in 0..100 {
+            next.next_apart(first, true);
+        }
+        let stamp_ns = next.next_apart(first, true);
+        assert!(stamp_ns < Stamps::default().next_apart(second, true));
+        assert!(next.next_apart(second, true) < Stamps::default().next_apart(last, true));
+        let many = Said { unix_ms: 5, nth: u32::MAX };
+        assert!(next.next_apart(many, true) < 6 * MS);
+        assert!(next.next_apart(many, false) < 5 * MS + LEFT_STAMP_NS);
     }
 }

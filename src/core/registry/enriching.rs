@@ -5,7 +5,7 @@ use crate::core::enrichment::{Enrichment, Invalid};
 use crate::core::id_map::NOTHING;
 use crate::core::json::{Object, any_members, is_nested, quoted};
 use crate::core::log::Line;
-use crate::core::outbox::{Outbox, Part, PartKind, held_by};
+use crate::core::outbox::{Outbox, Part, PartKind, Said, held_by};
 use crate::core::outcome::Reason;
 use crate::core::policy::{LARGE_ENRICHMENT_BYTES, MAX_REQUEST_BYTES, REQUEST_OVERHEAD_BYTES};
 use crate::core::redact::MASK;
@@ -158,7 +158,7 @@ impl Registry {
             kind,
             tracer,
             scope,
-            given_unix_ms: now.unix_ms,
+            said: Said { unix_ms: now.unix_ms, nth: 0 },
             given_ms: now.mono_ms,
             deadline_ms: self.deadline_ms(tracer),
             deadline: NEVER,
@@ -324,7 +324,7 @@ impl Registry {
             (self.outboxes.get_mut(id), self.tracers.get(tracer))
         {
             if part.enrichment.is_empty() {
-                outbox.touch(given_to.description(part.given_unix_ms));
+                outbox.touch(given_to.description(part.said.unix_ms));
             }
             outbox.settings = given_to.settings.clone();
             match increments {
@@ -340,7 +340,7 @@ impl Registry {
     /// Gives `part` the time that its outbox counts as the time of the call.
     pub(super) fn dated(&mut self, outbox: u64, mut part: Box<Part>) -> Box<Part> {
         if let Some(outbox) = self.outboxes.get_mut(outbox) {
-            part.given_unix_ms = outbox.stamps().say(part.given_unix_ms);
+            part.said = outbox.stamps().say(part.said.unix_ms);
         }
         part
     }

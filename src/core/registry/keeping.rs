@@ -41,7 +41,10 @@ impl Registry {
             match Kept::read(&json, self.numerals) {
                 Some(kept) => {
                     // The entries of one page are in order; those of several pages are ordered by their clocks.
-                    let place = self.leftovers.iter().position(|it| it.kept.at > kept.at);
+                    let place = self
+                        .leftovers
+                        .iter()
+                        .position(|it| it.kept.said.unix_ms > kept.said.unix_ms);
                     let place = place.unwrap_or(self.leftovers.len());
                     let leftover = Leftover { id, kept, is_forgotten: false };
                     self.leftovers.insert(place, Box::new(leftover));
@@ -91,7 +94,7 @@ impl Registry {
                 self.outputs.push_back(Output::Forget { ids: vec![*id] });
             }
             let mut part = self.part(PartKind::Enrichment, tracer, scope, now);
-            part.given_unix_ms = kept.at;
+            part.said = kept.said;
             (part.chapter, part.is_left) = (kept.by, true);
             self.take_over(part, kept, &fate, &settings, now);
         }
@@ -125,7 +128,7 @@ impl Registry {
             if !target.is_event() && !outbox.destination.is_ticket {
                 outbox.want_start(Start { origin: SessionOrigin::Named, description });
             }
-            outbox.stamps().take_over(part.given_unix_ms);
+            outbox.stamps().take_over(part.said.unix_ms);
             outbox.totals.set_from_earlier_page(&part.enrichment, self.numerals);
             outbox.accept_in_time(part);
         }
@@ -184,12 +187,11 @@ impl Registry {
         if !self.keeps || !persists || outbox.destination.lacks_ticket() {
             return None;
         }
-        let Part { given_unix_ms, chapter, enrichment, .. } = part;
+        let Part { said, chapter, enrichment, .. } = part;
         // An entry of an earlier page remains that page's.
         let by = if *chapter == 0 { self.chapter } else { *chapter };
-        let said = (*given_unix_ms, by);
         let (destination, target) = (&outbox.destination, outbox.target());
-        let json = write_entry(destination, target, said, enrichment, description);
+        let json = write_entry(destination, target, (*said, by), enrichment, description);
         Some(Output::Keep { id: part.id, json })
     }
 
@@ -229,6 +231,9 @@ impl Registry {
             let mut taken = outbox.take_those(true, &|part| {
                 part.is_kept && part.id <= rested_at && !still.contains(&(part.id as i64))
             });
+            if !taken.is_empty() {
+                outbox.part_around(&taken);
+            }
             self.schedule(id, now);
             for part in &mut taken {
                 part.is_kept = false;

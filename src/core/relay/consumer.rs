@@ -23,7 +23,7 @@ use crate::core::concurrency::Place;
 use crate::core::delivery::health::{Health, SentRequest};
 use crate::core::enrichment::Enrichment;
 use crate::core::log::{Line, error};
-use crate::core::outbox::{Outbox, Part, PartKind, Parts, Progress, Stamps};
+use crate::core::outbox::{Outbox, Part, PartKind, Parts, Progress, Said, Stamps};
 use crate::core::session::{SessionId, Start, Target};
 use crate::core::settings::Destination;
 use crate::core::time::{ForwardClock, NEVER, Now};
@@ -192,7 +192,7 @@ impl SessionDelivery {
             kind: PartKind::Enrichment,
             tracer: 0,
             scope: 0,
-            given_unix_ms: (stamp_ns / 1_000_000).min(self.now_ms),
+            said: Said { unix_ms: (stamp_ns / 1_000_000).min(self.now_ms), nth: 0 },
             given_ms: 0,
             deadline_ms: NEVER,
             deadline: NEVER,
