@@ -84,7 +84,8 @@ function adapterOf(peer) {
 async function run(runtime, peer, url, kind, load) {
   const [command, ...flags] = /** @type {() => [string]} */ (COMMANDS[runtime])();
   const { adapter, lanes } = adapterOf(peer);
-  const args = [...flags, CHILD, adapter, url, kind, JSON.stringify({ ...load, lanes })];
+  const given = JSON.stringify(lanes ? { ...load, lanes } : load);
+  const args = [...flags, CHILD, adapter, url, kind, given];
   const { stdout, stderr, code } = await runToEnd(command, args, {
     timeoutMs: 300_000,
   });

@@ -101,9 +101,10 @@ export async function batch(peer, { job, ids }) {
   return end();
 }
 
-/** Requests in each turn of {@link turns}, and how many turns of each. */
+/** Requests in each turn of {@link turns}, and how many turns of each, after those that warm the program up. */
 const TURN = 500;
-const TURNS = 8;
+const TURNS = 16;
+const WARMING_TURNS = 10;
 
 /**
  * CPU for each request of a peer and of bare `fetch`es of the same, in turns.
@@ -123,8 +124,10 @@ export async function turns(peer, bare, cpu) {
     await sender.flush();
     return (cpu() - before) / TURN;
   };
-  // The first ones find a cold program, and a limit that has yet to grow.
-  for (const each of [peer, bare, peer, bare]) await turn(each, "warm");
+  // The first ones find a cold program, which V8 compiles meanwhile, and a limit that has yet to grow.
+  for (let n = 0; n < WARMING_TURNS; n++) {
+    for (const each of [peer, bare]) await turn(each, "warm");
+  }
   for (let n = 0; n < TURNS; n++) {
     report.ours.push(await turn(peer, `ours${n}`));
     report.bare.push(await turn(bare, `bare${n}`));
