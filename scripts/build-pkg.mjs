@@ -181,6 +181,7 @@ async function bundle({ source, output, format, main }, virtual) {
     // A source with nothing else in it is compiled a quarter faster.
     charset: "ascii",
     legalComments: "none",
+    inject: [path.join(template, "src/builtins.js")],
     external: ["cloudflare:workers", "@opentelemetry/api", "*.wasm", "*.wasm?module"],
     plugins: [
       {

@@ -4,7 +4,7 @@
 
 import { joinCopies } from "./context/entered.js";
 import { Engine } from "./engine.js";
-import { attempt, read, readGiven } from "./guard.js";
+import { attempt, read, readGiven, tagOf } from "./guard.js";
 import { sessionIdOf } from "./ids.js";
 import { enrichmentFields } from "./names.js";
 import { Session } from "./session.js";
@@ -328,7 +328,7 @@ export class Api {
     const enrich = read(tracer, method);
     if (typeof enrich !== "function") return this.#refuse(undefined, "invalid", NO_TRACER, {});
     return Promise.resolve()
-      .then(() => enrich.call(tracer, id, enrichmentFields(params)))
+      .then(() => Reflect.apply(enrich, tracer, [id, enrichmentFields(params)]))
       .catch(() => this.#refuse(undefined, "invalid", NO_TRACER));
   }
 }
@@ -369,7 +369,7 @@ function isMoreThanNothing(fields) {
   if (fields === undefined || fields === null) return false;
   const isMore = (/** @type {any} */ value) =>
     value !== undefined && value !== null && !isEmpty(value);
-  const isObject = () => Object.prototype.toString.call(fields) === "[object Object]";
+  const isObject = () => tagOf(fields) === "[object Object]";
   return attempt(
     () => !isObject() || Object.keys(fields).some((name) => isMore(fields[name])),
     true,

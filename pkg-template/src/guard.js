@@ -122,3 +122,11 @@ export function messageOf(error) {
     return typeof message === "string" ? message : String(error);
   }, "unknown");
 }
+
+/**
+ * @param {unknown} value
+ * @returns {string} such as "[object Map]", of values of any realm; throws if the value's own tag throws
+ */
+export function tagOf(value) {
+  return Reflect.apply(Object.prototype.toString, value, []);
+}

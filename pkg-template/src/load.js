@@ -62,9 +62,11 @@ export function openBytes(createCore, bytes, onTrap) {
  * @returns {Uint8Array<ArrayBuffer>}
  */
 export function bytesOf(base64) {
-  const { Buffer, Uint8Array } = /** @type {any} */ (globalThis);
+  const { Buffer } = /** @type {any} */ (globalThis);
+  const { fromBase64 } = /** @type {any} */ (Uint8Array);
   const made =
-    attempt(() => Buffer.from(base64, "base64")) ?? attempt(() => Uint8Array.fromBase64(base64));
+    attempt(() => Buffer.from(base64, "base64")) ??
+    attempt(() => Reflect.apply(fromBase64, Uint8Array, [base64]));
   if (ArrayBuffer.isView(made)) return /** @type {any} */ (made);
   // The loop takes two milliseconds of a start in Node, and six or more on a slow phone.
   const text = atob(base64);

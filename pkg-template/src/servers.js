@@ -13,7 +13,7 @@ const FREEZING = ["AWS_LAMBDA_FUNCTION_NAME", "K_SERVICE"];
  * @returns {boolean}
  */
 function freezesAfterAnswer(variable) {
-  return FREEZING.some((name) => Boolean(attempt(() => variable(name))));
+  return FREEZING.some((name) => !!attempt(() => variable(name)));
 }
 
 export const ofServers = {

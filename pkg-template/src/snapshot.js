@@ -4,7 +4,7 @@
 // Plain data is written by the engine's own JSON.stringify. Values on which that would throw, or which it would silently
 // turn into `{}`, are written by the walk below. The rules about fields are the core's.
 
-import { attempt, beginningOf, messageOf } from "./guard.js";
+import { attempt, beginningOf, messageOf, tagOf } from "./guard.js";
 import { parseJson, plainJson } from "./json.js";
 import { disregard, isThenable } from "./thenables.js";
 
@@ -37,8 +37,14 @@ const MAX_THREW = 300;
 const ESCAPE_LENGTH = 6;
 
 const { stringify } = JSON;
+
+/** The classes of the application's maps and sets; the package has others for its own. */
+const { Map: EveryMap, Set: EverySet } = globalThis;
 const objects = Object.prototype;
 const lists = Array.prototype;
+
+/** The classes of objects that hold a value of the same name. */
+const BOXES = { Number, String, Boolean, BigInt };
 
 /** The prototypes that every value of a kind shares. A toJSON there is a library's; Date's own belongs to the language. */
 const KINDS = [objects, lists, String.prototype, Number.prototype, Boolean.prototype];
@@ -200,7 +206,7 @@ class Walk {
       if (bytes !== undefined) return bytes;
       toJSON = value.toJSON;
       if (typeof toJSON === "function" && isOwnToJSON(toJSON)) {
-        value = toJSON.call(value, key);
+        value = Reflect.apply(toJSON, value, [key]);
         // Nothing awaits the promise of an async toJSON, so its rejection must not go unhandled.
         if (isThenable(value)) disregard(value);
       }
@@ -241,12 +247,12 @@ class Walk {
    */
   #object(value, depth, toJSON) {
     if (Array.isArray(value)) return this.#list(value, depth);
-    const tag = attempt(() => Object.prototype.toString.call(value).slice(8, -1), "");
-    if (tag === "Map" || isOf(value, Map)) {
+    const tag = attempt(() => tagOf(value).slice(8, -1), "");
+    if (tag === "Map" || isOf(value, EveryMap)) {
       const entries = attempt(() => mapEntries(value));
       if (entries) return this.#map(entries, depth);
     }
-    if (tag === "Set" || isOf(value, Set)) {
+    if (tag === "Set" || isOf(value, EverySet)) {
       const items = attempt(() => setItems(value));
       if (items) return this.#list(items, depth);
     }
@@ -255,7 +261,7 @@ class Walk {
       if (entries) return this.#map(entries, depth);
     }
     if (tag === "RegExp") {
-      const text = attempt(() => RegExp.prototype.toString.call(value));
+      const text = attempt(() => Reflect.apply(RegExp.prototype.toString, value, []));
       if (text !== undefined) return stringify(text);
     }
     if (tag === "Blob" || tag === "File") {
@@ -437,7 +443,7 @@ function binary(value) {
   }
   if (bytes > MAX_BYTES) return `"[${bytes} bytes]"`;
   // All other views are lists of numbers.
-  if (objects.toString.call(value) === "[object DataView]") {
+  if (tagOf(value) === "[object DataView]") {
     value = new Uint8Array(value.buffer, value.byteOffset, bytes);
   }
   /** @type {unknown[]} */
@@ -456,11 +462,11 @@ function binary(value) {
  * @returns {number | undefined}
  */
 function bufferLength(value) {
-  const tag = attempt(() => Object.prototype.toString.call(value), "");
+  const tag = attempt(() => tagOf(value), "");
   if (tag !== "[object ArrayBuffer]" && tag !== "[object SharedArrayBuffer]") return undefined;
   const type = tag === "[object ArrayBuffer]" ? ArrayBuffer : SharedArrayBuffer;
   const getter = Object.getOwnPropertyDescriptor(type.prototype, "byteLength")?.get;
-  return attempt(() => getter?.call(value));
+  return attempt(() => getter && Reflect.apply(getter, value, []));
 }
 
 // The built-ins' own methods, not the value's: they work across realms and run none of its code.
@@ -474,7 +480,10 @@ function bufferLength(value) {
 function mapEntries(map) {
   /** @type {Entry[]} */
   const entries = [];
-  Map.prototype.forEach.call(map, (value, key) => void (entries[entries.length] = { key, value }));
+  const add = (/** @type {unknown} */ value, /** @type {unknown} */ key) => {
+    entries[entries.length] = { key, value };
+  };
+  Reflect.apply(Map.prototype.forEach, map, [add]);
   return entries;
 }
 
@@ -499,7 +508,8 @@ function namedEntries(given) {
 function setItems(set) {
   /** @type {unknown[]} */
   const items = [];
-  Set.prototype.forEach.call(set, (item) => void (items[items.length] = item));
+  const add = (/** @type {unknown} */ item) => void (items[items.length] = item);
+  Reflect.apply(Set.prototype.forEach, set, [add]);
   return items;
 }
 
@@ -508,7 +518,7 @@ function setItems(set) {
  * @param {"Number" | "String" | "Boolean" | "BigInt"} type
  */
 function unbox(value, type) {
-  return /** @type {any} */ (globalThis[type]).prototype.valueOf.call(value);
+  return Reflect.apply(BOXES[type].prototype.valueOf, value, []);
 }
 
 /**

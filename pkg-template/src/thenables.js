@@ -41,7 +41,7 @@ export function isLazy(value) {
 export function adopted(value) {
   if (!isThenable(value) || (isOfEngine(value) && !isLazy(value))) return value;
   const { then } = /** @type {any} */ (value);
-  return new Promise((resolve, reject) => void then.call(value, resolve, reject));
+  return new Promise((resolve, reject) => void Reflect.apply(then, value, [resolve, reject]));
 }
 
 /**
@@ -55,7 +55,7 @@ export function disregard(result) {
   if (!isThenable(result)) return result;
   const ignore = () => {};
   const isNative = isOfEngine(result);
-  if (isNative) attempt(() => void Promise.prototype.then.call(result, ignore, ignore));
+  if (isNative) attempt(() => void Reflect.apply(Promise.prototype.then, result, [ignore, ignore]));
   else if (!isLazy(result)) attempt(() => void result.then(ignore, ignore));
   return result;
 }
@@ -120,6 +120,6 @@ function enteringThen(lazy, enter, ended) {
       if (typeof rejected === "function") return rejected(error);
       throw error;
     };
-    return enter(() => then.call(lazy, kept, broken));
+    return enter(() => Reflect.apply(then, lazy, [kept, broken]));
   };
 }

@@ -11,13 +11,15 @@ import { read } from "./guard.js";
 /** Under this a tracer gives what is behind its proxy. */
 const SELF = Symbol("honeyhive-edge.tracer");
 
+const { bind } = Function.prototype;
+
 /** @type {ProxyHandler<any>} */
 const handler = {
   get(tracer, key) {
     if (key === SELF) return tracer;
     const value = Reflect.get(tracer, key, tracer);
     const isMethod = typeof value === "function" && key !== "constructor";
-    return isMethod && !Object.hasOwn(tracer, key) ? value.bind(tracer) : value;
+    return isMethod && !Object.hasOwn(tracer, key) ? Reflect.apply(bind, value, [tracer]) : value;
   },
   set(tracer, key, value) {
     const whole = { value, writable: true, enumerable: true, configurable: true };
@@ -28,7 +30,9 @@ const handler = {
     if (own || !Object.isExtensible(tracer)) return own;
     const ofClass = Reflect.getOwnPropertyDescriptor(Object.getPrototypeOf(tracer), key);
     const isMethod = typeof ofClass?.value === "function" && key !== "constructor";
-    return isMethod ? { ...ofClass, value: ofClass.value.bind(tracer) } : undefined;
+    return isMethod
+      ? { ...ofClass, value: Reflect.apply(bind, ofClass.value, [tracer]) }
+      : undefined;
   },
 };
 

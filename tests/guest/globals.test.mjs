@@ -1,4 +1,5 @@
-// Each global that the package calls, replaced by something broken: nothing throws, each promise settles, nothing is lost.
+// Each global and each of the language's own functions that the package calls, replaced by something broken: nothing throws,
+// each promise settles, nothing is lost.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -50,17 +51,85 @@ const COMMON = [
   "unescape",
 ];
 
+/** Classes and static functions of the language. */
+const BUILTINS = [
+  "Array",
+  "Array.from",
+  "Array.isArray",
+  "ArrayBuffer",
+  "ArrayBuffer.isView",
+  "BigInt",
+  "BigInt.asUintN",
+  "Boolean",
+  "DataView",
+  "Error",
+  "FinalizationRegistry",
+  "Function",
+  "Map",
+  "Math",
+  "Math.abs",
+  "Math.ceil",
+  "Math.floor",
+  "Math.max",
+  "Math.min",
+  "Math.trunc",
+  "Number",
+  "Number.isFinite",
+  "Number.isSafeInteger",
+  "Object",
+  "Object.assign",
+  "Object.create",
+  "Object.defineProperties",
+  "Object.defineProperty",
+  "Object.entries",
+  "Object.getOwnPropertyDescriptor",
+  "Object.getPrototypeOf",
+  "Object.hasOwn",
+  "Object.isExtensible",
+  "Object.keys",
+  "Promise.all",
+  "Promise.race",
+  "Promise.reject",
+  "Promise.resolve",
+  "Proxy",
+  "Reflect",
+  "Reflect.apply",
+  "Reflect.defineProperty",
+  "Reflect.get",
+  "Reflect.getOwnPropertyDescriptor",
+  "Reflect.set",
+  "RegExp",
+  "Set",
+  "String",
+  "Symbol",
+  "Symbol.for",
+  "TypeError",
+  "URL",
+  "Uint8Array",
+  "Uint32Array",
+  "WeakMap",
+  "WeakRef",
+  "encodeURIComponent",
+  "isFinite",
+  "parseInt",
+];
+
 describe("a global that is broken, in Node", { concurrency: 2 }, () => {
   const entry = pathToFileURL(join(packageDir, "index.js")).href;
   const portable = pathToFileURL(join(testsDir, "guest/globals.mjs")).href;
-  for (const path of [...COMMON, "Buffer", "location", "process", "setImmediate"]) {
-    it(path, async () => {
+  const globals = [...COMMON, "Buffer", "location", "process", "setImmediate"];
+  const lives = [
+    ...globals.map((path) => ({ path, live: "liveWithout" })),
+    ...BUILTINS.map((path) => ({ path, live: "liveWithBuiltin" })),
+  ];
+  for (const { path, live } of lives) {
+    it(live === "liveWithout" ? path : `${path}, of the language`, async () => {
       const program = `
-        import { liveWithout } from ${JSON.stringify(portable)};
+        import { ${live} } from ${JSON.stringify(portable)};
         const { process, console, JSON } = globalThis;
         let copies = 0;
         const load = () => import(${JSON.stringify(entry)} + "?" + copies++);
-        console.log(JSON.stringify(await liveWithout(load, ${JSON.stringify(path)})));
+        console.log(JSON.stringify(await ${live}(load, ${JSON.stringify(path)})));
         process.exit();
       `;
       const { code, stdout, stderr } = await runToEnd(
@@ -92,6 +161,8 @@ const PAGES = [
   "setTimeout",
 ];
 
+const PAGES_BUILTINS = ["Array.isArray", "Map", "Math.min", "Object.keys", "Uint8Array", "WeakMap"];
+
 /** What a page has one of. */
 const NEEDED = ["TextDecoder", "TextEncoder", "crypto"];
 
@@ -100,13 +171,15 @@ describe("a global that is broken, in a page", { concurrency: 1 }, () => {
     const project = await consumer("guest-globals", {
       "globals.mjs": await readFile(join(testsDir, "guest", "globals.mjs"), "utf8"),
       "page.mjs": `
-        import { liveWithout } from "./globals.mjs";
+        import { liveWithBuiltin, liveWithout } from "./globals.mjs";
         const { fetch, JSON } = globalThis;
         const path = new URLSearchParams(location.search).get("path");
         let copies = 0;
         const load = () => import("./node_modules/honeyhive-edge/browser.js?" + copies++);
         const isNeeded = ${JSON.stringify(NEEDED)}.includes(path);
-        const report = (await liveWithout(load, path, isNeeded)).slice(0, 4);
+        const isBuiltin = ${JSON.stringify(PAGES_BUILTINS)}.includes(path);
+        const living = isBuiltin ? liveWithBuiltin(load, path) : liveWithout(load, path, isNeeded);
+        const report = (await living).slice(0, 4);
         await fetch("/__report", { method: "POST", body: JSON.stringify(report) });
       `,
       "index.html": pageHtml("./page.mjs"),
@@ -116,7 +189,7 @@ describe("a global that is broken, in a page", { concurrency: 1 }, () => {
     const browser = await chromium();
     t.after(() => browser.quit());
     // One global after the other, because a browser has room for a few dozen instances.
-    for (const path of PAGES) {
+    for (const path of [...PAGES, ...PAGES_BUILTINS]) {
       const visit = (/** @type {string} */ url) => browser.visit(`${url}?path=${path}`);
       const report = await site
         .report(visit, { names: [], params: {} }, { timeoutMs: 60_000 })
