@@ -81,6 +81,31 @@ const MODULES = [
   },
 ];
 
+/** A buffer to write the id to, which ids.js gives none. */
+const INTO_BUFFER = /^ {4}if \(buf\) \{\n[\s\S]*?^ {4}\}\n/m;
+
+/**
+ * What is cut out of uuid's files, or replaced there, because ids.js has no use for it.
+ * @type {Record<string, [what: RegExp, instead: string][]>}
+ */
+const UUID_CUTS = {
+  "v4.js": [
+    [/^ {4}if \(!buf && !options && crypto\.randomUUID\) \{\n.*\n {4}\}\n/m, ""],
+    [/ \?\? options\.rng\?\.\(\) \?\? rng\(\)/, ""],
+    [INTO_BUFFER, ""],
+  ],
+  // Names and namespaces that are texts: ids.js gives bytes.
+  "v35.js": [
+    [/typeof value === 'string' \? stringToBytes\(value\) : value/, "value"],
+    [/typeof namespace === 'string' \? parse\(namespace\) : namespace/, "namespace"],
+    [/^ {4}if \(typeof namespace === 'string'\) \{\n.*\n {4}\}\n/m, ""],
+    [INTO_BUFFER, ""],
+  ],
+  // The namespaces that it sets on itself when it is loaded: for those a page would have it, and its SHA-1, even where
+  // nobody asks for the id of a name.
+  "v5.js": [[/^v5\.DNS = DNS;\nv5\.URL = URL;\n/m, ""]],
+};
+
 /** @type {(bytes: Uint8Array, options: object) => Promise<Uint8Array>} */
 const deflate = promisify(zopfli.deflate);
 
@@ -141,14 +166,15 @@ function browser(source, output) {
 }
 
 /**
- * uuid's v5 without the namespaces that it sets on itself when it is loaded: for those a page would have it,
- * and its SHA-1, even where nobody asks for the id of a name.
- * @param {string} v5
+ * @param {string} name of one of uuid's files
+ * @param {string} source
  */
-function withoutProperties(v5) {
-  const without = v5.replace(/^v5\.(DNS|URL) = \1;$/gm, "");
-  must(!/^v5\./m.test(without) && without !== v5, "uuid's v5 is not as expected");
-  return without;
+function cutUuid(name, source) {
+  for (const [what, instead] of UUID_CUTS[name] ?? []) {
+    must(what.test(source), `uuid's ${name} is not as expected`);
+    source = source.replace(what, instead);
+  }
+  return source;
 }
 
 /**
@@ -189,8 +215,8 @@ async function bundle({ source, output, format, main }, virtual) {
         setup(esbuild) {
           // The file that the same runtime loads as the main entry: both share one module's state.
           esbuild.onResolve({ filter: /^honeyhive-edge$/ }, () => ({ path: main, external: true }));
-          esbuild.onLoad({ filter: /uuid\/dist\/v5\.js$/ }, async (found) => ({
-            contents: withoutProperties(await readFile(found.path, "utf8")),
+          esbuild.onLoad({ filter: /uuid\/dist\/v(?:35|4|5)\.js$/ }, async (found) => ({
+            contents: cutUuid(path.basename(found.path), await readFile(found.path, "utf8")),
           }));
           esbuild.onLoad({ filter: /tiny-inflate\/index\.js$/ }, async (found) => ({
             contents: asModule(await readFile(found.path, "utf8")),

@@ -4,8 +4,13 @@ import { v4, v5 } from "uuid";
 import { attempt, read } from "./guard.js";
 import { print } from "./log.js";
 
-/** RFC 9562, appendix B. Not `v5.URL`: the build leaves that out, see build-pkg.mjs. */
-const NAMESPACE_URL = "6ba7b811-9dad-11d1-80b4-00c04fd430c8";
+/**
+ * 6ba7b811-9dad-11d1-80b4-00c04fd430c8 as bytes, RFC 9562, appendix B. Not `v5.URL`, which is a text: the build leaves out
+ * of uuid what reads texts, see build-pkg.mjs.
+ */
+const NAMESPACE_URL = /* @__PURE__ */ new Uint8Array([
+  107, 167, 184, 17, 157, 173, 17, 209, 128, 180, 0, 192, 79, 212, 48, 200,
+]);
 
 /** A UUID of any version, also future ones. RFC 9562, section 4. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
