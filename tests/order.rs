@@ -267,3 +267,63 @@ fn what_surrounds_an_enrichment_that_another_page_took_over_keeps_its_times() {
         assert!(first[0] < taken_at && taken_at + 1.0 < last[0], "{first:?} {last:?}");
     }
 }
+
+#[test]
+fn a_page_that_is_left_says_nothing_with_the_time_of_what_it_said_later() {
+    let mut other = page(gone, &[]);
+    let mut bench = page(gone, &[]);
+    let tracer = bench.init(of_session(false)).tracer;
+    bench.latency_ms = 60_000;
+    bench.enrich(tracer, None, json!({"metadata": {"c": 1}}));
+    bench.run(1_000);
+    bench.enrich(tracer, None, json!({"metadata": {"a": 1}}));
+    bench.run(20);
+    // Another page says a newer value, and leaves it to this one.
+    other.now = bench.now;
+    let left_at = time(&other);
+    let of_other = other.init(of_session(true)).tracer;
+    other.enrich(of_other, None, json!({"metadata": {"a": 2}}));
+    other.run(1);
+    let entries = left(&other);
+    bench.store.insert(-1, entries[0].clone());
+    bench.store.insert(-2, entries[1].clone());
+    bench.registry.restore(&json!(entries).to_string(), 0, bench.now);
+    bench.init(of_session(true));
+    bench.run(20);
+    bench.enrich(tracer, None, json!({"metadata": {"b": 3}}));
+    bench.answer = Box::new(stores);
+    bench.latency_ms = 0;
+    rest(&mut bench);
+    come_back(&mut bench, 60_000);
+    bench.run(60_000);
+    let (first, last) = (said_at(&bench.requests, "\"a\":1"), said_at(&bench.requests, "\"b\":3"));
+    assert!(!first.is_empty() && first.iter().all(|at| *at < left_at), "{first:?}");
+    assert!(!last.is_empty() && last.iter().all(|at| *at > left_at), "{last:?}");
+}
+
+#[test]
+fn a_half_of_what_was_refused_has_its_own_time_where_the_page_rests_before_the_other() {
+    let mut bench =
+        page(|it| if it.body.contains("poison") { status(422, "poison") } else { stores(it) }, &[]);
+    let tracer = bench.init(of_session(false)).tracer;
+    bench.latency_ms = 1_000;
+    bench.run(2_000);
+    // Behind a request that is on its way.
+    bench.enrich(tracer, None, json!({"metadata": {"b": 1}}));
+    bench.run(20);
+    for fields in [json!({"a": 1}), json!({"c": 1}), json!({"a": 2}), json!({"poison": 1})] {
+        bench.enrich(tracer, None, json!({ "metadata": fields }));
+        bench.run(20);
+    }
+    // The whole is refused, and the first half is on its way when the page is left.
+    while said_at(&bench.requests, "\"a\":1").is_empty() {
+        bench.run(1);
+    }
+    rest(&mut bench);
+    come_back(&mut bench, 10_000);
+    bench.run(60_000);
+    let (first, second) =
+        (said_at(&bench.requests, "\"a\":1"), said_at(&bench.requests, "\"a\":2"));
+    let last = second.last().expect("it is sent");
+    assert!(first.iter().all(|at| at < last), "{first:?} {second:?}");
+}

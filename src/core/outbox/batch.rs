@@ -151,13 +151,11 @@ impl Batch {
         std::mem::replace(&mut self.tried_other_route, true)
     }
 
-    /// Keeps the first `half` of its parts, and returns a batch of the others. Another page may deliver kept parts
-    /// with the time at which they were made. So if a part `is_kept`, the first half gets no later timestamp than
-    /// that.
-    pub(super) fn halve(&mut self, half: usize, is_kept: bool, stamps: &mut Stamps) -> Batch {
-        if is_kept {
-            stamps.go_on_after(self.stamped_after_ns);
-        }
+    /// Keeps the first `half` of its parts, and returns a batch of the others. Nothing of it was stored, and the others
+    /// may be sent with the time at which they were made, by another page or after this one rested. So the first half
+    /// gets no later timestamp than its own time.
+    pub(super) fn halve(&mut self, half: usize, stamps: &mut Stamps) -> Batch {
+        stamps.go_on_after(self.stamped_after_ns);
         let second = Batch { len: self.len - half, stamp_ns: None, start: None, ..*self };
         self.change_parts(half);
         second

@@ -78,16 +78,13 @@ impl Line {
         self.parts.insert(place, part);
     }
 
-    /// Puts the parts of this page before those that earlier pages left, if there is no batch.
+    /// Puts the first parts of this page before those that earlier pages left and that are before them, if there is no
+    /// batch. Parts of this page that are behind further ones that were left stay there: sent together, what this page
+    /// said before those would count as said after them.
     pub(super) fn put_own_first(&mut self) {
-        let mut own = 0;
-        for place in 0..self.parts.len() {
-            if !self.parts[place].is_left {
-                let part = self.parts.remove(place);
-                self.parts.insert(own, part);
-                own += 1;
-            }
-        }
+        let left = self.parts.iter().take_while(|part| part.is_left).count();
+        let own = self.parts[left..].iter().take_while(|part| !part.is_left).count();
+        self.parts[..left + own].rotate_left(left);
     }
 
     /// Whether there is a batch.
@@ -150,9 +147,8 @@ impl Line {
 
     /// Splits the first batch after its first `half`.
     pub(super) fn halve_first(&mut self, half: usize, stamps: &mut Stamps) {
-        let is_kept = self.parts.iter().any(|part| part.is_kept);
         if let Some(batch) = self.batches.first_mut() {
-            let second = batch.halve(half, is_kept, stamps);
+            let second = batch.halve(half, stamps);
             self.batches.insert(1, second);
         }
     }
