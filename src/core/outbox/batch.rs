@@ -15,7 +15,8 @@ pub(super) struct Batch {
     whole_len: usize,
     /// The timestamp of its request, from the first try on.
     stamp_ns: Option<u64>,
-    /// The last timestamp of the session before that.
+    /// The timestamp that its request follows: the last one of the session before the first try, or that of the whole of
+    /// which it is the second half.
     stamped_after_ns: u64,
     /// The start that its first request is, from the first try on.
     start: Option<Start>,
@@ -101,7 +102,10 @@ impl Batch {
     /// The timestamp of the next request with `parts`, which are its own.
     pub(super) fn stamp(&mut self, parts: &[Box<Part>], stamps: &mut Stamps) -> u64 {
         *self.stamp_ns.get_or_insert_with(|| {
-            let said = last_said(parts);
+            let mut said = last_said(parts);
+            if !parts.iter().any(|part| part.is_kept) {
+                said.unix_ms = said.unix_ms.max(self.stamped_after_ns / 1_000_000);
+            }
             self.stamped_after_ns = stamps.last_ns();
             match have_rested(parts) {
                 true => stamps.next_apart(said, were_left(parts)),
@@ -151,12 +155,16 @@ impl Batch {
         std::mem::replace(&mut self.tried_other_route, true)
     }
 
-    /// Keeps the first `half` of its parts, and returns a batch of the others. Nothing of it was stored, and the others
-    /// may be sent with the time at which they were made, by another page or after this one rested. So the first half
-    /// gets no later timestamp than its own time.
-    pub(super) fn halve(&mut self, half: usize, stamps: &mut Stamps) -> Batch {
-        stamps.go_on_after(self.stamped_after_ns);
-        let second = Batch { len: self.len - half, stamp_ns: None, start: None, ..*self };
+    /// Keeps the first `half` of its parts, and returns a batch of the others. Another page may deliver kept parts
+    /// with the time at which they were made. So if a part `is_kept`, the first half gets no later timestamp than
+    /// that. Otherwise it gets one after that of the whole, and the second half follows it.
+    pub(super) fn halve(&mut self, half: usize, is_kept: bool, stamps: &mut Stamps) -> Batch {
+        let mut second = Batch { len: self.len - half, stamp_ns: None, start: None, ..*self };
+        if is_kept {
+            stamps.go_on_after(self.stamped_after_ns);
+        } else {
+            second.stamped_after_ns = stamps.last_ns();
+        }
         self.change_parts(half);
         second
     }

@@ -147,8 +147,9 @@ impl Line {
 
     /// Splits the first batch after its first `half`.
     pub(super) fn halve_first(&mut self, half: usize, stamps: &mut Stamps) {
+        let is_kept = self.parts.iter().any(|part| part.is_kept);
         if let Some(batch) = self.batches.first_mut() {
-            let second = batch.halve(half, stamps);
+            let second = batch.halve(half, is_kept, stamps);
             self.batches.insert(1, second);
         }
     }
