@@ -452,6 +452,22 @@ for (const { title, name, start, isSecure } of visits) {
       await quiet(tab);
     });
 
+    it("a web worker is ended before there is an answer: its page sends what it had said", async () => {
+      const { tab, begin } = await visit();
+      await begin();
+      const inWorker = site.visitor();
+      site.down(true);
+      await tab.run(`(() => {
+        seen.worker = new Worker("/worker.js");
+        seen.worker.postMessage(${JSON.stringify(inWorker.options)});
+      })()`);
+      await until(async () => (await tab.run(kept)).length === 1, { what: "what is kept" });
+      await tab.run("seen.worker.terminate()");
+      site.down(false);
+      await stored(inWorker.session, { from: "worker" });
+      await quiet(tab);
+    });
+
     // Browsers have none on an insecure origin.
     const withServiceWorker = async () => {
       const { tab } = await visit();
