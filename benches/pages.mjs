@@ -16,9 +16,13 @@ const VISITS = Number(process.env["VISITS"] ?? 30);
 const SESSIONS = (process.env["SESSIONS"] ?? "1,2,4,8").split(",").map(Number);
 const BROWSERS = (process.env["BROWSERS"] ?? "chromium,firefox").split(",");
 
-/** What the site itself does, with the package and without it. */
+/**
+ * What the site itself does, with the package and without it. It reads its visitor's tickets in each page: the first look at
+ * a page's session storage waits for another process.
+ */
 const SITE_JS = `
   const visit = location.hash.slice(1);
+  const tickets = JSON.parse(sessionStorage.tickets ?? "[]");
   globalThis.visit = visit;
   globalThis.go = async (ms) => {
     await new Promise((resolve) => setTimeout(resolve, ms));
@@ -33,9 +37,8 @@ const SITE_JS = `
 const IMPORT_JS = `
   import { initTracer } from "honeyhive-edge";
   const start = async () => {
-    const { tickets } = sessionStorage;
     const open = (ticket) => initTracer({ serverUrl: "/honeyhive", ticket, timeoutMs: 1500, deadlineMs: 60000 });
-    const tracers = await Promise.all(JSON.parse(tickets ?? "[]").map(open));
+    const tracers = await Promise.all(tickets.map(open));
     for (const tracer of tracers) void tracer.enrichSession({ feedback: { ["n" + visit]: visit } });
   };
 `;
