@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import zopfli from "@gfx/zopfli";
 import { build } from "esbuild";
 import { coreFactory } from "./core-factory.mjs";
+import { withShortNames } from "./import-names.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const template = path.join(root, "pkg-template");
@@ -85,12 +86,14 @@ const MODULES = [
 const INTO_BUFFER = /^ {4}if \(buf\) \{\n[\s\S]*?^ {4}\}\n/m;
 
 /**
- * What is cut out of uuid's files, or replaced there, because ids.js has no use for it.
+ * What is cut out of uuid's files because ids.js has no use for it, or replaced there.
  * @type {Record<string, [what: RegExp, instead: string][]>}
  */
 const UUID_CUTS = {
   "v4.js": [
     [/^ {4}if \(!buf && !options && crypto\.randomUUID\) \{\n.*\n {4}\}\n/m, ""],
+    [/^ {4}options = options \|\| \{\};\n/m, ""],
+    [/^ {4}if \(rnds\.length < 16\) \{\n.*\n {4}\}\n/m, ""],
     [/ \?\? options\.rng\?\.\(\) \?\? rng\(\)/, ""],
     [INTO_BUFFER, ""],
   ],
@@ -98,9 +101,20 @@ const UUID_CUTS = {
   "v35.js": [
     [/typeof value === 'string' \? stringToBytes\(value\) : value/, "value"],
     [/typeof namespace === 'string' \? parse\(namespace\) : namespace/, "namespace"],
+    [/^ {4}if \(namespace\?\.length !== 16\) \{\n.*\n {4}\}\n/m, ""],
     [/^ {4}if \(typeof namespace === 'string'\) \{\n.*\n {4}\}\n/m, ""],
     [INTO_BUFFER, ""],
+    [
+      /bytes\.set\(namespaceBytes\);\n.*bytes\.set\(valueBytes, namespaceBytes\.length\);/,
+      `for (let i = 0; i < 16; ++i) bytes[i] = namespaceBytes[i];
+      for (let i = 0; i < valueBytes.length; ++i) bytes[16 + i] = valueBytes[i];`,
+    ],
   ],
+  // Without methods that other scripts replace: by a broken one, all names would have one id.
+  "sha1.js": [
+    [/newBytes\.set\(bytes\);/, "for (let i = 0; i < bytes.length; ++i) newBytes[i] = bytes[i];"],
+  ],
+  "stringify.js": [[/(byteToHex\[arr\[offset \+ 15\]\])\)\.toLowerCase\(\)/, "$1)"]],
   // The namespaces that it sets on itself when it is loaded: for those a page would have it, and its SHA-1, even where
   // nobody asks for the id of a name.
   "v5.js": [[/^v5\.DNS = DNS;\nv5\.URL = URL;\n/m, ""]],
@@ -115,15 +129,18 @@ await rm(pkg, { recursive: true, force: true });
 await mkdir(pkg, { recursive: true });
 for (const { artifact, name, exports, entries, types } of MODULES) {
   const folder = path.join(wasmFolder, artifact);
-  const wasm = await readFile(path.join(folder, "core_bg.wasm"));
-  const glue = await readFile(path.join(folder, "core.js"), "utf8");
+  const { wasm, glue } = withShortNames(
+    await readFile(path.join(folder, "core_bg.wasm")),
+    await readFile(path.join(folder, "core.js"), "utf8"),
+  );
   const virtual = {
     [`#${name}`]: coreFactory(glue, exports),
     [`#${name}.wasm.base64`]: textModule(wasm),
   };
   if (entries.some(({ source }) => path.basename(source) === "browser.js")) {
     const length = `export const length = ${wasm.length};`;
-    virtual[`#${name}.deflated.base64`] = textModule(await deflate(wasm, {})) + length;
+    virtual[`#${name}.deflated.base64`] =
+      textModule(await deflate(wasm, { blocksplittingmax: 0 })) + length;
   }
   for (const entry of entries) await bundle(entry, virtual);
   if (types) await writeFile(path.join(pkg, `${name}.wasm`), wasm);
@@ -215,7 +232,7 @@ async function bundle({ source, output, format, main }, virtual) {
         setup(esbuild) {
           // The file that the same runtime loads as the main entry: both share one module's state.
           esbuild.onResolve({ filter: /^honeyhive-edge$/ }, () => ({ path: main, external: true }));
-          esbuild.onLoad({ filter: /uuid\/dist\/v(?:35|4|5)\.js$/ }, async (found) => ({
+          esbuild.onLoad({ filter: /uuid\/dist\/\w+\.js$/ }, async (found) => ({
             contents: cutUuid(path.basename(found.path), await readFile(found.path, "utf8")),
           }));
           esbuild.onLoad({ filter: /tiny-inflate\/index\.js$/ }, async (found) => ({

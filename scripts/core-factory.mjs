@@ -12,13 +12,14 @@
  * that: from some hundred characters on either takes two to ten times as long.
  */
 const PASS_STRING = `
-function passStringToWasm0(arg, malloc, realloc) {
+function passStringToWasm0(arg, malloc = wasm.__wbindgen_malloc, realloc = wasm.__wbindgen_realloc) {
   let room = arg.length;
   let ptr = malloc(room, 1) >>> 0;
   let length = 0;
   for (;;) {
     const free = getUint8ArrayMemory0().subarray(ptr + length, ptr + room);
     const { read, written } = cachedTextEncoder.encodeInto(arg, free);
+    if (written === undefined) throw new Error("TextEncoder is broken");
     length += written;
     if (read === arg.length) break;
     arg = arg.slice(read);
@@ -79,6 +80,16 @@ export function coreFactory(glue, exports) {
   const passing = /^function passStringToWasm0\(arg, malloc, realloc\) \{\n[\s\S]*?\n\}\n/m;
   must(passing.test(body), "strings are passed in another way");
   body = body.replace(passing, PASS_STRING);
+  body = body.replaceAll(", wasm.__wbindgen_malloc, wasm.__wbindgen_realloc)", ")");
+  // What an exception would leave in the instance's memory is not freed: the exception is its end.
+  const freeing =
+    /^( +)try \{\n([^}]*)^\1\} catch \(e\) \{\n(?: +if \(ptr\d+\) \{ .* \}\n)+ +throw e;\n\1\}\n/gm;
+  body = body.replace(freeing, "$2");
+  must(!/if \(ptr\d+\) \{/.test(body), "strings are freed in another way");
+  for (const [, name = ""] of body.matchAll(/^function (\w+)/gm)) {
+    if (!exported.includes(name) || exports.includes(name)) continue;
+    body = body.replace(new RegExp(`^function ${name}\\([\\s\\S]*?^\\}\\n`, "m"), "");
+  }
   // Every engine that runs ES2022 has encodeInto.
   body = body.replace(/^if \(!\('encodeInto' in [\s\S]*?^\}\n/m, "");
 

@@ -4,12 +4,12 @@
 
 import { joinCopies } from "./context/entered.js";
 import { Engine } from "./engine.js";
-import { attempt, read, readGiven, tagOf } from "./guard.js";
+import { attempt, messageOf, read, readGiven, tagOf } from "./guard.js";
 import { sessionIdOf } from "./ids.js";
+import { each, filtered } from "./lists.js";
 import { enrichmentFields } from "./names.js";
 import { Session } from "./session.js";
 import { sessionSettings, tracerSettings } from "./settings.js";
-import { Promise } from "./globals.js";
 import { snapshot } from "./snapshot.js";
 import { adopted } from "./thenables.js";
 import { tracerClass } from "./tracer.js";
@@ -41,6 +41,7 @@ const MAX_REQUEST_CHARS = 5_000_000;
 
 const TOO_LARGE =
   "an enrichment of over 5000000 bytes is more than the backend takes in one request (5 MB): send less, or store it elsewhere and enrich with its address";
+const BROKEN = "honeyhive-edge failed in this call; later calls work again";
 const NO_FIELDS = "the first argument is neither a session id nor an object of fields";
 const NOTHING_STORABLE =
   'the enrichment has nothing that can be stored (functions, symbols, NaN and promises cannot): pass values, as in enrichSession({ metadata: { plan: "pro" } })';
@@ -75,7 +76,13 @@ export class Api {
     const session = this.#newSession(tracerSettings(options), true);
     // Before anything is awaited: only now is this still the caller's async context.
     this.#context.enter(session);
-    return this.#open(session).then(() => this.#tracer(session));
+    return this.#opened(session);
+  }
+
+  /** @param {Session} session */
+  async #opened(session) {
+    await this.#open(session);
+    return this.#tracer(session);
   }
 
   /**
@@ -119,6 +126,20 @@ export class Api {
    * @returns {Promise<Delivery>}
    */
   enrichSession(session, first, second) {
+    try {
+      return this.#enrichSession(session, first, second);
+    } catch (error) {
+      return this.#broken(session, error);
+    }
+  }
+
+  /**
+   * @param {Session | undefined} session
+   * @param {any} first
+   * @param {any} second
+   * @returns {Promise<Delivery>}
+   */
+  #enrichSession(session, first, second) {
     const positional = typeof first === "string" || first === undefined || first === null;
     const params = positional ? second : first;
     if (!positional && typeof first !== "object")
@@ -137,12 +158,12 @@ export class Api {
     const json = fieldsOf(fields);
     const named = sessionId && { sessionId };
     if (json === undefined) return this.#refuse(target, "too_large", TOO_LARGE, named);
-    const lost = attempt(() => lostNames(fields), []);
+    const lost = attempt(() => lostNames(fields), "");
     if (json.length <= LONGEST_BLANK && BLANK.test(json) && isMoreThanNothing(fields)) {
       return this.#refuse(target, "invalid", NOTHING_STORABLE, named);
     }
-    if (lost.length > 0) {
-      const what = `\`${lost.join("`, `")}\`: a function, a symbol or NaN cannot be stored`;
+    if (lost) {
+      const what = `${lost}: a function, a symbol or NaN cannot be stored`;
       this.#engine.warn(target, `${what}, and was left out; the rest of the call is sent`);
     }
     return this.#enrich(target, isNamed, { sessionId }, json);
@@ -155,6 +176,20 @@ export class Api {
    * @returns {Promise<EventDelivery>}
    */
   enrichEvent(session, named, params) {
+    try {
+      return this.#enrichEvent(session, named, params);
+    } catch (error) {
+      return this.#broken(session, error, {});
+    }
+  }
+
+  /**
+   * @param {Session | undefined} session
+   * @param {unknown} named
+   * @param {any} params
+   * @returns {Promise<EventDelivery>}
+   */
+  #enrichEvent(session, named, params) {
     const { target, isNamed, tracer } = this.#targetOf(session, params);
     if (tracer !== undefined && !target) {
       return /** @type {any} */ (this.#elsewhere(tracer, "enrichEvent", named, params));
@@ -195,14 +230,15 @@ export class Api {
    * @returns {Promise<Delivery>}
    */
   addMetrics(session, increments) {
-    const json = session.redact(snapshot(increments), ["metrics"]);
-    const scope = this.#context.scope(session);
-    return this.#engine.deliver(
-      session,
-      scope,
-      (core, id) => core.addMetrics(id, json, scope),
-      json.length,
-    );
+    try {
+      const json = session.redact(snapshot(increments), ["metrics"]);
+      const scope = this.#context.scope(session);
+      /** @type {import("./engine.js").TracerCall} */
+      const call = (core, id) => core.addMetrics(id, json, scope);
+      return this.#engine.deliver(session, scope, call, json.length);
+    } catch (error) {
+      return this.#broken(session, error);
+    }
   }
 
   /**
@@ -212,11 +248,11 @@ export class Api {
    * @param {boolean} isSession where nothing is named, the tracer's own
    * @returns {Promise<ReadResult>}
    */
-  read(session, named, isSession) {
+  async read(session, named, isSession) {
     const { readBack } = this.#runtime;
     if (!readBack) {
       const message = "a page reads nothing back: read on your server";
-      return Promise.resolve({ status: "failed", reason: "not_available", message });
+      return { status: "failed", reason: "not_available", message };
     }
     const registering = this.#engine.register(session, this.#context.scope(session));
     return readBack(registering, named, isSession, session.settings.fetch);
@@ -274,14 +310,21 @@ export class Api {
     const report = this.#engine.report(session, scope, (core, id) =>
       core.close(id, timeout, scope),
     );
-    if (!session.closed) this.#context.closed(session);
+    if (!session.closed) attempt(() => this.#context.closed(session));
     session.closed = true;
     return report;
   }
 
   /** @param {Session} session */
   info(session) {
-    return this.#engine.info(session);
+    const unknown = {
+      sessionId: "",
+      sessionName: "",
+      project: undefined,
+      source: "",
+      enabled: false,
+    };
+    return attempt(() => this.#engine.info(session), unknown);
   }
 
   /**
@@ -291,7 +334,7 @@ export class Api {
    */
   #newSession(settings, ambient, parent) {
     const session = new Session(settings, ambient, parent);
-    this.#context.opened(session);
+    attempt(() => this.#context.opened(session));
     return session;
   }
 
@@ -307,13 +350,25 @@ export class Api {
 
   /**
    * @param {Session | undefined} session
-   * @param {"invalid" | "no_session" | "too_large"} reason
+   * @param {"internal" | "invalid" | "no_session" | "too_large"} reason
    * @param {string} message
    * @param {import("./outcomes.js").Where} [where] what was named, if that is not the tracer's own session
    * @returns {Promise<any>}
    */
-  #refuse(session, reason, message, where) {
-    return Promise.resolve(this.#engine.drop(session, reason, message, where));
+  async #refuse(session, reason, message, where) {
+    return this.#engine.drop(session, reason, message, where);
+  }
+
+  /**
+   * Drops a call in which something that the language has was replaced by something that throws.
+   * @param {Session | undefined} session
+   * @param {unknown} error
+   * @param {import("./outcomes.js").Where} [where]
+   */
+  #broken(session, error, where) {
+    const message = `${BROKEN} (${messageOf(error)})`;
+    this.#engine.warn(session, message);
+    return this.#refuse(session, "internal", message, where);
   }
 
   /**
@@ -324,12 +379,14 @@ export class Api {
    * @param {unknown} params
    * @returns {Promise<Delivery>}
    */
-  #elsewhere(tracer, method, id, params) {
+  async #elsewhere(tracer, method, id, params) {
     const enrich = read(tracer, method);
     if (typeof enrich !== "function") return this.#refuse(undefined, "invalid", NO_TRACER, {});
-    return Promise.resolve()
-      .then(() => Reflect.apply(enrich, tracer, [id, enrichmentFields(params)]))
-      .catch(() => this.#refuse(undefined, "invalid", NO_TRACER));
+    try {
+      return await Reflect.apply(enrich, tracer, [id, enrichmentFields(params)]);
+    } catch {
+      return this.#refuse(undefined, "invalid", NO_TRACER);
+    }
   }
 }
 
@@ -347,11 +404,15 @@ function fieldsOf(fields) {
 /**
  * The names whose values come to nothing in JSON.
  * @param {any} fields
- * @returns {string[]}
+ * @returns {string} empty if there are none
  */
 function lostNames(fields) {
-  if (typeof fields !== "object" || fields === null) return [];
-  return Object.keys(fields).filter((name) => isLost(fields[name]));
+  if (typeof fields !== "object" || fields === null) return "";
+  let lost = "";
+  each(Object.keys(fields), (name) => {
+    if (isLost(fields[name])) lost += `${lost && ", "}\`${name}\``;
+  });
+  return lost;
 }
 
 /** @param {unknown} value */
@@ -371,7 +432,7 @@ function isMoreThanNothing(fields) {
     value !== undefined && value !== null && !isEmpty(value);
   const isObject = () => tagOf(fields) === "[object Object]";
   return attempt(
-    () => !isObject() || Object.keys(fields).some((name) => isMore(fields[name])),
+    () => !isObject() || filtered(Object.keys(fields), (name) => isMore(fields[name])).length > 0,
     true,
   );
 }
@@ -384,7 +445,7 @@ function isEmpty(value) {
   if (typeof value !== "object") return false;
   // A Map, a Set and their like.
   if (!isPlain(value)) return value.size === 0 && typeof value.entries === "function";
-  return Object.keys(value).every((name) => value[name] === undefined);
+  return filtered(Object.keys(value), (name) => value[name] !== undefined).length === 0;
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { attempt, readGiven } from "./guard.js";
 import { sessionIdOf, wellFormed } from "./ids.js";
+import { each } from "./lists.js";
 
 /** In order of precedence. */
 const SESSION_KEYS = ["session_id", "honeyhive_session_id", "honeyhive.session_id"];
@@ -27,7 +28,7 @@ export function baggageHeaders(members, headers) {
     const longer = baggage ? `${baggage},${member}` : member;
     if (longer.length <= MAX_BYTES) baggage = longer;
   };
-  Object.keys(members).forEach((key) => {
+  each(Object.keys(members), (key) => {
     const value = members[key];
     if (value) add(key, `${key}=${encodeURIComponent(wellFormed(value))}`);
   });
@@ -64,7 +65,7 @@ function baggageOf(headers) {
   if (typeof readGiven(headers, "get") === "function") return String(headers.get("baggage") ?? "");
   /** @type {string[]} */
   const values = [];
-  Object.keys(headers).forEach((name) => {
+  each(Object.keys(headers), (name) => {
     if (name.toLowerCase() === "baggage") values[values.length] = String(headers[name]);
   });
   return values.join(",");

@@ -58,7 +58,14 @@ const symbolFor = Symbol.for;
  * @returns {C}
  */
 function whole(Class) {
-  class Whole extends Class {}
+  const Whole = /** @type {any} */ (
+    class extends /** @type {any} */ (Class) {
+      // oxlint-disable-next-line no-useless-constructor -- without one, engines use the iterator of lists
+      constructor(/** @type {unknown} */ given) {
+        super(given);
+      }
+    }
+  );
   const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(Class.prototype);
   Object.defineProperties(Whole.prototype, methods);
   return Whole;

@@ -80,7 +80,7 @@ export class Calls {
    */
   add(call) {
     const wasEmpty = this.isEmpty;
-    this.#queue.push(call);
+    this.#queue[this.#queue.length] = call;
     // The timer of the next slice may never fire, under a fake clock or in a request that was torn down.
     const isLate = forwardNow() - this.#slicedAt > LATE_SLICE_MS;
     if (wasEmpty || isLate) void microtask(() => this.#drainSoon());
@@ -94,7 +94,7 @@ export class Calls {
   addFirst(call) {
     const { core, isSettled, isOpening } = this.#instance;
     if (isSettled && this.isEmpty) return call(core);
-    this.#queue.push(call);
+    this.#queue[this.#queue.length] = call;
     if (!isSettled && !isOpening) this.#open();
   }
 

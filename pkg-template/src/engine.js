@@ -4,7 +4,7 @@
 
 import { Promise, randomSeed } from "./globals.js";
 import { Calls } from "./calls.js";
-import { messageOf } from "./guard.js";
+import { attempt, messageOf } from "./guard.js";
 import { newHost } from "./host.js";
 import { Instance } from "./instance.js";
 import { LoggedLines, print } from "./log.js";
@@ -94,13 +94,15 @@ export class Engine {
    */
   open(session, scope) {
     this.#instance.forgetFailure();
-    if (!this.#hasLooked) this.#page = this.#platform.newPage?.(() => this.#leave());
+    if (!this.#hasLooked) {
+      this.#page = attempt(() => this.#platform.newPage?.(() => this.#leave()));
+    }
     this.#hasLooked = true;
     const { persist, logLevel } = session.settings.scalars;
     if (persist !== false) this.#page?.persist(logLevel);
     return new Promise((resolve) => {
       this.#calls.addFirst((core) => {
-        if (core) this.#sessions.register(core, session, scope);
+        if (core) attempt(() => this.#sessions.register(core, session, scope));
         if (session.description?.awaitsTicket) this.#tickets.await(session, resolve);
         else resolve();
       });
@@ -114,8 +116,10 @@ export class Engine {
    */
   setTicket(session, scope, ticket) {
     this.#calls.add((core) => {
-      const at = this.#register(core, session, scope);
-      if ("core" in at) this.#tickets.set(at.core, at.tracer, session, scope, ticket);
+      attempt(() => {
+        const at = this.#register(core, session, scope);
+        if ("core" in at) this.#tickets.set(at.core, at.tracer, session, scope, ticket);
+      });
     });
   }
 
@@ -142,7 +146,8 @@ export class Engine {
    */
   deliver(session, scope, call, chars, where) {
     if (!this.#calls.reserve(chars, this.#place, maxQueueBytes(session))) {
-      return Promise.resolve(this.drop(session, "queue_full", NOT_STARTED, where));
+      const dropped = this.drop(session, "queue_full", NOT_STARTED, where);
+      return new Promise((resolve) => resolve(dropped));
     }
     return new Promise((resolve) => {
       /** @type {Owed} */
@@ -194,7 +199,7 @@ export class Engine {
     const isStarted = this.#instance.core || this.#instance.isOpening;
     // Nothing was ever started, so there is nothing to flush.
     if (!session && !isStarted && this.#calls.isEmpty) {
-      return Promise.resolve(this.#outcomes.atRest);
+      return new Promise((resolve) => resolve(this.#outcomes.atRest));
     }
     return new Promise((resolve) => {
       const owed = { resolve, session, isReport: true };
@@ -312,14 +317,18 @@ export class Engine {
    * @param {TracerCall} call
    */
   #make(core, owed, scope, call) {
-    const { session } = owed;
-    const at = this.#register(core, session, scope);
-    if ("reason" in at) return this.#outcomes.end(owed, at.reason, at.message);
-    const { tracer } = at;
-    const id = this.#sessions.calling(session, tracer, () => call(at.core, tracer, owed));
-    // After a trap in the call itself, the id would never be settled.
-    if (id && this.#instance.core === core) this.#outcomes.owe(id, owed);
-    else this.#outcomes.end(owed);
+    try {
+      const { session } = owed;
+      const at = this.#register(core, session, scope);
+      if ("reason" in at) return this.#outcomes.end(owed, at.reason, at.message);
+      const { tracer } = at;
+      const id = this.#sessions.calling(session, tracer, () => call(at.core, tracer, owed));
+      // After a trap in the call itself, the id would never be settled.
+      if (id && this.#instance.core === core) return this.#outcomes.owe(id, owed);
+    } catch {
+      // Something that the language has was replaced by something that throws.
+    }
+    this.#outcomes.end(owed);
   }
 
   /**

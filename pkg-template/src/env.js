@@ -2,6 +2,7 @@
 
 import { attempt, read } from "./guard.js";
 import { printAt } from "./log.js";
+import { each } from "./lists.js";
 
 // Each variable is asked for by its name: Deno grants variables one by one, and listing all of Node's costs far more.
 export const NAMES = [
@@ -32,7 +33,7 @@ const spokenOf = Object.create(null);
 export function environment(get, names = NAMES, logLevel) {
   /** @type {Record<string, string>} */
   const env = {};
-  names.forEach((name) => {
+  each(names, (name) => {
     const value = attempt(() => get(name));
     if (typeof value === "string") env[name] = unquoted(name, value, logLevel);
   });

@@ -8,6 +8,7 @@ import { print } from "./log.js";
 import { newLoops } from "./loops.js";
 import { newAbort, runtimeFetch, send } from "./send.js";
 import { untraced } from "./untraced.js";
+import { each } from "./lists.js";
 
 /** @import { Core, Host } from "./core.d.ts" */
 /** @import { Outcomes } from "./outcomes.js" */
@@ -96,7 +97,7 @@ export function newHost(core, surroundings) {
       if (isRunning()) outcomes.settle(id, { ...outcome });
     },
     dropped(/** @type {number} */ tracer, /** @type {string} */ json) {
-      if (isRunning()) sessions.reach(tracer)?.tellDropped(() => parseJson(json));
+      if (isRunning()) void sessions.reach(tracer)?.tellDropped(() => parseJson(json));
     },
     idle(/** @type {number} */ tracer) {
       if (isRunning()) sessions.letGo(tracer);
@@ -117,14 +118,15 @@ export function newHost(core, surroundings) {
       const abort = newAbort();
       if (abort) aborts.set(flight, abort);
       inFlight.set(scope, (inFlight.get(scope) ?? 0) + 1);
-      void send(fetch, init, timeoutMs, abort).then((answer) => {
+      void (async () => {
+        const answer = await send(fetch, init, timeoutMs, abort);
         aborts.delete(flight);
         inFlight.set(scope, (inFlight.get(scope) ?? 1) - 1);
         if (inFlight.get(scope) === 0) inFlight.delete(scope);
         const refusal = answer.status === NO_ANSWER ? page?.refusal(url) : undefined;
         core.requestAnswered(flight, answer.status, answer.retryAfter, refusal ?? answer.body);
         loops.look(scope);
-      });
+      })();
     },
   });
 }
@@ -141,7 +143,7 @@ export function newHost(core, surroundings) {
 function steppingOut(host, functions) {
   /** @type {Record<string, Function>} */
   const outside = {};
-  Object.keys(functions).forEach((name) => {
+  each(Object.keys(functions), (name) => {
     const call = /** @type {Function} */ (functions[name]);
     outside[name] = (/** @type {any[]} */ ...given) => {
       const before = host.isInside;

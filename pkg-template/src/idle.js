@@ -36,7 +36,7 @@ export class IdleSessions {
   add({ home, settings }) {
     if (!home) return undefined;
     const { fetch, ticket, redaction } = settings;
-    const isNeeded = [fetch, ticket, redaction.redactor].some((own) => own !== undefined);
+    const isNeeded = (fetch ?? ticket ?? redaction.redactor) !== undefined;
     this.#idle.set(home.tracer, { home, isNeeded });
     if (this.#idle.size <= MAX_IDLE) return undefined;
     const [oldest] = this.#idle.values();

@@ -15,6 +15,10 @@ const NAMESPACE_URL = /* @__PURE__ */ new Uint8Array([
 /** A UUID of any version, also future ones. RFC 9562, section 4. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
+// By a broken method of texts, all names would be one session's.
+const { charCodeAt, toLowerCase, toWellFormed, trim } = /** @type {any} */ (String.prototype);
+const { exec } = RegExp.prototype;
+
 const loaded = read(globalThis, "crypto");
 
 /** The last id that was made of random bytes, and the last one of `randomUUID`. */
@@ -48,7 +52,7 @@ function idOf(source) {
  */
 function fresh(way, make) {
   const id = attempt(make);
-  if (typeof id !== "string" || !UUID.test(id) || id === last[way]) return undefined;
+  if (typeof id !== "string" || !isUuid(id) || id === last[way]) return undefined;
   return (last[way] = id);
 }
 
@@ -59,9 +63,14 @@ function fresh(way, make) {
  * @returns {string | undefined}
  */
 export function sessionIdOf(text) {
-  const name = wellFormed(text).trim();
+  const name = Reflect.apply(trim, wellFormed(text), []);
   if (!name) return undefined;
-  return UUID.test(name) ? name.toLowerCase() : v5(utf8(name), NAMESPACE_URL);
+  return isUuid(name) ? Reflect.apply(toLowerCase, name, []) : v5(utf8(name), NAMESPACE_URL);
+}
+
+/** @param {string} text */
+function isUuid(text) {
+  return Reflect.apply(exec, UUID, [text]) !== null;
 }
 
 /**
@@ -73,11 +82,17 @@ export function sessionIdOf(text) {
 function utf8(text) {
   /** @type {number[]} */
   const bytes = [];
-  encodeURIComponent(text).replace(/%(..)|./g, (character, hex) => {
-    bytes[bytes.length] = hex ? parseInt(hex, 16) : character.charCodeAt(0);
-    return "";
-  });
-  return Uint8Array.from(bytes);
+  const encoded = encodeURIComponent(text);
+  for (let i = 0; i < encoded.length; i++) {
+    const isEscape = encoded[i] === "%";
+    bytes[bytes.length] = isEscape
+      ? parseInt(`${encoded[i + 1]}${encoded[i + 2]}`, 16)
+      : Reflect.apply(charCodeAt, encoded, [i]);
+    if (isEscape) i += 2;
+  }
+  const copy = new Uint8Array(bytes.length);
+  for (let i = 0; i < bytes.length; i++) copy[i] = Number(bytes[i]);
+  return copy;
 }
 
 /**
@@ -95,7 +110,7 @@ export function newEventId() {
  * @returns {string}
  */
 export function sessionIdFrom(name) {
-  const id = sessionIdOf(nameIn(name));
+  const id = attempt(() => sessionIdOf(nameIn(name)));
   if (id) return id;
   print(
     "error",
@@ -124,6 +139,7 @@ function nameIn(value) {
  * @returns {string}
  */
 export function wellFormed(text) {
+  if (toWellFormed) return Reflect.apply(toWellFormed, text, []);
   // With the u flag, a surrogate pair counts as one character and does not match.
   return text.replace(/\p{Surrogate}/gu, "\ufffd");
 }

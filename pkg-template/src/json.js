@@ -2,6 +2,8 @@
 // some libraries (Prototype.js did) add one to the prototype of all arrays or all objects, so that the core would receive
 // something else, or nothing.
 
+import { each } from "./lists.js";
+
 const { parse, stringify } = JSON;
 const { isArray } = Array;
 const { keys } = Object;
@@ -23,7 +25,7 @@ export function plainJson(value) {
     return `[${text}]`;
   }
   const names = keys(value);
-  names.forEach((name) => {
+  each(names, (name) => {
     const part = /** @type {Record<string, unknown>} */ (value)[name];
     if (part === undefined) return;
     text += `${text === "" ? "" : ","}${stringify(name)}:${plainJson(part)}`;

@@ -1,6 +1,9 @@
 // Writes log lines to the console. LoggedLines of the core have already passed `logLevel`; the face's own are checked here.
 
-const LEVELS = ["silent", "error", "warn", "info", "debug"];
+const { hasOwn } = Object;
+
+/** @type {Record<string, number>} */
+const LEVELS = { silent: 0, error: 1, warn: 2, info: 3, debug: 4 };
 
 /**
  * @param {"error" | "warn" | "info" | "debug"} level
@@ -20,8 +23,8 @@ export function print(level, message) {
  * @param {string} message
  */
 export function printAt(logLevel, level, message) {
-  const given = LEVELS.indexOf(/** @type {string} */ (logLevel));
-  if (LEVELS.indexOf(level) <= (given < 0 ? LEVELS.indexOf("warn") : given)) print(level, message);
+  const given = typeof logLevel === "string" && hasOwn(LEVELS, logLevel) ? logLevel : "warn";
+  if (Number(LEVELS[level]) <= Number(LEVELS[given])) print(level, message);
 }
 
 /** How many lines are remembered. The number is limited, because lines may contain values that the application passes. */

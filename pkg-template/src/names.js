@@ -2,6 +2,7 @@
 // never inside `metadata` and the like, where names are the application's.
 
 import { messageOf } from "./guard.js";
+import { each } from "./lists.js";
 
 /** The names of an enrichment that are renamed or removed. `tracer` and ids are its target, not its content. */
 const ENRICHMENT = new Map([
@@ -28,7 +29,7 @@ export function enrichmentFields(params) {
   }
   if (isAsItIs) return params;
   const fields = Object.create(null);
-  keys.forEach((key) => {
+  each(keys, (key) => {
     const name = ENRICHMENT.get(key) ?? key;
     // If both spellings are given, camelCase takes precedence.
     if (name === "" || (name !== key && Object.hasOwn(params, name))) return;

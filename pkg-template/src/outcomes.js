@@ -1,6 +1,7 @@
 // The promises of calls, and how the calls ended. The core settles each call that it was given by the call's number. A call
 // that never reaches the core, or that is lost with an instance, is settled here.
 
+import { attempt } from "./guard.js";
 import { printAt } from "./log.js";
 
 /** @import { DropReason } from "../index.d.ts" */
@@ -98,13 +99,13 @@ export class Outcomes {
    * @returns {any} its outcome
    */
   drop(session, reason, message, named) {
-    const sessionId = named ? undefined : session && this.#idOf(session);
+    const sessionId = named ? undefined : session && attempt(() => this.#idOf(session));
     const where = named ?? (sessionId ? { sessionId } : {});
     this.#count(session, "dropped", false);
     if (reason !== "internal") {
       this.warn(session, message, `an enrichment was dropped (${reason}): `);
     }
-    session?.tellDropped(() => ({ ...where, reason, message, enrichment: {} }));
+    void session?.tellDropped(() => ({ ...where, reason, message, enrichment: {} }));
     return { status: "dropped", ...where, reason, message };
   }
 

@@ -6,6 +6,7 @@ import { parseJson } from "./json.js";
 import { printAt } from "./log.js";
 import { snapshot } from "./snapshot.js";
 import { disregard, isThenable } from "./thenables.js";
+import { each } from "./lists.js";
 
 export const MASK = "[Redacted]";
 
@@ -49,7 +50,7 @@ export function redaction(redact, logLevel) {
     redactKeys: keys,
     redactPatterns: !patterns,
     redactor: patterns && ((value) => maskMatches(value, patterns)),
-    rename: patterns && ((name) => String(maskMatches(name, patterns))),
+    rename: patterns && ((name) => attempt(() => String(maskMatches(name, patterns)), MASK)),
   };
 }
 
@@ -82,9 +83,11 @@ function allCases(keys) {
   for (let i = 0; i < given.length; i++) {
     const text = String(given[i]);
     cases[cases.length] = text;
-    if (!/\P{ASCII}/u.test(text)) continue;
-    cases[cases.length] = text.toLowerCase();
-    cases[cases.length] = text.toUpperCase();
+    attempt(() => {
+      if (!/\P{ASCII}/u.test(text)) return;
+      cases[cases.length] = text.toLowerCase();
+      cases[cases.length] = text.toUpperCase();
+    });
   }
   return cases;
 }
@@ -97,7 +100,11 @@ function compile(patterns) {
   const copies = listOf(patterns);
   for (let i = 0; i < copies.length; i++) {
     const { source, flags } = /** @type {RegExp} */ (copies[i]);
-    copies[i] = new RegExp(source, `${flags.replace(/[gy]/g, "")}g`);
+    let kept = "g";
+    each(flags, (flag) => {
+      if (flag !== "g" && flag !== "y") kept += flag;
+    });
+    copies[i] = new RegExp(source, kept);
   }
   return copies;
 }
@@ -126,7 +133,7 @@ function maskMatches(value, patterns) {
 export function redactJson(redactor, json, path = [], rename = undefined) {
   const fields = parseJson(json);
   if (typeof fields !== "object" || fields === null) return json;
-  Object.keys(fields).forEach((key) => {
+  each(Object.keys(fields), (key) => {
     const field = fields[key];
     const redacted = attempt(
       () => redactValue(redactor, field, below(path, key)),
@@ -150,7 +157,7 @@ function renamed(value, rename) {
   const isList = Array.isArray(value);
   const members = isList ? value : Object.create(null);
   const counts = Object.create(null);
-  Object.keys(value).forEach((key) => {
+  each(Object.keys(value), (key) => {
     const name = isList ? key : unused(rename(key), members, counts);
     members[name] = renamed(value[key], rename);
   });
@@ -180,7 +187,7 @@ function unused(name, members, counts) {
  */
 function redactValue(redactor, value, path) {
   if (typeof value === "object" && value !== null) {
-    Object.keys(value).forEach((key) => {
+    each(Object.keys(value), (key) => {
       put(value, key, redactValue(redactor, value[key], below(path, key)));
     });
   }

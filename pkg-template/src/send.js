@@ -132,7 +132,7 @@ function refusesSignal(error) {
  *   failed"
  */
 export function whyOf(error, otherwise) {
-  return beginningOf(reasonOf(error), LONGEST_TEXT) || otherwise;
+  return attempt(() => beginningOf(reasonOf(error), LONGEST_TEXT)) || otherwise;
 }
 
 /**

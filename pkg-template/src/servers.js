@@ -3,6 +3,7 @@
 import { attempt } from "./guard.js";
 import { IdleSessions } from "./idle.js";
 import { readBack } from "./reading.js";
+import { filtered } from "./lists.js";
 
 /** Set where the platform freezes a function once it has answered: on AWS Lambda, and on Google's Cloud Run and Cloud Functions. */
 const FREEZING = ["AWS_LAMBDA_FUNCTION_NAME", "K_SERVICE"];
@@ -13,7 +14,7 @@ const FREEZING = ["AWS_LAMBDA_FUNCTION_NAME", "K_SERVICE"];
  * @returns {boolean}
  */
 function freezesAfterAnswer(variable) {
-  return FREEZING.some((name) => !!attempt(() => variable(name)));
+  return filtered(FREEZING, (name) => attempt(() => variable(name))).length > 0;
 }
 
 export const ofServers = {

@@ -1,7 +1,6 @@
 // The face's record of one session. It is made synchronously, so that calls can name it before the core has started, and
 // registered with the core afterwards. It outlives the instance of the core. Users hold the Tracer around it.
 
-import { Promise } from "./globals.js";
 import { attempt, messageOf } from "./guard.js";
 import { newSessionId, sessionIdOf } from "./ids.js";
 import { printAt } from "./log.js";
@@ -115,12 +114,15 @@ export class Session {
    * Calls the application's `onDrop` in a later microtask, so that its code never runs inside the core's.
    * @param {() => object} dropped
    */
-  tellDropped(dropped) {
+  async tellDropped(dropped) {
     const { onDrop } = this.settings;
     if (!onDrop) return;
-    Promise.resolve()
-      .then(() => onDrop(dropped()))
-      .catch((error) => printAt(this.logLevel, "debug", `onDrop threw: ${messageOf(error)}`));
+    try {
+      await undefined;
+      await onDrop(dropped());
+    } catch (error) {
+      printAt(this.logLevel, "debug", `onDrop threw: ${messageOf(error)}`);
+    }
   }
 }
 

@@ -198,10 +198,10 @@ export class RegisteredSessions {
    * @param {string} id
    */
   rename(before, id) {
-    for (const weak of this.#known.values()) {
+    this.#known.forEach((weak) => {
       const session = weak.deref();
       if (session && session.id === before) session.id = id;
-    }
+    });
   }
 
   /** The instance has died, and all registrations with it. */

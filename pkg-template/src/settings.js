@@ -7,6 +7,7 @@ import { printAt } from "./log.js";
 import { snakeCase } from "./names.js";
 import { redaction, redactJson } from "./redact.js";
 import { snapshot } from "./snapshot.js";
+import { each } from "./lists.js";
 
 const SESSION_SCALARS = ["sessionName", "sessionId"];
 
@@ -30,8 +31,8 @@ const TRACER_SCALARS = [
 /** The options that name a session and its origin. */
 const NAMES = ["sessionName", "source", "project"];
 
-const TOO_LARGE =
-  "the session starts without its first fields: they are more than the backend takes in one request (5 MB)";
+const WITHOUT_FIELDS = "the session starts without its first fields: they ";
+const TOO_LARGE = "are more than the backend takes in one request (5 MB)";
 
 const NO_ID = "it was left out";
 
@@ -87,7 +88,7 @@ let last;
  * @returns {Settings}
  */
 function shared(settings) {
-  const known = last?.deref();
+  const known = attempt(() => last?.deref());
   if (known && isDeepEqual(known, settings)) return known;
   last = weakReference(settings);
   return settings;
@@ -135,7 +136,7 @@ export function sessionSettings(options, parent) {
  * @returns {any}
  */
 function option(options, name) {
-  return readGiven(options, name) ?? readGiven(options, snakeCase(name));
+  return readGiven(options, name) ?? attempt(() => readGiven(options, snakeCase(name)));
 }
 
 /**
@@ -145,7 +146,7 @@ function option(options, name) {
 function scalars(options, names) {
   /** @type {Record<string, unknown>} */
   const values = {};
-  names.forEach((name) => {
+  each(names, (name) => {
     const value = option(options, name);
     if (value === undefined || value === null) return;
     values[name] = scalar(value);
@@ -171,7 +172,7 @@ function scalar(value) {
  */
 function maskNames(values, { rename }) {
   if (!rename) return values;
-  NAMES.forEach((name) => {
+  each(NAMES, (name) => {
     const value = values[name];
     if (typeof value === "string") values[name] = rename(value);
   });
@@ -186,11 +187,11 @@ function maskNames(values, { rename }) {
 function start(options, { redactor, rename }, logLevel) {
   /** @type {Record<string, unknown>} */
   const fields = {};
-  START_FIELDS.forEach((name) => {
+  each(START_FIELDS, (name) => {
     fields[name] = option(options, name);
   });
   const experiment = option(options, "experiment");
-  EXPERIMENT.forEach(({ name, stored }) => {
+  each(EXPERIMENT, ({ name, stored }) => {
     const id = option(experiment, name) ?? undefined;
     // Keys that are not fields of an enrichment are stored in its metadata.
     if (typeof id === "string" && id !== "") fields[stored] = id;
@@ -198,12 +199,13 @@ function start(options, { redactor, rename }, logLevel) {
       printAt(logLevel, "warn", `\`experiment.${name}\` must be a text: ${NO_ID}`);
   });
   let isCut = false;
-  const json = snapshot(fields, () => (isCut = true));
-  if (isCut) {
-    printAt(logLevel, "warn", TOO_LARGE);
-    return "{}";
-  }
-  return redactor ? redactJson(redactor, json, [], rename) : json;
+  const json = attempt(() => {
+    const whole = snapshot(fields, () => (isCut = true));
+    return redactor && !isCut ? redactJson(redactor, whole, [], rename) : whole;
+  });
+  if (json !== undefined && !isCut) return json;
+  printAt(logLevel, "warn", WITHOUT_FIELDS + (isCut ? TOO_LARGE : "could not be read"));
+  return "{}";
 }
 
 /**
@@ -225,7 +227,7 @@ function headerRecord(headers) {
         keep(name, value),
       );
     } else {
-      Object.keys(headers).forEach((name) => {
+      each(Object.keys(headers), (name) => {
         keep(name, headers[name]);
       });
     }

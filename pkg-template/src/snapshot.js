@@ -200,7 +200,7 @@ class Walk {
     /** @type {unknown} */
     let toJSON;
     if (typeof value === "bigint" || typeof value === "function" || isObject(value)) {
-      if (this.#ancestors.includes(value)) return '"[Circular]"';
+      if (this.#isInside(value)) return '"[Circular]"';
       // Checked before toJSON, because that of a Buffer makes a list of any length.
       const bytes = typeof value === "object" ? binary(value) : undefined;
       if (bytes !== undefined) return bytes;
@@ -231,11 +231,13 @@ class Walk {
     }
     if (value === null) return "null";
     if (depth > MAX_DEPTH) return '"[Too deep]"';
-    this.#ancestors.push(written, value);
+    const depthOf = this.#ancestors.length;
+    this.#ancestors[depthOf] = written;
+    this.#ancestors[depthOf + 1] = value;
     try {
       return this.#object(value, depth, value === written ? toJSON : undefined);
     } finally {
-      this.#ancestors.length -= 2;
+      this.#ancestors.length = depthOf;
     }
   }
 
@@ -276,16 +278,22 @@ class Walk {
       const boxed = attempt(() => unbox(value, tag));
       if (boxed !== undefined) return this.#any(boxed, "", depth);
     }
-    const pairs = [];
+    let pairs = "";
     const keys = Object.keys(value);
     for (let i = 0; i < keys.length; i++) {
       const key = /** @type {string} */ (keys[i]);
       const json =
         key === "toJSON" ? this.write(toJSON, key, depth + 1) : this.#property(value, key, depth);
-      if (json !== undefined) pairs.push(this.#pair(key, json));
+      if (json !== undefined) pairs = after(pairs, this.#pair(key, json));
       if (this.isSpent()) break;
     }
-    return `{${pairs.join(",")}}`;
+    return `{${pairs}}`;
+  }
+
+  /** @param {unknown} value @returns {boolean} whether it contains the value that is being written */
+  #isInside(value) {
+    for (let i = 0; i < this.#ancestors.length; i++) if (this.#ancestors[i] === value) return true;
+    return false;
   }
 
   /**
@@ -323,21 +331,21 @@ class Walk {
     const length = Math.min(Math.max(Math.trunc(Number(list.length)) || 0, 0), MAX_LENGTH);
     if (length > SPARSE_LENGTH && isSparse(list, length)) {
       // The existing items by their indices, instead of millions of nulls.
-      const pairs = [];
+      let pairs = "";
       const keys = Object.keys(list);
       for (let i = 0; i < keys.length; i++) {
         const key = /** @type {string} */ (keys[i]);
-        pairs.push(this.#pair(key, this.#property(list, key, depth) ?? "null"));
+        pairs = after(pairs, this.#pair(key, this.#property(list, key, depth) ?? "null"));
         if (this.isSpent()) break;
       }
-      return `{${pairs.join(",")}}`;
+      return `{${pairs}}`;
     }
-    const items = [];
+    let items = "";
     for (let i = 0; i < length && !this.isSpent(); i++) {
-      items.push(this.#property(list, i, depth) ?? "null");
+      items += `${i > 0 ? "," : ""}${this.#property(list, i, depth) ?? "null"}`;
       this.#chars += 1;
     }
-    return `[${items.join(",")}]`;
+    return `[${items}]`;
   }
 
   /**
@@ -345,24 +353,23 @@ class Walk {
    * @param {number} depth
    */
   #map(entries, depth) {
-    /** The values of each name. @type {Map<string, string[]>} */
+    /** The values of each name. @type {Map<string, { json: string, count: number }>} */
     const values = new Map();
     for (let i = 0; i < entries.length; i++) {
       const { key, value } = /** @type {Entry} */ (entries[i]);
       const name = this.#name(key, depth);
       const json = this.write(value, name, depth + 1);
       const known = values.get(name);
-      if (json !== undefined && known) known[known.length] = json;
-      else if (json !== undefined) values.set(name, [json]);
+      if (json !== undefined) {
+        values.set(name, { json: after(known?.json ?? "", json), count: (known?.count ?? 0) + 1 });
+      }
       if (this.isSpent()) break;
     }
-    /** @type {string[]} */
-    const pairs = [];
-    values.forEach((all, name) => {
-      const json = all.length === 1 ? String(all[0]) : `[${all.join(",")}]`;
-      pairs[pairs.length] = this.#pair(name, json);
+    let pairs = "";
+    values.forEach(({ json, count }, name) => {
+      pairs = after(pairs, this.#pair(name, count === 1 ? json : `[${json}]`));
     });
-    return `{${pairs.join(",")}}`;
+    return `{${pairs}}`;
   }
 
   /**
@@ -406,14 +413,19 @@ class Walk {
    * @param {number} depth
    */
   #some(holder, keys, depth) {
-    const pairs = [];
+    let pairs = "";
     for (let i = 0; i < keys.length; i++) {
       const key = /** @type {string} */ (keys[i]);
       const json = this.#property(holder, key, depth);
-      if (json !== undefined) pairs[pairs.length] = this.#pair(key, json);
+      if (json !== undefined) pairs = after(pairs, this.#pair(key, json));
     }
-    return `{${pairs.join(",")}}`;
+    return `{${pairs}}`;
   }
+}
+
+/** @param {string} parts @param {string} part @returns {string} the parts with one more, after a comma */
+function after(parts, part) {
+  return parts === "" ? part : `${parts},${part}`;
 }
 
 /**

@@ -3,6 +3,7 @@
 
 import { Promise, clearTimer, firstOf, tryTimer } from "./globals.js";
 import { whyOf } from "./send.js";
+import { each, filtered } from "./lists.js";
 
 /** @import { Core } from "./core.d.ts" */
 /** @import { Instance } from "./instance.js" */
@@ -30,7 +31,7 @@ export class Tickets {
    * @param {() => void} resolve
    */
   await(session, resolve) {
-    this.#waiting.push({ source: session.settings.ticket, resolve });
+    this.#waiting[this.#waiting.length] = { source: session.settings.ticket, resolve };
   }
 
   /**
@@ -102,7 +103,7 @@ export class Tickets {
     const all = this.#waiting;
     const isDue = (/** @type {{ source?: Function | undefined }} */ it) =>
       !source || it.source === source;
-    this.#waiting = all.filter((it) => !isDue(it));
-    for (const it of all) if (isDue(it)) it.resolve();
+    this.#waiting = filtered(all, (it) => !isDue(it));
+    each(filtered(all, isDue), (it) => it.resolve());
   }
 }

@@ -3,7 +3,7 @@
 // most of the memory of an open session.
 
 import { baggageHeaders } from "./baggage.js";
-import { read } from "./guard.js";
+import { attempt, read } from "./guard.js";
 
 /** @import { Session } from "./session.js" */
 /** @import { Api } from "./api.js" */
@@ -131,7 +131,8 @@ export function tracerClass(api) {
 
     propagationHeaders(/** @type {any} */ headers) {
       const { sessionId, project, source } = api.info(this.#session);
-      return baggageHeaders({ session_id: sessionId, project, source }, headers);
+      const named = { session_id: sessionId, project, source };
+      return attempt(() => baggageHeaders(named, headers), headers ?? {});
     }
 
     flush(/** @type {{ timeoutMs?: number }} */ options) {

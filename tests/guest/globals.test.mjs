@@ -114,13 +114,63 @@ const BUILTINS = [
   "parseInt",
 ];
 
+/** Methods, of which a broken one may cost enrichments, but none in silence. */
+const METHODS = [
+  "Array.prototype.@@iterator",
+  "Array.prototype.at",
+  "Array.prototype.concat",
+  "Array.prototype.every",
+  "Array.prototype.filter",
+  "Array.prototype.forEach",
+  "Array.prototype.includes",
+  "Array.prototype.indexOf",
+  "Array.prototype.join",
+  "Array.prototype.map",
+  "Array.prototype.push",
+  "Array.prototype.shift",
+  "Array.prototype.slice",
+  "Array.prototype.some",
+  "Array.prototype.splice",
+  "ArrayIterator.prototype.next",
+  "DataView.prototype.setInt32",
+  "Function.prototype.apply",
+  "Function.prototype.bind",
+  "Function.prototype.call",
+  "Map.prototype.get",
+  "MapIterator.prototype.next",
+  "Object.prototype.toString",
+  "Promise.prototype.catch",
+  "Promise.prototype.finally",
+  "Promise.prototype.then",
+  "RegExp.prototype.exec",
+  "RegExp.prototype.test",
+  "Set.prototype.add",
+  "SetIterator.prototype.next",
+  "String.prototype.charCodeAt",
+  "String.prototype.includes",
+  "String.prototype.indexOf",
+  "String.prototype.replace",
+  "String.prototype.slice",
+  "String.prototype.split",
+  "String.prototype.startsWith",
+  "String.prototype.toLowerCase",
+  "String.prototype.toWellFormed",
+  "String.prototype.trim",
+  "TextDecoder.prototype.decode",
+  "TextEncoder.prototype.encodeInto",
+  "TypedArray.prototype.set",
+  "TypedArray.prototype.subarray",
+  "WeakMap.prototype.get",
+  "WeakRef.prototype.deref",
+];
+
 describe("a global that is broken, in Node", { concurrency: 2 }, () => {
   const entry = pathToFileURL(join(packageDir, "index.js")).href;
   const portable = pathToFileURL(join(testsDir, "guest/globals.mjs")).href;
   const globals = [...COMMON, "Buffer", "location", "process", "setImmediate"];
   const lives = [
     ...globals.map((path) => ({ path, live: "liveWithout" })),
-    ...BUILTINS.map((path) => ({ path, live: "liveWithBuiltin" })),
+    ...[...BUILTINS, ...METHODS].map((path) => ({ path, live: "liveWithBuiltin" })),
   ];
   for (const { path, live } of lives) {
     it(live === "liveWithout" ? path : `${path}, of the language`, async () => {
@@ -161,7 +211,17 @@ const PAGES = [
   "setTimeout",
 ];
 
-const PAGES_BUILTINS = ["Array.isArray", "Map", "Math.min", "Object.keys", "Uint8Array", "WeakMap"];
+const PAGES_BUILTINS = [
+  "Array.isArray",
+  "Array.prototype.forEach",
+  "Array.prototype.push",
+  "Map",
+  "Math.min",
+  "Object.keys",
+  "String.prototype.includes",
+  "Uint8Array",
+  "WeakMap",
+];
 
 /** What a page has one of. */
 const NEEDED = ["TextDecoder", "TextEncoder", "crypto"];

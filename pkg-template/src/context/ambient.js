@@ -3,6 +3,7 @@
 // garbage collector cannot change the meaning of a call.
 
 import { weakly } from "../guard.js";
+import { each, filtered } from "../lists.js";
 import { sessionKey } from "../session.js";
 
 /** @import { Session } from "../session.js" */
@@ -25,7 +26,7 @@ export class Ambient {
     const key = sessionKey(session);
     const known = this.#open.get(key);
     const weak = (session.weak ??= /** @type {any} */ (weakly(session)));
-    this.#open.set(key, known === undefined ? weak : listOf(known).concat(weak));
+    this.#open.set(key, known === undefined ? weak : also(known, weak));
     this.#only = this.#count === 1 ? session : undefined;
     if (this.#open.size <= this.#limit) return;
     this.#forgetCollected();
@@ -36,13 +37,13 @@ export class Ambient {
   closed(session) {
     if (!session.ambient) return;
     const key = sessionKey(session);
-    const left = listOf(this.#open.get(key) ?? []).filter((weak) => weak !== session.weak);
+    const left = filtered(listOf(this.#open.get(key) ?? []), (weak) => weak !== session.weak);
     if (left.length > 0) this.#open.set(key, left);
     else this.#open.delete(key);
     this.#only = undefined;
     if (this.#count !== 1) return;
     this.#open.forEach((open) => {
-      for (const weak of listOf(open)) this.#only = weak.deref() ?? this.#only;
+      each(listOf(open), (weak) => (this.#only = weak.deref() ?? this.#only));
     });
   }
 
@@ -58,14 +59,16 @@ export class Ambient {
 
   get #count() {
     let count = this.#open.size;
-    for (const key of this.#lost) if (!this.#open.has(key)) count++;
+    this.#lost.forEach((key) => {
+      if (!this.#open.has(key)) count++;
+    });
     return count;
   }
 
   #forgetCollected() {
     this.#open.forEach((open, key) => {
       const all = listOf(open);
-      const alive = all.filter((weak) => weak.deref());
+      const alive = filtered(all, (weak) => weak.deref());
       if (alive.length === all.length) return;
       if (this.#lost.size < 2) this.#lost.add(key);
       if (alive.length > 0) this.#open.set(key, alive);
@@ -77,4 +80,11 @@ export class Ambient {
 /** @param {Weak | Weak[]} open @returns {Weak[]} */
 function listOf(open) {
   return Array.isArray(open) ? open : [open];
+}
+
+/** @param {Weak | Weak[]} open @param {Weak} weak @returns {Weak[]} */
+function also(open, weak) {
+  const all = filtered(listOf(open), () => true);
+  all[all.length] = weak;
+  return all;
 }

@@ -85,11 +85,11 @@ export class Runs {
    * @returns {T}
    */
   #during(session, number, fn) {
-    this.#stack.push({ session, number });
+    this.#stack[this.#stack.length] = { session, number };
     try {
       return fn();
     } finally {
-      this.#stack.pop();
+      this.#stack.length--;
     }
   }
 
@@ -113,6 +113,8 @@ export class Runs {
     /** @type {Map<string, Session>} */
     const sessions = new Map();
     this.#waiting.forEach(({ session }) => sessions.set(sessionKey(session), session));
-    return new Set(sessions.values());
+    const each = new Set();
+    sessions.forEach((session) => each.add(session));
+    return each;
   }
 }

@@ -8,6 +8,7 @@
 import { Promise, clearTimer, delay, firstOf, tryTimer } from "../globals.js";
 import { attempt } from "../guard.js";
 import { newAbort } from "../send.js";
+import { each } from "../lists.js";
 
 const PREFIX = "honeyhive-edge";
 
@@ -77,7 +78,7 @@ export class Name {
       if (living.size > 0) this.#listen();
       return living;
     }
-    held.forEach(({ name }) => {
+    each(held, ({ name }) => {
       const owner = String(name).slice(PREFIX.length + 1);
       if (!owners.has(owner)) return;
       living.add(owner);

@@ -15,6 +15,7 @@ import { clearTimer, delay, Promise, firstOf, microtask, tryTimer } from "../glo
 import { attempt, messageOf } from "../guard.js";
 import { printAt } from "../log.js";
 import { Store } from "./store.js";
+import { each } from "../lists.js";
 
 /** @import { Core } from "../core.d.ts" */
 
@@ -137,12 +138,13 @@ export class Page {
    * @param {boolean} [isFirst]
    */
   #hear(target, type, listener, isFirst = false) {
-    this.#listeners.push(() => target.addEventListener(type, listener, isFirst));
+    const { length } = this.#listeners;
+    this.#listeners[length] = () => target.addEventListener(type, listener, isFirst);
   }
 
   /** Adds all listeners. `document.open()` removes them, and adding one again has no effect. */
   #listen() {
-    this.#listeners.forEach((listen) => listen());
+    each(this.#listeners, (listen) => listen());
   }
 
   /**

@@ -8,6 +8,7 @@
 import { Promise, forwardNow, microtask, tryTimer, wallNow } from "../globals.js";
 import { newSessionId } from "../ids.js";
 import { Name } from "./name.js";
+import { each } from "../lists.js";
 
 const NAME = "honeyhive-edge";
 const STORE = "unsent";
@@ -157,7 +158,7 @@ export class Store {
       return;
     }
     const still = new Set(this.#unwritten);
-    keys.forEach((key) => still.add(idOf(key)));
+    each(keys, (key) => still.add(idOf(key)));
     for (const id of this.#kept.keys()) if (!still.has(id)) this.#kept.delete(id);
     return [...still];
   }
@@ -189,7 +190,7 @@ export class Store {
     });
     if (nobodys.length > 0) {
       await this.#transaction("readwrite", (store) => {
-        nobodys.forEach((key) => store.delete(key));
+        each(nobodys, (key) => store.delete(key));
       });
     }
     return owners;
@@ -217,7 +218,7 @@ export class Store {
         const range = ownRange(owner);
         const keys = store.getAllKeys(range, SLICE);
         onResult(store.getAll(range, SLICE), (records) => {
-          records.forEach((record, n) => {
+          each(records, (record, n) => {
             store.delete(/** @type {IDBValidKey} */ (keys.result[n]));
             if (typeof record?.json !== "string") return;
             texts.push(record.json);
@@ -234,7 +235,7 @@ export class Store {
 
   /** Writes these entries to the database soon. @param {number[]} ids */
   #write(ids) {
-    ids.forEach((id) => this.#unwritten.add(id));
+    each(ids, (id) => this.#unwritten.add(id));
     if (this.#isWriting) return;
     this.#isWriting = true;
     // In a microtask, so that all changes that the core makes now are written in one transaction.
@@ -252,7 +253,7 @@ export class Store {
         ids = [...this.#unwritten];
         this.#unwritten.clear();
         this.#isWriting = false;
-        ids.forEach((id) => {
+        each(ids, (id) => {
           const record = this.#kept.get(id);
           const key = keyOf(this.#owner, id);
           if (record) store.put(record, key);
@@ -264,7 +265,7 @@ export class Store {
       this.#failures = 0;
       this.#rest();
     } catch (error) {
-      ids.forEach((id) => this.#unwritten.add(id));
+      each(ids, (id) => this.#unwritten.add(id));
       const pause = Math.min(FIRST_PAUSE_MS * 2 ** this.#failures++, LONGEST_PAUSE_MS);
       this.#mayTryAt = forwardNow() + pause;
       // A little later, because clocks are coarse.
