@@ -125,6 +125,26 @@ describe("what is needed is named", { concurrency: 2 }, () => {
     assert.doesNotMatch(outcome.message, /Content-Security-Policy/);
   });
 
+  it("no Response in the relay", async () => {
+    const relay = JSON.stringify(pathToFileURL(join(packageDir, "relay.js")).href);
+    const program = `
+      const request = new Request("https://relay.example/x", { method: "POST", body: "{}" });
+      delete globalThis.Response;
+      const { createRelay } = await import(${relay});
+      const answer = await createRelay({ apiKey: "hh_guest", secret: "s".repeat(40) })(request);
+      console.log(JSON.stringify({ status: answer.status, text: JSON.parse(await answer.text()) }));
+    `;
+    const { code, stdout, stderr } = await runToEnd(
+      process.execPath,
+      ["--input-type=module", "--eval", program],
+      { cwd: testsDir },
+    );
+    assert.equal(code, 0, stderr);
+    const { status, text } = JSON.parse(stdout);
+    assert.deepEqual([status, text.errorCode], [500, "INTERNAL"]);
+    assert.match(stderr, /no Response, which the relay answers with/);
+  });
+
   it("no fetch at all", async () => {
     const before = "globalThis.fetch = undefined;";
     const { outcome, dropped } = await enrichedAfter(before, "logLevel: 'silent'");

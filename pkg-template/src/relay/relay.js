@@ -17,6 +17,9 @@ const FAILED = plainJson({
   errorCode: "INTERNAL",
 });
 
+const NO_RESPONSE =
+  "this runtime has no Response, which the relay answers with: serve it on Node 20 or later, Deno, Bun or an edge runtime";
+
 export class Relay {
   #engine;
   #options;
@@ -43,7 +46,12 @@ export class Relay {
     } catch (error) {
       this.#engine.complain(this.#options, `the relay failed: ${messageOf(error)}`);
       const headers = { "content-type": "application/json", "cache-control": "no-store" };
-      return new Response(FAILED, { status: 500, headers });
+      const { Response } = globalThis;
+      if (typeof Response === "function") return new Response(FAILED, { status: 500, headers });
+      this.#engine.complain(this.#options, NO_RESPONSE);
+      // What a server's adapter reads of a response.
+      const standIn = { ok: false, status: 500, headers, body: null, text: async () => FAILED };
+      return /** @type {any} */ (standIn);
     }
   }
 
