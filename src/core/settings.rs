@@ -345,7 +345,7 @@ fn key<'o>(options: &'o Options<'_>, log: &mut Vec<Line>) -> Option<(&'o str, bo
         error(
             log,
             format!(
-                "{name} begins like an ingestion-only key and is not a complete one (hh_ingst_, 24 letters or digits, _, 64 characters), so the server may refuse it: copy the key again"
+                "{name} begins like an ingestion-only key and is not a whole one, so the server may refuse it: copy the key again"
             ),
         );
     }

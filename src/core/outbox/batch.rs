@@ -102,14 +102,15 @@ impl Batch {
     /// The timestamp of the next request with `parts`, which are its own.
     pub(super) fn stamp(&mut self, parts: &[Box<Part>], stamps: &mut Stamps) -> u64 {
         *self.stamp_ns.get_or_insert_with(|| {
-            let mut said = last_said(parts);
-            if !parts.iter().any(|part| part.is_kept) {
-                said.unix_ms = said.unix_ms.max(self.stamped_after_ns / 1_000_000);
-            }
-            self.stamped_after_ns = stamps.last_ns();
-            match have_rested(parts) {
-                true => stamps.next_apart(said, were_left(parts)),
-                false => stamps.next(said.unix_ms),
+            let said = last_said(parts);
+            let after_ms =
+                std::mem::replace(&mut self.stamped_after_ns, stamps.last_ns()) / 1_000_000;
+            if were_left(parts) {
+                stamps.next_left(said)
+            } else if have_rested(parts) {
+                stamps.next_rested(said.unix_ms.max(after_ms))
+            } else {
+                stamps.next(said.unix_ms)
             }
         })
     }

@@ -9,7 +9,8 @@ const NTH_STAMP_NS: u64 = 64;
 /// How many enrichments of one millisecond that are sent apart have timestamps of their own.
 const MOST_NTH: u64 = LEFT_STAMP_NS / 2 / NTH_STAMP_NS - 1;
 
-/// The timestamps of a session's requests, in nanoseconds since the Unix epoch.
+/// The timestamps of a session's requests, in nanoseconds since the Unix epoch. 64 bits hold them until the year 2554: a
+/// clock that is beyond it makes no sense, and breaks nothing.
 ///
 /// A timestamp says when the latest enrichment in a request was made. Each request has its own, and those of this
 /// page only increase, whatever the wall clock does. Only the session's own requests move them: if another session's
@@ -24,7 +25,7 @@ pub struct Stamps {
     /// How many enrichments were made here in that millisecond.
     said_count: u32,
     /// How many timestamps were given to enrichments of earlier pages, and of this page before it rested.
-    left: u32,
+    apart: u64,
 }
 
 /// The time that counts for an enrichment. It is kept with the enrichment, so that whichever page delivers that keeps the
@@ -42,7 +43,7 @@ impl Stamps {
     pub fn say(&mut self, now_unix_ms: u64) -> Said {
         self.move_to(now_unix_ms.max(self.last_ns / 1_000_000));
         let said = Said { unix_ms: self.said_ms, nth: self.said_count };
-        self.said_count = self.said_count.saturating_add(1);
+        self.said_count += 1;
         said
     }
 
@@ -59,21 +60,29 @@ impl Stamps {
 
     /// The timestamp of a request with this page's enrichments, the latest of which was made at `said_unix_ms`.
     pub fn next(&mut self, said_unix_ms: u64) -> u64 {
-        self.last_ns = said_unix_ms.saturating_mul(1_000_000).max(self.last_ns + 1);
+        self.last_ns = said_unix_ms.wrapping_mul(1_000_000).max(self.last_ns + 1);
         self.last_ns
     }
 
-    /// The timestamp of a request with enrichments of an earlier page, or of this page before it rested, the latest of
-    /// which is `said`. It is older than what this page has sent since, although it is sent later. It is newer than what
-    /// its own page sent of the same millisecond, because what a page leaves is newer than what it sends. Of two
-    /// enrichments that were left the times count, whichever is sent first, and by whichever page.
-    pub fn next_apart(&mut self, said: Said, is_left: bool) -> u64 {
-        let said_ns = said.unix_ms.saturating_mul(1_000_000);
-        let apart_ns = if is_left { LEFT_STAMP_NS } else { LEFT_STAMP_NS / 2 };
+    /// The timestamp of a request with enrichments of an earlier page, the latest of which is `said`. It is older than
+    /// what this page has sent since, although it is sent later. It is newer than what its own page sent of the same
+    /// millisecond, because what a page leaves is newer than what it sends. Of two enrichments that were left the times
+    /// count, whichever is sent first, and by whichever page.
+    pub fn next_left(&mut self, said: Said) -> u64 {
         let nth_ns = u64::from(said.nth).min(MOST_NTH) * NTH_STAMP_NS;
-        let request_ns = u64::from(self.left) % NTH_STAMP_NS;
-        self.left = self.left.wrapping_add(1);
-        said_ns.saturating_add(apart_ns + nth_ns + request_ns)
+        let request_ns = self.apart % NTH_STAMP_NS;
+        self.next_apart(said.unix_ms, LEFT_STAMP_NS + nth_ns + request_ns)
+    }
+
+    /// The timestamp of a request with enrichments that this page made before it rested, the latest of them at
+    /// `said_unix_ms`. It is older than what this page has sent since, and than what it has left to another page.
+    pub fn next_rested(&mut self, said_unix_ms: u64) -> u64 {
+        self.next_apart(said_unix_ms, LEFT_STAMP_NS / 2 + self.apart)
+    }
+
+    fn next_apart(&mut self, said_unix_ms: u64, after_ns: u64) -> u64 {
+        self.apart += 1;
+        said_unix_ms.wrapping_mul(1_000_000).wrapping_add(after_ns)
     }
 
     /// Notes that the page rests. Enrichments from now on are later than those made until now.
@@ -95,7 +104,7 @@ impl Stamps {
     /// them.
     pub fn join(&mut self, other: Stamps) {
         self.last_ns = self.last_ns.max(other.last_ns);
-        self.left = self.left.max(other.left);
+        self.apart = self.apart.max(other.apart);
     }
 }
 
@@ -113,7 +122,7 @@ mod tests {
         assert_eq!(said.map(|ms| stamps.next(ms)), [10 * MS, 10 * MS + 1, 10 * MS + 2, 12 * MS]);
         // A half of a batch gets a new timestamp, which is still before that of later enrichments.
         assert_eq!(stamps.next(10), 12 * MS + 1);
-        assert!(stamps.next_apart(stamps.clone().say(12), true) > 12 * MS + 1);
+        assert!(stamps.next_left(stamps.clone().say(12)) > 12 * MS + 1);
     }
 
     #[test]
@@ -121,9 +130,9 @@ mod tests {
         let mut stamps = Stamps::default();
         let of = |unix_ms| Said { unix_ms, nth: 0 };
         stamps.take_over(20);
-        let (later, earlier) = (stamps.next_apart(of(20), true), stamps.next_apart(of(5), false));
+        let (later, earlier) = (stamps.next_left(of(20)), stamps.next_rested(5));
         assert!(earlier < later && later < 21 * MS);
-        assert_ne!(stamps.next_apart(of(20), true), later, "each stands for one body");
+        assert_ne!(stamps.next_left(of(20)), later, "each stands for one body");
         assert_eq!(stamps.say(9).unix_ms, 21, "another page's clock was ahead");
     }
 
@@ -133,13 +142,13 @@ mod tests {
         let [first, second, last] = [5, 5, 4].map(|unix_ms| page.say(unix_ms));
         let mut next = Stamps::default();
         for _ in 0..100 {
-            next.next_apart(first, true);
+            next.next_left(first);
         }
-        let stamp_ns = next.next_apart(first, true);
-        assert!(stamp_ns < Stamps::default().next_apart(second, true));
-        assert!(next.next_apart(second, true) < Stamps::default().next_apart(last, true));
+        let stamp_ns = next.next_left(first);
+        assert!(stamp_ns < Stamps::default().next_left(second));
+        assert!(next.next_left(second) < Stamps::default().next_left(last));
         let many = Said { unix_ms: 5, nth: u32::MAX };
-        assert!(next.next_apart(many, true) < 6 * MS);
-        assert!(next.next_apart(many, false) < 5 * MS + LEFT_STAMP_NS);
+        assert!(next.next_left(many) < 6 * MS);
+        assert!(next.next_rested(5) < 5 * MS + LEFT_STAMP_NS);
     }
 }

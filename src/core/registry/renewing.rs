@@ -19,7 +19,7 @@ use crate::core::time::{NEVER, Now};
 const NO_TICKETS: &str = "setTicket is for a tracer that was made with a ticket, and changed nothing: pass this one to initTracer({ serverUrl, ticket })";
 const NO_TICKET: &str = "what was given as the new ticket is none, and the old one stays: pass the text that `issueTicket` gave on your server";
 const EMPTY_TICKET: &str = "the ticket is empty; `issueTicket` on your server printed why";
-const OTHER_SESSION: &str = "the new ticket is for another session, and the old one stays: open that session with initTracer({ serverUrl, ticket }), or issue the ticket for this tracer's sessionId";
+const OTHER_SESSION: &str = "the new ticket is for another session, and the old one stays: open that session with initTracer(), or issue the ticket for this tracer's sessionId";
 const SAME_TICKET: &str = "it gave the ticket that is in use";
 
 impl Registry {
