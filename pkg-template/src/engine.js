@@ -26,6 +26,7 @@ import { Tickets } from "./tickets.js";
  * @property {(name: string) => unknown} variable reads an environment variable
  * @property {(leaving: () => void) => import("./page/page.js").Page | undefined} [newPage] the page, in a browser
  * @property {() => import("./idle.js").IdleSessions} [newIdleSessions] for a runtime without a FinalizationRegistry
+ * @property {typeof import("./server-fetch.js").serverFetch} [serverFetch] finds the runtime's `fetch`; a bundled page calls it as it is
  * @property {"edge"} [place] set if each request that is served has connections of its own; otherwise a page or a server
  * @property {string} hint advice for a runtime in which WebAssembly does not start
  */
@@ -279,6 +280,7 @@ export class Engine {
     const host = newHost(core, {
       isRunning: () => this.#instance.core === core,
       place: this.#place,
+      serverFetch: this.#platform.serverFetch,
       page,
       sessions,
       outcomes: this.#outcomes,

@@ -45,10 +45,8 @@ const loaded = {
  * @param {"setTimeout" | "clearTimeout" | "performance"} name
  */
 function unfaked(name) {
-  const given = read(globalThis, name);
-  // The replaced `performance` does not name its clock, the timers do.
-  const faked = name === "performance" ? read(globalThis, "setTimeout") : given;
-  return read(read(faked, "clock"), `_${name}`) ?? given;
+  const clock = read(read(globalThis, "setTimeout"), "clock");
+  return read(clock, `_${name}`) ?? read(globalThis, name);
 }
 
 /** @param {any} holder */

@@ -77,8 +77,7 @@ const { getPrototypeOf, hasOwn, prototype: everyObjects } = Object;
  */
 export function readGiven(holder, key) {
   try {
-    if (holder === undefined || holder === null) return undefined;
-    if (!(key in everyObjects)) return holder[key];
+    if (!(key in everyObjects)) return holder?.[key];
     for (let at = Object(holder); at && at !== everyObjects; at = getPrototypeOf(at)) {
       if (hasOwn(at, key)) return holder[key];
     }

@@ -22,6 +22,7 @@ const { apply } = Reflect;
  * @typedef {object} Surroundings
  * @property {() => boolean} isRunning whether it is still the running one
  * @property {"page" | "edge" | "server"} place
+ * @property {(() => Function) | undefined} serverFetch finds the runtime's fetch, where that is not called as it is
  * @property {import("./page/page.js").Page | undefined} page
  * @property {RegisteredSessions} sessions
  * @property {Outcomes} outcomes
@@ -35,7 +36,16 @@ const { apply } = Reflect;
  * @returns {Host}
  */
 export function newHost(core, surroundings) {
-  const { isRunning, place, page, sessions, outcomes, tickets, waitUntil } = surroundings;
+  const {
+    isRunning,
+    place,
+    serverFetch = runtimeFetch,
+    page,
+    sessions,
+    outcomes,
+    tickets,
+    waitUntil,
+  } = surroundings;
   /** The last outcome, because thousands of calls may end alike. @type {object} */
   let outcome;
   /** The controllers of requests in flight. @type {Map<number, AbortController>} */
@@ -64,7 +74,7 @@ export function newHost(core, surroundings) {
   const fetchOf = (transport) => {
     const own = sessions.fetchOf(transport);
     if (transport && !own) throw new Error("the tracer's fetch is gone");
-    return own ?? runtimeFetch();
+    return own ?? serverFetch();
   };
 
   /** The functions that run only the package's own code and never call the core. */
@@ -121,8 +131,9 @@ export function newHost(core, surroundings) {
       void (async () => {
         const answer = await send(fetch, init, timeoutMs, abort);
         aborts.delete(flight);
-        inFlight.set(scope, (inFlight.get(scope) ?? 1) - 1);
-        if (inFlight.get(scope) === 0) inFlight.delete(scope);
+        const others = (inFlight.get(scope) ?? 1) - 1;
+        if (others) inFlight.set(scope, others);
+        else inFlight.delete(scope);
         const refusal = answer.status === NO_ANSWER ? page?.refusal(url) : undefined;
         core.requestAnswered(flight, answer.status, answer.retryAfter, refusal ?? answer.body);
         loops.look(scope);

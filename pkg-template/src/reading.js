@@ -2,7 +2,8 @@
 
 import { messageOf } from "./guard.js";
 import { parseJson } from "./json.js";
-import { runtimeFetch, send } from "./send.js";
+import { send } from "./send.js";
+import { serverFetch } from "./server-fetch.js";
 
 /** @import { Core } from "./core.d.ts" */
 /** @import { ReadResult } from "../index.d.ts" */
@@ -32,7 +33,7 @@ export async function readBack(registering, id, isSession, fetch) {
       named: isText ? named : "",
       isSession: isSession && isText,
     };
-    const result = await request(at.core, asked, fetch ?? runtimeFetch());
+    const result = await request(at.core, asked, fetch ?? serverFetch());
     return result ?? { status: "failed", reason: "internal", message: FAILED };
   } catch (error) {
     return { status: "failed", reason: "internal", message: `${FAILED} (${messageOf(error)})` };

@@ -100,7 +100,8 @@ async function exchange(fetch, init, abort, reply, ended) {
     try {
       answer = await fetch();
     } catch (error) {
-      if (!init.signal || !refusesSignal(error)) throw error;
+      const isTypeError = init.signal && read(error, "name") === "TypeError";
+      if (!isTypeError || !/signal/i.test(messageOf(error))) throw error;
       takesSignals = false;
       delete init.signal;
       answer = await fetch();
@@ -111,18 +112,14 @@ async function exchange(fetch, init, abort, reply, ended) {
     reply.retryAfter = cut(retryAfter, LONGEST_TEXT);
     reply.status = status;
     reply.text = undefined;
-    await readBody(answer, reply);
+    const source = sourceOf(read(answer, "body"));
+    await (source ? readStream(source, reply) : readText(answer, reply));
   } catch (error) {
     const isFinal = error === NO_FETCH || error === NO_STATUS;
     reply.status = isFinal ? UNUSABLE : NO_ANSWER;
     reply.text = whyOf(error, "fetch failed");
   }
   ended();
-}
-
-/** @param {unknown} error that `fetch` threw */
-function refusesSignal(error) {
-  return read(error, "name") === "TypeError" && /signal/i.test(messageOf(error));
 }
 
 /**
@@ -154,51 +151,19 @@ function reasonOf(error) {
   return reason;
 }
 
-/** Whether the runtime's `fetch` is Node's own, undici, which Electron's pages do not use. */
-const isUndici =
-  read(read(read(globalThis, "process"), "versions"), "undici") !== undefined &&
-  !("document" in globalThis);
-
 /**
  * The runtime's fetch, looked up at each call because tests and instrumentation replace it.
- * @returns {(url: string, init: RequestInit) => unknown}
+ * @returns {typeof globalThis.fetch}
  */
 export function runtimeFetch() {
   const { fetch } = globalThis;
   if (typeof fetch !== "function") throw NO_FETCH;
-  return isUndici ? (url, init) => fetchUncopied(fetch, url, init) : fetch;
+  return fetch;
 }
 
 /**
- * Calls Node's `fetch` so that it does not copy the request, which with the two streams that it makes of the body takes a
- * quarter of a request's CPU. By the Fetch standard, a request without a window that must not be redirected needs no copy:
- * https://fetch.spec.whatwg.org/#http-network-or-cache-fetch. If the server does redirect, the request is repeated as it
- * was given, because the rejection does not tell the status.
- * @param {typeof globalThis.fetch} fetch
- * @param {string} url
- * @param {RequestInit} init with `redirect: "manual"`
- */
-async function fetchUncopied(fetch, url, init) {
-  try {
-    return await fetch(url, { ...init, redirect: "error", window: null });
-  } catch (error) {
-    if (!/redirect/i.test(whyOf(error, ""))) throw error;
-    return fetch(url, init);
-  }
-}
-
-/**
- * Reads the part of an answer's body that arrives. A body that breaks off or is too long is not an error.
- * @param {any} answer
- * @param {Reply} reply is modified
- * @returns {Promise<void>} does not reject: the status alone tells the outcome
- */
-function readBody(answer, reply) {
-  const source = sourceOf(read(answer, "body"));
-  return source ? readStream(source, reply) : readText(answer, reply);
-}
-
-/**
+ * Reads the part of an answer's body that arrives. A body that breaks off or is too long is not an error: the status alone
+ * tells the outcome.
  * @param {import("./stream.js").Source} source
  * @param {Reply} reply is modified
  */

@@ -4,6 +4,7 @@ import { attempt } from "./guard.js";
 import { IdleSessions } from "./idle.js";
 import { readBack } from "./reading.js";
 import { filtered } from "./lists.js";
+import { serverFetch } from "./server-fetch.js";
 
 /** Set where the platform freezes a function once it has answered: on AWS Lambda, and on Google's Cloud Run and Cloud Functions. */
 const FREEZING = ["AWS_LAMBDA_FUNCTION_NAME", "K_SERVICE"];
@@ -19,6 +20,7 @@ function freezesAfterAnswer(variable) {
 
 export const ofServers = {
   readBack,
+  serverFetch,
   freezesAfterAnswer,
   newIdleSessions: () => new IdleSessions(),
 };

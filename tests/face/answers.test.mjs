@@ -6,7 +6,8 @@ import { createServer } from "node:http";
 import { Readable } from "node:stream";
 import { describe, it, mock } from "node:test";
 import fc from "fast-check";
-import { runtimeFetch, send } from "../../pkg-template/src/send.js";
+import { send } from "../../pkg-template/src/send.js";
+import { serverFetch } from "../../pkg-template/src/server-fetch.js";
 import { answerCases } from "../surface/answers.js";
 
 const MIB = 1024 * 1024;
@@ -109,7 +110,7 @@ describe("Node's own fetch", () => {
   /** @param {string} url */
   function put(url) {
     const init = { method: "PUT", body };
-    return send(() => runtimeFetch()(url, init), init, 60_000);
+    return send(() => serverFetch()(url, init), init, 60_000);
   }
 
   it("makes no second stream of the body", async (t) => {

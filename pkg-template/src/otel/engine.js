@@ -6,7 +6,7 @@ import { attempt, messageOf, read } from "../guard.js";
 import { Instance } from "../instance.js";
 import { LoggedLines, print } from "../log.js";
 import { newRuntime } from "../runtime.js";
-import { runtimeFetch } from "../send.js";
+import { serverFetch } from "../server-fetch.js";
 import { untraced } from "../untraced.js";
 
 /** @import { SpanCore, SpanHost } from "./core.d.ts" */
@@ -155,7 +155,7 @@ export class SpanEngine {
   #fetch(transport, url, init) {
     const own = this.#transports.get(transport);
     if (transport && !own) return Promise.reject(new Error("the exporter's fetch is gone"));
-    const fetch = own ?? runtimeFetch();
+    const fetch = own ?? serverFetch();
     // Instrumentations of fetch would make spans of it, for ever.
     const ask = (/** @type {RequestInit} */ as) => untraced(() => fetch(url, as));
     const body = /** @type {string | Uint8Array} */ (init.body);

@@ -6,7 +6,7 @@ import { messageOf } from "../guard.js";
 import { Instance } from "../instance.js";
 import { LoggedLines, print } from "../log.js";
 import { newRuntime } from "../runtime.js";
-import { runtimeFetch } from "../send.js";
+import { serverFetch } from "../server-fetch.js";
 import { untraced } from "../untraced.js";
 import { option } from "./options.js";
 
@@ -110,7 +110,7 @@ export class RelayEngine {
       ...newRuntime((scope) => core.runScope(scope)),
       fetch(call, url, init) {
         const own = optionOf(call, "fetch");
-        const fetch = typeof own === "function" ? own : runtimeFetch();
+        const fetch = typeof own === "function" ? own : serverFetch();
         return untraced(() => fetch(url, init));
       },
       enqueue: (call, message) => optionOf(call, "queue").send(message, { contentType: "text" }),
