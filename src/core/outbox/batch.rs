@@ -15,9 +15,11 @@ pub(super) struct Batch {
     whole_len: usize,
     /// The timestamp of its request, from the first try on.
     stamp_ns: Option<u64>,
-    /// The timestamp that its request follows: the last one of the session before the first try, or that of the whole of
-    /// which it is the second half.
+    /// The last timestamp of the session before that.
     stamped_after_ns: u64,
+    /// The time of the whole of which it is the second half, and so of the first half at the latest, in Unix
+    /// milliseconds.
+    follows_ms: u64,
     /// The start that its first request is, from the first try on.
     start: Option<Start>,
     /// The start that was stored before the update, which tells what is stored already.
@@ -36,6 +38,7 @@ impl Batch {
             whole_len: len,
             stamp_ns: None,
             stamped_after_ns: 0,
+            follows_ms: 0,
             start: None,
             started: None,
             made_sure: false,
@@ -103,12 +106,11 @@ impl Batch {
     pub(super) fn stamp(&mut self, parts: &[Box<Part>], stamps: &mut Stamps) -> u64 {
         *self.stamp_ns.get_or_insert_with(|| {
             let said = last_said(parts);
-            let after_ms =
-                std::mem::replace(&mut self.stamped_after_ns, stamps.last_ns()) / 1_000_000;
+            self.stamped_after_ns = stamps.last_ns();
             if were_left(parts) {
                 stamps.next_left(said)
             } else if have_rested(parts) {
-                stamps.next_rested(said.unix_ms.max(after_ms))
+                stamps.next_rested(said.unix_ms.max(self.follows_ms))
             } else {
                 stamps.next(said.unix_ms)
             }
@@ -164,7 +166,7 @@ impl Batch {
         if is_kept {
             stamps.go_on_after(self.stamped_after_ns);
         } else {
-            second.stamped_after_ns = stamps.last_ns();
+            second.follows_ms = self.stamp_ns.unwrap_or(0) / 1_000_000;
         }
         self.change_parts(half);
         second
