@@ -11,7 +11,7 @@ import { run, SERVERS } from "./load.mjs";
 /** The memory is read after each so many, which collects what is garbage: how much there is between is the engine's affair. */
 const STEP = 500;
 /** The first ones pay for what is made once: code, tables that have grown to what they need. */
-const WARM_UP = 3;
+const WARM_UP = 6;
 const MEASURED = 5;
 const REQUESTS = MEASURED * STEP;
 
