@@ -162,7 +162,7 @@ impl Enrichment {
     ///
     /// An empty object is a valid enrichment without values, called a touch.
     pub fn parse(mut text: String) -> Result<(Enrichment, Vec<Line>), Invalid> {
-        // The text stays in memory until the enrichment is delivered.
+        // The text and its slots stay in memory until the enrichment is delivered.
         text.shrink_to_fit();
         let mut slots = Vec::new();
         let mut lines = Vec::new();
@@ -205,6 +205,7 @@ impl Enrichment {
         if slots.is_empty() && !lines.is_empty() {
             return Err(Invalid::NothingUsable);
         }
+        slots.shrink_to_fit();
         Ok((Enrichment { text, slots }, lines))
     }
 
