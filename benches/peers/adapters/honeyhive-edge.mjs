@@ -8,6 +8,6 @@ export async function setup({ url }) {
     update(sessionId, key, payload) {
       return enrichSession(sessionId, { metadata: { [key]: payload } });
     },
-    flush: () => tracer.flush({ timeoutMs: 30_000 }),
+    flush: () => tracer.flush({ timeoutMs: 120_000 }),
   };
 }
