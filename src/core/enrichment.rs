@@ -451,6 +451,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn it_holds_no_room_that_it_does_not_use() {
+        let mut text = String::with_capacity(1_000);
+        text.push_str(r#"{"metadata":{"plan":"pro"}}"#);
+        let (enrichment, _) = Enrichment::parse(text).unwrap();
+        assert_eq!(enrichment.held_bytes(), enrichment.bytes());
+    }
+
     fn update(enrichments: &[Enrichment]) -> serde_json::Value {
         let merged = Merged::of(enrichments, InputsPlace::Metadata);
         let mut json = String::new();
