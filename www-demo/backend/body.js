@@ -22,9 +22,9 @@ export async function readBody(request, most) {
     return { text: "", bytes: 0, json: undefined };
   }
   const announced = request.headers.get("content-length");
-  if (announced !== null && Number(announced) > most) return tooLarge(Number(announced), most);
-  const buffer = await (announced === null ? readUpTo(request, most) : request.arrayBuffer());
-  if (buffer === null) return tooLarge(most, most);
+  const isToFit = announced !== null && Number(announced) <= most;
+  const buffer = await (isToFit ? request.arrayBuffer() : readUpTo(request, most));
+  if (buffer === null) return tooLarge(Number(announced ?? most), most);
   const bytes = buffer.byteLength;
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(buffer);
@@ -76,7 +76,8 @@ function tooLarge(bytes, most) {
 }
 
 /**
- * For a body whose length was not announced.
+ * For a body that is too large, or whose length was not announced. What is over the limit is read as well, up to as much
+ * again: a client that is still sending may lose its connection before it reads the answer.
  * @param {Request} request
  * @param {number} most bytes
  * @returns {Promise<ArrayBuffer | null>} null if there is more
@@ -88,12 +89,12 @@ async function readUpTo(request, most) {
   const reader = request.body?.getReader();
   for (;;) {
     const { done, value } = (await reader?.read()) ?? { done: true };
-    if (done) return new Blob(chunks).arrayBuffer();
+    if (done) return length > most ? null : new Blob(chunks).arrayBuffer();
     length += value.byteLength;
-    if (length > most) {
+    if (length <= most) chunks.push(value);
+    if (length > 2 * most) {
       await reader?.cancel();
       return null;
     }
-    chunks.push(value);
   }
 }
