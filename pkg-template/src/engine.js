@@ -148,6 +148,7 @@ export class Engine {
   deliver(session, scope, call, chars, where) {
     if (!this.#calls.reserve(chars, this.#place, maxQueueBytes(session))) {
       const dropped = this.drop(session, "queue_full", NOT_STARTED, where);
+      // Not by `Promise.resolve`, which another script may have replaced.
       return new Promise((resolve) => resolve(dropped));
     }
     return new Promise((resolve) => {

@@ -62,7 +62,7 @@ pub enum KeptFate {
     Expired(&'static str),
 }
 
-/// Writes the entry for an `enrichment` of `target`, `said` in the page with the number `by`.
+/// Writes the entry for an `enrichment` of `target` that was made at the time `said` in the page with the number `by`.
 pub fn write_entry(
     destination: &Destination,
     target: Target,
