@@ -18,9 +18,9 @@ import { tracerClass } from "./tracer.js";
 
 /**
  * The differences between runtimes.
- * @typedef {import("./engine.js").Platform & OfRuntime} Runtime
+ * @typedef {import("./engine.js").EnginePlatform & ApiPlatform} TracerPlatform
  *
- * @typedef {object} OfRuntime
+ * @typedef {object} ApiPlatform
  * @property {() => import("./context/context.d.ts").Context} newContext
  * @property {typeof import("./reading.js").readBack} [readBack] reads events back; a bundled page does not
  * @property {(variable: (name: string) => unknown) => boolean} [freezesAfterAnswer] whether the platform freezes the process
@@ -52,21 +52,21 @@ const LONGEST_BLANK = 512;
 
 export class Api {
   #engine;
-  #runtime;
+  #platform;
   #Tracer = tracerClass(this);
   /** @type {import("./context/context.d.ts").Context | undefined} */
   #madeContext;
 
-  /** @param {Runtime} runtime */
-  constructor(runtime) {
-    this.#runtime = runtime;
-    this.#engine = new Engine(runtime, () => this.#context);
+  /** @param {TracerPlatform} platform */
+  constructor(platform) {
+    this.#platform = platform;
+    this.#engine = new Engine(platform, () => this.#context);
   }
 
   /** Made at the first call: nothing happens at import. */
   get #context() {
     if (this.#madeContext) return this.#madeContext;
-    const context = (this.#madeContext = this.#runtime.newContext());
+    const context = (this.#madeContext = this.#platform.newContext());
     joinCopies(this);
     return context;
   }
@@ -102,7 +102,7 @@ export class Api {
       const flushed = this.flush(session, undefined);
       const isKept = this.#context.waitUntil(this.#context.scope(session), flushed);
       // Elsewhere the delivery goes on by itself: no answer is held back by a backend that is slow or down.
-      const { freezesAfterAnswer, variable } = this.#runtime;
+      const { freezesAfterAnswer, variable } = this.#platform;
       if (!isKept && freezesAfterAnswer?.(variable)) await flushed;
     }
   }
@@ -249,7 +249,7 @@ export class Api {
    * @returns {Promise<ReadResult>}
    */
   async read(session, named, isSession) {
-    const { readBack } = this.#runtime;
+    const { readBack } = this.#platform;
     if (!readBack) {
       const message = "a page reads nothing back: read on your server";
       return { status: "failed", reason: "not_available", message };

@@ -9,7 +9,7 @@ import type * as future from "../../build/wasm/otel/core.js";
  * The functions of an instance, which scripts/core-factory.mjs makes of a module's. None of them throws. They return
  * undefined if the instance died in the call or before it.
  */
-export type Instance<Module> = {
+export type CoreFunctions<Module> = {
   [name in keyof Omit<Module, "default" | "initSync" | "connect">]: Module[name] extends (
     ...given: infer Given
   ) => infer Result
@@ -21,8 +21,8 @@ export type Instance<Module> = {
 type Reading = "readRequest" | "readAnswered";
 
 /** One instance of the tracer's module, without what only the tests of its surface call. */
-export type Core = Omit<Instance<typeof tracer>, Reading | "tracers"> &
-  Partial<Pick<Instance<typeof tracer>, Reading>> & {
+export type Core = Omit<CoreFunctions<typeof tracer>, Reading | "tracers"> &
+  Partial<Pick<CoreFunctions<typeof tracer>, Reading>> & {
     /** Gives the instance its host. It has to be called first. */
     connect(host: Host, seed: number, place: "page" | "edge" | "server"): void;
   };

@@ -14,12 +14,12 @@ import { Tickets } from "./tickets.js";
 
 /** @import { Core, OnTrap, TracerInfo } from "./core.d.ts" */
 /** @import { Delivery, DropReason, FlushReport } from "../index.d.ts" */
-/** @import { Owed, Where } from "./outcomes.js" */
+/** @import { OwedOutcome, Where } from "./outcomes.js" */
 /** @import { Session } from "./session.js" */
 
 /**
  * The differences between runtimes.
- * @typedef {object} Platform
+ * @typedef {object} EnginePlatform
  * @property {(onTrap: OnTrap) => Core | Promise<Core>} open starts an instance of the core
  * @property {(onTrap: OnTrap) => Core} [openNow] starts an instance synchronously, for a page that is left while one
  *   opens; throws if the browser does not allow that
@@ -36,7 +36,7 @@ import { Tickets } from "./tickets.js";
  * @typedef {{ core: Core, tracer: number } | { reason: "disabled" | "closed" | "internal", message: string }} Registered
  */
 
-/** Makes a call for a tracer and returns its number; 0 or undefined if the core did not take it. @typedef {(core: Core, tracer: number, owed: Owed) => number | undefined} TracerCall */
+/** Makes a call for a tracer and returns its number; 0 or undefined if the core did not take it. @typedef {(core: Core, tracer: number, owed: OwedOutcome) => number | undefined} TracerCall */
 
 const CUT_OFF = "the browser ended the page's script; what is kept is sent later";
 const NO_RANDOMNESS =
@@ -58,7 +58,7 @@ export class Engine {
   #tickets;
 
   /**
-   * @param {Platform} platform
+   * @param {EnginePlatform} platform
    * @param {() => import("./context/context.d.ts").Context} context
    */
   constructor(platform, context) {
@@ -152,7 +152,7 @@ export class Engine {
       return new Promise((resolve) => resolve(dropped));
     }
     return new Promise((resolve) => {
-      /** @type {Owed} */
+      /** @type {OwedOutcome} */
       const owed = { resolve, session, isReport: false };
       if (where) owed.where = where;
       this.#calls.add((core) => this.#make(core, owed, scope, call));
@@ -315,7 +315,7 @@ export class Engine {
   /**
    * Makes a call that waited for the core.
    * @param {Core | undefined} core
-   * @param {Owed} owed
+   * @param {OwedOutcome} owed
    * @param {number} scope
    * @param {TracerCall} call
    */

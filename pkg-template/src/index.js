@@ -24,7 +24,7 @@ function workersFunctions() {
 
 /**
  * A page is drawn meanwhile; elsewhere the first request leaves some milliseconds earlier.
- * @type {import("./engine.js").Platform["open"]}
+ * @type {import("./engine.js").EnginePlatform["open"]}
  */
 const open = (onTrap) => ("document" in globalThis ? openLater : openNow)(onTrap);
 

@@ -7,7 +7,7 @@ import { browserPage } from "./page/page.js";
 import { publicFunctions } from "./public.js";
 
 /**
- * @param {Omit<import("./api.js").Runtime, "variable" | "newContext" | "hint">} module how it is opened, and what it can do
+ * @param {Omit<import("./api.js").TracerPlatform, "variable" | "newContext" | "hint">} module how it is opened, and what it can do
  * @param {() => string} [hint]
  */
 export function inlineFunctions(module, hint = inlineHint) {

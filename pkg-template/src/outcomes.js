@@ -16,7 +16,7 @@ import { printAt } from "./log.js";
 /**
  * The promise of a call. `isReport` is true for flush and close, false for an enrichment. `session` belongs to the tracer
  * that the call was made on, `caller` to the active tracer, whose `waitUntil` may be needed.
- * @typedef {object} Owed
+ * @typedef {object} OwedOutcome
  * @property {(outcome: any) => void} resolve
  * @property {Session | undefined} session
  * @property {Session} [caller]
@@ -29,7 +29,7 @@ export const TRAPPED = "honeyhive-edge failed: its queue is lost, later calls wo
 export class Outcomes {
   #idOf;
   #logged;
-  /** By the number of the call. @type {Map<number, Owed>} */
+  /** By the number of the call. @type {Map<number, OwedOutcome>} */
   #owed = new Map();
   /** The counts of all outcomes, and of those that the running instance does not know. */
   #counts = { delivered: 0, dropped: 0 };
@@ -51,7 +51,7 @@ export class Outcomes {
 
   /**
    * @param {number} id of a call that the core settles
-   * @param {Owed} owed
+   * @param {OwedOutcome} owed
    */
   owe(id, owed) {
     this.#owed.set(id, owed);
@@ -111,7 +111,7 @@ export class Outcomes {
 
   /**
    * Settles a call that the core was not given, or has lost with its instance.
-   * @param {Owed} owed
+   * @param {OwedOutcome} owed
    * @param {DropReason} [reason]
    * @param {string} [message]
    */

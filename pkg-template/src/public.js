@@ -6,10 +6,10 @@ export { sessionIdFromHeaders } from "./baggage.js";
 export { newEventId, sessionIdFrom } from "./ids.js";
 
 /**
- * @param {import("./api.js").Runtime} runtime
+ * @param {import("./api.js").TracerPlatform} platform
  */
-export function publicFunctions(runtime) {
-  const api = new Api(runtime);
+export function publicFunctions(platform) {
+  const api = new Api(platform);
   return {
     /** @type {typeof import("../index.d.ts").initTracer} */
     initTracer: (options) => api.initTracer(options),

@@ -47,7 +47,7 @@ export class Session {
   tracer;
   /** Identifies it without holding it. @type {WeakRef<Session> | undefined} */
   weak;
-  /** The scope of its own `waitUntil`. Few sessions have one. @type {import("./context/scopes.js").Scope | undefined} */
+  /** The scope of its own `waitUntil`. Few sessions have one. @type {import("./context/scopes.js").WaitUntilScope | undefined} */
   scope;
 
   /**

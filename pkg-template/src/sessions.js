@@ -9,7 +9,7 @@ import { parseJson, plainJson } from "./json.js";
 import { numberOf, plainInfo } from "./session.js";
 
 /** @import { Core, CoreOptions, TracerInfo } from "./core.d.ts" */
-/** @import { Platform } from "./engine.js" */
+/** @import { EnginePlatform } from "./engine.js" */
 /** @import { IdleSessions } from "./idle.js" */
 /** @import { Instance } from "./instance.js" */
 /** @import { Home, Session } from "./session.js" */
@@ -46,7 +46,7 @@ export class RegisteredSessions {
 
   /**
    * @param {Instance<Core>} instance
-   * @param {Pick<Platform, "variable" | "newIdleSessions">} platform
+   * @param {Pick<EnginePlatform, "variable" | "newIdleSessions">} platform
    */
   constructor(instance, { variable, newIdleSessions }) {
     this.#instance = instance;

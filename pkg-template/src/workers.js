@@ -9,7 +9,7 @@ import { inlineHint } from "./load.js";
 
 /**
  * The platform of a build for all edge runtimes, without the function that opens the module.
- * @returns {Pick<import("./engine.js").Platform, "variable" | "place"> & { newContext: typeof anyContext }}
+ * @returns {Pick<import("./engine.js").EnginePlatform, "variable" | "place"> & { newContext: typeof anyContext }}
  */
 export function edgePlatform() {
   if (isWorkers()) return workersPlatform(importWorkers());

@@ -32,7 +32,7 @@ export function alsContext(AsyncLocalStorage) {
   const storage = new AsyncLocalStorage();
   const ambient = new Ambient();
   const scopes = new Scopes();
-  /** @type {WeakMap<object, import("./scopes.js").Scope>} */
+  /** @type {WeakMap<object, import("./scopes.js").WaitUntilScope>} */
   const requests = new WeakMap();
 
   /** @returns {Frame} */

@@ -6,7 +6,7 @@ import { disregard } from "../thenables.js";
 import { printAt } from "../log.js";
 
 /**
- * @typedef {object} Scope
+ * @typedef {object} WaitUntilScope
  * @property {number} id
  * @property {(promise: Promise<unknown>) => void} waitUntil
  * @property {unknown} [logLevel]
@@ -21,14 +21,14 @@ const THREW =
 export class Scopes {
   #warned = false;
   #last = 0;
-  /** The scopes by id, held weakly: a scope lasts as long as its session or request. @type {Map<number, { deref(): Scope | undefined }>} */
+  /** The scopes by id, held weakly: a scope lasts as long as its session or request. @type {Map<number, { deref(): WaitUntilScope | undefined }>} */
   #scopes = new Map();
   #gone = newRegistry((/** @type {number} */ id) => void this.#scopes.delete(id));
 
   /**
    * The scope of a session that brought its own `waitUntil`, shared by the sessions it starts.
    * @param {import("../session.js").Session} session
-   * @returns {Scope | undefined}
+   * @returns {WaitUntilScope | undefined}
    */
   of(session) {
     const { waitUntil } = session.settings;
@@ -42,7 +42,7 @@ export class Scopes {
   /**
    * @param {(promise: Promise<unknown>) => void} waitUntil
    * @param {unknown} [logLevel]
-   * @returns {Scope}
+   * @returns {WaitUntilScope}
    */
   add(waitUntil, logLevel) {
     const id = ++this.#last;

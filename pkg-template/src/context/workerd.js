@@ -18,7 +18,7 @@ import { callWaitUntil } from "./scopes.js";
 
 /**
  * A request, or another event that a Worker handles (a queue's batch, an alarm), as seen from one span.
- * @typedef {object} Scope
+ * @typedef {object} RequestScope
  * @property {number} id
  * @property {{ readyState: unknown }} marker
  * @property {Session | undefined} session the session that was last initialised in it
@@ -45,9 +45,9 @@ const ENV_NUMBER = Symbol.for("honeyhive-edge.sessionNumber");
  */
 export function workerdContext(workers) {
   let lastId = 0;
-  /** @type {WeakMap<object, Scope>} */
+  /** @type {WeakMap<object, RequestScope>} */
   const bySpan = new WeakMap();
-  /** The scopes in which sessions were initialised, newest last; held weakly if a span holds them. @type {{ deref(): Scope | undefined }[]} */
+  /** The scopes in which sessions were initialised, newest last; held weakly if a span holds them. @type {{ deref(): RequestScope | undefined }[]} */
   const entered = [];
   /** How many scopes were removed from the front of that list. */
   let forgotten = 0;
@@ -65,7 +65,7 @@ export function workerdContext(workers) {
   /** @param {{ readyState: unknown }} marker */
   const isReadable = (marker) => attempt(() => marker.readyState !== undefined, false);
 
-  /** @returns {Scope | undefined} undefined at the top level */
+  /** @returns {RequestScope | undefined} undefined at the top level */
   const current = () => {
     const span = activeSpan();
     const known = span && bySpan.get(span);
@@ -89,7 +89,7 @@ export function workerdContext(workers) {
   /**
    * The session of the request whose marker can be read here. All events of a Durable Object can read each other's
    * markers. If that finds more than one session, it is unknown which one the caller means.
-   * @param {Scope} scope has no session of its own
+   * @param {RequestScope} scope has no session of its own
    * @returns {Session | undefined}
    */
   const search = (scope) => {

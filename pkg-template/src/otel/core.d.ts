@@ -2,10 +2,10 @@
 // (src/js/spans/), and wasm-bindgen writes their declarations when the module is built.
 
 import type * as spans from "../../../build/wasm/otel/core.js";
-import type { Instance } from "../core.d.ts";
+import type { CoreFunctions } from "../core.d.ts";
 
 /** One instance of the module. */
-export type SpanCore = Instance<typeof spans> & {
+export type SpanCore = CoreFunctions<typeof spans> & {
   /** Gives the instance its host. It has to be called first. */
   connect(host: SpanHost): void;
 };

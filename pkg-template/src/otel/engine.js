@@ -13,7 +13,7 @@ import { untraced } from "../untraced.js";
 
 /**
  * What differs between runtimes.
- * @typedef {object} Platform
+ * @typedef {object} SpanPlatform
  * @property {(onTrap: (error: unknown) => void) => SpanCore} open a fresh instance of the core; throws where there can be none
  * @property {(name: string) => unknown} variable an environment variable
  * @property {() => import("../context/context.d.ts").Context} newContext tells requests apart and keeps them alive
@@ -45,7 +45,7 @@ export class SpanEngine {
   /** @type {import("../context/context.d.ts").Context | undefined} */
   #context;
 
-  /** @param {Platform} platform */
+  /** @param {SpanPlatform} platform */
   constructor(platform) {
     this.platform = platform;
     /** @type {import("../instance.js").Purpose<SpanCore>} */

@@ -11,7 +11,7 @@ import { Sessions } from "./sessions.js";
 /** @typedef {typeof import("honeyhive-edge/otel")} Public */
 
 /**
- * @param {import("./engine.js").Platform} platform
+ * @param {import("./engine.js").SpanPlatform} platform
  */
 export function otelFunctions(platform) {
   const engine = new SpanEngine(platform);

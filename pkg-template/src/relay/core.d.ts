@@ -2,10 +2,10 @@
 // (src/js/relay/), and wasm-bindgen writes their declarations when the module is built.
 
 import type * as relay from "../../../build/wasm/relay/core.js";
-import type { Instance } from "../core.d.ts";
+import type { CoreFunctions } from "../core.d.ts";
 
 /** One instance of the module. */
-export type RelayCore = Instance<typeof relay> & {
+export type RelayCore = CoreFunctions<typeof relay> & {
   /** Gives the instance its host. It has to be called first. */
   connect(host: RelayHost): void;
 };

@@ -14,7 +14,7 @@ import { option } from "./options.js";
 
 /**
  * The differences between runtimes.
- * @typedef {object} Platform
+ * @typedef {object} RelayPlatform
  * @property {(onTrap: (error: unknown) => void) => RelayCore | Promise<RelayCore>} open starts an instance of the core
  * @property {(name: string) => unknown} variable reads an environment variable
  * @property {string} hint advice for a runtime in which WebAssembly does not start
@@ -23,7 +23,7 @@ import { option } from "./options.js";
 /**
  * A call to the core that has not ended, and the options of the relay that made it. Functions among the options are
  * looked up when they are called.
- * @typedef {object} Owed
+ * @typedef {object} RelayCall
  * @property {unknown} options
  * @property {(result: any) => void} resolve
  * @property {(error: Error) => void} reject
@@ -37,11 +37,11 @@ export class RelayEngine {
   #instance;
   /** The lines that were logged already. */
   #logged = new LoggedLines();
-  /** The calls that the running core has not ended. @type {Map<number, Owed>} */
+  /** The calls that the running core has not ended. @type {Map<number, RelayCall>} */
   #owed = new Map();
   #lastCall = 0;
 
-  /** @param {Platform} platform */
+  /** @param {RelayPlatform} platform */
   constructor(platform) {
     this.#platform = platform;
     /** @type {import("../instance.js").Purpose<RelayCore>} */

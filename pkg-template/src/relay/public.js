@@ -6,7 +6,7 @@ import { Relay } from "./relay.js";
 import { issueTicket } from "./ticket.js";
 
 /**
- * @param {import("./engine.js").Platform} platform
+ * @param {import("./engine.js").RelayPlatform} platform
  */
 export function relayFunctions(platform) {
   const engine = new RelayEngine(platform);

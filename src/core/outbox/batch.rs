@@ -6,7 +6,7 @@ use crate::core::enrichment::{Field, InputsPlace};
 use crate::core::session::{SessionOrigin, Start};
 use crate::core::wire;
 
-/// Parts that are sent together. The parts themselves are in the [`Line`](super::line::Line), after those of earlier
+/// Parts that are sent together. The parts themselves are in the [`Backlog`](super::backlog::Backlog), after those of earlier
 /// batches.
 #[derive(Debug)]
 pub(super) struct Batch {

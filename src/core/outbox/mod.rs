@@ -7,8 +7,8 @@
 //! one request in flight, and its enrichments reach the backend in order. A batch that the backend refuses is halved
 //! until the part to blame is alone: bad input costs only itself.
 
+mod backlog;
 mod batch;
-mod line;
 mod part;
 mod stamps;
 mod summary;
@@ -30,8 +30,8 @@ use crate::core::time::{NEVER, Now};
 use crate::core::totals::Totals;
 use crate::core::wire::{self, Request, Routes};
 
+use backlog::Backlog;
 use batch::Batch;
-use line::Line;
 use part::merged;
 pub use part::{Part, PartKind, Parts, held_by};
 pub use stamps::{Said, Stamps};
@@ -49,7 +49,7 @@ pub enum Progress {
 #[derive(Debug)]
 struct Unsent {
     /// All parts that wait.
-    line: Line,
+    backlog: Backlog,
     /// The clock of their deadlines.
     clock: DeadlineClock,
     /// When the first batch may be tried again.
@@ -59,8 +59,12 @@ struct Unsent {
 }
 
 impl Unsent {
-    const NOTHING: Unsent =
-        Unsent { line: Line::EMPTY, clock: DeadlineClock::START, retry_at: 0, asked_until: 0 };
+    const NOTHING: Unsent = Unsent {
+        backlog: Backlog::EMPTY,
+        clock: DeadlineClock::START,
+        retry_at: 0,
+        asked_until: 0,
+    };
 }
 
 /// Allocated from the first write until [`Outbox::rest`], because a session has nothing to send for most of its life,
@@ -192,13 +196,13 @@ impl Outbox {
     /// server and an event was not found on the new route, it may be found on the old one. For an event, no start
     /// would tell.
     pub fn routes_to_try(&self, routes: Routes) -> Routes {
-        let tried = self.work.line.first_batch().is_some_and(Batch::tried_other_route);
+        let tried = self.work.backlog.first_batch().is_some_and(Batch::tried_other_route);
         if self.is_event && tried && routes == Routes::Unknown { Routes::TryLegacy } else { routes }
     }
 
     /// The bytes of its unsent enrichments.
     pub fn held(&self) -> u64 {
-        self.work.line.summary().held()
+        self.work.backlog.summary().held()
     }
 
     /// Lets the session begin with its next request. If there is a `start`, that request starts it: the one of its
@@ -238,19 +242,19 @@ impl Outbox {
     /// the values before it are still sent.
     pub fn accept(&mut self, mut part: Box<Part>) {
         self.set_deadline_of(&mut part);
-        self.work.line.push(part);
+        self.work.backlog.push(part);
     }
 
     /// Takes a part that an earlier page left, and puts it before the parts made since.
     pub fn accept_in_time(&mut self, mut part: Box<Part>) {
         self.set_deadline_of(&mut part);
-        self.work.line.insert_in_time(part);
+        self.work.backlog.insert_in_time(part);
     }
 
     /// Gives `part`, which is not kept, a time after the kept parts: if another page delivers those, it stamps them
     /// as the later ones of the same millisecond.
     pub fn date_after_kept(&mut self, part: &mut Part) {
-        let last = self.work.line.parts().last().filter(|last| last.is_kept);
+        let last = self.work.backlog.parts().last().filter(|last| last.is_kept);
         if last.is_some_and(|last| last.said.unix_ms == part.said.unix_ms) {
             self.stamps.take_over(part.said.unix_ms);
             part.said = self.stamps.say(0);
@@ -260,7 +264,7 @@ impl Outbox {
     /// Lets starts that were given up once, and are alone now, wait for an enrichment. Nothing is in flight, and
     /// nobody waits for them, so nothing would send them.
     pub fn let_starts_wait(&mut self) {
-        if !self.work.line.summary().tracers().is_empty() {
+        if !self.work.backlog.summary().tracers().is_empty() {
             return;
         }
         self.unfreeze();
@@ -268,7 +272,7 @@ impl Outbox {
 
     /// Puts the parts of all batches back into the queue.
     fn unfreeze(&mut self) {
-        while let Some(start) = self.work.line.pop_batch() {
+        while let Some(start) = self.work.backlog.pop_batch() {
             if let Some(start) = start {
                 self.want_start_again(start);
             }
@@ -277,16 +281,16 @@ impl Outbox {
 
     /// Frees memory, because there is nothing to do for a while.
     pub fn rest(&mut self) {
-        if self.work.line.is_empty() {
+        if self.work.backlog.is_empty() {
             self.work = Work::default();
         } else {
-            self.work.line.shrink();
+            self.work.backlog.shrink();
         }
     }
 
     /// Whether a failed request is to be retried after a wait.
     pub fn is_to_wait(&self, now: Now) -> bool {
-        self.work.line.has_batch() && self.work.retry_at > now.mono_ms
+        self.work.backlog.has_batch() && self.work.retry_at > now.mono_ms
     }
 
     /// Ends the wait before a retry early enough for parts that came since the last try to get a try before their
@@ -302,7 +306,7 @@ impl Outbox {
     fn last_try_at(&self, now: Now) -> u64 {
         let Settings { timeout_ms, deadline_ms, .. } = *self.settings;
         let gives_up_at =
-            self.work.clock.reaches(self.work.line.summary().untried_deadline(), now.mono_ms);
+            self.work.clock.reaches(self.work.backlog.summary().untried_deadline(), now.mono_ms);
         last_try_at(gives_up_at, timeout_ms, deadline_ms)
     }
 
@@ -314,24 +318,28 @@ impl Outbox {
 
     /// Whether there is anything to send.
     pub fn has_work(&self) -> bool {
-        self.work.line.has_batch() || !self.work.line.summary().tracers().is_empty()
+        self.work.backlog.has_batch() || !self.work.backlog.summary().tracers().is_empty()
     }
 
     /// Whether the browser keeps all waiting parts.
     pub fn is_kept(&self) -> bool {
-        self.work.line.parts().iter().all(|part| part.kind != PartKind::Enrichment || part.is_kept)
+        self.work
+            .backlog
+            .parts()
+            .iter()
+            .all(|part| part.kind != PartKind::Enrichment || part.is_kept)
     }
 
     /// When the next request may be sent: after the wait before a retry, or else after the merge window. A start
     /// without enrichments waits a moment for one.
     pub fn due(&self) -> u64 {
-        if self.work.line.has_batch() {
+        if self.work.backlog.has_batch() {
             return self.work.retry_at;
         }
         if self.hurried {
             return 0;
         }
-        self.window_until.max(if self.work.line.summary().is_enriched() {
+        self.window_until.max(if self.work.backlog.summary().is_enriched() {
             0
         } else {
             self.start_at
@@ -350,7 +358,7 @@ impl Outbox {
 
     /// Whether it contains parts of `tracer`.
     pub fn holds_any_of(&self, tracer: u64) -> bool {
-        self.work.line.parts().iter().any(|part| part.tracer == tracer)
+        self.work.backlog.parts().iter().any(|part| part.tracer == tracer)
     }
 
     /// Whether the queue skips the merge window.
@@ -365,20 +373,20 @@ impl Outbox {
 
     /// Whether the server has asked clients to wait until later than now.
     pub fn is_asked_to_wait(&self, now: Now) -> bool {
-        self.work.line.has_batch() && self.work.asked_until > now.mono_ms
+        self.work.backlog.has_batch() && self.work.asked_until > now.mono_ms
     }
 
     /// Stops the deadlines, because there is no network or the page rests.
     pub fn pause_deadlines(&mut self) {
         self.is_paused = true;
-        self.work.line.change_each(|part| part.deadline = NEVER);
+        self.work.backlog.change_each(|part| part.deadline = NEVER);
     }
 
     /// Lets the deadlines begin anew, because the network or the page is back.
     pub fn resume_deadlines(&mut self, now: Now) {
         self.is_paused = false;
-        let Unsent { line, clock, .. } = &mut *self.work;
-        line.change_each(|part| {
+        let Unsent { backlog, clock, .. } = &mut *self.work;
+        backlog.change_each(|part| {
             part.given_ms = now.mono_ms;
             part.deadline = clock.deadline(now.mono_ms, part.deadline_ms);
         });
@@ -406,7 +414,7 @@ impl Outbox {
         if due <= now.mono_ms {
             let tried_until = if due == 0 { now.mono_ms } else { due };
             self.work.clock.wait_for_turn(tried_until, now.mono_ms);
-        } else if !self.work.line.has_batch() && due < NEVER && !is_failing {
+        } else if !self.work.backlog.has_batch() && due < NEVER && !is_failing {
             self.work.clock.rest_until(due);
         }
     }
@@ -420,12 +428,12 @@ impl Outbox {
 
     /// All waiting parts.
     pub fn parts(&self) -> &[Box<Part>] {
-        self.work.line.parts()
+        self.work.backlog.parts()
     }
 
     /// Notes that the browser keeps the parts with these numbers.
     pub fn note_kept(&mut self, ids: &NumberSet) {
-        self.work.line.change_each(|part| part.is_kept |= ids.has(part.id));
+        self.work.backlog.change_each(|part| part.is_kept |= ids.has(part.id));
     }
 
     /// Caps each deadline at the time that its part was given, because part of that time may have been forgiven
@@ -434,15 +442,15 @@ impl Outbox {
         if self.is_paused {
             return;
         }
-        let Unsent { line, clock, .. } = &mut *self.work;
-        line.change_each(|part| {
+        let Unsent { backlog, clock, .. } = &mut *self.work;
+        backlog.change_each(|part| {
             let given = clock.deadline(part.given_ms, part.deadline_ms);
             part.deadline = part.deadline.min(given);
         });
     }
 
     fn set_deadline_of(&mut self, part: &mut Part) {
-        if self.work.line.parts().is_empty() {
+        if self.work.backlog.parts().is_empty() {
             self.work.clock.own_request_worked(part.given_ms);
         }
         part.deadline = match self.is_paused {
@@ -453,38 +461,38 @@ impl Outbox {
 
     /// Whether it contains parts of the request `scope`.
     pub fn concerns(&self, scope: u64) -> bool {
-        self.work.line.summary().scopes().has(scope)
+        self.work.backlog.summary().scopes().has(scope)
     }
 
     /// The request scopes of its parts.
     pub fn scopes(&self) -> impl Iterator<Item = u64> + '_ {
-        self.work.line.summary().scopes().iter()
+        self.work.backlog.summary().scopes().iter()
     }
 
     /// The tracer whose `fetch` carries the next request, or [`NOTHING`]. It has a part in it.
     pub fn sender(&self) -> u64 {
-        self.work.line.summary().sender()
+        self.work.backlog.summary().sender()
     }
 
     /// Makes another tracer the sender: the next one with a part in it for which `suits` returns true, among the next
     /// `looks`. The current sender becomes the last in turn.
     pub fn change_sender(&mut self, looks: usize, suits: &dyn Fn(u64) -> bool) {
-        let summary = self.work.line.summary();
+        let summary = self.work.backlog.summary();
         let others = summary.tracers().after(summary.sender());
         let next = others.take(looks).find(|tracer| suits(*tracer));
         if let Some(next) = next {
-            self.work.line.set_sender(next);
+            self.work.backlog.set_sender(next);
         }
     }
 
     /// The tracer that sends in `scope`: the sender, unless only other tracers have parts of that scope. The `fetch`
     /// of another request may not be called in this one.
     pub fn sender_in(&self, scope: u64) -> u64 {
-        let sender = self.work.line.summary().sender();
-        if self.work.line.summary().tracers().iter().nth(1).is_none() {
+        let sender = self.work.backlog.summary().sender();
+        if self.work.backlog.summary().tracers().iter().nth(1).is_none() {
             return sender;
         }
-        let parts = self.work.line.parts();
+        let parts = self.work.backlog.parts();
         let waits_there =
             parts.iter().filter(|part| part.scope == scope && part.kind != PartKind::WaitingStart);
         let mut of_scope = waits_there.map(|part| part.tracer);
@@ -494,7 +502,7 @@ impl Outbox {
 
     /// Makes `tracer`, which has a part in it, the sender.
     pub fn set_sender(&mut self, tracer: u64) {
-        self.work.line.set_sender(tracer);
+        self.work.backlog.set_sender(tracer);
     }
 
     /// Whether any scope may send it: a part was made outside of request scopes, or in one that stopped polling.
@@ -516,7 +524,7 @@ impl Outbox {
 
     /// The first deadline, on its clock. A start has a deadline only if it is alone.
     fn first_deadline(&self) -> u64 {
-        self.work.line.summary().first_deadline()
+        self.work.backlog.summary().first_deadline()
     }
 
     /// How long the next request may take, in milliseconds: its time limit, or the time to the first deadline of its
@@ -528,7 +536,7 @@ impl Outbox {
 
     /// The first deadline of the batch to send, on its clock.
     fn batch_deadline(&self) -> u64 {
-        let parts = self.work.line.first_parts();
+        let parts = self.work.backlog.first_parts();
         let said = parts.iter().filter(|part| part.kind == PartKind::Enrichment);
         let starts = parts.iter().filter(|part| part.kind == PartKind::Start);
         let of_starts = || starts.map(|part| part.deadline).min();
@@ -542,11 +550,11 @@ impl Outbox {
     pub fn next_request(&mut self, routes: Routes, no_second: bool, now: Now) -> (Request, bool) {
         self.window_until = now.mono_ms.saturating_add(self.settings.merge_window_ms);
         self.work.clock.begin_try(now.mono_ms);
-        self.work.line.begin_try();
-        if !self.work.line.has_batch() {
+        self.work.backlog.begin_try();
+        if !self.work.backlog.has_batch() {
             self.freeze(no_second);
         }
-        let Some((batch, parts)) = self.work.line.first_mut() else {
+        let Some((batch, parts)) = self.work.backlog.first_mut() else {
             unreachable!("a batch was frozen")
         };
         if batch.wants_start() {
@@ -591,9 +599,9 @@ impl Outbox {
     /// the session exists, the parts that waited for it wait no longer.
     pub fn take_back_request(&mut self) {
         self.flight = NOTHING;
-        let first = self.work.line.first_mut();
+        let first = self.work.backlog.first_mut();
         if first.is_some_and(|(batch, parts)| batch.stores_nothing(parts))
-            && let Some(start) = self.work.line.unfreeze_first()
+            && let Some(start) = self.work.backlog.unfreeze_first()
         {
             self.want_start(start);
         }
@@ -603,7 +611,7 @@ impl Outbox {
     /// is done now.
     pub fn start_after_all(&mut self) -> bool {
         let left_out = std::mem::take(&mut self.left_out_start);
-        if left_out && let Some((batch, _)) = self.work.line.first_mut() {
+        if left_out && let Some((batch, _)) = self.work.backlog.first_mut() {
             batch.begin_with(Some(Start::touch()));
             self.needs_start = true;
         }
@@ -612,14 +620,14 @@ impl Outbox {
 
     /// Freezes the parts of the next request, if there is no batch.
     pub fn freeze_first(&mut self) {
-        if !self.work.line.has_batch() {
+        if !self.work.backlog.has_batch() {
             self.freeze(false);
         }
     }
 
     /// The parts of the batch that is sent next or is in flight.
     pub fn first_parts(&self) -> &[Box<Part>] {
-        self.work.line.first_parts()
+        self.work.backlog.first_parts()
     }
 
     /// Makes a batch of the queue, as far as one request takes it.
@@ -635,9 +643,9 @@ impl Outbox {
         let mut count = 0;
         let mut first = None;
         if is_leaving {
-            self.work.line.put_own_first();
+            self.work.backlog.put_own_first();
         }
-        let parts = self.work.line.parts();
+        let parts = self.work.backlog.parts();
         for part in parts {
             bytes += part.enrichment.bytes() as u64;
             let chapter = if is_leaving && !part.is_left { 0 } else { part.chapter };
@@ -649,7 +657,7 @@ impl Outbox {
         }
         self.hurried &= count < parts.len();
         self.work.retry_at = 0;
-        self.work.line.freeze(count);
+        self.work.backlog.freeze(count);
     }
 
     /// Records that the request was stored. `answer_inputs` are the session's inputs in the answer to a start.
@@ -661,7 +669,7 @@ impl Outbox {
         self.refused_singles = 0;
         self.is_known = true;
         self.needs_start = false;
-        let Some((batch, parts)) = self.work.line.first_mut() else {
+        let Some((batch, parts)) = self.work.backlog.first_mut() else {
             return Progress::Done(Vec::new());
         };
         if let Some(start) = batch.take_start() {
@@ -674,23 +682,23 @@ impl Outbox {
                 return Progress::GoesOn;
             }
         }
-        let (_, parts) = self.work.line.take_first();
-        self.work.line.recount();
+        let (_, parts) = self.work.backlog.take_first();
+        self.work.backlog.recount();
         Progress::Done(parts)
     }
 
     /// Removes and returns the parts of a batch that needs no further request: its start was stored, and the parts that
     /// it did not store were given up.
     pub fn take_stored(&mut self) -> Parts {
-        let Some(started) = self.work.line.first_batch().and_then(Batch::started) else {
+        let Some(started) = self.work.backlog.first_batch().and_then(Batch::started) else {
             return Vec::new();
         };
-        let parts = merged(self.work.line.first_parts(), InputsPlace::Metadata);
+        let parts = merged(self.work.backlog.first_parts(), InputsPlace::Metadata);
         if wire::needs_update(&parts, Some(started)) {
             return Vec::new();
         }
-        let (_, parts) = self.work.line.take_first();
-        self.work.line.recount();
+        let (_, parts) = self.work.backlog.take_first();
+        self.work.backlog.recount();
         parts
     }
 
@@ -706,7 +714,7 @@ impl Outbox {
         describe: &dyn Fn(u64, u64) -> Option<Description>,
     ) -> bool {
         let is_known = self.is_known && unless_known;
-        let Some((batch, parts)) = self.work.line.first_mut() else { return false };
+        let Some((batch, parts)) = self.work.backlog.first_mut() else { return false };
         if self.is_event || is_known || !batch.make_sure() {
             return false;
         }
@@ -723,7 +731,7 @@ impl Outbox {
     pub fn try_other_route(&mut self) -> bool {
         self.forget_empty_batches();
         self.work.retry_at = 0;
-        self.work.line.first_mut().is_some_and(|(batch, _)| batch.try_other_route())
+        self.work.backlog.first_mut().is_some_and(|(batch, _)| batch.try_other_route())
     }
 
     /// Records a failure that may be temporary. The request is retried after `wait_ms` if the server `asked` for
@@ -735,7 +743,8 @@ impl Outbox {
         let reading = self.work.clock.reading(now.mono_ms);
         let left = self.batch_deadline().saturating_sub(reading);
         // By then, all parts of the batch have been given up.
-        let last = self.work.line.first_parts().iter().map(|part| part.deadline).max().unwrap_or(0);
+        let last =
+            self.work.backlog.first_parts().iter().map(|part| part.deadline).max().unwrap_or(0);
         let wait_ms = RetryWait {
             wait_ms,
             is_asked: asked,
@@ -770,9 +779,9 @@ impl Outbox {
         let mut gone = Vec::new();
         for part in self.take_out(starts_go, goes) {
             // A waiting start goes with its batch, and has to go with another one now.
-            if goes(&part) { gone.push(part) } else { self.work.line.put_start_back(*part) }
+            if goes(&part) { gone.push(part) } else { self.work.backlog.put_start_back(*part) }
         }
-        self.work.line.recount();
+        self.work.backlog.recount();
         gone
     }
 
@@ -780,10 +789,10 @@ impl Outbox {
     /// those with theirs.
     pub fn part_around(&mut self, taken: &[Box<Part>]) {
         // An update after its start goes on, because it tells what the start did not store.
-        if self.work.line.first_batch().is_some_and(|batch| batch.started().is_none()) {
+        if self.work.backlog.first_batch().is_some_and(|batch| batch.started().is_none()) {
             self.unfreeze();
         }
-        self.work.line.change_each(|part| {
+        self.work.backlog.change_each(|part| {
             let taken_before = taken.partition_point(|it| it.id < part.id) as u32;
             if part.chapter != 0 && !part.is_left {
                 part.chapter = part.chapter.wrapping_add(taken_before).max(1);
@@ -792,7 +801,7 @@ impl Outbox {
     }
 
     fn take_out(&mut self, starts_go: bool, goes: &dyn Fn(&Part) -> bool) -> Parts {
-        let taken = self.work.line.take_out(self.flight != NOTHING, starts_go, goes);
+        let taken = self.work.backlog.take_out(self.flight != NOTHING, starts_go, goes);
         self.forget_empty_batches();
         taken
     }
@@ -800,7 +809,7 @@ impl Outbox {
     /// Removes batches without parts. The next batch gets their start. A batch in flight stays until its answer
     /// arrives.
     fn forget_empty_batches(&mut self) {
-        if let Some(start) = self.work.line.forget_empty_batches(self.flight != NOTHING) {
+        if let Some(start) = self.work.backlog.forget_empty_batches(self.flight != NOTHING) {
             self.want_start_again(start);
         }
     }
@@ -812,7 +821,7 @@ impl Outbox {
     pub fn end_chapter(&mut self, chapter: u32) {
         self.is_paused = true;
         self.stamps.rest();
-        self.work.line.change_each(|part| {
+        self.work.backlog.change_each(|part| {
             part.deadline = NEVER;
             if part.chapter == 0 {
                 part.chapter = chapter;
@@ -823,7 +832,7 @@ impl Outbox {
         {
             start.origin = SessionOrigin::Named;
         }
-        self.work.line.may_be_started_by_others();
+        self.work.backlog.may_be_started_by_others();
     }
 
     /// Plans a start again that was tried and given up. The backend may have the session by now.
@@ -838,16 +847,16 @@ impl Outbox {
         self.was_renewed = false;
         self.failures = 0;
         self.work.retry_at = 0;
-        if !self.work.line.has_batch() {
+        if !self.work.backlog.has_batch() {
             return Vec::new();
         }
-        let (mut batch, parts) = self.work.line.take_first();
+        let (mut batch, parts) = self.work.backlog.take_first();
         self.refused_singles += u32::from(parts.len() == 1);
         if let Some(start) = batch.take_start() {
             self.want_start_again(start);
         }
         if to_blame || parts.iter().all(|part| part.kind == PartKind::WaitingStart) {
-            self.work.line.recount();
+            self.work.backlog.recount();
             return parts;
         }
         self.put_starts_back(parts)
@@ -863,16 +872,16 @@ impl Outbox {
             // The end of the start is reported in its own scope. Its content may be sent by any scope.
             let kind = PartKind::WaitingStart;
             let start = Part { kind, scope: 0, is_kept: false, enrichment, ..**part };
-            self.work.line.put_start_back(start);
+            self.work.backlog.put_start_back(start);
         }
-        self.work.line.recount();
+        self.work.backlog.recount();
         parts
     }
 
     /// Handles the refusal of a batch of which one part may be to blame: splits it in two, if [`Halving`] allows
     /// that. Returns whether it is sent again.
     pub fn halve(&mut self, refuses_all: bool) -> bool {
-        let Some(batch) = self.work.line.first_batch() else {
+        let Some(batch) = self.work.backlog.first_batch() else {
             return false;
         };
         let (len, original_len) = (batch.len(), batch.whole_len());
@@ -887,7 +896,7 @@ impl Outbox {
         let refused_singles = self.refused_singles;
         let half = Halving { len, original_len, refused_singles, refuses_all }.first_half();
         if let Some(half) = half {
-            self.work.line.halve_first(half, &mut self.stamps);
+            self.work.backlog.halve_first(half, &mut self.stamps);
         }
         half.is_some()
     }

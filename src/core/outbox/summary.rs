@@ -5,7 +5,7 @@ use crate::core::id_map::NOTHING;
 use crate::core::number_set::NumberSet;
 use crate::core::time::NEVER;
 
-/// The summary of the parts in an outbox's line. A new part is added to it. If parts are removed or changed, it is
+/// The summary of the parts in an outbox's backlog. A new part is added to it. If parts are removed or changed, it is
 /// made anew. Every call and every poll reads it.
 #[derive(Debug)]
 pub(super) struct Summary {
@@ -77,7 +77,7 @@ impl Summary {
         }
     }
 
-    /// Records that a request is sent, so that the parts in the line get a try.
+    /// Records that a request is sent, so that its parts get a try.
     pub(super) fn begin_try(&mut self) {
         self.tried_id = self.last_id;
         self.untried_deadline = NEVER;

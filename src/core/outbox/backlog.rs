@@ -8,17 +8,17 @@ use crate::core::session::Start;
 
 /// Parts in their order, of which the first ones are in batches, and a summary of all of them.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct Backlog {
     parts: Parts,
     /// The batches. The first one is sent next. There are several only after halving.
     batches: Vec<Batch>,
     summary: Summary,
 }
 
-impl Line {
-    /// A line without parts.
-    pub(super) const EMPTY: Line =
-        Line { parts: Vec::new(), batches: Vec::new(), summary: Summary::NOTHING };
+impl Backlog {
+    /// A backlog without parts.
+    pub(super) const EMPTY: Backlog =
+        Backlog { parts: Vec::new(), batches: Vec::new(), summary: Summary::NOTHING };
 
     /// Whether there are neither parts nor batches.
     pub(super) fn is_empty(&self) -> bool {
@@ -46,7 +46,7 @@ impl Line {
         self.summary.set_sender(tracer);
     }
 
-    /// Records that a request is sent, so that the parts in the line get a try.
+    /// Records that a request is sent, so that its parts get a try.
     pub(super) fn begin_try(&mut self) {
         self.summary.begin_try();
     }
@@ -169,15 +169,15 @@ impl Line {
         goes: &dyn Fn(&Part) -> bool,
     ) -> Parts {
         let (mut taken, mut left) = (Vec::new(), Vec::new());
-        let mut line = std::mem::take(&mut self.parts).into_iter();
+        let mut waiting = std::mem::take(&mut self.parts).into_iter();
         let mut stays = is_on_its_way;
         for batch in &mut self.batches {
             let before = left.len();
-            for part in &line.as_slice()[..batch.len()] {
+            for part in &waiting.as_slice()[..batch.len()] {
                 stays |= part.kind != PartKind::WaitingStart && !goes(part);
             }
             for _ in 0..batch.len() {
-                let Some(part) = line.next() else { break };
+                let Some(part) = waiting.next() else { break };
                 let is_free = starts_go || part.kind == PartKind::Enrichment;
                 let part_goes = !stays || (is_free && goes(&part));
                 if part_goes { taken.push(part) } else { left.push(part) }
@@ -188,7 +188,7 @@ impl Line {
             }
             stays = false;
         }
-        for part in line {
+        for part in waiting {
             if goes(&part) { taken.push(part) } else { left.push(part) }
         }
         self.parts = left;
