@@ -9,7 +9,6 @@ import { promisify } from "node:util";
 import zopfli from "@gfx/zopfli";
 import { build } from "esbuild";
 import { coreFactory } from "./core-factory.mjs";
-import { withShortNames } from "./import-names.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const template = path.join(root, "pkg-template");
@@ -82,38 +81,23 @@ const MODULES = [
   },
 ];
 
-/** A buffer to write the id to, which ids.js gives none. */
-const INTO_BUFFER = /^ {4}if \(buf\) \{\n[\s\S]*?^ {4}\}\n/m;
-
 /**
- * What is cut out of uuid's files because ids.js has no use for it, or replaced there.
+ * What is replaced in uuid's files.
  * @type {Record<string, [what: RegExp, instead: string][]>}
  */
-const UUID_CUTS = {
-  "v4.js": [
-    [/^ {4}if \(!buf && !options && crypto\.randomUUID\) \{\n.*\n {4}\}\n/m, ""],
-    [/^ {4}options = options \|\| \{\};\n/m, ""],
-    [/^ {4}if \(rnds\.length < 16\) \{\n.*\n {4}\}\n/m, ""],
-    [/ \?\? options\.rng\?\.\(\) \?\? rng\(\)/, ""],
-    [INTO_BUFFER, ""],
-  ],
-  // Names and namespaces that are texts: ids.js gives bytes.
+const UUID_CHANGES = {
+  // Its calls of methods that other scripts replace: by a broken one, all names would have one id.
   "v35.js": [
-    [/typeof value === 'string' \? stringToBytes\(value\) : value/, "value"],
-    [/typeof namespace === 'string' \? parse\(namespace\) : namespace/, "namespace"],
-    [/^ {4}if \(namespace\?\.length !== 16\) \{\n.*\n {4}\}\n/m, ""],
-    [/^ {4}if \(typeof namespace === 'string'\) \{\n.*\n {4}\}\n/m, ""],
-    [INTO_BUFFER, ""],
     [
       /bytes\.set\(namespaceBytes\);\n.*bytes\.set\(valueBytes, namespaceBytes\.length\);/,
       `for (let i = 0; i < 16; ++i) bytes[i] = namespaceBytes[i];
       for (let i = 0; i < valueBytes.length; ++i) bytes[16 + i] = valueBytes[i];`,
     ],
   ],
-  // Without methods that other scripts replace: by a broken one, all names would have one id.
   "sha1.js": [
     [/newBytes\.set\(bytes\);/, "for (let i = 0; i < bytes.length; ++i) newBytes[i] = bytes[i];"],
   ],
+  // Its table of bytes is in lower case.
   "stringify.js": [[/(byteToHex\[arr\[offset \+ 15\]\])\)\.toLowerCase\(\)/, "$1)"]],
   // The namespaces that it sets on itself when it is loaded: for those a page would have it, and its SHA-1, even where
   // nobody asks for the id of a name.
@@ -129,12 +113,11 @@ await rm(pkg, { recursive: true, force: true });
 await mkdir(pkg, { recursive: true });
 for (const { artifact, name, exports, entries, types } of MODULES) {
   const folder = path.join(wasmFolder, artifact);
-  const { wasm, glue } = withShortNames(
-    await readFile(path.join(folder, "core_bg.wasm")),
-    await readFile(path.join(folder, "core.js"), "utf8"),
-  );
+  const wasm = await readFile(path.join(folder, "core_bg.wasm"));
+  const glue = await readFile(path.join(folder, "core.js"), "utf8");
+  const names = await readFile(path.join(folder, "names.json"), "utf8").catch(() => "");
   const virtual = {
-    [`#${name}`]: coreFactory(glue, exports),
+    [`#${name}`]: coreFactory(glue, exports, names ? JSON.parse(names) : undefined),
     [`#${name}.wasm.base64`]: textModule(wasm),
   };
   if (entries.some(({ source }) => path.basename(source) === "browser.js")) {
@@ -186,8 +169,8 @@ function browser(source, output) {
  * @param {string} name of one of uuid's files
  * @param {string} source
  */
-function cutUuid(name, source) {
-  for (const [what, instead] of UUID_CUTS[name] ?? []) {
+function changeUuid(name, source) {
+  for (const [what, instead] of UUID_CHANGES[name] ?? []) {
     must(what.test(source), `uuid's ${name} is not as expected`);
     source = source.replace(what, instead);
   }
@@ -233,7 +216,7 @@ async function bundle({ source, output, format, main }, virtual) {
           // The file that the same runtime loads as the main entry: both share one module's state.
           esbuild.onResolve({ filter: /^honeyhive-edge$/ }, () => ({ path: main, external: true }));
           esbuild.onLoad({ filter: /uuid\/dist\/\w+\.js$/ }, async (found) => ({
-            contents: cutUuid(path.basename(found.path), await readFile(found.path, "utf8")),
+            contents: changeUuid(path.basename(found.path), await readFile(found.path, "utf8")),
           }));
           esbuild.onLoad({ filter: /tiny-inflate\/index\.js$/ }, async (found) => ({
             contents: asModule(await readFile(found.path, "utf8")),

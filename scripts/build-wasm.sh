@@ -62,7 +62,11 @@ for artifact in "${artifacts[@]}"; do
   # The stack lies lowest in memory, so nothing is read at addresses below 1,024.
   wasm-opt "${optimized[@]}" --low-memory-unused -g --strip-producers "$wasm" -o "$built/$artifact/named.wasm"
   # By itself: --converge would do it again and again. What has the names of functions is kept for `make size`.
-  wasm-opt --strip-debug --strip-target-features "$built/$artifact/named.wasm" -o "$wasm"
+  # The page's imports and exports get names of one letter: wasm-bindgen's end with hashes, which no compression shortens.
+  # scripts/core-factory.mjs gives them to the glue. Other artifacts are published as files, with the names of their types.
+  short=()
+  if [ "$artifact" = page ]; then short=(--minify-imports-and-exports-and-modules); fi
+  wasm-opt --strip-debug "${short[@]}" --strip-target-features "$built/$artifact/named.wasm" -o "$wasm" >"$built/$artifact/names.json"
   say "$artifact: $(wc -c <"$wasm") bytes, $(gzip -9c "$wasm" | wc -c) gzipped"
 done
 

@@ -49,9 +49,10 @@ const LEFT = ` finally {
 /**
  * @param {string} glue
  * @param {string[]} exports what the instance is to have of the module's exports
+ * @param {Names} [names] the short names of the module's imports and exports, if wasm-opt has given it any
  * @returns {string} the source of an ES module
  */
-export function coreFactory(glue, exports) {
+export function coreFactory(glue, exports, names) {
   const loading = glue.search(/^async function __wbg_load\(/m);
   must(loading > 0, "no __wbg_load to cut at");
   must(
@@ -93,6 +94,8 @@ export function coreFactory(glue, exports) {
   // Every engine that runs ES2022 has encodeInto.
   body = body.replace(/^if \(!\('encodeInto' in [\s\S]*?^\}\n/m, "");
 
+  if (names) body = withNames(body, names);
+
   const members = exports
     .filter((name) => !hasHost || name !== "connect")
     .map((name) => `${name}: guard(${name})`);
@@ -128,6 +131,31 @@ ${body}
   };
 }
 `;
+}
+
+/**
+ * The map that wasm-opt prints when it shortens names: of each import the module's name, its own and the short one, and of
+ * each export its name and the short one. All imports are then of the module "a".
+ * @typedef {{ imports: [string, string, string][], exports: [string, string][] }} Names
+ */
+
+/**
+ * @param {string} body
+ * @param {Names} names
+ */
+function withNames(body, { imports, exports }) {
+  const shortOf = new Map(exports);
+  let renamed = body.replace(/(?<![.\w])wasm\.(\w+)/g, (_, name) => {
+    must(shortOf.has(name), `the module does not export ${name}`);
+    return `wasm.${shortOf.get(name)}`;
+  });
+  for (const [module, name, short] of imports) {
+    must(count(renamed, `        ${name}: function(`) === 1, `the glue has no ${name}`);
+    renamed = renamed.replace(`        ${name}: function(`, `        ${short}: function(`);
+    renamed = renamed.replace(`${JSON.stringify(module)}: import0`, "a: import0");
+  }
+  must(!renamed.includes("./core_bg.js"), "it imports from another module");
+  return renamed;
 }
 
 /**

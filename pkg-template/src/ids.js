@@ -5,8 +5,8 @@ import { attempt, read } from "./guard.js";
 import { print } from "./log.js";
 
 /**
- * 6ba7b811-9dad-11d1-80b4-00c04fd430c8 as bytes, RFC 9562, appendix B. Not `v5.URL`, which is a text: the build leaves out
- * of uuid what reads texts, see build-pkg.mjs.
+ * 6ba7b811-9dad-11d1-80b4-00c04fd430c8, RFC 9562, appendix B. As bytes, which uuid reads without methods that other scripts
+ * may have replaced.
  */
 const NAMESPACE_URL = /* @__PURE__ */ new Uint8Array([
   107, 167, 184, 17, 157, 173, 17, 209, 128, 180, 0, 192, 79, 212, 48, 200,
