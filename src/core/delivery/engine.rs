@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::batch::{Entry, FrozenBatch};
 use super::halving::Halving;
 use super::health::{Health, HealthChange, SentRequest};
-use super::lane::{Entry, FrozenBatch, Lane};
+use super::lane::Lane;
 use super::limits::{Limits, RetryWait, request_timeout_ms};
 use super::unit::{Loss, Unit};
 use crate::core::concurrency::Place;
@@ -237,9 +238,7 @@ impl<U: Unit> Engine<U> {
 
     fn needs_poll(&self, scope: u64, now: Now) -> bool {
         let Some(lane) = self.lanes.get(&scope) else { return false };
-        let has_room = self.health.has_room(lane.in_flight, now);
-        !lane.finished_calls.is_empty()
-            || lane.next_poll_at(has_room, &self.limits, now) < lane.polls_at
+        lane.needs_poll(self.health.has_room(lane.in_flight(), now), &self.limits, now)
     }
 
     /// Whether `scope` has units that have not ended, or calls whose end was not reported.
@@ -250,7 +249,7 @@ impl<U: Unit> Engine<U> {
     /// What to do next in `scope`.
     pub fn next(&mut self, scope: u64, now: Now) -> DeliveryStep {
         let Some(lane) = self.lanes.get_mut(&scope) else { return DeliveryStep::Rest };
-        if let Some((call, loss)) = lane.finished_calls.pop_front() {
+        if let Some((call, loss)) = lane.take_finished_call() {
             return DeliveryStep::Ended { call, loss };
         }
         self.expire_leases(now);
@@ -259,8 +258,9 @@ impl<U: Unit> Engine<U> {
         let next_event_at = lane.next_event_at(&mut self.health, &self.limits, now);
         let why = self.health.why();
         // If the program was too busy to send before the deadline, its units still get one try.
-        let was_busy = now.mono_ms.saturating_sub(lane.polls_at) > LEASE_GRACE_MS || why.is_empty();
-        let has_room = self.health.has_room(lane.in_flight, now);
+        let was_busy =
+            now.mono_ms.saturating_sub(lane.polls_at()) > LEASE_GRACE_MS || why.is_empty();
+        let has_room = self.health.has_room(lane.in_flight(), now);
         if !(was_busy && has_room) {
             let late = lane.take_late(now);
             if !late.is_empty() {
@@ -275,8 +275,8 @@ impl<U: Unit> Engine<U> {
             return self.send(scope, batch, now);
         }
         if lane.is_empty() {
-            if lane.in_flight > 0 {
-                lane.polls_at = NEVER;
+            if lane.in_flight() > 0 {
+                lane.poll_at(NEVER);
                 return DeliveryStep::Wait(None);
             }
             self.lanes.remove(&scope);
@@ -287,13 +287,13 @@ impl<U: Unit> Engine<U> {
         let mut at = next_event_at;
         if lane.has_ready(&self.limits, now) {
             at = at.min(self.health.resumes_at().filter(|at| *at > now.mono_ms).unwrap_or(NEVER));
-            if lane.in_flight == 0 {
+            if lane.in_flight() == 0 {
                 // The lane waits for another scope's request, and no promise can cross requests: poll.
                 let soon = (LOOK_ACROSS_MS * lanes).min(LOOK_ACROSS_MAX_MS);
                 at = at.min(now.mono_ms.saturating_add(soon));
             }
         }
-        lane.polls_at = at;
+        lane.poll_at(at);
         DeliveryStep::Wait((at < NEVER).then(|| at.saturating_sub(now.mono_ms).max(1)))
     }
 
@@ -301,14 +301,13 @@ impl<U: Unit> Engine<U> {
         let Limits { timeout_ms: granted_ms, .. } = self.limits;
         let timeout_ms = request_timeout_ms(granted_ms, batch.left_ms(now));
         let sent = self.health.send_request(timeout_ms, granted_ms, now);
-        batch.clock.begin_try(now.mono_ms);
+        batch.begin_try(now);
         let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);
         if let Some(lane) = self.lanes.get_mut(&scope) {
-            lane.in_flight += 1;
-            lane.expected_by = lane.expected_by.max(lease_until);
+            lane.begin_request(lease_until);
         }
         self.last_flight += 1;
-        let stamp_ns = batch.stamp_ns;
+        let stamp_ns = batch.stamp_ns();
         let flight = BatchInFlight { scope, sent, batch, lease_until, is_overdue: false };
         self.flights.insert(self.last_flight, flight);
         DeliveryStep::Send { flight: self.last_flight, timeout_ms, stamp_ns }
@@ -317,7 +316,7 @@ impl<U: Unit> Engine<U> {
     /// The units of a request in flight.
     pub fn units(&self, flight: u64) -> impl Iterator<Item = &U> {
         let flight = self.flights.get(&flight);
-        flight.into_iter().flat_map(|flight| flight.batch.entries.iter().map(|entry| &entry.unit))
+        flight.into_iter().flat_map(|flight| flight.batch.units())
     }
 
     /// Records the answer to a request. `verdict` is what `answer` means, `describe` puts a refusal into words. The
@@ -347,21 +346,21 @@ impl<U: Unit> Engine<U> {
             Verdict::Stored { .. } => {
                 self.health.note_stored();
                 self.refused_singles = 0;
-                for entry in batch.entries {
-                    self.held.remove(&entry.unit);
-                    self.finish_units(scope, entry.call, 1, None);
+                for entry in batch.into_entries() {
+                    self.held.remove(entry.unit());
+                    self.finish_units(scope, entry.call(), 1, None);
                 }
             }
             Verdict::Retry { why, after_ms } => {
                 self.health.note_failure(&why);
-                batch.failures = batch.failures.saturating_add(1);
+                let failures = batch.count_failure();
                 let late = batch.take_late(now);
                 let left_ms = batch.left_ms(now);
                 // `Health` keeps every request back for as long as the server asked, except for a batch's last
                 // try. If this was the last try, the batch itself has to keep the wait.
                 let was_last = left_ms <= timeout_ms.min(deadline_ms / 2);
                 let asked_ms = after_ms.filter(|_| was_last);
-                let drawn_ms = backoff_ms(batch.failures, &mut self.random);
+                let drawn_ms = backoff_ms(failures, &mut self.random);
                 let wait_ms = RetryWait {
                     wait_ms: asked_ms.unwrap_or(0).max(drawn_ms),
                     is_asked: asked_ms.is_some(),
@@ -370,7 +369,7 @@ impl<U: Unit> Engine<U> {
                     timeout_ms,
                 }
                 .milliseconds();
-                batch.retry_at = now.mono_ms.saturating_add(wait_ms);
+                batch.retry_after(wait_ms, now);
                 self.put_back(scope, batch);
                 let message = exhausted(&why);
                 self.give_up(scope, late, Loss { reason: Reason::RetriesExhausted, message });
@@ -379,8 +378,8 @@ impl<U: Unit> Engine<U> {
             | Verdict::NoSession(refusal)
             | Verdict::Ticket { refusal, .. } => {
                 if refusal.may_be_one_of_many() {
-                    let FrozenBatch { original_len, .. } = batch;
-                    let (len, refused_singles) = (batch.entries.len(), self.refused_singles);
+                    let (len, original_len) = (batch.len(), batch.original_len());
+                    let refused_singles = self.refused_singles;
                     let refuses_all = self.health.refuses_all();
                     let halving = Halving { len, original_len, refused_singles, refuses_all };
                     if let Some(half) = halving.first_half() {
@@ -395,11 +394,19 @@ impl<U: Unit> Engine<U> {
                     }
                 }
                 let message = describe(&refusal);
-                self.give_up(scope, batch.entries, Loss { reason: Reason::Rejected, message });
+                self.give_up(
+                    scope,
+                    batch.into_entries(),
+                    Loss { reason: Reason::Rejected, message },
+                );
             }
             Verdict::TryRoutes(_) => {
                 let message = describe(&RefusalReason::NoHoneyHive { why: "no route".into() });
-                self.give_up(scope, batch.entries, Loss { reason: Reason::Rejected, message });
+                self.give_up(
+                    scope,
+                    batch.into_entries(),
+                    Loss { reason: Reason::Rejected, message },
+                );
             }
         }
     }
@@ -415,14 +422,14 @@ impl<U: Unit> Engine<U> {
     fn take_flight(&mut self, flight: u64) -> Option<BatchInFlight<U>> {
         let flight = self.flights.remove(&flight)?;
         if let Some(lane) = self.lanes.get_mut(&flight.scope) {
-            lane.in_flight -= 1;
+            lane.end_request();
         }
         Some(flight)
     }
 
     /// Returns a batch to its lane for its next try. An empty batch is dropped.
     fn put_back(&mut self, scope: u64, batch: FrozenBatch<U>) {
-        if !batch.entries.is_empty()
+        if !batch.is_empty()
             && let Some(lane) = self.lanes.get_mut(&scope)
         {
             lane.put_back(batch);
@@ -444,11 +451,13 @@ impl<U: Unit> Engine<U> {
             }
         }
         for number in ended {
-            let Some(flight) = self.take_flight(number) else { continue };
+            let Some(BatchInFlight { scope, mut batch, .. }) = self.take_flight(number) else {
+                continue;
+            };
             self.health.lose_request();
-            let failures = flight.batch.failures.saturating_add(1);
-            let batch = FrozenBatch { failures, retry_at: now.mono_ms, ..flight.batch };
-            self.put_back(flight.scope, batch);
+            batch.count_failure();
+            batch.retry_after(0, now);
+            self.put_back(scope, batch);
         }
     }
 
@@ -456,7 +465,7 @@ impl<U: Unit> Engine<U> {
     /// of their calls is reported in `scope`, which is alive.
     fn give_up_torn_down_lanes(&mut self, scope: u64, now: Now) {
         let is_gone = |(&other, lane): (&u64, &Lane<U>)| {
-            let gone_at = lane.expected_by.saturating_add(TORN_DOWN_AFTER_MS);
+            let gone_at = lane.expected_by().saturating_add(TORN_DOWN_AFTER_MS);
             (other != 0 && other != scope && gone_at < now.mono_ms).then_some(other)
         };
         let gone: Vec<u64> = self.lanes.iter().filter_map(is_gone).collect();
@@ -466,10 +475,10 @@ impl<U: Unit> Engine<U> {
             let flights = self.flights.extract_if(.., |_, flight| flight.scope == other);
             for (_, flight) in flights {
                 self.health.lose_request();
-                entries.extend(flight.batch.entries);
+                entries.extend(flight.batch.into_entries());
             }
             if let Some(alive) = self.lanes.get_mut(&scope) {
-                alive.finished_calls.append(&mut lane.finished_calls);
+                alive.report_calls_of(&mut lane);
             }
             let message = "the runtime ended the request they came from".to_owned();
             self.give_up(scope, entries, Loss { reason: Reason::RetriesExhausted, message });
@@ -482,8 +491,8 @@ impl<U: Unit> Engine<U> {
         }
         self.losses.push(loss.clone());
         for entry in entries {
-            self.held.remove(&entry.unit);
-            self.finish_units(scope, entry.call, 1, Some(&loss));
+            self.held.remove(entry.unit());
+            self.finish_units(scope, entry.call(), 1, Some(&loss));
         }
     }
 
@@ -504,7 +513,7 @@ impl<U: Unit> Engine<U> {
             && let Some(Call { loss, .. }) = self.calls.remove(&call)
             && let Some(lane) = self.lanes.get_mut(&scope)
         {
-            lane.finished_calls.push_back((call, loss));
+            lane.finish_call(call, loss);
         }
     }
 }

@@ -2,118 +2,24 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use super::batch::{Entry, FrozenBatch};
 use super::health::Health;
 use super::limits::Limits;
 use super::unit::{Loss, Unit};
 use crate::core::deadline::DeadlineClock;
 use crate::core::time::{NEVER, Now};
 
-/// A unit that waits to be sent.
-#[derive(Debug)]
-pub(super) struct Entry<U> {
-    pub(super) call: u64,
-    accepted_ms: u64,
-    /// The reading of its batch's clock at which it is given up. A batch's clock continues that of its lane.
-    deadline: u64,
-    bytes: usize,
-    pub(super) unit: U,
-}
-
-/// The content of one request, the same through every retry. Its entries are in the order in which they were
-/// accepted, and so are their deadlines.
-#[derive(Debug)]
-pub(super) struct FrozenBatch<U> {
-    pub(super) entries: Vec<Entry<U>>,
-    /// How many entries the batch had before it was first halved.
-    pub(super) original_len: usize,
-    pub(super) stamp_ns: u64,
-    pub(super) clock: DeadlineClock,
-    pub(super) failures: u32,
-    /// When it may be tried again, on the forward clock; 0 where it need not wait.
-    pub(super) retry_at: u64,
-}
-
-impl<U> FrozenBatch<U> {
-    /// Milliseconds to the first deadline; 0 once it has passed.
-    pub(super) fn left_ms(&self, now: Now) -> u64 {
-        self.left_to(self.entries.first(), now)
-    }
-
-    /// Milliseconds to the last deadline.
-    pub(super) fn last_left_ms(&self, now: Now) -> u64 {
-        self.left_to(self.entries.last(), now)
-    }
-
-    fn left_to(&self, entry: Option<&Entry<U>>, now: Now) -> u64 {
-        let deadline = entry.map_or(0, |entry| entry.deadline);
-        deadline.saturating_sub(self.clock.reading(now.mono_ms))
-    }
-
-    /// When its first entry is given up unless the server answers before; [`NEVER`] once that time has passed.
-    fn gives_up_at(&self, now: Now) -> u64 {
-        let deadline = self.entries.first().map_or(NEVER, |entry| entry.deadline);
-        self.clock.reaches(deadline, now.mono_ms)
-    }
-
-    /// Removes and returns the entries whose deadline has passed.
-    pub(super) fn take_late(&mut self, now: Now) -> Vec<Entry<U>> {
-        let reading = self.clock.reading(now.mono_ms);
-        let late = self.entries.partition_point(|entry| entry.deadline <= reading);
-        self.entries.drain(..late).collect()
-    }
-
-    /// Records that the server answered the batch's request and did not ask for a retry.
-    pub(super) fn record_success(&mut self, deadline_ms: u64, now: Now) {
-        self.clock.own_request_worked(now.mono_ms);
-        shorten(self.entries.iter_mut(), self.clock, deadline_ms);
-    }
-
-    /// Splits off all but the first `half` entries into a batch of their own.
-    pub(super) fn split_off(
-        &mut self,
-        half: usize,
-        last_stamp_ns: &mut u64,
-        now: Now,
-    ) -> FrozenBatch<U> {
-        (self.retry_at, self.failures) = (0, 0);
-        let mut second = FrozenBatch { entries: self.entries.split_off(half), ..*self };
-        // Each timestamp identifies one body, and both halves are new bodies.
-        self.stamp_ns = next_stamp(last_stamp_ns, now);
-        second.stamp_ns = next_stamp(last_stamp_ns, now);
-        second
-    }
-}
-
-/// Caps every deadline at `deadline_ms` after its entry was accepted. Time that the clock had counted before then may
-/// have been forgiven since, which would otherwise move the deadline back.
-fn shorten<'e, U: 'e>(
-    entries: impl Iterator<Item = &'e mut Entry<U>>,
-    clock: DeadlineClock,
-    deadline_ms: u64,
-) {
-    for entry in entries {
-        entry.deadline = entry.deadline.min(clock.deadline(entry.accepted_ms, deadline_ms));
-    }
-}
-
-/// The next timestamp. Timestamps only increase, whatever the wall clock does, because the backend orders a client's
-/// requests by them.
-fn next_stamp(last_stamp_ns: &mut u64, now: Now) -> u64 {
-    *last_stamp_ns = now.unix_ms.saturating_mul(1_000_000).max(*last_stamp_ns + 1);
-    *last_stamp_ns
-}
-
 /// The units of one scope that wait, and when they may be sent.
 #[derive(Debug)]
 pub(super) struct Lane<U> {
     /// Calls that have ended and have to be reported in this scope.
-    pub(super) finished_calls: VecDeque<(u64, Option<Loss>)>,
+    finished_calls: VecDeque<(u64, Option<Loss>)>,
     /// How many of its requests are in flight.
-    pub(super) in_flight: usize,
+    in_flight: usize,
     /// When the shell plans to ask again; [`NEVER`] where it waits for an answer or a call.
-    pub(super) polls_at: u64,
+    polls_at: u64,
     /// When the shell should have asked again at the latest. Long after that, the runtime has torn its request down.
-    pub(super) expected_by: u64,
+    expected_by: u64,
     queued: VecDeque<Entry<U>>,
     queued_bytes: usize,
     /// How many queued units did not fit into the last request. They do not wait for the merge window again.
@@ -162,9 +68,61 @@ impl<U: Unit> Lane<U> {
             }
         }
         let deadline = self.clock.deadline(accepted_ms, deadline_ms);
-        let bytes = unit.bytes();
-        self.queued_bytes += bytes;
-        self.queued.push_back(Entry { call, accepted_ms, deadline, bytes, unit });
+        let entry = Entry::new(call, unit, deadline, now);
+        self.queued_bytes += entry.bytes();
+        self.queued.push_back(entry);
+    }
+
+    /// Records that a call has ended, which is reported in this scope.
+    pub(super) fn finish_call(&mut self, call: u64, loss: Option<Loss>) {
+        self.finished_calls.push_back((call, loss));
+    }
+
+    /// Reports the calls of `other`, which has ended, in this scope.
+    pub(super) fn report_calls_of(&mut self, other: &mut Lane<U>) {
+        self.finished_calls.append(&mut other.finished_calls);
+    }
+
+    /// Removes and returns the next call whose end has to be reported.
+    pub(super) fn take_finished_call(&mut self) -> Option<(u64, Option<Loss>)> {
+        self.finished_calls.pop_front()
+    }
+
+    /// How many of its requests are in flight.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Records that a request is sent, whose answer the shell reports by `lease_until`.
+    pub(super) fn begin_request(&mut self, lease_until: u64) {
+        self.in_flight += 1;
+        self.expected_by = self.expected_by.max(lease_until);
+    }
+
+    /// Records that a request is in flight no more.
+    pub(super) fn end_request(&mut self) {
+        self.in_flight -= 1;
+    }
+
+    /// When the shell plans to ask again; [`NEVER`] where it waits for an answer or a call.
+    pub(super) fn polls_at(&self) -> u64 {
+        self.polls_at
+    }
+
+    /// Records when the shell plans to ask again.
+    pub(super) fn poll_at(&mut self, at: u64) {
+        self.polls_at = at;
+    }
+
+    /// Whether the shell is to ask earlier than it plans to: a call has ended, or the server `has_room` for a request
+    /// that is ready.
+    pub(super) fn needs_poll(&self, has_room: bool, limits: &Limits, now: Now) -> bool {
+        !self.finished_calls.is_empty() || self.next_poll_at(has_room, limits, now) < self.polls_at
+    }
+
+    /// When the shell should have asked again at the latest.
+    pub(super) fn expected_by(&self) -> u64 {
+        self.expected_by
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -177,26 +135,22 @@ impl<U: Unit> Lane<U> {
 
     /// Ends the wait of every retry, because the server works again.
     pub(super) fn retry_now(&mut self) {
-        self.batches.iter_mut().for_each(|batch| batch.retry_at = 0);
+        self.batches.iter_mut().for_each(FrozenBatch::wait_no_longer);
     }
 
     /// Records that the server answered well at `at_ms`: the time that batches spent waiting for their turn until then
     /// does not count against their deadlines.
     pub(super) fn server_worked(&mut self, at_ms: u64, limits: &Limits, now: Now) {
         for batch in &mut self.batches {
-            if batch.retry_at <= now.mono_ms {
-                let tried_until = if batch.retry_at == 0 { now.mono_ms } else { batch.retry_at };
-                batch.clock.wait_for_turn(tried_until, now.mono_ms);
-                if batch.clock.server_worked(at_ms) {
-                    shorten(batch.entries.iter_mut(), batch.clock, limits.deadline_ms);
-                }
-            }
+            batch.server_worked(at_ms, limits.deadline_ms, now);
         }
         if !self.queued.is_empty() && self.is_queue_ready(limits, now) {
             self.clock.wait_for_turn(now.mono_ms, now.mono_ms);
         }
         if self.clock.server_worked(at_ms) {
-            shorten(self.queued.iter_mut(), self.clock, limits.deadline_ms);
+            for entry in &mut self.queued {
+                entry.shorten_deadline(self.clock, limits.deadline_ms);
+            }
         }
     }
 
@@ -210,18 +164,17 @@ impl<U: Unit> Lane<U> {
 
     /// Whether something may be sent, as far as the lane is concerned.
     pub(super) fn has_ready(&self, limits: &Limits, now: Now) -> bool {
-        self.is_queue_ready(limits, now)
-            || self.batches.iter().any(|batch| batch.retry_at <= now.mono_ms)
+        self.is_queue_ready(limits, now) || self.batches.iter().any(|batch| batch.is_due(now))
     }
 
     fn queue_gives_up_at(&self, now: Now) -> u64 {
-        let deadline = self.queued.front().map_or(NEVER, |entry| entry.deadline);
+        let deadline = self.queued.front().map_or(NEVER, Entry::deadline);
         self.clock.reaches(deadline, now.mono_ms)
     }
 
     /// When the shell has to poll the lane next if no answer arrives: now, if something is ready and the server
     /// `has_room`. Unlike [`Lane::next_event_at`] it neither reads nor changes the server's health.
-    pub(super) fn next_poll_at(&self, has_room: bool, limits: &Limits, now: Now) -> u64 {
+    fn next_poll_at(&self, has_room: bool, limits: &Limits, now: Now) -> u64 {
         let queue = if self.queued.is_empty() {
             NEVER
         } else if !self.is_queue_ready(limits, now) {
@@ -232,7 +185,7 @@ impl<U: Unit> Lane<U> {
             self.queue_gives_up_at(now)
         };
         let waits = |at: &u64| has_room || *at > now.mono_ms;
-        let batches = self.batches.iter().map(|batch| batch.retry_at).filter(waits).min();
+        let batches = self.batches.iter().map(FrozenBatch::retry_at).filter(waits).min();
         queue.min(batches.unwrap_or(NEVER))
     }
 
@@ -248,7 +201,7 @@ impl<U: Unit> Lane<U> {
             });
         };
         for batch in &self.batches {
-            consider(batch.retry_at, batch.gives_up_at(now));
+            consider(batch.retry_at(), batch.gives_up_at(now));
         }
         if !self.queued.is_empty() {
             let is_ready = self.is_queue_ready(limits, now);
@@ -265,8 +218,7 @@ impl<U: Unit> Lane<U> {
         last_stamp_ns: &mut u64,
         now: Now,
     ) -> Option<FrozenBatch<U>> {
-        let is_due = |batch: &FrozenBatch<U>| batch.retry_at <= now.mono_ms;
-        if let Some(place) = self.batches.iter().position(is_due) {
+        if let Some(place) = self.batches.iter().position(|batch| batch.is_due(now)) {
             return self.batches.remove(place);
         }
         self.is_queue_ready(limits, now).then(|| self.freeze(limits, last_stamp_ns, now))
@@ -277,10 +229,10 @@ impl<U: Unit> Lane<U> {
         let mut common = HashSet::new();
         let (mut bytes, mut own_bytes) = (0, 0);
         let fits = |entry: &&Entry<U>| {
-            let new = entry.unit.common().filter(|(number, _)| common.insert(*number));
-            bytes += entry.bytes + new.map(|(_, bytes)| bytes).sum::<usize>();
+            let new = entry.unit().common().filter(|(number, _)| common.insert(*number));
+            bytes += entry.bytes() + new.map(|(_, bytes)| bytes).sum::<usize>();
             let fits = bytes <= limits.full_request_bytes || own_bytes == 0;
-            own_bytes += if fits { entry.bytes } else { 0 };
+            own_bytes += if fits { entry.bytes() } else { 0 };
             fits
         };
         let count = self.queued.iter().take_while(fits).count();
@@ -289,19 +241,12 @@ impl<U: Unit> Lane<U> {
         self.backlog = self.queued.len();
         self.is_hurried &= !self.queued.is_empty();
         self.window_until = now.mono_ms.saturating_add(limits.merge_window_ms);
-        FrozenBatch {
-            original_len: entries.len(),
-            entries,
-            stamp_ns: next_stamp(last_stamp_ns, now),
-            clock: self.clock,
-            failures: 0,
-            retry_at: 0,
-        }
+        FrozenBatch::new(entries, self.clock, last_stamp_ns, now)
     }
 
     /// Returns a batch for its next try, before units that were not tried yet. Halves, whose `retry_at` is 0, are next.
     pub(super) fn put_back(&mut self, batch: FrozenBatch<U>) {
-        match batch.retry_at {
+        match batch.retry_at() {
             0 => self.batches.push_front(batch),
             _ => self.batches.push_back(batch),
         }
@@ -313,16 +258,16 @@ impl<U: Unit> Lane<U> {
         for batch in &mut self.batches {
             late.append(&mut batch.take_late(now));
         }
-        self.batches.retain(|batch| !batch.entries.is_empty());
+        self.batches.retain(|batch| !batch.is_empty());
         let reading = self.clock.reading(now.mono_ms);
-        let count = self.queued.partition_point(|entry| entry.deadline <= reading);
+        let count = self.queued.partition_point(|entry| entry.deadline() <= reading);
         self.take_queued(count, &mut late);
         late
     }
 
     /// Removes and returns everything that waits.
     pub(super) fn take_all(&mut self) -> Vec<Entry<U>> {
-        let mut all: Vec<_> = self.batches.drain(..).flat_map(|batch| batch.entries).collect();
+        let mut all: Vec<_> = self.batches.drain(..).flat_map(FrozenBatch::into_entries).collect();
         self.take_queued(self.queued.len(), &mut all);
         all
     }
@@ -330,7 +275,7 @@ impl<U: Unit> Lane<U> {
     fn take_queued(&mut self, count: usize, into: &mut Vec<Entry<U>>) {
         let taken = self.queued.drain(..count);
         for entry in taken {
-            self.queued_bytes -= entry.bytes;
+            self.queued_bytes -= entry.bytes();
             into.push(entry);
         }
         self.backlog = self.backlog.saturating_sub(count);
