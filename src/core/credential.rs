@@ -15,19 +15,19 @@ const NO_ANSWER: &str = "it has not answered";
 #[derive(Debug)]
 pub struct Credential {
     /// Its text, which is empty until a function has given the first ticket.
-    pub text: Rc<str>,
+    text: Rc<str>,
     /// How often it was replaced.
-    pub version: u32,
+    version: u32,
     /// The session of the tracers that wait for the first ticket, which names their session.
-    pub placeholder: Option<SessionId>,
+    placeholder: Option<SessionId>,
     /// Whether the relay has refused it.
-    pub is_refused: bool,
+    is_refused: bool,
     /// When to ask for the next ticket.
-    pub renew_at: u64,
+    renew_at: u64,
     /// When it ends; [`NEVER`] if the wall clock cannot be right about that.
-    pub ends_at: u64,
+    ends_at: u64,
     /// Whether a function was asked for the next one, and has not answered.
-    pub is_asked: bool,
+    is_asked: bool,
     /// When it may be asked again; if it was asked, when its answer is overdue.
     ask_at: u64,
     /// Tickets that were refused, or not given, in a row.
@@ -51,6 +51,47 @@ impl Credential {
             failures: 0,
             why: NO_ANSWER.to_owned(),
         }
+    }
+
+    /// Its text, which is empty until a function has given the first ticket.
+    pub fn text(&self) -> &Rc<str> {
+        &self.text
+    }
+
+    /// How often it was replaced.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// Whether a function was asked for the next one, and has not answered.
+    pub fn is_asked(&self) -> bool {
+        self.is_asked
+    }
+
+    /// Whether it is time to ask for the next ticket.
+    pub fn is_to_be_renewed(&self, now: Now) -> bool {
+        self.renew_at <= now.mono_ms
+    }
+
+    /// Whether nothing can be sent with it: the relay has refused it, or it has ended and another one is given.
+    pub fn is_of_no_use(&self, asks: bool, now: Now) -> bool {
+        self.is_refused || asks && self.ends_at <= now.mono_ms
+    }
+
+    /// The session of the tracers that wait for the first ticket, which names their session: `session_id` if this is
+    /// the first such tracer.
+    pub fn placeholder_or(&mut self, session_id: SessionId) -> SessionId {
+        *self.placeholder.get_or_insert(session_id)
+    }
+
+    /// Whether `session_id` stands for the session that the first ticket names.
+    pub fn is_placeholder(&self, session_id: SessionId) -> bool {
+        self.placeholder == Some(session_id)
+    }
+
+    /// Removes and returns the session that stood for that of the first ticket.
+    pub fn take_placeholder(&mut self) -> Option<SessionId> {
+        self.placeholder.take()
     }
 
     /// Replaces it with `ticket`, which ends as long from now as the wall clock says now, however that is set later.

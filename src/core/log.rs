@@ -1,5 +1,7 @@
 //! Log lines and their levels.
 
+use super::policy::REMEMBERED_LINES;
+
 /// A log level. Levels are ordered: a tracer that logs at `Warn` also logs at `Error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -47,6 +49,29 @@ pub struct Line {
     pub level: Level,
     /// What is wrong, and what to do instead.
     pub message: String,
+}
+
+/// The lines that were logged lately, because each is logged once.
+#[derive(Debug, Default)]
+pub struct LoggedLines(Vec<String>);
+
+impl LoggedLines {
+    /// Adds `line`. Returns whether it was not logged lately.
+    pub fn add(&mut self, line: &Line) -> bool {
+        if self.0.contains(&line.message) {
+            return false;
+        }
+        if self.0.len() >= REMEMBERED_LINES {
+            self.0.clear();
+        }
+        self.0.push(line.message.clone());
+        true
+    }
+
+    /// Whether one of them ends with `reason`.
+    pub fn ends_any_with(&self, reason: &str) -> bool {
+        self.0.iter().any(|message| message.ends_with(reason))
+    }
 }
 
 /// Adds a line at [`Level::Error`].

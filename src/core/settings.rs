@@ -79,7 +79,7 @@ impl Destination {
 
     /// The key or ticket; empty before there is a first ticket.
     pub fn key(&self) -> Rc<str> {
-        self.credential.borrow().text.clone()
+        self.credential.borrow().text().clone()
     }
 
     /// The headers of every request (authorization, content type, and the application's own), as a JSON object without
@@ -100,8 +100,7 @@ impl Destination {
 
     /// Whether nothing can be sent before there is a new ticket.
     pub fn waits_for_ticket(&self, now: Now) -> bool {
-        let credential = self.credential.borrow();
-        credential.is_refused || self.asks && credential.ends_at <= now.mono_ms
+        self.credential.borrow().is_of_no_use(self.asks, now)
     }
 
     /// Why what waited for a new ticket is given up.

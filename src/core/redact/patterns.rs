@@ -43,7 +43,7 @@ pub struct Finder<'a> {
     /// The reader of the text.
     pub reader: Reader<'a>,
     /// The ranges of the secrets found in the current string.
-    pub found: Vec<Range<usize>>,
+    found: Vec<Range<usize>>,
     redaction: &'a Redaction,
     /// The position before which no JSON web token begins.
     next_web_token_at: usize,
@@ -54,6 +54,16 @@ impl<'a> Finder<'a> {
     pub fn new(text: &'a str, redaction: &'a Redaction) -> Finder<'a> {
         let reader = Reader::new(text);
         Finder { reader, found: Vec::new(), redaction, next_web_token_at: 0 }
+    }
+
+    /// Forgets the secrets that were found, because another string begins.
+    pub fn begin_string(&mut self) {
+        self.found.clear();
+    }
+
+    /// Removes and returns the ranges of the secrets found in the current string.
+    pub fn take_found(&mut self) -> Vec<Range<usize>> {
+        std::mem::take(&mut self.found)
     }
 
     /// Records a secret. Returns the position after it.

@@ -153,18 +153,16 @@ impl Masker<'_> {
     /// Masks the secrets in the string at `quote`, which is not a key.
     fn mask_text(&mut self, quote: usize, string: ScannedString) {
         if self.mask_json_within(quote, string) {
-            self.finder.found.clear();
             return;
         }
         if string.has_redundant_escapes && self.redaction.patterns {
-            self.finder.found.clear();
             let Some(plain) = json::text(&self.json[quote..string.end]) else { return };
             if let Some(masked) = mask_json(&json::quoted(&plain), self.redaction, self.depth) {
                 self.replace(quote, string.end, &masked);
             }
             return;
         }
-        for Range { start, end } in std::mem::take(&mut self.finder.found) {
+        for Range { start, end } in self.finder.take_found() {
             self.replace(start, end, MASK);
         }
     }
@@ -198,7 +196,7 @@ impl Masker<'_> {
 
     /// Masks the secrets in the key at `quote`. Keys of one object remain distinct.
     fn mask_key(&mut self, quote: usize, string: ScannedString) {
-        let found = std::mem::take(&mut self.finder.found);
+        let found = self.finder.take_found();
         let key = &self.json[quote..string.end];
         let mut masked_key = String::new();
         if string.has_redundant_escapes && self.redaction.patterns {
@@ -247,7 +245,7 @@ impl Masker<'_> {
     /// Scans the string whose opening quote is at `quote`; if `finds`, also for secrets.
     fn scan_string(&mut self, quote: usize, finds: bool) -> ScannedString {
         let finder = &mut self.finder;
-        finder.found.clear();
+        finder.begin_string();
         let mut string = ScannedString {
             end: finder.reader.len(),
             has_escapes: false,

@@ -13,42 +13,20 @@ use crate::core::session::{Description, SessionOrigin, Start};
 use crate::core::settings::Settings;
 use crate::core::time::Now;
 
-/// An entry that an earlier page left, with the shell's number for it.
-#[derive(Debug)]
-pub(super) struct Leftover {
-    id: i64,
-    kept: Kept,
-    /// Whether the shell was told to remove it.
-    is_forgotten: bool,
-}
-
-/// Boxed, because moving a pointer takes less code.
-pub(super) type Leftovers = Vec<Box<Leftover>>;
-
 impl Registry {
     /// Connects a store for enrichments. `entries`, a JSON list of strings, are the entries that earlier pages left there;
     /// the shell numbers them -1, -2 … over all calls. Each entry is sent by the first tracer that may send it.
     pub fn restore(&mut self, entries: &str, scope: u64, now: Now) {
         let now = self.clock.advance(now);
-        self.keeps = true;
+        self.store.connect();
         for entry in elements(entries).unwrap_or_default() {
-            self.last_leftover -= 1;
-            let id = self.last_leftover;
+            let id = self.store.number_leftover();
             let Some(json) = text(entry) else {
                 self.outputs.push_back(Output::Forget { ids: vec![id] });
                 continue;
             };
             match Kept::read(&json, self.numerals) {
-                Some(kept) => {
-                    // The entries of one page are in order; those of several pages are ordered by their clocks.
-                    let place = self
-                        .leftovers
-                        .iter()
-                        .position(|it| it.kept.said.unix_ms > kept.said.unix_ms);
-                    let place = place.unwrap_or(self.leftovers.len());
-                    let leftover = Leftover { id, kept, is_forgotten: false };
-                    self.leftovers.insert(place, Box::new(leftover));
-                }
+                Some(kept) => self.store.add_leftover(id, kept),
                 None if Kept::is_for_later_version(&json, self.numerals, now.unix_ms) => {}
                 None => self.outputs.push_back(Output::Forget { ids: vec![id] }),
             }
@@ -61,18 +39,14 @@ impl Registry {
         for tracer in tracers.iter() {
             self.take_leftovers(tracer, scope, now);
         }
-        self.forget_old_leftovers(now);
+        let ids = self.store.forget_old_leftovers(now.unix_ms);
+        self.forget_entries(ids);
     }
 
-    /// Removes entries from the store that are too old to be sent and that no tracer has taken over, because there may
-    /// never be a tracer with their key and server. They stay in memory, so that a later tracer can report them.
-    fn forget_old_leftovers(&mut self, now: Now) {
-        for leftover in &mut self.leftovers {
-            if leftover.kept.is_over(now.unix_ms)
-                && !std::mem::replace(&mut leftover.is_forgotten, true)
-            {
-                self.outputs.push_back(Output::Forget { ids: vec![leftover.id] });
-            }
+    /// Has the shell remove entries from the store.
+    fn forget_entries(&mut self, ids: Vec<i64>) {
+        if !ids.is_empty() {
+            self.outputs.push_back(Output::Forget { ids });
         }
     }
 
@@ -83,16 +57,9 @@ impl Registry {
         let destination = settings.destination.as_ref();
         let able = destination.filter(|it| settings.persist && !it.lacks_ticket());
         let Some(destination) = able else { return };
-        for leftover in std::mem::take(&mut self.leftovers) {
-            let fate = leftover.kept.fate(destination, now.unix_ms);
-            if fate == KeptFate::Leave {
-                self.leftovers.push(leftover);
-                continue;
-            }
-            let Leftover { id, kept, is_forgotten } = &*leftover;
-            if !is_forgotten {
-                self.outputs.push_back(Output::Forget { ids: vec![*id] });
-            }
+        for (leftover, fate) in self.store.take_leftovers(destination, now.unix_ms) {
+            self.forget_entries(leftover.id_to_forget().into_iter().collect());
+            let kept = leftover.kept();
             let mut part = self.part(PartKind::Enrichment, tracer, scope, now);
             part.said = kept.said;
             (part.chapter, part.is_left) = (kept.by, true);
@@ -111,7 +78,7 @@ impl Registry {
         let Kept { target, fields, description, .. } = kept;
         let Some(part) = self.read(part, fields.clone(), now) else { return };
         let destination = match fate {
-            KeptFate::Send(destination) => self.shared(destination.clone()),
+            KeptFate::Send(destination) => self.shared.destination(destination.clone()),
             KeptFate::Leave => return,
             KeptFate::Expired(why) => {
                 let reason = Reason::RetriesExhausted;
@@ -149,7 +116,7 @@ impl Registry {
                 part.is_kept = true;
             }
             None => {
-                self.begin_chapter();
+                self.store.begin_chapter();
                 if let Some(outbox) = self.outboxes.get_mut(outbox) {
                     outbox.date_after_kept(&mut part);
                 }
@@ -184,21 +151,15 @@ impl Registry {
     fn entry(&self, id: u64, part: &Part, description: Option<&Description>) -> Option<Output> {
         let outbox = self.outboxes.get(id)?;
         let persists = self.tracers.get(part.tracer).is_some_and(|it| it.settings.persist);
-        if !self.keeps || !persists || outbox.destination.lacks_ticket() {
+        if !self.store.is_connected() || !persists || outbox.destination.lacks_ticket() {
             return None;
         }
         let Part { said, chapter, enrichment, .. } = part;
         // An entry of an earlier page remains that page's.
-        let by = if *chapter == 0 { self.chapter } else { *chapter };
+        let by = if *chapter == 0 { self.store.chapter() } else { *chapter };
         let (destination, target) = (&outbox.destination, outbox.target());
         let json = write_entry(destination, target, (*said, by), enrichment, description);
         Some(Output::Keep { id: part.id, json })
-    }
-
-    /// Separates the entries that are kept from now on from those kept before, because in between this page sends
-    /// something that is not kept, or other pages may have sent something.
-    pub(super) fn begin_chapter(&mut self) {
-        self.chapter = self.chapter.wrapping_add(1).max(1);
     }
 
     /// Removes the entries of `parts`, which have ended, from the store.
@@ -209,9 +170,7 @@ impl Registry {
                 ids.push(part.id as i64);
             }
         }
-        if !ids.is_empty() {
-            self.outputs.push_back(Output::Forget { ids });
-        }
+        self.forget_entries(ids);
     }
 
     /// Reports that the page was away, and that other pages may have taken over the entries it kept, except `still`. The
@@ -224,7 +183,7 @@ impl Registry {
         let now = self.clock.advance(now);
         let rested_at = self.page.rested_at;
         let last_leftover = self.page.last_leftover;
-        self.leftovers.retain(|it| it.id < last_leftover || still.contains(&it.id));
+        self.store.keep_only(still, last_leftover);
         for id in self.busy.clone() {
             let Some(outbox) = self.outboxes.get_mut(id) else { continue };
             let target = outbox.target();

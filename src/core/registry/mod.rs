@@ -14,38 +14,40 @@ mod reading;
 mod renewing;
 mod sending;
 mod settling;
+mod sharing;
+mod store;
 mod tracers;
 mod waking;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::rc::Weak;
 
 use super::concurrency::Place;
 use super::id_map::{FixedMap, IdMap};
 use super::json::Numerals;
-use super::log::{Level, Line};
+use super::log::{Level, Line, LoggedLines};
 use super::number_set::NumberSet;
 use super::open_tracers::OpenTracers;
 use super::outbox::{Outbox, Stamps};
 use super::outcome::Output;
-use super::policy::{LONGEST_NAME, REMEMBERED_LINES};
+use super::policy::LONGEST_NAME;
 use super::scopes::Scopes;
 use super::server::Server;
 use super::session::SessionId;
 use super::session_index::SessionIndex;
-use super::settings::{Destination, Settings};
+use super::settings::Settings;
 use super::time::ForwardClock;
 use super::timers::Timers;
 use super::tracer::{Counts, Tracer};
 use super::unsettled::Unsettled;
 
-use keeping::Leftovers;
 use page::Page;
 pub use page::Turn;
 #[cfg(feature = "reading")]
 pub use reading::Read;
 use sending::Flight;
 use settling::Wait;
+use sharing::SharedSettings;
+use store::EntryStore;
 
 /// All state of the module.
 #[derive(Debug)]
@@ -74,8 +76,7 @@ pub struct Registry {
     place: Place,
     /// The outboxes by session: one for each destination.
     outbox_ids: SessionIndex,
-    /// The settings of tracers with the options that they were made of, the latest last.
-    settings: Vec<(String, Weak<Settings>)>,
+    shared: SharedSettings,
     /// Outboxes with a start that has not been scheduled yet.
     fresh: Vec<u64>,
     /// Outboxes that have something to send or a request in flight.
@@ -100,18 +101,9 @@ pub struct Registry {
     counts: Counts,
     /// How many session starts of all tracers have not ended.
     starting: u64,
-    /// The lines that were logged already, because each is logged once.
-    said: Vec<String>,
+    logged: LoggedLines,
     page: Page,
-    /// Identifies the page, and the part of its life, in which something is kept; never 0.
-    chapter: u32,
-    /// Whether there is a store to keep enrichments in.
-    keeps: bool,
-    /// The entries of earlier pages that no tracer has taken over yet, the earliest first.
-    leftovers: Leftovers,
-    last_leftover: i64,
-    /// The destinations with a ticket, each of which is shared by its tracers.
-    relays: Vec<Weak<Destination>>,
+    store: EntryStore,
 }
 
 impl Registry {
@@ -135,7 +127,7 @@ impl Registry {
             lines: VecDeque::new(),
             place: Place::default(),
             outbox_ids: SessionIndex::new(seed),
-            settings: Vec::new(),
+            shared: SharedSettings::default(),
             fresh: Vec::new(),
             busy: Vec::new(),
             timers: Timers::default(),
@@ -149,13 +141,9 @@ impl Registry {
             held: 0,
             counts: Counts::default(),
             starting: 0,
-            said: Vec::new(),
+            logged: LoggedLines::default(),
             page: Page::default(),
-            chapter: (seed ^ (seed >> 32)) as u32 | 1,
-            keeps: false,
-            leftovers: Vec::new(),
-            last_leftover: 0,
-            relays: Vec::new(),
+            store: EntryStore::new(seed),
         }
     }
 
@@ -217,7 +205,7 @@ impl Registry {
     /// Logs that something happened because of `why`, once for each reason, whatever else has the same cause.
     fn log_because(&mut self, tracer: u64, level: Level, what: &str, why: &str) {
         let line = Line { level, message: format!("{what}: {why}") };
-        if !self.said.iter().any(|said| said.ends_with(why)) {
+        if !self.logged.ends_any_with(why) {
             self.log(tracer, line);
         }
     }
@@ -242,13 +230,8 @@ impl Registry {
     /// Logs `line` once, if `level` includes it. An application that makes a tracer for each request would otherwise
     /// be told the same each time.
     fn log_at(&mut self, level: Level, line: Line) {
-        if line.level > level || self.said.contains(&line.message) {
-            return;
+        if line.level <= level && self.logged.add(&line) {
+            self.outputs.push_back(Output::Log(line));
         }
-        if self.said.len() >= REMEMBERED_LINES {
-            self.said.clear();
-        }
-        self.said.push(line.message.clone());
-        self.outputs.push_back(Output::Log(line));
     }
 }

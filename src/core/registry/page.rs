@@ -163,9 +163,9 @@ impl Registry {
             Turn::Rests => {
                 self.page.is_resting = true;
                 self.page.rested_at = self.last_number;
-                self.page.last_leftover = self.last_leftover;
-                let chapter = self.chapter;
-                self.begin_chapter();
+                self.page.last_leftover = self.store.last_leftover();
+                let chapter = self.store.chapter();
+                self.store.begin_chapter();
                 for (_, outbox) in self.outboxes.iter_mut() {
                     outbox.end_chapter(chapter);
                 }

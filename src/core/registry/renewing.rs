@@ -4,7 +4,7 @@
 //! Tracers with the same ticket, or with the same function that gives tickets, share one destination. That holds the
 //! ticket in use, so a new ticket counts for all of them and for each session's one outbox, which keeps requests in order.
 
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use super::Registry;
 use super::sending::Flight;
@@ -23,21 +23,6 @@ const OTHER_SESSION: &str = "the new ticket is for another session, and the old 
 const SAME_TICKET: &str = "it gave the ticket that is in use";
 
 impl Registry {
-    /// The destination that is in use for the same ticket or function, or else `made`.
-    pub(super) fn shared(&mut self, made: Rc<Destination>) -> Rc<Destination> {
-        if !made.is_ticket {
-            return made;
-        }
-        self.relays.retain(|relay| relay.strong_count() > 0);
-        for known in self.relays.iter().filter_map(Weak::upgrade) {
-            if known == made || known.has_ticket_of(&made) {
-                return known;
-            }
-        }
-        self.relays.push(Rc::downgrade(&made));
-        made
-    }
-
     /// Asks for the next ticket through `tracer`, unless that was done a moment ago. Returns when to look again.
     pub(super) fn ask_for_ticket(
         &mut self,
@@ -75,7 +60,7 @@ impl Registry {
         let Some(outbox) = self.outboxes.get_mut(flight.outbox) else { return false };
         let asks = outbox.destination.asks;
         let mut credential = outbox.destination.credential.borrow_mut();
-        if credential.version == flight.credential_version {
+        if credential.version() == flight.credential_version {
             // A ticket that is no good at all is replaced once.
             if !is_over && (!asks || std::mem::replace(&mut outbox.was_renewed, true)) {
                 return false;
@@ -142,7 +127,7 @@ impl Registry {
                     tracers.add(id);
                 }
             }
-            let placeholder = to.credential.borrow_mut().placeholder.take();
+            let placeholder = to.credential.borrow_mut().take_placeholder();
             if let (Some(from), Some(session_id)) = (placeholder, session_of(ticket)) {
                 self.rename_session(from, session_id, &tracers);
             }
@@ -192,7 +177,7 @@ fn checked<'t>(
     let Some(session) = session_of(ticket).filter(|_| Destination::may_show(ticket)) else {
         return Err(NO_TICKET.to_owned());
     };
-    let is_of_first = to.credential.borrow().placeholder == Some(session_id);
+    let is_of_first = to.credential.borrow().is_placeholder(session_id);
     if session != session_of(&to.key()).unwrap_or(session_id) && !is_of_first {
         return Err(OTHER_SESSION.to_owned());
     }

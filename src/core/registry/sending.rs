@@ -155,8 +155,8 @@ impl Registry {
         self.enter(scope, now);
         let outbox = self.outboxes.get(id)?;
         let (to, sender) = (outbox.destination.clone(), outbox.sender());
-        let credential_version = to.credential.borrow().version;
-        if to.credential.borrow().renew_at <= now.mono_ms {
+        let credential_version = to.credential.borrow().version();
+        if to.credential.borrow().is_to_be_renewed(now) {
             self.ask_for_ticket(&to, sender, outbox.settings.timeout_ms, now);
         }
         let outbox = self.outboxes.get_mut(id)?;

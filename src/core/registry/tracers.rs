@@ -1,19 +1,16 @@
 //! Makes tracers, finds the one that a call is for, and releases them.
 
-use std::rc::Rc;
-
 use super::Registry;
 use crate::core::id_map::NOTHING;
-use crate::core::log::{Line, warn};
+use crate::core::log::warn;
 use crate::core::number_set::NumberSet;
 use crate::core::open_tracers::Only;
 use crate::core::options::Options;
 use crate::core::outbox::{Part, PartKind};
 use crate::core::outcome::TracerInfo;
-use crate::core::policy::REMEMBERED_SETTINGS;
 use crate::core::relay::ticket::{is_for, session_of};
 use crate::core::session::{Description, SessionId, SessionOrigin, Start, Target};
-use crate::core::settings::{self, Settings};
+use crate::core::settings;
 use crate::core::time::Now;
 use crate::core::tracer::{Counts, Tracer};
 
@@ -31,7 +28,7 @@ impl Registry {
         let is_child = parent.is_some();
         let settings = match parent {
             Some(parent) => parent.settings.clone(),
-            None => self.settings_of(options, &mut log),
+            None => self.shared.settings(options, self.place, &mut log),
         };
         let named = settings::session_id(options, &mut log);
         let mut named = named.and_then(|name| self.session_named(name, Some(&settings)));
@@ -49,7 +46,7 @@ impl Registry {
         let mut session_id = named.or_else(|| SessionId::new(options.text("newSessionId")?))?;
         let lacking = destination.filter(|it| it.lacks_ticket());
         if let Some(lacking) = lacking.filter(|_| named.is_none()) {
-            session_id = *lacking.credential.borrow_mut().placeholder.get_or_insert(session_id);
+            session_id = lacking.credential.borrow_mut().placeholder_or(session_id);
         }
         let mut description = Description {
             name: settings.session_name.clone(),
@@ -94,7 +91,7 @@ impl Registry {
         let enabled = outbox != NOTHING;
         let awaits_ticket = lacking.is_some_and(|to| {
             self.ask_for_ticket(to, tracer, settings.timeout_ms, now);
-            to.credential.borrow().is_asked
+            to.credential.borrow().is_asked()
         });
         let info = TracerInfo {
             tracer,
@@ -143,28 +140,6 @@ impl Registry {
         }
         self.start(outbox, start, part, now);
         Some(info)
-    }
-
-    /// The settings that `options` describe. Tracers with the same options share them, because a hundred thousand
-    /// copies would take many megabytes.
-    fn settings_of(&mut self, options: &Options<'_>, log: &mut Vec<Line>) -> Rc<Settings> {
-        let given = options.of_tracer();
-        let mut over = None;
-        for (place, (known, settings)) in self.settings.iter().enumerate() {
-            match settings.upgrade() {
-                None => over = Some(place),
-                Some(settings) if *known == given => return settings,
-                Some(_) => {}
-            }
-        }
-        let mut settings = Settings::resolve(options, self.place, log);
-        settings.destination = settings.destination.map(|made| self.shared(made));
-        let settings = Rc::new(settings);
-        if over.is_some() || self.settings.len() == REMEMBERED_SETTINGS {
-            self.settings.remove(over.unwrap_or(0));
-        }
-        self.settings.push((given, Rc::downgrade(&settings)));
-        settings
     }
 
     /// Puts `part`, the beginning of a tracer's session, into its outbox. Without a `start` it is an update.

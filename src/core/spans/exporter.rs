@@ -9,10 +9,10 @@ use crate::core::delivery::engine::{Accepted, DeliveryStep, Engine};
 use crate::core::delivery::limits::Limits;
 use crate::core::delivery::unit::Loss;
 use crate::core::json::{Numerals, members};
-use crate::core::log::Line;
+use crate::core::log::{Line, LoggedLines};
 use crate::core::options::Options;
 use crate::core::outcome::Reason;
-use crate::core::policy::{MOST_AT_ONCE, REMEMBERED_LINES};
+use crate::core::policy::MOST_AT_ONCE;
 use crate::core::settings::{Destination, Settings};
 use crate::core::time::{ForwardClock, Now};
 use crate::core::wire::{Answer, RefusalReason, Request, Routes, Verdict, judge, request};
@@ -42,7 +42,7 @@ pub struct Exporter {
     last_part: u64,
     log: VecDeque<Line>,
     /// The lines that were logged already.
-    said: Vec<String>,
+    logged: LoggedLines,
 }
 
 /// What the shell is to do next in a scope.
@@ -96,7 +96,7 @@ impl Exporter {
             parts: HashMap::new(),
             last_part: 0,
             log: log.into(),
-            said: Vec::new(),
+            logged: LoggedLines::default(),
         }
     }
 
@@ -225,14 +225,9 @@ impl Exporter {
 
     /// Logs `line`, once.
     fn say(&mut self, line: Line) {
-        if line.level > self.settings.log_level || self.said.contains(&line.message) {
-            return;
+        if line.level <= self.settings.log_level && self.logged.add(&line) {
+            self.log.push_back(line);
         }
-        if self.said.len() >= REMEMBERED_LINES {
-            self.said.clear();
-        }
-        self.said.push(line.message.clone());
-        self.log.push_back(line);
     }
 }
 

@@ -1,0 +1,126 @@
+//! The browser's store, as far as the core knows it: the entries that earlier pages left there, and the chapter of the
+//! page's life under which new entries are kept.
+
+use std::rc::Rc;
+
+use crate::core::kept::{Kept, KeptFate};
+use crate::core::settings::Destination;
+
+/// An entry that an earlier page left, with the shell's number for it.
+#[derive(Debug)]
+pub(super) struct Leftover {
+    id: i64,
+    kept: Kept,
+    /// Whether the shell was told to remove it.
+    is_forgotten: bool,
+}
+
+impl Leftover {
+    /// The shell's number for it, unless the shell was told to remove it before.
+    pub(super) fn id_to_forget(&self) -> Option<i64> {
+        (!self.is_forgotten).then_some(self.id)
+    }
+
+    /// Its content.
+    pub(super) fn kept(&self) -> &Kept {
+        &self.kept
+    }
+}
+
+/// The entries of the store.
+#[derive(Debug)]
+pub(super) struct EntryStore {
+    /// Whether there is a store to keep enrichments in.
+    is_connected: bool,
+    /// Identifies the page, and the part of its life, in which something is kept; never 0.
+    chapter: u32,
+    /// The entries of earlier pages that no tracer has taken over yet, the earliest first. Boxed, because moving a
+    /// pointer takes less code.
+    leftovers: Vec<Box<Leftover>>,
+    last_leftover: i64,
+}
+
+impl EntryStore {
+    /// No store yet. `seed` determines the number of the first chapter.
+    pub(super) fn new(seed: u64) -> EntryStore {
+        EntryStore {
+            is_connected: false,
+            chapter: (seed ^ (seed >> 32)) as u32 | 1,
+            leftovers: Vec::new(),
+            last_leftover: 0,
+        }
+    }
+
+    /// Records that there is a store.
+    pub(super) fn connect(&mut self) {
+        self.is_connected = true;
+    }
+
+    /// Whether there is a store.
+    pub(super) fn is_connected(&self) -> bool {
+        self.is_connected
+    }
+
+    /// The chapter under which new entries are kept.
+    pub(super) fn chapter(&self) -> u32 {
+        self.chapter
+    }
+
+    /// Separates the entries that are kept from now on from those kept before, because in between this page sends
+    /// something that is not kept, or other pages may have sent something.
+    pub(super) fn begin_chapter(&mut self) {
+        self.chapter = self.chapter.wrapping_add(1).max(1);
+    }
+
+    /// The number of the next entry of an earlier page. The shell numbers them -1, -2 … over all calls.
+    pub(super) fn number_leftover(&mut self) -> i64 {
+        self.last_leftover -= 1;
+        self.last_leftover
+    }
+
+    /// The number of the last entry of an earlier page.
+    pub(super) fn last_leftover(&self) -> i64 {
+        self.last_leftover
+    }
+
+    /// Adds an entry of an earlier page. The entries of one page are in order; those of several pages are ordered by
+    /// their clocks.
+    pub(super) fn add_leftover(&mut self, id: i64, kept: Kept) {
+        let place = self.leftovers.iter().position(|it| it.kept.said.unix_ms > kept.said.unix_ms);
+        let place = place.unwrap_or(self.leftovers.len());
+        self.leftovers.insert(place, Box::new(Leftover { id, kept, is_forgotten: false }));
+    }
+
+    /// Removes and returns the entries of earlier pages that concern `destination`, each with what becomes of it.
+    pub(super) fn take_leftovers(
+        &mut self,
+        destination: &Rc<Destination>,
+        unix_ms: u64,
+    ) -> Vec<(Box<Leftover>, KeptFate)> {
+        let mut taken = Vec::new();
+        for leftover in std::mem::take(&mut self.leftovers) {
+            match leftover.kept.fate(destination, unix_ms) {
+                KeptFate::Leave => self.leftovers.push(leftover),
+                fate => taken.push((leftover, fate)),
+            }
+        }
+        taken
+    }
+
+    /// The entries that are too old to be sent and that no tracer has taken over, because there may never be a tracer
+    /// with their key and server. They leave the store, and stay in memory so that a later tracer can report them.
+    pub(super) fn forget_old_leftovers(&mut self, unix_ms: u64) -> Vec<i64> {
+        let mut forgotten = Vec::new();
+        for leftover in self.leftovers.iter_mut().filter(|it| it.kept.is_over(unix_ms)) {
+            forgotten.extend(leftover.id_to_forget());
+            leftover.is_forgotten = true;
+        }
+        forgotten
+    }
+
+    /// Lets go of the entries of earlier pages up to the number `last` that are not `still` there, because other pages
+    /// have taken them over.
+    pub(super) fn keep_only(&mut self, still: &[i64], last: i64) {
+        self.leftovers.retain(|it| it.id < last || still.contains(&it.id));
+    }
+}
