@@ -6,10 +6,10 @@
 mod harness;
 
 use harness::{Bench, SERVER, status, stores};
+use honeyhive_edge::core::ledger::Counts;
 use honeyhive_edge::core::outcome::{Outcome, Reason};
 use honeyhive_edge::core::registry::Turn;
 use honeyhive_edge::core::retry::RetryAfter;
-use honeyhive_edge::core::tracer::Counts;
 use honeyhive_edge::core::wire::{Answer, Request};
 use serde_json::json;
 

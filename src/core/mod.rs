@@ -12,6 +12,7 @@ pub mod enrichment;
 pub mod id_map;
 pub mod json;
 pub mod kept;
+pub mod ledger;
 pub mod log;
 pub mod number_set;
 pub mod open_tracers;

@@ -48,7 +48,7 @@ impl OpenTracers {
     /// Adds the tracer `id`.
     pub fn add(&mut self, id: u64, tracer: &Tracer) {
         if tracer.settings.destination.is_some() {
-            self.by_session.add(tracer.session_id, id);
+            self.by_session.add(tracer.session_id(), id);
         }
         let of_scope = self.by_scope.entry(tracer.scope).or_default();
         if let Err(index) = of_scope.tracers.binary_search(&id) {
@@ -59,7 +59,7 @@ impl OpenTracers {
 
     /// Removes the tracer `id`, if it is open.
     pub fn remove(&mut self, id: u64, tracer: &Tracer) {
-        self.by_session.remove(tracer.session_id, id);
+        self.by_session.remove(tracer.session_id(), id);
         let Some(of_scope) = self.by_scope.get_mut(&tracer.scope) else { return };
         let Ok(index) = of_scope.tracers.binary_search(&id) else { return };
         of_scope.tracers.remove(index);

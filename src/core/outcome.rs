@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use super::json::Object;
+use super::ledger::Counts;
 use super::log::{Level, Line};
 use super::session::{Description, SessionId, Target};
-use super::tracer::Counts;
 use super::wire::Request;
 
 /// Why an enrichment was given up: `DropReason` in JavaScript.

@@ -1,46 +1,82 @@
-//! One tracer: its settings, its session, and the counts of its enrichments.
+//! One tracer: its settings, its session, and the state of its work.
 
 use std::rc::Rc;
 
+use super::id_map::NOTHING;
+use super::ledger::Ledger;
 use super::number_set::NumberSet;
 use super::session::{Description, SessionId};
 use super::settings::Settings;
-use super::unsettled::Unsettled;
 
 /// A tracer that `initTracer` or `startSession` made.
 #[derive(Debug)]
 pub struct Tracer {
     /// The tracer's settings.
     pub settings: Rc<Settings>,
-    /// The outbox of its session; [`NOTHING`](super::id_map::NOTHING) if it is disabled.
-    pub outbox: u64,
-    /// Its server, as its `fetch` reaches it; [`NOTHING`](super::id_map::NOTHING) if it is disabled.
+    /// Its server, as its `fetch` reaches it; [`NOTHING`] if it is disabled.
     pub server: u64,
-    /// Its session.
-    pub session_id: SessionId,
-    /// The name of sessions that are started for its enrichments.
-    pub session_name: Rc<str>,
     /// The request scope in which it was made.
     pub scope: u64,
+    /// Its calls.
+    pub ledger: Ledger,
+    /// The outbox of its session; [`NOTHING`] if it is disabled or closed.
+    outbox: u64,
+    session_id: SessionId,
+    /// The name of sessions that are started for its enrichments.
+    session_name: Rc<str>,
     /// Whether it is being closed and takes no more calls.
-    pub is_closing: bool,
+    is_closing: bool,
     /// Whether JavaScript has no reference to it any more.
-    pub is_released: bool,
-    /// The counts of its enrichments.
-    pub counts: Counts,
-    /// How many starts of its session are unfinished.
-    pub starting: u32,
+    is_released: bool,
     /// The outboxes that may hold enrichments of this tracer.
-    pub given_to: NumberSet,
-    /// Its waiting flushes and closes. Boxed, because mostly there are none.
-    pub waits: Option<Box<Unsettled>>,
+    given_to: NumberSet,
     /// Whether the shell knows that the tracer has work.
-    pub is_busy: bool,
+    is_busy: bool,
     /// Whether the report that it has no more work is queued.
-    pub is_idle_queued: bool,
+    is_idle_queued: bool,
 }
 
 impl Tracer {
+    /// A tracer that was made in the request `scope`. One with an outbox has work from the beginning: it may have a
+    /// start.
+    pub fn new(
+        settings: Rc<Settings>,
+        (server, outbox): (u64, u64),
+        session_id: SessionId,
+        session_name: Rc<str>,
+        scope: u64,
+    ) -> Tracer {
+        Tracer {
+            settings,
+            server,
+            scope,
+            ledger: Ledger::default(),
+            outbox,
+            session_id,
+            session_name,
+            is_closing: false,
+            is_released: false,
+            given_to: NumberSet::NONE,
+            is_busy: outbox != NOTHING,
+            is_idle_queued: false,
+        }
+    }
+
+    /// The outbox of its session; [`NOTHING`] if it is disabled or closed.
+    pub fn outbox(&self) -> u64 {
+        self.outbox
+    }
+
+    /// Its session.
+    pub fn session_id(&self) -> SessionId {
+        self.session_id
+    }
+
+    /// Lets the session that its first ticket names be its session.
+    pub fn rename_session(&mut self, session_id: SessionId) {
+        self.session_id = session_id;
+    }
+
     /// The description of a session that is started for an enrichment made at `given_unix_ms`. The session of a ticket
     /// has none, because the relay names it.
     pub fn description(&self, given_unix_ms: u64) -> Option<Description> {
@@ -58,27 +94,67 @@ impl Tracer {
         !self.is_closing && !self.is_released
     }
 
-    /// How many of its enrichments and starts have not ended.
-    pub fn unsettled(&self) -> u64 {
-        self.counts.pending + u64::from(self.starting)
+    /// Lets it take no more calls.
+    pub fn close(&mut self) {
+        self.is_closing = true;
     }
-}
 
-/// How many enrichments ended in which way: `FlushReport` in JavaScript.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Enrichments that the backend stored.
-    pub delivered: u64,
-    /// Enrichments that were given up.
-    pub dropped: u64,
-    /// Enrichments that have not ended.
-    pub pending: u64,
-}
+    /// Records that JavaScript has no reference to it any more.
+    pub fn release(&mut self) {
+        self.is_released = true;
+    }
 
-impl Counts {
-    /// Moves one pending enrichment to `delivered` or `dropped`.
-    pub fn settle_one(&mut self, delivered: bool) {
-        self.pending -= 1;
-        *(if delivered { &mut self.delivered } else { &mut self.dropped }) += 1;
+    /// Whether it can be forgotten: JavaScript has no reference to it, and all of its calls have ended.
+    pub fn is_over(&self) -> bool {
+        self.is_released && self.ledger.unsettled() == 0
+    }
+
+    /// Detaches it from its session's outbox, which is returned.
+    pub fn leave_outbox(&mut self) -> u64 {
+        std::mem::replace(&mut self.outbox, NOTHING)
+    }
+
+    /// The outboxes that may hold enrichments of it.
+    pub fn given_to(&self) -> &NumberSet {
+        &self.given_to
+    }
+
+    /// Records that an enrichment of it was put into `outbox`.
+    pub fn give_to(&mut self, outbox: u64) {
+        self.given_to.add(outbox);
+    }
+
+    /// Records that `outbox` holds no enrichment of it.
+    pub fn take_from(&mut self, outbox: u64) {
+        self.given_to.remove(outbox);
+    }
+
+    /// Removes and returns the outboxes that may hold enrichments of it.
+    pub fn take_given_to(&mut self) -> NumberSet {
+        std::mem::take(&mut self.given_to)
+    }
+
+    /// Records that it has work. Returns whether the shell does not know that yet.
+    pub fn begin_work(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_busy, true)
+    }
+
+    /// Whether the report that it has no more work is to be queued, which is recorded: the shell knows that it had work,
+    /// and all of its calls have ended.
+    pub fn queue_idle(&mut self) -> bool {
+        self.is_busy
+            && self.ledger.unsettled() == 0
+            && !std::mem::replace(&mut self.is_idle_queued, true)
+    }
+
+    /// Whether it has no work, now that this is to be reported.
+    pub fn end_work(&mut self) -> bool {
+        self.is_idle_queued = false;
+        self.is_busy = self.ledger.unsettled() > 0;
+        if !self.is_busy {
+            // An empty set keeps its memory, and each open tracer would have one.
+            self.given_to = NumberSet::NONE;
+        }
+        !self.is_busy
     }
 }

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use honeyhive_edge::core::ledger::Counts;
 use honeyhive_edge::core::outcome::Reason;
-use honeyhive_edge::core::tracer::Counts;
 use serde_json::{Value, json};
 
 use super::backend::Stored;

@@ -1,8 +1,8 @@
 //! What users do with the package: everything that its public surface offers, in any order.
 
+use honeyhive_edge::core::ledger::Counts;
 use honeyhive_edge::core::outcome::Reason;
 use honeyhive_edge::core::session::SessionId;
-use honeyhive_edge::core::tracer::Counts;
 use serde_json::{Value, json};
 
 use super::bugs::Bug;

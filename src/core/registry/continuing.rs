@@ -294,7 +294,7 @@ impl Registry {
             let part = self.keep(id, part, None);
             // A flush may have forgotten this outbox, because it held no part of the tracer until now.
             if let Some(tracer) = self.tracers.get_mut(part.tracer) {
-                tracer.given_to.add(id);
+                tracer.give_to(id);
             }
             if let Some(outbox) = self.outboxes.get_mut(id) {
                 outbox.accept(part);

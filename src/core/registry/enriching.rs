@@ -267,11 +267,11 @@ impl Registry {
         let (reason, why) = match tracer {
             None => (Reason::Closed, "the tracer is closed: call initTracer() for a new one"),
             Some(tracer) => {
-                if tracer.outbox != NOTHING
+                if tracer.outbox() != NOTHING
                     && let Some(destination) = &tracer.settings.destination
                 {
-                    let other = target.filter(|target| target.id() != tracer.session_id);
-                    let Some(other) = other else { return Some((tracer.outbox, part)) };
+                    let other = target.filter(|target| target.id() != tracer.session_id());
+                    let Some(other) = other else { return Some((tracer.outbox(), part)) };
                     let (destination, settings) = (destination.clone(), tracer.settings.clone());
                     return Some((self.open_outbox(&destination, &settings, other), part));
                 }
@@ -348,12 +348,12 @@ impl Registry {
     /// Records that an enrichment, whose outcome will be reported, was put into `outbox`.
     pub(super) fn given(&mut self, tracer: u64, scope: u64, outbox: u64, now: Now) {
         if let Some(tracer) = self.tracers.get_mut(tracer) {
-            tracer.counts.pending += 1;
+            tracer.ledger.begin_enrichment();
             if outbox != NOTHING {
-                tracer.given_to.add(outbox);
+                tracer.give_to(outbox);
             }
         }
-        self.counts.pending += 1;
+        self.ledger.begin_enrichment();
         self.mark_busy(tracer);
         self.enter(scope, now);
         self.scopes.give(scope, outbox);

@@ -24,6 +24,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use super::concurrency::Place;
 use super::id_map::{FixedMap, IdMap};
 use super::json::Numerals;
+use super::ledger::Ledger;
 use super::log::{Level, Line, LoggedLines};
 use super::number_set::NumberSet;
 use super::open_tracers::OpenTracers;
@@ -37,8 +38,7 @@ use super::session_index::SessionIndex;
 use super::settings::Settings;
 use super::time::ForwardClock;
 use super::timers::Timers;
-use super::tracer::{Counts, Tracer};
-use super::unsettled::Unsettled;
+use super::tracer::Tracer;
 
 use page::Page;
 pub use page::Turn;
@@ -86,8 +86,6 @@ pub struct Registry {
     timers: Timers,
     /// The flushes and closes that wait, by number.
     waits: FixedMap<u64, Box<Wait>>,
-    /// The flushes of all tracers that wait.
-    waits_for_all: Unsettled,
     scopes: Scopes,
     /// Actions that any scope may perform.
     outputs: VecDeque<Output>,
@@ -98,9 +96,8 @@ pub struct Registry {
     maybe_idle: VecDeque<u64>,
     /// The bytes of unsent enrichments.
     held: u64,
-    counts: Counts,
-    /// How many session starts of all tracers have not ended.
-    starting: u64,
+    /// The calls of all tracers.
+    ledger: Ledger,
     logged: LoggedLines,
     page: Page,
     store: EntryStore,
@@ -133,14 +130,12 @@ impl Registry {
             timers: Timers::default(),
             unhurried: NumberSet::NONE,
             waits: FixedMap::default(),
-            waits_for_all: Unsettled::default(),
             scopes: Scopes::default(),
             outputs: VecDeque::new(),
             newly_busy: VecDeque::new(),
             maybe_idle: VecDeque::new(),
             held: 0,
-            counts: Counts::default(),
-            starting: 0,
+            ledger: Ledger::default(),
             logged: LoggedLines::default(),
             page: Page::default(),
             store: EntryStore::new(seed),

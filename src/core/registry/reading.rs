@@ -68,7 +68,7 @@ impl Registry {
                 "the tracer is closed: call initTracer() for a new one",
             );
         };
-        let own = is_session.then_some(tracer.session_id);
+        let own = is_session.then_some(tracer.session_id());
         let Some(id) = (self.id_of)(named).or(own) else {
             return failed(ReadFailure::Invalid, "readEvent takes the event's id");
         };

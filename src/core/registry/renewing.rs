@@ -15,6 +15,7 @@ use crate::core::relay::ticket::session_of;
 use crate::core::session::SessionId;
 use crate::core::settings::Destination;
 use crate::core::time::{NEVER, Now};
+use crate::core::tracer::Tracer;
 
 const NO_TICKETS: &str = "setTicket is for a tracer that was made with a ticket, and changed nothing: pass this one to initTracer({ serverUrl, ticket })";
 const NO_TICKET: &str = "what was given as the new ticket is none, and the old one stays: pass the text that `issueTicket` gave on your server";
@@ -91,7 +92,7 @@ impl Registry {
     ) -> Option<SessionId> {
         let now = self.clock.advance(now);
         let renewed = self.tracers.get(tracer)?;
-        let (session_id, to) = (renewed.session_id, renewed.settings.destination.clone());
+        let (session_id, to) = (renewed.session_id(), renewed.settings.destination.clone());
         let Some(to) = to.filter(|to| to.is_ticket) else {
             self.log(tracer, Line::error(NO_TICKETS));
             return None;
@@ -99,7 +100,7 @@ impl Registry {
         let why = match checked(&to, session_id, given) {
             Ok(ticket) if *ticket != *to.key() => {
                 self.use_ticket(&to, ticket, scope, now);
-                return self.tracers.get(tracer).map(|tracer| tracer.session_id);
+                return self.tracers.get(tracer).map(Tracer::session_id);
             }
             Ok(_) if !is_asked => return Some(session_id),
             Ok(_) => SAME_TICKET.to_owned(),
@@ -146,9 +147,9 @@ impl Registry {
     /// Lets `tracers` and outboxes of the session `from` be those of the session `to`.
     fn rename_session(&mut self, from: SessionId, to: SessionId, tracers: &NumberSet) {
         for id in tracers.iter() {
-            if let Some(tracer) = self.tracers.get_mut(id).filter(|it| it.session_id == from) {
+            if let Some(tracer) = self.tracers.get_mut(id).filter(|it| it.session_id() == from) {
                 self.open_tracers.remove(id, tracer);
-                tracer.session_id = to;
+                tracer.rename_session(to);
                 if tracer.is_open() {
                     self.open_tracers.add(id, tracer);
                 }

@@ -5,14 +5,13 @@ use std::rc::Rc;
 use super::Registry;
 use crate::core::id_map::NOTHING;
 use crate::core::json::Object;
+use crate::core::ledger::{Counts, Ledger};
 use crate::core::number_set::NumberSet;
 use crate::core::outbox::{PartKind, Parts};
 use crate::core::outcome::{Outcome, Output, Reason};
 use crate::core::session::Target;
 use crate::core::time::Now;
 use crate::core::timers::Timer;
-use crate::core::tracer::Counts;
-use crate::core::unsettled::Unsettled;
 
 /// A flush or close that waits for all enrichments made before it.
 #[derive(Debug)]
@@ -72,23 +71,17 @@ impl Registry {
                 continue;
             }
             self.scopes.leave(part.scope);
-            self.waits_for_all.end_call(part.id);
             tracers.add(part.tracer);
-            let mut tracer = self.tracers.get_mut(part.tracer);
-            if let Some(waits) = tracer.as_mut().and_then(|tracer| tracer.waits.as_mut()) {
-                waits.end_call(part.id);
+            let of_tracer = self.tracers.get_mut(part.tracer).map(|tracer| &mut tracer.ledger);
+            for ledger in of_tracer.into_iter().chain([&mut self.ledger]) {
+                match part.kind {
+                    PartKind::Start => ledger.end_start(part.id),
+                    _ => ledger.end_enrichment(part.id, delivered),
+                }
             }
             if part.kind == PartKind::Start {
-                if let Some(tracer) = tracer {
-                    tracer.starting -= 1;
-                }
-                self.starting -= 1;
                 continue;
             }
-            if let Some(tracer) = tracer {
-                tracer.counts.settle_one(delivered);
-            }
-            self.counts.settle_one(delivered);
             if told.0 != part.scope {
                 self.tell_settled(told, &outcome);
                 told = (part.scope, Vec::new());
@@ -121,7 +114,7 @@ impl Registry {
     pub fn close(&mut self, tracer: u64, timeout_ms: u64, scope: u64, now: Now) -> u64 {
         let now = self.clock.advance(now);
         if let Some(closing) = self.tracers.get_mut(tracer) {
-            closing.is_closing = true;
+            closing.close();
             self.open_tracers.remove(tracer, closing);
         }
         self.wait_for(Some(tracer), timeout_ms, true, scope, now)
@@ -144,13 +137,12 @@ impl Registry {
         self.scopes.begin_wait(scope, until);
         match tracer {
             None => {
-                self.waits_for_all.begin_wait(id, self.counts.pending + self.starting);
+                self.ledger.begin_wait(id);
                 self.hurry_all(now);
             }
             Some(number) => match self.tracers.get_mut(number) {
                 Some(tracer) => {
-                    let unsettled = tracer.unsettled();
-                    tracer.waits.get_or_insert_default().begin_wait(id, unsettled);
+                    tracer.ledger.begin_wait(id);
                     self.hurry(number, now);
                 }
                 // There is nothing to wait for.
@@ -164,13 +156,15 @@ impl Registry {
 
     /// Sends the tracer's enrichments without waiting for merge windows.
     fn hurry(&mut self, tracer: u64, now: Now) {
-        let Some(given_to) = self.tracers.get(tracer).map(|it| it.given_to.clone()) else { return };
+        let Some(given_to) = self.tracers.get(tracer).map(|it| it.given_to().clone()) else {
+            return;
+        };
         for id in given_to.iter() {
             if let Some(outbox) = self.outboxes.get_mut(id).filter(|it| it.holds_any_of(tracer)) {
                 outbox.hurry();
                 self.schedule(id, now);
             } else if let Some(tracer) = self.tracers.get_mut(tracer) {
-                tracer.given_to.remove(id);
+                tracer.take_from(id);
             }
         }
     }
@@ -188,17 +182,17 @@ impl Registry {
     /// Ends the tracer's flushes and closes, and those of all tracers, that have nothing left to wait for.
     fn end_waits(&mut self, tracer: Option<u64>, now: Now) {
         loop {
-            let waits = match tracer {
-                None => Some(&mut self.waits_for_all),
-                Some(tracer) => {
-                    self.tracers.get_mut(tracer).and_then(|tracer| tracer.waits.as_deref_mut())
-                }
-            };
-            let Some(over) = waits.and_then(Unsettled::take_ended_wait) else { break };
+            let over = self.ledger_of(tracer).and_then(Ledger::take_ended_wait);
+            let Some(over) = over else { break };
             self.finish_wait(over, now);
         }
-        if let Some(tracer) = tracer.and_then(|tracer| self.tracers.get_mut(tracer)) {
-            tracer.waits.take_if(|waits| waits.is_empty());
+    }
+
+    /// The ledger of the tracer, or that of all tracers.
+    fn ledger_of(&mut self, tracer: Option<u64>) -> Option<&mut Ledger> {
+        match tracer {
+            None => Some(&mut self.ledger),
+            Some(tracer) => self.tracers.get_mut(tracer).map(|tracer| &mut tracer.ledger),
         }
     }
 
@@ -207,27 +201,22 @@ impl Registry {
         let Some(wait) = self.waits.get(&id).filter(|wait| wait.until <= now.mono_ms) else {
             return;
         };
-        match wait.tracer {
-            None => self.waits_for_all.give_up_wait(id),
-            Some(tracer) => {
-                let tracer = self.tracers.get_mut(tracer);
-                if let Some(waits) = tracer.and_then(|tracer| tracer.waits.as_mut()) {
-                    waits.give_up_wait(id);
-                }
-            }
+        let tracer = wait.tracer;
+        if let Some(ledger) = self.ledger_of(tracer) {
+            ledger.give_up_wait(id);
         }
         self.finish_wait(id, now);
     }
 
     fn finish_wait(&mut self, id: u64, now: Now) {
         let Some(wait) = self.waits.remove(&id) else { return };
-        let mut counts = self.counts;
+        let mut counts = self.ledger.counts();
         if let Some(tracer) = wait.tracer {
             if wait.closes {
                 self.drop_rest_of(tracer, now);
             }
             let tracer = self.tracers.get(tracer);
-            counts = tracer.map_or(Counts::default(), |tracer| tracer.counts);
+            counts = tracer.map_or(Counts::default(), |tracer| tracer.ledger.counts());
         }
         self.scopes.leave(wait.scope);
         self.scopes.end_wait(wait.scope, wait.until);
@@ -246,7 +235,7 @@ impl Registry {
     /// Records that the tracer has work.
     pub(super) fn mark_busy(&mut self, id: u64) {
         if let Some(tracer) = self.tracers.get_mut(id)
-            && !std::mem::replace(&mut tracer.is_busy, true)
+            && tracer.begin_work()
         {
             self.newly_busy.push_back(id);
         }
@@ -255,9 +244,7 @@ impl Registry {
     /// Records that the tracer may have no more work. The shell is told later, if that is still true then.
     pub(super) fn tell_if_idle(&mut self, id: u64) {
         if let Some(tracer) = self.tracers.get_mut(id)
-            && tracer.is_busy
-            && tracer.unsettled() == 0
-            && !std::mem::replace(&mut tracer.is_idle_queued, true)
+            && tracer.queue_idle()
         {
             self.maybe_idle.push_back(id);
         }
@@ -266,19 +253,13 @@ impl Registry {
     /// Whether the tracer has no work at the moment when that is to be reported. A tracer that is gone has none.
     pub(super) fn becomes_idle(&mut self, id: u64) -> bool {
         let Some(tracer) = self.tracers.get_mut(id) else { return true };
-        tracer.is_idle_queued = false;
-        tracer.is_busy = tracer.unsettled() > 0;
-        if !tracer.is_busy {
-            // An empty set keeps its memory, and each open tracer would have one.
-            tracer.given_to = NumberSet::NONE;
-        }
-        !tracer.is_busy
+        tracer.end_work()
     }
 
     /// Drops the enrichments that a closed tracer could not send in time.
     fn drop_rest_of(&mut self, tracer: u64, now: Now) {
         let Some(closed) = self.tracers.get_mut(tracer) else { return };
-        let given_to = std::mem::take(&mut closed.given_to);
+        let given_to = closed.take_given_to();
         let why = "the tracer was closed before it could be sent: give close() more time";
         self.drop_reads_of(tracer, why, now);
         for id in given_to.iter() {

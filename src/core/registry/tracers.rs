@@ -3,7 +3,6 @@
 use super::Registry;
 use crate::core::id_map::NOTHING;
 use crate::core::log::warn;
-use crate::core::number_set::NumberSet;
 use crate::core::open_tracers::Only;
 use crate::core::options::Options;
 use crate::core::outbox::{Part, PartKind};
@@ -12,7 +11,7 @@ use crate::core::relay::ticket::{is_for, session_of};
 use crate::core::session::{Description, SessionId, SessionOrigin, Start, Target};
 use crate::core::settings;
 use crate::core::time::Now;
-use crate::core::tracer::{Counts, Tracer};
+use crate::core::tracer::Tracer;
 
 impl Registry {
     /// Makes a tracer, and starts its session. A tracer that cannot send is disabled, and the log says why. `None` if
@@ -68,23 +67,9 @@ impl Registry {
             server = self.use_server(&to.server, settings.transport);
             outbox = self.open_outbox(to, &settings, target);
         }
-        let tracer = self.tracers.insert(Tracer {
-            settings: settings.clone(),
-            outbox,
-            server,
-            session_id,
-            session_name: description.name.clone(),
-            scope,
-            is_closing: false,
-            is_released: false,
-            counts: Counts::default(),
-            starting: 0,
-            given_to: NumberSet::NONE,
-            waits: None,
-            // If it has a start, that is work.
-            is_busy: outbox != NOTHING,
-            is_idle_queued: false,
-        });
+        let name = description.name.clone();
+        let tracer = Tracer::new(settings.clone(), (server, outbox), session_id, name, scope);
+        let tracer = self.tracers.insert(tracer);
         if let Some(made) = self.tracers.get(tracer) {
             self.open_tracers.add(tracer, made);
         }
@@ -155,9 +140,9 @@ impl Registry {
         self.schedule(outbox, now);
         self.fresh.push(outbox);
         if let Some(tracer) = self.tracers.get_mut(tracer) {
-            tracer.starting += 1;
-            tracer.given_to.add(outbox);
-            self.starting += 1;
+            tracer.ledger.begin_start();
+            tracer.give_to(outbox);
+            self.ledger.begin_start();
         }
         self.mark_busy(tracer);
         self.enter(scope, now);
@@ -167,7 +152,7 @@ impl Registry {
     /// The totals of the metrics of the tracer's session, as JSON; empty if there are none. [`Registry::init`] takes
     /// them if a tracer was released to save memory and is made again.
     pub fn totals_of(&self, tracer: u64) -> String {
-        let outbox = self.tracers.get(tracer).and_then(|tracer| self.outboxes.get(tracer.outbox));
+        let outbox = self.tracers.get(tracer).and_then(|tracer| self.outboxes.get(tracer.outbox()));
         outbox.map_or(String::new(), |outbox| outbox.totals.to_json(self.numerals))
     }
 
@@ -175,7 +160,7 @@ impl Registry {
     pub fn release(&mut self, tracer: u64, now: Now) {
         let now = self.clock.advance(now);
         if let Some(released) = self.tracers.get_mut(tracer) {
-            released.is_released = true;
+            released.release();
             self.open_tracers.remove(tracer, released);
             self.let_go_of_tracer(tracer, now);
         }
@@ -183,8 +168,7 @@ impl Registry {
 
     /// Forgets a tracer that is released and has no work.
     pub(super) fn let_go_of_tracer(&mut self, id: u64, now: Now) {
-        let is_done = |tracer: &Tracer| tracer.is_released && tracer.unsettled() == 0;
-        if self.tracers.get(id).is_some_and(is_done) {
+        if self.tracers.get(id).is_some_and(Tracer::is_over) {
             self.leave_outbox(id, now);
             self.tell_if_idle(id);
             if let Some(tracer) = self.tracers.remove(id) {
@@ -203,7 +187,7 @@ impl Registry {
     /// Detaches the tracer from its session's outbox.
     fn leave_outbox(&mut self, id: u64, now: Now) {
         let Some(tracer) = self.tracers.get_mut(id) else { return };
-        let outbox_id = std::mem::replace(&mut tracer.outbox, NOTHING);
+        let outbox_id = tracer.leave_outbox();
         // Its remaining starts may still be sent with its `fetch`.
         let server_id = tracer.server;
         let max_concurrency = tracer.settings.max_concurrency;
