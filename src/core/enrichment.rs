@@ -34,13 +34,13 @@ pub enum Field {
     UserProperties,
     /// Milliseconds.
     Duration,
-    /// Unix milliseconds.
+    /// Unix milliseconds. The last one, by which [`Field::ALL`] knows how many there are.
     EndTime,
 }
 
 impl Field {
     /// Every field, in the order in which requests list them.
-    pub const ALL: [Field; 9] = [
+    pub const ALL: [Field; Field::EndTime as usize + 1] = [
         Field::Inputs,
         Field::Metadata,
         Field::Config,

@@ -18,6 +18,7 @@ use super::settings::RelaySettings;
 use super::ticket::{Presented, Signature, Ticket};
 use crate::core::json::{Object, any_members, find};
 use crate::core::log::{Level, Line};
+use crate::core::retry::may_be_temporary;
 use crate::core::session::{SessionId, Target};
 use crate::core::time::Now;
 use crate::core::wire::{self, Answer, Receipt, Request};
@@ -488,7 +489,7 @@ fn backend_sentence(status: u16) -> &'static str {
         404 | 405 => "HoneyHive has no such route, or no such session",
         413 => "HoneyHive accepts no request of that size",
         429 => "HoneyHive accepts no more requests now: try again",
-        408 | 425 | 500.. => "HoneyHive has trouble: try again",
+        _ if may_be_temporary(status) => "HoneyHive has trouble: try again",
         _ => "HoneyHive refused the request: the relay's log has the reason",
     }
 }
