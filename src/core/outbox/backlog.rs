@@ -72,7 +72,7 @@ impl Backlog {
     pub(super) fn insert_in_time(&mut self, part: Box<Part>) {
         self.summary.add(&part);
         let mut place = self.frozen();
-        while self.parts.get(place).is_some_and(|it| it.said.unix_ms <= part.said.unix_ms) {
+        while self.parts.get(place).is_some_and(|it| it.said().unix_ms <= part.said().unix_ms) {
             place += 1;
         }
         self.parts.insert(place, part);
@@ -82,8 +82,8 @@ impl Backlog {
     /// batch. Parts of this page that are behind further ones that were left stay there: sent together, what this page
     /// said before those would count as said after them.
     pub(super) fn put_own_first(&mut self) {
-        let left = self.parts.iter().take_while(|part| part.is_left).count();
-        let own = self.parts[left..].iter().take_while(|part| !part.is_left).count();
+        let left = self.parts.iter().take_while(|part| part.is_left()).count();
+        let own = self.parts[left..].iter().take_while(|part| !part.is_left()).count();
         self.parts[..left + own].rotate_left(left);
     }
 
@@ -147,7 +147,7 @@ impl Backlog {
 
     /// Splits the first batch after its first `half`.
     pub(super) fn halve_first(&mut self, half: usize, stamps: &mut Stamps) {
-        let is_kept = self.parts.iter().any(|part| part.is_kept);
+        let is_kept = self.parts.iter().any(|part| part.is_kept());
         if let Some(batch) = self.batches.first_mut() {
             let second = batch.halve(half, is_kept, stamps);
             self.batches.insert(1, second);
@@ -174,11 +174,11 @@ impl Backlog {
         for batch in &mut self.batches {
             let before = left.len();
             for part in &waiting.as_slice()[..batch.len()] {
-                stays |= part.kind != PartKind::WaitingStart && !goes(part);
+                stays |= part.kind() != PartKind::WaitingStart && !goes(part);
             }
             for _ in 0..batch.len() {
                 let Some(part) = waiting.next() else { break };
-                let is_free = starts_go || part.kind == PartKind::Enrichment;
+                let is_free = starts_go || part.kind() == PartKind::Enrichment;
                 let part_goes = !stays || (is_free && goes(&part));
                 if part_goes { taken.push(part) } else { left.push(part) }
             }
@@ -212,7 +212,7 @@ impl Backlog {
     /// Puts a start that was given up before later parts. It is merged with another such start of its chapter, so
     /// that they do not accumulate while a server is down. The summary is not updated.
     pub(super) fn put_start_back(&mut self, start: Part) {
-        let place = self.parts.iter().position(|other| other.id > start.id);
+        let place = self.parts.iter().position(|other| other.id() > start.id());
         let place = place.unwrap_or(self.parts.len());
         let (mut from, mut end) = (0, self.parts.len());
         let mut among = None;
@@ -225,14 +225,13 @@ impl Backlog {
         }
         let among = among.and_then(|number| self.batches.get_mut(number));
         let waits = |part: &&mut Box<Part>| {
-            part.kind == PartKind::WaitingStart && part.chapter == start.chapter
+            part.kind() == PartKind::WaitingStart && part.chapter() == start.chapter()
         };
         let mut more = 0;
         if let Some(before) = self.parts[from..place].last_mut().filter(waits) {
-            before.enrichment = before.enrichment.merged_with(&start.enrichment);
+            before.add_later(&start);
         } else if let Some(after) = self.parts[place..end].first_mut().filter(waits) {
-            after.enrichment = start.enrichment.merged_with(&after.enrichment);
-            after.id = start.id;
+            after.add_earlier(&start);
         } else {
             self.parts.insert(place, Box::new(start));
             more = 1;

@@ -254,10 +254,10 @@ impl Outbox {
     /// Gives `part`, which is not kept, a time after the kept parts: if another page delivers those, it stamps them
     /// as the later ones of the same millisecond.
     pub fn date_after_kept(&mut self, part: &mut Part) {
-        let last = self.work.backlog.parts().last().filter(|last| last.is_kept);
-        if last.is_some_and(|last| last.said.unix_ms == part.said.unix_ms) {
-            self.stamps.take_over(part.said.unix_ms);
-            part.said = self.stamps.say(0);
+        let last = self.work.backlog.parts().last().filter(|last| last.is_kept());
+        if last.is_some_and(|last| last.said().unix_ms == part.said().unix_ms) {
+            self.stamps.take_over(part.said().unix_ms);
+            part.date(self.stamps.say(0));
         }
     }
 
@@ -327,7 +327,7 @@ impl Outbox {
             .backlog
             .parts()
             .iter()
-            .all(|part| part.kind != PartKind::Enrichment || part.is_kept)
+            .all(|part| part.kind() != PartKind::Enrichment || part.is_kept())
     }
 
     /// When the next request may be sent: after the wait before a retry, or else after the merge window. A start
@@ -358,7 +358,7 @@ impl Outbox {
 
     /// Whether it contains parts of `tracer`.
     pub fn holds_any_of(&self, tracer: u64) -> bool {
-        self.work.backlog.parts().iter().any(|part| part.tracer == tracer)
+        self.work.backlog.parts().iter().any(|part| part.tracer() == tracer)
     }
 
     /// Whether the queue skips the merge window.
@@ -379,17 +379,14 @@ impl Outbox {
     /// Stops the deadlines, because there is no network or the page rests.
     pub fn pause_deadlines(&mut self) {
         self.is_paused = true;
-        self.work.backlog.change_each(|part| part.deadline = NEVER);
+        self.work.backlog.change_each(Part::stop_deadline);
     }
 
     /// Lets the deadlines begin anew, because the network or the page is back.
     pub fn resume_deadlines(&mut self, now: Now) {
         self.is_paused = false;
         let Unsent { backlog, clock, .. } = &mut *self.work;
-        backlog.change_each(|part| {
-            part.given_ms = now.mono_ms;
-            part.deadline = clock.deadline(now.mono_ms, part.deadline_ms);
-        });
+        backlog.change_each(|part| part.begin_deadline_anew(*clock, now.mono_ms));
     }
 
     /// Records that the server answered a request properly at `at_ms`. The time that parts waited for their turn
@@ -433,7 +430,11 @@ impl Outbox {
 
     /// Notes that the browser keeps the parts with these numbers.
     pub fn note_kept(&mut self, ids: &NumberSet) {
-        self.work.backlog.change_each(|part| part.is_kept |= ids.has(part.id));
+        self.work.backlog.change_each(|part| {
+            if ids.has(part.id()) {
+                part.keep();
+            }
+        });
     }
 
     /// Caps each deadline at the time that its part was given, because part of that time may have been forgiven
@@ -443,20 +444,17 @@ impl Outbox {
             return;
         }
         let Unsent { backlog, clock, .. } = &mut *self.work;
-        backlog.change_each(|part| {
-            let given = clock.deadline(part.given_ms, part.deadline_ms);
-            part.deadline = part.deadline.min(given);
-        });
+        backlog.change_each(|part| part.shorten_deadline(*clock));
     }
 
     fn set_deadline_of(&mut self, part: &mut Part) {
         if self.work.backlog.parts().is_empty() {
-            self.work.clock.own_request_worked(part.given_ms);
+            self.work.clock.own_request_worked(part.given_ms());
         }
-        part.deadline = match self.is_paused {
-            true => NEVER,
-            false => self.work.clock.deadline(part.given_ms, part.deadline_ms),
-        };
+        match self.is_paused {
+            true => part.stop_deadline(),
+            false => part.begin_deadline(self.work.clock),
+        }
     }
 
     /// Whether it contains parts of the request `scope`.
@@ -493,9 +491,10 @@ impl Outbox {
             return sender;
         }
         let parts = self.work.backlog.parts();
-        let waits_there =
-            parts.iter().filter(|part| part.scope == scope && part.kind != PartKind::WaitingStart);
-        let mut of_scope = waits_there.map(|part| part.tracer);
+        let waits_there = parts
+            .iter()
+            .filter(|part| part.scope() == scope && part.kind() != PartKind::WaitingStart);
+        let mut of_scope = waits_there.map(|part| part.tracer());
         let first = of_scope.next().unwrap_or(sender);
         if first == sender || of_scope.any(|tracer| tracer == sender) { sender } else { first }
     }
@@ -537,10 +536,10 @@ impl Outbox {
     /// The first deadline of the batch to send, on its clock.
     fn batch_deadline(&self) -> u64 {
         let parts = self.work.backlog.first_parts();
-        let said = parts.iter().filter(|part| part.kind == PartKind::Enrichment);
-        let starts = parts.iter().filter(|part| part.kind == PartKind::Start);
-        let of_starts = || starts.map(|part| part.deadline).min();
-        said.map(|part| part.deadline).min().or_else(of_starts).unwrap_or(NEVER)
+        let said = parts.iter().filter(|part| part.kind() == PartKind::Enrichment);
+        let starts = parts.iter().filter(|part| part.kind() == PartKind::Start);
+        let of_starts = || starts.map(|part| part.deadline()).min();
+        said.map(|part| part.deadline()).min().or_else(of_starts).unwrap_or(NEVER)
     }
 
     /// The next request, and whether it is a start. Freezes the queue if there is no batch.
@@ -647,8 +646,8 @@ impl Outbox {
         }
         let parts = self.work.backlog.parts();
         for part in parts {
-            bytes += part.enrichment.bytes() as u64;
-            let chapter = if is_leaving && !part.is_left { 0 } else { part.chapter };
+            bytes += part.enrichment().bytes() as u64;
+            let chapter = if is_leaving && !part.is_left() { 0 } else { part.chapter() };
             let is_apart = part.says_something() && *first.get_or_insert(chapter) != chapter;
             if is_apart || (bytes > limit && count > 0) {
                 break;
@@ -719,7 +718,7 @@ impl Outbox {
             return false;
         }
         let first = parts.first();
-        let description = first.and_then(|part| describe(part.tracer, part.said.unix_ms));
+        let description = first.and_then(|part| describe(part.tracer(), part.said().unix_ms));
         batch.begin_with(Some(Start { origin: SessionOrigin::Named, description }));
         self.needs_start = true;
         self.work.retry_at = 0;
@@ -744,7 +743,7 @@ impl Outbox {
         let left = self.batch_deadline().saturating_sub(reading);
         // By then, all parts of the batch have been given up.
         let last =
-            self.work.backlog.first_parts().iter().map(|part| part.deadline).max().unwrap_or(0);
+            self.work.backlog.first_parts().iter().map(|part| part.deadline()).max().unwrap_or(0);
         let wait_ms = RetryWait {
             wait_ms,
             is_asked: asked,
@@ -763,14 +762,14 @@ impl Outbox {
     pub fn expire(&mut self, now: Now) -> Parts {
         let reading = self.work.clock.reading(now.mono_ms);
         let expired = self.take_out(false, &|part| {
-            part.kind != PartKind::WaitingStart && part.deadline <= reading
+            part.kind() != PartKind::WaitingStart && part.deadline() <= reading
         });
         self.put_starts_back(expired)
     }
 
     /// Removes and returns all parts of `tracer`, even in flight.
     pub fn take_all_of(&mut self, tracer: u64) -> Parts {
-        self.take_those(false, &|part| part.tracer == tracer)
+        self.take_those(false, &|part| part.tracer() == tracer)
     }
 
     /// Removes and returns all parts for which `goes` returns true, even in flight. A start leaves a batch only with
@@ -793,10 +792,8 @@ impl Outbox {
             self.unfreeze();
         }
         self.work.backlog.change_each(|part| {
-            let taken_before = taken.partition_point(|it| it.id < part.id) as u32;
-            if part.chapter != 0 && !part.is_left {
-                part.chapter = part.chapter.wrapping_add(taken_before).max(1);
-            }
+            let taken_before = taken.partition_point(|it| it.id() < part.id()) as u32;
+            part.set_apart(taken_before);
         });
     }
 
@@ -822,10 +819,8 @@ impl Outbox {
         self.is_paused = true;
         self.stamps.rest();
         self.work.backlog.change_each(|part| {
-            part.deadline = NEVER;
-            if part.chapter == 0 {
-                part.chapter = chapter;
-            }
+            part.stop_deadline();
+            part.end_chapter(chapter);
         });
         if let Some(start) = &mut self.start
             && start.origin == SessionOrigin::New
@@ -855,7 +850,7 @@ impl Outbox {
         if let Some(start) = batch.take_start() {
             self.want_start_again(start);
         }
-        if to_blame || parts.iter().all(|part| part.kind == PartKind::WaitingStart) {
+        if to_blame || parts.iter().all(|part| part.kind() == PartKind::WaitingStart) {
             self.work.backlog.recount();
             return parts;
         }
@@ -865,13 +860,10 @@ impl Outbox {
     /// Puts the starts among `parts` back before later parts, and returns `parts` without the content of the starts.
     fn put_starts_back(&mut self, mut parts: Parts) -> Parts {
         for part in &mut parts {
-            if part.kind == PartKind::Enrichment {
+            if part.kind() == PartKind::Enrichment {
                 continue;
             }
-            let enrichment = std::mem::take(&mut part.enrichment);
-            // The end of the start is reported in its own scope. Its content may be sent by any scope.
-            let kind = PartKind::WaitingStart;
-            let start = Part { kind, scope: 0, is_kept: false, enrichment, ..**part };
+            let start = part.take_start();
             self.work.backlog.put_start_back(start);
         }
         self.work.backlog.recount();

@@ -41,23 +41,23 @@ impl Summary {
     /// Adds a part.
     pub(super) fn add(&mut self, part: &Part) {
         self.held += part.bytes();
-        self.last_id = part.id.max(self.last_id);
-        match part.kind {
+        self.last_id = part.id().max(self.last_id);
+        match part.kind() {
             PartKind::Enrichment => {
-                self.deadline = part.deadline.min(self.deadline);
-                if part.id > self.tried_id {
-                    self.untried_deadline = part.deadline.min(self.untried_deadline);
+                self.deadline = part.deadline().min(self.deadline);
+                if part.id() > self.tried_id {
+                    self.untried_deadline = part.deadline().min(self.untried_deadline);
                 }
             }
-            PartKind::Start => self.start_deadline = part.deadline.min(self.start_deadline),
+            PartKind::Start => self.start_deadline = part.deadline().min(self.start_deadline),
             // Its end is not reported to anyone, so the options of its tracer that stay in JavaScript may be gone.
             PartKind::WaitingStart => return,
         }
-        self.is_enriched |= part.kind == PartKind::Enrichment;
-        self.tracers.add(part.tracer);
-        self.scopes.add(part.scope);
+        self.is_enriched |= part.kind() == PartKind::Enrichment;
+        self.tracers.add(part.tracer());
+        self.scopes.add(part.scope());
         if self.sender == NOTHING {
-            self.sender = part.tracer;
+            self.sender = part.tracer();
         }
     }
 

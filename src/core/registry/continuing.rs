@@ -47,13 +47,13 @@ pub(super) struct Continuing {
 impl Continuing {
     /// The server as the `fetch` of the first addition's tracer reaches it.
     fn first_server(&self, tracers: &IdMap<Tracer>) -> u64 {
-        let tracer = self.parts.first().and_then(|part| tracers.get(part.tracer));
+        let tracer = self.parts.first().and_then(|part| tracers.get(part.tracer()));
         tracer.map_or(NOTHING, |tracer| tracer.server)
     }
 
     /// The first deadline of the parts, on the clock.
     fn first_deadline(&self) -> u64 {
-        self.parts.iter().map(|part| part.deadline).min().unwrap_or(NEVER)
+        self.parts.iter().map(|part| part.deadline()).min().unwrap_or(NEVER)
     }
 
     /// Brings the clock up to date. Nobody waited for the server until `worked_at`.
@@ -75,8 +75,7 @@ impl Continuing {
     /// Nobody has more time than given, though part of it was forgiven before the addition came.
     fn shorten_deadlines(&mut self) {
         for part in &mut self.parts {
-            let given = self.clock.deadline(part.given_ms, part.deadline_ms);
-            part.deadline = part.deadline.min(given);
+            part.shorten_deadline(self.clock);
         }
     }
 }
@@ -95,7 +94,7 @@ impl Registry {
             return false;
         }
         if outbox.destination.is_ticket {
-            self.log(part.tracer, Line::warn(THROUGH_RELAY));
+            self.log(part.tracer(), Line::warn(THROUGH_RELAY));
             return false;
         }
         READS
@@ -111,8 +110,8 @@ impl Registry {
     ) {
         let target = self.outboxes.get(id).map(Outbox::target);
         let Some(part) = self.with_room(part, target, now) else { return self.schedule(id, now) };
-        let (tracer, scope) = (part.tracer, part.scope);
-        self.held += held_by(&part.enrichment);
+        let (tracer, scope) = (part.tracer(), part.scope());
+        self.held += held_by(part.enrichment());
         if let Some(outbox) = self.outboxes.get_mut(id) {
             outbox.totals.add(increments);
         }
@@ -137,7 +136,7 @@ impl Registry {
         }
         if let Some(reading) = self.continuing.get_mut(&id) {
             let mut part = part;
-            part.deadline = reading.clock.deadline(now.mono_ms, part.deadline_ms);
+            part.begin_deadline(reading.clock);
             reading.parts.push(part);
         }
         self.time_read(id, now);
@@ -152,10 +151,10 @@ impl Registry {
         }
         let reading = self.continuing.get(&id)?;
         let resumes_at = |part: &Part| {
-            let server = self.tracers.get(part.tracer).and_then(|it| self.servers.get(it.server));
+            let server = self.tracers.get(part.tracer()).and_then(|it| self.servers.get(it.server));
             server.and_then(|server| server.health.resumes_at()).unwrap_or(0)
         };
-        let of_scope = reading.parts.iter().filter(|part| part.scope == scope);
+        let of_scope = reading.parts.iter().filter(|part| part.scope() == scope);
         let resumes_at = of_scope.map(|part| resumes_at(part)).min()?;
         Some(if reading.flight == NOTHING { reading.at.max(resumes_at) } else { NEVER })
     }
@@ -182,11 +181,12 @@ impl Registry {
         // The read is sent by a tracer that waits for it in this scope, because that one's `fetch` is held, and whose
         // `fetch` may be used now.
         let sender = |reading: &Continuing| {
-            let concerns = |part: &Part| reading.is_left || part.scope == scope || part.scope == 0;
+            let concerns =
+                |part: &Part| reading.is_left || part.scope() == scope || part.scope() == 0;
             let is_due = reading.flight == NOTHING && reading.at <= now.mono_ms;
             let waiting = reading.parts.iter().filter(|part| is_due && concerns(part));
             let mut servers =
-                waiting.filter_map(|part| Some(self.tracers.get(part.tracer)?.server));
+                waiting.filter_map(|part| Some(self.tracers.get(part.tracer())?.server));
             servers.find(|server| self.may_send(scope, *server, now))
         };
         let due: Vec<(u64, u64)> =
@@ -268,7 +268,7 @@ impl Registry {
     /// Begins the totals with 0, and logs the reason.
     fn go_on_without_read(&mut self, id: u64, why: &str, now: Now) {
         let Some(reading) = self.continuing.get(&id) else { return };
-        let tracer = reading.parts.first().map_or(0, |part| part.tracer);
+        let tracer = reading.parts.first().map_or(0, |part| part.tracer());
         let line = format!(
             "addMetrics begins with 0, because the session's totals cannot be read ({why}): if others add to the session, set a total of your own with enrichSession({{ metrics }})"
         );
@@ -288,12 +288,12 @@ impl Registry {
             outbox.is_left |= reading.is_left;
         }
         for mut part in reading.parts {
-            self.held -= held_by(&part.enrichment);
-            part.enrichment = self.current_totals(id, &part.enrichment);
+            self.held -= held_by(part.enrichment());
+            part.fill(self.current_totals(id, part.enrichment()));
             let part = self.dated(id, part);
             let part = self.keep(id, part, None);
             // A flush may have forgotten this outbox, because it held no part of the tracer until now.
-            if let Some(tracer) = self.tracers.get_mut(part.tracer) {
+            if let Some(tracer) = self.tracers.get_mut(part.tracer()) {
                 tracer.give_to(id);
             }
             if let Some(outbox) = self.outboxes.get_mut(id) {
@@ -332,7 +332,7 @@ impl Registry {
     /// Lets other scopes send the read that additions of `scope` wait for.
     pub(super) fn leave_read(&mut self, id: u64, scope: u64) {
         if READS && let Some(continuing) = self.continuing.get_mut(&id) {
-            continuing.is_left |= continuing.parts.iter().any(|part| part.scope == scope);
+            continuing.is_left |= continuing.parts.iter().any(|part| part.scope() == scope);
         }
     }
 
@@ -375,7 +375,7 @@ impl Registry {
         let reads = reading.clock.reading(now.mono_ms);
         let why = if reading.why.is_empty() { "it has not answered" } else { &reading.why };
         let message = format!("the session's totals could not be read until the deadline ({why})");
-        let is_over = |part: &Part| part.deadline <= reads;
+        let is_over = |part: &Part| part.deadline() <= reads;
         self.give_up_reads(id, &is_over, Reason::RetriesExhausted, &message, now);
     }
 
@@ -393,7 +393,7 @@ impl Registry {
         }
         let all: Vec<u64> = self.continuing.keys().copied().collect();
         for id in all {
-            self.give_up_reads(id, &|part| part.tracer == tracer, Reason::Closed, why, now);
+            self.give_up_reads(id, &|part| part.tracer() == tracer, Reason::Closed, why, now);
         }
     }
 
@@ -414,7 +414,7 @@ impl Registry {
             return;
         }
         for part in &gone {
-            self.held -= held_by(&part.enrichment);
+            self.held -= held_by(part.enrichment());
         }
         let target = self.outboxes.get(id).map(Outbox::target);
         if is_over {

@@ -10,7 +10,7 @@ use crate::core::outcome::Reason;
 use crate::core::policy::{LARGE_ENRICHMENT_BYTES, MAX_REQUEST_BYTES, REQUEST_OVERHEAD_BYTES};
 use crate::core::redact::MASK;
 use crate::core::session::Target;
-use crate::core::time::{NEVER, Now};
+use crate::core::time::Now;
 
 const NO_EVENT_ID: &str = "enrichEvent takes the event's id first, as in enrichEvent(eventId, { feedback: { rating: 5 } })";
 const NOTHING_OF_EVENT: &str = "the call has no data about the event: pass fields, as in enrichEvent(eventId, { feedback: { rating: 5 } })";
@@ -49,7 +49,7 @@ impl Registry {
         let settings = self.tracers.get(tracer).map(|tracer| tracer.settings.clone());
         let Some(named) = self.session_named(event_id, settings.as_deref()) else {
             let part = self.part(PartKind::Enrichment, tracer, scope, now);
-            let id = part.id;
+            let id = part.id();
             self.refuse(part, None, Reason::Invalid, NO_EVENT_ID, now);
             return id;
         };
@@ -68,9 +68,9 @@ impl Registry {
         let named = target.filter(|_| !names_tracer);
         let of_session = named.and_then(|target| self.tracer_of(target.id(), tracer));
         let part = self.part(PartKind::Enrichment, of_session.unwrap_or(tracer), scope, now);
-        let id = part.id;
+        let id = part.id();
         if let Some(part) = self.meant(part, target.is_some(), now)
-            && let json = self.masked_for(part.tracer, tracer, json)
+            && let json = self.masked_for(part.tracer(), tracer, json)
             && let Some(part) = self.read(part, json, now)
             && let Some(part) = self.for_target(part, target, now)
             && let Some((outbox, part)) = self.outbox_for(part, target, now)
@@ -88,7 +88,7 @@ impl Registry {
         now: Now,
     ) -> Option<Box<Part>> {
         let is_event = target.is_some_and(Target::is_event);
-        if is_event && part.enrichment.is_empty() {
+        if is_event && part.enrichment().is_empty() {
             self.refuse(part, target, Reason::Invalid, NOTHING_OF_EVENT, now);
             return None;
         }
@@ -99,11 +99,11 @@ impl Registry {
     pub fn add_metrics(&mut self, tracer: u64, json: &str, scope: u64, now: Now) -> u64 {
         let now = self.clock.advance(now);
         let part = self.part(PartKind::Enrichment, tracer, scope, now);
-        let id = part.id;
+        let id = part.id();
         if let Some(part) = self.meant(part, false, now)
             && let Some((outbox, part)) = self.outbox_for(part, None, now)
         {
-            let json = self.masked(part.tracer, json.to_owned());
+            let json = self.masked(part.tracer(), json.to_owned());
             self.add(outbox, part, &json, now);
         }
         id
@@ -119,7 +119,7 @@ impl Registry {
                 let what = format!(
                     "addMetrics adds numbers: {key} was left out, because it is no number or `redact` masked it"
                 );
-                self.log(part.tracer, Line::warn(what));
+                self.log(part.tracer(), Line::warn(what));
                 continue;
             };
             let totals = self.outboxes.get(outbox).map(|outbox| &outbox.totals);
@@ -143,7 +143,7 @@ impl Registry {
             return self.refuse(part, None, Reason::Invalid, wrong, now);
         }
         if let Ok((enrichment, _)) = Enrichment::parse(fields) {
-            part.enrichment = enrichment;
+            part.fill(enrichment);
         }
         if self.is_to_be_read(outbox, &part, &increments) {
             return self.await_totals(outbox, part, &increments, now);
@@ -153,29 +153,18 @@ impl Registry {
 
     /// A part for a new call, with the next number and without content.
     pub(super) fn part(&mut self, kind: PartKind, tracer: u64, scope: u64, now: Now) -> Box<Part> {
-        Box::new(Part {
-            id: self.number(),
-            kind,
-            tracer,
-            scope,
-            said: Said { unix_ms: now.unix_ms, nth: 0 },
-            given_ms: now.mono_ms,
-            deadline_ms: self.deadline_ms(tracer),
-            deadline: NEVER,
-            is_kept: false,
-            chapter: 0,
-            is_left: false,
-            enrichment: Enrichment::default(),
-        })
+        let said = Said { unix_ms: now.unix_ms, nth: 0 };
+        let mut part = Part::new(self.number(), kind, scope, said, now.mono_ms);
+        part.assign_to(tracer, self.deadline_ms(tracer));
+        part
     }
 
     /// Assigns `part` to the only open tracer if it has none. Refuses it if it is unclear which tracer is meant.
     fn meant(&mut self, mut part: Box<Part>, names_session: bool, now: Now) -> Option<Box<Part>> {
-        if part.tracer == 0 {
-            match self.only_tracer(part.scope, names_session) {
+        if part.tracer() == 0 {
+            match self.only_tracer(part.scope(), names_session) {
                 Ok(only) => {
-                    part.tracer = only;
-                    part.deadline_ms = self.deadline_ms(only);
+                    part.assign_to(only, self.deadline_ms(only));
                 }
                 Err(why) => {
                     self.refuse(part, None, Reason::NoSession, why, now);
@@ -197,7 +186,7 @@ impl Registry {
             self.refuse_large(part, json.len(), now);
             return None;
         }
-        let json = self.masked(part.tracer, json);
+        let json = self.masked(part.tracer(), json);
         let bytes = json.len();
         let (enrichment, left_out) = match Enrichment::parse(json) {
             Ok(read) => read,
@@ -214,9 +203,9 @@ impl Registry {
                 return None;
             }
         };
-        part.enrichment = enrichment;
+        part.fill(enrichment);
         for line in left_out {
-            self.log(part.tracer, line);
+            self.log(part.tracer(), line);
         }
         if bytes > MAX_REQUEST_BYTES - 2 * REQUEST_OVERHEAD_BYTES {
             self.refuse_large(part, bytes, now);
@@ -224,7 +213,7 @@ impl Registry {
         }
         if bytes > LARGE_ENRICHMENT_BYTES {
             let what = "an enrichment is over 100 KB: keep each one smaller";
-            self.log(part.tracer, Line::warn(what));
+            self.log(part.tracer(), Line::warn(what));
         }
         Some(part)
     }
@@ -263,7 +252,7 @@ impl Registry {
         target: Option<Target>,
         now: Now,
     ) -> Option<(u64, Box<Part>)> {
-        let tracer = self.tracers.get(part.tracer).filter(|tracer| tracer.is_open());
+        let tracer = self.tracers.get(part.tracer()).filter(|tracer| tracer.is_open());
         let (reason, why) = match tracer {
             None => (Reason::Closed, "the tracer is closed: call initTracer() for a new one"),
             Some(tracer) => {
@@ -292,9 +281,9 @@ impl Registry {
         target: Option<Target>,
         now: Now,
     ) -> Option<Box<Part>> {
-        let tracer = self.tracers.get(part.tracer);
+        let tracer = self.tracers.get(part.tracer());
         let limit = tracer.map_or(0, |tracer| tracer.settings.max_queue_bytes);
-        if self.held + held_by(&part.enrichment) > limit {
+        if self.held + held_by(part.enrichment()) > limit {
             let why = format!(
                 "the queue is full (maxQueueBytes, {limit}): the backend is too slow, or the enrichments are too large"
             );
@@ -319,17 +308,17 @@ impl Registry {
         };
         let part = self.dated(id, part);
         let part = self.keep(id, part, None);
-        let (tracer, scope) = (part.tracer, part.scope);
+        let (tracer, scope) = (part.tracer(), part.scope());
         if let (Some(outbox), Some(given_to)) =
             (self.outboxes.get_mut(id), self.tracers.get(tracer))
         {
-            if part.enrichment.is_empty() {
-                outbox.touch(given_to.description(part.said.unix_ms));
+            if part.enrichment().is_empty() {
+                outbox.touch(given_to.description(part.said().unix_ms));
             }
             outbox.settings = given_to.settings.clone();
             match increments {
                 Some(increments) => outbox.totals.add(increments),
-                None => outbox.totals.set_from(&part.enrichment, self.numerals),
+                None => outbox.totals.set_from(part.enrichment(), self.numerals),
             }
             outbox.accept(part);
         }
@@ -340,7 +329,7 @@ impl Registry {
     /// Gives `part` the time that its outbox counts as the time of the call.
     pub(super) fn dated(&mut self, outbox: u64, mut part: Box<Part>) -> Box<Part> {
         if let Some(outbox) = self.outboxes.get_mut(outbox) {
-            part.said = outbox.stamps().say(part.said.unix_ms);
+            part.date(outbox.stamps().say(part.said().unix_ms));
         }
         part
     }
@@ -368,11 +357,11 @@ impl Registry {
         why: &str,
         now: Now,
     ) {
-        if part.kind == PartKind::Start {
+        if part.kind() == PartKind::Start {
             let line = Line::warn(format!("the session starts without its first fields: {why}"));
-            return self.log(part.tracer, line);
+            return self.log(part.tracer(), line);
         }
-        self.given(part.tracer, part.scope, NOTHING, now);
+        self.given(part.tracer(), part.scope(), NOTHING, now);
         self.give_up(vec![part], target, reason, why, now);
     }
 }

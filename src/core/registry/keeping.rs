@@ -61,8 +61,7 @@ impl Registry {
             self.forget_entries(leftover.id_to_forget().into_iter().collect());
             let kept = leftover.kept();
             let mut part = self.part(PartKind::Enrichment, tracer, scope, now);
-            part.said = kept.said;
-            (part.chapter, part.is_left) = (kept.by, true);
+            part.take_over(kept.said, kept.by);
             self.take_over(part, kept, &fate, &settings, now);
         }
     }
@@ -87,7 +86,7 @@ impl Registry {
         };
         let Some(part) = self.with_room(part, Some(*target), now) else { return };
         let id = self.open_outbox(&destination, settings, *target);
-        let (tracer, scope) = (part.tracer, part.scope);
+        let (tracer, scope) = (part.tracer(), part.scope());
         let part = self.keep(id, part, description.as_ref());
         if let Some(outbox) = self.outboxes.get_mut(id) {
             // The session's start may not have been delivered. A tracer with a ticket cannot start a session.
@@ -95,8 +94,8 @@ impl Registry {
             if !target.is_event() && !outbox.destination.is_ticket {
                 outbox.want_start(Start { origin: SessionOrigin::Named, description });
             }
-            outbox.stamps().take_over(part.said.unix_ms);
-            outbox.totals.set_from_earlier_page(&part.enrichment, self.numerals);
+            outbox.stamps().take_over(part.said().unix_ms);
+            outbox.totals.set_from_earlier_page(part.enrichment(), self.numerals);
             outbox.accept_in_time(part);
         }
         self.schedule(id, now);
@@ -113,7 +112,7 @@ impl Registry {
         match self.entry(outbox, &part, description) {
             Some(entry) => {
                 self.outputs.push_back(entry);
-                part.is_kept = true;
+                part.keep();
             }
             None => {
                 self.store.begin_chapter();
@@ -131,10 +130,10 @@ impl Registry {
         let mut kept = NumberSet::NONE;
         let mut entries = Vec::new();
         for part in outbox.parts() {
-            if part.kind != PartKind::WaitingStart
+            if part.kind() != PartKind::WaitingStart
                 && let Some(entry) = self.entry(id, part, None)
             {
-                kept.add(part.id);
+                kept.add(part.id());
                 entries.push(entry);
             }
         }
@@ -150,24 +149,24 @@ impl Registry {
     /// could send it.
     fn entry(&self, id: u64, part: &Part, description: Option<&Description>) -> Option<Output> {
         let outbox = self.outboxes.get(id)?;
-        let persists = self.tracers.get(part.tracer).is_some_and(|it| it.settings.persist);
+        let persists = self.tracers.get(part.tracer()).is_some_and(|it| it.settings.persist);
         if !self.store.is_connected() || !persists || outbox.destination.lacks_ticket() {
             return None;
         }
-        let Part { said, chapter, enrichment, .. } = part;
         // An entry of an earlier page remains that page's.
-        let by = if *chapter == 0 { self.store.chapter() } else { *chapter };
+        let by = if part.chapter() == 0 { self.store.chapter() } else { part.chapter() };
         let (destination, target) = (&outbox.destination, outbox.target());
-        let json = write_entry(destination, target, (*said, by), enrichment, description);
-        Some(Output::Keep { id: part.id, json })
+        let json =
+            write_entry(destination, target, (part.said(), by), part.enrichment(), description);
+        Some(Output::Keep { id: part.id(), json })
     }
 
     /// Removes the entries of `parts`, which have ended, from the store.
     pub(super) fn forget(&mut self, parts: &[Box<Part>]) {
         let mut ids = Vec::new();
         for part in parts {
-            if part.is_kept {
-                ids.push(part.id as i64);
+            if part.is_kept() {
+                ids.push(part.id() as i64);
             }
         }
         self.forget_entries(ids);
@@ -188,14 +187,14 @@ impl Registry {
             let Some(outbox) = self.outboxes.get_mut(id) else { continue };
             let target = outbox.target();
             let mut taken = outbox.take_those(true, &|part| {
-                part.is_kept && part.id <= rested_at && !still.contains(&(part.id as i64))
+                part.is_kept() && part.id() <= rested_at && !still.contains(&(part.id() as i64))
             });
             if !taken.is_empty() {
                 outbox.part_around(&taken);
             }
             self.schedule(id, now);
             for part in &mut taken {
-                part.is_kept = false;
+                part.leave_to_others();
             }
             self.deliver(taken, target, now);
         }

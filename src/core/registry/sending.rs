@@ -542,10 +542,10 @@ impl Registry {
         }
         self.schedule(flight.outbox, now);
         // If the parts include an enrichment, its drop says the same.
-        if parts.iter().all(|part| part.kind != PartKind::Enrichment) {
+        if parts.iter().all(|part| part.kind() != PartKind::Enrichment) {
             for part in &parts {
                 let what = "the session could not be started";
-                self.log_because(part.tracer, Level::Error, what, &message);
+                self.log_because(part.tracer(), Level::Error, what, &message);
             }
         }
         self.give_up(parts, Some(target), Reason::Rejected, &message, now);

@@ -39,10 +39,10 @@ impl Registry {
         message: &str,
         now: Now,
     ) {
-        for part in parts.iter().filter(|part| part.kind == PartKind::Enrichment) {
+        for part in parts.iter().filter(|part| part.kind() == PartKind::Enrichment) {
             let what = format!("an enrichment was dropped ({})", reason.code());
-            self.log_because(part.tracer, reason.level(), &what, message);
-            if self.tracers.get(part.tracer).is_some_and(|tracer| tracer.settings.on_drop) {
+            self.log_because(part.tracer(), reason.level(), &what, message);
+            if self.tracers.get(part.tracer()).is_some_and(|tracer| tracer.settings.on_drop) {
                 let mut json = String::new();
                 let mut object = Object::open(&mut json);
                 if let Some(target) = target {
@@ -50,9 +50,9 @@ impl Registry {
                 }
                 object.text("reason", reason.code());
                 object.text("message", message);
-                object.json("enrichment", &part.enrichment.to_json());
+                object.json("enrichment", &part.enrichment().to_json());
                 object.close();
-                self.outputs.push_back(Output::Dropped { tracer: part.tracer, json });
+                self.outputs.push_back(Output::Dropped { tracer: part.tracer(), json });
             }
         }
         let outcome = Outcome::Dropped { target, reason, message: message.to_owned() };
@@ -67,26 +67,26 @@ impl Registry {
         let mut told = (0, Vec::new());
         let mut tracers = NumberSet::NONE;
         for part in &parts {
-            if part.kind == PartKind::WaitingStart {
+            if part.kind() == PartKind::WaitingStart {
                 continue;
             }
-            self.scopes.leave(part.scope);
-            tracers.add(part.tracer);
-            let of_tracer = self.tracers.get_mut(part.tracer).map(|tracer| &mut tracer.ledger);
+            self.scopes.leave(part.scope());
+            tracers.add(part.tracer());
+            let of_tracer = self.tracers.get_mut(part.tracer()).map(|tracer| &mut tracer.ledger);
             for ledger in of_tracer.into_iter().chain([&mut self.ledger]) {
-                match part.kind {
-                    PartKind::Start => ledger.end_start(part.id),
-                    _ => ledger.end_enrichment(part.id, delivered),
+                match part.kind() {
+                    PartKind::Start => ledger.end_start(part.id()),
+                    _ => ledger.end_enrichment(part.id(), delivered),
                 }
             }
-            if part.kind == PartKind::Start {
+            if part.kind() == PartKind::Start {
                 continue;
             }
-            if told.0 != part.scope {
+            if told.0 != part.scope() {
                 self.tell_settled(told, &outcome);
-                told = (part.scope, Vec::new());
+                told = (part.scope(), Vec::new());
             }
-            told.1.push(part.id);
+            told.1.push(part.id());
         }
         self.tell_settled(told, &outcome);
         self.end_waits(None, now);

@@ -118,7 +118,7 @@ impl Registry {
         let read = self.read(part, fields.unwrap_or("{}").to_owned(), now);
         let part = read.and_then(|part| self.with_room(part, None, now));
         let part = part.unwrap_or_else(|| self.part(PartKind::Start, tracer, scope, now));
-        if start.is_none() && part.enrichment.is_empty() {
+        if start.is_none() && part.enrichment().is_empty() {
             // Nothing is sent before the first call.
             self.tell_if_idle(tracer);
             return Some(info);
@@ -129,7 +129,7 @@ impl Registry {
 
     /// Puts `part`, the beginning of a tracer's session, into its outbox. Without a `start` it is an update.
     fn start(&mut self, outbox: u64, start: Option<Start>, part: Box<Part>, now: Now) {
-        let (tracer, scope) = (part.tracer, part.scope);
+        let (tracer, scope) = (part.tracer(), part.scope());
         let description = start.as_ref().and_then(|start| start.description.as_ref());
         let part = self.dated(outbox, part);
         let part = self.keep(outbox, part, description);

@@ -26,7 +26,7 @@ use crate::core::log::{Line, error};
 use crate::core::outbox::{Outbox, Part, PartKind, Parts, Progress, Said, Stamps};
 use crate::core::session::{SessionId, Start, Target};
 use crate::core::settings::Destination;
-use crate::core::time::{ForwardClock, NEVER, Now};
+use crate::core::time::{ForwardClock, Now};
 use crate::core::wire::{self, Answer, Request, Routes, Verdict};
 
 /// A message, as the queue brings it.
@@ -182,25 +182,15 @@ struct SessionRequest {
 const LATER: u64 = 1 << 31;
 
 fn is_later(part: &Part) -> bool {
-    part.id & LATER != 0
+    part.id() & LATER != 0
 }
 
 impl SessionDelivery {
     fn accept(&mut self, id: u64, stamp_ns: u64, enrichment: Enrichment) {
-        self.outbox.accept(Box::new(Part {
-            id,
-            kind: PartKind::Enrichment,
-            tracer: 0,
-            scope: 0,
-            said: Said { unix_ms: (stamp_ns / 1_000_000).min(self.now_ms), nth: 0 },
-            given_ms: 0,
-            deadline_ms: NEVER,
-            deadline: NEVER,
-            is_kept: false,
-            chapter: 0,
-            is_left: false,
-            enrichment,
-        }));
+        let said = Said { unix_ms: (stamp_ns / 1_000_000).min(self.now_ms), nth: 0 };
+        let mut part = Part::new(id, PartKind::Enrichment, 0, said, 0);
+        part.fill(enrichment);
+        self.outbox.accept(part);
     }
 
     /// Passes all enrichments to the outbox, in the order in which they were made.
@@ -229,10 +219,10 @@ impl SessionDelivery {
     fn made_ns(&self, part: &Part) -> u64 {
         let made = match is_later(part) {
             true => {
-                self.delivered_later.get((part.id & !LATER) as usize).map(|(made_ns, _)| *made_ns)
+                self.delivered_later.get((part.id() & !LATER) as usize).map(|(made_ns, _)| *made_ns)
             }
             false => {
-                self.messages.iter().find(|(place, ..)| *place == part.id).map(|(_, it, _)| *it)
+                self.messages.iter().find(|(place, ..)| *place == part.id()).map(|(_, it, _)| *it)
             }
         };
         made.unwrap_or_default()
@@ -247,7 +237,7 @@ impl SessionDelivery {
         let mut made = Vec::new();
         let mut keys = BTreeSet::new();
         for part in parts.iter().rev() {
-            let new = part.enrichment.keys().filter(|key| keys.insert(key.clone())).count();
+            let new = part.enrichment().keys().filter(|key| keys.insert(key.clone())).count();
             if new > 0 {
                 made.push(self.made_ns(part));
             }
@@ -420,7 +410,7 @@ impl Consumer {
                 (session.may_undo, session.is_over) = (true, true);
                 let asked_s = after_ms.map(|ms| ms.div_ceil(1_000).min(LONGEST_WAIT_S));
                 for part in outbox.take_all_of(0).iter().filter(|part| !is_later(part)) {
-                    delivery.messages[part.id as usize].asked_s = asked_s;
+                    delivery.messages[part.id() as usize].asked_s = asked_s;
                 }
             }
             // The route may be missing, and not the event.
@@ -613,7 +603,7 @@ impl Delivery {
         for part in parts {
             match is_later(part) {
                 true => self.sessions[place].unrepeated -= 1,
-                false => self.messages[part.id as usize].is_stored = true,
+                false => self.messages[part.id() as usize].is_stored = true,
             }
         }
     }
