@@ -57,9 +57,16 @@ impl Registry {
         let destination = settings.destination.as_ref();
         let able = destination.filter(|it| settings.persist && !it.lacks_ticket());
         let Some(destination) = able else { return };
-        for (leftover, fate) in self.store.take_leftovers(destination, now.unix_ms) {
-            self.forget_entries(leftover.id_to_forget().into_iter().collect());
+        for leftover in self.store.take_leftovers() {
             let kept = leftover.kept();
+            let fate = kept.fate(destination, now.unix_ms);
+            if fate == KeptFate::Leave {
+                self.store.leave(leftover);
+                continue;
+            }
+            if !leftover.is_forgotten() {
+                self.forget_entries(vec![leftover.id()]);
+            }
             let mut part = self.part(PartKind::Enrichment, tracer, scope, now);
             part.take_over(kept.said, kept.by);
             self.take_over(part, kept, &fate, &settings, now);

@@ -72,13 +72,14 @@ impl Registry {
             }
             self.scopes.leave(part.scope());
             tracers.add(part.tracer());
-            let of_tracer = self.tracers.get_mut(part.tracer()).map(|tracer| &mut tracer.ledger);
-            for ledger in of_tracer.into_iter().chain([&mut self.ledger]) {
-                match part.kind() {
-                    PartKind::Start => ledger.end_start(part.id()),
-                    _ => ledger.end_enrichment(part.id(), delivered),
-                }
+            let end = |ledger: &mut Ledger| match part.kind() {
+                PartKind::Start => ledger.end_start(part.id()),
+                _ => ledger.end_enrichment(part.id(), delivered),
+            };
+            if let Some(tracer) = self.tracers.get_mut(part.tracer()) {
+                end(&mut tracer.ledger);
             }
+            end(&mut self.ledger);
             if part.kind() == PartKind::Start {
                 continue;
             }

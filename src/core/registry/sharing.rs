@@ -35,9 +35,9 @@ impl SharedSettings {
                 Some(_) => {}
             }
         }
-        let settings = Settings::resolve(options, place, log);
-        let destination = settings.destination.map(|made| self.destination(made));
-        let settings = Rc::new(Settings { destination, ..settings });
+        let mut settings = Settings::resolve(options, place, log);
+        settings.destination = settings.destination.map(|made| self.destination(made));
+        let settings = Rc::new(settings);
         if over.is_some() || self.settings.len() == REMEMBERED_SETTINGS {
             self.settings.remove(over.unwrap_or(0));
         }

@@ -1,10 +1,7 @@
 //! The browser's store, as far as the core knows it: the entries that earlier pages left there, and the chapter of the
 //! page's life under which new entries are kept.
 
-use std::rc::Rc;
-
-use crate::core::kept::{Kept, KeptFate};
-use crate::core::settings::Destination;
+use crate::core::kept::Kept;
 
 /// An entry that an earlier page left, with the shell's number for it.
 #[derive(Debug)]
@@ -16,9 +13,14 @@ pub(super) struct Leftover {
 }
 
 impl Leftover {
-    /// The shell's number for it, unless the shell was told to remove it before.
-    pub(super) fn id_to_forget(&self) -> Option<i64> {
-        (!self.is_forgotten).then_some(self.id)
+    /// The shell's number for it.
+    pub(super) fn id(&self) -> i64 {
+        self.id
+    }
+
+    /// Whether the shell was told to remove it.
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.is_forgotten
     }
 
     /// Its content.
@@ -27,6 +29,9 @@ impl Leftover {
     }
 }
 
+/// Boxed, because moving a pointer takes less code.
+pub(super) type Leftovers = Vec<Box<Leftover>>;
+
 /// The entries of the store.
 #[derive(Debug)]
 pub(super) struct EntryStore {
@@ -34,9 +39,8 @@ pub(super) struct EntryStore {
     is_connected: bool,
     /// Identifies the page, and the part of its life, in which something is kept; never 0.
     chapter: u32,
-    /// The entries of earlier pages that no tracer has taken over yet, the earliest first. Boxed, because moving a
-    /// pointer takes less code.
-    leftovers: Vec<Box<Leftover>>,
+    /// The entries of earlier pages that no tracer has taken over yet, the earliest first.
+    leftovers: Leftovers,
     last_leftover: i64,
 }
 
@@ -91,29 +95,26 @@ impl EntryStore {
         self.leftovers.insert(place, Box::new(Leftover { id, kept, is_forgotten: false }));
     }
 
-    /// Removes and returns the entries of earlier pages that concern `destination`, each with what becomes of it.
-    pub(super) fn take_leftovers(
-        &mut self,
-        destination: &Rc<Destination>,
-        unix_ms: u64,
-    ) -> Vec<(Box<Leftover>, KeptFate)> {
-        let mut taken = Vec::new();
-        for leftover in std::mem::take(&mut self.leftovers) {
-            match leftover.kept.fate(destination, unix_ms) {
-                KeptFate::Leave => self.leftovers.push(leftover),
-                fate => taken.push((leftover, fate)),
-            }
-        }
-        taken
+    /// Removes and returns the entries of earlier pages.
+    pub(super) fn take_leftovers(&mut self) -> Leftovers {
+        std::mem::take(&mut self.leftovers)
+    }
+
+    /// Returns an entry that is for another tracer, after those that were returned before.
+    pub(super) fn leave(&mut self, leftover: Box<Leftover>) {
+        self.leftovers.push(leftover);
     }
 
     /// The entries that are too old to be sent and that no tracer has taken over, because there may never be a tracer
     /// with their key and server. They leave the store, and stay in memory so that a later tracer can report them.
     pub(super) fn forget_old_leftovers(&mut self, unix_ms: u64) -> Vec<i64> {
         let mut forgotten = Vec::new();
-        for leftover in self.leftovers.iter_mut().filter(|it| it.kept.is_over(unix_ms)) {
-            forgotten.extend(leftover.id_to_forget());
-            leftover.is_forgotten = true;
+        for leftover in &mut self.leftovers {
+            if leftover.kept.is_over(unix_ms)
+                && !std::mem::replace(&mut leftover.is_forgotten, true)
+            {
+                forgotten.push(leftover.id);
+            }
         }
         forgotten
     }
