@@ -5,6 +5,7 @@
 //   FEW=500 MANY=5000 node benches/growth.mjs   fewer
 
 import { fork } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -86,7 +87,40 @@ const KINDS = {
     await open(api, count, own);
     return cpu() - before;
   },
+  "enrich one of N sessions in one request": async (api, count) => {
+    const [tracer] = await open(api, 1, () => ({ waitUntil() {} }));
+    const before = cpu();
+    const calls = uuids(count).map((id) => tracer.enrichSession(id, { metadata: { a: 1 } }));
+    await Promise.all(calls);
+    return cpu() - before;
+  },
+  "the same while the server fails": async (api, count) => {
+    let failures = count;
+    const fails = async () => new Response("{}", { status: failures-- > 0 ? 503 : 200 });
+    const options = { waitUntil() {}, fetch: fails, deadlineMs: 600_000, logLevel: "silent" };
+    const [tracer] = await open(api, 1, () => options);
+    const before = cpu();
+    const calls = uuids(count).map((id) => tracer.enrichSession(id, { metadata: { a: 1 } }));
+    await Promise.all(calls);
+    return cpu() - before;
+  },
+  "enrich in one of N requests": async (api, count) => {
+    const tracers = await open(api, count, () => ({ waitUntil() {} }));
+    const before = cpu();
+    await Promise.all(tracers.map((tracer) => tracer.enrichSession({ metadata: { a: 1 } })));
+    return cpu() - before;
+  },
+  "addMetrics of one of N continued sessions": async (api, count) => {
+    const ids = uuids(count);
+    const tracers = await open(api, count, (number) => ({ sessionId: ids[number] }));
+    const before = cpu();
+    await Promise.all(tracers.map((tracer) => tracer.addMetrics({ cost: 1 })));
+    return cpu() - before;
+  },
 };
+
+/** So many session ids. */
+const uuids = (/** @type {number} */ count) => Array.from({ length: count }, () => randomUUID());
 
 /**
  * The longest that closing so many tracers holds up the program, processor time in milliseconds.

@@ -6,7 +6,10 @@
 mod harness;
 
 use harness::{Bench, SERVER, stores};
+use honeyhive_edge::core::concurrency::Place;
+use honeyhive_edge::core::json::Numerals;
 use honeyhive_edge::core::outcome::Output;
+use honeyhive_edge::core::registry::Registry;
 use serde_json::{Value, json};
 
 const FEW: usize = 200;
@@ -129,32 +132,73 @@ fn tracers_with_a_fetch_each() {
 
 #[test]
 fn one_request_with_many_sessions() {
-    is_straight("sessions of one request", |count| {
-        let mut bench = Bench::new(stores);
-        let before = bench.registry.lookups();
-        let mut options = json!({"apiKey": "sekret", "serverUrl": SERVER});
-        for number in 0..count {
-            options["newSessionId"] = json!(format!("00000000-0000-4000-8000-{number:012}"));
-            let tracer = bench.registry.init(&options.to_string(), 7, bench.now).unwrap().tracer;
-            let json = json!({"metadata": {"a": 1}}).to_string();
-            bench.registry.enrich(tracer, None, json, 7, true, bench.now);
+    // In a process many requests are on their way at once; at the edge six, and the other sessions wait.
+    for place in [Place::ServerProcess, Place::EdgeRequest] {
+        is_straight("sessions of one request", |count| one_request(place, count, 200));
+        is_straight("sessions whose server fails", |count| one_request(place, count, 503));
+    }
+}
+
+/// Begins so many sessions in one request, each with one enrichment, and lets them end.
+fn one_request(place: Place, count: usize, first_status: u16) -> (u64, u64) {
+    let mut bench = Bench::new(stores);
+    bench.registry = Registry::new(1, Numerals::STD).in_place(place);
+    let before = bench.registry.lookups();
+    let mut options = json!({"apiKey": "sekret", "serverUrl": SERVER, "deadlineMs": 3_600_000});
+    for number in 0..count {
+        options["newSessionId"] = json!(format!("00000000-0000-4000-8000-{number:012}"));
+        let tracer = bench.registry.init(&options.to_string(), 7, bench.now).unwrap().tracer;
+        let json = json!({"metadata": {"a": 1}}).to_string();
+        bench.registry.enrich(tracer, None, json, 7, true, bench.now);
+    }
+    let mut status = first_status;
+    live_in(&mut bench, 7, count, |sent| {
+        if sent > count {
+            status = 200;
         }
-        let mut delivered = 0;
-        while delivered < count {
-            let mut flights = Vec::new();
-            while let Some(output) = bench.registry.poll(7, bench.now) {
-                match output {
-                    Output::Send { flight, .. } => flights.push(flight),
-                    Output::Settled { ids, .. } => delivered += ids.len(),
-                    _ => {}
-                }
-            }
-            bench.registry.wake_at(7, bench.now);
-            bench.now.mono_ms += 5;
-            for flight in flights {
-                bench.registry.finish_request(flight, &harness::status(200, "{}"), bench.now);
-            }
-        }
-        (before, bench.registry.lookups())
+        status
     });
+    (before, bench.registry.lookups())
+}
+
+/// Polls `scope` until so many calls have ended. `answer` returns the status of the answer to each request.
+fn live_in(bench: &mut Bench, scope: u64, calls: usize, mut answer: impl FnMut(usize) -> u16) {
+    let (mut ended, mut sent) = (0, 0);
+    while ended < calls {
+        let mut flights = Vec::new();
+        while let Some(output) = bench.registry.poll(scope, bench.now) {
+            match output {
+                Output::Send { flight, .. } => flights.push(flight),
+                Output::Settled { ids, .. } => ended += ids.len(),
+                _ => {}
+            }
+        }
+        let looks_at = bench.registry.wake_at(scope, bench.now);
+        bench.now.mono_ms += if flights.is_empty() { looks_at - bench.now.mono_ms } else { 5 };
+        for flight in flights {
+            sent += 1;
+            let answer = harness::status(answer(sent), "{}");
+            bench.registry.finish_request(flight, &answer, bench.now);
+        }
+    }
+}
+
+#[test]
+fn additions_to_many_continued_sessions() {
+    for scope in [0, 7] {
+        is_straight("additions to continued sessions", |count| {
+            let mut bench = Bench::new(stores);
+            let before = bench.registry.lookups();
+            let mut options = json!({"apiKey": "sekret", "serverUrl": SERVER});
+            for number in 0..count {
+                options["sessionId"] = json!(format!("00000000-0000-4000-8000-{number:012}"));
+                let options = options.to_string();
+                let tracer = bench.registry.init(&options, scope, bench.now).unwrap().tracer;
+                let metrics = json!({"cost": 1}).to_string();
+                bench.registry.add_metrics(tracer, &metrics, scope, bench.now);
+            }
+            live_in(&mut bench, scope, count, |_| 200);
+            (before, bench.registry.lookups())
+        });
+    }
 }

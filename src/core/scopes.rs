@@ -12,22 +12,26 @@
 
 use std::collections::VecDeque;
 
-use super::id_map::NOTHING;
+use super::id_map::FixedMap;
 use super::outcome::Output;
 use super::policy::{
     LOOK_ACROSS_MAX_MS, LOOK_ACROSS_MS, SCOPE_ABSENT_AFTER, SCOPE_GONE_AFTER, SCOPE_SILENCE_MS,
 };
+use super::time::NEVER;
+use super::timers::{Timer, Timers};
 
 #[derive(Debug, Default)]
 struct Scope {
     unsettled: u64,
     told: VecDeque<Output>,
-    /// Those that something of it was put into; of some it may have left again.
-    outboxes: Vec<u64>,
+    /// The outboxes with something of it that may send, in one line for each server. Some may have been sent since.
+    lines: Vec<(u64, VecDeque<u64>)>,
+    /// When it is to look at its outboxes and waits. Some of these times count no more: a look too many harms nobody.
+    looks: Timers,
     /// The servers that its requests are on their way to, once for each request.
     flights: Vec<u64>,
-    /// Until when each of its flushes and closes waits.
-    waits: Vec<u64>,
+    /// How many of its flushes and closes wait.
+    waits: usize,
     /// When it is asked for next whether it came.
     ask_at: u64,
     came: bool,
@@ -42,16 +46,16 @@ pub enum Found {
     Nothing,
     /// It is asked for again then.
     AskAgain(u64),
-    /// As above; and what it left in these outboxes, others may send.
-    Absent(u64, Vec<u64>),
+    /// As above; and what it left, others may send.
+    Absent(u64),
     /// It is gone, with what was to be told in it.
     Gone(VecDeque<Output>),
 }
 
-/// The scopes in which anything goes on, by number: one, or as many as a Worker serves requests
-/// at a time. A sorted list, as numbers mostly go up.
+/// The scopes in which anything goes on, by number: one, or as many as a Worker serves requests at a time. They are boxed,
+/// because a map has more room than it has scopes.
 #[derive(Debug, Default)]
-pub struct Scopes(Vec<(u64, Scope)>);
+pub struct Scopes(FixedMap<u64, Box<Scope>>);
 
 impl Scopes {
     /// How many there are.
@@ -67,50 +71,88 @@ impl Scopes {
     /// Something goes on in `scope`. Says when to ask whether it came, where nothing went on in it
     /// before.
     pub fn enter(&mut self, scope: u64, now_ms: u64) -> Option<u64> {
-        let place = match self.place(scope) {
-            Ok(place) => {
-                self.0[place].1.came = true;
-                return None;
-            }
-            Err(place) => place,
-        };
+        if let Some(known) = self.find_mut(scope) {
+            known.came = true;
+            return None;
+        }
         let ask_at = now_ms.saturating_add(SCOPE_SILENCE_MS);
-        self.0.insert(place, (scope, Scope { ask_at, ..Scope::default() }));
+        self.0.insert(scope, Box::new(Scope { ask_at, ..Scope::default() }));
         (scope != 0).then_some(ask_at)
     }
 
-    /// Something was given in `scope` that will end; `outbox` is where it was put, or [`NOTHING`].
-    /// Outside of requests that is not remembered: all outboxes are looked at there.
-    pub fn give(&mut self, scope: u64, outbox: u64) {
-        if let Some(of) = self.find_mut(scope) {
-            of.unsettled += 1;
-        }
-        if let Some(of) = self.find_mut(scope).filter(|_| scope != 0)
-            && outbox != NOTHING
-            && !of.outboxes.contains(&outbox)
-        {
-            of.outboxes.push(outbox);
-        }
-    }
-
-    /// A flush or close begins to wait in `scope` until `until`. Outside of requests that is not remembered: there the
-    /// timers of all waits fire.
-    pub fn begin_wait(&mut self, scope: u64, until: u64) {
-        if let Some(scope) = self.find_mut(scope).filter(|_| scope != 0) {
-            scope.waits.push(until);
-        }
-    }
-
-    /// A flush or close that waited until `until` waits in `scope` no more.
-    pub fn end_wait(&mut self, scope: u64, until: u64) {
+    /// Something was given in `scope` that will end. The scope looks at it at `at`.
+    pub fn give(&mut self, scope: u64, at: u64, timer: Timer) {
         if let Some(scope) = self.find_mut(scope) {
-            remove_one(&mut scope.waits, until);
+            scope.unsettled += 1;
+        }
+        self.look_at(scope, at, timer);
+    }
+
+    /// `scope` is to look at the outbox or wait of `timer` at `at`. Outside of requests the registry's own timers do that.
+    pub fn look_at(&mut self, scope: u64, at: u64, timer: Timer) {
+        if scope != 0
+            && at < NEVER
+            && let Some(scope) = self.find_mut(scope)
+        {
+            scope.looks.set(at, timer);
         }
     }
 
-    /// When the first of the flushes and closes that wait in `scope` is over at the latest.
-    pub fn next_wait_until(&self, scope: u64) -> Option<u64> {
-        self.find(scope)?.waits.iter().copied().min()
+    /// What `scope` is to look at next, if it is due.
+    pub fn next_look(&mut self, scope: u64, now_ms: u64) -> Option<Timer> {
+        Some(self.find_mut(scope)?.looks.take_due(now_ms)?.1)
+    }
+
+    /// When `scope` is to look next.
+    pub fn looks_at(&self, scope: u64) -> u64 {
+        self.find(scope).map_or(NEVER, |scope| scope.looks.next_at())
+    }
+
+    /// Puts an outbox with something of `scope` in line for `server`. Outside of requests the servers have lines of their
+    /// own.
+    pub fn line_up(&mut self, scope: u64, server: u64, outbox: u64) {
+        let Some(scope) = self.find_mut(scope).filter(|_| scope != 0) else { return };
+        match scope.lines.iter_mut().find(|(to, _)| *to == server) {
+            Some((_, line)) => line.push_back(outbox),
+            None => scope.lines.push((server, VecDeque::from([outbox]))),
+        }
+    }
+
+    /// The lines of `scope`: each with its server, and with the outboxes that stand in it. The first line has its turn.
+    pub fn lines(&self, scope: u64) -> &[(u64, VecDeque<u64>)] {
+        self.find(scope).map_or(&[], |scope| &scope.lines)
+    }
+
+    /// Gives the turn to the next line of `scope`. If the first outbox of the line that had its turn was sent or is not
+    /// ready, it `leaves` the line.
+    pub fn turn_lines(&mut self, scope: u64, leaves: bool) {
+        let Some(lines) = self.find_mut(scope).map(|scope| &mut scope.lines) else { return };
+        let (server, mut line) = lines.remove(0);
+        if leaves {
+            line.pop_front();
+        }
+        if !line.is_empty() {
+            lines.push((server, line));
+        }
+    }
+
+    /// A flush or close begins to wait in `scope`.
+    pub fn begin_wait(&mut self, scope: u64) {
+        if let Some(scope) = self.find_mut(scope) {
+            scope.waits += 1;
+        }
+    }
+
+    /// A flush or close waits in `scope` no more.
+    pub fn end_wait(&mut self, scope: u64) {
+        if let Some(scope) = self.find_mut(scope) {
+            scope.waits -= 1;
+        }
+    }
+
+    /// Whether a flush or close waits in `scope`.
+    pub fn has_waits(&self, scope: u64) -> bool {
+        self.find(scope).is_some_and(|scope| scope.waits > 0)
     }
 
     /// Something that was given in `scope` has ended.
@@ -162,13 +204,12 @@ impl Scopes {
     /// in which nothing goes on is let go.
     pub fn next_told(&mut self, scope: u64) -> Option<Output> {
         for number in [scope, 0] {
-            let Ok(place) = self.place(number) else { continue };
-            let of = &mut self.0[place].1;
+            let Some(of) = self.find_mut(number) else { continue };
             if let Some(told) = of.told.pop_front() {
                 return Some(told);
             }
             if of.unsettled == 0 && of.flights.is_empty() {
-                self.0.remove(place);
+                self.0.remove(&number);
             }
         }
         None
@@ -179,26 +220,6 @@ impl Scopes {
         self.find(scope).is_some_and(|scope| {
             scope.unsettled > 0 || !scope.told.is_empty() || !scope.flights.is_empty()
         })
-    }
-
-    /// The outboxes that may hold something of `scope`.
-    pub fn outboxes(&self, scope: u64) -> &[u64] {
-        self.find(scope).map_or(&[], |scope| &scope.outboxes)
-    }
-
-    /// The outbox at `place` of `scope` had its turn, and goes behind the others.
-    pub fn had_its_turn(&mut self, scope: u64, place: usize) {
-        if let Some(scope) = self.find_mut(scope) {
-            let outbox = scope.outboxes.remove(place);
-            scope.outboxes.push(outbox);
-        }
-    }
-
-    /// The outbox at `place` of `scope` holds nothing of it any more.
-    pub fn forget_outbox(&mut self, scope: u64, place: usize) {
-        if let Some(scope) = self.find_mut(scope) {
-            scope.outboxes.remove(place);
-        }
     }
 
     /// Milliseconds until a request looks again at what another one does on its behalf. The more
@@ -214,34 +235,28 @@ impl Scopes {
 
     /// Asks for `scope`.
     pub fn ask_for(&mut self, scope: u64, now_ms: u64) -> Found {
-        let Ok(place) = self.place(scope) else {
+        let Some(of) = self.find_mut(scope).filter(|of| of.ask_at <= now_ms) else {
             return Found::Nothing;
         };
-        let of = &mut self.0[place].1;
-        if of.ask_at > now_ms {
-            return Found::Nothing;
-        }
         of.silences = if std::mem::take(&mut of.came) { 0 } else { of.silences + 1 };
         if of.silences >= SCOPE_GONE_AFTER && of.unsettled == 0 {
-            return Found::Gone(self.0.remove(place).1.told);
+            let told = std::mem::take(&mut of.told);
+            self.0.remove(&scope);
+            return Found::Gone(told);
         }
         of.ask_at = now_ms.saturating_add(SCOPE_SILENCE_MS);
-        if of.silences == SCOPE_ABSENT_AFTER {
-            return Found::Absent(of.ask_at, of.outboxes.clone());
+        match of.silences {
+            SCOPE_ABSENT_AFTER => Found::Absent(of.ask_at),
+            _ => Found::AskAgain(of.ask_at),
         }
-        Found::AskAgain(of.ask_at)
-    }
-
-    fn place(&self, number: u64) -> Result<usize, usize> {
-        self.0.binary_search_by_key(&number, |(number, _)| *number)
     }
 
     fn find(&self, number: u64) -> Option<&Scope> {
-        self.place(number).ok().map(|place| &self.0[place].1)
+        self.0.get(&number).map(Box::as_ref)
     }
 
     fn find_mut(&mut self, number: u64) -> Option<&mut Scope> {
-        self.place(number).ok().map(|place| &mut self.0[place].1)
+        self.0.get_mut(&number).map(Box::as_mut)
     }
 }
 
@@ -262,13 +277,32 @@ mod tests {
         for scope in [0, 1] {
             scopes.enter(scope, 0);
             for outbox in 1..=100 {
-                scopes.give(scope, outbox);
+                scopes.look_at(scope, 5, Timer::Outbox(outbox));
+                scopes.line_up(scope, 9, outbox);
             }
         }
         assert!(
-            scopes.outboxes(0).is_empty(),
+            scopes.looks_at(0) == NEVER && scopes.lines(0).is_empty(),
             "nobody asks for them, and nobody would forget them"
         );
-        assert_eq!(scopes.outboxes(1).len(), 100);
+        assert_eq!((scopes.looks_at(1), scopes.lines(1)[0].1.len()), (5, 100));
+    }
+
+    #[test]
+    fn servers_take_turns() {
+        let mut scopes = Scopes::default();
+        scopes.enter(1, 0);
+        for (server, outbox) in [(7, 1), (7, 2), (7, 3), (8, 4), (8, 5)] {
+            scopes.line_up(1, server, outbox);
+        }
+        let mut next = |leaves| {
+            let (server, line) = scopes.lines(1).first()?;
+            let next = (*server, line[0]);
+            scopes.turn_lines(1, leaves);
+            Some(next)
+        };
+        assert_eq!((next(false), next(false)), (Some((7, 1)), Some((8, 4))));
+        let all = std::iter::from_fn(|| next(true));
+        assert!(all.eq([(7, 1), (8, 4), (7, 2), (8, 5), (7, 3)]));
     }
 }

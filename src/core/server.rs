@@ -48,6 +48,12 @@ impl Server {
         }
     }
 
+    /// Lets an outbox stand in line for the server. Returns whether the server is to be added to the registry's list.
+    pub fn line_up(&mut self, outbox: u64) -> bool {
+        self.ready.push_back(outbox);
+        !std::mem::replace(&mut self.in_line, true)
+    }
+
     /// Whether requests to this server and to `other` compete for a browser's connections.
     pub fn shares_connections(&self, other: &Server) -> bool {
         self.transport == other.transport && self.has_origin_of(other)

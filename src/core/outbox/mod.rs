@@ -241,13 +241,13 @@ impl Outbox {
     /// Takes `part` into the queue. Values that it replaces stay until it is stored: if the backend refuses `part`,
     /// the values before it are still sent.
     pub fn accept(&mut self, mut part: Box<Part>) {
-        self.set_deadline_of(&mut part);
+        self.admit(&mut part);
         self.work.backlog.push(part);
     }
 
     /// Takes a part that an earlier page left, and puts it before the parts made since.
     pub fn accept_in_time(&mut self, mut part: Box<Part>) {
-        self.set_deadline_of(&mut part);
+        self.admit(&mut part);
         self.work.backlog.insert_in_time(part);
     }
 
@@ -447,7 +447,13 @@ impl Outbox {
         backlog.change_each(|part| part.shorten_deadline(*clock));
     }
 
-    fn set_deadline_of(&mut self, part: &mut Part) {
+    /// Prepares for `part`, which enters the queue, and sets its deadline.
+    fn admit(&mut self, part: &mut Part) {
+        if !self.concerns(part.scope()) {
+            // Its scope does not know yet when the outbox may send.
+            self.is_ready = false;
+            self.timer = NEVER;
+        }
         if self.work.backlog.parts().is_empty() {
             self.work.clock.own_request_worked(part.given_ms());
         }

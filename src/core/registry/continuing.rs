@@ -141,22 +141,7 @@ impl Registry {
         }
         self.time_read(id, now);
         self.given(tracer, scope, id, now);
-    }
-
-    /// The time on the forward clock at which to send the read that an addition of `scope` waits for; `None` if no
-    /// addition of `scope` waits for a read of this outbox.
-    pub(super) fn reads_at(&self, id: u64, scope: u64) -> Option<u64> {
-        if !READS {
-            return None;
-        }
-        let reading = self.continuing.get(&id)?;
-        let resumes_at = |part: &Part| {
-            let server = self.tracers.get(part.tracer()).and_then(|it| self.servers.get(it.server));
-            server.and_then(|server| server.health.resumes_at()).unwrap_or(0)
-        };
-        let of_scope = reading.parts.iter().filter(|part| part.scope() == scope);
-        let resumes_at = of_scope.map(|part| resumes_at(part)).min()?;
-        Some(if reading.flight == NOTHING { reading.at.max(resumes_at) } else { NEVER })
+        self.line_up_read(id, now);
     }
 
     /// Whether additions wait for a read of the outbox's session.
@@ -164,67 +149,102 @@ impl Registry {
         READS && self.continuing.contains_key(&id)
     }
 
-    /// The time at which to send the first read that an addition of `scope` waits for, or [`NEVER`].
-    pub(super) fn next_read_at(&self, scope: u64) -> u64 {
+    /// The read on its way that additions of `scope` wait for, or [`NOTHING`].
+    pub(super) fn read_of(&self, id: u64, scope: u64) -> u64 {
         if !READS {
-            return NEVER;
+            return NOTHING;
         }
-        let all = self.continuing.keys().filter_map(|id| self.reads_at(*id, scope));
-        all.min().unwrap_or(NEVER)
+        let reading =
+            self.continuing.get(&id).filter(|it| it.parts.iter().any(|it| it.scope() == scope));
+        reading.map_or(NOTHING, |reading| reading.flight)
     }
 
-    /// The next read that may be sent in `scope`.
-    pub(super) fn send_read(&mut self, scope: u64, now: Now) -> Option<Output> {
-        if self.page.is_resting || !READS {
+    /// Has the scopes of the additions that wait for a read look when it may be sent. If it may be sent now, it stands in
+    /// line with them, for each server as the `fetch` of their tracers reaches it.
+    fn line_up_read(&mut self, id: u64, now: Now) {
+        let Some(reading) = self.continuing.get(&id).filter(|it| it.flight == NOTHING) else {
+            return;
+        };
+        let mut last = (NOTHING, NOTHING);
+        for part in &reading.parts {
+            let Some(server_id) = self.tracers.get(part.tracer()).map(|tracer| tracer.server)
+            else {
+                continue;
+            };
+            if std::mem::replace(&mut last, (part.scope(), server_id)) == last {
+                continue;
+            }
+            if reading.at > now.mono_ms {
+                self.scopes.look_at(part.scope(), reading.at, Timer::Outbox(id));
+                continue;
+            }
+            self.scopes.line_up(part.scope(), server_id, id);
+            if (reading.is_left || part.scope() == 0)
+                && let Some(server) = self.servers.get_mut(server_id)
+                && server.line_up(id)
+            {
+                self.lines.push_back(server_id);
+            }
+        }
+    }
+
+    /// Whether the read may be sent to `server` by the tracer of one of the additions that wait for it and for which `goes`
+    /// returns true. That tracer's `fetch` is held.
+    pub(super) fn may_read(
+        &self,
+        id: u64,
+        server: u64,
+        now: Now,
+        goes: &dyn Fn(&Part) -> bool,
+    ) -> bool {
+        if !READS {
+            return false;
+        }
+        let is_due = |it: &&Continuing| it.flight == NOTHING && it.at <= now.mono_ms;
+        let Some(reading) = self.continuing.get(&id).filter(is_due) else { return false };
+        let reaches = |tracer| self.tracers.get(tracer).is_some_and(|it| it.server == server);
+        reading.parts.iter().any(|part| (reading.is_left || goes(part)) && reaches(part.tracer()))
+    }
+
+    /// Sends the read to `server_id`.
+    pub(super) fn send_read(
+        &mut self,
+        id: u64,
+        server_id: u64,
+        scope: u64,
+        now: Now,
+    ) -> Option<Output> {
+        if !READS {
             return None;
         }
-        // The read is sent by a tracer that waits for it in this scope, because that one's `fetch` is held, and whose
-        // `fetch` may be used now.
-        let sender = |reading: &Continuing| {
-            let concerns =
-                |part: &Part| reading.is_left || part.scope() == scope || part.scope() == 0;
-            let is_due = reading.flight == NOTHING && reading.at <= now.mono_ms;
-            let waiting = reading.parts.iter().filter(|part| is_due && concerns(part));
-            let mut servers =
-                waiting.filter_map(|part| Some(self.tracers.get(part.tracer())?.server));
-            servers.find(|server| self.may_send(scope, *server, now))
-        };
-        let due: Vec<(u64, u64)> =
-            self.continuing.iter().filter_map(|(id, it)| Some((*id, sender(it)?))).collect();
-        for (id, server_id) in due {
-            let Some(server) = self.servers.get(server_id) else { continue };
-            if server.routes.are_legacy() {
-                self.go_on_without_read(id, "the server has only the older routes", now);
-                // The additions may be sent now, and no timer would poll for them.
-                return self.outputs.pop_front().or_else(|| self.send(scope, now));
-            }
-            self.enter(scope, now);
-            let outbox = self.outboxes.get(id)?;
-            let server = self.servers.get_mut(server_id)?;
-            let stamp_ns = now.unix_ms.saturating_mul(1_000_000);
-            let reading = self.continuing.get_mut(&id)?;
-            reading.tell_clock(server.health.nobody_waited_until(now), now);
-            reading.clock.begin_try(now.mono_ms);
-            let left_ms =
-                reading.first_deadline().saturating_sub(reading.clock.reading(now.mono_ms));
-            let way = reading.way;
-            let (to, session) = (&outbox.destination, outbox.session_id);
-            let request = reading::request(to, session, way, stamp_ns);
-            let granted_ms = outbox.settings.timeout_ms;
-            let timeout_ms = request_timeout_ms(granted_ms, left_ms);
-            server.health.begin_to_ask(now);
-            let sent = server.health.send_request(timeout_ms, granted_ms, now);
-            let transport = server.transport;
-            self.scopes.sent(scope, server_id);
-            let flight = Flight::read(scope, id, server_id, sent);
-            let flight = self.flights.insert(flight);
-            reading.flight = flight;
-            let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);
-            self.timers.set(lease_until, Timer::Lease(flight));
-            let request = Box::new(request);
-            return Some(Output::Send { flight, transport, timeout_ms, keepalive: false, request });
+        let server = self.servers.get(server_id)?;
+        if server.routes.are_legacy() {
+            self.go_on_without_read(id, "the server has only the older routes", now);
+            // The additions may be sent now, and no timer would poll for them.
+            return self.outputs.pop_front().or_else(|| self.send(scope, now));
         }
-        None
+        self.enter(scope, now);
+        let outbox = self.outboxes.get(id)?;
+        let server = self.servers.get_mut(server_id)?;
+        let stamp_ns = now.unix_ms.saturating_mul(1_000_000);
+        let reading = self.continuing.get_mut(&id)?;
+        reading.tell_clock(server.health.nobody_waited_until(now), now);
+        reading.clock.begin_try(now.mono_ms);
+        let left_ms = reading.first_deadline().saturating_sub(reading.clock.reading(now.mono_ms));
+        let request =
+            reading::request(&outbox.destination, outbox.session_id, reading.way, stamp_ns);
+        let granted_ms = outbox.settings.timeout_ms;
+        let timeout_ms = request_timeout_ms(granted_ms, left_ms);
+        server.health.begin_to_ask(now);
+        let sent = server.health.send_request(timeout_ms, granted_ms, now);
+        let transport = server.transport;
+        self.scopes.sent(scope, server_id);
+        let flight = self.flights.insert(Flight::read(scope, id, server_id, sent));
+        reading.flight = flight;
+        let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);
+        self.timers.set(lease_until, Timer::Lease(flight));
+        let request = Box::new(request);
+        Some(Output::Send { flight, transport, timeout_ms, keepalive: false, request })
     }
 
     /// Handles the answer to a read; `None` if the request that sent it was torn down.
@@ -245,6 +265,7 @@ impl Registry {
                 continuing.forgive(now);
                 continuing.way = ReadRoute::BySearch;
                 continuing.at = now.mono_ms;
+                self.line_up_read(id, now);
             }
             Reading::Failed(ReadFailure::NotFound, _) => self.read_is_over(id, None, now),
             Reading::Failed(ReadFailure::Unreachable, why) => {
@@ -260,6 +281,7 @@ impl Registry {
                 self.timers.set(continuing.at, Timer::Read(id));
                 self.give_up_overdue_reads(id, now);
                 self.time_read(id, now);
+                self.line_up_read(id, now);
             }
             Reading::Failed(_, why) => self.go_on_without_read(id, &why, now),
         }
@@ -329,11 +351,19 @@ impl Registry {
         self.schedule(id, now);
     }
 
-    /// Lets other scopes send the read that additions of `scope` wait for.
-    pub(super) fn leave_read(&mut self, id: u64, scope: u64) {
-        if READS && let Some(continuing) = self.continuing.get_mut(&id) {
-            continuing.is_left |= continuing.parts.iter().any(|part| part.scope() == scope);
+    /// Lets other scopes send the reads that additions of `scope` wait for.
+    pub(super) fn leave_reads(&mut self, scope: u64, now: Now) {
+        if !READS {
+            return;
         }
+        let mut left = Vec::new();
+        for (id, reading) in &mut self.continuing {
+            if reading.parts.iter().any(|part| part.scope() == scope) {
+                reading.is_left = true;
+                left.push(*id);
+            }
+        }
+        left.into_iter().for_each(|id| self.line_up_read(id, now));
     }
 
     /// Looks at the additions that wait for a read, at a deadline or when a retry is due. A request on its way may
@@ -352,6 +382,7 @@ impl Registry {
             self.give_up_overdue_reads(id, now);
         }
         self.time_read(id, now);
+        self.line_up_read(id, now);
     }
 
     /// Has a look taken at the first deadline of the additions that wait for a read, or where the server has asked to be
@@ -386,14 +417,11 @@ impl Registry {
         }
     }
 
-    /// Drops a closed tracer's additions that wait for a read.
-    pub(super) fn drop_reads_of(&mut self, tracer: u64, why: &str, now: Now) {
-        if !READS {
-            return;
-        }
-        let all: Vec<u64> = self.continuing.keys().copied().collect();
-        for id in all {
-            self.give_up_reads(id, &|part| part.tracer() == tracer, Reason::Closed, why, now);
+    /// Drops a closed tracer's additions to its own session, `outbox`, that wait for a read.
+    pub(super) fn drop_additions_of(&mut self, tracer: u64, outbox: u64, why: &str, now: Now) {
+        if READS {
+            let is_its_own = |part: &Part| part.tracer() == tracer;
+            self.give_up_reads(outbox, &is_its_own, Reason::Closed, why, now);
         }
     }
 

@@ -11,6 +11,7 @@ use crate::core::policy::{LARGE_ENRICHMENT_BYTES, MAX_REQUEST_BYTES, REQUEST_OVE
 use crate::core::redact::MASK;
 use crate::core::session::Target;
 use crate::core::time::Now;
+use crate::core::timers::Timer;
 
 const NO_EVENT_ID: &str = "enrichEvent takes the event's id first, as in enrichEvent(eventId, { feedback: { rating: 5 } })";
 const NOTHING_OF_EVENT: &str = "the call has no data about the event: pass fields, as in enrichEvent(eventId, { feedback: { rating: 5 } })";
@@ -322,8 +323,8 @@ impl Registry {
             }
             outbox.accept(part);
         }
-        self.schedule(id, now);
         self.given(tracer, scope, id, now);
+        self.schedule(id, now);
     }
 
     /// Gives `part` the time that its outbox counts as the time of the call.
@@ -345,7 +346,7 @@ impl Registry {
         self.ledger.begin_enrichment();
         self.mark_busy(tracer);
         self.enter(scope, now);
-        self.scopes.give(scope, outbox);
+        self.scopes.give(scope, now.mono_ms, Timer::Outbox(outbox));
     }
 
     /// Reports that `part` was not accepted. A session starts without the fields of a start that was refused.

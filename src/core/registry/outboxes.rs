@@ -120,8 +120,8 @@ impl Registry {
         self.held -= outbox.counted;
         outbox.counted = outbox.held();
         self.held += outbox.counted;
-        let was_set = std::mem::replace(&mut outbox.timer, NEVER);
-        outbox.is_ready = false;
+        let was = (std::mem::take(&mut outbox.is_ready), outbox.server, outbox.timer);
+        outbox.timer = NEVER;
         if outbox.flight != NOTHING {
             return;
         }
@@ -164,8 +164,16 @@ impl Registry {
         let Some(outbox) = self.outboxes.get_mut(id) else { return };
         outbox.timer = timer;
         // A start that was not polled yet has no time. Scheduling the outbox again does not move a deadline.
-        if timer < NEVER && was_set != timer {
+        if timer < NEVER && was.2 != timer {
             self.timers.set(timer, Timer::Outbox(id));
+        }
+        if was != (outbox.is_ready, outbox.server, timer) {
+            for scope in outbox.scopes() {
+                self.scopes.look_at(scope, timer, Timer::Outbox(id));
+                if outbox.is_ready {
+                    self.scopes.line_up(scope, outbox.server, id);
+                }
+            }
         }
     }
 
@@ -185,9 +193,7 @@ impl Registry {
             outbox.is_ready = true;
             if !outbox.in_line && outbox.is_for_anyone() {
                 outbox.in_line = true;
-                server.ready.push_back(id);
-                if !server.in_line {
-                    server.in_line = true;
+                if server.line_up(id) {
                     self.lines.push_back(outbox.server);
                 }
             }

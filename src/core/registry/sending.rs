@@ -61,6 +61,15 @@ impl Flight {
     }
 }
 
+/// What may be sent next.
+#[derive(Debug)]
+enum Ready {
+    /// The next request of an outbox.
+    Outbox(u64),
+    /// The read that additions to the metrics of an outbox's session wait for, by this server.
+    Read(u64, u64),
+}
+
 impl Registry {
     /// The next action in `scope`; `None` if nothing is left to do now.
     pub fn poll(&mut self, scope: u64, now: Now) -> Option<Output> {
@@ -73,6 +82,11 @@ impl Registry {
             self.schedule(id, now);
         }
         self.fire_timers(now);
+        while let Some(timer) = self.scopes.next_look(scope, now.mono_ms) {
+            if let Timer::Outbox(id) = timer {
+                self.look_across(scope, id, now);
+            }
+        }
         if self.timers.need_purge() {
             self.forget_old_timers();
         }
@@ -84,10 +98,7 @@ impl Registry {
                 return Some(Output::Idle { tracer });
             }
         }
-        self.scopes
-            .next_told(scope)
-            .or_else(|| self.send(scope, now))
-            .or_else(|| self.send_read(scope, now))
+        self.scopes.next_told(scope).or_else(|| self.send(scope, now))
     }
 
     fn fire_timers(&mut self, now: Now) {
@@ -150,7 +161,10 @@ impl Registry {
         let id = match leaving {
             Some(id) => id,
             None if self.page.is_leaving() => return None,
-            None => self.next_of(scope, now).or_else(|| self.next_in_line(scope, now))?,
+            None => match self.next_of(scope, now).or_else(|| self.next_in_line(scope, now))? {
+                Ready::Outbox(id) => id,
+                Ready::Read(id, server) => return self.send_read(id, server, scope, now),
+            },
         };
         self.enter(scope, now);
         let outbox = self.outboxes.get(id)?;
@@ -198,26 +212,30 @@ impl Registry {
         Some(Output::Send { flight, transport, timeout_ms, keepalive, request })
     }
 
-    /// The next outbox with enrichments made in the request `scope`.
-    fn next_of(&mut self, scope: u64, now: Now) -> Option<u64> {
-        let mut place = 0;
-        while scope != 0
-            && let Some(&id) = self.scopes.outboxes(scope).get(place)
-        {
-            match self.outboxes.get(id).filter(|outbox| outbox.concerns(scope)) {
-                // Metrics that wait for a read enter the outbox when the read ends.
-                None if self.reads_at(id, scope).is_some() => place += 1,
-                None => self.scopes.forget_outbox(scope, place),
-                Some(outbox) if outbox.is_ready => {
-                    let server = outbox.server;
-                    let server = self.send_by_own(id, scope, now).unwrap_or(server);
-                    if self.may_send(scope, server, now) {
-                        self.scopes.had_its_turn(scope, place);
-                        return Some(id);
-                    }
-                    place += 1;
+    /// What may be sent next of what was given in the request `scope`.
+    fn next_of(&mut self, scope: u64, now: Now) -> Option<Ready> {
+        let mut without_room = 0;
+        while without_room < self.scopes.lines(scope).len() {
+            let (server, line) = self.scopes.lines(scope).first()?;
+            let (server, id) = (*server, *line.front()?);
+            let outbox = self.outboxes.get(id).filter(|it| it.is_ready && it.concerns(scope));
+            let ready = match outbox.map(|outbox| outbox.server) {
+                // If a tracer of this scope sends it to another server, it stands in the line of that one now.
+                Some(to) if self.send_by_own(id, scope, now).is_none() && to == server => {
+                    Some(Ready::Outbox(id))
                 }
-                Some(_) => place += 1,
+                _ => self
+                    .may_read(id, server, now, &|part| part.scope() == scope)
+                    .then_some(Ready::Read(id, server)),
+            };
+            let waits = ready.is_some() && !self.may_send(scope, server, now);
+            self.scopes.turn_lines(scope, !waits);
+            if waits {
+                without_room += 1;
+            } else if ready.is_some() {
+                return ready;
+            } else {
+                self.look_across(scope, id, now);
             }
         }
         None
@@ -237,26 +255,31 @@ impl Registry {
         Some(server)
     }
 
-    /// The next outbox that any scope may send. Servers take turns, so that one which has reached its limit does not
-    /// delay the others.
-    fn next_in_line(&mut self, scope: u64, now: Now) -> Option<u64> {
+    /// What any scope may send next. Servers take turns, so that one which has reached its limit does not delay the others.
+    fn next_in_line(&mut self, scope: u64, now: Now) -> Option<Ready> {
         for _ in 0..self.lines.len() {
             let server_id = self.lines.pop_front()?;
             let has_room = self.may_send(scope, server_id, now);
-            let Some(server) = self.servers.get_mut(server_id) else { continue };
             let mut next = None;
             while has_room
                 && next.is_none()
-                && let Some(id) = server.ready.pop_front()
+                && let Some(id) =
+                    self.servers.get_mut(server_id).and_then(|it| it.ready.pop_front())
             {
                 // Its content may have been sent by a request or given up, or the outbox may send to another server
                 // now.
-                if let Some(outbox) = self.outboxes.get_mut(id).filter(|it| it.server == server_id)
-                {
+                let outbox = self.outboxes.get_mut(id).filter(|it| it.server == server_id);
+                let is_ready = outbox.is_some_and(|outbox| {
                     outbox.in_line = false;
-                    next = (outbox.is_ready && outbox.is_for_anyone()).then_some(id);
+                    outbox.is_ready && outbox.is_for_anyone()
+                });
+                if is_ready {
+                    next = Some(Ready::Outbox(id));
+                } else if self.may_read(id, server_id, now, &|part| part.scope() == 0) {
+                    next = Some(Ready::Read(id, server_id));
                 }
             }
+            let Some(server) = self.servers.get_mut(server_id) else { continue };
             server.in_line = !server.ready.is_empty();
             if server.in_line {
                 self.lines.push_back(server_id);

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use super::Registry;
-use crate::core::id_map::NOTHING;
 use crate::core::json::Object;
 use crate::core::ledger::{Counts, Ledger};
 use crate::core::number_set::NumberSet;
@@ -134,8 +133,8 @@ impl Registry {
         self.timers.set(until, Timer::Wait(id));
         self.waits.insert(id, Box::new(Wait { scope, until, tracer, closes }));
         self.enter(scope, now);
-        self.scopes.give(scope, NOTHING);
-        self.scopes.begin_wait(scope, until);
+        self.scopes.give(scope, until, Timer::Wait(id));
+        self.scopes.begin_wait(scope);
         match tracer {
             None => {
                 self.ledger.begin_wait(id);
@@ -220,7 +219,7 @@ impl Registry {
             counts = tracer.map_or(Counts::default(), |tracer| tracer.ledger.counts());
         }
         self.scopes.leave(wait.scope);
-        self.scopes.end_wait(wait.scope, wait.until);
+        self.scopes.end_wait(wait.scope);
         self.tell_settled((wait.scope, vec![id]), &Rc::new(Outcome::Flushed(counts)));
         if let Some(tracer) = wait.tracer.filter(|_| wait.closes) {
             self.finish_close(tracer, now);
@@ -260,9 +259,9 @@ impl Registry {
     /// Drops the enrichments that a closed tracer could not send in time.
     fn drop_rest_of(&mut self, tracer: u64, now: Now) {
         let Some(closed) = self.tracers.get_mut(tracer) else { return };
-        let given_to = closed.take_given_to();
+        let (given_to, own) = (closed.take_given_to(), closed.outbox());
         let why = "the tracer was closed before it could be sent: give close() more time";
-        self.drop_reads_of(tracer, why, now);
+        self.drop_additions_of(tracer, own, why, now);
         for id in given_to.iter() {
             let Some(outbox) = self.outboxes.get_mut(id) else { continue };
             let taken = outbox.take_all_of(tracer);

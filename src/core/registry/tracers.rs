@@ -11,6 +11,7 @@ use crate::core::relay::ticket::{is_for, session_of};
 use crate::core::session::{Description, SessionId, SessionOrigin, Start, Target};
 use crate::core::settings;
 use crate::core::time::Now;
+use crate::core::timers::Timer;
 use crate::core::tracer::Tracer;
 
 impl Registry {
@@ -137,8 +138,6 @@ impl Registry {
             outbox.begin_with(start);
             outbox.accept(part);
         }
-        self.schedule(outbox, now);
-        self.fresh.push(outbox);
         if let Some(tracer) = self.tracers.get_mut(tracer) {
             tracer.ledger.begin_start();
             tracer.give_to(outbox);
@@ -146,7 +145,9 @@ impl Registry {
         }
         self.mark_busy(tracer);
         self.enter(scope, now);
-        self.scopes.give(scope, outbox);
+        self.scopes.give(scope, now.mono_ms, Timer::Outbox(outbox));
+        self.schedule(outbox, now);
+        self.fresh.push(outbox);
     }
 
     /// The totals of the metrics of the tracer's session, as JSON; empty if there are none. [`Registry::init`] takes

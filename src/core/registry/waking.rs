@@ -2,6 +2,7 @@
 
 use super::Registry;
 use super::continuing::READS;
+use crate::core::id_map::NOTHING;
 use crate::core::outcome::Output;
 use crate::core::policy::LOOK_ACROSS_MAX_MS;
 use crate::core::scopes::Found;
@@ -26,30 +27,28 @@ impl Registry {
         let soon = now.mono_ms.saturating_add(self.scopes.look_across_ms());
         // At the latest then: a scope that does not come to look counts as gone.
         let mut at = now.mono_ms.saturating_add(LOOK_ACROSS_MAX_MS);
-        at = at.min(self.next_read_at(scope).max(soon));
-        for id in self.scopes.outboxes(scope) {
-            let Some(outbox) = self.outboxes.get(*id).filter(|outbox| outbox.concerns(scope))
-            else {
-                continue;
-            };
-            let flight = self.flights.get(outbox.flight);
-            if flight.is_some_and(|flight| flight.scope != scope) {
-                at = at.min(soon);
-            }
-            if outbox.is_ready {
-                let server = self.servers.get(outbox.server);
-                at = at.min(server.and_then(|it| it.health.resumes_at()).unwrap_or(0).max(soon));
-            }
-            at = at.min(outbox.timer);
+        at = at.min(self.scopes.looks_at(scope));
+        for (server, _) in self.scopes.lines(scope) {
+            let server = self.servers.get(*server);
+            at = at.min(server.and_then(|it| it.health.resumes_at()).unwrap_or(0).max(soon));
         }
-        if let Some(until) = self.scopes.next_wait_until(scope) {
-            at = at.min(until);
-            // What it waits for may be another scope's doing; an answer of its own wakes it.
-            if !self.scopes.has_flights(scope) {
-                at = at.min(soon);
-            }
+        // What a flush waits for may be another scope's doing; an answer of its own wakes this one.
+        if self.scopes.has_waits(scope) && !self.scopes.has_flights(scope) {
+            at = at.min(soon);
         }
         at
+    }
+
+    /// Lets `scope` look again soon, if another scope has sent what it has in the outbox, or the read that it waits for: no
+    /// answer wakes this one.
+    pub(super) fn look_across(&mut self, scope: u64, id: u64, now: Now) {
+        let outbox = self.outboxes.get(id).filter(|outbox| outbox.concerns(scope));
+        let flights = [outbox.map_or(NOTHING, |outbox| outbox.flight), self.read_of(id, scope)];
+        let sent_by = |id: &u64| self.flights.get(*id).map(|flight| flight.scope);
+        if flights.iter().filter_map(sent_by).any(|sender| sender != scope) {
+            let soon = now.mono_ms.saturating_add(self.scopes.look_across_ms());
+            self.scopes.look_at(scope, soon, Timer::Outbox(id));
+        }
     }
 
     /// Lets go of the timers that nobody waits for any more: else a session's deadline would be held
@@ -87,13 +86,15 @@ impl Registry {
         match self.scopes.ask_for(scope, now.mono_ms) {
             Found::Nothing => {}
             Found::AskAgain(at) => self.timers.set(at, Timer::Scope(scope)),
-            Found::Absent(at, outboxes) => {
+            Found::Absent(at) => {
                 self.timers.set(at, Timer::Scope(scope));
-                for id in outboxes {
-                    self.leave_read(id, scope);
-                    let Some(outbox) = self.outboxes.get_mut(id) else { continue };
-                    outbox.is_left |= outbox.concerns(scope);
-                    self.schedule(id, now);
+                self.leave_reads(scope, now);
+                for id in self.busy.clone() {
+                    let outbox = self.outboxes.get_mut(id).filter(|it| it.concerns(scope));
+                    if let Some(outbox) = outbox {
+                        outbox.is_left = true;
+                        self.schedule(id, now);
+                    }
                 }
             }
             Found::Gone(told) => {
