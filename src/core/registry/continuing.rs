@@ -179,11 +179,8 @@ impl Registry {
                 continue;
             }
             self.scopes.line_up(part.scope(), server_id, id);
-            if (reading.is_left || part.scope() == 0)
-                && let Some(server) = self.servers.get_mut(server_id)
-                && server.line_up(id)
-            {
-                self.lines.push_back(server_id);
+            if reading.is_left || part.scope() == 0 {
+                self.servers.line_up(server_id, id);
             }
         }
     }
@@ -218,7 +215,7 @@ impl Registry {
             return None;
         }
         let server = self.servers.get(server_id)?;
-        if server.routes.are_legacy() {
+        if server.routes().are_legacy() {
             self.go_on_without_read(id, "the server has only the older routes", now);
             // The additions may be sent now, and no timer would poll for them.
             return self.outputs.pop_front().or_else(|| self.send(scope, now));

@@ -13,13 +13,14 @@ mod page;
 mod reading;
 mod renewing;
 mod sending;
+mod servers;
 mod settling;
 mod sharing;
 mod store;
 mod tracers;
 mod waking;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use super::concurrency::Place;
 use super::id_map::{FixedMap, IdMap};
@@ -32,7 +33,6 @@ use super::outbox::{Outbox, Stamps};
 use super::outcome::Output;
 use super::policy::LONGEST_NAME;
 use super::scopes::Scopes;
-use super::server::Server;
 use super::session::SessionId;
 use super::session_index::SessionIndex;
 use super::settings::Settings;
@@ -45,6 +45,7 @@ pub use page::Turn;
 #[cfg(feature = "reading")]
 pub use reading::Read;
 use sending::Flight;
+use servers::Servers;
 use settling::Wait;
 use sharing::SharedSettings;
 use store::EntryStore;
@@ -63,17 +64,10 @@ pub struct Registry {
     tracers: IdMap<Tracer>,
     open_tracers: OpenTracers,
     outboxes: IdMap<Outbox>,
-    servers: IdMap<Server>,
-    /// The servers by the number of their `fetch` and their URL, separated by a space.
-    server_ids: HashMap<String, u64>,
-    /// The servers that nothing is sent to at present, the one unused for longest first. Some may be in use again.
-    idle_servers: VecDeque<u64>,
+    servers: Servers,
     /// Metrics that wait until the totals of their session were read, by outbox.
     continuing: BTreeMap<u64, continuing::Continuing>,
     flights: IdMap<Flight>,
-    /// The servers with outboxes that any scope may send, in the order of their turns.
-    lines: VecDeque<u64>,
-    place: Place,
     /// The outboxes by session: one for each destination.
     outbox_ids: SessionIndex,
     shared: SharedSettings,
@@ -116,13 +110,9 @@ impl Registry {
             tracers: IdMap::default(),
             open_tracers: OpenTracers::new(seed),
             outboxes: IdMap::default(),
-            servers: IdMap::default(),
-            server_ids: HashMap::new(),
-            idle_servers: VecDeque::new(),
+            servers: Servers::default(),
             continuing: BTreeMap::new(),
             flights: IdMap::default(),
-            lines: VecDeque::new(),
-            place: Place::default(),
             outbox_ids: SessionIndex::new(seed),
             shared: SharedSettings::default(),
             fresh: Vec::new(),
@@ -150,7 +140,7 @@ impl Registry {
 
     /// Sets the kind of place that the core runs in. The default is a server process.
     pub fn in_place(mut self, place: Place) -> Registry {
-        self.place = place;
+        self.servers.set_place(place);
         self
     }
 

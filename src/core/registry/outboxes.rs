@@ -5,8 +5,7 @@ use std::rc::Rc;
 use super::Registry;
 use crate::core::id_map::NOTHING;
 use crate::core::outbox::Outbox;
-use crate::core::policy::{LEASE_GRACE_MS, REMEMBERED_SERVERS, SENDERS_LOOKED_AT};
-use crate::core::server::Server;
+use crate::core::policy::{LEASE_GRACE_MS, SENDERS_LOOKED_AT};
 use crate::core::session::{SessionId, Target};
 use crate::core::settings::{Destination, Settings};
 use crate::core::time::{NEVER, Now};
@@ -27,7 +26,7 @@ impl Registry {
             outbox.is_event &= target.is_event();
             return known;
         }
-        let server = self.use_server(&destination.server, settings.transport);
+        let server = self.servers.use_server(&destination.server, settings.transport);
         let (to, settings) = (destination.clone(), settings.clone());
         let mut outbox = Outbox::new(to, settings, server, session_id, self.stamps);
         outbox.is_event = target.is_event();
@@ -50,21 +49,6 @@ impl Registry {
         self.outbox_ids.of(session_id).iter().copied()
     }
 
-    /// Finds or adds the server with this URL and `fetch`, and counts one more user of it: a tracer or an outbox.
-    pub(super) fn use_server(&mut self, url: &str, transport: u32) -> u64 {
-        let id = *self.server_ids.entry(server_key(transport, url)).or_insert_with(|| {
-            let mut server = Server::new(url.to_owned(), transport, self.place);
-            if self.page.begins_gently {
-                server.health.doubt();
-            }
-            self.servers.insert(server)
-        });
-        if let Some(server) = self.servers.get_mut(id) {
-            server.users += 1;
-        }
-        id
-    }
-
     /// Directs the outbox to the server as its sender's `fetch` reaches it. If requests by that `fetch` are failing, the
     /// sender becomes another tracer whose `fetch` works, if there is one.
     fn go_by_sender(&mut self, id: u64) {
@@ -83,33 +67,10 @@ impl Registry {
         outbox.in_line = false;
         outbox.is_ready = false;
         if let Some(server) = servers.get_mut(from) {
-            server.retrying.remove(id);
+            server.remove_retrying(id);
         }
-        if let Some(server) = servers.get_mut(to) {
-            server.users += 1;
-        }
-        self.leave_server(from);
-    }
-
-    /// Removes one user of a server. The servers that were used last are remembered.
-    pub(super) fn leave_server(&mut self, id: u64) {
-        let Some(server) = self.servers.get_mut(id) else { return };
-        server.users -= 1;
-        if server.users > 0 || std::mem::replace(&mut server.is_idle_listed, true) {
-            return;
-        }
-        self.idle_servers.push_back(id);
-        if self.idle_servers.len() <= REMEMBERED_SERVERS {
-            return;
-        }
-        let Some(oldest) = self.idle_servers.pop_front() else { return };
-        let Some(server) = self.servers.get_mut(oldest) else { return };
-        server.is_idle_listed = false;
-        if server.users == 0
-            && let Some(server) = self.servers.remove(oldest)
-        {
-            self.server_ids.remove(&server_key(server.transport, &server.url));
-        }
+        servers.add_user(to);
+        servers.remove_user(from);
     }
 
     /// Re-evaluates an outbox after a change: queues it for sending, sets its timer, or closes it.
@@ -180,7 +141,7 @@ impl Registry {
     /// Queues an outbox with work for sending, as soon as it may send. Returns when to look at it again.
     fn line_up(&mut self, id: u64, now: Now) -> u64 {
         let Some(outbox) = self.outboxes.get_mut(id) else { return NEVER };
-        let Some(server) = self.servers.get_mut(outbox.server) else { return NEVER };
+        let Some(server) = self.servers.get(outbox.server) else { return NEVER };
         outbox.try_in_time(now);
         outbox.tell_clock(!server.health.why().is_empty(), now);
         let due = outbox.due();
@@ -193,9 +154,7 @@ impl Registry {
             outbox.is_ready = true;
             if !outbox.in_line && outbox.is_for_anyone() {
                 outbox.in_line = true;
-                if server.line_up(id) {
-                    self.lines.push_back(outbox.server);
-                }
+                self.servers.line_up(outbox.server, id);
             }
             // While the server answers other requests, that time moves back.
             let gives_up_at = outbox.gives_up_at(now);
@@ -203,7 +162,9 @@ impl Registry {
             match outbox.is_overdue(now) {
                 // It is about to have its last try, unless it is given up.
                 true => now.mono_ms + LEASE_GRACE_MS,
-                false => server.health.try_or_give_up_at(gives_up_at, timeout_ms, deadline_ms, now),
+                false => self.servers.get_mut(outbox.server).map_or(NEVER, |server| {
+                    server.health.try_or_give_up_at(gives_up_at, timeout_ms, deadline_ms, now)
+                }),
             }
         }
     }
@@ -226,12 +187,8 @@ impl Registry {
         self.outbox_ids.remove(outbox.session_id, id);
         self.unhurried.remove(id);
         if let Some(server) = self.servers.get_mut(outbox.server) {
-            server.retrying.remove(id);
+            server.remove_retrying(id);
         }
-        self.leave_server(outbox.server);
+        self.servers.remove_user(outbox.server);
     }
-}
-
-fn server_key(transport: u32, url: &str) -> String {
-    format!("{transport} {url}")
 }

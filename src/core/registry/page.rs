@@ -59,8 +59,6 @@ pub(super) struct Page {
     pub(super) rested_at: u64,
     /// The last number of an entry of an earlier page before the page rested.
     pub(super) last_leftover: i64,
-    /// Whether other pages have entries unsent for longer than they should be.
-    pub(super) begins_gently: bool,
     /// The outboxes that had to send when the page was hidden.
     leaving: Vec<u64>,
     /// The bytes and number of requests in flight that outlive the page.
@@ -127,7 +125,7 @@ impl Registry {
                     }
                     self.resume_reads(now);
                 }
-                for (_, server) in self.servers.iter_mut().filter(|(_, it)| !it.health.is_busy()) {
+                for server in self.servers.iter_mut().filter(|it| !it.health.is_busy()) {
                     server.health.allow_probe();
                 }
                 for id in self.busy.clone() {
@@ -159,7 +157,7 @@ impl Registry {
                     outbox.pause_deadlines();
                 }
             }
-            Turn::Doubts => self.begin_gently(),
+            Turn::Doubts => self.servers.doubt(),
             Turn::Rests => {
                 self.page.is_resting = true;
                 self.page.rested_at = self.last_number;
@@ -176,13 +174,6 @@ impl Registry {
     /// Whether the page was left or hidden a moment ago, and may not run again.
     pub fn is_leaving(&self) -> bool {
         self.page.stage == Stage::Left || !self.page.leaving.is_empty()
-    }
-
-    fn begin_gently(&mut self) {
-        self.page.begins_gently = true;
-        for (_, server) in self.servers.iter_mut().filter(|(_, it)| !it.health.has_answered()) {
-            server.health.doubt();
-        }
     }
 
     /// Takes back the requests that would end with the page, to send them again as requests that outlive it. They are

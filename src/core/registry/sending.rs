@@ -180,7 +180,7 @@ impl Registry {
         outbox.is_ready = false;
         outbox.timer = NEVER;
         outbox.server_worked(server.health.nobody_waited_until(now));
-        let routes = outbox.routes_to_try(server.routes);
+        let routes = outbox.routes_to_try(server.routes());
         let (request, is_start) = outbox.next_request(routes, leaving.is_some(), now);
         self.stamps.join(*outbox.stamps());
         let timeout_ms = outbox.timeout_ms(now);
@@ -257,14 +257,13 @@ impl Registry {
 
     /// What any scope may send next. Servers take turns, so that one which has reached its limit does not delay the others.
     fn next_in_line(&mut self, scope: u64, now: Now) -> Option<Ready> {
-        for _ in 0..self.lines.len() {
-            let server_id = self.lines.pop_front()?;
+        for _ in 0..self.servers.turns() {
+            let server_id = self.servers.take_turn()?;
             let has_room = self.may_send(scope, server_id, now);
             let mut next = None;
             while has_room
                 && next.is_none()
-                && let Some(id) =
-                    self.servers.get_mut(server_id).and_then(|it| it.ready.pop_front())
+                && let Some(id) = self.servers.next_in_line(server_id)
             {
                 // Its content may have been sent by a request or given up, or the outbox may send to another server
                 // now.
@@ -279,11 +278,7 @@ impl Registry {
                     next = Some(Ready::Read(id, server_id));
                 }
             }
-            let Some(server) = self.servers.get_mut(server_id) else { continue };
-            server.in_line = !server.ready.is_empty();
-            if server.in_line {
-                self.lines.push_back(server_id);
-            }
+            self.servers.end_turn(server_id);
             if next.is_some() {
                 return next;
             }
@@ -295,7 +290,7 @@ impl Registry {
         let Some(to) = self.servers.get(server) else { return false };
         // Counted by origin, so that a server that hangs takes no connections from others, whichever `fetch` reaches
         // it. Only on the edge does a scope have connections of its own, and it has few requests in flight.
-        let of_scope = match self.place {
+        let of_scope = match self.servers.place() {
             Place::EdgeRequest => self.scopes.in_flight(scope).iter(),
             Place::Page | Place::ServerProcess => [].iter(),
         };
@@ -423,10 +418,8 @@ impl Registry {
             }
             Verdict::TryRoutes(routes) => {
                 outbox.try_other_route();
-                if let Some(server) = self.servers.get_mut(flight.server)
-                    && server.routes == flight.routes
-                {
-                    server.routes = *routes;
+                if let Some(server) = self.servers.get_mut(flight.server) {
+                    server.change_routes(flight.routes, *routes);
                 }
                 self.schedule(flight.outbox, now);
             }
@@ -467,10 +460,8 @@ impl Registry {
             Verdict::Refused(RefusalReason::NoHoneyHive { .. })
                 if flight.routes == Routes::TryLegacy && !outbox.try_other_route() =>
             {
-                if let Some(server) = self.servers.get_mut(flight.server)
-                    && server.routes == flight.routes
-                {
-                    server.routes = Routes::Unknown;
+                if let Some(server) = self.servers.get_mut(flight.server) {
+                    server.change_routes(flight.routes, Routes::Unknown);
                 }
                 self.schedule(flight.outbox, now);
             }
@@ -484,7 +475,7 @@ impl Registry {
         let Registry { outboxes, servers, tracers, random, .. } = self;
         let Some(outbox) = outboxes.get_mut(flight.outbox) else { return };
         if let Some(server) = servers.get_mut(flight.server) {
-            server.retrying.add(flight.outbox);
+            server.add_retrying(flight.outbox);
         }
         let target = outbox.target();
         let asked = after_ms.is_some();
@@ -500,17 +491,14 @@ impl Registry {
     fn learn_routes(&mut self, flight: &Flight) {
         if let Some(server) = self.servers.get_mut(flight.server) {
             server.health.note_stored();
-            server.routes = match flight.routes {
-                Routes::Unknown | Routes::V1 => Routes::V1,
-                Routes::TryLegacy | Routes::Legacy => Routes::Legacy,
-            };
+            server.learn_routes(flight.routes);
         }
     }
 
     /// Lets all outboxes that wait for a server go on, because it works again.
     fn go_on(&mut self, server: u64, now: Now) {
         let Some(server) = self.servers.get_mut(server) else { return };
-        for id in std::mem::take(&mut server.retrying).iter() {
+        for id in server.take_retrying().iter() {
             if let Some(outbox) = self.outboxes.get_mut(id) {
                 outbox.wait_no_longer();
                 self.schedule(id, now);
@@ -561,7 +549,7 @@ impl Registry {
         if let (RefusalReason::NoHoneyHive { .. }, Some(server)) =
             (refusal, self.servers.get_mut(flight.server))
         {
-            server.routes = Routes::Unknown;
+            server.forget_routes();
         }
         self.schedule(flight.outbox, now);
         // If the parts include an enrichment, its drop says the same.

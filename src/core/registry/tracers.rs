@@ -28,7 +28,7 @@ impl Registry {
         let is_child = parent.is_some();
         let settings = match parent {
             Some(parent) => parent.settings.clone(),
-            None => self.shared.settings(options, self.place, &mut log),
+            None => self.shared.settings(options, self.servers.place(), &mut log),
         };
         let named = settings::session_id(options, &mut log);
         let mut named = named.and_then(|name| self.session_named(name, Some(&settings)));
@@ -65,7 +65,7 @@ impl Registry {
         let target = Target::Session(session_id);
         let (mut server, mut outbox) = (NOTHING, NOTHING);
         if let Some(to) = destination {
-            server = self.use_server(&to.server, settings.transport);
+            server = self.servers.use_server(&to.server, settings.transport);
             outbox = self.open_outbox(to, &settings, target);
         }
         let name = description.name.clone();
@@ -173,7 +173,7 @@ impl Registry {
             self.leave_outbox(id, now);
             self.tell_if_idle(id);
             if let Some(tracer) = self.tracers.remove(id) {
-                self.leave_server(tracer.server);
+                self.servers.remove_user(tracer.server);
             }
         }
     }
