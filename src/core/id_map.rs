@@ -79,9 +79,9 @@ impl<T> IdMap<T> {
         })
     }
 
-    /// All things with their numbers, in any order.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (u64, &mut T)> {
-        self.things.iter_mut().map(|(number, thing)| (*number, &mut **thing))
+    /// All things, in any order.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Box<T>> {
+        self.things.values_mut()
     }
 
     /// The number of things.

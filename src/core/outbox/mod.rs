@@ -10,6 +10,7 @@
 mod backlog;
 mod batch;
 mod part;
+mod schedule;
 mod stamps;
 mod summary;
 
@@ -34,6 +35,7 @@ use backlog::Backlog;
 use batch::Batch;
 use part::merged;
 pub use part::{Part, PartKind, Parts, held_by};
+pub use schedule::Schedule;
 pub use stamps::{Said, Stamps};
 
 /// What follows after a request of a batch was stored.
@@ -91,39 +93,29 @@ impl DerefMut for Work {
 pub struct Outbox {
     /// The server and credential.
     pub destination: Rc<Destination>,
+    /// Its place among all outboxes.
+    pub schedule: Schedule,
+    /// The totals of its metrics.
+    pub totals: Totals,
+    /// Whether the backend may have metrics of the session that `totals` do not include.
+    is_unread: bool,
     /// The settings of the tracer that enriched it last, whose time limits apply to the next request.
-    pub settings: Rc<Settings>,
-    /// The number of the server as its sender's `fetch` reaches it.
-    pub server: u64,
-    /// The id of the session or event.
-    pub session_id: SessionId,
-    /// Whether it belongs to an event, which is never started.
-    pub is_event: bool,
-    /// How many open tracers its session has.
-    pub holders: u32,
+    settings: Rc<Settings>,
+    /// The session or event that its requests write to. An event is never started.
+    target: Target,
     /// The number of the request in flight, or [`NOTHING`].
-    pub flight: u64,
-    /// Whether it contains parts of a request scope that stopped polling.
-    pub is_left: bool,
-    /// Whether it may send as soon as its server has room.
-    pub is_ready: bool,
-    /// Whether it is in its server's list of outboxes that are ready.
-    pub in_line: bool,
-    /// When its timer fires, on the forward clock.
-    pub timer: u64,
-    /// Its index in the registry's list of outboxes with work.
-    pub busy_place: Option<usize>,
+    flight: u64,
     /// How often the batch has failed in a row.
-    pub failures: u32,
+    failures: u32,
     /// How many single enrichments in a row were refused, with nothing stored in between.
     refused_singles: u32,
     window_until: u64,
     /// Whether deadlines stand still, because there is no network or the page rests.
-    pub is_paused: bool,
+    is_paused: bool,
     stamps: Stamps,
     hurried: bool,
     /// Whether the batch was refused with one ticket and is tried with another.
-    pub was_renewed: bool,
+    was_renewed: bool,
     /// Whether the request in flight was sent without a start that it would normally follow.
     left_out_start: bool,
     /// Whether the server has stored something of the session.
@@ -135,36 +127,26 @@ pub struct Outbox {
     /// The start that the session still needs. Boxed, because mostly there is none.
     start: Option<Box<Start>>,
     work: Work,
-    /// The bytes of it that the registry has counted.
-    pub counted: u64,
-    /// The totals of its metrics.
-    pub totals: Totals,
-    /// Whether the backend may have metrics of the session that `totals` do not include.
-    pub is_unread: bool,
 }
 
 impl Outbox {
-    /// An empty outbox of a session that is assumed to exist. The timestamps of its requests continue `stamps`.
+    /// An empty outbox of a session or event that is assumed to exist, and that sends to `server`. The timestamps of its
+    /// requests continue `stamps`.
     pub fn new(
         destination: Rc<Destination>,
         settings: Rc<Settings>,
         server: u64,
-        session_id: SessionId,
+        target: Target,
         stamps: Stamps,
     ) -> Outbox {
         Outbox {
             destination,
+            schedule: Schedule::new(server),
+            totals: Totals::default(),
+            is_unread: false,
             settings,
-            server,
-            session_id,
-            is_event: false,
-            holders: 0,
+            target,
             flight: NOTHING,
-            is_left: false,
-            is_ready: false,
-            in_line: false,
-            timer: NEVER,
-            busy_place: None,
             failures: 0,
             refused_singles: 0,
             window_until: 0,
@@ -178,18 +160,88 @@ impl Outbox {
             start_at: 0,
             start: None,
             work: Work::default(),
-            counted: 0,
-            totals: Totals::default(),
-            is_unread: false,
         }
     }
 
     /// The session or event that its requests write to.
     pub fn target(&self) -> Target {
-        match self.is_event {
-            true => Target::Event(self.session_id),
-            false => Target::Session(self.session_id),
+        self.target
+    }
+
+    /// The id of the session or event.
+    pub fn session_id(&self) -> SessionId {
+        self.target.id()
+    }
+
+    /// Whether it belongs to an event, which is never started.
+    pub fn is_event(&self) -> bool {
+        self.target.is_event()
+    }
+
+    /// Records that it is used for `target`: an event that is used as a session counts as a session from then on.
+    pub fn use_for(&mut self, target: Target) {
+        if !target.is_event() {
+            self.target = Target::Session(self.target.id());
         }
+    }
+
+    /// Lets the session that a first ticket names be its session.
+    pub fn rename_session(&mut self, session_id: SessionId) {
+        self.target = match self.target {
+            Target::Session(_) => Target::Session(session_id),
+            Target::Event(_) => Target::Event(session_id),
+        };
+    }
+
+    /// The settings of the tracer that enriched it last, whose time limits apply to the next request.
+    pub fn settings(&self) -> &Rc<Settings> {
+        &self.settings
+    }
+
+    /// Replaces those settings.
+    pub fn use_settings(&mut self, settings: Rc<Settings>) {
+        self.settings = settings;
+    }
+
+    /// The number of the request in flight, or [`NOTHING`].
+    pub fn flight(&self) -> u64 {
+        self.flight
+    }
+
+    /// Records the number of a request that is sent.
+    pub fn begin_flight(&mut self, flight: u64) {
+        self.flight = flight;
+    }
+
+    /// Records that no request is in flight any more.
+    pub fn end_flight(&mut self) {
+        self.flight = NOTHING;
+    }
+
+    /// How often the batch has failed in a row.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Whether the batch was refused with one ticket before, which is recorded for the next time.
+    pub fn renew(&mut self) -> bool {
+        std::mem::replace(&mut self.was_renewed, true)
+    }
+
+    /// Whether the backend may have metrics of the session that its totals do not include.
+    pub fn is_unread(&self) -> bool {
+        self.is_unread
+    }
+
+    /// Records that others may have added to the metrics of its session.
+    pub fn doubt_totals(&mut self) {
+        self.is_unread = true;
+        self.totals.rebase();
+    }
+
+    /// Records that the totals include what the backend has.
+    pub fn trust_totals(&mut self) {
+        self.is_unread = false;
     }
 
     /// The routes for the next request to a server that is assumed to have `routes`. If nothing is known of the
@@ -197,7 +249,11 @@ impl Outbox {
     /// would tell.
     pub fn routes_to_try(&self, routes: Routes) -> Routes {
         let tried = self.work.backlog.first_batch().is_some_and(Batch::tried_other_route);
-        if self.is_event && tried && routes == Routes::Unknown { Routes::TryLegacy } else { routes }
+        if self.is_event() && tried && routes == Routes::Unknown {
+            Routes::TryLegacy
+        } else {
+            routes
+        }
     }
 
     /// The bytes of its unsent enrichments.
@@ -281,6 +337,7 @@ impl Outbox {
 
     /// Frees memory, because there is nothing to do for a while.
     pub fn rest(&mut self) {
+        self.schedule.rest();
         if self.work.backlog.is_empty() {
             self.work = Work::default();
         } else {
@@ -379,7 +436,9 @@ impl Outbox {
     /// Stops the deadlines, because there is no network or the page rests.
     pub fn pause_deadlines(&mut self) {
         self.is_paused = true;
-        self.work.backlog.change_each(Part::stop_deadline);
+        if !self.work.backlog.is_empty() {
+            self.work.backlog.change_each(Part::stop_deadline);
+        }
     }
 
     /// Lets the deadlines begin anew, because the network or the page is back.
@@ -451,8 +510,7 @@ impl Outbox {
     fn admit(&mut self, part: &mut Part) {
         if !self.concerns(part.scope()) {
             // Its scope does not know yet when the outbox may send.
-            self.is_ready = false;
-            self.timer = NEVER;
+            self.schedule.reset();
         }
         if self.work.backlog.parts().is_empty() {
             self.work.clock.own_request_worked(part.given_ms());
@@ -512,7 +570,7 @@ impl Outbox {
 
     /// Whether any scope may send it: a part was made outside of request scopes, or in one that stopped polling.
     pub fn is_for_anyone(&self) -> bool {
-        self.is_left || self.concerns(0)
+        self.schedule.is_left() || self.concerns(0)
     }
 
     /// When the first part is given up if the server does not answer until then, on the forward clock; [`NEVER`] if
@@ -583,7 +641,7 @@ impl Outbox {
             self.left_out_start = true;
         }
         let stamp_ns = batch.stamp(parts, &mut self.stamps);
-        let id = self.session_id;
+        let id = self.target.id();
         let request = match batch.start() {
             Some(start) => {
                 let merged = merged(parts, InputsPlace::Start);
@@ -720,7 +778,7 @@ impl Outbox {
     ) -> bool {
         let is_known = self.is_known && unless_known;
         let Some((batch, parts)) = self.work.backlog.first_mut() else { return false };
-        if self.is_event || is_known || !batch.make_sure() {
+        if self.target.is_event() || is_known || !batch.make_sure() {
             return false;
         }
         let first = parts.first();

@@ -90,7 +90,7 @@ impl Registry {
     ) -> bool {
         let Some(outbox) = self.outboxes.get(id) else { return false };
         let is_known = increments.iter().all(|(key, _)| outbox.totals.is_known(key));
-        if is_known || !outbox.is_unread {
+        if is_known || !outbox.is_unread() {
             return false;
         }
         if outbox.destination.is_ticket {
@@ -111,14 +111,14 @@ impl Registry {
         let target = self.outboxes.get(id).map(Outbox::target);
         let Some(part) = self.with_room(part, target, now) else { return self.schedule(id, now) };
         let (tracer, scope) = (part.tracer(), part.scope());
-        self.held += held_by(part.enrichment());
+        self.outboxes.hold(held_by(part.enrichment()));
         if let Some(outbox) = self.outboxes.get_mut(id) {
             outbox.totals.add(increments);
         }
         if !self.continuing.contains_key(&id) {
             // The outbox must not be dropped during the read.
             if let Some(outbox) = self.outboxes.get_mut(id) {
-                outbox.holders += 1;
+                outbox.schedule.hold();
             }
             let mut clock = DeadlineClock::START;
             clock.own_request_worked(now.mono_ms);
@@ -229,8 +229,8 @@ impl Registry {
         reading.clock.begin_try(now.mono_ms);
         let left_ms = reading.first_deadline().saturating_sub(reading.clock.reading(now.mono_ms));
         let request =
-            reading::request(&outbox.destination, outbox.session_id, reading.way, stamp_ns);
-        let granted_ms = outbox.settings.timeout_ms;
+            reading::request(&outbox.destination, outbox.session_id(), reading.way, stamp_ns);
+        let granted_ms = outbox.settings().timeout_ms;
         let timeout_ms = request_timeout_ms(granted_ms, left_ms);
         server.health.begin_to_ask(now);
         let sent = server.health.send_request(timeout_ms, granted_ms, now);
@@ -250,7 +250,7 @@ impl Registry {
         let Some(outbox) = self.outboxes.get(id) else { return };
         let Some(continuing) = self.continuing.get_mut(&id) else { return };
         continuing.flight = NOTHING;
-        let (to, session) = (&*outbox.destination, outbox.session_id);
+        let (to, session) = (&*outbox.destination, outbox.session_id());
         let lost = || Reading::failed(ReadFailure::Unreachable, "the request was torn down");
         match answer.map_or_else(lost, |it| reading::judge(it, continuing.way, session, to)) {
             Reading::Found(event) => {
@@ -302,12 +302,14 @@ impl Registry {
             if let Some(metrics) = metrics {
                 outbox.totals.read(metrics, self.numerals);
             }
-            outbox.is_unread = false;
+            outbox.trust_totals();
             // Whether the scope still polls is not checked again.
-            outbox.is_left |= reading.is_left;
+            if reading.is_left {
+                outbox.schedule.leave();
+            }
         }
         for mut part in reading.parts {
-            self.held -= held_by(part.enrichment());
+            self.outboxes.let_go(held_by(part.enrichment()));
             part.fill(self.current_totals(id, part.enrichment()));
             let part = self.dated(id, part);
             let part = self.keep(id, part, None);
@@ -343,7 +345,7 @@ impl Registry {
     /// Releases the outbox after a read.
     fn stop_reading(&mut self, id: u64, now: Now) {
         if let Some(outbox) = self.outboxes.get_mut(id) {
-            outbox.holders -= 1;
+            outbox.schedule.let_go();
         }
         self.schedule(id, now);
     }
@@ -387,7 +389,7 @@ impl Registry {
     fn time_read(&mut self, id: u64, now: Now) {
         let Some(reading) = self.continuing.get(&id) else { return };
         let Some(outbox) = self.outboxes.get(id) else { return };
-        let Settings { timeout_ms, deadline_ms, .. } = *outbox.settings;
+        let Settings { timeout_ms, deadline_ms, .. } = **outbox.settings();
         let mut at = reading.clock.reaches(reading.first_deadline(), now.mono_ms);
         if let Some(server) = self.servers.get_mut(reading.first_server(&self.tracers)) {
             at = server.health.try_or_give_up_at(at, timeout_ms, deadline_ms, now);
@@ -439,7 +441,7 @@ impl Registry {
             return;
         }
         for part in &gone {
-            self.held -= held_by(part.enrichment());
+            self.outboxes.let_go(held_by(part.enrichment()));
         }
         let target = self.outboxes.get(id).map(Outbox::target);
         if is_over {

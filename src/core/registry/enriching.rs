@@ -284,7 +284,7 @@ impl Registry {
     ) -> Option<Box<Part>> {
         let tracer = self.tracers.get(part.tracer());
         let limit = tracer.map_or(0, |tracer| tracer.settings.max_queue_bytes);
-        if self.held + held_by(part.enrichment()) > limit {
+        if self.outboxes.held() + held_by(part.enrichment()) > limit {
             let why = format!(
                 "the queue is full (maxQueueBytes, {limit}): the backend is too slow, or the enrichments are too large"
             );
@@ -316,7 +316,7 @@ impl Registry {
             if part.enrichment().is_empty() {
                 outbox.touch(given_to.description(part.said().unix_ms));
             }
-            outbox.settings = given_to.settings.clone();
+            outbox.use_settings(given_to.settings.clone());
             match increments {
                 Some(increments) => outbox.totals.add(increments),
                 None => outbox.totals.set_from(part.enrichment(), self.numerals),

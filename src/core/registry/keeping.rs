@@ -190,7 +190,7 @@ impl Registry {
         let rested_at = self.page.rested_at;
         let last_leftover = self.page.last_leftover;
         self.store.keep_only(still, last_leftover);
-        for id in self.busy.clone() {
+        for id in self.outboxes.busy().to_vec() {
             let Some(outbox) = self.outboxes.get_mut(id) else { continue };
             let target = outbox.target();
             let mut taken = outbox.take_those(true, &|part| {

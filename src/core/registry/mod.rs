@@ -12,6 +12,7 @@ mod page;
 #[cfg(feature = "reading")]
 mod reading;
 mod renewing;
+mod scheduling;
 mod sending;
 mod servers;
 mod settling;
@@ -27,19 +28,18 @@ use super::id_map::{FixedMap, IdMap};
 use super::json::Numerals;
 use super::ledger::Ledger;
 use super::log::{Level, Line, LoggedLines};
-use super::number_set::NumberSet;
 use super::open_tracers::OpenTracers;
-use super::outbox::{Outbox, Stamps};
+use super::outbox::Stamps;
 use super::outcome::Output;
 use super::policy::LONGEST_NAME;
 use super::scopes::Scopes;
 use super::session::SessionId;
-use super::session_index::SessionIndex;
 use super::settings::Settings;
 use super::time::ForwardClock;
 use super::timers::Timers;
 use super::tracer::Tracer;
 
+use outboxes::Outboxes;
 use page::Page;
 pub use page::Turn;
 #[cfg(feature = "reading")]
@@ -63,20 +63,12 @@ pub struct Registry {
     stamps: Stamps,
     tracers: IdMap<Tracer>,
     open_tracers: OpenTracers,
-    outboxes: IdMap<Outbox>,
+    outboxes: Outboxes,
     servers: Servers,
     /// Metrics that wait until the totals of their session were read, by outbox.
     continuing: BTreeMap<u64, continuing::Continuing>,
     flights: IdMap<Flight>,
-    /// The outboxes by session: one for each destination.
-    outbox_ids: SessionIndex,
     shared: SharedSettings,
-    /// Outboxes with a start that has not been scheduled yet.
-    fresh: Vec<u64>,
-    /// Outboxes that have something to send or a request in flight.
-    busy: Vec<u64>,
-    /// Those of them that no flush of all tracers has hurried yet.
-    unhurried: NumberSet,
     timers: Timers,
     /// The flushes and closes that wait, by number.
     waits: FixedMap<u64, Box<Wait>>,
@@ -88,8 +80,6 @@ pub struct Registry {
     /// Tracers that may have no more work. The shell is told after all outputs, because some outputs need the options
     /// of a tracer that stay in JavaScript.
     maybe_idle: VecDeque<u64>,
-    /// The bytes of unsent enrichments.
-    held: u64,
     /// The calls of all tracers.
     ledger: Ledger,
     logged: LoggedLines,
@@ -109,22 +99,17 @@ impl Registry {
             stamps: Stamps::default(),
             tracers: IdMap::default(),
             open_tracers: OpenTracers::new(seed),
-            outboxes: IdMap::default(),
+            outboxes: Outboxes::new(seed),
             servers: Servers::default(),
             continuing: BTreeMap::new(),
             flights: IdMap::default(),
-            outbox_ids: SessionIndex::new(seed),
             shared: SharedSettings::default(),
-            fresh: Vec::new(),
-            busy: Vec::new(),
             timers: Timers::default(),
-            unhurried: NumberSet::NONE,
             waits: FixedMap::default(),
             scopes: Scopes::default(),
             outputs: VecDeque::new(),
             newly_busy: VecDeque::new(),
             maybe_idle: VecDeque::new(),
-            held: 0,
             ledger: Ledger::default(),
             logged: LoggedLines::default(),
             page: Page::default(),
@@ -170,7 +155,7 @@ impl Registry {
 
     /// The bytes of unsent enrichments.
     pub fn held(&self) -> u64 {
-        self.held
+        self.outboxes.held()
     }
 
     fn number(&mut self) -> u64 {

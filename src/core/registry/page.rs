@@ -120,17 +120,13 @@ impl Registry {
                 self.page.leaving.clear();
                 self.page.is_offline = false;
                 if stood_still {
-                    for (_, outbox) in self.outboxes.iter_mut() {
-                        outbox.resume_deadlines(now);
-                    }
+                    self.outboxes.resume_deadlines(now);
                     self.resume_reads(now);
                 }
-                for server in self.servers.iter_mut().filter(|it| !it.health.is_busy()) {
-                    server.health.allow_probe();
-                }
-                for id in self.busy.clone() {
+                self.servers.allow_probes();
+                for id in self.outboxes.busy().to_vec() {
                     let Some(outbox) = self.outboxes.get_mut(id) else { continue };
-                    let server = self.servers.get(outbox.server);
+                    let server = self.servers.get(outbox.schedule.server());
                     if !server.is_some_and(|server| server.health.is_busy()) {
                         outbox.wait_no_longer();
                     }
@@ -141,7 +137,7 @@ impl Registry {
                 self.page.stage = Stage::Hidden;
                 self.page.is_refused = false;
                 self.hurry_last(now);
-                self.page.leaving = self.busy.clone();
+                self.page.leaving = self.outboxes.busy().to_vec();
             }
             Turn::Hides => {}
             Turn::Leaves => {
@@ -152,10 +148,7 @@ impl Registry {
             }
             Turn::Offline => {
                 self.page.is_offline = true;
-                // Also of sessions that have nothing to send, for what they are given meanwhile.
-                for (_, outbox) in self.outboxes.iter_mut() {
-                    outbox.pause_deadlines();
-                }
+                self.outboxes.pause_deadlines();
             }
             Turn::Doubts => self.servers.doubt(),
             Turn::Rests => {
@@ -164,9 +157,7 @@ impl Registry {
                 self.page.last_leftover = self.store.last_leftover();
                 let chapter = self.store.chapter();
                 self.store.begin_chapter();
-                for (_, outbox) in self.outboxes.iter_mut() {
-                    outbox.end_chapter(chapter);
-                }
+                self.outboxes.end_chapter(chapter);
             }
         }
     }
@@ -205,9 +196,9 @@ impl Registry {
     /// Ends the merge windows and retry waits of enrichments for servers that answer, and of those that would be lost
     /// with the page, whatever their server.
     fn hurry_last(&mut self, now: Now) {
-        for id in self.busy.clone() {
+        for id in self.outboxes.busy().to_vec() {
             let Some(outbox) = self.outboxes.get_mut(id) else { continue };
-            let Some(server) = self.servers.get_mut(outbox.server) else { continue };
+            let Some(server) = self.servers.get_mut(outbox.schedule.server()) else { continue };
             let is_kept = outbox.is_kept();
             if !is_kept {
                 server.health.allow_probe();
@@ -226,26 +217,26 @@ impl Registry {
         let candidates = match self.page.stage {
             Stage::Here => return None,
             Stage::Hidden => &self.page.leaving,
-            Stage::Left => &self.busy,
+            Stage::Left => self.outboxes.busy(),
         };
         let mut best = None;
         for id in candidates {
             let Some(outbox) = self.outboxes.get(*id) else { continue };
             let bytes = outbox.held() + REQUEST_OVERHEAD_BYTES as u64;
             let is_kept = outbox.is_kept();
+            let server_id = outbox.schedule.server();
             let is_wanted = |server: &Server| {
-                let is_answered =
-                    server.health.is_trusted() && self.page_has_room(outbox.server, now);
+                let is_answered = server.health.is_trusted() && self.page_has_room(server_id, now);
                 server.health.has_room(0, now) && (is_answered || !is_kept)
             };
             let rank = (is_kept, bytes);
-            let may_go = outbox.flight == NOTHING
+            let may_go = outbox.flight() == NOTHING
                 && !outbox.destination.waits_for_ticket(now)
                 && outbox.has_work()
                 && !outbox.is_asked_to_wait(now)
                 && self.page.in_document
                 && self.page.has_room_for(bytes)
-                && self.servers.get(outbox.server).is_some_and(is_wanted);
+                && self.servers.get(server_id).is_some_and(is_wanted);
             if may_go && best.is_none_or(|(least, _)| rank < least) {
                 best = Some((rank, *id));
             }

@@ -50,7 +50,7 @@ impl Registry {
             return None;
         }
         let (to, tracer) = (outbox.destination.clone(), outbox.sender());
-        let timeout_ms = outbox.settings.timeout_ms;
+        let timeout_ms = outbox.settings().timeout_ms;
         let gives_up_at = outbox.wait_for_ticket(now);
         Some(gives_up_at.min(self.ask_for_ticket(&to, tracer, timeout_ms, now)))
     }
@@ -59,11 +59,11 @@ impl Registry {
     /// a newer ticket by now, else as soon as there is one.
     pub(super) fn is_to_be_renewed(&mut self, flight: &Flight, is_over: bool, now: Now) -> bool {
         let Some(outbox) = self.outboxes.get_mut(flight.outbox) else { return false };
-        let asks = outbox.destination.asks;
-        let mut credential = outbox.destination.credential.borrow_mut();
+        let to = outbox.destination.clone();
+        let mut credential = to.credential.borrow_mut();
         if credential.version() == flight.credential_version {
             // A ticket that is no good at all is replaced once.
-            if !is_over && (!asks || std::mem::replace(&mut outbox.was_renewed, true)) {
+            if !is_over && (!to.asks || outbox.renew()) {
                 return false;
             }
             credential.refuse(now, &mut self.random);
@@ -73,7 +73,7 @@ impl Registry {
 
     /// Schedules all that is to be sent to this destination.
     pub(super) fn schedule_all_to(&mut self, to: &Destination, now: Now) {
-        for id in self.busy.clone() {
+        for id in self.outboxes.busy().to_vec() {
             if self.outboxes.get(id).is_some_and(|outbox| *outbox.destination == *to) {
                 self.schedule(id, now);
             }
@@ -133,7 +133,7 @@ impl Registry {
                 self.rename_session(from, session_id, &tracers);
             }
         }
-        for id in self.busy.clone() {
+        for id in self.outboxes.busy().to_vec() {
             if self.outboxes.get(id).is_some_and(|outbox| outbox.destination == *to) {
                 self.keep_again(id);
             }
@@ -155,13 +155,7 @@ impl Registry {
                 }
             }
         }
-        for id in self.outbox_ids.of(from).to_vec() {
-            self.outbox_ids.remove(from, id);
-            self.outbox_ids.add(to, id);
-            if let Some(outbox) = self.outboxes.get_mut(id) {
-                outbox.session_id = to;
-            }
-        }
+        self.outboxes.rename_session(from, to);
     }
 }
 

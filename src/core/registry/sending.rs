@@ -4,14 +4,13 @@ use super::Registry;
 use super::continuing::READS;
 use crate::core::concurrency::Place;
 use crate::core::delivery::health::{HealthChange, SentRequest};
-use crate::core::id_map::NOTHING;
 use crate::core::log::Level;
 use crate::core::outbox::{PartKind, Parts, Progress};
 use crate::core::outcome::{Output, Reason};
 use crate::core::policy::{LEASE_GRACE_MS, REQUEST_OVERHEAD_BYTES, TIMERS_AT_ONCE};
 use crate::core::retry::backoff_ms;
 use crate::core::session::Target;
-use crate::core::time::{NEVER, Now};
+use crate::core::time::Now;
 use crate::core::timers::Timer;
 use crate::core::wire::{self, Answer, RefusalReason, Routes, Verdict};
 
@@ -75,7 +74,7 @@ impl Registry {
     pub fn poll(&mut self, scope: u64, now: Now) -> Option<Output> {
         let now = self.clock.advance(now);
         self.scopes.came(scope);
-        for id in std::mem::take(&mut self.fresh) {
+        for id in self.outboxes.take_fresh() {
             if let Some(outbox) = self.outboxes.get_mut(id) {
                 outbox.let_start_wait(now);
             }
@@ -117,10 +116,11 @@ impl Registry {
     }
 
     fn outbox_is_due(&mut self, id: u64, at: u64, now: Now) {
-        let Some(outbox) = self.outboxes.get(id).filter(|outbox| outbox.timer == at) else {
+        let Some(outbox) = self.outboxes.get(id).filter(|outbox| outbox.schedule.timer() == at)
+        else {
             return;
         };
-        let (server_id, scopes) = (outbox.server, outbox.scopes().collect::<Vec<u64>>());
+        let (server_id, scopes) = (outbox.schedule.server(), outbox.scopes().collect::<Vec<u64>>());
         let Some(server) = self.servers.get(server_id) else { return };
         let (worked_at, why) =
             (server.health.nobody_waited_until(now), server.health.why().to_owned());
@@ -171,21 +171,20 @@ impl Registry {
         let (to, sender) = (outbox.destination.clone(), outbox.sender());
         let credential_version = to.credential.borrow().version();
         if to.credential.borrow().is_to_be_renewed(now) {
-            self.ask_for_ticket(&to, sender, outbox.settings.timeout_ms, now);
+            self.ask_for_ticket(&to, sender, outbox.settings().timeout_ms, now);
         }
         let outbox = self.outboxes.get_mut(id)?;
-        let server_id = outbox.server;
+        let server_id = outbox.schedule.server();
         let server = self.servers.get_mut(server_id)?;
         self.scopes.sent(scope, server_id);
-        outbox.is_ready = false;
-        outbox.timer = NEVER;
+        outbox.schedule.reset();
         outbox.server_worked(server.health.nobody_waited_until(now));
         let routes = outbox.routes_to_try(server.routes());
         let (request, is_start) = outbox.next_request(routes, leaving.is_some(), now);
         self.stamps.join(*outbox.stamps());
         let timeout_ms = outbox.timeout_ms(now);
         server.health.begin_to_ask(now);
-        let sent = server.health.send_request(timeout_ms, outbox.settings.timeout_ms, now);
+        let sent = server.health.send_request(timeout_ms, outbox.settings().timeout_ms, now);
         let transport = server.transport;
         let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);
         let bytes = (request.body.len() + REQUEST_OVERHEAD_BYTES) as u64;
@@ -205,7 +204,7 @@ impl Registry {
             keepalive,
             is_overdue: false,
         });
-        outbox.flight = flight;
+        outbox.begin_flight(flight);
         self.timers.set(lease_until, Timer::Lease(flight));
         let keepalive = keepalive.is_some();
         let request = Box::new(request);
@@ -218,8 +217,9 @@ impl Registry {
         while without_room < self.scopes.lines(scope).len() {
             let (server, line) = self.scopes.lines(scope).first()?;
             let (server, id) = (*server, *line.front()?);
-            let outbox = self.outboxes.get(id).filter(|it| it.is_ready && it.concerns(scope));
-            let ready = match outbox.map(|outbox| outbox.server) {
+            let outbox =
+                self.outboxes.get(id).filter(|it| it.schedule.is_ready() && it.concerns(scope));
+            let ready = match outbox.map(|outbox| outbox.schedule.server()) {
                 // If a tracer of this scope sends it to another server, it stands in the line of that one now.
                 Some(to) if self.send_by_own(id, scope, now).is_none() && to == server => {
                     Some(Ready::Outbox(id))
@@ -247,7 +247,7 @@ impl Registry {
         let outbox = self.outboxes.get_mut(id)?;
         let own = outbox.sender_in(scope);
         let server = self.tracers.get(own)?.server;
-        if server == outbox.server || self.servers.get(server)?.health.is_failing() {
+        if server == outbox.schedule.server() || self.servers.get(server)?.health.is_failing() {
             return None;
         }
         outbox.set_sender(own);
@@ -267,10 +267,11 @@ impl Registry {
             {
                 // Its content may have been sent by a request or given up, or the outbox may send to another server
                 // now.
-                let outbox = self.outboxes.get_mut(id).filter(|it| it.server == server_id);
+                let outbox =
+                    self.outboxes.get_mut(id).filter(|it| it.schedule.server() == server_id);
                 let is_ready = outbox.is_some_and(|outbox| {
-                    outbox.in_line = false;
-                    outbox.is_ready && outbox.is_for_anyone()
+                    outbox.schedule.leave_line();
+                    outbox.schedule.is_ready() && outbox.is_for_anyone()
                 });
                 if is_ready {
                     next = Some(Ready::Outbox(id));
@@ -321,7 +322,7 @@ impl Registry {
             return self.totals_answered(&flight, None, now);
         }
         if let Some(outbox) = self.outboxes.get_mut(flight.outbox) {
-            outbox.flight = NOTHING;
+            outbox.end_flight();
             outbox.start_after_all();
         }
         self.try_again(&flight, Some(0), "the runtime ended the request that sent it", now);
@@ -348,7 +349,7 @@ impl Registry {
         }
         let outbox = self.outboxes.get(flight.outbox);
         let destination = outbox.map(|outbox| &*outbox.destination);
-        let deadline_ms = outbox.map_or(0, |outbox| outbox.settings.deadline_ms);
+        let deadline_ms = outbox.map_or(0, |outbox| outbox.settings().deadline_ms);
         let mut verdict = wire::judge(answer, flight.is_start, flight.routes, destination, now);
         if flight.reads() && !matches!(verdict, Verdict::Retry { .. }) {
             // A server without this route still works.
@@ -386,7 +387,7 @@ impl Registry {
             server.health.lose_request();
         }
         if let Some(outbox) = self.outboxes.get_mut(flight.outbox) {
-            outbox.flight = NOTHING;
+            outbox.end_flight();
         }
         self.schedule(flight.outbox, now);
     }
@@ -395,7 +396,7 @@ impl Registry {
         let Some(outbox) = self.outboxes.get_mut(flight.outbox) else {
             return;
         };
-        outbox.flight = NOTHING;
+        outbox.end_flight();
         let may_pass = matches!(verdict, Verdict::Retry { .. } | Verdict::Ticket { .. });
         if !may_pass {
             outbox.request_worked(now);
@@ -479,7 +480,7 @@ impl Registry {
         }
         let target = outbox.target();
         let asked = after_ms.is_some();
-        let wait = after_ms.unwrap_or_else(|| backoff_ms(outbox.failures + 1, random));
+        let wait = after_ms.unwrap_or_else(|| backoff_ms(outbox.failures() + 1, random));
         let expired = outbox.failed(now, wait, asked);
         // The `fetch` of one tracer may fail while another tracer's reaches the server.
         let server = |tracer| tracers.get(tracer).map(|tracer| tracer.server);

@@ -43,11 +43,6 @@ impl Servers {
         self.all.get_mut(id)
     }
 
-    /// All servers, in any order.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Server> {
-        self.all.iter_mut().map(|(_, server)| server)
-    }
-
     /// How many lookups were made.
     #[cfg(debug_assertions)]
     pub(super) fn lookups(&self) -> u64 {
@@ -74,6 +69,14 @@ impl Servers {
         }
     }
 
+    /// Removes an outbox that sends to the server no more.
+    pub(super) fn remove_outbox(&mut self, id: u64, outbox: u64) {
+        if let Some(server) = self.all.get_mut(id) {
+            server.remove_retrying(outbox);
+        }
+        self.remove_user(id);
+    }
+
     /// Removes one user of a server. The servers that were used last are remembered.
     pub(super) fn remove_user(&mut self, id: u64) {
         let Some(server) = self.all.get_mut(id) else { return };
@@ -95,8 +98,19 @@ impl Servers {
     /// Marks the servers that have not answered yet, and those that are added later, as ones that may not answer.
     pub(super) fn doubt(&mut self) {
         self.are_doubtful = true;
-        for (_, server) in self.all.iter_mut().filter(|(_, it)| !it.health.has_answered()) {
-            server.health.doubt();
+        for server in self.all.values_mut() {
+            if !server.health.has_answered() {
+                server.health.doubt();
+            }
+        }
+    }
+
+    /// Lets the failing ones be probed at once, but not those that said that they are overloaded.
+    pub(super) fn allow_probes(&mut self) {
+        for server in self.all.values_mut() {
+            if !server.health.is_busy() {
+                server.health.allow_probe();
+            }
         }
     }
 

@@ -171,7 +171,7 @@ impl Registry {
 
     /// Sends all enrichments without waiting for merge windows.
     fn hurry_all(&mut self, now: Now) {
-        for id in std::mem::take(&mut self.unhurried).iter() {
+        for id in self.outboxes.take_unhurried().iter() {
             if let Some(outbox) = self.outboxes.get_mut(id).filter(|outbox| outbox.has_work()) {
                 outbox.hurry();
                 self.schedule(id, now);

@@ -91,13 +91,12 @@ impl Registry {
         }
         let is_reading = self.is_reading(outbox);
         if let Some(outbox) = self.outboxes.get_mut(outbox) {
-            outbox.holders += 1;
+            outbox.schedule.hold();
             if let Some(totals) = options.text("totals") {
                 outbox.totals.restore(totals, self.numerals);
             } else if origin == SessionOrigin::Named && !is_reading && !outbox.has_work() {
                 // Others may have added to the session since its last tracer in this process.
-                outbox.is_unread = true;
-                outbox.totals.rebase();
+                outbox.doubt_totals();
             }
             if let Some(at_most) = settings.max_concurrency
                 && let Some(server) = self.servers.get_mut(server)
@@ -147,7 +146,7 @@ impl Registry {
         self.enter(scope, now);
         self.scopes.give(scope, now.mono_ms, Timer::Outbox(outbox));
         self.schedule(outbox, now);
-        self.fresh.push(outbox);
+        self.outboxes.add_fresh(outbox);
     }
 
     /// The totals of the metrics of the tracer's session, as JSON; empty if there are none. [`Registry::init`] takes
@@ -193,7 +192,7 @@ impl Registry {
         let server_id = tracer.server;
         let max_concurrency = tracer.settings.max_concurrency;
         if let Some(outbox) = self.outboxes.get_mut(outbox_id) {
-            outbox.holders -= 1;
+            outbox.schedule.let_go();
             if let Some(at_most) = max_concurrency
                 && let Some(server) = self.servers.get_mut(server_id)
             {

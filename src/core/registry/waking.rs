@@ -3,6 +3,7 @@
 use super::Registry;
 use super::continuing::READS;
 use crate::core::id_map::NOTHING;
+use crate::core::outbox::Outbox;
 use crate::core::outcome::Output;
 use crate::core::policy::LOOK_ACROSS_MAX_MS;
 use crate::core::scopes::Found;
@@ -43,7 +44,7 @@ impl Registry {
     /// answer wakes this one.
     pub(super) fn look_across(&mut self, scope: u64, id: u64, now: Now) {
         let outbox = self.outboxes.get(id).filter(|outbox| outbox.concerns(scope));
-        let flights = [outbox.map_or(NOTHING, |outbox| outbox.flight), self.read_of(id, scope)];
+        let flights = [outbox.map_or(NOTHING, Outbox::flight), self.read_of(id, scope)];
         let sent_by = |id: &u64| self.flights.get(*id).map(|flight| flight.scope);
         if flights.iter().filter_map(sent_by).any(|sender| sender != scope) {
             let soon = now.mono_ms.saturating_add(self.scopes.look_across_ms());
@@ -56,7 +57,9 @@ impl Registry {
     pub(super) fn forget_old_timers(&mut self) {
         let Registry { continuing, timers, outboxes, flights, servers, waits, scopes, .. } = self;
         timers.purge(|at, timer| match timer {
-            Timer::Outbox(id) => outboxes.get(id).is_some_and(|outbox| outbox.timer == at),
+            Timer::Outbox(id) => {
+                outboxes.get(id).is_some_and(|outbox| outbox.schedule.timer() == at)
+            }
             Timer::Read(id) => READS && continuing.contains_key(&id),
             Timer::Lease(flight) => flights.get(flight).is_some(),
             Timer::Probe(server) => {
@@ -89,10 +92,10 @@ impl Registry {
             Found::Absent(at) => {
                 self.timers.set(at, Timer::Scope(scope));
                 self.leave_reads(scope, now);
-                for id in self.busy.clone() {
+                for id in self.outboxes.busy().to_vec() {
                     let outbox = self.outboxes.get_mut(id).filter(|it| it.concerns(scope));
                     if let Some(outbox) = outbox {
-                        outbox.is_left = true;
+                        outbox.schedule.leave();
                         self.schedule(id, now);
                     }
                 }

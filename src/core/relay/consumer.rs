@@ -313,14 +313,15 @@ impl Consumer {
         for session in &mut delivery.sessions {
             let made = session.messages.iter().map(|(_, stamp_ns, _)| *stamp_ns);
             let mut first_ns = made.min().unwrap_or_default();
-            match self.known.get(&session.outbox.session_id).filter(|it| !it.delivered.is_empty()) {
+            match self.known.get(&session.outbox.session_id()).filter(|it| !it.delivered.is_empty())
+            {
                 Some(known) => {
                     first_ns = first_ns.min(known.undone_from_ns.unwrap_or(first_ns));
                     let later = known.delivered.iter().filter(|(made_ns, _)| *made_ns > first_ns);
                     session.delivered_later = later.cloned().collect();
                     session.unrepeated = session.delivered_later.len();
                 }
-                None if session.outbox.is_event => {}
+                None if session.outbox.is_event() => {}
                 None => {
                     // The message that starts the session may come later, or never.
                     let description = settings.description(first_ns / 1_000_000);
@@ -360,10 +361,10 @@ impl Consumer {
         delivery.next = place + 1;
         delivery.in_flight += 1;
         let session = &mut delivery.sessions[place];
-        let timeout_ms = session.outbox.settings.timeout_ms;
+        let timeout_ms = session.outbox.settings().timeout_ms;
         let sent = delivery.health.send_request(timeout_ms, timeout_ms, now);
         let routes = session.outbox.routes_to_try(self.routes);
-        let known = self.known.entry(session.outbox.session_id).or_default();
+        let known = self.known.entry(session.outbox.session_id()).or_default();
         known.at_ms = now.mono_ms;
         let (request, is_start) = session.next_request(routes, known, now);
         session.flight = Some(SessionRequest { is_start, routes, sent });
@@ -415,7 +416,7 @@ impl Consumer {
             }
             // The route may be missing, and not the event.
             Verdict::NoSession(_)
-                if outbox.is_event && routes == Routes::Unknown && !outbox.try_other_route() => {}
+                if outbox.is_event() && routes == Routes::Unknown && !outbox.try_other_route() => {}
             Verdict::NoSession(refusal) => {
                 // A 400 may also concern the content of the request.
                 let unless_known =
@@ -510,7 +511,7 @@ impl Consumer {
 
     /// Remembers the messages of a session and their fates.
     fn remember(&mut self, session: SessionDelivery, fates: &[Fate], now_ms: u64) {
-        let id = session.outbox.session_id;
+        let id = session.outbox.session_id();
         let known = self.known.entry(id).or_default();
         (known.batch, known.at_ms) = (self.batches, now_ms);
         let first_ns = session.messages.iter().map(|(_, stamp_ns, _)| *stamp_ns).min();
@@ -568,8 +569,7 @@ impl Delivery {
         let (id, sessions) = (target.id(), &mut self.sessions);
         let place = *self.places.entry(id).or_insert_with(|| {
             let (destination, settings) = (destination.clone(), settings.tracer.clone());
-            let mut outbox = Outbox::new(destination, settings, 0, id, Stamps::default());
-            outbox.is_event = true;
+            let outbox = Outbox::new(destination, settings, 0, target, Stamps::default());
             sessions.push(SessionDelivery {
                 outbox,
                 messages: Vec::new(),
@@ -585,7 +585,7 @@ impl Delivery {
             sessions.len() - 1
         });
         let session = &mut sessions[place];
-        session.outbox.is_event &= target.is_event();
+        session.outbox.use_for(target);
         session
     }
 
