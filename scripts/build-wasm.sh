@@ -52,8 +52,9 @@ for artifact in "${artifacts[@]}"; do
   case $artifact in
     # A server runs it for every request.
     tracer) profile=served optimized=(-O3) ;;
-    # It works on every span that a server ends, and a page that loads it has loaded OpenTelemetry's SDK as well.
-    otel) profile=fast optimized=(-O3) ;;
+    # It works on every span that a server ends, and a page that loads it has loaded OpenTelemetry's SDK as well. What
+    # has one caller is not inlined into it: V8 takes long to compile large functions.
+    otel) profile=fast optimized=(-O3 --one-caller-inline-max-function-size=60) ;;
   esac
   compile_either $profile honeyhive-edge --no-default-features --features "${features[$artifact]}"
   wasm-bindgen --target web --out-name core --out-dir "$built/$artifact" "$compiled/honeyhive_edge.wasm"

@@ -105,6 +105,11 @@ impl<'a> JsonScanner<'a> {
         JsonScanner { text, bytes: text.as_bytes(), at: 0 }
     }
 
+    /// How many bytes were consumed.
+    pub fn consumed(&self) -> usize {
+        self.at
+    }
+
     /// Skips white space and returns the byte after it, without consuming that byte.
     pub fn peek(&mut self) -> Option<u8> {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.bytes.get(self.at) {

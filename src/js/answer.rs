@@ -7,6 +7,7 @@ use super::boundary::{LATE, NO_ANSWER, UNUSABLE};
 use super::clock::parse_date;
 
 /// The answer with this `status`, or with one of the numbers that stand for no answer; `body` then contains the reason.
+#[inline(never)]
 pub fn parse_answer(status: f64, retry_after: &str, body: String) -> Answer {
     if status == UNUSABLE {
         return Answer::Unusable { why: body };

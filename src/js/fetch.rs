@@ -84,32 +84,45 @@ pub async fn send(
             abort.abort();
             return Reply::Late(format!("no answer within {timeout_ms} ms"));
         }
-        Some(Err(error)) if error.as_string().as_deref() == Some(NO_FETCH) => {
-            return Reply::Answer(Answer::Unusable { why: NO_FETCH.to_owned() });
-        }
-        Some(Err(error)) => {
-            let mut why = reason_of(&error);
-            if why.is_empty() {
-                why.push_str("fetch failed");
-            }
-            return Reply::Answer(Answer::None { why });
-        }
+        Some(Err(error)) => return Reply::Answer(answer_of_error(&error)),
         Some(Ok(response)) => response.unchecked_into(),
     };
-    let status = response.property("status");
-    runtime::disregard(&status);
-    let Some(status) = status.as_f64() else {
+    let Some((status, retry_after)) = read_head(&response) else {
         return Reply::Answer(Answer::Unusable { why: NO_STATUS.to_owned() });
     };
-    let headers: Foreign = response.property("headers").unchecked_into();
-    let retry_after = headers.get("retry-after").unwrap_or_default();
-    runtime::disregard(&retry_after);
     let (body, is_late) = read_text(&response, &mut deadline).await;
     if is_late {
         abort.abort();
     }
-    let retry_after = text_of(&retry_after, LONGEST_HEADER).unwrap_or_default();
     Reply::Answer(parse_answer(status, &retry_after, body))
+}
+
+// The steps of a request are functions of their own, because V8 takes long to compile one large function at its best: see
+// `core::spans::exporter`.
+
+/// The meaning of what `fetch` threw or rejected with.
+#[inline(never)]
+fn answer_of_error(error: &JsValue) -> Answer {
+    if error.as_string().as_deref() == Some(NO_FETCH) {
+        return Answer::Unusable { why: NO_FETCH.to_owned() };
+    }
+    let mut why = reason_of(error);
+    if why.is_empty() {
+        why.push_str("fetch failed");
+    }
+    Answer::None { why }
+}
+
+/// The status of a response and its header `Retry-After`; `None` if it has no status.
+#[inline(never)]
+fn read_head(response: &Foreign) -> Option<(f64, String)> {
+    let status = response.property("status");
+    runtime::disregard(&status);
+    let status = status.as_f64()?;
+    let headers: Foreign = response.property("headers").unchecked_into();
+    let retry_after = headers.get("retry-after").unwrap_or_default();
+    runtime::disregard(&retry_after);
+    Some((status, text_of(&retry_after, LONGEST_HEADER).unwrap_or_default()))
 }
 
 /// Calls `fetch`, and a second time without a signal if it refuses the signal.
@@ -139,6 +152,7 @@ async fn call_fetch(
     }
 }
 
+#[inline(never)]
 fn make_init(request: &Request, form: BodyForm) -> Result<RequestInit, JsValue> {
     let init = RequestInit::new();
     init.set_method(request.method);
@@ -152,6 +166,7 @@ fn make_init(request: &Request, form: BodyForm) -> Result<RequestInit, JsValue> 
     Ok(init)
 }
 
+#[inline(never)]
 fn refuses_signal(error: &JsValue) -> bool {
     let error: &Foreign = error.unchecked_ref();
     let message = text_of(&error.property("message"), LONGEST_HEADER).unwrap_or_default();
@@ -192,6 +207,7 @@ async fn whole_text(response: &Foreign) -> Option<String> {
 }
 
 /// Decodes UTF-8 like `TextDecoder`. A character that is cut off at the end is omitted.
+#[inline(never)]
 fn decode_utf8(bytes: &[u8]) -> String {
     let cut = bytes.utf8_chunks().last().map_or(0, |chunk| chunk.invalid().len());
     let text = String::from_utf8_lossy(&bytes[..bytes.len() - cut]);

@@ -4,7 +4,7 @@
 //! of a lane are frozen into batches. A batch is one request and keeps its content through every retry. [`Health`]
 //! decides how many requests are in flight at once, and when a failing server is only probed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::batch::{Entry, FrozenBatch};
 use super::halving::Halving;
@@ -83,7 +83,7 @@ struct BatchInFlight<U> {
 struct HeldBytes {
     bytes: u64,
     /// How many units use each piece of shared data, by its number.
-    common: HashMap<u64, usize>,
+    common: BTreeMap<u64, usize>,
 }
 
 impl HeldBytes {
@@ -122,7 +122,7 @@ pub struct Engine<U> {
     lanes: BTreeMap<u64, Lane<U>>,
     flights: BTreeMap<u64, BatchInFlight<U>>,
     last_flight: u64,
-    calls: HashMap<u64, Call>,
+    calls: BTreeMap<u64, Call>,
     last_call: u64,
     held: HeldBytes,
     /// The timestamp of the last new batch, nanoseconds since the Unix epoch.
@@ -145,7 +145,7 @@ impl<U: Unit> Engine<U> {
             lanes: BTreeMap::new(),
             flights: BTreeMap::new(),
             last_flight: 0,
-            calls: HashMap::new(),
+            calls: BTreeMap::new(),
             last_call: 0,
             held: HeldBytes::default(),
             last_stamp_ns: 0,
@@ -170,6 +170,7 @@ impl<U: Unit> Engine<U> {
     }
 
     /// Queues the units of a call made in `scope`. Units for which there is no room are given up one by one.
+    #[inline(never)]
     pub fn accept(&mut self, units: Vec<U>, scope: u64, now: Now) -> Accepted {
         let call = self.begin_call(units.len(), scope, now);
         let Limits { deadline_ms, max_queue_bytes, .. } = self.limits;
@@ -236,6 +237,7 @@ impl<U: Unit> Engine<U> {
         self.last_call
     }
 
+    #[inline(never)]
     fn needs_poll(&self, scope: u64, now: Now) -> bool {
         let Some(lane) = self.lanes.get(&scope) else { return false };
         lane.needs_poll(self.health.has_room(lane.in_flight(), now), &self.limits, now)
@@ -247,6 +249,7 @@ impl<U: Unit> Engine<U> {
     }
 
     /// What to do next in `scope`.
+    #[inline(never)]
     pub fn next(&mut self, scope: u64, now: Now) -> DeliveryStep {
         let Some(lane) = self.lanes.get_mut(&scope) else { return DeliveryStep::Rest };
         if let Some((call, loss)) = lane.take_finished_call() {
@@ -297,6 +300,7 @@ impl<U: Unit> Engine<U> {
         DeliveryStep::Wait((at < NEVER).then(|| at.saturating_sub(now.mono_ms).max(1)))
     }
 
+    #[inline(never)]
     fn send(&mut self, scope: u64, mut batch: FrozenBatch<U>, now: Now) -> DeliveryStep {
         let Limits { timeout_ms: granted_ms, .. } = self.limits;
         let timeout_ms = request_timeout_ms(granted_ms, batch.left_ms(now));
@@ -321,6 +325,7 @@ impl<U: Unit> Engine<U> {
 
     /// Records the answer to a request. `verdict` is what `answer` means, `describe` puts a refusal into words. The
     /// answer to a request that already counts as lost is ignored.
+    #[inline(never)]
     pub fn finish_request(
         &mut self,
         flight: u64,
@@ -439,6 +444,7 @@ impl<U: Unit> Engine<U> {
     /// Retries requests whose answer the shell never reported, because the runtime has torn down the request that sent
     /// them. Only the second missed lease counts: after the first the whole program may have stood still, and the
     /// answer be about to arrive.
+    #[inline(never)]
     fn expire_leases(&mut self, now: Now) {
         let mut ended = Vec::new();
         for (number, flight) in &mut self.flights {
@@ -463,6 +469,7 @@ impl<U: Unit> Engine<U> {
 
     /// Gives up the lanes of requests that the runtime has torn down: the shell has stopped asking for them. The end
     /// of their calls is reported in `scope`, which is alive.
+    #[inline(never)]
     fn give_up_torn_down_lanes(&mut self, scope: u64, now: Now) {
         let is_gone = |(&other, lane): (&u64, &Lane<U>)| {
             let gone_at = lane.expected_by().saturating_add(TORN_DOWN_AFTER_MS);
@@ -485,6 +492,7 @@ impl<U: Unit> Engine<U> {
         }
     }
 
+    #[inline(never)]
     fn give_up(&mut self, scope: u64, entries: Vec<Entry<U>>, loss: Loss) {
         if entries.is_empty() {
             return;

@@ -1,6 +1,6 @@
 //! The lane of one request scope: its queued units, its frozen batches, and which of them is sent next.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use super::batch::{Entry, FrozenBatch};
 use super::health::Health;
@@ -140,6 +140,7 @@ impl<U: Unit> Lane<U> {
 
     /// Records that the server answered well at `at_ms`: the time that batches spent waiting for their turn until then
     /// does not count against their deadlines.
+    #[inline(never)]
     pub(super) fn server_worked(&mut self, at_ms: u64, limits: &Limits, now: Now) {
         for batch in &mut self.batches {
             batch.server_worked(at_ms, limits.deadline_ms, now);
@@ -191,6 +192,7 @@ impl<U: Unit> Lane<U> {
 
     /// When something becomes ready or reaches its deadline next. Deadlines take the server's `health` into account:
     /// see [`Health::try_or_give_up_at`].
+    #[inline(never)]
     pub(super) fn next_event_at(&self, health: &mut Health, limits: &Limits, now: Now) -> u64 {
         let Limits { timeout_ms, deadline_ms, .. } = *limits;
         let mut at = NEVER;
@@ -225,8 +227,9 @@ impl<U: Unit> Lane<U> {
     }
 
     /// Makes a batch of as many queued units as fit into one request.
+    #[inline(never)]
     fn freeze(&mut self, limits: &Limits, last_stamp_ns: &mut u64, now: Now) -> FrozenBatch<U> {
-        let mut common = HashSet::new();
+        let mut common = BTreeSet::new();
         let (mut bytes, mut own_bytes) = (0, 0);
         let fits = |entry: &&Entry<U>| {
             let new = entry.unit().common().filter(|(number, _)| common.insert(*number));

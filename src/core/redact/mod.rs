@@ -4,6 +4,9 @@
 //! masks values under names of secrets (`keys`), text with the published shape of a secret (`rules`, `patterns`), and
 //! payment card numbers (`cards`). An application's own masking (`redact` as a function, own patterns) happens in
 //! JavaScript, outside the core.
+//!
+//! In the module of spans, a step that few texts need is a function of its own, because V8 takes long to compile one
+//! large function at its best: see `src/core/spans/exporter.rs`. In a page's module that would be more bytes.
 
 mod cards;
 mod keys;

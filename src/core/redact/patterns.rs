@@ -116,6 +116,7 @@ impl<'a> Finder<'a> {
         }
     }
 
+    #[cfg_attr(feature = "otel", inline(never))]
     fn match_rule(&mut self, at: usize, rule: &Rule) -> Option<usize> {
         let body_at = at + rule.prefix.len();
         let body = self.reader.run(body_at, rule.alphabet);
@@ -165,6 +166,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Finds a card number, or the token of a Telegram bot: the bot's number, a colon, and 35 bytes.
+    #[cfg_attr(feature = "otel", inline(never))]
     fn number(&mut self, at: usize) -> Option<usize> {
         let last = self.found.last().map_or(0, |found| found.end);
         if let Some(end) = cards::card_at(&self.reader, at, last) {
@@ -182,6 +184,7 @@ impl<'a> Finder<'a> {
 
     /// Finds a JSON web token: a header, which begins with `{"` in Base64, and two more parts (RFC 7519). An encrypted
     /// token has four more parts, of which the first may be empty (RFC 7516).
+    #[cfg_attr(feature = "otel", inline(never))]
     fn web_token(&mut self, at: usize) -> Option<usize> {
         if at < self.next_web_token_at || !self.reader.has(at, "eyJ") {
             return None;
@@ -208,6 +211,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Finds tokens of Airtable (gitleaks airtable-personnal-access-token) and Harness (gitleaks harness-api-key).
+    #[cfg_attr(feature = "otel", inline(never))]
     fn dotted_token(&mut self, at: usize) -> Option<usize> {
         let is_token = if self.reader.has(at, "pat.") || self.reader.has(at, "sat.") {
             let account = self.reader.run(at + 4, Alphabet::Url);
@@ -224,6 +228,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Finds the credentials after `Authorization:` and an optional scheme.
+    #[cfg_attr(feature = "otel", inline(never))]
     fn authorization(&mut self, at: usize) -> Option<usize> {
         let mut value = self.gap_after_word(at, "authorization").filter(|gap| gap.has_colon)?.end;
         let scheme = SCHEMES.into_iter().find_map(|scheme| self.gap_after_word(value, scheme));
@@ -243,6 +248,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Finds the credentials after `Bearer` (RFC 6750) or `Basic` (RFC 7617), unless an ordinary word follows.
+    #[cfg_attr(feature = "otel", inline(never))]
     fn scheme(&mut self, at: usize) -> Option<usize> {
         if let Some(gap) = self.gap_after_word(at, "bearer") {
             let body = self.reader.run(gap.end, Alphabet::Token);
@@ -274,6 +280,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Finds the values of the cookies after `Cookie:` or `Set-Cookie:`. Their names are not masked.
+    #[cfg_attr(feature = "otel", inline(never))]
     fn cookie(&mut self, at: usize) -> Option<usize> {
         let mut next = self.gap_after_word(at, "cookie").filter(|gap| gap.has_colon)?.end;
         let mut masked = None;
@@ -391,6 +398,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Finds the password in `scheme://user:password@host`, whose first colon is at `at`.
+    #[cfg_attr(feature = "otel", inline(never))]
     fn password_in_url(&mut self, at: usize) -> Option<usize> {
         let mut from = at + 1;
         for _ in 0..2 {
@@ -424,6 +432,7 @@ impl<'a> Finder<'a> {
 
     /// Finds the password in a percent-encoded URL, `scheme%3A%2F%2Fuser%3Apassword%40host`, whose first percent sign is
     /// at `at`.
+    #[cfg_attr(feature = "otel", inline(never))]
     fn password_in_encoded_url(&mut self, at: usize) -> Option<usize> {
         if !self.reader.has_word(at, "%3a%2f%2f") {
             return None;
@@ -452,6 +461,7 @@ impl<'a> Finder<'a> {
 
     /// Finds the value after the `:` or `=` at `at`, if the name before it is one of a secret: a member of JSON or of an
     /// object in source code, a variable, or a parameter of a URL.
+    #[cfg_attr(feature = "otel", inline(never))]
     fn assignment(&mut self, at: usize) -> Option<usize> {
         let name = self.name_before(at)?;
         let letters = self.reader.slice(name.from, name.to);
@@ -575,6 +585,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Looks for a secret at the `%` at `at`, which may encode a byte. Returns the position to continue at.
+    #[cfg_attr(feature = "otel", inline(never))]
     pub fn find_at_percent(&mut self, at: usize) -> usize {
         if let Some(end) = self.password_in_encoded_url(at) {
             return end;
@@ -592,6 +603,7 @@ impl<'a> Finder<'a> {
 
     /// Passes the `[` at `at`, which may belong to an ANSI sequence such as `ESC [ 1 ; 32 m`. Returns the position to
     /// continue at.
+    #[cfg_attr(feature = "otel", inline(never))]
     pub fn pass_bracket(&self, at: usize) -> usize {
         let mut end = at + 1;
         while end < at + LONGEST_GAP && self.reader.is(end, |it| it.is_ascii_digit() || it == b';')
@@ -612,6 +624,7 @@ impl<'a> Finder<'a> {
 
     /// Looks for a private key in PEM (RFC 7468) that begins with the dashes at `at`. Returns the position to continue
     /// at.
+    #[cfg_attr(feature = "otel", inline(never))]
     pub fn find_at_dashes(&mut self, at: usize) -> usize {
         let mut label = at;
         while self.reader.get(label) == Some(b'-') {
@@ -655,6 +668,7 @@ impl<'a> Finder<'a> {
 
     /// Looks for a client secret of Microsoft Entra around the `~` at `at`: three bytes, a digit, `Q~`, and 31 to 34 more
     /// bytes (gitleaks azure-ad-client-secret). Returns the position to continue at.
+    #[cfg_attr(feature = "otel", inline(never))]
     pub fn find_at_tilde(&mut self, at: usize) -> usize {
         let is_of_secret = |it: u8| is_alnum(it) || matches!(it, b'_' | b'~' | b'.' | b'-');
         let last = self.found.last().map_or(0, |found| found.end);

@@ -79,6 +79,7 @@ impl Masker<'_> {
     }
 
     /// Replaces the text between `from` and `to` with `mask`.
+    #[cfg_attr(feature = "otel", inline(never))]
     fn replace(&mut self, from: usize, to: usize, mask: &str) {
         self.masked.push_str(&self.json[self.copied..from]);
         self.masked.push_str(mask);
@@ -113,6 +114,7 @@ impl Masker<'_> {
 
     /// Masks the value at `at` under the name of a secret, if it is a string or, for a card, a number. Returns the
     /// position to continue at.
+    #[cfg_attr(feature = "otel", inline(never))]
     fn pass_value(&mut self, at: usize, class: Class) -> usize {
         match self.finder.reader.get(at) {
             Some(b'"') => {
@@ -135,6 +137,7 @@ impl Masker<'_> {
 
     /// Masks the strings at the beginning of a list under the name of a secret, because the values of headers are lists.
     /// Returns the position to continue at.
+    #[cfg_attr(feature = "otel", inline(never))]
     fn pass_list(&mut self, mut at: usize, class: Class) -> usize {
         loop {
             at = self.skip_space(at);
@@ -169,6 +172,7 @@ impl Masker<'_> {
 
     /// If the string at `quote` contains a JSON object or list, masks it so that the result is JSON as well. Returns
     /// whether it does.
+    #[cfg_attr(feature = "otel", inline(never))]
     fn mask_json_within(&mut self, quote: usize, string: ScannedString) -> bool {
         let reader = &self.finder.reader;
         let mut first = quote + 1;
@@ -195,6 +199,7 @@ impl Masker<'_> {
     }
 
     /// Masks the secrets in the key at `quote`. Keys of one object remain distinct.
+    #[cfg_attr(feature = "otel", inline(never))]
     fn mask_key(&mut self, quote: usize, string: ScannedString) {
         let found = self.finder.take_found();
         let key = &self.json[quote..string.end];

@@ -1,5 +1,9 @@
 //! An exporter of ended spans: its options, the requests that carry spans, and its log lines. The delivery [`Engine`]
 //! decides when something is sent and when it is tried again.
+//!
+//! V8 compiles a function of WebAssembly anew, at its best, once the bytes of its calls have added up, and takes longer
+//! the larger it is. So the steps of a request, which is made a few times a second, are not inlined into each other: as
+//! one function they were compiled after 25 requests, for 50 ms of a processor.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -110,6 +114,7 @@ impl Exporter {
         self.last_part
     }
 
+    #[inline(never)]
     fn read(&mut self, lines: &str, spans: &mut Vec<Span>) {
         let redaction = self.settings.redaction.as_ref();
         spans.extend(otlp::read(lines, &mut self.origins, redaction).unwrap_or_default());
@@ -117,6 +122,7 @@ impl Exporter {
 
     /// Takes the last spans of an export and begins to deliver it: see [`Exporter::give`]. Returns its number, and
     /// whether the shell has to call [`Exporter::next`] for this scope.
+    #[inline(never)]
     pub fn export(&mut self, part: u64, lines: &str, scope: u64, now: Now) -> Accepted {
         let now = self.clock.advance(now);
         let mut spans = self.parts.remove(&part).unwrap_or_default();
@@ -136,6 +142,7 @@ impl Exporter {
     }
 
     /// What to do next in `scope`.
+    #[inline(never)]
     pub fn next(&mut self, scope: u64, now: Now) -> ExportAction {
         let now = self.clock.advance(now);
         if let Some(line) = self.log.pop_front() {
@@ -188,6 +195,7 @@ impl Exporter {
     }
 
     /// Takes the answer to a request.
+    #[inline(never)]
     pub fn answered(&mut self, flight: u64, answer: &Answer, now: Now) {
         let now = self.clock.advance(now);
         let Some(destination) = self.settings.destination.clone() else { return };
@@ -224,6 +232,7 @@ impl Exporter {
     }
 
     /// Logs `line`, once.
+    #[inline(never)]
     fn say(&mut self, line: Line) {
         if line.level <= self.settings.log_level && self.logged.add(&line) {
             self.log.push_back(line);

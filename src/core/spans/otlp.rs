@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
 use crate::core::delivery::unit::Unit;
-use crate::core::json::{Object, elements, is_number, members};
+use crate::core::json::{JsonScanner, Object, elements, find, is_number, members};
 use crate::core::redact::Redaction;
 
 /// How many levels of nesting in an attribute are followed. The snapshot cuts deeper ones off as well.
@@ -79,18 +79,17 @@ impl Origins {
 }
 
 /// Reads the spans of an export from the lines that the JavaScript around the core writes. The first line is the JSON
-/// of `{ resources, scopes }`, with the SDK's names. Each span has `LINES_OF_SPAN` further lines: its numbers
-/// (`Numbers`), the JSON list of its texts (`Writer::span`), the JSON of its attributes, and the JSON lists of
-/// its events and links, which are empty if it has none. So long texts are in lines of their own and are scanned only
+/// of `{ resources, scopes }`, with the SDK's names. Each span has five further lines: its numbers (`Numbers`), the
+/// JSON list of its texts, the JSON of its attributes, and the JSON lists of its events and links, which are empty if
+/// it has none. So long texts are in lines of their own and are scanned only
 /// once. Secrets are masked as `redaction` says. `None` if the first line is not such an object.
 pub fn read(
     lines: &str,
     origins: &mut Origins,
     redaction: Option<&Redaction>,
 ) -> Option<Vec<Span>> {
-    // JSON without indentation contains no newline.
-    let mut lines = lines.split('\n');
-    let all = ObjectMembers::of(lines.next()?)?;
+    let mut lines = Lines { rest: Some(lines) };
+    let all = ObjectMembers::of(lines.line()?)?;
     let list = |name| all.get(name).and_then(elements).unwrap_or_default();
     let writer = Writer { redaction };
     let resources: Vec<_> =
@@ -99,14 +98,13 @@ pub fn read(
         list("scopes").into_iter().map(|json| origins.of(writer.scope(json))).collect();
     let mut spans = Vec::new();
     let mut json = String::new();
-    while let Some(parts) = next_lines(&mut lines) {
-        let numbers = Numbers::of(parts[0]);
-        let resource = numbers.place(0).and_then(|place| resources.get(place));
-        let scope = numbers.place(1).and_then(|place| scopes.get(place));
+    while let Some(parts) = lines.span() {
+        let resource = parts.numbers.place(0).and_then(|place| resources.get(place));
+        let scope = parts.numbers.place(1).and_then(|place| scopes.get(place));
         if let (Some(resource), Some(scope)) = (resource, scope) {
             // All spans are written into one buffer, and copied from it at their length.
             json.clear();
-            if writer.span(&mut json, &numbers, &parts).is_some() {
+            if writer.span(&mut json, &parts).is_some() {
                 let (resource, scope) = (resource.clone(), scope.clone());
                 spans.push(Span { resource, scope, json: json.as_str().into() });
             }
@@ -115,15 +113,68 @@ pub fn read(
     Some(spans)
 }
 
-/// The lines of one span.
-const LINES_OF_SPAN: usize = 5;
+/// The lines that are not read yet; `None` after the last one. JSON without indentation contains no newline.
+struct Lines<'a> {
+    rest: Option<&'a str>,
+}
 
-fn next_lines<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Option<[&'a str; LINES_OF_SPAN]> {
-    let mut parts = [""; LINES_OF_SPAN];
-    for part in &mut parts {
-        *part = lines.next()?;
+impl<'a> Lines<'a> {
+    fn line(&mut self) -> Option<&'a str> {
+        let rest = self.rest?;
+        let (line, rest) =
+            rest.split_once('\n').map_or((rest, None), |(line, it)| (line, Some(it)));
+        self.rest = rest;
+        Some(line)
     }
-    Some(parts)
+
+    /// A line that is an object, and its members. The end of the object is the end of the line, so that the longest
+    /// lines are not searched for it.
+    fn object(&mut self) -> Option<(&'a str, Vec<(&'a str, &'a str)>)> {
+        let rest = self.rest?;
+        if rest.starts_with('{')
+            && let Some((json, members)) = leading_object(rest)
+        {
+            match rest.as_bytes().get(json.len()) {
+                None => self.rest = None,
+                Some(b'\n') => self.rest = Some(&rest[json.len() + 1..]),
+                Some(_) => return Some((self.line()?, Vec::new())),
+            }
+            return Some((json, members));
+        }
+        Some((self.line()?, Vec::new()))
+    }
+
+    fn span(&mut self) -> Option<LinesOfSpan<'a>> {
+        let numbers = Numbers::of(self.line()?);
+        let texts = self.line()?;
+        let (attributes, members) = self.object()?;
+        let (events, links) = (self.line()?, self.line()?);
+        Some(LinesOfSpan { numbers, texts, attributes, members, events, links })
+    }
+}
+
+/// The JSON object that `text` begins with, and its members; `None` if it begins with none.
+fn leading_object(text: &str) -> Option<(&str, Vec<(&str, &str)>)> {
+    let mut scan = JsonScanner::of(text);
+    let mut members = Vec::new();
+    scan.each_item(b'{', &mut |scan, key| {
+        members.push((key, scan.value()?));
+        Some(())
+    })?;
+    Some((&text[..scan.consumed()], members))
+}
+
+/// The lines of one span.
+struct LinesOfSpan<'a> {
+    numbers: Numbers<'a>,
+    /// The JSON list of the ids of its trace, itself and its parent, the state of its trace, its name, and the message
+    /// of its status.
+    texts: &'a str,
+    attributes: &'a str,
+    /// The members of `attributes`.
+    members: Vec<(&'a str, &'a str)>,
+    events: &'a str,
+    links: &'a str,
 }
 
 /// The numbers of a span, separated by spaces: the indices of its resource and scope, its kind, start and end
@@ -157,6 +208,7 @@ impl<'a> Numbers<'a> {
 }
 
 /// The body of a request with these spans.
+#[inline(never)]
 pub fn request<'a>(spans: impl Iterator<Item = &'a Span>) -> String {
     let mut resources = Groups::default();
     let mut bytes = FEW_BYTES;
@@ -188,21 +240,32 @@ pub fn request<'a>(spans: impl Iterator<Item = &'a Span>) -> String {
 struct Groups<'a, T> {
     all: Vec<(&'a Origin, T)>,
     places: HashMap<u64, usize>,
+    /// The place of the group that was asked for last.
+    last: usize,
 }
 
 impl<T> Default for Groups<'_, T> {
     fn default() -> Self {
-        Groups { all: Vec::new(), places: HashMap::new() }
+        Groups { all: Vec::new(), places: HashMap::new(), last: 0 }
     }
 }
 
 impl<'a, T> Groups<'a, T> {
     fn of(&mut self, origin: &'a Origin, new: fn() -> T) -> &mut T {
-        let place = *self.places.entry(origin.number).or_insert_with(|| {
+        // Most spans come from where the one before came from.
+        let place = match self.all.get(self.last) {
+            Some((last, _)) if last.number == origin.number => self.last,
+            _ => self.place(origin, new),
+        };
+        self.last = place;
+        &mut self.all[place].1
+    }
+
+    fn place(&mut self, origin: &'a Origin, new: fn() -> T) -> usize {
+        *self.places.entry(origin.number).or_insert_with(|| {
             self.all.push((origin, new()));
             self.all.len() - 1
-        });
-        &mut self.all[place].1
+        })
     }
 }
 
@@ -213,25 +276,21 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    #[inline(never)]
     fn resource(self, json: &str) -> String {
         origin("resource", json, |fields, object| {
             self.attributes(object.value("attributes"), fields.get("attributes"));
         })
     }
 
+    #[inline(never)]
     fn scope(self, json: &str) -> String {
         origin("scope", json, |fields, object| fields.copy(&["name", "version"], object))
     }
 
-    /// Writes the span of the lines `parts`. Its texts are the ids of its trace, itself and its parent, the state of
-    /// its trace, its name, and the message of its status. `None` if they are not a list.
-    fn span(
-        self,
-        out: &mut String,
-        numbers: &Numbers<'_>,
-        parts: &[&str; LINES_OF_SPAN],
-    ) -> Option<()> {
-        let [_, texts, attributes, events, links] = *parts;
+    /// Writes the span of these lines; `None` if its texts are not a list.
+    fn span(self, out: &mut String, span: &LinesOfSpan<'_>) -> Option<()> {
+        let LinesOfSpan { numbers, texts, attributes, members, events, links } = span;
         let texts = elements(texts)?;
         let text = |place: usize| texts.get(place).copied().filter(|json| *json != "null");
         let mut object = Object::open(out);
@@ -251,27 +310,9 @@ impl Writer<'_> {
             let part = |place| numbers.number(place).unwrap_or_default();
             time(object.value(name), part(place), part(place + 1));
         }
-        self.attributes(object.value("attributes"), Some(attributes));
-        let of =
-            |json| elements(json).unwrap_or_default().into_iter().filter_map(ObjectMembers::of);
-        list(object.value("events"), of(events), |out, event| {
-            let mut object = Object::open(out);
-            let (seconds, nanos) = parts_of_time(event.get("time"));
-            time(object.value("timeUnixNano"), seconds, nanos);
-            self.text("name", event.get("name"), &mut object);
-            event.copy(&["droppedAttributesCount"], &mut object);
-            self.attributes(object.value("attributes"), event.get("attributes"));
-            object.close();
-        });
-        list(object.value("links"), of(links), |out, link| {
-            let mut object = Object::open(out);
-            link.copy(
-                &["traceId", "spanId", "traceState", "droppedAttributesCount", "flags"],
-                &mut object,
-            );
-            self.attributes(object.value("attributes"), link.get("attributes"));
-            object.close();
-        });
+        self.attributes_of(object.value("attributes"), attributes, members);
+        self.events(object.value("events"), events);
+        self.links(object.value("links"), links);
         let mut status = Object::open(object.value("status"));
         if let Some(code) = numbers.digits(8) {
             status.json("code", code);
@@ -288,6 +329,34 @@ impl Writer<'_> {
         Some(())
     }
 
+    /// Writes a list of the SDK's events.
+    #[inline(never)]
+    fn events(self, out: &mut String, json: &str) {
+        list(out, objects(json), |out, event| {
+            let mut object = Object::open(out);
+            let (seconds, nanos) = parts_of_time(event.get("time"));
+            time(object.value("timeUnixNano"), seconds, nanos);
+            self.text("name", event.get("name"), &mut object);
+            event.copy(&["droppedAttributesCount"], &mut object);
+            self.attributes(object.value("attributes"), event.get("attributes"));
+            object.close();
+        });
+    }
+
+    /// Writes a list of the SDK's links.
+    #[inline(never)]
+    fn links(self, out: &mut String, json: &str) {
+        list(out, objects(json), |out, link| {
+            let mut object = Object::open(out);
+            link.copy(
+                &["traceId", "spanId", "traceState", "droppedAttributesCount", "flags"],
+                &mut object,
+            );
+            self.attributes(object.value("attributes"), link.get("attributes"));
+            object.close();
+        });
+    }
+
     /// Writes the text called `name`, masked, if there is one.
     fn text(self, name: &str, json: Option<&str>, object: &mut Object<'_>) {
         if let Some(json) = json {
@@ -296,20 +365,27 @@ impl Writer<'_> {
     }
 
     /// Writes an object as OTLP's list of `KeyValue`, without nulls.
+    #[inline(never)]
     fn attributes(self, out: &mut String, json: Option<&str>) {
-        let given = json.unwrap_or_default();
-        match self.masked(given) {
-            Cow::Borrowed(json) => key_values(out, members(json).unwrap_or_default(), DEEPEST),
+        let json = json.unwrap_or_default();
+        self.attributes_of(out, json, &members(json).unwrap_or_default());
+    }
+
+    /// Like [`Writer::attributes`], with the members of the object `json`.
+    fn attributes_of(self, out: &mut String, json: &str, own: &[(&str, &str)]) {
+        match self.masked(json) {
+            Cow::Borrowed(_) => key_values(out, own, DEEPEST),
             Cow::Owned(masked) => {
                 let mut attributes = members(&masked).unwrap_or_default();
-                let own = ObjectMembers::of(given).unwrap_or(ObjectMembers(Vec::new()));
                 for (key, value) in &mut attributes {
                     let name = key.get(1..key.len() - 1).unwrap_or_default();
-                    if let Some(id) = own.get(name).filter(|_| SESSION_IDS.contains(&name)) {
+                    if SESSION_IDS.contains(&name)
+                        && let Some(id) = find(own, name).filter(|id| *id != "null")
+                    {
                         *value = id;
                     }
                 }
-                key_values(out, attributes, DEEPEST);
+                key_values(out, &attributes, DEEPEST);
             }
         }
     }
@@ -350,8 +426,8 @@ fn time(out: &mut String, seconds: u64, nanos: u64) {
     out.push('"');
 }
 
-fn key_values(out: &mut String, members: Vec<(&str, &str)>, levels: usize) {
-    let given = members.into_iter().filter(|(_, value)| *value != "null");
+fn key_values(out: &mut String, members: &[(&str, &str)], levels: usize) {
+    let given = members.iter().filter(|(_, value)| *value != "null");
     list(out, given, |out, (key, value)| {
         let mut object = Object::open(out);
         object.json("key", key);
@@ -379,7 +455,7 @@ fn any_value(out: &mut String, json: &str, levels: usize) {
         inner.close();
     } else if let Some(members) = members(json) {
         let mut inner = Object::open(object.value("kvlistValue"));
-        key_values(inner.value("values"), members, levels - 1);
+        key_values(inner.value("values"), &members, levels - 1);
         inner.close();
     } else {
         object.json("boolValue", json);
@@ -395,6 +471,11 @@ fn list<T>(out: &mut String, items: impl Iterator<Item = T>, write: impl Fn(&mut
         write(out, item);
     }
     out.push(']');
+}
+
+/// The objects in a JSON list; none if it is not a list.
+fn objects(json: &str) -> impl Iterator<Item = ObjectMembers<'_>> {
+    elements(json).unwrap_or_default().into_iter().filter_map(ObjectMembers::of)
 }
 
 /// The members of an object, by name.
@@ -610,6 +691,24 @@ mod tests {
             r#"{"messages":[{"content":"my key is [Redacted]"}]}"#
         );
         assert!(body(None).contains("hunter2"), "where masking is off");
+    }
+
+    #[test]
+    fn attributes_that_are_no_object_cost_no_other_span() {
+        let origins = r#"{"resources":[{}],"scopes":[{}]}"#;
+        for odd in ["", "{", "{}x", "[1]", "3", r#"{"a":"#, r#"{"a":1,"#, r#"{"a""#] {
+            for masks in [None, Some(Redaction::default())] {
+                let lines = [origins, "0 0", "[]", odd, "", "", "0 0", "[]", r#"{"b":1}"#, "", ""];
+                let spans =
+                    read(&lines.join("\n"), &mut Origins::default(), masks.as_ref()).unwrap();
+                let attributes: Vec<Value> = spans
+                    .iter()
+                    .map(|span| from_str::<Value>(&span.json).unwrap()["attributes"].clone())
+                    .collect();
+                let own = json!([{"key": "b", "value": {"intValue": 1}}]);
+                assert_eq!(attributes, [json!([]), own], "{odd}");
+            }
+        }
     }
 
     #[test]
