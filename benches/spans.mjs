@@ -25,10 +25,20 @@ const processors = listed("PROCESSORS", "batch,simple");
 const seconds = Number(process.env.SECONDS ?? 3);
 const isWhole = !["LOADS", "DELAYS", "PROCESSORS", "SECONDS"].some((name) => process.env[name]);
 
-/** A server that answers after a while, and knows each span by its id. */
+/** A server that answers after a while, once the program has begun to measure, and knows each span by its id. */
 async function startServer() {
-  const state = { delayMs: 0, requests: 0, spans: /** @type {Set<string>} */ (new Set()) };
+  const state = {
+    delayMs: 0,
+    isWarm: false,
+    requests: 0,
+    spans: /** @type {Set<string>} */ (new Set()),
+  };
   const server = createServer((request, response) => {
+    if (request.url === "/begin") {
+      Object.assign(state, { isWarm: true, requests: 0, spans: new Set() });
+      response.end();
+      return;
+    }
     /** @type {Buffer[]} */
     const chunks = [];
     request.on("data", (chunk) => chunks.push(chunk));
@@ -38,10 +48,13 @@ async function startServer() {
       for (const [, id] of body.matchAll(/"spanId":"([0-9a-f]{16})"/g)) {
         state.spans.add(String(id));
       }
-      setTimeout(() => {
-        response.writeHead(200, { "content-type": "application/json" });
-        response.end("{}");
-      }, state.delayMs);
+      setTimeout(
+        () => {
+          response.writeHead(200, { "content-type": "application/json" });
+          response.end("{}");
+        },
+        state.isWarm ? state.delayMs : 0,
+      );
     });
   });
   server.keepAliveTimeout = 60_000;
@@ -59,7 +72,7 @@ const { url, state, server } = await startServer();
  * @returns {Promise<Result>}
  */
 async function measure(exporter, load, delayMs) {
-  Object.assign(state, { delayMs, requests: 0, spans: new Set() });
+  Object.assign(state, { delayMs, isWarm: false });
   const program = fileURLToPath(new URL("peers/spans-sender.mjs", import.meta.url));
   const given = JSON.stringify({ ...load, exporter, seconds, url });
   const { code, stdout, stderr } = await runToEnd(process.execPath, [program, given], {
