@@ -1,5 +1,6 @@
 //! The consumer in simulated lives: pages that say something, a queue that keeps no order and brings again what was
-//! acknowledged, one isolate or two, a backend that fails before and after storing; deterministic from a seed.
+//! acknowledged, one isolate or two, which may have different API keys of one project, a backend that fails before and
+//! after storing and may refuse one of the keys; deterministic from a seed.
 //! Once all is well, each session is as if its messages had been sent one by one, in the order in which they were
 //! made; and what the queue was told of a message on the way was true.
 //!
@@ -71,6 +72,8 @@ struct Working {
 struct Isolate {
     consumer: Consumer,
     working: Option<Working>,
+    /// Whether it was made of the deployment that has the new API key.
+    has_new_key: bool,
 }
 
 /// What came of many lives.
@@ -82,11 +85,21 @@ struct Sum {
     returned: usize,
     /// How often what was delivered before was said again.
     refusals: usize,
+    /// Requests whose API key was refused.
+    refused_keys: usize,
 }
+
+/// The API keys before and after a new one is rolled out. Both are of the same project.
+const KEYS: [&str; 2] = ["sekret", "sekret-2"];
 
 struct Life {
     random: fastrand::Rng,
-    settings: Rc<RelaySettings>,
+    /// The settings with each of the [`KEYS`].
+    settings: [Rc<RelaySettings>; 2],
+    /// Whether some isolates have the new key by now.
+    is_rolling_out: bool,
+    /// Which of the [`KEYS`] the backend refuses: a new one that it does not know yet, or an old one that was revoked.
+    refused_key: Option<usize>,
     sessions: Vec<String>,
     said: Vec<Said>,
     queue: Vec<Waiting>,
@@ -116,8 +129,11 @@ impl Life {
         let goes_by_stamps = isolates > 1 || random.bool();
         let is_legacy = random.u8(..4) == 0;
         let same_keys = isolates > 1 || (goes_by_stamps && random.bool());
+        let retry_delay = random.u64(0..20);
         Life {
-            settings: relay(json!({"retryDelay": random.u64(0..20)})),
+            settings: KEYS.map(|key| relay(json!({"apiKey": key, "retryDelay": retry_delay}))),
+            is_rolling_out: false,
+            refused_key: None,
             sessions: (0..random.usize(1..5))
                 .map(|number| format!("0a0a0a0a-0000-4000-8000-{number:012}"))
                 .collect(),
@@ -152,6 +168,7 @@ impl Life {
                 4 if !self.goes_by_stamps => self.behind_ms = self.random.u64(..60_000),
                 5 if self.random.u8(..10) == 0 => self.break_off(),
                 6 if self.same_keys && self.random.u8(..30) == 0 => self.replace_isolate(),
+                7 if self.same_keys && self.random.u8(..40) == 0 => self.roll_out(),
                 _ => self.work()?,
             }
         }
@@ -234,7 +251,8 @@ impl Life {
             .collect();
         let clock = self.clock();
         let isolate = &mut self.isolates[here];
-        let delivery = isolate.consumer.open(&self.settings, incoming, clock);
+        let settings = &self.settings[usize::from(isolate.has_new_key)];
+        let delivery = isolate.consumer.open(settings, incoming, clock);
         let on_the_way = Vec::new();
         isolate.working =
             Some(Working { batch, delivery, on_the_way, wakes_ms: 0, is_waiting: false });
@@ -348,7 +366,27 @@ impl Life {
         self.break_off();
         let here = self.random.usize(..self.isolates.len());
         if self.isolates[here].working.is_none() {
-            self.isolates[here] = Isolate::default();
+            let has_new_key = self.is_rolling_out && self.random.bool();
+            self.isolates[here] = Isolate { has_new_key, ..Isolate::default() };
+        }
+    }
+
+    /// A deployment with a new API key reaches the isolates one after the other, and the backend refuses one of the keys
+    /// for a while.
+    fn roll_out(&mut self) {
+        self.is_rolling_out = true;
+        self.refused_key = [None, Some(0), Some(1)][self.random.usize(..3)];
+        self.replace_isolate();
+    }
+
+    /// The deployment has reached all isolates, and the old key is revoked.
+    fn finish_rollout(&mut self) {
+        self.refused_key = Some(0);
+        for here in 0..self.isolates.len() {
+            while self.isolates[here].working.is_some() {
+                self.break_off();
+            }
+            self.isolates[here] = Isolate { has_new_key: true, ..Isolate::default() };
         }
     }
 
@@ -356,6 +394,11 @@ impl Life {
     fn send(&mut self, request: &Request) -> (Answer, u64) {
         self.sum.requests += 1;
         let took_ms = self.random.u64(1..400);
+        let refused = self.refused_key.map(|key| ["Bearer ", KEYS[key]].concat());
+        if refused.is_some() && refused == header(request, "authorization") {
+            self.sum.refused_keys += 1;
+            return (status(401, r#"{"message":"Unauthorized"}"#), took_ms);
+        }
         if !self.chance(self.fault_rate) {
             return (self.store(request), took_ms);
         }
@@ -400,9 +443,8 @@ impl Life {
 
     fn store(&mut self, request: &Request) -> Answer {
         let path = request.url.trim_start_matches("https://hive.example");
-        let headers: BTreeMap<String, String> = serde_json::from_str(&request.headers).unwrap();
         let stamp = match self.goes_by_stamps {
-            true => headers["hh-client-timestamp"].parse().unwrap(),
+            true => header(request, "hh-client-timestamp").unwrap().parse().unwrap(),
             false => 1,
         };
         let (code, body) = self.backend.take(request.method, path, "sekret", stamp, &request.body);
@@ -413,6 +455,9 @@ impl Life {
     /// All works again, and everything that waits is brought.
     fn heal(&mut self) -> Result<(), String> {
         (self.fault_rate, self.lost_rate) = (0, 0);
+        if self.is_rolling_out {
+            self.finish_rollout();
+        }
         for _ in 0..10_000 {
             // What is refused for good is among the dead letters by then.
             let said = &self.said;
@@ -461,6 +506,11 @@ impl Life {
     }
 }
 
+fn header(request: &Request, name: &str) -> Option<String> {
+    let headers: BTreeMap<String, String> = serde_json::from_str(&request.headers).unwrap();
+    headers.get(name).cloned()
+}
+
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
@@ -473,6 +523,7 @@ fn live(seed: u64, sum: &mut Sum) {
     sum.messages += life.sum.messages;
     sum.returned += life.sum.returned;
     sum.refusals += life.sum.refusals;
+    sum.refused_keys += life.sum.refused_keys;
 }
 
 #[test]
@@ -485,4 +536,5 @@ fn lives_of_the_consumer_end_as_if_each_message_had_been_sent_in_its_turn() {
     (0..seeds).for_each(|seed| live(seed, &mut sum));
     println!("{seeds} lives: {sum:?}");
     assert!(sum.returned > 0 && sum.refusals > 0 && sum.messages > sum.requests / 4, "{sum:?}");
+    assert!(sum.refused_keys > 0, "{sum:?}");
 }
