@@ -173,6 +173,15 @@ impl Start {
         self.description.is_none()
     }
 
+    /// Makes it store only what a session takes that others may have started. Returns whether that changes it.
+    pub fn may_be_started_by_others(&mut self) -> bool {
+        let was_new = self.origin == SessionOrigin::New;
+        if was_new {
+            self.origin = SessionOrigin::Named;
+        }
+        was_new
+    }
+
     /// The approximate number of bytes that it takes in a request.
     pub fn bytes(&self) -> u64 {
         self.description.as_ref().map_or(0, |description| {

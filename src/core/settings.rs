@@ -161,6 +161,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Replaces the destination, if there is one, by the one in use.
+    pub fn change_destination(&mut self, in_use: impl FnOnce(Rc<Destination>) -> Rc<Destination>) {
+        self.destination = self.destination.take().map(in_use);
+    }
+
     /// Resolves options and environment variables. Problems are reported in `log`.
     pub fn resolve(options: &Options, place: Place, log: &mut Vec<Line>) -> Settings {
         let verbose = options.variable(&["HH_VERBOSE"]).is_some_and(is_true);

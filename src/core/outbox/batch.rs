@@ -96,8 +96,7 @@ impl Batch {
 
     /// Makes its start store only what a session takes that other pages may have started.
     pub(super) fn may_be_started_by_others(&mut self) {
-        if let Some(start) = self.start.as_mut().filter(|it| it.origin == SessionOrigin::New) {
-            start.origin = SessionOrigin::Named;
+        if self.start.as_mut().is_some_and(Start::may_be_started_by_others) {
             self.stamp_ns = None;
         }
     }

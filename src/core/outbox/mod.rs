@@ -886,10 +886,8 @@ impl Outbox {
             part.stop_deadline();
             part.end_chapter(chapter);
         });
-        if let Some(start) = &mut self.start
-            && start.origin == SessionOrigin::New
-        {
-            start.origin = SessionOrigin::Named;
+        if let Some(start) = &mut self.start {
+            start.may_be_started_by_others();
         }
         self.work.backlog.may_be_started_by_others();
     }

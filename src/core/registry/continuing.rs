@@ -218,7 +218,7 @@ impl Registry {
         if server.routes().are_legacy() {
             self.go_on_without_read(id, "the server has only the older routes", now);
             // The additions may be sent now, and no timer would poll for them.
-            return self.outputs.pop_front().or_else(|| self.send(scope, now));
+            return self.reports.next().or_else(|| self.send(scope, now));
         }
         self.enter(scope, now);
         let outbox = self.outboxes.get(id)?;

@@ -22,13 +22,13 @@ impl Registry {
         for entry in elements(entries).unwrap_or_default() {
             let id = self.store.number_leftover();
             let Some(json) = text(entry) else {
-                self.outputs.push_back(Output::Forget { ids: vec![id] });
+                self.reports.add(Output::Forget { ids: vec![id] });
                 continue;
             };
             match Kept::read(&json, self.numerals) {
                 Some(kept) => self.store.add_leftover(id, kept),
                 None if Kept::is_for_later_version(&json, self.numerals, now.unix_ms) => {}
-                None => self.outputs.push_back(Output::Forget { ids: vec![id] }),
+                None => self.reports.add(Output::Forget { ids: vec![id] }),
             }
         }
         let mut tracers = NumberSet::NONE;
@@ -46,7 +46,7 @@ impl Registry {
     /// Has the shell remove entries from the store.
     fn forget_entries(&mut self, ids: Vec<i64>) {
         if !ids.is_empty() {
-            self.outputs.push_back(Output::Forget { ids });
+            self.reports.add(Output::Forget { ids });
         }
     }
 
@@ -118,7 +118,7 @@ impl Registry {
     ) -> Box<Part> {
         match self.entry(outbox, &part, description) {
             Some(entry) => {
-                self.outputs.push_back(entry);
+                self.reports.add(entry);
                 part.keep();
             }
             None => {
@@ -145,7 +145,7 @@ impl Registry {
             }
         }
         for entry in entries {
-            self.outputs.push_back(entry);
+            self.reports.add(entry);
         }
         if let Some(outbox) = self.outboxes.get_mut(id) {
             outbox.note_kept(&kept);

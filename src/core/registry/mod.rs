@@ -12,6 +12,7 @@ mod page;
 #[cfg(feature = "reading")]
 mod reading;
 mod renewing;
+mod reports;
 mod scheduling;
 mod sending;
 mod servers;
@@ -21,16 +22,15 @@ mod store;
 mod tracers;
 mod waking;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use super::concurrency::Place;
 use super::id_map::{FixedMap, IdMap};
 use super::json::Numerals;
 use super::ledger::Ledger;
-use super::log::{Level, Line, LoggedLines};
+use super::log::{Level, Line};
 use super::open_tracers::OpenTracers;
 use super::outbox::Stamps;
-use super::outcome::Output;
 use super::policy::LONGEST_NAME;
 use super::scopes::Scopes;
 use super::session::SessionId;
@@ -44,6 +44,7 @@ use page::Page;
 pub use page::Turn;
 #[cfg(feature = "reading")]
 pub use reading::Read;
+use reports::Reports;
 use sending::Flight;
 use servers::Servers;
 use settling::Wait;
@@ -73,16 +74,10 @@ pub struct Registry {
     /// The flushes and closes that wait, by number.
     waits: FixedMap<u64, Box<Wait>>,
     scopes: Scopes,
-    /// Actions that any scope may perform.
-    outputs: VecDeque<Output>,
-    /// Tracers that got work, which the shell has not been told yet.
-    newly_busy: VecDeque<u64>,
-    /// Tracers that may have no more work. The shell is told after all outputs, because some outputs need the options
-    /// of a tracer that stay in JavaScript.
-    maybe_idle: VecDeque<u64>,
+    /// What any scope may report to the shell.
+    reports: Reports,
     /// The calls of all tracers.
     ledger: Ledger,
-    logged: LoggedLines,
     page: Page,
     store: EntryStore,
 }
@@ -107,11 +102,8 @@ impl Registry {
             timers: Timers::default(),
             waits: FixedMap::default(),
             scopes: Scopes::default(),
-            outputs: VecDeque::new(),
-            newly_busy: VecDeque::new(),
-            maybe_idle: VecDeque::new(),
+            reports: Reports::default(),
             ledger: Ledger::default(),
-            logged: LoggedLines::default(),
             page: Page::default(),
             store: EntryStore::new(seed),
         }
@@ -164,7 +156,7 @@ impl Registry {
     }
 
     fn log(&mut self, tracer: u64, line: Line) {
-        self.log_at(self.level_of(tracer), line);
+        self.reports.log(self.level_of(tracer), line);
     }
 
     /// The tracer's log level.
@@ -175,7 +167,7 @@ impl Registry {
     /// Logs that something happened because of `why`, once for each reason, whatever else has the same cause.
     fn log_because(&mut self, tracer: u64, level: Level, what: &str, why: &str) {
         let line = Line { level, message: format!("{what}: {why}") };
-        if !self.logged.ends_any_with(why) {
+        if !self.reports.has_logged(why) {
             self.log(tracer, line);
         }
     }
@@ -192,16 +184,8 @@ impl Registry {
             let message = format!(
                 "the id \"{shown}\" is no UUID: it stands for {session_id}, the same in every service",
             );
-            self.log_at(level, Line { level: Level::Info, message });
+            self.reports.log(level, Line { level: Level::Info, message });
         }
         Some(session_id)
-    }
-
-    /// Logs `line` once, if `level` includes it. An application that makes a tracer for each request would otherwise
-    /// be told the same each time.
-    fn log_at(&mut self, level: Level, line: Line) {
-        if line.level <= level && self.logged.add(&line) {
-            self.outputs.push_back(Output::Log(line));
-        }
     }
 }

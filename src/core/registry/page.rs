@@ -189,7 +189,7 @@ impl Registry {
                 outbox.request_worked(now);
                 outbox.take_back_request();
             }
-            self.outputs.push_back(Output::Abort { flight: id });
+            self.reports.add(Output::Abort { flight: id });
         }
     }
 

@@ -37,7 +37,7 @@ impl Registry {
         }
         let (asks, look_at) = to.credential.borrow_mut().ask(timeout_ms, now, &mut self.random);
         if asks {
-            self.outputs.push_back(Output::AskTicket { tracer, timeout_ms });
+            self.reports.add(Output::AskTicket { tracer, timeout_ms });
         }
         look_at
     }

@@ -89,10 +89,10 @@ impl Registry {
         if self.timers.need_purge() {
             self.forget_old_timers();
         }
-        if let Some(output) = self.outputs.pop_front() {
+        if let Some(output) = self.reports.next() {
             return Some(output);
         }
-        while let Some(tracer) = self.maybe_idle.pop_front() {
+        while let Some(tracer) = self.reports.next_idle() {
             if self.becomes_idle(tracer) {
                 return Some(Output::Idle { tracer });
             }

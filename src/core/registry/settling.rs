@@ -51,7 +51,7 @@ impl Registry {
                 object.text("message", message);
                 object.json("enrichment", &part.enrichment().to_json());
                 object.close();
-                self.outputs.push_back(Output::Dropped { tracer: part.tracer(), json });
+                self.reports.add(Output::Dropped { tracer: part.tracer(), json });
             }
         }
         let outcome = Outcome::Dropped { target, reason, message: message.to_owned() };
@@ -229,7 +229,7 @@ impl Registry {
     /// The next tracer that had no work and got some. The shell asks at the end of each call, so that it keeps the
     /// options of that tracer until [`Output::Idle`] says that the work is done.
     pub fn next_busy(&mut self) -> Option<u64> {
-        self.newly_busy.pop_front()
+        self.reports.next_busy()
     }
 
     /// Records that the tracer has work.
@@ -237,7 +237,7 @@ impl Registry {
         if let Some(tracer) = self.tracers.get_mut(id)
             && tracer.begin_work()
         {
-            self.newly_busy.push_back(id);
+            self.reports.add_busy(id);
         }
     }
 
@@ -246,7 +246,7 @@ impl Registry {
         if let Some(tracer) = self.tracers.get_mut(id)
             && tracer.queue_idle()
         {
-            self.maybe_idle.push_back(id);
+            self.reports.add_idle(id);
         }
     }
 

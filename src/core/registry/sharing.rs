@@ -36,7 +36,7 @@ impl SharedSettings {
             }
         }
         let mut settings = Settings::resolve(options, place, log);
-        settings.destination = settings.destination.map(|made| self.destination(made));
+        settings.change_destination(|made| self.destination(made));
         let settings = Rc::new(settings);
         if over.is_some() || self.settings.len() == REMEMBERED_SETTINGS {
             self.settings.remove(over.unwrap_or(0));

@@ -48,19 +48,19 @@ impl Registry {
         if let Some(lacking) = lacking.filter(|_| named.is_none()) {
             session_id = lacking.credential.borrow_mut().placeholder_or(session_id);
         }
-        let mut description = Description {
-            name: settings.session_name.clone(),
+        let mut name = settings.session_name.clone();
+        if let Some(given) = settings::session_name(options, &mut log) {
+            let redaction = settings.redaction.as_ref();
+            name = redaction.map_or(given.into(), |redaction| redaction.text(given)).into();
+        }
+        let description = Description {
+            name,
             source: settings.source.clone(),
             project: settings.project.clone(),
             start_time: now.unix_ms,
         };
-        if let Some(name) = settings::session_name(options, &mut log) {
-            let redaction = settings.redaction.as_ref();
-            let masked = redaction.map_or(name.into(), |redaction| redaction.text(name));
-            description.name = masked.into();
-        }
         for line in log {
-            self.log_at(settings.log_level, line);
+            self.reports.log(settings.log_level, line);
         }
         let target = Target::Session(session_id);
         let (mut server, mut outbox) = (NOTHING, NOTHING);

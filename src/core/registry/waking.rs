@@ -107,9 +107,9 @@ impl Registry {
                         gone.extend_from_slice(ids);
                     }
                 }
-                self.outputs.push_back(Output::TornDown { scope, ids: gone });
+                self.reports.add(Output::TornDown { scope, ids: gone });
                 for output in told {
-                    self.outputs.push_back(output);
+                    self.reports.add(output);
                 }
             }
         }
