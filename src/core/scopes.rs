@@ -1,14 +1,12 @@
-//! Request scopes: what was given in each and has not ended, and what is to be told in it.
+//! Request scopes: the calls of each that have not ended, and what is to be reported in it.
 //!
-//! On Workers nothing of one request may be continued in another, so a request sends what it
-//! queued itself, and is told the outcome itself, whichever request sent it. Scope 0 is outside
-//! of any request: what is queued there goes out with whoever looks first. Everywhere but on
-//! Workers and Vercel it is the only one.
+//! On Workers nothing of one request may be continued in another. So a request sends what was queued in it, and gets the
+//! reports about that, whichever request sent it. Scope 0 is outside of any request: what is queued there is sent by
+//! the scope that polls first. Everywhere but on Workers and Vercel it is the only one.
 //!
-//! A runtime may tear a request down at any time, and tells nobody. A scope in which something
-//! goes on comes to look every now and then. What one that does not has left unsent, others may
-//! send. It may yet come, where a busy machine made it late; when nothing of it is unsettled any
-//! more and it was silent for long, it is gone for good.
+//! A runtime may tear a request down at any time, without telling anyone. A scope with unfinished calls polls now and
+//! then. If it stops polling, other scopes may send its queued updates. It may only be late, because the machine is
+//! busy. If all of its calls have ended and it stays silent for long, it is gone for good.
 
 use std::collections::VecDeque;
 
@@ -22,8 +20,10 @@ use super::timers::{Timer, Timers};
 
 #[derive(Debug, Default)]
 struct Scope {
+    /// How many of its calls have not ended.
     unsettled: u64,
-    told: VecDeque<Output>,
+    /// What is to be reported in it, the next one first.
+    reports: VecDeque<Output>,
     /// The outboxes with something of it that may send, in one line for each server. Some may have been sent since.
     lines: Vec<(u64, VecDeque<u64>)>,
     /// When it is to look at its outboxes and waits. Some of these times count no more: a look too many harms nobody.
@@ -32,27 +32,28 @@ struct Scope {
     flights: Vec<u64>,
     /// How many of its flushes and closes wait.
     waits: usize,
-    /// When it is asked for next whether it came.
-    ask_at: u64,
-    came: bool,
-    /// How often in a row it had not come when it was asked for.
+    /// When it is checked next for missed polls.
+    check_at: u64,
+    /// Whether it has polled since the last check.
+    has_polled: bool,
+    /// How many checks in a row it has missed.
     silences: u32,
 }
 
-/// What became of a scope that was asked for.
+/// The result of checking a scope for missed polls.
 #[derive(Debug)]
-pub enum Found {
-    /// It ended, or is asked for at another time.
-    Nothing,
-    /// It is asked for again then.
-    AskAgain(u64),
-    /// As above; and what it left, others may send.
+pub enum ScopeCheck {
+    /// It has ended, or is to be checked at another time.
+    NotDue,
+    /// It is to be checked again at this time.
+    Again(u64),
+    /// It has stopped polling, so other scopes may send what it left. It is to be checked again at this time.
     Absent(u64),
-    /// It is gone, with what was to be told in it.
+    /// It is gone, with these reports.
     Gone(VecDeque<Output>),
 }
 
-/// The scopes in which anything goes on, by number: one, or as many as a Worker serves requests at a time. They are boxed,
+/// The scopes with unfinished calls, reports or requests, by number: one, or as many as a Worker serves requests at a time. They are boxed,
 /// because a map has more room than it has scopes.
 #[derive(Debug, Default)]
 pub struct Scopes(FixedMap<u64, Box<Scope>>);
@@ -68,20 +69,20 @@ impl Scopes {
         self.0.is_empty()
     }
 
-    /// Something goes on in `scope`. Says when to ask whether it came, where nothing went on in it
+    /// Records that `scope` polls or is given a call. Returns when to check it for missed polls, if it was not known
     /// before.
     pub fn enter(&mut self, scope: u64, now_ms: u64) -> Option<u64> {
         if let Some(known) = self.find_mut(scope) {
-            known.came = true;
+            known.has_polled = true;
             return None;
         }
-        let ask_at = now_ms.saturating_add(SCOPE_SILENCE_MS);
-        self.0.insert(scope, Box::new(Scope { ask_at, ..Scope::default() }));
-        (scope != 0).then_some(ask_at)
+        let check_at = now_ms.saturating_add(SCOPE_SILENCE_MS);
+        self.0.insert(scope, Box::new(Scope { check_at, ..Scope::default() }));
+        (scope != 0).then_some(check_at)
     }
 
-    /// Something was given in `scope` that will end. The scope looks at it at `at`.
-    pub fn give(&mut self, scope: u64, at: u64, timer: Timer) {
+    /// Records a call in `scope`, whose end will be reported. The scope looks at it at `at`.
+    pub fn begin_call(&mut self, scope: u64, at: u64, timer: Timer) {
         if let Some(scope) = self.find_mut(scope) {
             scope.unsettled += 1;
         }
@@ -155,29 +156,29 @@ impl Scopes {
         self.find(scope).is_some_and(|scope| scope.waits > 0)
     }
 
-    /// Something that was given in `scope` has ended.
-    pub fn leave(&mut self, scope: u64) {
+    /// Records that a call in `scope` has ended.
+    pub fn end_call(&mut self, scope: u64) {
         if let Some(scope) = self.find_mut(scope) {
             scope.unsettled = scope.unsettled.saturating_sub(1);
         }
     }
 
-    /// `output` is to be told in `scope`.
-    pub fn tell(&mut self, scope: u64, output: Output) {
+    /// Adds `output` to the reports of `scope`.
+    pub fn report(&mut self, scope: u64, output: Output) {
         if let Some(scope) = self.find_mut(scope) {
-            scope.told.push_back(output);
+            scope.reports.push_back(output);
         }
     }
 
-    /// A request to `server` is on its way in `scope`.
-    pub fn sent(&mut self, scope: u64, server: u64) {
+    /// Records that a request to `server` is sent in `scope`.
+    pub fn begin_flight(&mut self, scope: u64, server: u64) {
         if let Some(scope) = self.find_mut(scope) {
             scope.flights.push(server);
         }
     }
 
-    /// A request to `server` is on its way in `scope` no more.
-    pub fn landed(&mut self, scope: u64, server: u64) {
+    /// Records that a request to `server` is in flight in `scope` no more.
+    pub fn end_flight(&mut self, scope: u64, server: u64) {
         if let Some(scope) = self.find_mut(scope) {
             remove_one(&mut scope.flights, server);
         }
@@ -193,20 +194,20 @@ impl Scopes {
         !self.in_flight(scope).is_empty()
     }
 
-    /// `scope` came to look.
-    pub fn came(&mut self, scope: u64) {
+    /// Records that `scope` has polled.
+    pub fn mark_alive(&mut self, scope: u64) {
         if let Some(scope) = self.find_mut(scope) {
-            scope.came = true;
+            scope.has_polled = true;
         }
     }
 
-    /// What is to be told in `scope` next, or outside of any. With nothing more to tell, a scope
-    /// in which nothing goes on is let go.
-    pub fn next_told(&mut self, scope: u64) -> Option<Output> {
+    /// Removes and returns the next report of `scope`, or else of those outside of any scope. A scope without reports and
+    /// unfinished calls is forgotten.
+    pub fn next_report(&mut self, scope: u64) -> Option<Output> {
         for number in [scope, 0] {
             let Some(of) = self.find_mut(number) else { continue };
-            if let Some(told) = of.told.pop_front() {
-                return Some(told);
+            if let Some(report) = of.reports.pop_front() {
+                return Some(report);
             }
             if of.unsettled == 0 && of.flights.is_empty() {
                 self.0.remove(&number);
@@ -215,10 +216,10 @@ impl Scopes {
         None
     }
 
-    /// Whether anything given in `scope` has not ended, or its end was not told yet.
+    /// Whether `scope` has unfinished calls, reports, or requests in flight.
     pub fn is_busy(&self, scope: u64) -> bool {
         self.find(scope).is_some_and(|scope| {
-            scope.unsettled > 0 || !scope.told.is_empty() || !scope.flights.is_empty()
+            scope.unsettled > 0 || !scope.reports.is_empty() || !scope.flights.is_empty()
         })
     }
 
@@ -228,26 +229,26 @@ impl Scopes {
         (self.0.len() as u64).clamp(LOOK_ACROSS_MS, LOOK_ACROSS_MAX_MS)
     }
 
-    /// When `scope` is asked for next.
-    pub fn asks_at(&self, scope: u64) -> Option<u64> {
-        self.find(scope).map(|scope| scope.ask_at)
+    /// When `scope` is checked next.
+    pub fn checks_at(&self, scope: u64) -> Option<u64> {
+        self.find(scope).map(|scope| scope.check_at)
     }
 
-    /// Asks for `scope`.
-    pub fn ask_for(&mut self, scope: u64, now_ms: u64) -> Found {
-        let Some(of) = self.find_mut(scope).filter(|of| of.ask_at <= now_ms) else {
-            return Found::Nothing;
+    /// Checks `scope` for missed polls.
+    pub fn check(&mut self, scope: u64, now_ms: u64) -> ScopeCheck {
+        let Some(of) = self.find_mut(scope).filter(|of| of.check_at <= now_ms) else {
+            return ScopeCheck::NotDue;
         };
-        of.silences = if std::mem::take(&mut of.came) { 0 } else { of.silences + 1 };
+        of.silences = if std::mem::take(&mut of.has_polled) { 0 } else { of.silences + 1 };
         if of.silences >= SCOPE_GONE_AFTER && of.unsettled == 0 {
-            let told = std::mem::take(&mut of.told);
+            let reports = std::mem::take(&mut of.reports);
             self.0.remove(&scope);
-            return Found::Gone(told);
+            return ScopeCheck::Gone(reports);
         }
-        of.ask_at = now_ms.saturating_add(SCOPE_SILENCE_MS);
+        of.check_at = now_ms.saturating_add(SCOPE_SILENCE_MS);
         match of.silences {
-            SCOPE_ABSENT_AFTER => Found::Absent(of.ask_at),
-            _ => Found::AskAgain(of.ask_at),
+            SCOPE_ABSENT_AFTER => ScopeCheck::Absent(of.check_at),
+            _ => ScopeCheck::Again(of.check_at),
         }
     }
 

@@ -140,7 +140,7 @@ impl Registry {
             reading.parts.push(part);
         }
         self.time_read(id, now);
-        self.given(tracer, scope, id, now);
+        self.record_pending(tracer, scope, id, now);
         self.line_up_read(id, now);
     }
 
@@ -235,7 +235,7 @@ impl Registry {
         server.health.begin_to_ask(now);
         let sent = server.health.send_request(timeout_ms, granted_ms, now);
         let transport = server.transport;
-        self.scopes.sent(scope, server_id);
+        self.scopes.begin_flight(scope, server_id);
         let flight = self.flights.insert(Flight::read(scope, id, server_id, sent));
         reading.flight = flight;
         let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);

@@ -70,7 +70,7 @@ impl Registry {
         let of_session = named.and_then(|target| self.tracer_of(target.id(), tracer));
         let part = self.part(PartKind::Enrichment, of_session.unwrap_or(tracer), scope, now);
         let id = part.id();
-        if let Some(part) = self.meant(part, target.is_some(), now)
+        if let Some(part) = self.assign_tracer(part, target.is_some(), now)
             && let json = self.masked_for(part.tracer(), tracer, json)
             && let Some(part) = self.read(part, json, now)
             && let Some(part) = self.for_target(part, target, now)
@@ -101,7 +101,7 @@ impl Registry {
         let now = self.clock.advance(now);
         let part = self.part(PartKind::Enrichment, tracer, scope, now);
         let id = part.id();
-        if let Some(part) = self.meant(part, false, now)
+        if let Some(part) = self.assign_tracer(part, false, now)
             && let Some((outbox, part)) = self.outbox_for(part, None, now)
         {
             let json = self.masked(part.tracer(), json.to_owned());
@@ -161,7 +161,12 @@ impl Registry {
     }
 
     /// Assigns `part` to the only open tracer if it has none. Refuses it if it is unclear which tracer is meant.
-    fn meant(&mut self, mut part: Box<Part>, names_session: bool, now: Now) -> Option<Box<Part>> {
+    fn assign_tracer(
+        &mut self,
+        mut part: Box<Part>,
+        names_session: bool,
+        now: Now,
+    ) -> Option<Box<Part>> {
         if part.tracer() == 0 {
             match self.only_tracer(part.scope(), names_session) {
                 Ok(only) => {
@@ -323,7 +328,7 @@ impl Registry {
             }
             outbox.accept(part);
         }
-        self.given(tracer, scope, id, now);
+        self.record_pending(tracer, scope, id, now);
         self.schedule(id, now);
     }
 
@@ -336,7 +341,7 @@ impl Registry {
     }
 
     /// Records that an enrichment, whose outcome will be reported, was put into `outbox`.
-    pub(super) fn given(&mut self, tracer: u64, scope: u64, outbox: u64, now: Now) {
+    pub(super) fn record_pending(&mut self, tracer: u64, scope: u64, outbox: u64, now: Now) {
         if let Some(tracer) = self.tracers.get_mut(tracer) {
             tracer.ledger.begin_enrichment();
             if outbox != NOTHING {
@@ -346,7 +351,7 @@ impl Registry {
         self.ledger.begin_enrichment();
         self.mark_busy(tracer);
         self.enter(scope, now);
-        self.scopes.give(scope, now.mono_ms, Timer::Outbox(outbox));
+        self.scopes.begin_call(scope, now.mono_ms, Timer::Outbox(outbox));
     }
 
     /// Reports that `part` was not accepted. A session starts without the fields of a start that was refused.
@@ -362,7 +367,7 @@ impl Registry {
             let line = Line::warn(format!("the session starts without its first fields: {why}"));
             return self.log(part.tracer(), line);
         }
-        self.given(part.tracer(), part.scope(), NOTHING, now);
+        self.record_pending(part.tracer(), part.scope(), NOTHING, now);
         self.give_up(vec![part], target, reason, why, now);
     }
 }

@@ -106,7 +106,7 @@ impl Registry {
             outbox.accept_in_time(part);
         }
         self.schedule(id, now);
-        self.given(tracer, scope, id, now);
+        self.record_pending(tracer, scope, id, now);
     }
 
     /// Stores `part` until it has ended, if its tracer is set to persist.

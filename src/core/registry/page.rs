@@ -177,7 +177,7 @@ impl Registry {
             }
         }
         for id in taken {
-            let Some(flight) = self.landed(id) else { continue };
+            let Some(flight) = self.take_flight(id) else { continue };
             if let Some(server) = self.servers.get_mut(flight.server) {
                 server.health.lose_request();
                 if flight.sent.is_slow(now) {

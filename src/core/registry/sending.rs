@@ -73,7 +73,7 @@ impl Registry {
     /// The next action in `scope`; `None` if nothing is left to do now.
     pub fn poll(&mut self, scope: u64, now: Now) -> Option<Output> {
         let now = self.clock.advance(now);
-        self.scopes.came(scope);
+        self.scopes.mark_alive(scope);
         for id in self.outboxes.take_fresh() {
             if let Some(outbox) = self.outboxes.get_mut(id) {
                 outbox.let_start_wait(now);
@@ -97,7 +97,7 @@ impl Registry {
                 return Some(Output::Idle { tracer });
             }
         }
-        self.scopes.next_told(scope).or_else(|| self.send(scope, now))
+        self.scopes.next_report(scope).or_else(|| self.send(scope, now))
     }
 
     fn fire_timers(&mut self, now: Now) {
@@ -110,7 +110,7 @@ impl Registry {
                 Timer::Probe(_) => {}
                 Timer::Read(id) => self.read_is_due(id, now),
                 Timer::Wait(id) => self.time_out_wait(id, now),
-                Timer::Scope(scope) => self.ask_for_scope(scope, now),
+                Timer::Scope(scope) => self.check_scope(scope, now),
             }
         }
     }
@@ -176,7 +176,7 @@ impl Registry {
         let outbox = self.outboxes.get_mut(id)?;
         let server_id = outbox.schedule.server();
         let server = self.servers.get_mut(server_id)?;
-        self.scopes.sent(scope, server_id);
+        self.scopes.begin_flight(scope, server_id);
         outbox.schedule.reset();
         outbox.server_worked(server.health.nobody_waited_until(now));
         let routes = outbox.routes_to_try(server.routes());
@@ -312,7 +312,7 @@ impl Registry {
         if !std::mem::replace(&mut flight.is_overdue, true) {
             return self.timers.set(now.mono_ms + LEASE_GRACE_MS, Timer::Lease(id));
         }
-        let Some(flight) = self.landed(id) else {
+        let Some(flight) = self.take_flight(id) else {
             return;
         };
         if let Some(server) = self.servers.get_mut(flight.server) {
@@ -328,9 +328,9 @@ impl Registry {
         self.try_again(&flight, Some(0), "the runtime ended the request that sent it", now);
     }
 
-    pub(super) fn landed(&mut self, flight: u64) -> Option<Box<Flight>> {
+    pub(super) fn take_flight(&mut self, flight: u64) -> Option<Box<Flight>> {
         let flight = self.flights.remove(flight)?;
-        self.scopes.landed(flight.scope, flight.server);
+        self.scopes.end_flight(flight.scope, flight.server);
         if let Some(bytes) = flight.keepalive {
             self.page.landed(bytes);
         }
@@ -340,10 +340,10 @@ impl Registry {
     /// Takes the answer to a request. The answer to a request that already counts as lost changes nothing.
     pub fn finish_request(&mut self, flight: u64, answer: &Answer, now: Now) {
         let now = self.clock.advance(now);
-        let Some(flight) = self.landed(flight) else {
+        let Some(flight) = self.take_flight(flight) else {
             return;
         };
-        self.scopes.came(flight.scope);
+        self.scopes.mark_alive(flight.scope);
         if Registry::is_refused_by_browser(&flight, answer, now) {
             return self.repeat_without_keepalive(&flight, now);
         }

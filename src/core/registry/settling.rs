@@ -63,13 +63,13 @@ impl Registry {
         let outcome = Rc::new(outcome);
         self.forget(&parts);
         // Most parts belong to one scope and one tracer.
-        let mut told = (0, Vec::new());
+        let mut settled = (0, Vec::new());
         let mut tracers = NumberSet::NONE;
         for part in &parts {
             if part.kind() == PartKind::WaitingStart {
                 continue;
             }
-            self.scopes.leave(part.scope());
+            self.scopes.end_call(part.scope());
             tracers.add(part.tracer());
             let end = |ledger: &mut Ledger| match part.kind() {
                 PartKind::Start => ledger.end_start(part.id()),
@@ -82,13 +82,13 @@ impl Registry {
             if part.kind() == PartKind::Start {
                 continue;
             }
-            if told.0 != part.scope() {
-                self.tell_settled(told, &outcome);
-                told = (part.scope(), Vec::new());
+            if settled.0 != part.scope() {
+                self.report_settled(settled, &outcome);
+                settled = (part.scope(), Vec::new());
             }
-            told.1.push(part.id());
+            settled.1.push(part.id());
         }
-        self.tell_settled(told, &outcome);
+        self.report_settled(settled, &outcome);
         self.end_waits(None, now);
         for tracer in tracers.iter() {
             self.end_waits(Some(tracer), now);
@@ -97,9 +97,9 @@ impl Registry {
         }
     }
 
-    fn tell_settled(&mut self, (scope, ids): (u64, Vec<u64>), outcome: &Rc<Outcome>) {
+    fn report_settled(&mut self, (scope, ids): (u64, Vec<u64>), outcome: &Rc<Outcome>) {
         if !ids.is_empty() {
-            self.scopes.tell(scope, Output::Settled { ids, outcome: outcome.clone() });
+            self.scopes.report(scope, Output::Settled { ids, outcome: outcome.clone() });
         }
     }
 
@@ -133,7 +133,7 @@ impl Registry {
         self.timers.set(until, Timer::Wait(id));
         self.waits.insert(id, Box::new(Wait { scope, until, tracer, closes }));
         self.enter(scope, now);
-        self.scopes.give(scope, until, Timer::Wait(id));
+        self.scopes.begin_call(scope, until, Timer::Wait(id));
         self.scopes.begin_wait(scope);
         match tracer {
             None => {
@@ -218,9 +218,9 @@ impl Registry {
             let tracer = self.tracers.get(tracer);
             counts = tracer.map_or(Counts::default(), |tracer| tracer.ledger.counts());
         }
-        self.scopes.leave(wait.scope);
+        self.scopes.end_call(wait.scope);
         self.scopes.end_wait(wait.scope);
-        self.tell_settled((wait.scope, vec![id]), &Rc::new(Outcome::Flushed(counts)));
+        self.report_settled((wait.scope, vec![id]), &Rc::new(Outcome::Flushed(counts)));
         if let Some(tracer) = wait.tracer.filter(|_| wait.closes) {
             self.finish_close(tracer, now);
         }

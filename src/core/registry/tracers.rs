@@ -144,7 +144,7 @@ impl Registry {
         }
         self.mark_busy(tracer);
         self.enter(scope, now);
-        self.scopes.give(scope, now.mono_ms, Timer::Outbox(outbox));
+        self.scopes.begin_call(scope, now.mono_ms, Timer::Outbox(outbox));
         self.schedule(outbox, now);
         self.outboxes.add_fresh(outbox);
     }

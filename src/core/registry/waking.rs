@@ -1,4 +1,4 @@
-//! When each request scope is to look again, and what becomes of one that looks no more.
+//! When each request scope is to poll again, and what becomes of one that has stopped polling.
 
 use super::Registry;
 use super::continuing::READS;
@@ -6,7 +6,7 @@ use crate::core::id_map::NOTHING;
 use crate::core::outbox::Outbox;
 use crate::core::outcome::Output;
 use crate::core::policy::LOOK_ACROSS_MAX_MS;
-use crate::core::scopes::Found;
+use crate::core::scopes::ScopeCheck;
 use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;
 
@@ -26,7 +26,7 @@ impl Registry {
             return self.timers.next_at();
         }
         let soon = now.mono_ms.saturating_add(self.scopes.look_across_ms());
-        // At the latest then: a scope that does not come to look counts as gone.
+        // At the latest then, because a scope that stops polling counts as gone.
         let mut at = now.mono_ms.saturating_add(LOOK_ACROSS_MAX_MS);
         at = at.min(self.scopes.looks_at(scope));
         for (server, _) in self.scopes.lines(scope) {
@@ -52,8 +52,7 @@ impl Registry {
         }
     }
 
-    /// Lets go of the timers that nobody waits for any more: else a session's deadline would be held
-    /// long after the session.
+    /// Removes the timers that nobody waits for any more. Otherwise a session's deadline would stay long after the session.
     pub(super) fn forget_old_timers(&mut self) {
         let Registry { continuing, timers, outboxes, flights, servers, waits, scopes, .. } = self;
         timers.purge(|at, timer| match timer {
@@ -66,30 +65,28 @@ impl Registry {
                 servers.get(server).and_then(|it| it.health.resumes_at()) == Some(at)
             }
             Timer::Wait(id) => waits.contains_key(&id),
-            Timer::Scope(scope) => scopes.asks_at(scope) == Some(at),
+            Timer::Scope(scope) => scopes.checks_at(scope) == Some(at),
         });
     }
 
-    /// Whether anything given in `scope` has not ended, or its end was not told yet, or a request
-    /// is on its way in it.
+    /// Whether `scope` has unfinished calls, reports, or requests in flight.
     pub fn is_busy(&self, scope: u64) -> bool {
         self.scopes.is_busy(scope)
     }
 
-    /// Something goes on in `scope`.
+    /// Records that `scope` is given a call, or sends a request.
     pub(super) fn enter(&mut self, scope: u64, now: Now) {
         if let Some(ask_at) = self.scopes.enter(scope, now.mono_ms) {
             self.timers.set(ask_at, Timer::Scope(scope));
         }
     }
 
-    /// Asks whether `scope` still comes to look. What a request left behind that was torn down,
-    /// others carry on.
-    pub(super) fn ask_for_scope(&mut self, scope: u64, now: Now) {
-        match self.scopes.ask_for(scope, now.mono_ms) {
-            Found::Nothing => {}
-            Found::AskAgain(at) => self.timers.set(at, Timer::Scope(scope)),
-            Found::Absent(at) => {
+    /// Checks `scope` for missed polls. If the runtime has torn its request down, other scopes send what it left.
+    pub(super) fn check_scope(&mut self, scope: u64, now: Now) {
+        match self.scopes.check(scope, now.mono_ms) {
+            ScopeCheck::NotDue => {}
+            ScopeCheck::Again(at) => self.timers.set(at, Timer::Scope(scope)),
+            ScopeCheck::Absent(at) => {
                 self.timers.set(at, Timer::Scope(scope));
                 self.leave_reads(scope, now);
                 for id in self.outboxes.busy().to_vec() {
@@ -100,15 +97,15 @@ impl Registry {
                     }
                 }
             }
-            Found::Gone(told) => {
+            ScopeCheck::Gone(reports) => {
                 let mut gone = Vec::new();
-                for output in &told {
+                for output in &reports {
                     if let Output::Settled { ids, .. } = output {
                         gone.extend_from_slice(ids);
                     }
                 }
                 self.reports.add(Output::TornDown { scope, ids: gone });
-                for output in told {
+                for output in reports {
                     self.reports.add(output);
                 }
             }
