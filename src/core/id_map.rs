@@ -3,11 +3,12 @@
 #[cfg(debug_assertions)]
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher};
+
+use rustc_hash::FxBuildHasher;
 
 /// A hash map without a seed, so that simulations are reproducible. Its keys must not be chosen by others, who could
 /// choose colliding ones.
-pub type FixedMap<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
+pub type FixedMap<K, V> = HashMap<K, V, FxBuildHasher>;
 
 /// The number that refers to nothing.
 pub const NOTHING: u64 = 0;

@@ -48,13 +48,12 @@ impl Registry {
         if let Some(lacking) = lacking.filter(|_| named.is_none()) {
             session_id = lacking.credential.borrow_mut().placeholder_or(session_id);
         }
-        let mut name = settings.session_name.clone();
-        if let Some(given) = settings::session_name(options, &mut log) {
+        let name = settings::session_name(options, &mut log).map(|name| {
             let redaction = settings.redaction.as_ref();
-            name = redaction.map_or(given.into(), |redaction| redaction.text(given)).into();
-        }
+            redaction.map_or(name.into(), |redaction| redaction.text(name)).into()
+        });
         let description = Description {
-            name,
+            name: name.unwrap_or_else(|| settings.session_name.clone()),
             source: settings.source.clone(),
             project: settings.project.clone(),
             start_time: now.unix_ms,
