@@ -85,20 +85,24 @@ impl OpenTracers {
     /// The only tracer that is visible in `scope`. Visible are the tracers made in it and those made outside of any
     /// scope.
     pub fn only(&self, scope: u64) -> Only {
-        let here = self.by_scope.get(&scope);
-        let outside = self.by_scope.get(&0).filter(|_| scope != 0);
+        let here = self.of_scope(scope);
+        let outside = if scope == 0 { (Only::None, None) } else { self.of_scope(0) };
         match (here, outside) {
-            (None, None) => Only::None,
-            (Some(only), None) | (None, Some(only)) => only.only(),
-            (Some(here), Some(outside)) => match (here.only(), outside.only()) {
-                (Only::One(a) | Only::Alike(a), Only::One(b) | Only::Alike(b))
-                    if here.destinations.keys().eq(outside.destinations.keys()) =>
-                {
-                    Only::Alike(a.min(b))
-                }
-                _ => Only::Different,
-            },
+            ((only, _), (Only::None, _)) | ((Only::None, _), (only, _)) => only,
+            ((Only::One(a) | Only::Alike(a), here), (Only::One(b) | Only::Alike(b), outside))
+                if here == outside =>
+            {
+                Only::Alike(a.min(b))
+            }
+            _ => Only::Different,
         }
+    }
+
+    /// The only tracer that was made in this scope, and the identity of a destination.
+    fn of_scope(&self, scope: u64) -> (Only, Option<&String>) {
+        let of_scope = self.by_scope.get(&scope);
+        let only = of_scope.map_or(Only::None, |of_scope| of_scope.only());
+        (only, of_scope.and_then(|of_scope| of_scope.destinations.keys().next()))
     }
 }
 
