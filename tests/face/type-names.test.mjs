@@ -1,10 +1,25 @@
-// A name of a type stands for one type, in the core and in the face, so that a reader who finds one has found it.
+// A name of a type stands for one type, in the core and in the face, so that a reader who finds one has found it. And the
+// state of a type is changed in its own file alone, by methods that say what happens.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
 const root = new URL("../../", import.meta.url);
+
+/**
+ * The files of a folder by their path in it.
+ * @param {string} folder
+ * @param {string[]} suffixes
+ */
+function sources(folder, suffixes) {
+  const paths = readdirSync(new URL(folder, root), { encoding: "utf8", recursive: true });
+  const found = paths.filter((path) => suffixes.some((suffix) => path.endsWith(suffix)));
+  return found.map((path) => ({
+    path,
+    text: readFileSync(new URL(folder + path, root), "utf8"),
+  }));
+}
 
 /**
  * The files in which each name is declared that is declared more than once.
@@ -15,9 +30,7 @@ const root = new URL("../../", import.meta.url);
 function namedTwice(folder, suffixes, declaration) {
   /** @type {Map<string, string[]>} */
   const places = new Map();
-  for (const path of readdirSync(new URL(folder, root), { encoding: "utf8", recursive: true })) {
-    if (!suffixes.some((suffix) => path.endsWith(suffix))) continue;
-    const text = readFileSync(new URL(folder + path, root), "utf8");
+  for (const { path, text } of sources(folder, suffixes)) {
     for (const [, ...forms] of text.matchAll(declaration)) {
       const name = forms.find((form) => form !== undefined) ?? "";
       places.set(name, [...(places.get(name) ?? []), path]);
@@ -38,4 +51,32 @@ test("no two types of the face share a name", () => {
   const declaration =
     /^(?:export )?(?:abstract )?(?:class|interface|enum) (\w+)|^(?:export )?(?:declare )?type (\w+)|@callback (\w+)|@typedef \{[^@]*?\} ([A-Z]\w*)/gm;
   assert.deepEqual(namedTwice("pkg-template/src/", [".js", ".d.ts"], declaration), {});
+});
+
+test("no field of the core is written to from outside of its file", () => {
+  const files = sources("src/core/", [".rs"]).map(({ path, text }) => {
+    const [code = ""] = text.split("#[cfg(test)]\nmod tests");
+    const own = [...code.matchAll(/^ {4}(pub(?:\([^)]*\))? )?(\w+): /gm)];
+    return {
+      path,
+      code,
+      fields: new Set(own.map(([, , name]) => name)),
+      // Those of a `mod.rs` are visible in the files beside it.
+      visible: own
+        .filter(([, visibility]) => visibility || path.endsWith("mod.rs"))
+        .map(([, , name = ""]) => name),
+    };
+  });
+  const visible = new Set(files.flatMap((file) => file.visible));
+  assert.ok(visible.size > 40, "the fields are found");
+  const writes = /\w\.(\w+) (?:[-+*|&^]?=) |mem::(?:take|replace|swap)\(&mut \w+\.(\w+)[,)]/g;
+  const found = [];
+  for (const { path, code, fields } of files) {
+    for (const [write, assigned, taken] of code.matchAll(writes)) {
+      const field = assigned ?? taken ?? "";
+      // A field of this name in the same file may be meant.
+      if (visible.has(field) && !fields.has(field)) found.push(`${path}: ${write}`);
+    }
+  }
+  assert.deepEqual(found, []);
 });
