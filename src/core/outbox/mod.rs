@@ -13,30 +13,28 @@ mod part;
 mod schedule;
 mod stamps;
 mod summary;
+mod unsent;
 
-use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
-use crate::core::deadline::DeadlineClock;
 use crate::core::delivery::halving::Halving;
-use crate::core::delivery::limits::{RetryWait, last_try_at, request_timeout_ms};
+use crate::core::delivery::limits::{last_try_at, request_timeout_ms};
 use crate::core::enrichment::{Field, InputsPlace, Merged};
 use crate::core::id_map::NOTHING;
 use crate::core::json::any_members;
-use crate::core::number_set::NumberSet;
 use crate::core::policy::{MAX_REQUEST_BYTES, REQUEST_OVERHEAD_BYTES, START_WAITS_MS};
 use crate::core::session::{Description, SessionId, SessionOrigin, Start, Target};
 use crate::core::settings::{Destination, Settings};
-use crate::core::time::{NEVER, Now};
+use crate::core::time::Now;
 use crate::core::totals::Totals;
 use crate::core::wire::{self, Request, Routes};
 
-use backlog::Backlog;
 use batch::Batch;
 use part::merged;
 pub use part::{Part, PartKind, Parts, held_by};
 pub use schedule::Schedule;
 pub use stamps::{Said, Stamps};
+pub use unsent::Unsent;
 
 /// What follows after a request of a batch was stored.
 #[derive(Debug)]
@@ -47,47 +45,6 @@ pub enum Progress {
     Done(Parts),
 }
 
-/// The parts that an outbox has to send, and when.
-#[derive(Debug)]
-struct Unsent {
-    /// All parts that wait.
-    backlog: Backlog,
-    /// The clock of their deadlines.
-    clock: DeadlineClock,
-    /// When the first batch may be tried again.
-    retry_at: u64,
-    /// Until when the server has asked clients to wait, by its last failure.
-    asked_until: u64,
-}
-
-impl Unsent {
-    const NOTHING: Unsent = Unsent {
-        backlog: Backlog::EMPTY,
-        clock: DeadlineClock::START,
-        retry_at: 0,
-        asked_until: 0,
-    };
-}
-
-/// Allocated from the first write until [`Outbox::rest`], because a session has nothing to send for most of its life,
-/// and a server keeps thousands of sessions.
-#[derive(Debug, Default)]
-struct Work(Option<Box<Unsent>>);
-
-impl Deref for Work {
-    type Target = Unsent;
-
-    fn deref(&self) -> &Unsent {
-        self.0.as_deref().unwrap_or(const { &Unsent::NOTHING })
-    }
-}
-
-impl DerefMut for Work {
-    fn deref_mut(&mut self) -> &mut Unsent {
-        self.0.get_or_insert_with(|| Box::new(Unsent::NOTHING))
-    }
-}
-
 /// The outbox of one session, or of another event, at one destination.
 #[derive(Debug)]
 pub struct Outbox {
@@ -95,6 +52,8 @@ pub struct Outbox {
     pub destination: Rc<Destination>,
     /// Its place among all outboxes.
     pub schedule: Schedule,
+    /// What it has to send.
+    pub unsent: Unsent,
     /// The totals of its metrics.
     pub totals: Totals,
     /// Whether the backend may have metrics of the session that `totals` do not include.
@@ -110,8 +69,6 @@ pub struct Outbox {
     /// How many single enrichments in a row were refused, with nothing stored in between.
     refused_singles: u32,
     window_until: u64,
-    /// Whether deadlines stand still, because there is no network or the page rests.
-    is_paused: bool,
     stamps: Stamps,
     hurried: bool,
     /// Whether the batch was refused with one ticket and is tried with another.
@@ -126,7 +83,6 @@ pub struct Outbox {
     start_at: u64,
     /// The start that the session still needs. Boxed, because mostly there is none.
     start: Option<Box<Start>>,
-    work: Work,
 }
 
 impl Outbox {
@@ -142,6 +98,7 @@ impl Outbox {
         Outbox {
             destination,
             schedule: Schedule::new(server),
+            unsent: Unsent::default(),
             totals: Totals::default(),
             is_unread: false,
             settings,
@@ -150,7 +107,6 @@ impl Outbox {
             failures: 0,
             refused_singles: 0,
             window_until: 0,
-            is_paused: false,
             stamps,
             hurried: false,
             was_renewed: false,
@@ -159,7 +115,6 @@ impl Outbox {
             needs_start: false,
             start_at: 0,
             start: None,
-            work: Work::default(),
         }
     }
 
@@ -248,17 +203,12 @@ impl Outbox {
     /// server and an event was not found on the new route, it may be found on the old one. For an event, no start
     /// would tell.
     pub fn routes_to_try(&self, routes: Routes) -> Routes {
-        let tried = self.work.backlog.first_batch().is_some_and(Batch::tried_other_route);
+        let tried = self.unsent.backlog().first_batch().is_some_and(Batch::tried_other_route);
         if self.is_event() && tried && routes == Routes::Unknown {
             Routes::TryLegacy
         } else {
             routes
         }
-    }
-
-    /// The bytes of its unsent enrichments.
-    pub fn held(&self) -> u64 {
-        self.work.backlog.summary().held()
     }
 
     /// Lets the session begin with its next request. If there is a `start`, that request starts it: the one of its
@@ -298,19 +248,19 @@ impl Outbox {
     /// the values before it are still sent.
     pub fn accept(&mut self, mut part: Box<Part>) {
         self.admit(&mut part);
-        self.work.backlog.push(part);
+        self.unsent.backlog_mut().push(part);
     }
 
     /// Takes a part that an earlier page left, and puts it before the parts made since.
     pub fn accept_in_time(&mut self, mut part: Box<Part>) {
         self.admit(&mut part);
-        self.work.backlog.insert_in_time(part);
+        self.unsent.backlog_mut().insert_in_time(part);
     }
 
     /// Gives `part`, which is not kept, a time after the kept parts: if another page delivers those, it stamps them
     /// as the later ones of the same millisecond.
     pub fn date_after_kept(&mut self, part: &mut Part) {
-        let last = self.work.backlog.parts().last().filter(|last| last.is_kept());
+        let last = self.unsent.backlog().parts().last().filter(|last| last.is_kept());
         if last.is_some_and(|last| last.said().unix_ms == part.said().unix_ms) {
             self.stamps.take_over(part.said().unix_ms);
             part.date(self.stamps.say(0));
@@ -320,7 +270,7 @@ impl Outbox {
     /// Lets starts that were given up once, and are alone now, wait for an enrichment. Nothing is in flight, and
     /// nobody waits for them, so nothing would send them.
     pub fn let_starts_wait(&mut self) {
-        if !self.work.backlog.summary().tracers().is_empty() {
+        if !self.unsent.backlog().summary().tracers().is_empty() {
             return;
         }
         self.unfreeze();
@@ -328,7 +278,7 @@ impl Outbox {
 
     /// Puts the parts of all batches back into the queue.
     fn unfreeze(&mut self) {
-        while let Some(start) = self.work.backlog.pop_batch() {
+        while let Some(start) = self.unsent.backlog_mut().pop_batch() {
             if let Some(start) = start {
                 self.want_start_again(start);
             }
@@ -338,65 +288,40 @@ impl Outbox {
     /// Frees memory, because there is nothing to do for a while.
     pub fn rest(&mut self) {
         self.schedule.rest();
-        if self.work.backlog.is_empty() {
-            self.work = Work::default();
-        } else {
-            self.work.backlog.shrink();
-        }
-    }
-
-    /// Whether a failed request is to be retried after a wait.
-    pub fn is_to_wait(&self, now: Now) -> bool {
-        self.work.backlog.has_batch() && self.work.retry_at > now.mono_ms
+        self.unsent.rest();
     }
 
     /// Ends the wait before a retry early enough for parts that came since the last try to get a try before their
     /// deadline.
     pub fn try_in_time(&mut self, now: Now) {
-        if self.is_to_wait(now) && self.last_try_at(now) <= now.mono_ms {
-            self.work.asked_until = 0;
-            self.wait_no_longer();
+        if self.unsent.is_to_wait(now) && self.last_try_at(now) <= now.mono_ms {
+            self.unsent.end_wait();
         }
     }
 
     /// When those parts get their own try at the latest, on the forward clock.
     fn last_try_at(&self, now: Now) -> u64 {
         let Settings { timeout_ms, deadline_ms, .. } = *self.settings;
-        let gives_up_at =
-            self.work.clock.reaches(self.work.backlog.summary().untried_deadline(), now.mono_ms);
+        let gives_up_at = self.unsent.untried_gives_up_at(now);
         last_try_at(gives_up_at, timeout_ms, deadline_ms)
     }
 
     /// When to look at an outbox that waits for a retry: at the retry, at the first deadline, or at the last try
     /// before it.
     pub fn looks_at(&self, now: Now) -> u64 {
-        self.due().min(self.gives_up_at(now)).min(self.last_try_at(now))
-    }
-
-    /// Whether there is anything to send.
-    pub fn has_work(&self) -> bool {
-        self.work.backlog.has_batch() || !self.work.backlog.summary().tracers().is_empty()
-    }
-
-    /// Whether the browser keeps all waiting parts.
-    pub fn is_kept(&self) -> bool {
-        self.work
-            .backlog
-            .parts()
-            .iter()
-            .all(|part| part.kind() != PartKind::Enrichment || part.is_kept())
+        self.due().min(self.unsent.gives_up_at(now)).min(self.last_try_at(now))
     }
 
     /// When the next request may be sent: after the wait before a retry, or else after the merge window. A start
     /// without enrichments waits a moment for one.
     pub fn due(&self) -> u64 {
-        if self.work.backlog.has_batch() {
-            return self.work.retry_at;
+        if self.unsent.backlog().has_batch() {
+            return self.unsent.retry_at();
         }
         if self.hurried {
             return 0;
         }
-        self.window_until.max(if self.work.backlog.summary().is_enriched() {
+        self.window_until.max(if self.unsent.backlog().summary().is_enriched() {
             0
         } else {
             self.start_at
@@ -413,197 +338,35 @@ impl Outbox {
         self.hurried = true;
     }
 
-    /// Whether it contains parts of `tracer`.
-    pub fn holds_any_of(&self, tracer: u64) -> bool {
-        self.work.backlog.parts().iter().any(|part| part.tracer() == tracer)
-    }
-
     /// Whether the queue skips the merge window.
     pub fn is_hurried(&self) -> bool {
         self.hurried
     }
 
-    /// Ends the wait before a retry, because the server works again. A wait that the server asked for goes on.
-    pub fn wait_no_longer(&mut self) {
-        self.work.retry_at = self.work.asked_until;
-    }
-
-    /// Whether the server has asked clients to wait until later than now.
-    pub fn is_asked_to_wait(&self, now: Now) -> bool {
-        self.work.backlog.has_batch() && self.work.asked_until > now.mono_ms
-    }
-
-    /// Stops the deadlines, because there is no network or the page rests.
-    pub fn pause_deadlines(&mut self) {
-        self.is_paused = true;
-        if !self.work.backlog.is_empty() {
-            self.work.backlog.change_each(Part::stop_deadline);
-        }
-    }
-
-    /// Lets the deadlines begin anew, because the network or the page is back.
-    pub fn resume_deadlines(&mut self, now: Now) {
-        self.is_paused = false;
-        let Unsent { backlog, clock, .. } = &mut *self.work;
-        backlog.change_each(|part| part.begin_deadline_anew(*clock, now.mono_ms));
-    }
-
-    /// Records that the server answered a request properly at `at_ms`. The time that parts waited for their turn
-    /// until then does not count.
-    pub fn server_worked(&mut self, at_ms: u64) {
-        if self.work.clock.server_worked(at_ms) {
-            self.shorten_deadlines();
-        }
-    }
-
-    /// Records that the request in flight was answered, and is not to be retried, or that it was taken back, which
-    /// says nothing about the server.
-    pub fn request_worked(&mut self, now: Now) {
-        self.work.clock.own_request_worked(now.mono_ms);
-        self.shorten_deadlines();
-    }
-
     /// Lets its clock know that the outbox may send, and waits for its turn from now on. The merge window before does
     /// not count, unless the server `is_failing`.
     pub fn tell_clock(&mut self, is_failing: bool, now: Now) {
-        let due = self.due();
-        if due <= now.mono_ms {
-            let tried_until = if due == 0 { now.mono_ms } else { due };
-            self.work.clock.wait_for_turn(tried_until, now.mono_ms);
-        } else if !self.work.backlog.has_batch() && due < NEVER && !is_failing {
-            self.work.clock.rest_until(due);
-        }
-    }
-
-    /// Lets time count, because there is no ticket to send with. Returns when the first part is given up.
-    pub fn wait_for_ticket(&mut self, now: Now) -> u64 {
-        self.work.retry_at = 0;
-        self.work.clock.begin_try(now.mono_ms);
-        self.gives_up_at(now)
-    }
-
-    /// All waiting parts.
-    pub fn parts(&self) -> &[Box<Part>] {
-        self.work.backlog.parts()
-    }
-
-    /// Notes that the browser keeps the parts with these numbers.
-    pub fn note_kept(&mut self, ids: &NumberSet) {
-        self.work.backlog.change_each(|part| {
-            if ids.has(part.id()) {
-                part.keep();
-            }
-        });
-    }
-
-    /// Caps each deadline at the time that its part was given, because part of that time may have been forgiven
-    /// before the part came.
-    fn shorten_deadlines(&mut self) {
-        if self.is_paused {
-            return;
-        }
-        let Unsent { backlog, clock, .. } = &mut *self.work;
-        backlog.change_each(|part| part.shorten_deadline(*clock));
+        self.unsent.tell_clock(self.due(), is_failing, now);
     }
 
     /// Prepares for `part`, which enters the queue, and sets its deadline.
     fn admit(&mut self, part: &mut Part) {
-        if !self.concerns(part.scope()) {
+        if !self.unsent.concerns(part.scope()) {
             // Its scope does not know yet when the outbox may send.
             self.schedule.reset();
         }
-        if self.work.backlog.parts().is_empty() {
-            self.work.clock.own_request_worked(part.given_ms());
-        }
-        match self.is_paused {
-            true => part.stop_deadline(),
-            false => part.begin_deadline(self.work.clock),
-        }
-    }
-
-    /// Whether it contains parts of the request `scope`.
-    pub fn concerns(&self, scope: u64) -> bool {
-        self.work.backlog.summary().scopes().has(scope)
-    }
-
-    /// The request scopes of its parts.
-    pub fn scopes(&self) -> impl Iterator<Item = u64> + '_ {
-        self.work.backlog.summary().scopes().iter()
-    }
-
-    /// The tracer whose `fetch` carries the next request, or [`NOTHING`]. It has a part in it.
-    pub fn sender(&self) -> u64 {
-        self.work.backlog.summary().sender()
-    }
-
-    /// Makes another tracer the sender: the next one with a part in it for which `suits` returns true, among the next
-    /// `looks`. The current sender becomes the last in turn.
-    pub fn change_sender(&mut self, looks: usize, suits: &dyn Fn(u64) -> bool) {
-        let summary = self.work.backlog.summary();
-        let others = summary.tracers().after(summary.sender());
-        let next = others.take(looks).find(|tracer| suits(*tracer));
-        if let Some(next) = next {
-            self.work.backlog.set_sender(next);
-        }
-    }
-
-    /// The tracer that sends in `scope`: the sender, unless only other tracers have parts of that scope. The `fetch`
-    /// of another request may not be called in this one.
-    pub fn sender_in(&self, scope: u64) -> u64 {
-        let sender = self.work.backlog.summary().sender();
-        if self.work.backlog.summary().tracers().iter().nth(1).is_none() {
-            return sender;
-        }
-        let parts = self.work.backlog.parts();
-        let waits_there = parts
-            .iter()
-            .filter(|part| part.scope() == scope && part.kind() != PartKind::WaitingStart);
-        let mut of_scope = waits_there.map(|part| part.tracer());
-        let first = of_scope.next().unwrap_or(sender);
-        if first == sender || of_scope.any(|tracer| tracer == sender) { sender } else { first }
-    }
-
-    /// Makes `tracer`, which has a part in it, the sender.
-    pub fn set_sender(&mut self, tracer: u64) {
-        self.work.backlog.set_sender(tracer);
+        self.unsent.begin_deadline(part);
     }
 
     /// Whether any scope may send it: a part was made outside of request scopes, or in one that stopped polling.
     pub fn is_for_anyone(&self) -> bool {
-        self.schedule.is_left() || self.concerns(0)
-    }
-
-    /// When the first part is given up if the server does not answer until then, on the forward clock; [`NEVER`] if
-    /// that time has passed.
-    pub fn gives_up_at(&self, now: Now) -> u64 {
-        self.work.clock.reaches(self.first_deadline(), now.mono_ms)
-    }
-
-    /// Whether the first deadline has passed.
-    pub fn is_overdue(&self, now: Now) -> bool {
-        let first = self.first_deadline();
-        first < NEVER && first <= self.work.clock.reading(now.mono_ms)
-    }
-
-    /// The first deadline, on its clock. A start has a deadline only if it is alone.
-    fn first_deadline(&self) -> u64 {
-        self.work.backlog.summary().first_deadline()
+        self.schedule.is_left() || self.unsent.concerns(0)
     }
 
     /// How long the next request may take, in milliseconds: its time limit, or the time to the first deadline of its
     /// parts. A batch whose deadline passed because the program stood still gets one full try.
     pub fn timeout_ms(&self, now: Now) -> u64 {
-        let left = self.batch_deadline().saturating_sub(self.work.clock.reading(now.mono_ms));
-        request_timeout_ms(self.settings.timeout_ms, left)
-    }
-
-    /// The first deadline of the batch to send, on its clock.
-    fn batch_deadline(&self) -> u64 {
-        let parts = self.work.backlog.first_parts();
-        let said = parts.iter().filter(|part| part.kind() == PartKind::Enrichment);
-        let starts = parts.iter().filter(|part| part.kind() == PartKind::Start);
-        let of_starts = || starts.map(|part| part.deadline()).min();
-        said.map(|part| part.deadline()).min().or_else(of_starts).unwrap_or(NEVER)
+        request_timeout_ms(self.settings.timeout_ms, self.unsent.batch_left_ms(now))
     }
 
     /// The next request, and whether it is a start. Freezes the queue if there is no batch.
@@ -612,12 +375,11 @@ impl Outbox {
     /// possible, and it is not one that only ensures that the session exists: see [`Outbox::start_after_all`].
     pub fn next_request(&mut self, routes: Routes, no_second: bool, now: Now) -> (Request, bool) {
         self.window_until = now.mono_ms.saturating_add(self.settings.merge_window_ms);
-        self.work.clock.begin_try(now.mono_ms);
-        self.work.backlog.begin_try();
-        if !self.work.backlog.has_batch() {
+        self.unsent.begin_try(now);
+        if !self.unsent.backlog().has_batch() {
             self.freeze(no_second);
         }
-        let Some((batch, parts)) = self.work.backlog.first_mut() else {
+        let Some((batch, parts)) = self.unsent.backlog_mut().first_mut() else {
             unreachable!("a batch was frozen")
         };
         if batch.wants_start() {
@@ -662,9 +424,9 @@ impl Outbox {
     /// the session exists, the parts that waited for it wait no longer.
     pub fn take_back_request(&mut self) {
         self.flight = NOTHING;
-        let first = self.work.backlog.first_mut();
+        let first = self.unsent.backlog_mut().first_mut();
         if first.is_some_and(|(batch, parts)| batch.stores_nothing(parts))
-            && let Some(start) = self.work.backlog.unfreeze_first()
+            && let Some(start) = self.unsent.backlog_mut().unfreeze_first()
         {
             self.want_start(start);
         }
@@ -674,7 +436,7 @@ impl Outbox {
     /// is done now.
     pub fn start_after_all(&mut self) -> bool {
         let left_out = std::mem::take(&mut self.left_out_start);
-        if left_out && let Some((batch, _)) = self.work.backlog.first_mut() {
+        if left_out && let Some((batch, _)) = self.unsent.backlog_mut().first_mut() {
             batch.begin_with(Some(Start::touch()));
             self.needs_start = true;
         }
@@ -683,14 +445,9 @@ impl Outbox {
 
     /// Freezes the parts of the next request, if there is no batch.
     pub fn freeze_first(&mut self) {
-        if !self.work.backlog.has_batch() {
+        if !self.unsent.backlog().has_batch() {
             self.freeze(false);
         }
-    }
-
-    /// The parts of the batch that is sent next or is in flight.
-    pub fn first_parts(&self) -> &[Box<Part>] {
-        self.work.backlog.first_parts()
     }
 
     /// Makes a batch of the queue, as far as one request takes it.
@@ -706,9 +463,9 @@ impl Outbox {
         let mut count = 0;
         let mut first = None;
         if is_leaving {
-            self.work.backlog.put_own_first();
+            self.unsent.backlog_mut().put_own_first();
         }
-        let parts = self.work.backlog.parts();
+        let parts = self.unsent.backlog().parts();
         for part in parts {
             bytes += part.enrichment().bytes() as u64;
             let chapter = if is_leaving && !part.is_left() { 0 } else { part.chapter() };
@@ -719,20 +476,20 @@ impl Outbox {
             count += 1;
         }
         self.hurried &= count < parts.len();
-        self.work.retry_at = 0;
-        self.work.backlog.freeze(count);
+        self.unsent.retry_now();
+        self.unsent.backlog_mut().freeze(count);
     }
 
     /// Records that the request was stored. `answer_inputs` are the session's inputs in the answer to a start.
     pub fn stored(&mut self, was_start: bool, answer_inputs: Option<&str>) -> Progress {
         self.failures = 0;
-        self.work.retry_at = 0;
+        self.unsent.retry_now();
         self.left_out_start = false;
         self.was_renewed = false;
         self.refused_singles = 0;
         self.is_known = true;
         self.needs_start = false;
-        let Some((batch, parts)) = self.work.backlog.first_mut() else {
+        let Some((batch, parts)) = self.unsent.backlog_mut().first_mut() else {
             return Progress::Done(Vec::new());
         };
         if let Some(start) = batch.take_start() {
@@ -745,23 +502,23 @@ impl Outbox {
                 return Progress::GoesOn;
             }
         }
-        let (_, parts) = self.work.backlog.take_first();
-        self.work.backlog.recount();
+        let (_, parts) = self.unsent.backlog_mut().take_first();
+        self.unsent.backlog_mut().recount();
         Progress::Done(parts)
     }
 
     /// Removes and returns the parts of a batch that needs no further request: its start was stored, and the parts that
     /// it did not store were given up.
     pub fn take_stored(&mut self) -> Parts {
-        let Some(started) = self.work.backlog.first_batch().and_then(Batch::started) else {
+        let Some(started) = self.unsent.backlog().first_batch().and_then(Batch::started) else {
             return Vec::new();
         };
-        let parts = merged(self.work.backlog.first_parts(), InputsPlace::Metadata);
+        let parts = merged(self.unsent.backlog().first_parts(), InputsPlace::Metadata);
         if wire::needs_update(&parts, Some(started)) {
             return Vec::new();
         }
-        let (_, parts) = self.work.backlog.take_first();
-        self.work.backlog.recount();
+        let (_, parts) = self.unsent.backlog_mut().take_first();
+        self.unsent.backlog_mut().recount();
         parts
     }
 
@@ -777,7 +534,7 @@ impl Outbox {
         describe: &dyn Fn(u64, u64) -> Option<Description>,
     ) -> bool {
         let is_known = self.is_known && unless_known;
-        let Some((batch, parts)) = self.work.backlog.first_mut() else { return false };
+        let Some((batch, parts)) = self.unsent.backlog_mut().first_mut() else { return false };
         if self.target.is_event() || is_known || !batch.make_sure() {
             return false;
         }
@@ -785,7 +542,7 @@ impl Outbox {
         let description = first.and_then(|part| describe(part.tracer(), part.said().unix_ms));
         batch.begin_with(Some(Start { origin: SessionOrigin::Named, description }));
         self.needs_start = true;
-        self.work.retry_at = 0;
+        self.unsent.retry_now();
         true
     }
 
@@ -793,8 +550,8 @@ impl Outbox {
     /// whether that was done before.
     pub fn try_other_route(&mut self) -> bool {
         self.forget_empty_batches();
-        self.work.retry_at = 0;
-        self.work.backlog.first_mut().is_some_and(|(batch, _)| batch.try_other_route())
+        self.unsent.retry_now();
+        self.unsent.backlog_mut().first_mut().is_some_and(|(batch, _)| batch.try_other_route())
     }
 
     /// Records a failure that may be temporary. The request is retried after `wait_ms` if the server `asked` for
@@ -803,28 +560,14 @@ impl Outbox {
     pub fn failed(&mut self, now: Now, wait_ms: u64, asked: bool) -> Parts {
         self.failures = self.failures.saturating_add(1);
         let expired = self.expire(now);
-        let reading = self.work.clock.reading(now.mono_ms);
-        let left = self.batch_deadline().saturating_sub(reading);
-        // By then, all parts of the batch have been given up.
-        let last =
-            self.work.backlog.first_parts().iter().map(|part| part.deadline()).max().unwrap_or(0);
-        let wait_ms = RetryWait {
-            wait_ms,
-            is_asked: asked,
-            left_ms: left,
-            last_left_ms: last.saturating_sub(reading),
-            timeout_ms: self.settings.timeout_ms,
-        }
-        .milliseconds();
-        self.work.retry_at = now.mono_ms.saturating_add(wait_ms);
-        self.work.asked_until = if asked { self.work.retry_at } else { 0 };
+        self.unsent.retry_after(wait_ms, asked, self.settings.timeout_ms, now);
         expired
     }
 
     /// Removes and returns the parts whose deadline has passed. A start among them is put back: see
     /// [`PartKind::WaitingStart`].
     pub fn expire(&mut self, now: Now) -> Parts {
-        let reading = self.work.clock.reading(now.mono_ms);
+        let reading = self.unsent.reading(now);
         let expired = self.take_out(false, &|part| {
             part.kind() != PartKind::WaitingStart && part.deadline() <= reading
         });
@@ -842,9 +585,13 @@ impl Outbox {
         let mut gone = Vec::new();
         for part in self.take_out(starts_go, goes) {
             // A waiting start goes with its batch, and has to go with another one now.
-            if goes(&part) { gone.push(part) } else { self.work.backlog.put_start_back(*part) }
+            if goes(&part) {
+                gone.push(part)
+            } else {
+                self.unsent.backlog_mut().put_start_back(*part)
+            }
         }
-        self.work.backlog.recount();
+        self.unsent.backlog_mut().recount();
         gone
     }
 
@@ -852,17 +599,17 @@ impl Outbox {
     /// those with theirs.
     pub fn part_around(&mut self, taken: &[Box<Part>]) {
         // An update after its start goes on, because it tells what the start did not store.
-        if self.work.backlog.first_batch().is_some_and(|batch| batch.started().is_none()) {
+        if self.unsent.backlog().first_batch().is_some_and(|batch| batch.started().is_none()) {
             self.unfreeze();
         }
-        self.work.backlog.change_each(|part| {
+        self.unsent.backlog_mut().change_each(|part| {
             let taken_before = taken.partition_point(|it| it.id() < part.id()) as u32;
             part.set_apart(taken_before);
         });
     }
 
     fn take_out(&mut self, starts_go: bool, goes: &dyn Fn(&Part) -> bool) -> Parts {
-        let taken = self.work.backlog.take_out(self.flight != NOTHING, starts_go, goes);
+        let taken = self.unsent.backlog_mut().take_out(self.flight != NOTHING, starts_go, goes);
         self.forget_empty_batches();
         taken
     }
@@ -870,7 +617,8 @@ impl Outbox {
     /// Removes batches without parts. The next batch gets their start. A batch in flight stays until its answer
     /// arrives.
     fn forget_empty_batches(&mut self) {
-        if let Some(start) = self.work.backlog.forget_empty_batches(self.flight != NOTHING) {
+        if let Some(start) = self.unsent.backlog_mut().forget_empty_batches(self.flight != NOTHING)
+        {
             self.want_start_again(start);
         }
     }
@@ -880,16 +628,11 @@ impl Outbox {
     /// ignored for the most part, and an update repeats its content. No part is given up, because another page may
     /// deliver it.
     pub fn end_chapter(&mut self, chapter: u32) {
-        self.is_paused = true;
         self.stamps.rest();
-        self.work.backlog.change_each(|part| {
-            part.stop_deadline();
-            part.end_chapter(chapter);
-        });
+        self.unsent.end_chapter(chapter);
         if let Some(start) = &mut self.start {
             start.may_be_started_by_others();
         }
-        self.work.backlog.may_be_started_by_others();
     }
 
     /// Plans a start again that was tried and given up. The backend may have the session by now.
@@ -903,17 +646,17 @@ impl Outbox {
     pub fn refused(&mut self, to_blame: bool) -> Parts {
         self.was_renewed = false;
         self.failures = 0;
-        self.work.retry_at = 0;
-        if !self.work.backlog.has_batch() {
+        self.unsent.retry_now();
+        if !self.unsent.backlog().has_batch() {
             return Vec::new();
         }
-        let (mut batch, parts) = self.work.backlog.take_first();
+        let (mut batch, parts) = self.unsent.backlog_mut().take_first();
         self.refused_singles += u32::from(parts.len() == 1);
         if let Some(start) = batch.take_start() {
             self.want_start_again(start);
         }
         if to_blame || parts.iter().all(|part| part.kind() == PartKind::WaitingStart) {
-            self.work.backlog.recount();
+            self.unsent.backlog_mut().recount();
             return parts;
         }
         self.put_starts_back(parts)
@@ -926,16 +669,16 @@ impl Outbox {
                 continue;
             }
             let start = part.take_start();
-            self.work.backlog.put_start_back(start);
+            self.unsent.backlog_mut().put_start_back(start);
         }
-        self.work.backlog.recount();
+        self.unsent.backlog_mut().recount();
         parts
     }
 
     /// Handles the refusal of a batch of which one part may be to blame: splits it in two, if [`Halving`] allows
     /// that. Returns whether it is sent again.
     pub fn halve(&mut self, refuses_all: bool) -> bool {
-        let Some(batch) = self.work.backlog.first_batch() else {
+        let Some(batch) = self.unsent.backlog().first_batch() else {
             return false;
         };
         let (len, original_len) = (batch.len(), batch.whole_len());
@@ -943,14 +686,14 @@ impl Outbox {
         // those may have been to blame.
         let goes_as_it_is = !batch.is_repeated() && len > 0;
         self.failures = 0;
-        self.work.retry_at = 0;
+        self.unsent.retry_now();
         if goes_as_it_is {
             return true;
         }
         let refused_singles = self.refused_singles;
         let half = Halving { len, original_len, refused_singles, refuses_all }.first_half();
         if let Some(half) = half {
-            self.work.backlog.halve_first(half, &mut self.stamps);
+            self.unsent.backlog_mut().halve_first(half, &mut self.stamps);
         }
         half.is_some()
     }

@@ -136,7 +136,7 @@ impl Registry {
         let Some(outbox) = self.outboxes.get(id) else { return };
         let mut kept = NumberSet::NONE;
         let mut entries = Vec::new();
-        for part in outbox.parts() {
+        for part in outbox.unsent.parts() {
             if part.kind() != PartKind::WaitingStart
                 && let Some(entry) = self.entry(id, part, None)
             {
@@ -148,7 +148,7 @@ impl Registry {
             self.reports.add(entry);
         }
         if let Some(outbox) = self.outboxes.get_mut(id) {
-            outbox.note_kept(&kept);
+            outbox.unsent.note_kept(&kept);
         }
     }
 

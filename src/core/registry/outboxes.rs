@@ -72,14 +72,14 @@ impl Outboxes {
     /// given meanwhile.
     pub(super) fn pause_deadlines(&mut self) {
         for open in self.all.values_mut() {
-            open.outbox.pause_deadlines();
+            open.outbox.unsent.pause_deadlines();
         }
     }
 
     /// Lets all deadlines begin anew, because the network or the page is back.
     pub(super) fn resume_deadlines(&mut self, now: Now) {
         for open in self.all.values_mut() {
-            open.outbox.resume_deadlines(now);
+            open.outbox.unsent.resume_deadlines(now);
         }
     }
 
@@ -147,7 +147,7 @@ impl Outboxes {
     pub(super) fn recount(&mut self, id: u64) -> Option<&mut Outbox> {
         let open = self.all.get_mut(id)?;
         self.held -= open.counted;
-        open.counted = open.outbox.held();
+        open.counted = open.outbox.unsent.held();
         self.held += open.counted;
         Some(&mut open.outbox)
     }
@@ -175,7 +175,7 @@ impl Outboxes {
     /// Records whether an outbox has work, which is returned.
     pub(super) fn note_work(&mut self, id: u64) -> bool {
         let Some(open) = self.all.get_mut(id) else { return false };
-        if open.outbox.has_work() {
+        if open.outbox.unsent.has_work() {
             if open.busy_place.is_none() {
                 open.busy_place = Some(self.busy.len());
                 self.busy.push(id);

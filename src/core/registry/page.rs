@@ -128,7 +128,7 @@ impl Registry {
                     let Some(outbox) = self.outboxes.get_mut(id) else { continue };
                     let server = self.servers.get(outbox.schedule.server());
                     if !server.is_some_and(|server| server.health.is_busy()) {
-                        outbox.wait_no_longer();
+                        outbox.unsent.wait_no_longer();
                     }
                     self.schedule(id, now);
                 }
@@ -186,7 +186,7 @@ impl Registry {
             }
             if let Some(outbox) = self.outboxes.get_mut(flight.outbox) {
                 // That there was no answer yet does not count as a failure.
-                outbox.request_worked(now);
+                outbox.unsent.request_worked(now);
                 outbox.take_back_request();
             }
             self.reports.add(Output::Abort { flight: id });
@@ -199,13 +199,13 @@ impl Registry {
         for id in self.outboxes.busy().to_vec() {
             let Some(outbox) = self.outboxes.get_mut(id) else { continue };
             let Some(server) = self.servers.get_mut(outbox.schedule.server()) else { continue };
-            let is_kept = outbox.is_kept();
+            let is_kept = outbox.unsent.is_kept();
             if !is_kept {
                 server.health.allow_probe();
             }
             if !is_kept || server.health.is_trusted() {
                 outbox.hurry();
-                outbox.wait_no_longer();
+                outbox.unsent.wait_no_longer();
             }
             self.schedule(id, now);
         }
@@ -222,8 +222,8 @@ impl Registry {
         let mut best = None;
         for id in candidates {
             let Some(outbox) = self.outboxes.get(*id) else { continue };
-            let bytes = outbox.held() + REQUEST_OVERHEAD_BYTES as u64;
-            let is_kept = outbox.is_kept();
+            let bytes = outbox.unsent.held() + REQUEST_OVERHEAD_BYTES as u64;
+            let is_kept = outbox.unsent.is_kept();
             let server_id = outbox.schedule.server();
             let is_wanted = |server: &Server| {
                 let is_answered = server.health.is_trusted() && self.page_has_room(server_id, now);
@@ -232,8 +232,8 @@ impl Registry {
             let rank = (is_kept, bytes);
             let may_go = outbox.flight() == NOTHING
                 && !outbox.destination.waits_for_ticket(now)
-                && outbox.has_work()
-                && !outbox.is_asked_to_wait(now)
+                && outbox.unsent.has_work()
+                && !outbox.unsent.is_asked_to_wait(now)
                 && self.page.in_document
                 && self.page.has_room_for(bytes)
                 && self.servers.get(server_id).is_some_and(is_wanted);

@@ -49,9 +49,9 @@ impl Registry {
         if !outbox.destination.waits_for_ticket(now) {
             return None;
         }
-        let (to, tracer) = (outbox.destination.clone(), outbox.sender());
+        let (to, tracer) = (outbox.destination.clone(), outbox.unsent.sender());
         let timeout_ms = outbox.settings().timeout_ms;
-        let gives_up_at = outbox.wait_for_ticket(now);
+        let gives_up_at = outbox.unsent.wait_for_ticket(now);
         Some(gives_up_at.min(self.ask_for_ticket(&to, tracer, timeout_ms, now)))
     }
 

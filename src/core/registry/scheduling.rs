@@ -29,7 +29,7 @@ impl Registry {
         let (to, settings) = (destination.clone(), settings.clone());
         let mut outbox = Outbox::new(to, settings, server, target, self.stamps);
         if self.page.is_offline {
-            outbox.pause_deadlines();
+            outbox.unsent.pause_deadlines();
         }
         self.outboxes.open(outbox)
     }
@@ -41,10 +41,10 @@ impl Registry {
         let Some(outbox) = outboxes.get_mut(id) else { return };
         let of = |tracer: u64| tracers.get(tracer).map_or(NOTHING, |tracer| tracer.server);
         let works = |tracer: u64| servers.get(of(tracer)).is_some_and(|it| !it.health.is_failing());
-        if outbox.sender() != NOTHING && !works(outbox.sender()) {
-            outbox.change_sender(SENDERS_LOOKED_AT, &works);
+        if outbox.unsent.sender() != NOTHING && !works(outbox.unsent.sender()) {
+            outbox.unsent.change_sender(SENDERS_LOOKED_AT, &works);
         }
-        let to = of(outbox.sender());
+        let to = of(outbox.unsent.sender());
         if to == NOTHING || to == outbox.schedule.server() {
             return;
         }
@@ -81,7 +81,7 @@ impl Registry {
         }
         let (is_ready, server) = (outbox.schedule.is_ready(), outbox.schedule.server());
         if before != (is_ready, server, timer) {
-            for scope in outbox.scopes() {
+            for scope in outbox.unsent.scopes() {
                 self.scopes.look_at(scope, timer, Timer::Outbox(id));
                 if is_ready {
                     self.scopes.line_up(scope, server, id);
@@ -114,7 +114,7 @@ impl Registry {
         outbox.try_in_time(now);
         outbox.tell_clock(!server.health.why().is_empty(), now);
         let due = outbox.due();
-        if outbox.is_to_wait(now) {
+        if outbox.unsent.is_to_wait(now) {
             // Other parts of the batch may have more time, and the server may have asked clients to stay away.
             outbox.looks_at(now)
         } else if due > now.mono_ms {
@@ -125,9 +125,9 @@ impl Registry {
                 self.servers.line_up(server_id, id);
             }
             // While the server answers other requests, that time moves back.
-            let gives_up_at = outbox.gives_up_at(now);
+            let gives_up_at = outbox.unsent.gives_up_at(now);
             let Settings { timeout_ms, deadline_ms, .. } = **outbox.settings();
-            match outbox.is_overdue(now) {
+            match outbox.unsent.is_overdue(now) {
                 // It is about to have its last try, unless it is given up.
                 true => now.mono_ms + LEASE_GRACE_MS,
                 false => self.servers.get_mut(server_id).map_or(NEVER, |server| {

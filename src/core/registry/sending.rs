@@ -120,19 +120,20 @@ impl Registry {
         else {
             return;
         };
-        let (server_id, scopes) = (outbox.schedule.server(), outbox.scopes().collect::<Vec<u64>>());
+        let (server_id, scopes) =
+            (outbox.schedule.server(), outbox.unsent.scopes().collect::<Vec<u64>>());
         let Some(server) = self.servers.get(server_id) else { return };
         let (worked_at, why) =
             (server.health.nobody_waited_until(now), server.health.why().to_owned());
         if let Some(outbox) = self.outboxes.get_mut(id) {
-            outbox.server_worked(worked_at);
+            outbox.unsent.server_worked(worked_at);
         }
         self.schedule(id, now);
         // If there is room, it is sent now: if the program was too busy to send before the deadline, the outbox still
         // gets one try.
         let was_busy = now.mono_ms.saturating_sub(at) > LEASE_GRACE_MS || why.is_empty();
         if was_busy
-            && self.outboxes.get(id).is_some_and(|outbox| outbox.is_overdue(now))
+            && self.outboxes.get(id).is_some_and(|outbox| outbox.unsent.is_overdue(now))
             && let Some(server) = self.servers.get_mut(server_id)
         {
             server.health.end_pause();
@@ -145,7 +146,7 @@ impl Registry {
             let expired = outbox.expire(now);
             self.schedule(id, now);
             self.give_up(expired, Some(target), reason, &message, now);
-        } else if !has_room || outbox.is_to_wait(now) {
+        } else if !has_room || outbox.unsent.is_to_wait(now) {
             let expired = outbox.expire(now);
             self.schedule(id, now);
             let why = if why.is_empty() { "it has not answered" } else { &why };
@@ -168,7 +169,7 @@ impl Registry {
         };
         self.enter(scope, now);
         let outbox = self.outboxes.get(id)?;
-        let (to, sender) = (outbox.destination.clone(), outbox.sender());
+        let (to, sender) = (outbox.destination.clone(), outbox.unsent.sender());
         let credential_version = to.credential.borrow().version();
         if to.credential.borrow().is_to_be_renewed(now) {
             self.ask_for_ticket(&to, sender, outbox.settings().timeout_ms, now);
@@ -178,7 +179,7 @@ impl Registry {
         let server = self.servers.get_mut(server_id)?;
         self.scopes.begin_flight(scope, server_id);
         outbox.schedule.reset();
-        outbox.server_worked(server.health.nobody_waited_until(now));
+        outbox.unsent.server_worked(server.health.nobody_waited_until(now));
         let routes = outbox.routes_to_try(server.routes());
         let (request, is_start) = outbox.next_request(routes, leaving.is_some(), now);
         self.stamps.join(*outbox.stamps());
@@ -217,8 +218,10 @@ impl Registry {
         while without_room < self.scopes.lines(scope).len() {
             let (server, line) = self.scopes.lines(scope).first()?;
             let (server, id) = (*server, *line.front()?);
-            let outbox =
-                self.outboxes.get(id).filter(|it| it.schedule.is_ready() && it.concerns(scope));
+            let outbox = self
+                .outboxes
+                .get(id)
+                .filter(|it| it.schedule.is_ready() && it.unsent.concerns(scope));
             let ready = match outbox.map(|outbox| outbox.schedule.server()) {
                 // If a tracer of this scope sends it to another server, it stands in the line of that one now.
                 Some(to) if self.send_by_own(id, scope, now).is_none() && to == server => {
@@ -245,12 +248,12 @@ impl Registry {
     /// is another one.
     fn send_by_own(&mut self, id: u64, scope: u64, now: Now) -> Option<u64> {
         let outbox = self.outboxes.get_mut(id)?;
-        let own = outbox.sender_in(scope);
+        let own = outbox.unsent.sender_in(scope);
         let server = self.tracers.get(own)?.server;
         if server == outbox.schedule.server() || self.servers.get(server)?.health.is_failing() {
             return None;
         }
-        outbox.set_sender(own);
+        outbox.unsent.set_sender(own);
         self.schedule(id, now);
         Some(server)
     }
@@ -399,7 +402,7 @@ impl Registry {
         outbox.end_flight();
         let may_pass = matches!(verdict, Verdict::Retry { .. } | Verdict::Ticket { .. });
         if !may_pass {
-            outbox.request_worked(now);
+            outbox.unsent.request_worked(now);
         }
         let target = outbox.target();
         if !matches!(verdict, Verdict::Stored { .. }) && outbox.start_after_all() && !may_pass {
@@ -484,7 +487,7 @@ impl Registry {
         let expired = outbox.failed(now, wait, asked);
         // The `fetch` of one tracer may fail while another tracer's reaches the server.
         let server = |tracer| tracers.get(tracer).map(|tracer| tracer.server);
-        outbox.change_sender(usize::MAX, &|tracer| server(tracer) != Some(flight.server));
+        outbox.unsent.change_sender(usize::MAX, &|tracer| server(tracer) != Some(flight.server));
         self.schedule(flight.outbox, now);
         self.exhausted(expired, target, why, now);
     }
@@ -501,7 +504,7 @@ impl Registry {
         let Some(server) = self.servers.get_mut(server) else { return };
         for id in server.take_retrying().iter() {
             if let Some(outbox) = self.outboxes.get_mut(id) {
-                outbox.wait_no_longer();
+                outbox.unsent.wait_no_longer();
                 self.schedule(id, now);
             }
         }

@@ -160,7 +160,9 @@ impl Registry {
             return;
         };
         for id in given_to.iter() {
-            if let Some(outbox) = self.outboxes.get_mut(id).filter(|it| it.holds_any_of(tracer)) {
+            if let Some(outbox) =
+                self.outboxes.get_mut(id).filter(|it| it.unsent.holds_any_of(tracer))
+            {
                 outbox.hurry();
                 self.schedule(id, now);
             } else if let Some(tracer) = self.tracers.get_mut(tracer) {
@@ -172,7 +174,9 @@ impl Registry {
     /// Sends all enrichments without waiting for merge windows.
     fn hurry_all(&mut self, now: Now) {
         for id in self.outboxes.take_unhurried().iter() {
-            if let Some(outbox) = self.outboxes.get_mut(id).filter(|outbox| outbox.has_work()) {
+            if let Some(outbox) =
+                self.outboxes.get_mut(id).filter(|outbox| outbox.unsent.has_work())
+            {
                 outbox.hurry();
                 self.schedule(id, now);
             }

@@ -93,7 +93,7 @@ impl Registry {
             outbox.schedule.hold();
             if let Some(totals) = options.text("totals") {
                 outbox.totals.restore(totals, self.numerals);
-            } else if origin == SessionOrigin::Named && !is_reading && !outbox.has_work() {
+            } else if origin == SessionOrigin::Named && !is_reading && !outbox.unsent.has_work() {
                 // Others may have added to the session since its last tracer in this process.
                 outbox.doubt_totals();
             }

@@ -43,7 +43,7 @@ impl Registry {
     /// Lets `scope` look again soon, if another scope has sent what it has in the outbox, or the read that it waits for: no
     /// answer wakes this one.
     pub(super) fn look_across(&mut self, scope: u64, id: u64, now: Now) {
-        let outbox = self.outboxes.get(id).filter(|outbox| outbox.concerns(scope));
+        let outbox = self.outboxes.get(id).filter(|outbox| outbox.unsent.concerns(scope));
         let flights = [outbox.map_or(NOTHING, Outbox::flight), self.read_of(id, scope)];
         let sent_by = |id: &u64| self.flights.get(*id).map(|flight| flight.scope);
         if flights.iter().filter_map(sent_by).any(|sender| sender != scope) {
@@ -90,7 +90,7 @@ impl Registry {
                 self.timers.set(at, Timer::Scope(scope));
                 self.leave_reads(scope, now);
                 for id in self.outboxes.busy().to_vec() {
-                    let outbox = self.outboxes.get_mut(id).filter(|it| it.concerns(scope));
+                    let outbox = self.outboxes.get_mut(id).filter(|it| it.unsent.concerns(scope));
                     if let Some(outbox) = outbox {
                         outbox.schedule.leave();
                         self.schedule(id, now);

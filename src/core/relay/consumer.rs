@@ -232,7 +232,7 @@ impl SessionDelivery {
     /// with a later timestamp (see `Known::stamps`), it is that timestamp.
     fn next_request(&mut self, routes: Routes, known: &mut Known, now: Now) -> (Request, bool) {
         self.outbox.freeze_first();
-        let parts = self.outbox.first_parts();
+        let parts = self.outbox.unsent.first_parts();
         // The times of those parts of which some value is sent, and not overwritten by a later part.
         let mut made = Vec::new();
         let mut keys = BTreeSet::new();
@@ -451,12 +451,13 @@ impl Consumer {
             }
             self.routes = Routes::Unknown;
         }
-        let has_later = outbox.first_parts().iter().any(|part| is_later(part));
+        let has_later = outbox.unsent.first_parts().iter().any(|part| is_later(part));
         if refusal.may_be_one_of_many() && has_later {
             // What was stored before is not to blame, so it is not halved together with the new messages. It is sent
             // again when the cause is found. If it is refused by itself, the cause is another one, and the messages
             // before it come again.
-            session.repeats_separately = outbox.first_parts().iter().any(|part| !is_later(part));
+            session.repeats_separately =
+                outbox.unsent.first_parts().iter().any(|part| !is_later(part));
             session.unrepeated = session.delivered_later.len();
             outbox.take_those(false, &|part| is_later(part));
             outbox.halve(false);
@@ -594,7 +595,7 @@ impl Delivery {
         let (before, from) = self.sessions.split_at(self.next.min(self.sessions.len()));
         let places = (self.next..).zip(from).chain((0..).zip(before));
         let sends = |session: &SessionDelivery| {
-            !session.is_over && session.flight.is_none() && session.outbox.has_work()
+            !session.is_over && session.flight.is_none() && session.outbox.unsent.has_work()
         };
         places.filter(|(_, session)| sends(session)).map(|(place, _)| place).next()
     }
@@ -612,7 +613,7 @@ impl Delivery {
     /// earlier has been stored.
     fn repeat_later(&mut self, place: usize) {
         let session = &mut self.sessions[place];
-        if !session.repeats_separately || session.is_over || session.outbox.has_work() {
+        if !session.repeats_separately || session.is_over || session.outbox.unsent.has_work() {
             return;
         }
         session.repeats_separately = false;
