@@ -10,6 +10,10 @@ use super::session::SessionId;
 use super::settings::Destination;
 use super::wire::{self, Answer, Request};
 
+/// Whether this module reads. A bundled page's module does not, because its ticket may only write. The compiler then
+/// removes what the constant guards.
+pub const READS: bool = cfg!(feature = "reading");
+
 /// The route by which an event is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadRoute {

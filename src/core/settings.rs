@@ -10,7 +10,6 @@ use super::credential::Credential;
 use super::json::{self, Object, any_members, elements};
 use super::log::{Level, Line, error, warn};
 use super::options::{Options, text_of};
-use super::outcome::Reason;
 use super::policy;
 use super::redact::{MASK, Redaction};
 use super::time::Now;
@@ -26,9 +25,6 @@ const KEY_VARIABLES: [&str; 4] =
 /// The environment variables that may contain the server's URL, in order of precedence.
 const SERVER_VARIABLES: [&str; 4] =
     ["HH_API_URL", "HH_DATA_PLANE_URL", "HH_SERVER_URL", "HONEYHIVE_SERVER_URL"];
-
-/// The reason of a drop if nobody gave a new ticket.
-const ENDED: &str = "the ticket has expired, and no new one was given until the deadline: call tracer.setTicket(ticket), or pass initTracer a function as `ticket`";
 
 /// The server of requests and the headers that they carry, which together determine the server and project that a
 /// session belongs to. For two tracers with the same destination, the same id means the same session.
@@ -101,18 +97,6 @@ impl Destination {
     /// Whether nothing can be sent before there is a new ticket.
     pub fn waits_for_ticket(&self, now: Now) -> bool {
         self.credential.borrow().is_of_no_use(self.asks, now)
-    }
-
-    /// Why what waited for a new ticket is given up.
-    pub fn why_no_ticket(&self) -> (Reason, String) {
-        if self.asks {
-            let credential = self.credential.borrow();
-            let why = credential.why();
-            let message = format!("the function `ticket` gave no ticket until the deadline: {why}");
-            (Reason::RetriesExhausted, message)
-        } else {
-            (Reason::Rejected, ENDED.to_owned())
-        }
     }
 
     /// Masks the key and other secrets in `text`, because the errors of a `fetch` and the answers of a server may

@@ -1,8 +1,8 @@
 //! The parts that wait in an outbox, in their order: those of its batches, and then the queue.
 
-use super::Stamps;
 use super::batch::Batch;
 use super::part::{Part, PartKind, Parts};
+use super::stamps::Stamps;
 use super::summary::Summary;
 use crate::core::session::Start;
 

@@ -1,7 +1,7 @@
 //! A batch: parts that are sent together, in one or two requests, and its progress.
 
-use super::Stamps;
 use super::part::{Part, have_rested, last_said, merged, were_left};
+use super::stamps::Stamps;
 use crate::core::enrichment::{Field, InputsPlace};
 use crate::core::session::{SessionOrigin, Start};
 use crate::core::wire;

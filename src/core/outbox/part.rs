@@ -1,6 +1,6 @@
 //! The parts that wait in an outbox: enrichments, and the fields that sessions start with.
 
-use super::Said;
+use super::stamps::Said;
 use crate::core::deadline::DeadlineClock;
 use crate::core::enrichment::{Enrichment, InputsPlace, Merged};
 use crate::core::id_map::NOTHING;

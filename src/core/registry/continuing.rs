@@ -12,7 +12,7 @@ use crate::core::log::Line;
 use crate::core::outbox::{Outbox, Part, Parts, held_by};
 use crate::core::outcome::{Output, Reason};
 use crate::core::policy::LEASE_GRACE_MS;
-use crate::core::reading::{self, ReadFailure, ReadRoute, Reading};
+use crate::core::reading::{self, READS, ReadFailure, ReadRoute, Reading};
 use crate::core::retry::backoff_ms;
 use crate::core::settings::Settings;
 use crate::core::time::{NEVER, Now};
@@ -22,10 +22,6 @@ use crate::core::wire::Answer;
 
 /// Logged if a page's totals begin with 0 although the session may have totals.
 const THROUGH_RELAY: &str = "addMetrics begins with 0 in this page, because a ticket cannot read the session's totals: add on your server, or set a total of your own with enrichSession({ metrics })";
-
-/// Whether this module reads totals. A bundled page's module does not, because its ticket may only write. The compiler
-/// then removes what the constant guards.
-pub(super) const READS: bool = cfg!(feature = "reading");
 
 /// Additions that wait for a read of their session's metrics.
 #[derive(Debug)]

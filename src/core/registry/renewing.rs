@@ -10,13 +10,15 @@ use super::Registry;
 use super::sending::Flight;
 use crate::core::log::Line;
 use crate::core::number_set::NumberSet;
-use crate::core::outcome::Output;
+use crate::core::outcome::{Output, Reason};
 use crate::core::relay::ticket::session_of;
 use crate::core::session::SessionId;
 use crate::core::settings::Destination;
 use crate::core::time::{NEVER, Now};
 use crate::core::tracer::Tracer;
 
+/// The reason of a drop if nobody gave a new ticket.
+const ENDED: &str = "the ticket has expired, and no new one was given until the deadline: call tracer.setTicket(ticket), or pass initTracer a function as `ticket`";
 const NO_TICKETS: &str = "setTicket is for a tracer that was made with a ticket, and changed nothing: pass this one to initTracer({ serverUrl, ticket })";
 const NO_TICKET: &str = "what was given as the new ticket is none, and the old one stays: pass the text that `issueTicket` gave on your server";
 const EMPTY_TICKET: &str = "the ticket is empty; `issueTicket` on your server printed why";
@@ -53,6 +55,22 @@ impl Registry {
         let timeout_ms = outbox.settings().timeout_ms;
         let gives_up_at = outbox.unsent.wait_for_ticket(now);
         Some(gives_up_at.min(self.ask_for_ticket(&to, tracer, timeout_ms, now)))
+    }
+
+    /// Gives up what waited for a new ticket until its deadline.
+    pub(super) fn expire_without_ticket(&mut self, id: u64, now: Now) {
+        let Some(outbox) = self.outboxes.get_mut(id) else { return };
+        let (reason, message) = if outbox.destination.asks {
+            let credential = outbox.destination.credential.borrow();
+            let why = credential.why();
+            let message = format!("the function `ticket` gave no ticket until the deadline: {why}");
+            (Reason::RetriesExhausted, message)
+        } else {
+            (Reason::Rejected, ENDED.to_owned())
+        };
+        let (expired, target) = (outbox.expire(now), outbox.target());
+        self.schedule(id, now);
+        self.give_up(expired, Some(target), reason, &message, now);
     }
 
     /// The relay refused the ticket that `flight` carried. Whether its request is to be sent again: at once if there is

@@ -1,13 +1,13 @@
 //! Sends requests: chooses the outbox that sends next, and acts on its answer.
 
 use super::Registry;
-use super::continuing::READS;
 use crate::core::concurrency::Place;
 use crate::core::delivery::health::{HealthChange, SentRequest};
 use crate::core::log::Level;
 use crate::core::outbox::{PartKind, Parts, Progress};
 use crate::core::outcome::{Output, Reason};
 use crate::core::policy::{LEASE_GRACE_MS, REQUEST_OVERHEAD_BYTES, TIMERS_AT_ONCE};
+use crate::core::reading::READS;
 use crate::core::retry::backoff_ms;
 use crate::core::session::Target;
 use crate::core::time::Now;
@@ -142,10 +142,7 @@ impl Registry {
         let Some(outbox) = self.outboxes.get_mut(id) else { return };
         let target = outbox.target();
         if outbox.destination.waits_for_ticket(now) {
-            let (reason, message) = outbox.destination.why_no_ticket();
-            let expired = outbox.expire(now);
-            self.schedule(id, now);
-            self.give_up(expired, Some(target), reason, &message, now);
+            self.expire_without_ticket(id, now);
         } else if !has_room || outbox.unsent.is_to_wait(now) {
             let expired = outbox.expire(now);
             self.schedule(id, now);

@@ -1,11 +1,11 @@
 //! When each request scope is to poll again, and what becomes of one that has stopped polling.
 
 use super::Registry;
-use super::continuing::READS;
 use crate::core::id_map::NOTHING;
 use crate::core::outbox::Outbox;
 use crate::core::outcome::Output;
 use crate::core::policy::LOOK_ACROSS_MAX_MS;
+use crate::core::reading::READS;
 use crate::core::scopes::ScopeCheck;
 use crate::core::time::{NEVER, Now};
 use crate::core::timers::Timer;

@@ -1,5 +1,6 @@
 // A name of a type stands for one type, in the core and in the face, so that a reader who finds one has found it. And the
-// state of a type is changed in its own file alone, by methods that say what happens.
+// state of a type is changed in its own file alone, by methods that say what happens. And no file needs itself by way of
+// others.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -79,4 +80,62 @@ test("no field of the core is written to from outside of its file", () => {
     }
   }
   assert.deepEqual(found, []);
+});
+
+/**
+ * The files that need themselves by way of others.
+ * @param {Map<string, Set<string>>} needs the files that each file needs
+ */
+function circles(needs) {
+  const left = new Map(needs);
+  for (let before = -1; before !== left.size;) {
+    before = left.size;
+    for (const [path, needed] of left) {
+      // Whatever needs nothing that is left is in no circle.
+      if (![...needed].some((other) => left.has(other))) left.delete(path);
+    }
+  }
+  return [...left.keys()];
+}
+
+test("no files of the core need each other", () => {
+  const files = sources("src/core/", [".rs"]);
+  const modules = new Map(files.map(({ path }) => [path.replace(/(\/mod)?\.rs$/, ""), path]));
+  /** @type {Map<string, Set<string>>} */
+  const needs = new Map();
+  for (const { path, text } of files) {
+    const [code = ""] = text.split("#[cfg(test)]\nmod tests");
+    const folder = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : "";
+    const above = path.endsWith("/mod.rs") ? folder.split("/").slice(0, -1).join("/") : folder;
+    const found = new Set();
+    for (const [, from = "", names = ""] of code.matchAll(
+      /^(?:pub )?use ((?:crate::core|super|\w+)(?:::\w+)*)(?:::\{([^;]*)\})?;/gm,
+    )) {
+      const start = from.split("::");
+      const base = start[0] === "crate" ? "" : start[0] === "super" ? above : folder;
+      const rest = start.slice(start[0] === "crate" ? 2 : start[0] === "super" ? 1 : 0);
+      for (const name of names ? names.split(/,\s*/) : [""]) {
+        const parts = [base, ...rest, ...name.split("::")].filter((part) => part !== "");
+        while (parts.length > 0 && !modules.has(parts.join("/"))) parts.pop();
+        const needed = modules.get(parts.join("/"));
+        // A file beside a `mod.rs` may add methods to what that declares.
+        if (needed && needed !== path && needed !== `${folder}/mod.rs`) found.add(needed);
+      }
+    }
+    needs.set(path, found);
+  }
+  assert.ok([...needs.values()].filter((needed) => needed.size > 2).length > 20);
+  assert.deepEqual(circles(needs), []);
+});
+
+test("no files of the face need each other", () => {
+  /** @type {Map<string, Set<string>>} */
+  const needs = new Map();
+  for (const { path, text } of sources("pkg-template/src/", [".js"])) {
+    const imports = text.matchAll(/^(?:import|export) [^;]*?from "(\.[^"]+)";/gm);
+    const needed = [...imports].map(([, name = ""]) => new URL(name, `file:///${path}`).pathname);
+    needs.set(path, new Set(needed.map((name) => name.slice(1))));
+  }
+  assert.ok([...needs.values()].filter((needed) => needed.size > 2).length > 10);
+  assert.deepEqual(circles(needs), []);
 });
