@@ -1,6 +1,7 @@
 // A program that ends spans at an even pace and exports them, as its only argument says (JSON). Prints what that cost.
 
 import { get } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { BatchSpanProcessor, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import { NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
@@ -18,13 +19,16 @@ import { NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
 const WARM_UP_SECONDS = 1.5;
 
 /**
- * Exports before anything is measured. A server makes as many in its first minutes. After some dozens of requests V8 has
+ * Exports before anything is measured. A server makes as many in its first minutes. After some hundreds of requests V8 has
  * compiled what makes them at its best, the parser of Node's `fetch` among it, for a tenth of a second of a processor.
  */
-const WARM_UP_EXPORTS = 80;
+const WARM_UP_EXPORTS = 400;
 
-/** How many of them have a full load of spans; the others have one span. */
-const FULL_EXPORTS = 10;
+/** How many of them have a twentieth of a second's spans; the others have one span. */
+const FULL_EXPORTS = 40;
+
+/** What is still being compiled by then, beside the program, has this long. */
+const COMPILE_MS = 500;
 
 /** How often spans are ended, in milliseconds. */
 const EVERY_MS = 10;
@@ -103,11 +107,11 @@ async function endAll(/** @type {number} */ seconds) {
 // Until what is loaded and compiled once is, as a server that has run for a while has it.
 await endAll(WARM_UP_SECONDS);
 for (let i = 0; i < WARM_UP_EXPORTS; i++) {
-  const spans = i < FULL_EXPORTS ? Math.ceil(load.rate / FULL_EXPORTS) : 1;
+  const spans = i < FULL_EXPORTS ? Math.ceil(load.rate / 20) : 1;
   for (let j = 0; j < spans; j++) endOne();
   await flush();
 }
-// From now on the server takes its time.
+await delay(COMPILE_MS);
 await new Promise((resolve) =>
   get(`${load.url}/begin`, (answer) => answer.resume().on("end", () => resolve(undefined))),
 );
