@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell, RefMut};
 
+use super::memory;
 use crate::core::registry::Registry;
 
 // Each instance of the module has one thread and one registry, which lives as long as the instance.
@@ -22,5 +23,6 @@ pub fn with<T>(work: impl FnOnce(&mut Registry) -> T) -> Option<T> {
 /// Not part of [`with`], which is compiled once for every use.
 #[inline(never)]
 fn borrowed() -> Option<RefMut<'static, Registry>> {
+    memory::grow_ahead();
     STATE.get().map(RefCell::borrow_mut)
 }

@@ -26,6 +26,7 @@ use crate::core::relay::under_way::UnderWay;
 use super::clock::unix_ms;
 use super::executor;
 use super::foreign::Foreign;
+use super::memory;
 use super::numerals::NUMERALS;
 use super::values::to_js;
 
@@ -63,6 +64,7 @@ thread_local! {
 }
 
 fn with<T>(work: impl FnOnce(&mut ModuleState) -> T) -> T {
+    memory::grow_ahead();
     STATE.with(|state| work(&mut state.borrow_mut()))
 }
 

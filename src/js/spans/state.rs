@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use crate::core::spans::exporter::Exporter;
+use crate::js::memory;
 
 #[derive(Default)]
 struct Exporters {
@@ -27,6 +28,7 @@ pub fn insert(exporter: Exporter) -> u64 {
 
 /// Calls `work` with an exporter; `None` if there is none with that number.
 pub fn with<T>(number: u64, work: impl FnOnce(&mut Exporter) -> T) -> Option<T> {
+    memory::grow_ahead();
     EXPORTERS.with_borrow_mut(|state| {
         state.exporters.iter_mut().find(|(it, _)| *it == number).map(|(_, it)| work(it))
     })
