@@ -14,11 +14,18 @@ const NOISE = 50;
 
 it(`${SESSIONS} sessions opened, enriched and closed leave nothing`, async () => {
   const api = await import(pathToFileURL(join(packageDir, "index.js")).href);
-  const { tenths, delivered } = await oneAfterTheOther(api, SESSIONS);
-  assert.equal(delivered, SESSIONS);
-  assert.equal(tenths.length, 10);
-  const [first, last] = [tenths[0], tenths[9]];
-  assert.ok(first && last && first.wasm > 0, "the module's memory is seen");
-  assert.ok(last.heap - first.heap < SESSIONS * NOISE, JSON.stringify(tenths));
-  assert.ok(last.wasm - first.wasm < SESSIONS * NOISE, JSON.stringify(tenths));
+  const grown = [];
+  // A module's memory never shrinks, and how many closed sessions there are at once depends on when V8 collects them: on a
+  // busy machine that is late once in a while. What leaks, leaks each time.
+  for (let round = 0; round < 3; round++) {
+    const { tenths, delivered } = await oneAfterTheOther(api, SESSIONS);
+    assert.equal(delivered, SESSIONS);
+    assert.equal(tenths.length, 10);
+    const [first, last] = [tenths[0], tenths[9]];
+    assert.ok(first && last && first.wasm > 0, "the module's memory is seen");
+    const { wasm, heap } = { wasm: last.wasm - first.wasm, heap: last.heap - first.heap };
+    if (wasm < SESSIONS * NOISE && heap < SESSIONS * NOISE) return;
+    grown.push({ wasm, heap, tenths });
+  }
+  assert.fail(JSON.stringify(grown));
 });
