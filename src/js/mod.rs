@@ -27,6 +27,7 @@ pub mod fetch;
 mod foreign;
 #[cfg(feature = "tracer")]
 mod host;
+#[cfg(any(feature = "reading", feature = "otel", feature = "relay"))]
 mod memory;
 mod numerals;
 #[cfg(any(feature = "otel", feature = "relay"))]

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell, RefMut};
 
+#[cfg(feature = "reading")]
 use super::memory;
 use crate::core::registry::Registry;
 
@@ -23,6 +24,8 @@ pub fn with<T>(work: impl FnOnce(&mut Registry) -> T) -> Option<T> {
 /// Not part of [`with`], which is compiled once for every use.
 #[inline(never)]
 fn borrowed() -> Option<RefMut<'static, Registry>> {
+    // A page's queue is so small that its memory may grow page by page.
+    #[cfg(feature = "reading")]
     memory::grow_ahead();
     STATE.get().map(RefCell::borrow_mut)
 }
