@@ -25,7 +25,7 @@ pub struct Stamps {
     /// How many enrichments were made here in that millisecond.
     said_count: u32,
     /// How many timestamps were given to enrichments of earlier pages, and of this page before it rested.
-    apart: u64,
+    apart: u32,
 }
 
 /// The time that counts for an enrichment. It is kept with the enrichment, so that whichever page delivers that keeps the
@@ -70,18 +70,18 @@ impl Stamps {
     /// count, whichever is sent first, and by whichever page.
     pub fn next_left(&mut self, said: Said) -> u64 {
         let nth_ns = u64::from(said.nth).min(MOST_NTH) * NTH_STAMP_NS;
-        let request_ns = self.apart % NTH_STAMP_NS;
+        let request_ns = u64::from(self.apart) % NTH_STAMP_NS;
         self.next_apart(said.unix_ms, LEFT_STAMP_NS + nth_ns + request_ns)
     }
 
     /// The timestamp of a request with enrichments that this page made before it rested, the latest of them at
     /// `said_unix_ms`. It is older than what this page has sent since, and than what it has left to another page.
     pub fn next_rested(&mut self, said_unix_ms: u64) -> u64 {
-        self.next_apart(said_unix_ms, LEFT_STAMP_NS / 2 + self.apart)
+        self.next_apart(said_unix_ms, LEFT_STAMP_NS / 2 + u64::from(self.apart))
     }
 
     fn next_apart(&mut self, said_unix_ms: u64, after_ns: u64) -> u64 {
-        self.apart += 1;
+        self.apart = self.apart.wrapping_add(1);
         said_unix_ms.wrapping_mul(1_000_000).wrapping_add(after_ns)
     }
 

@@ -1,5 +1,7 @@
 //! All outboxes: by number and by session, those with work, and the bytes that they hold.
 
+use std::num::NonZeroUsize;
+
 use crate::core::id_map::{IdMap, NOTHING};
 use crate::core::number_set::NumberSet;
 use crate::core::outbox::Outbox;
@@ -29,9 +31,9 @@ pub(super) struct Outboxes {
 struct OpenOutbox {
     outbox: Outbox,
     /// The bytes of it that are counted in `held`.
-    counted: u64,
-    /// Its index in `busy`.
-    busy_place: Option<usize>,
+    counted: usize,
+    /// Its place in `busy`, counted from 1 so that `None` takes no room. A server keeps thousands of outboxes.
+    busy_place: Option<NonZeroUsize>,
 }
 
 impl Outboxes {
@@ -112,7 +114,7 @@ impl Outboxes {
     /// Removes an outbox, whose work has ended. Returns the server that it sent to.
     pub(super) fn close(&mut self, id: u64) -> Option<u64> {
         let open = self.all.remove(id)?;
-        self.held -= open.counted;
+        self.held -= open.counted as u64;
         self.by_session.remove(open.outbox.session_id(), id);
         Some(open.outbox.schedule.server())
     }
@@ -146,9 +148,10 @@ impl Outboxes {
     /// Counts the bytes of an outbox that has changed, and returns it.
     pub(super) fn recount(&mut self, id: u64) -> Option<&mut Outbox> {
         let open = self.all.get_mut(id)?;
-        self.held -= open.counted;
-        open.counted = open.outbox.unsent.held();
-        self.held += open.counted;
+        self.held -= open.counted as u64;
+        let held = open.outbox.unsent.held();
+        open.counted = held as usize;
+        self.held += held;
         Some(&mut open.outbox)
     }
 
@@ -177,8 +180,8 @@ impl Outboxes {
         let Some(open) = self.all.get_mut(id) else { return false };
         if open.outbox.unsent.has_work() {
             if open.busy_place.is_none() {
-                open.busy_place = Some(self.busy.len());
                 self.busy.push(id);
+                open.busy_place = NonZeroUsize::new(self.busy.len());
             }
             if !open.outbox.is_hurried() {
                 self.unhurried.add(id);
@@ -188,8 +191,8 @@ impl Outboxes {
         self.unhurried.remove(id);
         if let Some(place) = open.busy_place.take() {
             // The last one takes its place.
-            self.busy.swap_remove(place);
-            if let Some(moved) = self.busy.get(place)
+            self.busy.swap_remove(place.get() - 1);
+            if let Some(moved) = self.busy.get(place.get() - 1)
                 && let Some(moved) = self.all.get_mut(*moved)
             {
                 moved.busy_place = Some(place);
