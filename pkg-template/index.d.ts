@@ -222,8 +222,9 @@ export interface TracerOptions extends SessionOptions {
    */
   redact?: RedactOptions | ((value: unknown, path: readonly string[]) => unknown) | false;
   /**
-   * In a browser: keep the queue in IndexedDB, so that the next page sends what this page could not. Default true. It has
-   * no effect where there is no IndexedDB.
+   * In a browser: keep the queue in IndexedDB, so that the next page sends what this page could not. Default true. With
+   * `false`, or where there is no IndexedDB, the package stores nothing in the browser, and what a page cannot send when it
+   * is left is lost.
    */
   persist?: boolean;
   /** Headers to add to each request. */

@@ -629,6 +629,83 @@ fn what_is_kept_nowhere_goes_out_where_the_page_is_left_whatever_its_server() {
 }
 
 #[test]
+fn what_is_kept_nowhere_takes_no_connection_of_the_site_unless_its_server_is_known_to_answer() {
+    // What the server did before the page is left, and whether the last request goes apart.
+    for (persist, before_ms, latency_ms, expected) in [
+        (false, 0, 5, true),
+        (false, 500, 5, false),
+        (false, 500, 5_000, true),
+        (false, 1_500, 5_000, true),
+        (false, 1_500, 1_200, true),
+        (true, 0, 5, false),
+    ] {
+        for turn in [Turn::Hides, Turn::Leaves] {
+            let mut bench = page(stores, &[]);
+            bench.latency_ms = latency_ms;
+            if latency_ms > 1_000 {
+                bench.answer = Box::new(gone);
+            }
+            let [earlier, last] = [SESSION, OTHER].map(|session| {
+                bench.init(json!({"ticket": ticket(session, 60), "persist": persist})).tracer
+            });
+            if before_ms > 0 {
+                say(&mut bench, &[earlier], 0);
+            }
+            bench.run(before_ms);
+            let before = bench.requests.len();
+            say(&mut bench, &[last], 1);
+            bench.registry.turn(turn, bench.now);
+            bench.run(0);
+            let what = format!("{turn:?} {persist} {before_ms} {latency_ms}");
+            assert_eq!(bench.is_apart[before..], [expected], "{what}");
+            assert_eq!(bench.keepalive[before..], [true], "{what}");
+            assert!(bench.is_apart[..before].iter().all(|it| !it), "{what}");
+        }
+    }
+}
+
+#[test]
+fn what_a_failing_store_was_given_counts_as_kept_nowhere() {
+    for turn in [Turn::Hides, Turn::Leaves] {
+        let mut bench = page(gone, &[]);
+        bench.latency_ms = 5_000;
+        let before = bench.init(json!({})).tracer;
+        say(&mut bench, &[before], 0);
+        bench.run(1_500);
+        let last = bench.init(json!({})).tracer;
+        say(&mut bench, &[last], 1);
+        bench.registry.turn(Turn::StoreFails, bench.now);
+        bench.registry.turn(turn, bench.now);
+        bench.run(0);
+        assert_eq!((bench.keepalive.last(), bench.is_apart.last()), (Some(&true), Some(&true)));
+        // Once the page goes on, its store may have been repaired.
+        bench.registry.turn(Turn::GoesOn { in_document: true }, bench.now);
+        bench.run(20_000);
+        let before = bench.requests.len();
+        say(&mut bench, &[last], 2);
+        bench.registry.turn(turn, bench.now);
+        bench.run(0);
+        assert!(!bench.keepalive[before..].contains(&true), "it does not answer");
+    }
+}
+
+#[test]
+fn what_a_site_refuses_for_want_of_its_cookies_is_repeated_with_them() {
+    let denied = r#"{"success":false,"error":"sign in","errorCode":"ticket_invalid"}"#;
+    for refusal in [status(401, denied), status(403, denied), status(302, "")] {
+        let mut bench = page(move |_| refusal.clone(), &[]);
+        let tracer = bench.init(json!({"ticket": ticket(SESSION, 60), "persist": false})).tracer;
+        let id = bench.enrich(tracer, None, json!({"feedback": {"rating": 5}}));
+        bench.registry.turn(Turn::Hides, bench.now);
+        bench.run(1);
+        bench.answer = Box::new(stores);
+        bench.run(1_000);
+        assert_eq!((&*bench.keepalive, &*bench.is_apart), (&[true, false][..], &[true, false][..]));
+        assert!(bench.is_delivered(id), "{:?}", bench.drops);
+    }
+}
+
+#[test]
 fn what_is_not_kept_goes_first_where_the_page_is_left_and_then_what_is_small() {
     let mut bench = page(stores, &[]);
     for (bytes, persist) in [(30_000, true), (50_000, false), (100, true), (70_000, true)] {

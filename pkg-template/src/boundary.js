@@ -22,3 +22,5 @@ export const RESTS = 4;
 export const HIDES = 5;
 /** The page begins while other pages have had entries unsent for longer than they should. */
 export const DOUBTS = 6;
+/** The page is about to be hidden or left, and its store cannot be written. */
+export const STORE_FAILS = 7;

@@ -1,6 +1,7 @@
 // The functions that an instance of the core calls. Calls of an instance that has died are ignored.
 
 import { NO_ANSWER } from "./boundary.js";
+import { isConnectionShared } from "./connections.js";
 import { forwardNow, hadTimers, parseDate, putForward, wallNow } from "./globals.js";
 import { sessionIdOf } from "./ids.js";
 import { parseJson } from "./json.js";
@@ -117,11 +118,12 @@ export function newHost(core, surroundings) {
     },
     abort: (/** @type {number} */ flight) => aborts.get(flight)?.abort(),
     /** @type {Host["send"]} */
-    send(scope, flight, transport, timeoutMs, keepalive, method, url, headers, body) {
+    send(scope, flight, transport, timeoutMs, keepalive, isApart, method, url, headers, body) {
       /** @type {RequestInit} */
       const init = { method, headers: parseJson(headers) };
       if (body) init.body = body;
       if (keepalive) init.keepalive = true;
+      if (isApart && !isConnectionShared()) init.credentials = "omit";
       // The site's own requests take precedence.
       if (page) init.priority = "low";
       const fetch = () => untraced(() => fetchOf(transport)(url, init));

@@ -117,6 +117,9 @@ pub enum Output {
         timeout_ms: u64,
         /// Whether the request has to outlive the page.
         keepalive: bool,
+        /// Whether the request must not use one of the connections that the site needs, because the server may never
+        /// answer. A browser keeps requests without cookies apart from those with cookies.
+        is_apart: bool,
         /// The request to send.
         request: Box<Request>,
     },

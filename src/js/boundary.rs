@@ -27,6 +27,8 @@ pub mod turns {
     pub const HIDES: u8 = 5;
     /// The page begins while other pages have had entries unsent for longer than they should.
     pub const DOUBTS: u8 = 6;
+    /// The page is about to be hidden or left, and its store cannot be written.
+    pub const STORE_FAILS: u8 = 7;
 
     /// The turn with this number; `None` for any other number.
     pub fn turn(number: u8) -> Option<Turn> {
@@ -38,6 +40,7 @@ pub mod turns {
             RESTS => Some(Turn::Rests),
             HIDES => Some(Turn::Hides),
             DOUBTS => Some(Turn::Doubts),
+            STORE_FAILS => Some(Turn::StoreFails),
             _ => None,
         }
     }

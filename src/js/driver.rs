@@ -61,12 +61,13 @@ pub fn run(scope: u64) -> f64 {
 
 fn perform(scope: u64, output: Output) {
     match output {
-        Output::Send { flight, transport, timeout_ms, keepalive, request } => host::send(
+        Output::Send { flight, transport, timeout_ms, keepalive, is_apart, request } => host::send(
             scope as f64,
             flight as f64,
             transport,
             timeout_ms as f64,
             keepalive,
+            is_apart,
             request.method,
             &request.url,
             &request.headers,

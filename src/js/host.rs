@@ -37,7 +37,8 @@ export interface Host extends Clocks {
   wake(scope: number): void;
   /**
    * Sends a request with `fetch` number `transport` (0 is the runtime's own), and reports its answer to
-   * `requestAnswered` within `timeoutMs`. `headers` is a JSON object.
+   * `requestAnswered` within `timeoutMs`. `headers` is a JSON object. A request with `isApart` must not use one of the
+   * connections that the site needs.
    */
   send(
     scope: number,
@@ -45,6 +46,7 @@ export interface Host extends Clocks {
     transport: number,
     timeoutMs: number,
     keepalive: boolean,
+    isApart: boolean,
     method: string,
     url: string,
     headers: string,
@@ -99,6 +101,7 @@ extern "C" {
         transport: u32,
         timeout_ms: f64,
         keepalive: bool,
+        is_apart: bool,
         method: &str,
         url: &str,
         headers: &str,

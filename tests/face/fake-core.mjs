@@ -122,7 +122,7 @@ export class FakeCore {
     const flight = this.#requests.size + 1;
     return new Promise((resolve) => {
       this.#requests.set(flight, resolve);
-      this.host.send(0, flight, transport, 1000, false, "GET", url, "{}", "");
+      this.host.send(0, flight, transport, 1000, false, false, "GET", url, "{}", "");
     });
   }
 

@@ -43,6 +43,8 @@ pub struct Bench {
     pub store: BTreeMap<i64, String>,
     /// Whether each request was to outlive the page.
     pub keepalive: Vec<bool>,
+    /// Whether each request was to use none of the site's connections.
+    pub is_apart: Vec<bool>,
     /// The number of the `fetch` that each request was sent with.
     pub sent_with: Vec<u32>,
     /// Those that reach no server.
@@ -85,6 +87,7 @@ impl Bench {
             unreachable: Vec::new(),
             store: BTreeMap::new(),
             keepalive: Vec::new(),
+            is_apart: Vec::new(),
             sent_with: Vec::new(),
             broken: BTreeSet::new(),
             inits: 0,
@@ -149,11 +152,19 @@ impl Bench {
             self.hear_busy();
             while let Some(output) = self.registry.poll(0, self.now) {
                 match output {
-                    Output::Send { flight, request, keepalive, transport, timeout_ms } => {
+                    Output::Send {
+                        flight,
+                        request,
+                        keepalive,
+                        is_apart,
+                        transport,
+                        timeout_ms,
+                    } => {
                         if !self.reaches(transport) {
                             self.unreachable.push(request.body.clone());
                         }
                         self.keepalive.push(keepalive);
+                        self.is_apart.push(is_apart);
                         self.sent_with.push(transport);
                         let late = format!("no answer within {timeout_ms} ms");
                         let (answer, after_ms) = match self.broken.contains(&transport) {

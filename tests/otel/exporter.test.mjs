@@ -408,6 +408,21 @@ describe("a page that is hidden", { concurrency: 1 }, () => {
     assert.deepEqual(outlived, [true, false, true]);
   });
 
+  it("takes no connection that the site needs, until something was answered", async () => {
+    /** @type {unknown[]} */
+    const credentials = [];
+    const statuses = [401, 200, 200, 200];
+    const exporter = exporterWith({
+      serverUrl: `${backends.v1.url}/unasked`,
+      fetch: async (/** @type {unknown} */ _url, /** @type {any} */ init) => {
+        credentials.push(init.credentials);
+        return new Response("{}", { status: statuses[credentials.length - 1] ?? 200 });
+      },
+    });
+    for (let n = 0; n < 3; n++) assert.equal((await exported(exporter, oneSpan())).code, 0);
+    assert.deepEqual(credentials, ["omit", undefined, undefined, undefined]);
+  });
+
   it("sends without keepalive what the browser refuses, and that is nobody's failure", async () => {
     answer = async (outlives) => {
       if (outlives) throw new TypeError("Failed to fetch");

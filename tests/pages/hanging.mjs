@@ -13,15 +13,20 @@ const TYPES = /** @type {Record<string, string>} */ ({
   ".mjs": "text/javascript",
 });
 
-/** The page: `begin` says something of each session, and then asks for things of the site's own. */
+/** The page: `begin` says something of each session, and then asks for things of the site's own; `say` only says it. */
 export const VISITS_JS = `
   import { initTracer } from "./node_modules/honeyhive-edge/browser.js";
 
   globalThis.visit = location.hash;
-  globalThis.begin = async (tickets, visit, ms) => {
-    const open = (ticket) => initTracer({ serverUrl: "/honeyhive", ticket, timeoutMs: 1500, deadlineMs: 60000 });
+  globalThis.options = {};
+  globalThis.say = async (tickets, visit, options) => {
+    const open = (ticket) =>
+      initTracer({ serverUrl: "/honeyhive", ticket, timeoutMs: 1500, deadlineMs: 60000, ...options });
     const tracers = await Promise.all(tickets.map(open));
     for (const tracer of tracers) void tracer.enrichSession({ feedback: { ["n" + visit]: visit } });
+  };
+  globalThis.begin = async (tickets, visit, ms, options) => {
+    await say(tickets, visit, options);
     await new Promise((resolve) => setTimeout(resolve, ms));
     const own = async (n) => (await fetch("/own?" + visit + "-" + n, { cache: "no-store" })).text();
     await Promise.all([own(1), own(2), own(3)]);
@@ -35,25 +40,26 @@ export const VISITS_JS = `
  * @param {{ isCached?: boolean }} [options] whether browsers may keep its scripts, as they may where a name has a hash
  */
 export async function serveHanging(folder, { isCached = false } = {}) {
-  /** Requests to the relay whose connections the browser holds. */
-  const open = new Set();
+  /** Requests to the relay whose connections the browser holds, with how it sent them. @type {Map<object, boolean>} */
+  const open = new Map();
   /** @type {Map<string, Set<string>>} */
   const stored = new Map();
-  /** @type {number[]} */
+  /** @type {{ all: number, ofSite: number }[]} */
   const held = [];
-  let hangs = true;
+  /** How long the relay takes to answer, in milliseconds. */
+  let latencyMs = Infinity;
 
   const server = createServer(async (asked, answer) => {
     const path = new URL(asked.url ?? "/", "http://page").pathname;
     if (path.startsWith("/honeyhive")) {
-      if (!hangs) return void store(asked, answer);
-      open.add(answer);
+      if (latencyMs < Infinity) return void setTimeout(() => void store(asked, answer), latencyMs);
+      open.set(answer, asked.headers.cookie !== undefined);
       // The browser closes the connection of what it aborts.
       asked.socket.once("close", () => open.delete(answer));
       return;
     }
     if (path === "/own") {
-      held.push(open.size);
+      held.push({ all: open.size, ofSite: [...open.values()].filter(Boolean).length });
       return void answer.end("own");
     }
     try {
@@ -61,7 +67,8 @@ export async function serveHanging(folder, { isCached = false } = {}) {
       const type = TYPES[extname(path)] ?? TYPES[".html"] ?? "";
       const cache =
         isCached && extname(path) === ".js" ? "max-age=31536000, immutable" : "no-store";
-      answer.writeHead(200, { "content-type": type, "cache-control": cache }).end(content);
+      const headers = { "content-type": type, "cache-control": cache, "set-cookie": "visitor=1" };
+      answer.writeHead(200, headers).end(content);
     } catch {
       answer.writeHead(404).end();
     }
@@ -93,10 +100,13 @@ export async function serveHanging(folder, { isCached = false } = {}) {
       const sessions = Array.from({ length: count }, () => crypto.randomUUID());
       return { sessions, tickets: sessions.map((session) => forge({ session })) };
     },
-    /** How many connections the relay's requests held each time that the site was asked for something. */
+    /**
+     * How many connections the relay's requests held each time that the site was asked for something. Chromium and Firefox
+     * have connections of their own for requests without cookies, and leave the site its six.
+     */
     held: () => held,
-    /** From now on the relay answers; what hangs goes on hanging. */
-    answerAll: () => (hangs = false),
+    /** From now on the relay answers; what hangs goes on hanging. @param {number} [afterMs] */
+    answerAll: (afterMs = 0) => void (latencyMs = afterMs),
     /** What is stored of the session's feedback. @param {string} session */
     keys: (session) => [...(stored.get(session) ?? [])].sort(),
     close() {

@@ -74,6 +74,11 @@ impl World {
             0..4 => {
                 page.is_hidden ^= true;
                 let is_hidden = page.is_hidden;
+                if is_hidden && self.random.u8(..4) == 0 {
+                    let now = self.clock.now();
+                    self.trace(&Turn::StoreFails);
+                    self.programs[self.here].registry.turn(Turn::StoreFails, now);
+                }
                 match is_hidden {
                     true if self.random.bool() => self.turn(Turn::Hides)?,
                     true => self.turn(Turn::Leaves)?,

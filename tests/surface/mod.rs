@@ -67,7 +67,7 @@ export function makeHost(kind, newLoops, run, answered) {
       return answers[kind]();
     },
     wake: (scope) => loops.wake(scope),
-    send(scope, flight, transport, timeoutMs, keepalive, method, url, headers, body) {
+    send(scope, flight, transport, timeoutMs, keepalive, isApart, method, url, headers, body) {
       const init = { method, headers: JSON.parse(headers), body };
       send(() => host.fetch(transport, url, init), timeoutMs).then(({ status, retryAfter, body }) => {
         answered(flight, status, retryAfter, body);

@@ -1,6 +1,7 @@
 // Brings spans to their core and the ends of exports back: performs the core's requests, and holds what waits for it. The
 // rules of spans are the core's.
 
+import { isConnectionShared } from "../connections.js";
 import { Promise, forwardNow } from "../globals.js";
 import { attempt, messageOf, read } from "../guard.js";
 import { Instance } from "../instance.js";
@@ -42,6 +43,8 @@ export class SpanEngine {
   #lastTransport = 0;
   /** Whether the last request that was to outlive the page has no answer. */
   #mayHang = false;
+  /** The addresses that have answered. @type {Set<string>} */
+  #answered = new Set();
   /** @type {import("../context/context.d.ts").Context | undefined} */
   #context;
 
@@ -152,31 +155,40 @@ export class SpanEngine {
    * @param {RequestInit} init
    * @returns {Promise<Response>}
    */
-  #fetch(transport, url, init) {
+  async #fetch(transport, url, init) {
     const own = this.#transports.get(transport);
-    if (transport && !own) return Promise.reject(new Error("the exporter's fetch is gone"));
+    if (transport && !own) throw new Error("the exporter's fetch is gone");
     const fetch = own ?? serverFetch();
     // Instrumentations of fetch would make spans of it, for ever.
     const ask = (/** @type {RequestInit} */ as) => untraced(() => fetch(url, as));
     const body = /** @type {string | Uint8Array} */ (init.body);
-    const outlives = isPageHidden() && body.length < KEEPALIVE_BYTES;
-    if (!outlives && !this.#mayHang) return ask(init);
-    return this.#askGently(ask, init, outlives && !this.#mayHang);
+    const outlives = !this.#mayHang && isPageHidden() && body.length < KEEPALIVE_BYTES;
+    const hasAnswered = this.#answered.has(url);
+    if (!outlives && !this.#mayHang && hasAnswered) return ask(init);
+    const isApart = outlives && !hasAnswered && !isConnectionShared();
+    const answer = await this.#askGently(ask, init, outlives, isApart);
+    this.#answered.add(url);
+    return answer;
   }
 
   /**
    * Chromium holds the connection of a request that outlives its page for half a minute if the server never answers,
-   * so there is one at a time, and none after one that was not answered until the server answers another.
+   * so there is one at a time, and none after one that was not answered until the server answers another. Until the first
+   * answer, a browser is to take a connection for it that the site's own requests do not use: one without cookies.
    * @param {(init: RequestInit) => Promise<Response>} ask
    * @param {RequestInit} init
    * @param {boolean} outlives
+   * @param {boolean} isApart
    */
-  async #askGently(ask, init, outlives) {
+  async #askGently(ask, init, outlives, isApart) {
     const sentAt = forwardNow();
     let answer;
     try {
       if (outlives) this.#mayHang = true;
-      answer = await ask(outlives ? { ...init, keepalive: true } : init);
+      /** @type {RequestInit} */
+      const apart = isApart ? { credentials: "omit" } : {};
+      answer = await ask(outlives ? { ...init, ...apart, keepalive: true } : init);
+      if (isApart && mayLackCookies(answer)) answer = await ask(init);
     } catch (error) {
       // Others may hold what the browser allows: then it refuses at once, and no server was asked.
       const isRefused = !init.signal?.aborted && forwardNow() - sentAt < AT_ONCE_MS;
@@ -186,6 +198,13 @@ export class SpanEngine {
     this.#mayHang = false;
     return answer;
   }
+}
+
+/** Whether the site may want its cookies from whoever asks. @param {unknown} answer */
+function mayLackCookies(answer) {
+  const status = read(answer, "status");
+  // A redirect, perhaps to a login page, says 0 in a browser.
+  return status === 0 || status === 401 || status === 403;
 }
 
 /** A page that is being left has no time for an answer. */

@@ -8,6 +8,7 @@ import {
   LEAVES,
   OFFLINE,
   RESTS,
+  STORE_FAILS,
   WORKER_GOES_ON,
 } from "../boundary.js";
 import { plainJson } from "../json.js";
@@ -117,9 +118,7 @@ export class Page {
       // Chromium does not run a listener that is added to a window's event during that event. There,
       // `visibilitychange` follows `pagehide`, or `freeze` if the page was hidden before.
       if (this.#isLeft) return depart();
-      this.#store?.leaving();
-      this.#leaving();
-      this.#core?.turn(HIDES);
+      this.#goAway(HIDES);
     });
     // The page may be frozen for hours, during which another page sends its entries.
     this.#hear(document, "freeze", depart);
@@ -296,9 +295,15 @@ export class Page {
   #leave() {
     // A prerendered page that is discarded has made no calls that count.
     if (/** @type {any} */ (this.#document)?.prerendering) return;
+    this.#goAway(LEAVES);
+  }
+
+  /** @param {number} turn whether the page is hidden or left */
+  #goAway(turn) {
     this.#store?.leaving();
     this.#leaving();
-    this.#core?.turn(LEAVES);
+    if (this.#store?.isFailing) this.#core?.turn(STORE_FAILS);
+    this.#core?.turn(turn);
   }
 
   /** Handles a page that is frozen or left, and may come back. */

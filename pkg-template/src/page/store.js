@@ -66,6 +66,8 @@ export class Store {
   isSlow = false;
   /** Whether, at the last search, another open page had entries. */
   isShared = false;
+  /** Whether the last attempt to write failed, or the database could not be opened since the last one that succeeded. */
+  isFailing = false;
 
   /**
    * @param {(error: unknown) => void} failed is called if entries cannot be written
@@ -291,7 +293,9 @@ export class Store {
     try {
       const db = await opening;
       await transact(db, mode, work);
+      if (mode === "readwrite") this.isFailing = false;
     } catch (error) {
+      this.isFailing = true;
       // The fault may be temporary, so the database is opened again next time.
       if (this.#db === opening) this.#db = undefined;
       opening.then((db) => db.close()).catch(() => {});

@@ -140,6 +140,11 @@ impl Health {
         self.has_answered
     }
 
+    /// Whether the server has answered, and nothing has happened since that would let one expect no further answer.
+    pub fn is_proven(&self) -> bool {
+        self.has_answered && self.is_trusted()
+    }
+
     /// Marks the server as one that may not answer, until it answers.
     pub fn doubt(&mut self) {
         self.is_doubtful = true;

@@ -237,7 +237,8 @@ impl Registry {
         let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);
         self.timers.set(lease_until, Timer::Lease(flight));
         let request = Box::new(request);
-        Some(Output::Send { flight, transport, timeout_ms, keepalive: false, request })
+        let (keepalive, is_apart) = (false, false);
+        Some(Output::Send { flight, transport, timeout_ms, keepalive, is_apart, request })
     }
 
     /// Handles the answer to a read; `None` if the request that sent it was torn down.

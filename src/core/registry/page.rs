@@ -8,6 +8,7 @@
 
 use super::Registry;
 use crate::core::id_map::NOTHING;
+use crate::core::outbox::Outbox;
 use crate::core::outcome::Output;
 use crate::core::policy::{
     KEEPALIVE_BYTES, KEEPALIVE_REQUESTS, PAGE_LIMIT, REQUEST_OVERHEAD_BYTES,
@@ -34,6 +35,8 @@ pub enum Turn {
     /// The page begins while another page has, or an earlier one had, entries unsent for longer than they should be: the
     /// server may not answer.
     Doubts,
+    /// The page is about to be hidden or left, and its store cannot be written: what it was given to keep is kept nowhere.
+    StoreFails,
 }
 
 /// How far the page is on its way out.
@@ -59,6 +62,8 @@ pub(super) struct Page {
     pub(super) rested_at: u64,
     /// The last number of an entry of an earlier page before the page rested.
     pub(super) last_leftover: i64,
+    /// Whether the store could not be written when the page was last hidden or left.
+    store_fails: bool,
     /// The outboxes that had to send when the page was hidden.
     leaving: Vec<u64>,
     /// The bytes and number of requests in flight that outlive the page.
@@ -82,6 +87,11 @@ impl Page {
             Stage::Hidden => self.keepalive.1 > 0 && !self.leaving.is_empty(),
             Stage::Left => true,
         }
+    }
+
+    /// Whether the next page sends what this one does not send of the outbox.
+    pub(super) fn keeps(&self, outbox: &Outbox) -> bool {
+        outbox.unsent.is_kept() && !self.store_fails
     }
 
     /// Whether nothing is tried, and deadlines stand still: there is no network, or the page rests.
@@ -117,6 +127,7 @@ impl Registry {
                 let stood_still = self.page.stands_still();
                 self.page.is_resting = false;
                 self.page.is_refused = false;
+                self.page.store_fails = false;
                 self.page.leaving.clear();
                 self.page.is_offline = false;
                 if stood_still {
@@ -151,6 +162,7 @@ impl Registry {
                 self.outboxes.pause_deadlines();
             }
             Turn::Doubts => self.servers.doubt(),
+            Turn::StoreFails => self.page.store_fails = true,
             Turn::Rests => {
                 self.page.is_resting = true;
                 self.page.rested_at = self.last_number;
@@ -199,7 +211,7 @@ impl Registry {
         for id in self.outboxes.busy().to_vec() {
             let Some(outbox) = self.outboxes.get_mut(id) else { continue };
             let Some(server) = self.servers.get_mut(outbox.schedule.server()) else { continue };
-            let is_kept = outbox.unsent.is_kept();
+            let is_kept = self.page.keeps(outbox);
             if !is_kept {
                 server.health.allow_probe();
             }
@@ -223,7 +235,7 @@ impl Registry {
         for id in candidates {
             let Some(outbox) = self.outboxes.get(*id) else { continue };
             let bytes = outbox.unsent.held() + REQUEST_OVERHEAD_BYTES as u64;
-            let is_kept = outbox.unsent.is_kept();
+            let is_kept = self.page.keeps(outbox);
             let server_id = outbox.schedule.server();
             let is_wanted = |server: &Server| {
                 let is_answered = server.health.is_trusted() && self.page_has_room(server_id, now);

@@ -34,6 +34,8 @@ pub(super) struct Flight {
     routes: Routes,
     /// Its size in bytes, if it may outlive the page.
     pub(super) keepalive: Option<u64>,
+    /// Whether it was sent without cookies, to spare the site's connections.
+    is_apart: bool,
     /// Whether its lease has ended once.
     is_overdue: bool,
 }
@@ -51,6 +53,7 @@ impl Flight {
             is_read: true,
             routes: Routes::V1,
             keepalive: None,
+            is_apart: false,
             is_overdue: false,
         }
     }
@@ -187,6 +190,8 @@ impl Registry {
         let lease_until = now.mono_ms.saturating_add(timeout_ms).saturating_add(LEASE_GRACE_MS);
         let bytes = (request.body.len() + REQUEST_OVERHEAD_BYTES) as u64;
         let keepalive = leaving.map(|_| bytes);
+        let is_apart =
+            keepalive.is_some() && !self.page.keeps(outbox) && !server.health.is_proven();
         if let Some(bytes) = keepalive {
             self.page.sent(bytes);
         }
@@ -200,13 +205,14 @@ impl Registry {
             is_read: false,
             routes,
             keepalive,
+            is_apart,
             is_overdue: false,
         });
         outbox.begin_flight(flight);
         self.timers.set(lease_until, Timer::Lease(flight));
         let keepalive = keepalive.is_some();
         let request = Box::new(request);
-        Some(Output::Send { flight, transport, timeout_ms, keepalive, request })
+        Some(Output::Send { flight, transport, timeout_ms, keepalive, is_apart, request })
     }
 
     /// What may be sent next of what was given in the request `scope`.
@@ -344,13 +350,15 @@ impl Registry {
             return;
         };
         self.scopes.mark_alive(flight.scope);
-        if Registry::is_refused_by_browser(&flight, answer, now) {
-            return self.repeat_without_keepalive(&flight, now);
-        }
         let outbox = self.outboxes.get(flight.outbox);
         let destination = outbox.map(|outbox| &*outbox.destination);
         let deadline_ms = outbox.map_or(0, |outbox| outbox.settings().deadline_ms);
         let mut verdict = wire::judge(answer, flight.is_start, flight.routes, destination, now);
+        if Registry::is_refused_by_browser(&flight, answer, now)
+            || Registry::may_lack_cookies(&flight, &verdict)
+        {
+            return self.repeat_without_keepalive(&flight, now);
+        }
         if flight.reads() && !matches!(verdict, Verdict::Retry { .. }) {
             // A server without this route still works.
             verdict = Verdict::Stored { inputs: None };
@@ -377,6 +385,11 @@ impl Registry {
         flight.keepalive.is_some()
             && matches!(answer, Answer::None { .. })
             && !flight.sent.is_slow(now)
+    }
+
+    /// Whether a request without cookies was refused, perhaps because the site wants its cookies from whoever asks.
+    fn may_lack_cookies(flight: &Flight, verdict: &Verdict) -> bool {
+        flight.is_apart && matches!(verdict, Verdict::Refused(_) | Verdict::Ticket { .. })
     }
 
     /// Sends the request again as one that ends with the page. The first failure counts for nothing. If the server is
