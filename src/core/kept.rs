@@ -20,12 +20,10 @@ use super::settings::Destination;
 /// The format version of an entry for a session.
 const VERSION: &str = "1";
 
-/// The format version of an entry for another event. Earlier versions of the package, which would take it for a
-/// session, do not read it.
+/// The format version of an entry for another event, and the latest that this code reads: the shell takes over no entry
+/// with a later one (`LAST_FORMAT` in `pkg-template/src/page/store.js`). Earlier versions of the package, which would take
+/// it for a session, do not read it.
 const EVENT_VERSION: &str = "2";
-
-/// The latest format version that this code reads.
-const LAST_VERSION: f64 = 2.0;
 
 /// An enrichment that was kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,15 +130,6 @@ impl Kept {
             server: kept.text("server")?.to_owned(),
             sender,
         })
-    }
-
-    /// Whether a later version of the package wrote this entry and can still send it.
-    /// Different versions may be on one site's pages, and each leaves to the other what only that can read.
-    pub fn is_for_later_version(json: &str, numerals: Numerals, now_unix_ms: u64) -> bool {
-        let kept = Options::of(json, numerals);
-        let is_later = kept.number("v").is_some_and(|version| version > LAST_VERSION);
-        let at = kept.number("at").filter(|ms| *ms >= 0.0);
-        is_later && at.is_some_and(|ms| now_unix_ms.abs_diff(ms as u64) <= KEPT_MS)
     }
 
     /// Whether it was kept for too long to be sent. If it was made that far in the future, a clock was wrong.

@@ -441,6 +441,8 @@ for (const { title, name, start, isSecure } of places) {
         for (const key of nobodys) store.put({ json: "{}" }, key);
         for (const value of [{}, "text", { json: 1 }, { json: "{}" }]) store.put(value, ["dead", Math.random()]);
         store.put({ json: JSON.stringify({ v: 9, at: Date.now(), what: "later" }) }, ["dead", 5]);
+        const weekAgo = Date.now() - 8 * 24 * 3_600_000;
+        store.put({ json: JSON.stringify({ v: 9, at: weekAgo, what: "too late" }) }, ["dead", 6]);
       })`);
       await begin();
       await keeps(tab, 1);

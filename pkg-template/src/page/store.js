@@ -34,6 +34,9 @@ const SLICE = 50;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
 
+/** The latest format of entries that the core reads: `EVENT_VERSION` in `src/core/kept.rs`. */
+const LAST_FORMAT = 2;
+
 /** Added to the numbers of entries that were taken over, so that their keys come before the page's own. */
 const TAKEN_OVER = -1e12;
 
@@ -183,6 +186,7 @@ export class Store {
         if (owner !== this.#owner) {
           owners.add(owner);
           onResult(store.get(cursor.key), (oldest) => {
+            if (isForLaterVersion(oldest?.json)) return;
             this.isSlow ||= Number(oldest?.since) + SLOW_MS < now;
           });
         }
@@ -213,20 +217,25 @@ export class Store {
         if (!(Math.abs(now - cursor.value) < LONGEST_REST_MS)) cursor.delete();
         cursor.continue();
       });
-      const takeNext = (/** @type {number} */ place) => {
+      const takeNext = (
+        /** @type {number} */ place,
+        /** @type {IDBValidKey | undefined} */ after = undefined,
+      ) => {
         const owner = owners[place];
         if (owner === undefined) return;
         about.put(now, [TAKEN, owner]);
-        const range = ownRange(owner);
+        const range = ownRange(owner, after);
         const keys = store.getAllKeys(range, SLICE);
         onResult(store.getAll(range, SLICE), (records) => {
           each(records, (record, n) => {
+            if (isForLaterVersion(record?.json)) return;
             store.delete(/** @type {IDBValidKey} */ (keys.result[n]));
             if (typeof record?.json !== "string") return;
             texts.push(record.json);
             store.put(record, keyOf(this.#owner, --last));
           });
-          takeNext(keys.result.length < SLICE ? place + 1 : place);
+          const lastKey = keys.result[SLICE - 1];
+          takeNext(lastKey ? place : place + 1, lastKey);
         });
       };
       takeNext(0);
@@ -395,6 +404,17 @@ function saidAt(json) {
   return Number(/"at":(\d+)/.exec(json)?.[1] ?? wallNow());
 }
 
+/**
+ * Whether a later version of the package wrote the entry and can still send it. Only pages of that version take it over:
+ * in a page of this one, it would belong to a page that lives and cannot send it.
+ * @param {unknown} json
+ */
+function isForLaterVersion(json) {
+  if (typeof json !== "string") return false;
+  const isLater = Number(/"v":(\d+)/.exec(json)?.[1]) > LAST_FORMAT;
+  return isLater && Math.abs(wallNow() - saidAt(json)) < LONGEST_REST_MS;
+}
+
 /** @param {string} owner @param {number} id */
 function keyOf(owner, id) {
   return [owner, id < 0 ? TAKEN_OVER - id : id];
@@ -413,7 +433,7 @@ function ownerOf(key) {
   return typeof owner === "string" && typeof number === "number" ? owner : undefined;
 }
 
-/** @param {string} owner */
-function ownRange(owner) {
-  return IDBKeyRange.bound([owner], [owner, []]);
+/** @param {string} owner @param {IDBValidKey} [after] the key after which the range begins */
+function ownRange(owner, after = [owner]) {
+  return IDBKeyRange.bound(after, [owner, []], true);
 }

@@ -21,14 +21,9 @@ impl Registry {
         self.store.connect();
         for entry in elements(entries).unwrap_or_default() {
             let id = self.store.number_leftover();
-            let Some(json) = text(entry) else {
-                self.reports.add(Output::Forget { ids: vec![id] });
-                continue;
-            };
-            match Kept::read(&json, self.numerals) {
+            match text(entry).and_then(|json| Kept::read(&json, self.numerals)) {
                 Some(kept) => self.store.add_leftover(id, kept),
-                None if Kept::is_for_later_version(&json, self.numerals, now.unix_ms) => {}
-                None => self.reports.add(Output::Forget { ids: vec![id] }),
+                None => self.forget_entries(vec![id]),
             }
         }
         let mut tracers = NumberSet::NONE;
