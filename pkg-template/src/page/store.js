@@ -407,10 +407,9 @@ function saidAt(json) {
 /**
  * Whether a later version of the package wrote the entry and can still send it. Only pages of that version take it over:
  * in a page of this one, it would belong to a page that lives and cannot send it.
- * @param {unknown} json
+ * @param {any} json of a record, which may be anybody's
  */
 function isForLaterVersion(json) {
-  if (typeof json !== "string") return false;
   const isLater = Number(/"v":(\d+)/.exec(json)?.[1]) > LAST_FORMAT;
   return isLater && Math.abs(wallNow() - saidAt(json)) < LONGEST_REST_MS;
 }
