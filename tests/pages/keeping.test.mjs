@@ -118,6 +118,38 @@ for (const { title, name, start, isSecure } of places) {
       });
     }
 
+    const rates = "seen.say({ rating: 5 })";
+    const clears = `fetch("/clear", { method: "POST" }).then(() => {})`;
+    /** @type {[string, (start: string) => string[]][]} */
+    const points = [
+      ["before the tracer opens", (start) => [clears, start, rates]],
+      ["while the tracer opens", (start) => [`Promise.all([${start}, ${clears}])`, rates]],
+      ["when the tracer is open", (start) => [start, clears, rates]],
+      ["as something is enriched", (start) => [start, `(${rates}, ${clears})`]],
+      ["when that is kept", (start) => [start, rates, "kept", clears]],
+    ];
+    for (const [point, steps] of points) {
+      // Browsers take the header from no insecure origin.
+      if (!isSecure) continue;
+      it(`the site clears its storage by Clear-Site-Data ${point}: all is kept, and the next page sends it`, async () => {
+        const { session, tab, given } = await visit();
+        site.down(true);
+        for (const step of steps(`seen.start(${given})`)) {
+          if (step === "kept") await keeps(tab, 1);
+          else await tab.run(step);
+        }
+        await keeps(tab, 1);
+        await tab.close();
+        const next = await visit();
+        await keeps(next.tab, 1);
+        site.down(false);
+        await next.begin();
+        await site.stored(session, { rating: 5 });
+        await keeps(next.tab, 0);
+        await next.tab.close();
+      });
+    }
+
     it("the store is cleared while the page is seen: all is kept anew, and the next page sends it", async () => {
       const { session, tab, begin } = await visit();
       const other = await visit();

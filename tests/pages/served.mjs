@@ -70,6 +70,10 @@ export async function serve(folder) {
     }
     // What another script of the site asks, and nobody answers.
     if (path === "/hang") return;
+    // As at a logout.
+    if (path === "/clear") {
+      return void answer.writeHead(204, { "clear-site-data": '"storage"' }).end();
+    }
     if (path === "/icon") return void answer.writeHead(204).end();
     const file = normalize(path).replace(/\/$/, "/index.html");
     try {
