@@ -5,7 +5,7 @@ import { attempt } from "./guard.js";
 /** Whether all requests to the document's own server share one connection, as they do over HTTP/2 and HTTP/3. */
 export function isConnectionShared() {
   return attempt(() => {
-    const [navigation] = /** @type {any[]} */ (performance.getEntriesByType("navigation"));
+    const navigation = /** @type {any} */ (performance.getEntriesByType("navigation")[0]);
     return /^h[23]/.test(navigation.nextHopProtocol);
   });
 }

@@ -120,13 +120,13 @@ for (const { title, name, start, isSecure } of places) {
 
     const rates = "seen.say({ rating: 5 })";
     const clears = `fetch("/clear", { method: "POST" }).then(() => {})`;
-    /** @type {[string, (start: string) => string[]][]} */
+    /** @type {[string, (opens: string) => string[]][]} */
     const points = [
-      ["before the tracer opens", (start) => [clears, start, rates]],
-      ["while the tracer opens", (start) => [`Promise.all([${start}, ${clears}])`, rates]],
-      ["when the tracer is open", (start) => [start, clears, rates]],
-      ["as something is enriched", (start) => [start, `(${rates}, ${clears})`]],
-      ["when that is kept", (start) => [start, rates, "kept", clears]],
+      ["before the tracer opens", (opens) => [clears, opens, rates]],
+      ["while the tracer opens", (opens) => [`Promise.all([${opens}, ${clears}])`, rates]],
+      ["when the tracer is open", (opens) => [opens, clears, rates]],
+      ["as something is enriched", (opens) => [opens, `(${rates}, ${clears})`]],
+      ["when that is kept", (opens) => [opens, rates, "kept", clears]],
     ];
     for (const [point, steps] of points) {
       // Browsers take the header from no insecure origin.

@@ -112,7 +112,7 @@ export class Name {
           clearTimer(timer);
           resolve(true);
           if (isOver) return;
-          return new Promise((end) => (release = () => end(undefined)));
+          return new Promise((end) => (release = /** @type {() => void} */ (end)));
         })
         .catch(() => {
           clearTimer(timer);

@@ -122,10 +122,12 @@ export class Page {
     });
     // The page may be frozen for hours, during which another page sends its entries.
     this.#hear(document, "freeze", depart);
-    this.#hear(document, "resume", () => (this.#isLeft ? undefined : this.#comeBack()));
+    this.#hear(document, "resume", () => {
+      if (!this.#isLeft) void this.#comeBack();
+    });
     if (/** @type {any} */ (document).prerendering) {
       this.#activated = new Promise((resolve) => {
-        this.#hear(document, "prerenderingchange", () => resolve(undefined));
+        this.#hear(document, "prerenderingchange", resolve);
       });
     }
   }
@@ -162,7 +164,7 @@ export class Page {
       (error) => this.#refused(error),
       () => void this.#claim(),
       () => {
-        const what = "the browser grants no Web Lock, so tabs know of one another by messages";
+        const what = "the browser grants no Web Lock: tabs exchange messages";
         printAt(this.#logLevel, "debug", what);
       },
     );
@@ -171,7 +173,7 @@ export class Page {
 
   async #claimOnceSeen() {
     await this.#activated;
-    await new Promise((go) => this.soon(() => go(undefined)));
+    await new Promise((go) => this.soon(/** @type {() => void} */ (go)));
     await firstOf(this.#claim(), delay(PATIENCE_MS));
   }
 

@@ -375,7 +375,7 @@ function lacking(db) {
 function transact(db, mode, work) {
   return new Promise((resolve, reject) => {
     const transaction = db.transaction([STORE, ABOUT], mode);
-    transaction.addEventListener("complete", () => resolve());
+    transaction.addEventListener("complete", /** @type {() => void} */ (resolve));
     transaction.addEventListener("abort", () => reject(transaction.error));
     work(transaction.objectStore(STORE), transaction.objectStore(ABOUT));
   });

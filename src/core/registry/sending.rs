@@ -61,6 +61,17 @@ impl Flight {
     fn reads(&self) -> bool {
         READS && self.is_read
     }
+
+    /// Whether to send it once more, as a request that ends with the page. A browser refuses a request that may outlive
+    /// the page at once if others use up the quota, and no server received it. A site may refuse a request without cookies
+    /// because it wants them from whoever asks.
+    fn is_to_be_repeated(&self, answer: &Answer, now: Now) -> bool {
+        match answer {
+            Answer::None { .. } => self.keepalive.is_some() && !self.sent.is_slow(now),
+            Answer::Http { status, .. } => self.is_apart && matches!(status, 0 | 300..=403),
+            Answer::Unusable { .. } => false,
+        }
+    }
 }
 
 /// What may be sent next.
@@ -350,15 +361,13 @@ impl Registry {
             return;
         };
         self.scopes.mark_alive(flight.scope);
+        if flight.is_to_be_repeated(answer, now) {
+            return self.repeat_without_keepalive(&flight, now);
+        }
         let outbox = self.outboxes.get(flight.outbox);
         let destination = outbox.map(|outbox| &*outbox.destination);
         let deadline_ms = outbox.map_or(0, |outbox| outbox.settings().deadline_ms);
         let mut verdict = wire::judge(answer, flight.is_start, flight.routes, destination, now);
-        if Registry::is_refused_by_browser(&flight, answer, now)
-            || Registry::may_lack_cookies(&flight, &verdict)
-        {
-            return self.repeat_without_keepalive(&flight, now);
-        }
         if flight.reads() && !matches!(verdict, Verdict::Retry { .. }) {
             // A server without this route still works.
             verdict = Verdict::Stored { inputs: None };
@@ -377,19 +386,6 @@ impl Registry {
             return self.totals_answered(&flight, Some(answer), now);
         }
         self.act_on(&flight, verdict, now);
-    }
-
-    /// Whether no server received a request that may outlive the page: browsers refuse such a request at once if
-    /// others use up the quota.
-    fn is_refused_by_browser(flight: &Flight, answer: &Answer, now: Now) -> bool {
-        flight.keepalive.is_some()
-            && matches!(answer, Answer::None { .. })
-            && !flight.sent.is_slow(now)
-    }
-
-    /// Whether a request without cookies was refused, perhaps because the site wants its cookies from whoever asks.
-    fn may_lack_cookies(flight: &Flight, verdict: &Verdict) -> bool {
-        flight.is_apart && matches!(verdict, Verdict::Refused(_) | Verdict::Ticket { .. })
     }
 
     /// Sends the request again as one that ends with the page. The first failure counts for nothing. If the server is
