@@ -131,7 +131,7 @@ impl Unsent {
         });
     }
 
-    /// The tracer whose `fetch` carries the next request, or [`NOTHING`]. It has a part in it.
+    /// The tracer whose `fetch` carries the next request, or [`NOTHING`](crate::core::id_map::NOTHING). It has a part in it.
     pub fn sender(&self) -> u64 {
         self.work.backlog.summary().sender()
     }
