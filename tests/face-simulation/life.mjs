@@ -99,6 +99,8 @@ export class Life {
     await this.#reports();
     for (const known of this.#tracers) if (this.#random.once(2)) this.#closeOne(known);
     await this.#time.until(Promise.all(this.#promises));
+    // The answers to what a close has given up are still on their way.
+    await this.#time.pass(60_000);
     this.#face.end();
     this.#check();
   }
