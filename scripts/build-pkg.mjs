@@ -115,7 +115,7 @@ for (const { artifact, name, exports, entries, types } of MODULES) {
   const folder = path.join(wasmFolder, artifact);
   const wasm = await readFile(path.join(folder, "core_bg.wasm"));
   const glue = await readFile(path.join(folder, "core.js"), "utf8");
-  const names = await readFile(path.join(folder, "names.json"), "utf8").catch(() => "");
+  const names = await readFile(path.join(folder, "names.json"), "utf8");
   const virtual = {
     [`#${name}`]: coreFactory(glue, exports, names ? JSON.parse(names) : undefined),
     [`#${name}.wasm.base64`]: textModule(wasm),

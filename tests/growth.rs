@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 const FEW: usize = 200;
 const MANY: usize = 2_000;
+const SESSION: &str = "00000000-0000-4000-8000-000000000001";
 
 /// Looks for each of `calls` calls, in a world of so many.
 fn cost(calls: usize, work: impl FnOnce(usize) -> (u64, u64)) -> f64 {
@@ -201,4 +202,50 @@ fn additions_to_many_continued_sessions() {
             (before, bench.registry.lookups())
         });
     }
+}
+
+#[test]
+fn many_additions_to_one_continued_session() {
+    for scope in [0, 7] {
+        is_straight("additions to one continued session", |count| {
+            let mut bench = Bench::new(stores);
+            let options = json!({"apiKey": "sekret", "serverUrl": SERVER, "sessionId": SESSION});
+            let options = options.to_string();
+            let tracer = bench.registry.init(&options, scope, bench.now).unwrap().tracer;
+            let before = bench.registry.lookups();
+            for _ in 0..count {
+                let metrics = json!({"cost": 1}).to_string();
+                bench.registry.add_metrics(tracer, &metrics, scope, bench.now);
+            }
+            live_in(&mut bench, scope, count, |_| 200);
+            (before, bench.registry.lookups())
+        });
+    }
+}
+
+#[test]
+fn a_scope_that_is_always_busy_remembers_no_deadline_of_what_was_delivered() {
+    let mut bench = Bench::new(stores);
+    let mut enrich = |server: &str, number: usize| {
+        let options = json!({
+            "apiKey": "sekret", "serverUrl": server, "deadlineMs": 86_400_000, "timeoutMs": 86_400_000,
+            "newSessionId": format!("00000000-0000-4000-8000-{number:012}"),
+        });
+        let tracer = bench.registry.init(&options.to_string(), 7, bench.now).unwrap().tracer;
+        let json = json!({"metadata": {"a": 1}}).to_string();
+        bench.registry.enrich(tracer, None, json, 7, true, bench.now);
+        while let Some(output) = bench.registry.poll(7, bench.now) {
+            // The other server never answers, so the scope is never idle.
+            if let Output::Send { flight, request, .. } = output
+                && request.url.starts_with(SERVER)
+            {
+                bench.registry.finish_request(flight, &harness::status(200, "{}"), bench.now);
+            }
+        }
+        bench.now.mono_ms += 20;
+        bench.registry.looks()
+    };
+    enrich("https://silent.example", 0);
+    let most = (1..=2_000).map(|number| enrich(SERVER, number)).max();
+    assert!(most < Some(200), "{most:?} looks");
 }

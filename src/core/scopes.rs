@@ -26,7 +26,8 @@ struct Scope {
     reports: VecDeque<Output>,
     /// The outboxes with something of it that may send, in one line for each server. Some may have been sent since.
     lines: Vec<(u64, VecDeque<u64>)>,
-    /// When it is to look at its outboxes and waits. Some of these times count no more: a look too many harms nobody.
+    /// When it is to look at its outboxes and waits. Some of these times count no more: a look too many harms nobody, and
+    /// they are purged before they outnumber the others.
     looks: Timers,
     /// The servers that its requests are on their way to, once for each request.
     flights: Vec<u64>,
@@ -62,6 +63,11 @@ impl Scopes {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// How many looks they have planned.
+    pub fn looks(&self) -> usize {
+        self.0.values().map(|scope| scope.looks.len()).sum()
     }
 
     /// Whether there are none.
@@ -107,6 +113,13 @@ impl Scopes {
     /// When `scope` is to look next.
     pub fn looks_at(&self, scope: u64) -> u64 {
         self.find(scope).map_or(NEVER, |scope| scope.looks.next_at())
+    }
+
+    /// Removes the looks of `scope` for which `is_current` returns false, if there are too many.
+    pub fn purge_looks(&mut self, scope: u64, is_current: &dyn Fn(u64, Timer) -> bool) {
+        if let Some(scope) = self.find_mut(scope).filter(|scope| scope.looks.need_purge()) {
+            scope.looks.purge(is_current);
+        }
     }
 
     /// Puts an outbox with something of `scope` in line for `server`. Outside of requests the servers have lines of their

@@ -41,6 +41,16 @@ impl Timers {
         self.heap.push(Reverse((at, timer)));
     }
 
+    /// How many timers are set, with those that are stale.
+    pub fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// Whether no timer is set.
+    pub fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+
     /// When the next timer fires, on the forward clock.
     pub fn next_at(&self) -> u64 {
         self.heap.peek().map_or(NEVER, |Reverse((at, _))| *at)
@@ -60,7 +70,7 @@ impl Timers {
     }
 
     /// Removes the timers for which `is_current` returns false.
-    pub fn purge(&mut self, is_current: impl Fn(u64, Timer) -> bool) {
+    pub fn purge(&mut self, is_current: &dyn Fn(u64, Timer) -> bool) {
         for Reverse((at, timer)) in std::mem::take(&mut self.heap) {
             if is_current(at, timer) {
                 self.set(at, timer);
@@ -80,7 +90,7 @@ mod tests {
         for number in 0..100_000 {
             timers.set(1_000_000 + number, Timer::Wait(number));
             if timers.need_purge() {
-                timers.purge(|_, timer| matches!(timer, Timer::Wait(it) if it % 1_000 == 0));
+                timers.purge(&|_, timer| matches!(timer, Timer::Wait(it) if it % 1_000 == 0));
             }
             let standing = number as usize / 1_000 + 1;
             assert!(timers.heap.len() <= 2 * standing.max(PURGE_FROM) + 1);

@@ -41,6 +41,11 @@ pub(super) struct Continuing {
 }
 
 impl Continuing {
+    /// Whether the next read may be sent from `at` on.
+    pub(super) fn is_from(&self, at: u64) -> bool {
+        self.at == at
+    }
+
     /// The server as the `fetch` of the first addition's tracer reaches it.
     fn first_server(&self, tracers: &IdMap<Tracer>) -> u64 {
         let tracer = self.parts.first().and_then(|part| tracers.get(part.tracer()));
@@ -130,14 +135,16 @@ impl Registry {
             };
             self.continuing.insert(id, reading);
         }
+        let mut from = 0;
         if let Some(reading) = self.continuing.get_mut(&id) {
             let mut part = part;
             part.begin_deadline(reading.clock);
+            from = reading.parts.len();
             reading.parts.push(part);
         }
         self.time_read(id, now);
         self.record_pending(tracer, scope, id, now);
-        self.line_up_read(id, now);
+        self.line_up_read(id, from, now);
     }
 
     /// Whether additions wait for a read of the outbox's session.
@@ -155,27 +162,25 @@ impl Registry {
         reading.map_or(NOTHING, |reading| reading.flight)
     }
 
-    /// Has the scopes of the additions that wait for a read look when it may be sent. If it may be sent now, it stands in
-    /// line with them, for each server as the `fetch` of their tracers reaches it.
-    fn line_up_read(&mut self, id: u64, now: Now) {
+    /// Has the scopes of the additions that wait for a read, without the first `from` of them, look when it may be sent. If it
+    /// may be sent now, it stands in line with them, for each server as the `fetch` of their tracers reaches it.
+    fn line_up_read(&mut self, id: u64, from: usize, now: Now) {
         let Some(reading) = self.continuing.get(&id).filter(|it| it.flight == NOTHING) else {
             return;
         };
-        let mut last = (NOTHING, NOTHING);
-        for part in &reading.parts {
-            let Some(server_id) = self.tracers.get(part.tracer()).map(|tracer| tracer.server)
-            else {
-                continue;
-            };
-            if std::mem::replace(&mut last, (part.scope(), server_id)) == last {
+        let place = |part: &Part| Some((part.scope(), self.tracers.get(part.tracer())?.server));
+        let mut last = from.checked_sub(1).and_then(|before| place(&reading.parts[before]));
+        for part in &reading.parts[from..] {
+            let Some((scope, server_id)) = place(part) else { continue };
+            if last.replace((scope, server_id)) == Some((scope, server_id)) {
                 continue;
             }
             if reading.at > now.mono_ms {
-                self.scopes.look_at(part.scope(), reading.at, Timer::Outbox(id));
+                self.scopes.look_at(scope, reading.at, Timer::Outbox(id));
                 continue;
             }
-            self.scopes.line_up(part.scope(), server_id, id);
-            if reading.is_left || part.scope() == 0 {
+            self.scopes.line_up(scope, server_id, id);
+            if reading.is_left || scope == 0 {
                 self.servers.line_up(server_id, id);
             }
         }
@@ -259,7 +264,7 @@ impl Registry {
                 continuing.forgive(now);
                 continuing.way = ReadRoute::BySearch;
                 continuing.at = now.mono_ms;
-                self.line_up_read(id, now);
+                self.line_up_read(id, 0, now);
             }
             Reading::Failed(ReadFailure::NotFound, _) => self.read_is_over(id, None, now),
             Reading::Failed(ReadFailure::Unreachable, why) => {
@@ -275,7 +280,7 @@ impl Registry {
                 self.timers.set(continuing.at, Timer::Read(id));
                 self.give_up_overdue_reads(id, now);
                 self.time_read(id, now);
-                self.line_up_read(id, now);
+                self.line_up_read(id, 0, now);
             }
             Reading::Failed(_, why) => self.go_on_without_read(id, &why, now),
         }
@@ -359,7 +364,7 @@ impl Registry {
                 left.push(*id);
             }
         }
-        left.into_iter().for_each(|id| self.line_up_read(id, now));
+        left.into_iter().for_each(|id| self.line_up_read(id, 0, now));
     }
 
     /// Looks at the additions that wait for a read, at a deadline or when a retry is due. A request on its way may
@@ -378,7 +383,7 @@ impl Registry {
             self.give_up_overdue_reads(id, now);
         }
         self.time_read(id, now);
-        self.line_up_read(id, now);
+        self.line_up_read(id, 0, now);
     }
 
     /// Has a look taken at the first deadline of the additions that wait for a read, or where the server has asked to be

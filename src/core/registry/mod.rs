@@ -145,6 +145,11 @@ impl Registry {
         self.scopes.len()
     }
 
+    /// How many times the request scopes are to look at something.
+    pub fn looks(&self) -> usize {
+        self.scopes.looks()
+    }
+
     /// The bytes of unsent enrichments.
     pub fn held(&self) -> u64 {
         self.outboxes.held()

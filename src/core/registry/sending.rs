@@ -100,6 +100,10 @@ impl Registry {
                 self.look_across(scope, id, now);
             }
         }
+        // A bundled page has hardly any other scope than that outside of requests, which plans no looks.
+        if cfg!(feature = "reading") {
+            self.forget_old_looks(scope, now);
+        }
         if self.timers.need_purge() {
             self.forget_old_timers();
         }

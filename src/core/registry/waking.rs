@@ -52,10 +52,25 @@ impl Registry {
         }
     }
 
+    /// Removes the looks of `scope` that are far off and that nobody waits for any more, if there are too many.
+    pub(super) fn forget_old_looks(&mut self, scope: u64, now: Now) {
+        let soon = now.mono_ms.saturating_add(LOOK_ACROSS_MAX_MS);
+        let Registry { continuing, outboxes, waits, scopes, .. } = self;
+        scopes.purge_looks(scope, &|at, timer| match timer {
+            _ if at <= soon => true,
+            Timer::Outbox(id) => {
+                outboxes.get(id).is_some_and(|outbox| outbox.schedule.timer() == at)
+                    || continuing.get(&id).is_some_and(|reading| reading.is_from(at))
+            }
+            Timer::Wait(id) => waits.contains_key(&id),
+            _ => false,
+        });
+    }
+
     /// Removes the timers that nobody waits for any more. Otherwise a session's deadline would stay long after the session.
     pub(super) fn forget_old_timers(&mut self) {
         let Registry { continuing, timers, outboxes, flights, servers, waits, scopes, .. } = self;
-        timers.purge(|at, timer| match timer {
+        timers.purge(&|at, timer| match timer {
             Timer::Outbox(id) => {
                 outboxes.get(id).is_some_and(|outbox| outbox.schedule.timer() == at)
             }
