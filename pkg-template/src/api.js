@@ -310,8 +310,7 @@ export class Api {
     const report = this.#engine.report(session, scope, (core, id) =>
       core.close(id, timeout, scope),
     );
-    if (!session.closed) attempt(() => this.#context.closed(session));
-    session.closed = true;
+    if (session.close()) attempt(() => this.#context.closed(session));
     return report;
   }
 
@@ -345,7 +344,7 @@ export class Api {
 
   /** @param {Session} session */
   #tracer(session) {
-    return (session.tracer ??= /** @type {any} */ (this.#Tracer.of(session)));
+    return session.tracerBy(() => /** @type {any} */ (this.#Tracer.of(session)));
   }
 
   /**

@@ -1,7 +1,7 @@
 // The face's record of one session. It is made synchronously, so that calls can name it before the core has started, and
 // registered with the core afterwards. It outlives the instance of the core. Users hold the Tracer around it.
 
-import { attempt, messageOf } from "./guard.js";
+import { attempt, messageOf, weakly } from "./guard.js";
 import { newSessionId, sessionIdOf } from "./ids.js";
 import { printAt } from "./log.js";
 import { redactJson } from "./redact.js";
@@ -26,11 +26,32 @@ export function numberOf(fn) {
   return number;
 }
 
-/**
- * The instance of the core in which a session is registered, until that instance releases it. `delivered` and `dropped` count
- * the outcomes that the instance does not know.
- * @typedef {{ core: Core | undefined, tracer: number, delivered: number, dropped: number }} Home
- */
+/** The instance of the core in which a session is registered, and the tracer there. */
+export class Home {
+  /**
+   * @param {Core | undefined} core
+   * @param {number} tracer
+   * @param {number} [delivered] how many outcomes the instance does not know
+   * @param {number} [dropped]
+   */
+  constructor(core, tracer, delivered = 0, dropped = 0) {
+    this.core = core;
+    this.tracer = tracer;
+    this.delivered = delivered;
+    this.dropped = dropped;
+  }
+
+  /** Releases the tracer. */
+  release() {
+    this.core?.release(this.tracer);
+    this.core = undefined;
+  }
+
+  /** @param {"delivered" | "dropped"} end of an enrichment that the instance does not know */
+  count(end) {
+    this[end]++;
+  }
+}
 
 export class Session {
   /**
@@ -43,12 +64,12 @@ export class Session {
   delivered = 0;
   dropped = 0;
   closed = false;
-  /** The tracer that the application holds, and that its `redact` or `onDrop` may hold. @type {import("../index.d.ts").Tracer | undefined} */
-  tracer;
-  /** Identifies it without holding it. @type {WeakRef<Session> | undefined} */
-  weak;
-  /** The scope of its own `waitUntil`. Few sessions have one. @type {import("./context/scopes.js").WaitUntilScope | undefined} */
-  scope;
+  /** @type {import("../index.d.ts").Tracer | undefined} */
+  #tracer;
+  /** @type {{ deref(): Session | undefined } | undefined} */
+  #weak;
+  /** @type {import("./context/scopes.js").WaitUntilScope | undefined} */
+  #scope;
 
   /**
    * @param {import("./settings.js").Settings} settings
@@ -59,11 +80,13 @@ export class Session {
     this.settings = settings;
     this.ambient = ambient;
     this.parent = parent;
-    /**
-     * The id that it gets if the options name none. It is made at the first registration if there were no random numbers
-     * before. Afterwards it is the session's actual id.
-     */
+    /** The id that it gets if the options name none. Once it is registered, the session's actual id. */
     this.id = attempt(newSessionId);
+  }
+
+  /** @returns {string | undefined} its id, which is made now if there were no random numbers before */
+  needId() {
+    return (this.id ??= attempt(newSessionId));
   }
 
   /** The number of its `fetch`; 0 for the runtime's. */
@@ -74,6 +97,27 @@ export class Session {
 
   get logLevel() {
     return this.settings.scalars.logLevel;
+  }
+
+  /** Identifies it without holding it, if the runtime has weak references. */
+  get weak() {
+    return (this.#weak ??= weakly(this));
+  }
+
+  /**
+   * The tracer that the application holds, and that its `redact` or `onDrop` may hold.
+   * @param {() => import("../index.d.ts").Tracer} make
+   */
+  tracerBy(make) {
+    return (this.#tracer ??= make());
+  }
+
+  /**
+   * The scope of its own `waitUntil`. Few sessions have one.
+   * @param {() => import("./context/scopes.js").WaitUntilScope | undefined} make
+   */
+  scopeBy(make) {
+    return (this.#scope ??= make());
   }
 
   /** @param {Core} core @returns {boolean} whether it is registered there */
@@ -88,8 +132,38 @@ export class Session {
    * @returns {Home}
    */
   moveTo(core, tracer) {
-    const { delivered, dropped } = this;
-    return (this.home = { core, tracer, delivered, dropped });
+    return (this.home = new Home(core, tracer, this.delivered, this.dropped));
+  }
+
+  /**
+   * @param {NonNullable<Session["description"]>} description
+   * @param {string} id
+   */
+  describe(description, id) {
+    this.description = description;
+    this.rename(id);
+  }
+
+  /** @param {string} id */
+  rename(id) {
+    // The application was given the string of an id that stays, and a second copy would take memory.
+    if (id !== this.id) this.id = id;
+  }
+
+  /**
+   * Notes a ticket that is in use, so that the next instance of the core begins with it.
+   * @param {unknown} ticket
+   */
+  useTicket(ticket) {
+    const { settings } = this;
+    this.settings = { ...settings, scalars: { ...settings.scalars, ticket } };
+  }
+
+  /** @returns {boolean} whether it was open until now */
+  close() {
+    const wasOpen = !this.closed;
+    this.closed = true;
+    return wasOpen;
   }
 
   /**
@@ -98,7 +172,7 @@ export class Session {
    */
   count(end, isOfCore) {
     this[end]++;
-    if (!isOfCore && this.home) this.home[end]++;
+    if (!isOfCore) this.home?.count(end);
   }
 
   /**

@@ -3,16 +3,15 @@
 // collected.
 
 import { environment, pageOrigins } from "./env.js";
-import { attempt, newRegistry, weakReference } from "./guard.js";
-import { newSessionId } from "./ids.js";
+import { newRegistry, weakReference } from "./guard.js";
 import { parseJson, plainJson } from "./json.js";
-import { numberOf, plainInfo } from "./session.js";
+import { Home, numberOf, plainInfo } from "./session.js";
 
 /** @import { Core, CoreOptions, TracerInfo } from "./core.d.ts" */
 /** @import { EnginePlatform } from "./engine.js" */
 /** @import { IdleSessions } from "./idle.js" */
 /** @import { Instance } from "./instance.js" */
-/** @import { Home, Session } from "./session.js" */
+/** @import { Session } from "./session.js" */
 
 /** How many descriptions are remembered for later sessions to share. */
 const MAX_DESCRIPTIONS = 64;
@@ -24,9 +23,11 @@ export class RegisteredSessions {
   #busy = new Map();
   /**
    * All sessions that were not collected, by tracer. The core may give work to any of them.
-   * @type {Map<number, WeakRef<Session>>}
+   * @type {Map<number, { deref(): Session | undefined }>}
    */
   #known = new Map();
+  /** Whether sessions can be known without being held. */
+  #hasWeakReferences = weakReference(this) !== undefined;
   /**
    * The descriptions of sessions, by their JSON. Sessions with the same options share one description.
    * @type {Map<string, NonNullable<Session["description"]>>}
@@ -51,7 +52,7 @@ export class RegisteredSessions {
   constructor(instance, { variable, newIdleSessions }) {
     this.#instance = instance;
     this.#variable = variable;
-    if (weakReference(this)) this.#collected = newRegistry((home) => this.#release(home));
+    if (this.#hasWeakReferences) this.#collected = newRegistry((home) => this.#release(home));
     if (!this.#collected) this.#idle = newIdleSessions?.();
   }
 
@@ -92,17 +93,15 @@ export class RegisteredSessions {
     /** @type {TracerInfo} */
     const info = parseJson(json);
     const { tracer, sessionId } = info;
-    session.description = this.#describe(info);
-    // Share the string that the application was given before the core started, instead of holding a second copy.
-    if (sessionId !== session.id) session.id = sessionId;
+    const description = this.#describe(info);
+    session.describe(description, sessionId);
     const home = session.moveTo(core, tracer);
     if (totals) this.#idle?.register(home, totals);
     // In an instance that has died, nothing has to be released, and the call does nothing.
     this.#collected?.register(session, home);
-    const weak = weakReference(session);
-    if (weak) this.#known.set(tracer, (session.weak ??= weak));
+    if (this.#hasWeakReferences) this.#known.set(tracer, session.weak);
     // The session's start is in flight.
-    if (session.description.enabled) this.#hold(tracer, session);
+    if (description.enabled) this.#hold(tracer, session);
     return tracer;
   }
 
@@ -200,7 +199,7 @@ export class RegisteredSessions {
   rename(before, id) {
     this.#known.forEach((weak) => {
       const session = weak.deref();
-      if (session && session.id === before) session.id = id;
+      if (session?.id === before) session?.rename(id);
     });
   }
 
@@ -253,15 +252,14 @@ export class RegisteredSessions {
   #releaseLost(core, tracer) {
     const idle = this.#idle?.get(tracer);
     if (idle ? !idle.isNeeded : !this.#known.has(tracer)) return false;
-    this.#release(idle?.home ?? { core, tracer });
+    this.#release(idle?.home ?? new Home(core, tracer));
     return true;
   }
 
-  /** @param {Pick<Home, "core" | "tracer">} home */
+  /** @param {Home} home */
   #release(home) {
     const { core, tracer } = home;
-    core?.release(tracer);
-    home.core = undefined;
+    home.release();
     if (core !== this.#instance.core) return;
     this.#known.delete(tracer);
     this.#idle?.delete(tracer);
@@ -273,7 +271,6 @@ export class RegisteredSessions {
    */
   #options(session) {
     const { settings } = session;
-    session.id ??= attempt(newSessionId);
     const { redact, redactKeys, redactPatterns, redactor } = settings.redaction;
     return {
       ...settings.scalars,
@@ -283,7 +280,7 @@ export class RegisteredSessions {
       redactPatterns,
       redactor: redactor !== undefined,
       start: settings.start,
-      newSessionId: session.id ?? "",
+      newSessionId: session.needId() ?? "",
       transport: session.transport,
       ticketSource: settings.ticket && numberOf(settings.ticket),
       onDrop: settings.onDrop !== undefined,

@@ -43,10 +43,7 @@ export class Tickets {
    */
   set(core, tracer, session, scope, ticket) {
     if (!this.#give(core, tracer, session, scope, ticket)) return;
-    const { settings } = session;
-    // If the instance dies, the next one begins with this ticket.
-    if (!settings.ticket)
-      session.settings = { ...settings, scalars: { ...settings.scalars, ticket } };
+    if (!session.settings.ticket) session.useTicket(ticket);
   }
 
   /**

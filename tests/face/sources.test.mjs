@@ -82,6 +82,28 @@ test("no field of the core is written to from outside of its file", () => {
   assert.deepEqual(found, []);
 });
 
+test("no field of a class of the face is written to from outside of its file", () => {
+  const files = sources("pkg-template/src/", [".js"]);
+  /** The file of each class, by what its instances are called. @type {Map<string, string>} */
+  const homes = new Map();
+  for (const { path, text } of files) {
+    for (const [, first = "", rest = ""] of text.matchAll(/^(?:export )?class (\w)(\w*)/gm)) {
+      homes.set(first.toLowerCase() + rest, path);
+    }
+  }
+  assert.equal(homes.get("session"), "session.js", "the classes are found");
+  const writes =
+    /(?<![\w.#])(\w+)\.\w+ (?:[-+*]|\?\?|\|\|)?= |(?:\+\+|--)(\w+)\.\w+|(?<![\w.#])(\w+)\.\w+(?:\+\+|--)/g;
+  const found = [];
+  for (const { path, text } of files) {
+    for (const [write, ...names] of text.matchAll(writes)) {
+      const home = homes.get(names.find((name) => name !== undefined) ?? "");
+      if (home !== undefined && home !== path) found.push(`${path}: ${write}`);
+    }
+  }
+  assert.deepEqual(found, []);
+});
+
 /**
  * The files that need themselves by way of others.
  * @param {Map<string, Set<string>>} needs the files that each file needs

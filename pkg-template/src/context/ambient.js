@@ -2,7 +2,6 @@
 // under React's StrictMode. A session that was opened and never closed counts even after it was collected, so that the
 // garbage collector cannot change the meaning of a call.
 
-import { weakly } from "../guard.js";
 import { each, filtered } from "../lists.js";
 import { sessionKey } from "../session.js";
 
@@ -25,7 +24,7 @@ export class Ambient {
     if (!session.ambient) return;
     const key = sessionKey(session);
     const known = this.#open.get(key);
-    const weak = (session.weak ??= /** @type {any} */ (weakly(session)));
+    const { weak } = session;
     this.#open.set(key, known === undefined ? weak : also(known, weak));
     this.#only = this.#count === 1 ? session : undefined;
     if (this.#open.size <= this.#limit) return;

@@ -33,10 +33,8 @@ export class Scopes {
   of(session) {
     const { waitUntil } = session.settings;
     if (!waitUntil) return undefined;
-    session.scope ??= session.parent
-      ? this.of(session.parent)
-      : this.add(waitUntil, session.logLevel);
-    return session.scope;
+    const { parent, logLevel } = session;
+    return session.scopeBy(() => (parent ? this.of(parent) : this.add(waitUntil, logLevel)));
   }
 
   /**
