@@ -1,14 +1,18 @@
-//! Maps whose keys are numbers that the core assigns. JavaScript refers to things by the same numbers.
+//! Maps by numbers that the core assigns, by which JavaScript refers to things as well; and maps by texts.
 
 #[cfg(debug_assertions)]
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use rustc_hash::FxBuildHasher;
 
 /// A hash map without a seed, so that simulations are reproducible. Its keys must not be chosen by others, who could
 /// choose colliding ones.
 pub type FixedMap<K, V> = HashMap<K, V, FxBuildHasher>;
+
+/// A hash map by texts. It has no random seed, so that simulations are reproducible: WebAssembly gives std none either.
+pub type TextMap<V> = HashMap<String, V, BuildHasherDefault<DefaultHasher>>;
 
 /// The number that refers to nothing.
 pub const NOTHING: u64 = 0;

@@ -6,7 +6,10 @@
 //! fingerprint that recognises the same key. A ticket is stored: it is limited to one session, expires, and was in the
 //! page anyway; without it that session could no longer be enriched once the next page has another ticket.
 
+use std::hash::Hasher;
 use std::rc::Rc;
+
+use fnv::FnvHasher;
 
 use super::enrichment::Enrichment;
 use super::json::{Numerals, Object, members};
@@ -165,11 +168,12 @@ impl Kept {
     }
 }
 
-/// A fingerprint of a key and the headers sent with it (FNV-1a, 64 bits). The key cannot be recovered from it.
+/// A fingerprint of a key and the headers sent with it. The key cannot be recovered from it. It is the same in each
+/// version of the package, which std does not promise of its own hashes.
 fn fingerprint(destination: &Destination) -> String {
-    let fold = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    let hash = destination.headers().bytes().fold(0xcbf2_9ce4_8422_2325, fold);
-    hash.to_string()
+    let mut hasher = FnvHasher::default();
+    hasher.write(destination.headers().as_bytes());
+    hasher.finish().to_string()
 }
 
 #[cfg(test)]
@@ -220,6 +224,8 @@ mod tests {
         let said = Said { unix_ms: DAY_MS, nth: 3 };
         assert_eq!((kept.said, &*kept.fields), (said, r#"{"feedback":{"rating":5}}"#));
         assert_eq!(kept.fate(&own, 2 * DAY_MS), KeptFate::Send(own.clone()));
+        // Each version of the package knows it by this: FNV-1a of the headers, in 64 bits.
+        assert!(json.contains("\"key\":\"6254825042291998194\""), "{json}");
         assert_eq!(kept.fate(&of_key("another"), 2 * DAY_MS), KeptFate::Leave);
         assert_eq!(kept.fate(&of_ticket(&ticket(SESSION, 1 << 40)), DAY_MS), KeptFate::Leave);
         assert!(matches!(kept.fate(&own, 9 * DAY_MS), KeptFate::Expired(_)));

@@ -1,8 +1,8 @@
 //! The open tracers, and the search for the one that a call without a tracer is for.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
-use super::id_map::FixedMap;
+use super::id_map::{FixedMap, TextMap};
 use super::session::SessionId;
 use super::session_index::SessionIndex;
 use super::tracer::Tracer;
@@ -36,7 +36,7 @@ struct OfScope {
     tracers: VecDeque<u64>,
     /// The identity of each destination, with the number of tracers that send there. It is empty for tracers that do not
     /// send.
-    destinations: HashMap<String, u64>,
+    destinations: TextMap<u64>,
 }
 
 impl OpenTracers {

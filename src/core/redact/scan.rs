@@ -1,7 +1,6 @@
 //! The single pass over a JSON text. It passes strings to the [`Finder`], masks values under names of secrets and card
 //! numbers, and copies everything else as it was written.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use super::keys::{self, Class};
@@ -9,6 +8,7 @@ use super::patterns::Finder;
 use super::reader::{ALNUM, DIGIT, END, MARK, class_at, is_alnum, word_end};
 use super::rules::{may_begin_with, may_begin_with_pair};
 use super::{MASK, Redaction, cards};
+use crate::core::id_map::TextMap;
 use crate::core::json;
 
 /// How deeply JSON inside strings is masked as JSON: JSON within JSON within JSON.
@@ -39,7 +39,7 @@ struct Masker<'a> {
     /// How many objects and lists are open.
     open: usize,
     /// For each open object with masked keys: its value of `open`, and how often each masked key occurred.
-    keys: Vec<(usize, HashMap<String, u64>)>,
+    keys: Vec<(usize, TextMap<u64>)>,
 }
 
 /// Masks the secrets in `json`; `None` if there are none.
@@ -223,7 +223,7 @@ impl Masker<'_> {
             masked_key.push_str(&self.json[copied..string.end]);
         }
         if self.keys.last().is_none_or(|(open, _)| *open != self.open) {
-            self.keys.push((self.open, HashMap::new()));
+            self.keys.push((self.open, TextMap::default()));
         }
         if let Some((_, keys)) = self.keys.last_mut() {
             let count = keys.entry(masked_key.clone()).or_default();

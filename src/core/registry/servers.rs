@@ -1,9 +1,9 @@
 //! All servers: those in use, those that were used last, and whose turn it is to be sent something.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::core::concurrency::Place;
-use crate::core::id_map::IdMap;
+use crate::core::id_map::{IdMap, TextMap};
 use crate::core::policy::REMEMBERED_SERVERS;
 use crate::core::server::Server;
 
@@ -13,7 +13,7 @@ pub(super) struct Servers {
     place: Place,
     all: IdMap<Server>,
     /// Their numbers by the number of their `fetch` and their URL, separated by a space.
-    ids: HashMap<String, u64>,
+    ids: TextMap<u64>,
     /// The servers that nothing is sent to at present, the one unused for longest first. Some may be in use again.
     idle: VecDeque<u64>,
     /// The servers with something that any scope may send, in the order of their turns.
