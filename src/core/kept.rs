@@ -14,7 +14,7 @@ use fnv::FnvHasher;
 use super::enrichment::Enrichment;
 use super::json::{Numerals, Object, members};
 use super::options::Options;
-use super::outbox::Said;
+use super::outbox::CallTime;
 use super::policy::KEPT_MS;
 use super::relay::ticket::is_for;
 use super::session::{Description, SessionId, Target};
@@ -34,7 +34,7 @@ pub struct Kept {
     /// The session or event that it enriches.
     pub target: Target,
     /// When it was made.
-    pub said: Said,
+    pub called_at: CallTime,
     /// The number of the page, and of the part of its life, in which it was made; never 0.
     pub by: u32,
     /// The arguments of `enrichSession`, masked, as JSON.
@@ -63,11 +63,11 @@ pub enum KeptFate {
     Expired(&'static str),
 }
 
-/// Writes the entry for an `enrichment` of `target` that was made at the time `said` in the page with the number `by`.
+/// Writes the entry for an `enrichment` of `target` that was made at the time `called_at` in the page with the number `by`.
 pub fn write_entry(
     destination: &Destination,
     target: Target,
-    (said, by): (Said, u32),
+    (called_at, by): (CallTime, u32),
     enrichment: &Enrichment,
     description: Option<&Description>,
 ) -> String {
@@ -81,8 +81,8 @@ pub fn write_entry(
         object.text("key", &fingerprint(destination));
     }
     object.text("session", &target.id().to_string());
-    object.number("at", said.unix_ms);
-    object.number("nth", said.nth.into());
+    object.number("at", called_at.unix_ms);
+    object.number("nth", called_at.nth.into());
     object.number("by", by.into());
     if let Some(description) = description {
         object.text("name", &description.name);
@@ -122,11 +122,11 @@ impl Kept {
         });
         // An earlier version of the package did not say these.
         let nth = kept.number("nth").map_or(0, |nth| nth as u32);
-        let said = Said { unix_ms: time("at")?, nth };
+        let called_at = CallTime { unix_ms: time("at")?, nth };
         let by = kept.number("by").map_or(1, |by| (by as u32).max(1));
         Some(Kept {
             target,
-            said,
+            called_at,
             by,
             fields: fields.to_owned(),
             description,
@@ -137,7 +137,7 @@ impl Kept {
 
     /// Whether it was kept for too long to be sent. If it was made that far in the future, a clock was wrong.
     pub fn is_over(&self, now_unix_ms: u64) -> bool {
-        self.said.unix_ms.abs_diff(now_unix_ms) > KEPT_MS
+        self.called_at.unix_ms.abs_diff(now_unix_ms) > KEPT_MS
     }
 
     /// What a tracer that sends to `destination` has to do with the entry.
@@ -207,8 +207,14 @@ mod tests {
     fn kept(destination: &Destination) -> String {
         let session = Target::Session(SessionId::new(SESSION).unwrap());
         let fields = json!({"feedback": {"rating": 5}}).to_string();
-        let said = Said { unix_ms: DAY_MS, nth: 3 };
-        write_entry(destination, session, (said, 7), &Enrichment::parse(fields).unwrap().0, None)
+        let called_at = CallTime { unix_ms: DAY_MS, nth: 3 };
+        write_entry(
+            destination,
+            session,
+            (called_at, 7),
+            &Enrichment::parse(fields).unwrap().0,
+            None,
+        )
     }
 
     fn read(json: &str) -> Option<Kept> {
@@ -221,8 +227,8 @@ mod tests {
         let json = kept(&own);
         assert!(!json.contains("secret_of"), "{json}");
         let kept = read(&json).unwrap();
-        let said = Said { unix_ms: DAY_MS, nth: 3 };
-        assert_eq!((kept.said, &*kept.fields), (said, r#"{"feedback":{"rating":5}}"#));
+        let called_at = CallTime { unix_ms: DAY_MS, nth: 3 };
+        assert_eq!((kept.called_at, &*kept.fields), (called_at, r#"{"feedback":{"rating":5}}"#));
         assert_eq!(kept.fate(&own, 2 * DAY_MS), KeptFate::Send(own.clone()));
         // Each version of the package knows it by this: FNV-1a of the headers, in 64 bits.
         assert!(json.contains("\"key\":\"6254825042291998194\""), "{json}");
@@ -297,8 +303,8 @@ mod tests {
         };
         let session = Target::Session(SessionId::new(SESSION).unwrap());
         let empty = Enrichment::default();
-        let said = Said { unix_ms: 9, nth: 0 };
-        let json = write_entry(&of_key("k"), session, (said, 7), &empty, Some(&description));
+        let called_at = CallTime { unix_ms: 9, nth: 0 };
+        let json = write_entry(&of_key("k"), session, (called_at, 7), &empty, Some(&description));
         let kept = read(&json).unwrap();
         assert_eq!(kept.description, Some(description));
         assert_eq!(kept.fields, "{}");

@@ -72,15 +72,19 @@ impl Backlog {
     pub(super) fn insert_in_time(&mut self, part: Box<Part>) {
         self.summary.add(&part);
         let mut place = self.frozen();
-        while self.parts.get(place).is_some_and(|it| it.said().unix_ms <= part.said().unix_ms) {
+        while self
+            .parts
+            .get(place)
+            .is_some_and(|it| it.called_at().unix_ms <= part.called_at().unix_ms)
+        {
             place += 1;
         }
         self.parts.insert(place, part);
     }
 
     /// Puts the first parts of this page before those that earlier pages left and that are before them, if there is no
-    /// batch. Parts of this page that are behind further ones that were left stay there: sent together, what this page
-    /// said before those would count as said after them.
+    /// batch. Parts of this page that are behind further ones that were left stay there: sent together, calls that this
+    /// page made before those would count as made after them.
     pub(super) fn put_own_first(&mut self) {
         let left = self.parts.iter().take_while(|part| part.is_left()).count();
         let own = self.parts[left..].iter().take_while(|part| !part.is_left()).count();

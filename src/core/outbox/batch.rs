@@ -1,6 +1,6 @@
 //! A batch: parts that are sent together, in one or two requests, and its progress.
 
-use super::part::{Part, have_rested, last_said, merged, were_left};
+use super::part::{Part, have_rested, last_call_time, merged, were_left};
 use super::stamps::Stamps;
 use crate::core::enrichment::{Field, InputsPlace};
 use crate::core::session::{SessionOrigin, Start};
@@ -104,14 +104,14 @@ impl Batch {
     /// The timestamp of the next request with `parts`, which are its own.
     pub(super) fn stamp(&mut self, parts: &[Box<Part>], stamps: &mut Stamps) -> u64 {
         *self.stamp_ns.get_or_insert_with(|| {
-            let said = last_said(parts);
+            let called_at = last_call_time(parts);
             self.stamped_after_ns = stamps.last_ns();
             if were_left(parts) {
-                stamps.next_left(said)
+                stamps.next_left(called_at)
             } else if have_rested(parts) {
-                stamps.next_rested(said.unix_ms.max(self.follows_ms))
+                stamps.next_rested(called_at.unix_ms.max(self.follows_ms))
             } else {
-                stamps.next(said.unix_ms)
+                stamps.next(called_at.unix_ms)
             }
         })
     }

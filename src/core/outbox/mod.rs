@@ -33,7 +33,7 @@ use batch::Batch;
 use part::merged;
 pub use part::{Part, PartKind, Parts, held_by};
 pub use schedule::Schedule;
-pub use stamps::{Said, Stamps};
+pub use stamps::{CallTime, Stamps};
 pub use unsent::Unsent;
 
 /// What follows after a request of a batch was stored.
@@ -261,9 +261,9 @@ impl Outbox {
     /// as the later ones of the same millisecond.
     pub fn date_after_kept(&mut self, part: &mut Part) {
         let last = self.unsent.backlog().parts().last().filter(|last| last.is_kept());
-        if last.is_some_and(|last| last.said().unix_ms == part.said().unix_ms) {
-            self.stamps.take_over(part.said().unix_ms);
-            part.date(self.stamps.say(0));
+        if last.is_some_and(|last| last.called_at().unix_ms == part.called_at().unix_ms) {
+            self.stamps.take_over(part.called_at().unix_ms);
+            part.date(self.stamps.date_call(0));
         }
     }
 
@@ -469,7 +469,7 @@ impl Outbox {
         for part in parts {
             bytes += part.enrichment().bytes() as u64;
             let chapter = if is_leaving && !part.is_left() { 0 } else { part.chapter() };
-            let is_apart = part.says_something() && *first.get_or_insert(chapter) != chapter;
+            let is_apart = part.has_fields() && *first.get_or_insert(chapter) != chapter;
             if is_apart || (bytes > limit && count > 0) {
                 break;
             }
@@ -539,7 +539,7 @@ impl Outbox {
             return false;
         }
         let first = parts.first();
-        let description = first.and_then(|part| describe(part.tracer(), part.said().unix_ms));
+        let description = first.and_then(|part| describe(part.tracer(), part.called_at().unix_ms));
         batch.begin_with(Some(Start { origin: SessionOrigin::Named, description }));
         self.needs_start = true;
         self.unsent.retry_now();

@@ -1,6 +1,6 @@
 //! The parts that wait in an outbox: enrichments, and the fields that sessions start with.
 
-use super::stamps::Said;
+use super::stamps::CallTime;
 use crate::core::deadline::DeadlineClock;
 use crate::core::enrichment::{Enrichment, InputsPlace, Merged};
 use crate::core::id_map::NOTHING;
@@ -26,7 +26,7 @@ pub struct Part {
     kind: PartKind,
     tracer: u64,
     scope: u64,
-    said: Said,
+    called_at: CallTime,
     given_ms: u64,
     /// How long it is retried, in milliseconds.
     deadline_ms: u64,
@@ -39,14 +39,20 @@ pub struct Part {
 
 impl Part {
     /// A part without content and without a deadline: the call with the number `id`, which was made in a request `scope`
-    /// at the time `said`, and at `given_ms` on the forward clock.
-    pub fn new(id: u64, kind: PartKind, scope: u64, said: Said, given_ms: u64) -> Box<Part> {
+    /// at the time `called_at`, and at `given_ms` on the forward clock.
+    pub fn new(
+        id: u64,
+        kind: PartKind,
+        scope: u64,
+        called_at: CallTime,
+        given_ms: u64,
+    ) -> Box<Part> {
         Box::new(Part {
             id,
             kind,
             tracer: NOTHING,
             scope,
-            said,
+            called_at,
             given_ms,
             deadline_ms: NEVER,
             deadline: NEVER,
@@ -78,8 +84,8 @@ impl Part {
     }
 
     /// When the call was made, by the wall clock.
-    pub fn said(&self) -> Said {
-        self.said
+    pub fn called_at(&self) -> CallTime {
+        self.called_at
     }
 
     /// When the call was made, in milliseconds on the forward clock.
@@ -123,13 +129,13 @@ impl Part {
     }
 
     /// Sets the time that counts as the time of the call.
-    pub fn date(&mut self, said: Said) {
-        self.said = said;
+    pub fn date(&mut self, called_at: CallTime) {
+        self.called_at = called_at;
     }
 
-    /// Records that an earlier page left it, which made it at the time `said` in this `chapter`.
-    pub fn take_over(&mut self, said: Said, chapter: u32) {
-        (self.said, self.chapter, self.is_left) = (said, chapter, true);
+    /// Records that an earlier page left it, which made it at the time `called_at` in this `chapter`.
+    pub fn take_over(&mut self, called_at: CallTime, chapter: u32) {
+        (self.called_at, self.chapter, self.is_left) = (called_at, chapter, true);
     }
 
     /// Records that the browser keeps it.
@@ -205,7 +211,7 @@ impl Part {
     }
 
     /// Whether it may change a stored value. A start may be empty.
-    pub(super) fn says_something(&self) -> bool {
+    pub(super) fn has_fields(&self) -> bool {
         self.kind == PartKind::Enrichment || !self.enrichment.is_empty()
     }
 }
@@ -224,23 +230,23 @@ pub(super) fn merged(parts: &[Box<Part>], inputs: InputsPlace) -> Merged<'_> {
 }
 
 /// When the last enrichment among `parts` was made, or the first start if there is none.
-pub(super) fn last_said(parts: &[Box<Part>]) -> Said {
+pub(super) fn last_call_time(parts: &[Box<Part>]) -> CallTime {
     let last = parts.iter().rfind(|part| part.kind == PartKind::Enrichment);
-    last.or(parts.first()).map_or(Said::default(), |part| part.said)
+    last.or(parts.first()).map_or(CallTime::default(), |part| part.called_at)
 }
 
 /// Whether `goes` is true for all of `parts` that have content, and there is one.
-fn all_said(parts: &[Box<Part>], goes: fn(&Part) -> bool) -> bool {
-    let mut said = parts.iter().filter(|part| part.says_something()).peekable();
-    said.peek().is_some() && said.all(|part| goes(part))
+fn all_with_fields(parts: &[Box<Part>], goes: fn(&Part) -> bool) -> bool {
+    let mut enrichments = parts.iter().filter(|part| part.has_fields()).peekable();
+    enrichments.peek().is_some() && enrichments.all(|part| goes(part))
 }
 
 /// Whether earlier pages left all of `parts` that have content.
 pub(super) fn were_left(parts: &[Box<Part>]) -> bool {
-    all_said(parts, |part| part.is_left)
+    all_with_fields(parts, |part| part.is_left)
 }
 
 /// Whether all of `parts` that have content were made before this page rested, or in an earlier page.
 pub(super) fn have_rested(parts: &[Box<Part>]) -> bool {
-    all_said(parts, |part| part.chapter != 0)
+    all_with_fields(parts, |part| part.chapter != 0)
 }

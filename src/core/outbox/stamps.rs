@@ -21,9 +21,9 @@ pub struct Stamps {
     /// The last timestamp of a request with this page's own enrichments.
     last_ns: u64,
     /// When the last enrichment was made here, in Unix milliseconds.
-    said_ms: u64,
+    last_call_ms: u64,
     /// How many enrichments were made here in that millisecond.
-    said_count: u32,
+    calls_in_ms: u32,
     /// How many timestamps were given to enrichments of earlier pages, and of this page before it rested.
     apart: u32,
 }
@@ -31,7 +31,7 @@ pub struct Stamps {
 /// The time that counts for an enrichment. It is kept with the enrichment, so that whichever page delivers that keeps the
 /// order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Said {
+pub struct CallTime {
     /// The millisecond, since the Unix epoch.
     pub unix_ms: u64,
     /// How many enrichments of the session its page made earlier in that millisecond.
@@ -40,16 +40,16 @@ pub struct Said {
 
 impl Stamps {
     /// The time that counts for an enrichment made now: the wall clock's time, but never before the previous one.
-    pub fn say(&mut self, now_unix_ms: u64) -> Said {
+    pub fn date_call(&mut self, now_unix_ms: u64) -> CallTime {
         self.move_to(now_unix_ms.max(self.last_ns / 1_000_000));
-        let said = Said { unix_ms: self.said_ms, nth: self.said_count };
-        self.said_count += 1;
-        said
+        let called_at = CallTime { unix_ms: self.last_call_ms, nth: self.calls_in_ms };
+        self.calls_in_ms += 1;
+        called_at
     }
 
     fn move_to(&mut self, unix_ms: u64) {
-        if unix_ms > self.said_ms {
-            (self.said_ms, self.said_count) = (unix_ms, 0);
+        if unix_ms > self.last_call_ms {
+            (self.last_call_ms, self.calls_in_ms) = (unix_ms, 0);
         }
     }
 
@@ -58,36 +58,36 @@ impl Stamps {
         self.move_to(left_unix_ms.saturating_add(1));
     }
 
-    /// The timestamp of a request with this page's enrichments, the latest of which was made at `said_unix_ms`.
-    pub fn next(&mut self, said_unix_ms: u64) -> u64 {
-        self.last_ns = said_unix_ms.wrapping_mul(1_000_000).max(self.last_ns + 1);
+    /// The timestamp of a request with this page's enrichments, the latest of which was made at `unix_ms`.
+    pub fn next(&mut self, unix_ms: u64) -> u64 {
+        self.last_ns = unix_ms.wrapping_mul(1_000_000).max(self.last_ns + 1);
         self.last_ns
     }
 
-    /// The timestamp of a request with enrichments of an earlier page, the latest of which is `said`. It is older than
+    /// The timestamp of a request with enrichments of an earlier page, the latest of which is `called_at`. It is older than
     /// what this page has sent since, although it is sent later. It is newer than what its own page sent of the same
     /// millisecond, because what a page leaves is newer than what it sends. Of two enrichments that were left the times
     /// count, whichever is sent first, and by whichever page.
-    pub fn next_left(&mut self, said: Said) -> u64 {
-        let nth_ns = u64::from(said.nth).min(MOST_NTH) * NTH_STAMP_NS;
+    pub fn next_left(&mut self, called_at: CallTime) -> u64 {
+        let nth_ns = u64::from(called_at.nth).min(MOST_NTH) * NTH_STAMP_NS;
         let request_ns = u64::from(self.apart) % NTH_STAMP_NS;
-        self.next_apart(said.unix_ms, LEFT_STAMP_NS + nth_ns + request_ns)
+        self.next_apart(called_at.unix_ms, LEFT_STAMP_NS + nth_ns + request_ns)
     }
 
     /// The timestamp of a request with enrichments that this page made before it rested, the latest of them at
-    /// `said_unix_ms`. It is older than what this page has sent since, and than what it has left to another page.
-    pub fn next_rested(&mut self, said_unix_ms: u64) -> u64 {
-        self.next_apart(said_unix_ms, LEFT_STAMP_NS / 2 + u64::from(self.apart))
+    /// `unix_ms`. It is older than what this page has sent since, and than what it has left to another page.
+    pub fn next_rested(&mut self, unix_ms: u64) -> u64 {
+        self.next_apart(unix_ms, LEFT_STAMP_NS / 2 + u64::from(self.apart))
     }
 
-    fn next_apart(&mut self, said_unix_ms: u64, after_ns: u64) -> u64 {
+    fn next_apart(&mut self, unix_ms: u64, after_ns: u64) -> u64 {
         self.apart = self.apart.wrapping_add(1);
-        said_unix_ms.wrapping_mul(1_000_000).wrapping_add(after_ns)
+        unix_ms.wrapping_mul(1_000_000).wrapping_add(after_ns)
     }
 
     /// Notes that the page rests. Enrichments from now on are later than those made until now.
     pub fn rest(&mut self) {
-        self.move_to(self.said_ms + 1);
+        self.move_to(self.last_call_ms + 1);
     }
 
     /// The last timestamp of a request with this page's own enrichments.
@@ -117,29 +117,32 @@ mod tests {
     #[test]
     fn timestamps_go_up_where_the_wall_clock_goes_back() {
         let mut stamps = Stamps::default();
-        let said = [10, 10, 7, 12].map(|unix_ms| stamps.say(unix_ms).unix_ms);
-        assert_eq!(said, [10, 10, 10, 12]);
-        assert_eq!(said.map(|ms| stamps.next(ms)), [10 * MS, 10 * MS + 1, 10 * MS + 2, 12 * MS]);
+        let called_at = [10, 10, 7, 12].map(|unix_ms| stamps.date_call(unix_ms).unix_ms);
+        assert_eq!(called_at, [10, 10, 10, 12]);
+        assert_eq!(
+            called_at.map(|ms| stamps.next(ms)),
+            [10 * MS, 10 * MS + 1, 10 * MS + 2, 12 * MS]
+        );
         // A half of a batch gets a new timestamp, which is still before that of later enrichments.
         assert_eq!(stamps.next(10), 12 * MS + 1);
-        assert!(stamps.next_left(stamps.clone().say(12)) > 12 * MS + 1);
+        assert!(stamps.next_left(stamps.clone().date_call(12)) > 12 * MS + 1);
     }
 
     #[test]
     fn what_was_left_counts_by_its_time_and_what_is_said_then_comes_after_it() {
         let mut stamps = Stamps::default();
-        let of = |unix_ms| Said { unix_ms, nth: 0 };
+        let of = |unix_ms| CallTime { unix_ms, nth: 0 };
         stamps.take_over(20);
         let (later, earlier) = (stamps.next_left(of(20)), stamps.next_rested(5));
         assert!(earlier < later && later < 21 * MS);
         assert_ne!(stamps.next_left(of(20)), later, "each stands for one body");
-        assert_eq!(stamps.say(9).unix_ms, 21, "another page's clock was ahead");
+        assert_eq!(stamps.date_call(9).unix_ms, 21, "another page's clock was ahead");
     }
 
     #[test]
     fn what_several_pages_take_over_has_the_order_of_the_page_that_made_it() {
         let mut page = Stamps::default();
-        let [first, second, last] = [5, 5, 4].map(|unix_ms| page.say(unix_ms));
+        let [first, second, last] = [5, 5, 4].map(|unix_ms| page.date_call(unix_ms));
         let mut next = Stamps::default();
         for _ in 0..100 {
             next.next_left(first);
@@ -147,7 +150,7 @@ mod tests {
         let stamp_ns = next.next_left(first);
         assert!(stamp_ns < Stamps::default().next_left(second));
         assert!(next.next_left(second) < Stamps::default().next_left(last));
-        let many = Said { unix_ms: 5, nth: u32::MAX };
+        let many = CallTime { unix_ms: 5, nth: u32::MAX };
         assert!(next.next_left(many) < 6 * MS);
         assert!(next.next_rested(5) < 5 * MS + LEFT_STAMP_NS);
     }

@@ -337,9 +337,9 @@ impl Unsent {
     /// The first deadline of the batch to send, on its clock.
     fn batch_deadline(&self) -> u64 {
         let parts = self.work.backlog.first_parts();
-        let said = parts.iter().filter(|part| part.kind() == PartKind::Enrichment);
+        let enrichments = parts.iter().filter(|part| part.kind() == PartKind::Enrichment);
         let starts = parts.iter().filter(|part| part.kind() == PartKind::Start);
         let of_starts = || starts.map(|part| part.deadline()).min();
-        said.map(|part| part.deadline()).min().or_else(of_starts).unwrap_or(NEVER)
+        enrichments.map(|part| part.deadline()).min().or_else(of_starts).unwrap_or(NEVER)
     }
 }

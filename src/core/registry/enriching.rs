@@ -5,7 +5,7 @@ use crate::core::enrichment::{Enrichment, Invalid};
 use crate::core::id_map::NOTHING;
 use crate::core::json::{Object, any_members, is_nested, quoted};
 use crate::core::log::Line;
-use crate::core::outbox::{Outbox, Part, PartKind, Said, held_by};
+use crate::core::outbox::{CallTime, Outbox, Part, PartKind, held_by};
 use crate::core::outcome::Reason;
 use crate::core::policy::{LARGE_ENRICHMENT_BYTES, MAX_REQUEST_BYTES, REQUEST_OVERHEAD_BYTES};
 use crate::core::redact::MASK;
@@ -154,8 +154,8 @@ impl Registry {
 
     /// A part for a new call, with the next number and without content.
     pub(super) fn part(&mut self, kind: PartKind, tracer: u64, scope: u64, now: Now) -> Box<Part> {
-        let said = Said { unix_ms: now.unix_ms, nth: 0 };
-        let mut part = Part::new(self.number(), kind, scope, said, now.mono_ms);
+        let called_at = CallTime { unix_ms: now.unix_ms, nth: 0 };
+        let mut part = Part::new(self.number(), kind, scope, called_at, now.mono_ms);
         part.assign_to(tracer, self.deadline_ms(tracer));
         part
     }
@@ -319,7 +319,7 @@ impl Registry {
             (self.outboxes.get_mut(id), self.tracers.get(tracer))
         {
             if part.enrichment().is_empty() {
-                outbox.touch(given_to.description(part.said().unix_ms));
+                outbox.touch(given_to.description(part.called_at().unix_ms));
             }
             outbox.use_settings(given_to.settings.clone());
             match increments {
@@ -335,7 +335,7 @@ impl Registry {
     /// Gives `part` the time that its outbox counts as the time of the call.
     pub(super) fn dated(&mut self, outbox: u64, mut part: Box<Part>) -> Box<Part> {
         if let Some(outbox) = self.outboxes.get_mut(outbox) {
-            part.date(outbox.stamps().say(part.said().unix_ms));
+            part.date(outbox.stamps().date_call(part.called_at().unix_ms));
         }
         part
     }

@@ -63,7 +63,7 @@ impl Registry {
                 self.forget_entries(vec![leftover.id()]);
             }
             let mut part = self.part(PartKind::Enrichment, tracer, scope, now);
-            part.take_over(kept.said, kept.by);
+            part.take_over(kept.called_at, kept.by);
             self.take_over(part, kept, &fate, &settings, now);
         }
     }
@@ -96,7 +96,7 @@ impl Registry {
             if !target.is_event() && !outbox.destination.is_ticket {
                 outbox.want_start(Start { origin: SessionOrigin::Named, description });
             }
-            outbox.stamps().take_over(part.said().unix_ms);
+            outbox.stamps().take_over(part.called_at().unix_ms);
             outbox.totals.set_from_earlier_page(part.enrichment(), self.numerals);
             outbox.accept_in_time(part);
         }
@@ -158,8 +158,13 @@ impl Registry {
         // An entry of an earlier page remains that page's.
         let by = if part.chapter() == 0 { self.store.chapter() } else { part.chapter() };
         let (destination, target) = (&outbox.destination, outbox.target());
-        let json =
-            write_entry(destination, target, (part.said(), by), part.enrichment(), description);
+        let json = write_entry(
+            destination,
+            target,
+            (part.called_at(), by),
+            part.enrichment(),
+            description,
+        );
         Some(Output::Keep { id: part.id(), json })
     }
 

@@ -90,7 +90,8 @@ impl EntryStore {
     /// Adds an entry of an earlier page. The entries of one page are in order; those of several pages are ordered by
     /// their clocks.
     pub(super) fn add_leftover(&mut self, id: i64, kept: Kept) {
-        let place = self.leftovers.iter().position(|it| it.kept.said.unix_ms > kept.said.unix_ms);
+        let place =
+            self.leftovers.iter().position(|it| it.kept.called_at.unix_ms > kept.called_at.unix_ms);
         let place = place.unwrap_or(self.leftovers.len());
         self.leftovers.insert(place, Box::new(Leftover { id, kept, is_forgotten: false }));
     }

@@ -23,7 +23,7 @@ use crate::core::concurrency::Place;
 use crate::core::delivery::health::{Health, SentRequest};
 use crate::core::enrichment::Enrichment;
 use crate::core::log::{Line, error};
-use crate::core::outbox::{Outbox, Part, PartKind, Parts, Progress, Said, Stamps};
+use crate::core::outbox::{CallTime, Outbox, Part, PartKind, Parts, Progress, Stamps};
 use crate::core::session::{SessionId, Start, Target};
 use crate::core::settings::Destination;
 use crate::core::time::{ForwardClock, Now};
@@ -187,8 +187,8 @@ fn is_later(part: &Part) -> bool {
 
 impl SessionDelivery {
     fn accept(&mut self, id: u64, stamp_ns: u64, enrichment: Enrichment) {
-        let said = Said { unix_ms: (stamp_ns / 1_000_000).min(self.now_ms), nth: 0 };
-        let mut part = Part::new(id, PartKind::Enrichment, 0, said, 0);
+        let called_at = CallTime { unix_ms: (stamp_ns / 1_000_000).min(self.now_ms), nth: 0 };
+        let mut part = Part::new(id, PartKind::Enrichment, 0, called_at, 0);
         part.fill(enrichment);
         self.outbox.accept(part);
     }
