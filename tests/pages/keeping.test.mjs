@@ -5,12 +5,9 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { until } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
-import { INSECURE_HOST } from "../support/programs.mjs";
 import { SEEN_JS, keeps } from "./seen.mjs";
 import { serve } from "./served.mjs";
-import { visits as places } from "./visits.mjs";
-
-/** @import { Driven } from "../support/driven.mjs" */
+import { visiting, visits } from "./visits.mjs";
 
 /** A page that opens its tracer while it loads: in which order that happens. Its timers are late. */
 const opening = `
@@ -53,38 +50,16 @@ before(async () => {
 });
 after(() => site?.close());
 
-for (const { title, name, start, isSecure } of places) {
-  describe(title, () => {
-    /** @type {Driven} */
-    let browser;
-    let url = "";
-    before(async () => {
-      url = isSecure ? site.url : `http://${INSECURE_HOST}:${site.port}`;
-      browser = await start(isSecure ? undefined : site.port);
-    });
-    after(() => browser?.quit());
+for (const place of visits) {
+  const { name, isSecure } = place;
+  describe(place.title, () => {
+    const { browser, url, open, visit } = visiting(place, () => site);
     beforeEach(async () => {
-      site.down(false);
       // The pages of the test before may have been closed before they forgot what they had delivered.
-      const tab = await open();
+      const { tab } = await open();
       await tab.run("seen.empty()");
       await tab.close();
     });
-
-    let visits = 0;
-    async function open() {
-      const tab = await browser.open(`${url}/#${++visits}`);
-      await until(() => tab.run(`globalThis.seen?.visit === "#${visits}"`), { what: "the page" });
-      return tab;
-    }
-
-    /** @param {object} [options] */
-    async function visit(options) {
-      const visitor = site.visitor();
-      const tab = await open();
-      const given = JSON.stringify({ ...visitor.options, ...options });
-      return { ...visitor, tab, given, begin: () => tab.run(`seen.start(${given})`) };
-    }
 
     for (const [what, code] of [
       ["is cleared", "seen.clear()"],
@@ -545,7 +520,7 @@ for (const { title, name, start, isSecure } of places) {
     it("a tracer that is opened while the page loads waits for the page, but not for long", async () => {
       const { options } = site.visitor();
       const hash = `#${encodeURIComponent(JSON.stringify(options))}`;
-      const tab = await browser.open(`${url}/opening.html${hash}`);
+      const tab = await browser().open(`${url()}/opening.html${hash}`);
       await until(() => tab.run("seen.isOpen"), { what: "the tracer" });
       assert.equal((await tab.run("seen.order"))[0], "loaded");
       // The load of a page with an image that never comes does not end.

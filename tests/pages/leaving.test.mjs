@@ -2,22 +2,21 @@
 // real workerd, under a strict content security policy.
 
 import assert from "node:assert/strict";
-import { after, before, beforeEach, describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
 import { build } from "esbuild";
 import { join } from "node:path";
 import { until } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
-import { INSECURE_HOST } from "../support/programs.mjs";
 import { serve } from "./served.mjs";
-import { visits } from "./visits.mjs";
+import { visiting, visits } from "./visits.mjs";
 
 /** How long the network is away; `OFFLINE_SECONDS=30` takes its time. */
 const OFFLINE_MS = Number(process.env["OFFLINE_SECONDS"] ?? 3) * 1000;
 
-const page = (/** @type {string} */ file) => `
+const pageScript = (/** @type {string} */ file) => `
   import { enrichSession, initTracer } from "./node_modules/honeyhive-edge/${file}";
 
-  const seen = { deliveries: {}, refused: [], initTracer };
+  const seen = { visit: location.search, deliveries: {}, refused: [], initTracer };
   globalThis.seen = seen;
   addEventListener("securitypolicyviolation", ({ violatedDirective }) => seen.refused.push(violatedDirective));
   seen.start = async (options) => void (seen.tracer = await initTracer(options));
@@ -81,9 +80,9 @@ let site;
 before(async () => {
   const project = await consumer("pages", {
     "index.html": `<!doctype html><title>page</title><script type="module" src="./page.mjs"></script>`,
-    "page.mjs": page("browser.js"),
+    "page.mjs": pageScript("browser.js"),
     "plain.html": `<!doctype html><title>page</title><script type="module" src="./plain.mjs"></script>`,
-    "plain.mjs": page("index.js"),
+    "plain.mjs": pageScript("index.js"),
     "src/worker.mjs": worker,
     "src/service-worker.mjs": serviceWorker,
   });
@@ -97,30 +96,10 @@ before(async () => {
 });
 after(() => site?.close());
 
-for (const { title, name, start, isSecure } of visits) {
-  describe(title, () => {
-    /** @type {import("../support/driven.mjs").Driven} */
-    let browser;
-    let url = "";
-    before(async () => {
-      url = isSecure ? site.url : `http://${INSECURE_HOST}:${site.port}`;
-      browser = await start(isSecure ? undefined : site.port);
-    });
-    after(() => browser?.quit());
-    beforeEach(async () => {
-      browser.said.length = 0;
-      site.down(false);
-    });
-
-    /** @param {object} [options] @param {string} [file] */
-    async function visit(options, file = "") {
-      const visitor = site.visitor();
-      const tab = await browser.open(`${url}/${file}`);
-      await until(() => tab.run("!!globalThis.seen"), { what: "the page" });
-      assert.equal(await tab.run("isSecureContext && !!navigator.locks"), isSecure);
-      const given = JSON.stringify({ ...visitor.options, ...options });
-      return { ...visitor, tab, given, begin: () => tab.run(`seen.start(${given})`) };
-    }
+for (const place of visits) {
+  const { name, isSecure } = place;
+  describe(place.title, () => {
+    const { browser, visit, restart } = visiting(place, () => site);
 
     /** @param {string} session @param {object} feedback */
     const stored = (session, feedback) =>
@@ -136,23 +115,38 @@ for (const { title, name, start, isSecure } of visits) {
         { what: JSON.stringify(feedback), timeoutMs: 20_000 },
       ).catch(async (error) => {
         const got = JSON.stringify(await site.feedback(session));
-        assert.fail(`${error.message}, but ${got}\n${browser.said.join("\n")}`);
+        assert.fail(`${error.message}, but ${got}\n${browser().said.join("\n")}`);
       });
 
     /** No line of the package's at warn or above, and nothing that went uncaught. @param {import("../support/driven.mjs").Tab} [tab] */
     async function quiet(tab) {
-      const loud = browser.said.filter((line) =>
+      const loud = browser().said.filter((line) =>
         /^(?!debug|log|info).*\[honeyhive|^uncaught/.test(line),
       );
       assert.deepEqual(loud, []);
       if (tab) assert.deepEqual(await tab.run("seen.refused"), []);
     }
 
+    /**
+     * Waits until the browser keeps so many values of a session.
+     * @param {import("../support/driven.mjs").Tab} tab
+     * @param {string} session
+     * @param {number} count
+     */
+    const keeps = (tab, session, count) =>
+      until(
+        async () => {
+          const all = /** @type {string[]} */ (await tab.run(kept));
+          return all.filter((json) => JSON.parse(json).session === session).length === count;
+        },
+        { what: `${count} to be kept` },
+      );
+
     /** Each value reached the backend once. @param {string} session */
     async function once(session) {
       const values = (await site.told(session)).flatMap((feedback) => Object.keys(feedback));
       const again = values.filter(
-        (value, place) => values.indexOf(value) !== place && value !== "last",
+        (value, nth) => values.indexOf(value) !== nth && value !== "last",
       );
       assert.deepEqual(again, []);
     }
@@ -333,7 +327,7 @@ for (const { title, name, start, isSecure } of visits) {
       await begin();
       site.down(true);
       for (const n of [1, 2, 3]) await tab.run(`seen.say({ ["away" + ${n}]: ${n}, last: ${n} })`);
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await keeps(tab, session, 3);
       await tab.close();
       site.down(false);
       assert.equal((await site.told(session)).length, 0);
@@ -355,7 +349,7 @@ for (const { title, name, start, isSecure } of visits) {
       site.down(true);
       await tab.run("seen.say({ a2: 2 })");
       await other.run("seen.say({ b2: 2 })");
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await keeps(other, session, 2);
       await tab.close();
       const third = (await visit()).tab;
       site.down(false);
@@ -367,18 +361,22 @@ for (const { title, name, start, isSecure } of visits) {
     });
 
     it("the page rests in the browser's cache, and another page delivers for it", async () => {
-      const { session, tab, given, begin } = await visit();
+      const { session, page, tab, given, begin } = await visit();
       await begin();
       site.down(true);
       await tab.run("seen.say({ taken: 1 })");
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await keeps(tab, session, 1);
       const passes = (/** @type {string} */ type) =>
         tab.run(`void dispatchEvent(new PageTransitionEvent("${type}", { persisted: true }))`);
       await passes("pagehide");
+      await tab.run(`void document.dispatchEvent(new Event("freeze"))`);
+      // A try of its own that is under way gets nowhere: nobody would hear the answer.
+      site.cutOff(page, true);
       site.down(false);
       const next = (await visit()).tab;
       await next.run(`seen.start(${given})`);
       await stored(session, { taken: 1 });
+      site.cutOff(page, false);
       await passes("pageshow");
       assert.equal(
         await until(() => tab.run("seen.deliveries.taken"), { what: "it" }),
@@ -415,11 +413,11 @@ for (const { title, name, start, isSecure } of visits) {
       await stored(session, { rating: 3 });
       await until(() => tab.run("seen.deliveries.rating === 'delivered'"), { what: "the promise" });
       await quiet(tab);
-      const lines = browser.said.filter((line) =>
+      const lines = browser().said.filter((line) =>
         line.includes("refuses IndexedDB (The operation"),
       );
       // WebDriver does not tell what a page says.
-      if (name !== "webkit") assert.equal(lines.length, 1, browser.said.join("\n"));
+      if (name !== "webkit") assert.equal(lines.length, 1, browser().said.join("\n"));
     });
 
     it("what is unsent is kept, but for persist: false, and only until it is delivered", async () => {
@@ -482,8 +480,6 @@ for (const { title, name, start, isSecure } of visits) {
 
     // WebKitWebDriver gives each browser a profile of its own.
     if (name === "webkit") return;
-    const restarted = () =>
-      /** @type {() => Promise<import("../support/driven.mjs").Driven>} */ (browser.restart)();
 
     it("the browser is killed and started again on the same profile", async () => {
       const { session, tab, begin } = await visit();
@@ -492,8 +488,8 @@ for (const { title, name, start, isSecure } of visits) {
       await until(() => tab.run("seen.deliveries.before"), { what: "what was said before" });
       site.down(true);
       for (const n of [1, 2, 3]) await tab.run(`seen.say({ ["killed" + ${n}]: ${n}, last: ${n} })`);
-      await new Promise((resolve) => setTimeout(resolve, 300));
-      browser = await restarted();
+      await keeps(tab, session, 3);
+      await restart();
       site.down(false);
       const next = await visit();
       await next.begin();
@@ -510,7 +506,7 @@ for (const { title, name, start, isSecure } of visits) {
       await site.backend.faults([{ match: { session }, stored: true, hang: true }]);
       await tab.run("seen.say({ rating: 1 })");
       await stored(session, { before: 0, rating: 1 });
-      browser = await restarted();
+      await restart();
       await site.backend.faults([]);
       const next = await visit();
       await next.tab.run(`seen.start(${given})`);

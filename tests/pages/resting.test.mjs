@@ -5,17 +5,16 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { until } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
-import { INSECURE_HOST } from "../support/programs.mjs";
 import { serve } from "./served.mjs";
-import { visits } from "./visits.mjs";
+import { shows, visiting, visits } from "./visits.mjs";
 
 /** How often each is done; `RESTS=50` for certainty. */
 const RESTS = Number(process.env["RESTS"] ?? 3);
 
-const page = `
+const pageScript = `
   import { initTracer } from "./node_modules/honeyhive-edge/browser.js";
 
-  const seen = { visit: location.hash, deliveries: {}, backAfterMs: 0 };
+  const seen = { visit: location.search, deliveries: {}, backAfterMs: 0 };
   globalThis.seen = seen;
   seen.start = async (options) => void (seen.tracer = await initTracer(options));
   seen.say = (feedback) => {
@@ -42,50 +41,26 @@ let site;
 before(async () => {
   const html = (/** @type {string} */ name) =>
     `<!doctype html><title>${name}</title><script type="module" src="./page.mjs"></script>`;
-  const files = { "index.html": html("first"), "next.html": html("next"), "page.mjs": page };
+  const files = { "index.html": html("first"), "next.html": html("next"), "page.mjs": pageScript };
   site = await serve(await consumer("resting", files));
 });
 after(() => site?.close());
 
-for (const { title, name, start, isSecure } of visits) {
-  describe(title, () => {
-    /** @type {import("../support/driven.mjs").Driven} */
-    let browser;
-    let url = "";
-    before(async () => {
-      url = isSecure ? site.url : `http://${INSECURE_HOST}:${site.port}`;
-      browser = await start(isSecure ? undefined : site.port);
-    });
-    after(() => browser?.quit());
-
-    /** @param {import("../support/driven.mjs").Tab} tab @param {string} visit */
-    const isAt = (tab, visit) =>
-      until(
-        () =>
-          tab
-            .run(`globalThis.seen?.visit === "#${visit}" && document.readyState === "complete"`)
-            .catch(() => false),
-        {
-          what: `the page ${visit}`,
-        },
-      );
+for (const place of visits) {
+  describe(place.title, () => {
+    const { visit } = visiting(place, () => site);
 
     // Firefox takes no page into its cache that holds a lock, and not each that has a channel, as one has that
     // has something unsent.
-    const restsWithUnsent = name !== "firefox";
+    const restsWithUnsent = place.name !== "firefox";
 
     /**
      * A page that has said something, left by a link; where `isUnsent`, it could not send all of it.
-     * @param {number} run
      * @param {boolean} isUnsent
      */
-    async function left(run, isUnsent) {
-      const { session, options } = site.visitor();
-      const given = JSON.stringify(options);
-      site.down(false);
-      const tab = await browser.open(`${url}/#first${run}`);
-      await isAt(tab, `first${run}`);
-      await tab.run(`seen.start(${given})`);
+    async function left(isUnsent) {
+      const { session, given, page, tab, begin } = await visit();
+      await begin();
       await tab.run("seen.say({ before: 1 })");
       await until(() => tab.run("seen.deliveries.before"), { what: "what was said before" });
       if (isUnsent) {
@@ -94,10 +69,14 @@ for (const { title, name, start, isSecure } of visits) {
         await until(() => tab.run("seen.kept()"), { what: "it to be kept" });
       }
       await new Promise((resolve) => setTimeout(resolve, 300));
-      await tab.run(`void (location.href = "/next.html#next${run}")`);
-      await isAt(tab, `next${run}`);
+      await tab.run(`void (location.href = "/next.html?next")`);
+      await shows(tab, "?next");
       site.down(false);
-      return { session, given, tab };
+      const back = async () => {
+        await tab.back();
+        await shows(tab, page);
+      };
+      return { session, given, tab, back };
     }
 
     /** @param {string} session @param {string[]} keys */
@@ -110,11 +89,10 @@ for (const { title, name, start, isSecure } of visits) {
 
     it(`the tab's next page sends what one that rests had not sent, ${RESTS} times`, async () => {
       for (let run = 0; run < RESTS; run++) {
-        const { session, given, tab } = await left(run, true);
+        const { session, given, tab, back } = await left(true);
         await tab.run(`seen.start(${given})`);
         await stored(session, ["before", "kept"]);
-        await tab.back();
-        await isAt(tab, `first${run}`);
+        await back();
         if (restsWithUnsent) {
           assert.equal(await tab.run("!!seen.hasRested"), true, "it did not rest");
           await until(() => tab.run("seen.deliveries.kept"), { what: "its promise" });
@@ -124,13 +102,12 @@ for (const { title, name, start, isSecure } of visits) {
     });
 
     it(`what is said while a page comes back is sent, ${RESTS} times`, async () => {
-      const back = ["at_once", "in_microtask", "after0", "after1", "after2", "after4"];
+      const said = ["at_once", "in_microtask", "after0", "after1", "after2", "after4"];
       for (let run = 0; run < RESTS; run++) {
-        const { session, tab } = await left(run, restsWithUnsent);
-        await tab.back();
-        await isAt(tab, `first${run}`);
+        const { session, tab, back } = await left(restsWithUnsent);
+        await back();
         assert.equal(await tab.run("!!seen.hasRested"), true, "it did not rest");
-        const all = restsWithUnsent ? ["kept", ...back] : back;
+        const all = restsWithUnsent ? ["kept", ...said] : said;
         const areTold = () => tab.run(`${JSON.stringify(all)}.every((it) => seen.deliveries[it])`);
         await until(areTold, { what: "all promises" });
         await stored(session, ["before", ...all]);

@@ -6,7 +6,7 @@ import { until } from "../support/child.mjs";
 
 /** What `initTracer` finds is arranged before: so the package is loaded by `seen.start`. */
 export const SEEN_JS = `
-  const seen = { visit: location.hash, deliveries: {}, lines: [] };
+  const seen = { visit: location.search, deliveries: {}, lines: [] };
   globalThis.seen = seen;
   for (const level of ["debug", "warn", "error"]) {
     const before = console[level];

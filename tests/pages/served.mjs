@@ -47,13 +47,17 @@ export async function serve(folder) {
   const relay = await startWorker(bundle, { compatibilityDate: "2026-10-01", bindings });
 
   const state = { isDown: false, session: "" };
+  /** Pages that have no network, whatever the others have: the queries of their addresses. @type {Set<string>} */
+  const cutOff = new Set();
   /** Paths of the site's own that browsers asked for. @type {Set<string>} */
   const asked = new Set();
   const server = createServer(async (incoming, answer) => {
     // Whole, where it comes from a browser that takes this for a proxy.
     const { pathname: path, search } = new URL(incoming.url ?? "/", "http://page");
     if (path.startsWith("/honeyhive")) {
-      if (state.isDown && path.includes(state.session)) return void incoming.socket.destroy();
+      const isAway = state.isDown && path.includes(state.session);
+      const page = new URL(incoming.headers.referer ?? "http://page").search;
+      if (isAway || cutOff.has(page)) return void incoming.socket.destroy();
       const { method, headers } = incoming;
       const passed = request(relay.url + path + search, { method, headers }, (got) => {
         answer.writeHead(got.statusCode ?? 502, got.headers);
@@ -100,6 +104,17 @@ export async function serve(folder) {
     down(isDown, session = "") {
       Object.assign(state, { isDown, session });
       if (isDown) server.closeIdleConnections();
+    },
+    /** Whether the network is away. */
+    isDown: () => state.isDown,
+    /**
+     * Takes the network away from one page, or gives it back. What a page asked before it was left may arrive at any time
+     * later: if the test goes by what was refused, the network comes back for the other pages only.
+     * @param {string} page the query of its address @param {boolean} isCutOff
+     */
+    cutOff(page, isCutOff) {
+      if (isCutOff) cutOff.add(page);
+      else cutOff.delete(page);
     },
     visitor,
     /** Whether any browser asked for it. @param {string} path */

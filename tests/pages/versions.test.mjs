@@ -8,12 +8,11 @@ import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { until } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
-import { INSECURE_HOST } from "../support/programs.mjs";
 import { SEEN_JS, keeps } from "./seen.mjs";
 import { serve } from "./served.mjs";
-import { visits as places } from "./visits.mjs";
+import { visiting, visits } from "./visits.mjs";
 
-/** @import { Driven, Tab } from "../support/driven.mjs" */
+/** @import { Tab } from "../support/driven.mjs" */
 
 /** What differs in the later version: a text of this one's, and what stands in its place. */
 const CHANGES = /** @type {[string, string][]} */ ([
@@ -70,35 +69,20 @@ before(async () => {
 });
 after(() => site?.close());
 
-for (const { title, start, isSecure } of places) {
-  describe(title, () => {
-    /** @type {Driven} */
-    let browser;
-    let url = "";
-    before(async () => {
-      url = isSecure ? site.url : `http://${INSECURE_HOST}:${site.port}`;
-      browser = await start(isSecure ? undefined : site.port);
-    });
-    after(() => browser?.quit());
+for (const place of visits) {
+  describe(place.title, () => {
+    const { open } = visiting(place, () => site);
     beforeEach(async () => {
-      site.down(false);
-      const tab = await open();
+      const { tab } = await open();
       await tab.run("seen.clear()");
       await tab.close();
     });
-
-    let visits = 0;
-    async function open() {
-      const tab = await browser.open(`${url}/#${++visits}`);
-      await until(() => tab.run(`globalThis.seen?.visit === "#${visits}"`), { what: "the page" });
-      return tab;
-    }
 
     /** @typedef {"now" | "later"} Version */
 
     /** A page with these versions, each with a session of its own. @param {Version[]} versions */
     async function visit(versions) {
-      const tab = await open();
+      const { tab } = await open();
       /** @type {Record<string, string>} */
       const sessions = {};
       for (const version of versions) {
@@ -132,12 +116,6 @@ for (const { title, start, isSecure } of places) {
           }
         },
       };
-    }
-
-    /** Closes the tab; the request that it sends while it is left finds no network. @param {Tab} tab */
-    async function gone(tab) {
-      await tab.close();
-      await new Promise((resolve) => setTimeout(resolve, 300));
     }
 
     /** No line at warn or above. @param {Tab} tab */
@@ -177,7 +155,7 @@ for (const { title, start, isSecure } of places) {
         site.down(true);
         await first.enrich("left");
         await keeps(first.tab, 2);
-        await gone(first.tab);
+        await first.tab.close();
         site.down(false);
         const next = await visit(order);
         await next.enrich("new");
@@ -198,7 +176,7 @@ for (const { title, start, isSecure } of places) {
         await page.enrich("left");
         pages.push(page);
         await keeps(page.tab, pages.length);
-        await gone(page.tab);
+        await page.tab.close();
       }
       site.down(false);
       const now = await visit(["now"]);
