@@ -225,11 +225,20 @@ impl Enrichment {
     }
 
     /// The field and key of each of its values.
-    pub fn keys(&self) -> impl Iterator<Item = (Field, Cow<'_, str>)> {
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = (Field, Cow<'_, str>)> {
         self.slots.iter().map(|slot| {
             let key = self.at(slot.key);
             (slot.field, json::text(key).unwrap_or(Cow::Borrowed(key)))
         })
+    }
+
+    /// The enrichment with those of its values for which `keeps` returns true, the last value first.
+    #[cfg(feature = "relay")]
+    pub fn with_values(&self, keeps: impl FnMut((Field, Cow<'_, str>)) -> bool) -> Enrichment {
+        let mut kept = self.clone();
+        let mut is_kept: Vec<bool> = self.keys().rev().map(keeps).collect();
+        kept.slots.retain(|_| is_kept.pop() == Some(true));
+        kept
     }
 
     /// Calls `see` for each top-level metric that is a number, with its key as it was written.

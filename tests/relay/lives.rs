@@ -1,6 +1,7 @@
-//! The consumer in simulated lives: pages that say something, a queue that keeps no order and brings again what was
-//! acknowledged, one isolate or two, which may have different API keys of one project, a backend that fails before and
-//! after storing and may refuse one of the keys; deterministic from a seed.
+//! The consumer in simulated lives: pages that say something, a relay that puts it into a queue, which keeps no order and
+//! brings again what was acknowledged, up to three isolates that hold different messages of one session at once and may
+//! have different clocks and API keys of one project, a backend that fails before and after storing and may refuse one
+//! of the keys; deterministic from a seed.
 //! Once all is well, each session is as if its messages had been sent one by one, in the order in which they were
 //! made; and what the queue was told of a message on the way was true.
 //!
@@ -12,6 +13,7 @@ use std::rc::Rc;
 
 use honeyhive_edge::core::relay::consumer::{BatchAction, Consumer, Delivery, Fate, Incoming};
 use honeyhive_edge::core::relay::message::Message;
+use honeyhive_edge::core::relay::sequence::{Link, Sequences};
 use honeyhive_edge::core::relay::settings::RelaySettings;
 use honeyhive_edge::core::retry::RetryAfter;
 use honeyhive_edge::core::session::{SessionId, Target};
@@ -43,8 +45,10 @@ struct Waiting {
 #[derive(Debug)]
 struct Said {
     session: usize,
-    stamp_ms: u64,
+    stamp_ns: u64,
     fields: Value,
+    /// Its place in the order of its session.
+    link: Option<Link>,
     is_poison: bool,
     is_stored: bool,
 }
@@ -107,8 +111,17 @@ struct Life {
     backend: Backend,
     /// Whether the backend goes by the timestamps, and else by the order in which requests come.
     goes_by_stamps: bool,
+    /// Whether one isolate delivers everything. It remembers what it delivered.
+    is_remembered: bool,
     /// Whether each message of a session says something of the same keys.
     same_keys: bool,
+    /// The order of the messages that each isolate of the relay writes. There are several at once only where the
+    /// consumer remembers, because one of them does not know of what another one writes.
+    relays: Vec<Sequences>,
+    /// Whether messages tell their order, which earlier versions of the package did not write.
+    has_links: bool,
+    /// By how many milliseconds the pages' clocks differ.
+    clocks_differ_ms: u64,
     /// Of a hundred requests, so many go wrong; of a hundred messages, so many are poison.
     fault_rate: u32,
     poison_rate: u32,
@@ -124,11 +137,13 @@ struct Life {
 impl Life {
     fn new(seed: u64) -> Life {
         let mut random = fastrand::Rng::with_seed(seed);
-        let isolates = 1 + random.usize(..2);
+        let isolates = 1 + random.usize(..3);
         // Only the backend can put in order what different isolates deliver.
         let goes_by_stamps = isolates > 1 || random.bool();
         let is_legacy = random.u8(..4) == 0;
-        let same_keys = isolates > 1 || (goes_by_stamps && random.bool());
+        let is_remembered = !goes_by_stamps || (isolates == 1 && random.bool());
+        let same_keys = random.u8(..4) == 0;
+        let relays = 1 + if is_remembered { random.usize(..3) } else { 0 };
         let retry_delay = random.u64(0..20);
         Life {
             settings: KEYS.map(|key| relay(json!({"apiKey": key, "retryDelay": retry_delay}))),
@@ -142,7 +157,11 @@ impl Life {
             isolates: (0..isolates).map(|_| Isolate::default()).collect(),
             backend: Backend { is_legacy, is_lenient: random.bool(), ..Backend::default() },
             goes_by_stamps,
+            is_remembered,
             same_keys,
+            relays: (0..relays).map(|_| Sequences::new(random.u32(..))).collect(),
+            has_links: !(is_remembered || same_keys) || random.u8(..4) > 0,
+            clocks_differ_ms: if is_remembered { [1, 5_000][random.usize(..2)] } else { 1 },
             fault_rate: [0, 10, 40, 80][random.usize(..4)],
             poison_rate: if same_keys { 0 } else { [0, 5, 25][random.usize(..3)] },
             lost_rate: [0, 5, 30][random.usize(..3)],
@@ -164,11 +183,10 @@ impl Life {
                 0..3 => self.say(),
                 3 => self.now_ms += self.random.u64(1..5_000),
                 4 if self.random.u8(..20) == 0 => self.now_ms += 900_000,
-                // Where the backend goes by the timestamps, it matters what the clocks say.
-                4 if !self.goes_by_stamps => self.behind_ms = self.random.u64(..60_000),
+                4 => self.behind_ms = self.random.u64(..60_000),
                 5 if self.random.u8(..10) == 0 => self.break_off(),
-                6 if self.same_keys && self.random.u8(..30) == 0 => self.replace_isolate(),
-                7 if self.same_keys && self.random.u8(..40) == 0 => self.roll_out(),
+                6 if !self.is_remembered && self.random.u8(..30) == 0 => self.replace_isolate(),
+                7 if !self.is_remembered && self.random.u8(..40) == 0 => self.roll_out(),
                 _ => self.work()?,
             }
         }
@@ -200,16 +218,25 @@ impl Life {
                 fields = json!({"metrics": {"p": value}});
             }
         }
-        let stamp_ms = self.now_ms;
-        self.said.push(Said { session, stamp_ms, fields, is_poison, is_stored: false });
+        // Each has a time of its own, with room for the requests that one message may need.
+        let stamp_ms = self.now_ms - self.random.u64(..self.clocks_differ_ms);
+        let stamp_ns = stamp_ms * 1_000_000 + marker as u64 * 100;
+        let relay = self.random.usize(..self.relays.len());
+        if self.random.u8(..50) == 0 {
+            self.relays[relay] = Sequences::new(self.random.u32(..));
+        }
+        let id = SessionId::new(&self.sessions[session]).unwrap();
+        let link = self.has_links.then(|| self.relays[relay].next(id, stamp_ns));
+        self.said.push(Said { session, stamp_ns, fields, link, is_poison, is_stored: false });
         let from_ms = self.now_ms + self.random.u64(..10_000);
         self.queue.push(Waiting { said: marker, attempts: 0, from_ms });
     }
 
     fn text_of(&self, said: usize) -> String {
-        let Said { session, stamp_ms, fields, .. } = &self.said[said];
+        let Said { session, stamp_ns, fields, link, .. } = &self.said[said];
         let target = Target::Session(SessionId::new(&self.sessions[*session]).unwrap());
-        Message { target, stamp_ns: stamp_ms * 1_000_000, fields: fields.to_string() }.write()
+        let fields = fields.to_string();
+        Message { target, stamp_ns: *stamp_ns, fields, link: *link }.write()
     }
 
     fn clock(&self) -> u64 {
@@ -458,7 +485,7 @@ impl Life {
         if self.is_rolling_out {
             self.finish_rollout();
         }
-        for _ in 0..10_000 {
+        for _ in 0..100_000 {
             // What is refused for good is among the dead letters by then.
             let said = &self.said;
             self.queue.retain(|it| !(said[it.said].is_poison && it.attempts > 3));
@@ -482,6 +509,7 @@ impl Life {
             let start = json!({"session_id": session}).to_string();
             expected.take("POST", "/v1/sessions", "sekret", 1, &start);
         }
+        self.said.sort_by_key(|said| said.stamp_ns);
         for said in self.said.iter().filter(|said| !said.is_poison) {
             if !said.is_stored {
                 return Err(format!("{} is never stored", said.fields));
@@ -537,4 +565,16 @@ fn lives_of_the_consumer_end_as_if_each_message_had_been_sent_in_its_turn() {
     println!("{seeds} lives: {sum:?}");
     assert!(sum.returned > 0 && sum.refusals > 0 && sum.messages > sum.requests / 4, "{sum:?}");
     assert!(sum.refused_keys > 0, "{sum:?}");
+}
+
+/// Without the order that messages tell, the consumer merges messages between which another isolate has one.
+#[test]
+fn lives_find_messages_that_are_merged_around_one_that_another_isolate_has() {
+    let ends_wrong = |seed: &u64| {
+        let mut life = Life::new(*seed);
+        life.has_links = false;
+        life.live(120).is_err()
+    };
+    let wrong = (0..100).filter(ends_wrong).count();
+    assert!(wrong > 10, "{wrong} of 100 lives end wrong");
 }

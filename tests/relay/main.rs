@@ -22,6 +22,7 @@ use honeyhive_edge::core::json::Numerals;
 use honeyhive_edge::core::relay::head::Head;
 use honeyhive_edge::core::relay::passage::{BodyRead, End, Forward, Passage, admit};
 use honeyhive_edge::core::relay::rate::Rates;
+use honeyhive_edge::core::relay::sequence::Sequences;
 use honeyhive_edge::core::relay::settings::{RelaySettings, of_json};
 use honeyhive_edge::core::relay::ticket::{Signature, Ticket, sealed};
 use proptest::test_runner::Config;
@@ -94,5 +95,6 @@ fn pass(settings: &Rc<RelaySettings>, head: Head, rates: &mut Rates) -> Result<P
 
 /// All the way to what is to be done with it.
 fn relayed(settings: &Rc<RelaySettings>, head: Head, body: &str) -> Result<Forward, End> {
-    pass(settings, head, &mut Rates::default())?.forward(BodyRead::Whole(body.as_bytes()), NOW_MS)
+    let mut passage = pass(settings, head, &mut Rates::default())?;
+    passage.forward(BodyRead::Whole(body.as_bytes()), &mut Sequences::new(1), NOW_MS)
 }

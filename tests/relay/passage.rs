@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use honeyhive_edge::core::relay::passage::{BodyRead, End, Forward, Passage, PassageAction};
 use honeyhive_edge::core::relay::rate::Rates;
+use honeyhive_edge::core::relay::sequence::Sequences;
 use honeyhive_edge::core::relay::settings::RelaySettings;
 use honeyhive_edge::core::retry::RetryAfter;
 use honeyhive_edge::core::wire::{Answer, Request};
@@ -64,7 +65,8 @@ fn an_update_that_finds_no_session_makes_it_and_is_stored_and_the_page_hears_of_
     ] {
         let asked = head("PUT", &path, &ticket(&["feedback"]));
         let mut passage = pass(&settings, asked, &mut Rates::default()).unwrap();
-        let update = sent(passage.forward(BodyRead::Whole(body.as_bytes()), NOW_MS));
+        let update =
+            sent(passage.forward(BodyRead::Whole(body.as_bytes()), &mut Sequences::new(1), NOW_MS));
         let PassageAction::Send(start) = passage.answered(&found, false, NOW_MS) else { panic!() };
         assert_eq!(start.method, "POST");
         let mut said: Value = serde_json::from_str(&start.body).unwrap();
@@ -111,7 +113,10 @@ fn a_ticket_of_events_lets_feedback_on_these_through_and_nothing_else() {
             match ask("PUT", &path, &of_second, &body).unwrap() {
                 Forward::Enqueue(message) => {
                     let line = format!("hhqe1 {} 1700000000000000000\n", ANSWERS[1]);
-                    assert_eq!(message, [&line, r#"{"feedback":{"thumb":"up"}}"#].concat());
+                    assert_eq!(
+                        message,
+                        [&line, r#"{"feedback":{"thumb":"up"}}"#, "\n1 1 0"].concat()
+                    );
                 }
                 Forward::Send(request) => {
                     let is_v1 = request.url.ends_with(ANSWERS[1]);
@@ -280,7 +285,12 @@ fn a_body_that_did_not_come_whole_is_refused() {
     let settings = relay(json!({"maxBodyBytes": 30}));
     let refused = |body: BodyRead<'_>| {
         let asked = head("PUT", &update_path(), &ticket(&["feedback"]));
-        code(pass(&settings, asked, &mut Rates::default()).unwrap().forward(body, NOW_MS)).0
+        code(pass(&settings, asked, &mut Rates::default()).unwrap().forward(
+            body,
+            &mut Sequences::new(1),
+            NOW_MS,
+        ))
+        .0
     };
     assert_eq!(refused(BodyRead::Whole(b"")), 400);
     assert_eq!(refused(BodyRead::Whole(b"{\"feedback\":{\"a\":\"\xff\"}}")), 400);
@@ -297,7 +307,7 @@ fn a_body_that_did_not_come_whole_is_refused() {
 fn on_its_way(settings: &Rc<RelaySettings>, method: &str, path: &str, body: &str) -> Passage {
     let asked = head(method, path, &ticket(&["inputs", "feedback"]));
     let mut passage = pass(settings, asked, &mut Rates::default()).unwrap();
-    passage.forward(BodyRead::Whole(body.as_bytes()), NOW_MS).unwrap();
+    passage.forward(BodyRead::Whole(body.as_bytes()), &mut Sequences::new(1), NOW_MS).unwrap();
     passage
 }
 
@@ -564,7 +574,7 @@ proptest! {
                     Ok(passage) => passage,
                     Err(end) => return status(end.response.status, &end.response.body),
                 };
-            let mut request = match passage.forward(BodyRead::Whole(request.body.as_bytes()), NOW_MS) {
+            let mut request = match passage.forward(BodyRead::Whole(request.body.as_bytes()), &mut Sequences::new(1), NOW_MS) {
                 Err(end) => return status(end.response.status, &end.response.body),
                 Ok(Forward::Send(request)) => request,
                 Ok(other) => panic!("{other:?}"),

@@ -5,6 +5,7 @@ use honeyhive_edge::core::relay::consumer::{BatchAction, Consumer, Fate, Incomin
 use honeyhive_edge::core::relay::message::Message;
 use honeyhive_edge::core::relay::passage::{BodyRead, Forward};
 use honeyhive_edge::core::relay::rate::Rates;
+use honeyhive_edge::core::relay::sequence::Sequences;
 use honeyhive_edge::core::relay::settings::RelaySettings;
 use honeyhive_edge::core::retry::RetryAfter;
 use honeyhive_edge::core::session::{SessionId, Target};
@@ -23,7 +24,7 @@ const OTHER: &str = "0a0a0a0a-0000-4000-8000-000000000000";
 fn message(session: &str, at_ms: u64, fields: &Value) -> String {
     let stamp_ns = (NOW_MS + at_ms) * 1_000_000;
     let target = Target::Session(SessionId::new(session).unwrap());
-    Message { target, stamp_ns, fields: fields.to_string() }.write()
+    Message { target, stamp_ns, fields: fields.to_string(), link: None }.write()
 }
 
 /// Delivers a batch whose messages come for the first time; `answer` is the backend. What became of each
@@ -64,6 +65,26 @@ fn store(backend: &mut Backend, request: &Request) -> Answer {
     status(code, &body)
 }
 
+/// Stores a request at a backend that goes by the timestamps.
+fn store_by_stamp(backend: &mut Backend, request: &Request) -> Answer {
+    let headers: Value = serde_json::from_str(&request.headers).unwrap();
+    let stamp = headers["hh-client-timestamp"].as_str().unwrap().parse().unwrap();
+    let path = request.url.trim_start_matches("https://hive.example");
+    let (code, body) = backend.take(request.method, path, "sekret", stamp, &request.body);
+    status(code, &body)
+}
+
+/// Messages of one session as a relay writes them one after the other, a millisecond apart.
+fn messages_in_order(relay: &mut Sequences, from_ms: u64, fields: &[Value]) -> Vec<String> {
+    let id = SessionId::new(SESSION).unwrap();
+    let write = |(at_ms, fields): (u64, &Value)| {
+        let stamp_ns = (NOW_MS + at_ms) * 1_000_000;
+        let link = Some(relay.next(id, stamp_ns));
+        Message { target: Target::Session(id), stamp_ns, fields: fields.to_string(), link }.write()
+    };
+    (from_ms..).zip(fields).map(write).collect()
+}
+
 fn fields_of(backend: &Backend, session: &str) -> Value {
     json!(backend.sessions[&("sekret".to_owned(), session.to_owned())].fields)
 }
@@ -95,12 +116,96 @@ fn messages_of_one_session_are_one_request_in_the_order_they_were_made() {
 }
 
 #[test]
+fn an_older_value_loses_to_a_newer_one_that_another_isolate_delivers() {
+    let settings = relay(json!({}));
+    let said = [
+        json!({"feedback": {"rating": 1}}),
+        json!({"feedback": {"rating": 5}}),
+        json!({"metadata": {"page": 2}}),
+        json!({"metadata": {"page": 3}}),
+    ];
+    let all = messages_in_order(&mut Sequences::new(1), 0, &said);
+    let expected =
+        json!({"feedback": {"rating": 5}, "metadata": {"page": 3}}).as_object().unwrap().clone();
+    for of_first in 0..16_u8 {
+        let (here, there): (Vec<_>, Vec<_>) =
+            (0..4).partition(|place| of_first & (1 << place) != 0);
+        for both in [[&here, &there], [&there, &here]] {
+            let mut backend = Backend::default();
+            for places in both {
+                let batch: Vec<String> = places.iter().map(|place| all[*place].clone()).collect();
+                deliver(&mut Consumer::default(), &settings, &batch, &mut |request| {
+                    store_by_stamp(&mut backend, request)
+                });
+            }
+            assert_eq!(fields_of(&backend, SESSION), json!(expected), "{both:?}");
+        }
+    }
+}
+
+#[test]
+fn messages_without_a_gap_are_one_request_and_one_more_for_each_gap() {
+    let settings = relay(json!({}));
+    let said: Vec<Value> = (0..100).map(|n| json!({"feedback": {format!("k{n}"): n}})).collect();
+    let mut relay = Sequences::new(1);
+    let all = messages_in_order(&mut relay, 0, &said);
+    let mut consumer = Consumer::default();
+    let mut requests_of = |batch: &[String]| {
+        let mut requests = 0;
+        let (fates, _) = deliver(&mut consumer, &settings, batch, &mut |_| {
+            requests += 1;
+            status(200, "{}")
+        });
+        assert!(fates.iter().all(|fate| *fate == Fate::Stored));
+        requests
+    };
+    let backwards: Vec<String> = all.iter().rev().cloned().collect();
+    assert_eq!(requests_of(&backwards), 2, "a start and an update");
+    let more = messages_in_order(&mut relay, 1_000, &said);
+    assert_eq!(requests_of(&more[..50]), 1);
+    let gaps = [&more[60..70], &more[71..80], &more[90..]].concat();
+    assert_eq!(requests_of(&gaps), 3);
+    // What was missing comes late. Nothing later has its keys, so nothing is sent again.
+    assert_eq!(requests_of(&more[50..60]), 1);
+    assert_eq!(requests_of(&more[70..71]), 1);
+}
+
+#[test]
+fn where_a_session_has_several_relays_or_clocks_each_message_keeps_its_time() {
+    let settings = relay(json!({}));
+    let stamps_of = |batch: Vec<String>| {
+        let mut stamps = Vec::new();
+        deliver(&mut Consumer::default(), &settings, &batch, &mut |request| {
+            let headers: Value = serde_json::from_str(&request.headers).unwrap();
+            let stamp: u64 = headers["hh-client-timestamp"].as_str().unwrap().parse().unwrap();
+            if request.method == "PUT" {
+                stamps.push(stamp / 1_000_000 - NOW_MS);
+            }
+            status(200, "{}")
+        });
+        stamps
+    };
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(|key| json!({"feedback": {key: 1}}));
+    let (mut one, mut other) = (Sequences::new(1), Sequences::new(2));
+    let mut batch = messages_in_order(&mut one, 10, &[a.clone(), b.clone()]);
+    assert_eq!(stamps_of(batch.clone()), [11]);
+    batch.extend(messages_in_order(&mut other, 20, &[a.clone(), b.clone()]));
+    assert_eq!(stamps_of(batch), [10, 11, 20, 21]);
+    // The second page's clock is behind.
+    let mut relay = Sequences::new(3);
+    let mut batch = messages_in_order(&mut relay, 30, std::slice::from_ref(&a));
+    batch.extend(messages_in_order(&mut relay, 20, std::slice::from_ref(&b)));
+    batch.extend(messages_in_order(&mut relay, 40, &[c, d]));
+    assert_eq!(stamps_of(batch), [20, 30, 40, 41]);
+}
+
+#[test]
 fn an_event_is_updated_in_order_and_never_started_whichever_routes_there_are() {
     let settings = relay(json!({}));
     let of_event = |at_ms: u64, fields: Value| {
         let stamp_ns = (NOW_MS + at_ms) * 1_000_000;
         let target = Target::Event(SessionId::new(OTHER).unwrap());
-        Message { target, stamp_ns, fields: fields.to_string() }.write()
+        Message { target, stamp_ns, fields: fields.to_string(), link: None }.write()
     };
     for is_legacy in [false, true] {
         let mut backend = Backend { is_legacy, ..Backend::default() };
@@ -306,7 +411,7 @@ fn a_message_from_the_future_moves_no_other() {
     let target = Target::Session(SessionId::new(OTHER).unwrap());
     let fields = json!({"feedback": {"a": 1}}).to_string();
     for stamp_ns in [u64::MAX, (NOW_MS + 86_400_000) * 1_000_000] {
-        deliver(&[Message { target, stamp_ns, fields: fields.clone() }.write()]);
+        deliver(&[Message { target, stamp_ns, fields: fields.clone(), link: None }.write()]);
     }
     deliver(&[message(SESSION, 7, &json!({"feedback": {"a": 1}}))]);
     deliver(&[message(OTHER, 9, &json!({"feedback": {"a": 2}}))]);
@@ -444,10 +549,12 @@ fn the_page_hears_that_its_inputs_are_on_their_way() {
     let asked = head("POST", "/honeyhive/v1/sessions", &ticket(&["inputs"]));
     let mut passage = pass(&settings, asked, &mut Rates::default()).unwrap();
     let body = json!({"session_id": SESSION, "inputs": {"q": 1}}).to_string();
-    let forward = passage.forward(BodyRead::Whole(body.as_bytes()), NOW_MS).unwrap();
+    let forward =
+        passage.forward(BodyRead::Whole(body.as_bytes()), &mut Sequences::new(1), NOW_MS).unwrap();
     let Forward::Enqueue(text) = forward else { panic!("{forward:?}") };
     assert!(!text.contains("sekret") && !text.contains("hht1"), "{text}");
-    assert_eq!(text, message(SESSION, 0, &json!({"inputs": {"q": 1}})));
+    let first = "\n1 1 0";
+    assert_eq!(text, [&message(SESSION, 0, &json!({"inputs": {"q": 1}})), first].concat());
     let taken = passage.queued(true).response;
     assert_eq!(taken.status, 202);
     let said: Value = serde_json::from_str(&taken.body).unwrap();
@@ -462,7 +569,7 @@ fn a_message_that_no_queue_takes_is_too_large_for_ever() {
         let asked = head("PUT", &format!("/honeyhive/v1/events/{SESSION}"), &ticket(&["metadata"]));
         let mut passage = pass(&settings, asked, &mut Rates::default()).unwrap();
         let body = json!({"metadata": {"a": "x".repeat(bytes)}}).to_string();
-        passage.forward(BodyRead::Whole(body.as_bytes()), NOW_MS)
+        passage.forward(BodyRead::Whole(body.as_bytes()), &mut Sequences::new(1), NOW_MS)
     };
     let longest = (127_000..129_000).rfind(|bytes| passed(*bytes).is_ok()).unwrap();
     let Ok(Forward::Enqueue(text)) = passed(longest) else { panic!() };

@@ -1,6 +1,7 @@
-//! The other end of the queue: delivers a batch of messages. The messages of one session are merged in their order,
-//! and sessions are delivered side by side. As in a tracer, an [`Outbox`] decides how a session is sent, and
-//! [`Health`] how much the backend bears. The queue decides how often a message comes again.
+//! The other end of the queue: delivers a batch of messages. Sessions are delivered side by side, and the messages of
+//! one session in their order: in one request those that [may be merged](super::merging), and the others one by one.
+//! As in a tracer, an [`Outbox`] decides how a session is sent, and [`Health`] how much the backend bears. The queue
+//! decides how often a message comes again.
 //!
 //! A queue does not keep messages in order: it brings a message that failed after newer ones. So the consumer
 //! remembers what it delivered, for at least as long as a message may wait. If an earlier message of a session comes
@@ -9,9 +10,10 @@
 //! requests. So each request carries the time of the latest message in it, whatever was sent for other sessions
 //! before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
+use super::merging::{Entry, Order, SentStamps, have_several_sources, runs, unreplaced};
 use super::message::Message;
 use super::policy::{
     BATCH_PATIENCE_MS, BATCH_SENDS_MS, CLOCKS_DIFFER_MS, CONSUMER_LIMIT, LONGEST_WAIT_S,
@@ -83,14 +85,13 @@ pub struct Consumer {
 /// What is remembered of a session.
 #[derive(Debug, Default)]
 struct Known {
-    /// The enrichments that were delivered lately, with the time at which each was made; the earliest first.
-    delivered: Vec<(u64, Enrichment)>,
-    /// For the time at which an enrichment was made, the latest timestamp that it was sent with, if a later
-    /// enrichment was in the same request. It may be stored under that timestamp even if no answer confirmed it.
-    stamps: BTreeMap<u64, u64>,
-    /// The time from which on delivered enrichments have to be sent again, because an earlier message may have
-    /// overwritten them.
-    undone_from_ns: Option<u64>,
+    /// What was delivered lately, in order.
+    delivered: Vec<Entry>,
+    /// The timestamps under which values may be stored that were made earlier.
+    stamps: SentStamps,
+    /// The place from which on delivered messages have to be sent again, because an earlier one may have overwritten
+    /// them.
+    undone_from: Option<Order>,
     /// Until when a message of the session that was told to wait may come.
     awaited_until_ms: u64,
     /// The last batch that contained a message of the session, and its time.
@@ -101,17 +102,17 @@ struct Known {
 impl Known {
     fn bytes(&self) -> usize {
         let delivered: usize =
-            self.delivered.iter().map(|(_, it)| it.bytes() + size_of::<Enrichment>()).sum();
-        size_of::<(SessionId, Known)>() + delivered + self.stamps.len() * size_of::<(u64, u64)>()
+            self.delivered.iter().map(|it| it.enrichment.bytes() + size_of::<Entry>()).sum();
+        size_of::<(SessionId, Known)>() + delivered + self.stamps.bytes()
     }
 
-    /// Remembers a delivered enrichment. The same message may come twice, and is remembered once.
-    fn remember(&mut self, made_ns: u64, enrichment: Enrichment) {
-        let place = self.delivered.partition_point(|(other_ns, _)| *other_ns <= made_ns);
-        let same =
-            self.delivered[..place].iter().rev().take_while(|(other_ns, _)| *other_ns == made_ns);
-        if !same.map(|(_, it)| it).any(|it| *it == enrichment) {
-            self.delivered.insert(place, (made_ns, enrichment));
+    /// Remembers a delivered message. It may come twice, and is remembered once.
+    fn remember(&mut self, entry: Entry) {
+        let order = entry.order();
+        let place = self.delivered.partition_point(|other| other.order() <= order);
+        let same = self.delivered[..place].iter().rev().take_while(|other| other.order() == order);
+        if !same.map(|it| &it.enrichment).any(|it| *it == entry.enrichment) {
+            self.delivered.insert(place, entry);
         }
     }
 }
@@ -150,18 +151,22 @@ struct MessageState {
 
 #[derive(Debug)]
 struct SessionDelivery {
+    /// What is sent next, or is in flight.
     outbox: Outbox,
-    /// The enrichments in the batch: the index of the message, the time at which it was made, and its content.
-    messages: Vec<(u64, u64, Enrichment)>,
-    /// The enrichments that were delivered before and are later than the earliest of the batch.
-    delivered_later: Vec<(u64, Enrichment)>,
+    /// What is sent afterwards: messages by their numbers, in order. Those of one run are merged.
+    waiting: VecDeque<Vec<(u64, Entry)>>,
+    /// The messages in the batch, with the index of each.
+    messages: Vec<(u64, Entry)>,
+    /// What was delivered before and is later than the earliest message of the batch, with the values that the batch may
+    /// overwrite.
+    delivered_later: Vec<Entry>,
     /// How many of those have not been stored again yet.
     unrepeated: usize,
     /// Whether those wait until the batch's own enrichments are stored, because a request with both was refused.
     repeats_separately: bool,
+    /// Whether all messages that are known of the session are from one isolate of the relay.
+    has_one_source: bool,
     flight: Option<SessionRequest>,
-    /// When the batch came, in Unix milliseconds. No request carries a later timestamp.
-    now_ms: u64,
     /// The timestamp of the last request.
     stamp_ns: u64,
     /// Whether an enrichment of the batch that overwrites later ones may be stored.
@@ -181,82 +186,105 @@ struct SessionRequest {
 /// its index in `delivered_later`. A batch has a hundred messages.
 const LATER: u64 = 1 << 31;
 
-fn is_later(part: &Part) -> bool {
-    part.id() & LATER != 0
+fn is_later(id: u64) -> bool {
+    id & LATER != 0
 }
 
 impl SessionDelivery {
-    fn accept(&mut self, id: u64, stamp_ns: u64, enrichment: Enrichment) {
-        let called_at = CallTime { unix_ms: (stamp_ns / 1_000_000).min(self.now_ms), nth: 0 };
-        let mut part = Part::new(id, PartKind::Enrichment, 0, called_at, 0);
-        part.fill(enrichment);
-        self.outbox.accept(part);
+    /// The place of the earliest message of the batch.
+    fn first(&self) -> Option<Order> {
+        self.messages.iter().map(|(_, entry)| entry.order()).min()
     }
 
-    /// Passes all enrichments to the outbox, in the order in which they were made.
-    fn accept_all(&mut self) {
-        let own = self.messages.iter().cloned();
-        let later = self.delivered_later.iter().cloned().enumerate();
-        let later = later.map(|(place, (made_ns, it))| (LATER | place as u64, made_ns, it));
-        let mut parts: Vec<_> = own.chain(later).collect();
-        // The sort is stable: what was delivered before comes first, then messages of one time in the order of the
+    /// Whether there is anything to send.
+    fn has_work(&self) -> bool {
+        self.outbox.unsent.has_work() || !self.waiting.is_empty()
+    }
+
+    /// Sends these messages, by their numbers, in the order in which they were made.
+    fn plan(&mut self, mut entries: Vec<(u64, Entry)>) {
+        // The sort is stable: what was delivered before comes first, then messages of one place in the order of the
         // batch.
-        parts.sort_by_key(|(id, stamp_ns, _)| (*stamp_ns, id & LATER == 0));
-        for (id, stamp_ns, enrichment) in parts {
-            self.accept(id, stamp_ns, enrichment);
-        }
+        entries.sort_by_key(|(id, it)| (it.order(), !is_later(*id)));
+        // What was delivered before and is not to be sent again only tells that no message is missing there.
+        let is_sent = |(id, entry): &(u64, Entry)| !is_later(*id) || !entry.enrichment.is_empty();
+        let mut waiting = runs(entries, self.has_one_source);
+        waiting.iter_mut().for_each(|run| run.retain(is_sent));
+        waiting.retain(|run| !run.is_empty());
+        self.waiting = waiting;
     }
 
-    /// Sends again what was delivered before, by itself.
-    fn accept_delivered(&mut self) {
-        self.unrepeated = self.delivered_later.len();
-        for (place, (made_ns, enrichment)) in self.delivered_later.clone().into_iter().enumerate() {
-            self.accept(LATER | place as u64, made_ns, enrichment);
+    /// Sends all messages of the batch, and again what was delivered before and is later.
+    fn plan_all(&mut self) {
+        let mut entries = self.messages.clone();
+        entries.extend(self.later());
+        self.plan(entries);
+    }
+
+    /// What was delivered before and is to be sent again.
+    fn repeated(&self) -> impl Iterator<Item = &Entry> {
+        self.delivered_later.iter().filter(|entry| !entry.enrichment.is_empty())
+    }
+
+    /// What was delivered before, by its numbers.
+    fn later(&self) -> impl Iterator<Item = (u64, Entry)> {
+        let later = self.delivered_later.iter().cloned().enumerate();
+        later.map(|(place, it)| (LATER | place as u64, it))
+    }
+
+    /// Takes back what was delivered before, and sends only the messages of the batch.
+    fn withdraw_later(&mut self) {
+        let taken = self.outbox.take_those(false, &|_| true);
+        let waiting = self.waiting.iter().flatten().map(|(id, _)| *id);
+        let unsent: BTreeSet<u64> = taken.iter().map(|part| part.id()).chain(waiting).collect();
+        let own = self.messages.iter().filter(|(id, _)| unsent.contains(id));
+        self.plan(own.cloned().collect());
+    }
+
+    /// Passes the next messages to the outbox, if it has none.
+    fn feed_outbox(&mut self) {
+        if self.outbox.unsent.has_work() {
+            return;
+        }
+        for (id, entry) in self.waiting.pop_front().unwrap_or_default() {
+            let called_at = CallTime { unix_ms: entry.made_ns / 1_000_000, nth: 0 };
+            let mut part = Part::new(id, PartKind::Enrichment, 0, called_at, 0);
+            part.fill(entry.enrichment);
+            self.outbox.accept(part);
         }
     }
 
     /// The time at which a part was made, in nanoseconds.
     fn made_ns(&self, part: &Part) -> u64 {
-        let made = match is_later(part) {
-            true => {
-                self.delivered_later.get((part.id() & !LATER) as usize).map(|(made_ns, _)| *made_ns)
-            }
-            false => {
-                self.messages.iter().find(|(place, ..)| *place == part.id()).map(|(_, it, _)| *it)
-            }
+        let entry = match is_later(part.id()) {
+            true => self.delivered_later.get((part.id() & !LATER) as usize),
+            false => self.messages.iter().find(|(id, _)| *id == part.id()).map(|(_, it)| it),
         };
-        made.unwrap_or_default()
+        entry.map_or(0, |entry| entry.made_ns)
     }
 
-    /// The next request. Its timestamp is the time of the latest enrichment in it. If an earlier one may be stored
-    /// with a later timestamp (see `Known::stamps`), it is that timestamp.
+    /// The next request. Its timestamp is the time of the latest message in it, unless an earlier value may be stored
+    /// with a later timestamp.
     fn next_request(&mut self, routes: Routes, known: &mut Known, now: Now) -> (Request, bool) {
+        self.feed_outbox();
         self.outbox.freeze_first();
         let parts = self.outbox.unsent.first_parts();
-        // The times of those parts of which some value is sent, and not overwritten by a later part.
-        let mut made = Vec::new();
-        let mut keys = BTreeSet::new();
+        // The values that no later part overwrites, with the time at which each was made.
+        let mut values = BTreeMap::new();
         for part in parts.iter().rev() {
-            let new = part.enrichment().keys().filter(|key| keys.insert(key.clone())).count();
-            if new > 0 {
-                made.push(self.made_ns(part));
+            for key in part.enrichment().keys() {
+                values.entry(key).or_insert_with(|| self.made_ns(part));
             }
         }
         let latest_ns = parts.last().map_or(0, |part| self.made_ns(part));
-        let earlier = known.stamps.range(..latest_ns).map(|(_, stamp_ns)| *stamp_ns);
-        let stamp_ns = earlier.fold(latest_ns, u64::max);
-        let stamp_ns = stamp_ns.min(self.now_ms.saturating_mul(1_000_000));
+        let stamp_ns = latest_ns.max(known.stamps.latest_before(&values));
         // An update that follows the start it needed gets a later timestamp than the start.
         let is_second = stamp_ns == self.stamp_ns;
         let last_ns = if is_second { stamp_ns } else { stamp_ns.saturating_sub(1) };
+        known.stamps.note(&values, last_ns + 1);
         self.outbox.stamps().go_on_after(last_ns);
         let (request, is_start) = self.outbox.next_request(routes, false, now);
-        let last_ns = self.outbox.stamps().last_ns();
-        self.stamp_ns = last_ns;
-        for made_ns in made.into_iter().filter(|made_ns| *made_ns < last_ns) {
-            let stamp_ns = known.stamps.entry(made_ns).or_default();
-            *stamp_ns = last_ns.max(*stamp_ns);
-        }
+        self.stamp_ns = self.outbox.stamps().last_ns();
         (request, is_start)
     }
 }
@@ -298,9 +326,10 @@ impl Consumer {
         for (place, Incoming { text, .. }) in batch.into_iter().enumerate() {
             let read = Message::read(&text).and_then(|message| {
                 let (enrichment, _) = Enrichment::parse(message.fields).ok()?;
-                Some((message.target, made_ns(message.stamp_ns), enrichment))
+                let made_ns = made_ns(message.stamp_ns);
+                Some((message.target, Entry { made_ns, link: message.link, enrichment }))
             });
-            let Some((target, stamp_ns, enrichment)) = read else {
+            let Some((target, entry)) = read else {
                 error(
                     &mut delivery.log,
                     "the queue has a message that the relay did not write: it moves to the dead letters",
@@ -308,29 +337,31 @@ impl Consumer {
                 continue;
             };
             let messages = &mut delivery.of(target, settings, destination).messages;
-            messages.push((place as u64, stamp_ns, enrichment));
+            messages.push((place as u64, entry));
         }
         for session in &mut delivery.sessions {
-            let made = session.messages.iter().map(|(_, stamp_ns, _)| *stamp_ns);
-            let mut first_ns = made.min().unwrap_or_default();
-            match self.known.get(&session.outbox.session_id()).filter(|it| !it.delivered.is_empty())
-            {
+            let mut first = session.first().unwrap_or_default();
+            let known = self.known.get(&session.outbox.session_id());
+            let delivered = known.iter().flat_map(|it| &it.delivered);
+            let all = session.messages.iter().map(|(_, entry)| entry).chain(delivered);
+            session.has_one_source = !have_several_sources(all);
+            match known.filter(|it| !it.delivered.is_empty()) {
                 Some(known) => {
-                    first_ns = first_ns.min(known.undone_from_ns.unwrap_or(first_ns));
-                    let later = known.delivered.iter().filter(|(made_ns, _)| *made_ns > first_ns);
-                    session.delivered_later = later.cloned().collect();
-                    session.unrepeated = session.delivered_later.len();
+                    first = first.min(known.undone_from.unwrap_or(first));
+                    let from = known.delivered.partition_point(|it| it.order() <= first);
+                    let own = known.undone_from.is_none().then_some(&session.messages[..]);
+                    session.delivered_later = unreplaced(&known.delivered[from..], own);
+                    session.unrepeated = session.repeated().count();
                 }
                 None if session.outbox.is_event() => {}
                 None => {
                     // The message that starts the session may come later, or never.
-                    let description = settings.description(first_ns / 1_000_000);
+                    let description = settings.description(first.made_ns / 1_000_000);
                     let start = Start { description, ..Start::touch() };
                     session.outbox.begin_with(Some(start));
                 }
             }
-            session.now_ms = now_ms;
-            session.accept_all();
+            session.plan_all();
         }
         delivery
     }
@@ -410,8 +441,11 @@ impl Consumer {
             Verdict::Retry { after_ms, .. } => {
                 (session.may_undo, session.is_over) = (true, true);
                 let asked_s = after_ms.map(|ms| ms.div_ceil(1_000).min(LONGEST_WAIT_S));
-                for part in outbox.take_all_of(0).iter().filter(|part| !is_later(part)) {
-                    delivery.messages[part.id() as usize].asked_s = asked_s;
+                let tried = outbox.take_all_of(0);
+                let waiting = session.waiting.drain(..).flatten().map(|(id, _)| id);
+                let ids = tried.iter().map(|part| part.id()).chain(waiting);
+                for id in ids.filter(|id| !is_later(*id)) {
+                    delivery.messages[id as usize].asked_s = asked_s;
                 }
             }
             // The route may be missing, and not the event.
@@ -451,16 +485,15 @@ impl Consumer {
             }
             self.routes = Routes::Unknown;
         }
-        let has_later = outbox.unsent.first_parts().iter().any(|part| is_later(part));
+        let has_later = outbox.unsent.first_parts().iter().any(|part| is_later(part.id()));
         if refusal.may_be_one_of_many() && has_later {
             // What was stored before is not to blame, so it is not halved together with the new messages. It is sent
             // again when the cause is found. If it is refused by itself, the cause is another one, and the messages
             // before it come again.
             session.repeats_separately =
-                outbox.unsent.first_parts().iter().any(|part| !is_later(part));
-            session.unrepeated = session.delivered_later.len();
-            outbox.take_those(false, &|part| is_later(part));
-            outbox.halve(false);
+                outbox.unsent.first_parts().iter().any(|part| !is_later(part.id()));
+            session.unrepeated = session.repeated().count();
+            session.withdraw_later();
             return;
         }
         if refusal.may_be_one_of_many() && outbox.halve(delivery.health.refuses_all()) {
@@ -488,9 +521,9 @@ impl Consumer {
         self.probes |= delivery.health.is_failing();
         for session in &delivery.sessions {
             // A message that has overwritten later ones is not finished until those are stored again.
-            let undone_ns = session.delivered_later.last().filter(|_| session.unrepeated > 0);
-            for (place, stamp_ns, _) in &session.messages {
-                if undone_ns.is_some_and(|(later_ns, _)| stamp_ns < later_ns) {
+            let undone = session.repeated().last().filter(|_| session.unrepeated > 0);
+            for (place, entry) in &session.messages {
+                if undone.is_some_and(|later| entry.order() < later.order()) {
                     delivery.messages[*place as usize].is_stored = false;
                 }
             }
@@ -515,15 +548,15 @@ impl Consumer {
         let id = session.outbox.session_id();
         let known = self.known.entry(id).or_default();
         (known.batch, known.at_ms) = (self.batches, now_ms);
-        let first_ns = session.messages.iter().map(|(_, stamp_ns, _)| *stamp_ns).min();
+        let first = session.first();
         if session.unrepeated == 0 {
-            known.undone_from_ns = None;
+            known.undone_from = None;
         } else if session.may_undo {
-            known.undone_from_ns = first_ns.min(known.undone_from_ns.or(first_ns));
+            known.undone_from = first.min(known.undone_from.or(first));
         }
-        for (place, made_ns, enrichment) in session.messages {
+        for (place, entry) in session.messages {
             match &fates[place as usize] {
-                Fate::Stored => known.remember(made_ns, enrichment),
+                Fate::Stored => known.remember(entry),
                 Fate::Again { after_s } => {
                     let wait_ms = after_s.unwrap_or_default().saturating_mul(1_000);
                     let until_ms = now_ms.saturating_add(wait_ms + REMEMBERED_MESSAGES_MS);
@@ -573,12 +606,13 @@ impl Delivery {
             let outbox = Outbox::new(destination, settings, 0, target, Stamps::default());
             sessions.push(SessionDelivery {
                 outbox,
+                waiting: VecDeque::new(),
                 messages: Vec::new(),
                 delivered_later: Vec::new(),
                 unrepeated: 0,
                 repeats_separately: false,
+                has_one_source: true,
                 flight: None,
-                now_ms: 0,
                 stamp_ns: 0,
                 may_undo: false,
                 is_over: false,
@@ -595,14 +629,14 @@ impl Delivery {
         let (before, from) = self.sessions.split_at(self.next.min(self.sessions.len()));
         let places = (self.next..).zip(from).chain((0..).zip(before));
         let sends = |session: &SessionDelivery| {
-            !session.is_over && session.flight.is_none() && session.outbox.unsent.has_work()
+            !session.is_over && session.flight.is_none() && session.has_work()
         };
         places.filter(|(_, session)| sends(session)).map(|(place, _)| place).next()
     }
 
     fn stored(&mut self, place: usize, parts: &Parts) {
         for part in parts {
-            match is_later(part) {
+            match is_later(part.id()) {
                 true => self.sessions[place].unrepeated -= 1,
                 false => self.messages[part.id() as usize].is_stored = true,
             }
@@ -613,24 +647,21 @@ impl Delivery {
     /// earlier has been stored.
     fn repeat_later(&mut self, place: usize) {
         let session = &mut self.sessions[place];
-        if !session.repeats_separately || session.is_over || session.outbox.unsent.has_work() {
+        if !session.repeats_separately || session.is_over || session.has_work() {
             return;
         }
         session.repeats_separately = false;
-        let Some(last_ns) = session.delivered_later.last().map(|(made_ns, _)| *made_ns) else {
-            return;
-        };
-        let messages = &self.messages;
-        let is_undone = |(place, stamp_ns, _): &(u64, u64, Enrichment)| {
-            *stamp_ns < last_ns && messages[*place as usize].is_stored
-        };
-        if session.messages.iter().any(is_undone) {
+        let Some(last) = session.repeated().last().map(Entry::order) else { return };
+        let stored =
+            session.messages.iter().filter(|(id, _)| self.messages[*id as usize].is_stored);
+        let own: Vec<Entry> = stored.map(|(_, entry)| entry.clone()).collect();
+        if own.iter().any(|entry| entry.order() < last) {
             // Stored messages of the batch itself are sent again among them, in order.
-            let own =
-                session.messages.iter().filter(|(place, ..)| messages[*place as usize].is_stored);
-            session.delivered_later.extend(own.map(|(_, made_ns, it)| (*made_ns, it.clone())));
-            session.delivered_later.sort_by_key(|(made_ns, _)| *made_ns);
-            session.accept_delivered();
+            session.delivered_later.extend(own);
+            session.delivered_later.sort_by_key(Entry::order);
+            session.delivered_later = unreplaced(&session.delivered_later, None);
+            session.unrepeated = session.repeated().count();
+            session.plan(session.later().collect());
         }
     }
 }
@@ -654,11 +685,9 @@ mod tests {
         let settings = super::super::settings::of_json("{\"apiKey\":\"k\"}", Numerals::STD).0;
         let destination = settings.destination().unwrap();
         let mut delivery = consumer.open(&settings, Vec::new(), now_ms);
-        delivery.of(Target::Session(session(number)), &settings, destination).messages.push((
-            0,
-            number,
-            enrichment(500),
-        ));
+        let entry = Entry { made_ns: number, link: None, enrichment: enrichment(500) };
+        let target = Target::Session(session(number));
+        delivery.of(target, &settings, destination).messages.push((0, entry));
         consumer.batches += 1;
         consumer.remember(delivery.sessions.remove(0), &[fate], now_ms);
         consumer.forget(now_ms);

@@ -15,6 +15,8 @@ pub mod head;
 #[cfg(feature = "relay")]
 pub mod members;
 #[cfg(feature = "relay")]
+pub mod merging;
+#[cfg(feature = "relay")]
 pub mod message;
 #[cfg(feature = "relay")]
 pub mod origin;
@@ -30,6 +32,8 @@ pub mod refusal;
 pub mod response;
 #[cfg(feature = "relay")]
 pub mod route;
+#[cfg(feature = "relay")]
+pub mod sequence;
 #[cfg(feature = "relay")]
 pub mod settings;
 #[cfg(feature = "relay")]

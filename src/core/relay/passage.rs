@@ -14,6 +14,7 @@ use super::rate::Rates;
 use super::refusal::{Refusal, error};
 use super::response::Response;
 use super::route::Route;
+use super::sequence::Sequences;
 use super::settings::RelaySettings;
 use super::ticket::{Presented, Signature, Ticket};
 use crate::core::json::{Object, any_members, find};
@@ -250,12 +251,22 @@ impl Passage {
         self.trip.refused(Refusal::Busy { wait_s: BUSY_S })
     }
 
-    /// Checks the body.
-    pub fn forward(&mut self, body: BodyRead<'_>, now_ms: u64) -> Result<Forward, End> {
-        self.judged(body, now_ms).map_err(|refusal| self.trip.refused(refusal))
+    /// Checks the body. A message for the queue gets its place in `sequences`.
+    pub fn forward(
+        &mut self,
+        body: BodyRead<'_>,
+        sequences: &mut Sequences,
+        now_ms: u64,
+    ) -> Result<Forward, End> {
+        self.judged(body, sequences, now_ms).map_err(|refusal| self.trip.refused(refusal))
     }
 
-    fn judged(&mut self, body: BodyRead<'_>, now_ms: u64) -> Result<Forward, Refusal> {
+    fn judged(
+        &mut self,
+        body: BodyRead<'_>,
+        sequences: &mut Sequences,
+        now_ms: u64,
+    ) -> Result<Forward, Refusal> {
         let body = match body {
             BodyRead::Whole([]) => return Err(Refusal::Body("the body is missing")),
             BodyRead::Whole(bytes) if bytes.len() as u64 > self.limit() => {
@@ -277,7 +288,8 @@ impl Passage {
         self.stamp_ns = self.trip.stamp_ns(now_ms);
         if settings.queues {
             let (stamp_ns, fields) = (self.stamp_ns, std::mem::take(&mut self.fields));
-            let message = Message { target, stamp_ns, fields }.write();
+            let link = Some(sequences.next(target.id(), stamp_ns));
+            let message = Message { target, stamp_ns, fields, link }.write();
             return match message.len() <= MAX_MESSAGE_BYTES {
                 true => Ok(Forward::Enqueue(message)),
                 false => Err(Refusal::TooLarge),

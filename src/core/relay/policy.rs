@@ -26,6 +26,9 @@ pub const RATE_SECONDS: u64 = 60;
 /// How many tickets are remembered for their rate, with 24 bytes each.
 pub const REMEMBERED_TICKETS: usize = 8_192;
 
+/// Of how many sessions a relay remembers the last message that it put into the queue: some hundred kilobytes.
+pub const REMEMBERED_SEQUENCES: usize = 8_192;
+
 /// The most bytes of a request's body by default (`maxBodyBytes`). The backend asks for enrichments below 100 KB, and
 /// a message of Cloudflare's queues has at most 128 KB.
 pub const MAX_BODY_BYTES: u64 = 100 * 1024;

@@ -19,6 +19,7 @@ use crate::core::relay::head::Head;
 use crate::core::relay::passage::{End, Unverified, admit as admitted};
 use crate::core::relay::policy::{LONGEST_BATCH_MS, TICKET_S};
 use crate::core::relay::rate::Rates;
+use crate::core::relay::sequence::Sequences;
 use crate::core::relay::settings::{self, RelaySettings};
 use crate::core::relay::ticket::{Signature, Ticket, sealed};
 use crate::core::relay::under_way::UnderWay;
@@ -53,6 +54,9 @@ struct ModuleState {
     relays: Vec<KnownRelay>,
     rates: Rates,
     under_way: UnderWay,
+    /// The order of the messages for queues, from the first one on: a Worker has no random numbers before its first
+    /// request.
+    sequences: Option<Sequences>,
     /// The number in `under_way` of each request, by the number of the host's call.
     calls: HashMap<u32, u64>,
     /// When each batch that is being delivered was opened, by the number of the host's call.

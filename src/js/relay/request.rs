@@ -2,13 +2,14 @@
 //! message into the queue, and answers the page.
 
 use gloo_net::http::Response;
-use js_sys::Uint8Array;
+use js_sys::{Math, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::RequestInit;
 
 use crate::core::log::Level;
 use crate::core::relay::passage::{BodyRead, End, Forward, Passage, PassageAction};
 use crate::core::relay::refusal::Refusal;
+use crate::core::relay::sequence::Sequences;
 use crate::js::clock::unix_ms;
 use crate::js::fetch::{self, BodyForm, Reply};
 use crate::js::foreign::{Awaited, Foreign, reason_of};
@@ -35,6 +36,16 @@ impl PassageGuard {
         let now_ms = unix_ms();
         with(|state| state.under_way.step(self.passage, now_ms).map(|it| step(it, now_ms)))
     }
+
+    /// Checks the body; `None` if the passage was removed.
+    fn forward(&self, body: BodyRead<'_>) -> Option<Result<Forward, End>> {
+        let now_ms = unix_ms();
+        with(|state| {
+            let passage = state.under_way.step(self.passage, now_ms)?;
+            let random = || Sequences::new((Math::random() * f64::from(u32::MAX)) as u32);
+            Some(passage.forward(body, state.sequences.get_or_insert_with(random), now_ms))
+        })
+    }
 }
 
 impl Drop for PassageGuard {
@@ -60,7 +71,7 @@ pub async fn handle_request(guard: PassageGuard, request: Foreign) -> End {
         Ok(bytes) => BodyRead::Whole(bytes),
         Err(fault) => *fault,
     };
-    let mut request = match guard.step(|passage, now_ms| passage.forward(body, now_ms)) {
+    let mut request = match guard.forward(body) {
         None => return internal_error(),
         Some(Err(end)) => return end,
         Some(Ok(Forward::Send(request))) => request,
