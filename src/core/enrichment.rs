@@ -354,9 +354,9 @@ impl<'a> Merged<'a> {
 
     fn of_all(enrichments: &[&'a Enrichment], inputs: InputsPlace) -> Merged<'a> {
         let mut candidates = Vec::new();
-        let mut push = |field, key, value| {
+        let mut push = |field, key: &'a str, value| {
             let place = candidates.len();
-            let has_escapes = json::find_byte(b'\\', key).is_some();
+            let has_escapes = key.contains('\\');
             candidates.push(Candidate { field, key, has_escapes, value, place });
         };
         for enrichment in enrichments {

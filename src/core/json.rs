@@ -1,9 +1,9 @@
 //! Reads and writes JSON as text. A document is taken apart only as far as a rule needs it, and values are passed on
 //! exactly as they were written.
 //!
-//! The tracer does not use the `serde_json` crate, because with it a page would be over its budget: see `docs/size.md` and
-//! `docs/decisions.md`. Numbers are read and written by [`Numerals`] for the same reason. Tests compare this module with
-//! `serde_json`, and the relay reads requests with `serde_json`.
+//! Of the `serde_json` crate the tracer uses the writer of texts alone, because with its readers a page would be over its
+//! budget: see `docs/size.md` and `docs/decisions.md`. Numbers are read and written by [`Numerals`] for the same reason.
+//! Tests compare this module with `serde_json`, and the relay reads requests with `serde_json`.
 
 use std::borrow::Cow;
 
@@ -280,11 +280,11 @@ impl<'a> JsonScanner<'a> {
 /// U+FFFD.
 pub fn text(json: &str) -> Option<Cow<'_, str>> {
     let inner = json.strip_prefix("\"")?.strip_suffix("\"")?;
-    let Some(plain) = find_byte(b'\\', inner) else { return Some(inner.into()) };
+    let Some(plain) = inner.find('\\') else { return Some(inner.into()) };
     let mut text = String::with_capacity(inner.len());
     text.push_str(&inner[..plain]);
     let mut rest = &inner[plain..];
-    while let Some(at) = find_byte(b'\\', rest) {
+    while let Some(at) = rest.find('\\') {
         text.push_str(&rest[..at]);
         let escape = *rest.as_bytes().get(at + 1)?;
         rest = rest.get(at + 2..)?;
@@ -313,12 +313,6 @@ pub fn text(json: &str) -> Option<Cow<'_, str>> {
     Some(text.into())
 }
 
-/// The position of the first `byte` (an ASCII character) in `text`. Used instead of `str::find`, which adds a search
-/// algorithm to the wasm module.
-pub fn find_byte(byte: u8, text: &str) -> Option<usize> {
-    text.bytes().position(|it| it == byte)
-}
-
 /// Decodes the four hexadecimal digits that `text` starts with into a UTF-16 code unit.
 fn unit(text: &str) -> Option<u32> {
     let digits = text.as_bytes().get(..4)?;
@@ -327,36 +321,11 @@ fn unit(text: &str) -> Option<u32> {
 
 /// `text` as a JSON string.
 pub fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    push_quoted(&mut out, text);
-    out
+    // A text cannot fail to be written to memory.
+    serde_json::to_string(text).unwrap_or_default()
 }
 
-/// Appends `text` to `out` as a JSON string.
-fn push_quoted(out: &mut String, text: &str) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    out.push('"');
-    let mut copied = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte >= b' ' && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.push_str(&text[copied..at]);
-        copied = at + 1;
-        out.push('\\');
-        if byte >= b' ' {
-            out.push(char::from(byte));
-        } else {
-            out.push_str("u00");
-            out.push(char::from(HEX[usize::from(byte >> 4)]));
-            out.push(char::from(HEX[usize::from(byte & 15)]));
-        }
-    }
-    out.push_str(&text[copied..]);
-    out.push('"');
-}
-
-/// Writes a JSON object member by member, with commas and braces in the right places.
+/// Puts a JSON object together of its members.
 #[derive(Debug)]
 pub struct Object<'a> {
     out: &'a mut String,
@@ -404,7 +373,7 @@ impl<'a> Object<'a> {
 
     /// Adds a member called `name` (plain letters) whose value is any text.
     pub fn text(&mut self, name: &str, text: &str) {
-        push_quoted(self.value(name), text);
+        self.json(name, &quoted(text));
     }
 
     /// Closes the object.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::concurrency::Place;
 use super::credential::Credential;
-use super::json::{self, Object, any_members, elements};
+use super::json::{Object, any_members, elements};
 use super::log::{Level, Line, error, warn};
 use super::options::{Options, text_of};
 use super::policy;
@@ -438,7 +438,7 @@ fn scheme_and_host(url: &str) -> Option<(&str, &str)> {
         Some(rest) => ("https", rest),
         None => ("http", url.strip_prefix("http://")?),
     };
-    let authority = &rest[..json::find_byte(b'/', rest).unwrap_or(rest.len())];
+    let authority = &rest[..rest.find('/').unwrap_or(rest.len())];
     let host = match authority.bytes().rposition(|byte| byte == b':') {
         Some(colon) if authority[colon + 1..].bytes().all(|byte| byte.is_ascii_digit()) => {
             &authority[..colon]

@@ -144,7 +144,7 @@ mod tests {
         // Spelled out, it is written anew.
         assert_eq!(
             redact(r#"{"a" :"\"x\"\tsk-proj-abcdefghij0123456789\u00e9", "b":[ "\/\u0041" ]}"#),
-            r#"{"a" :"\"x\"\u0009[Redacted]é", "b":[ "\/\u0041" ]}"#,
+            r#"{"a" :"\"x\"\t[Redacted]é", "b":[ "\/\u0041" ]}"#,
         );
     }
 

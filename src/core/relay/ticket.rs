@@ -19,7 +19,6 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use super::fields::{Allowance, Allowed};
 use super::policy::{LONGEST_TICKET, LONGEST_TICKET_S, MOST_EVENTS};
-use crate::core::json::find_byte;
 use crate::core::session::{SessionId, Target, UUID_LENGTH};
 
 /// The beginning of every ticket of this version. It is signed as well, so that a secret that is also used elsewhere
@@ -215,9 +214,9 @@ pub fn end_of(ticket: &str) -> Option<&str> {
     let mut end = ticket.get(PREFIX.len() + UUID_LENGTH + 2..)?;
     let parts_before = if events_of(ticket).is_some() { 2 } else { 1 };
     for _ in 0..parts_before {
-        end = &end[find_byte(b'.', end)? + 1..];
+        end = &end[end.find('.')? + 1..];
     }
-    Some(&end[..find_byte(b'.', end)?])
+    Some(&end[..end.find('.')?])
 }
 
 /// The signature in `text`; `None` unless it is written without padding and without surplus bits in its last letter.
