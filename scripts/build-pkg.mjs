@@ -26,7 +26,6 @@ const TRACER = [
   "flush",
   "close",
   "setTicket",
-  "totalsOf",
   "release",
   "restore",
   "onlyKept",
@@ -47,7 +46,7 @@ const MODULES = [
   {
     artifact: "tracer",
     name: "core",
-    exports: [...TRACER, "readRequest", "readAnswered"],
+    exports: [...TRACER, "readRequest", "readAnswered", "totalsOf"],
     entries: runtimes("", "index"),
     types: "index",
   },

@@ -18,11 +18,11 @@ export type CoreFunctions<Module> = {
 };
 
 /** The functions that a page's module lacks. */
-type Reading = "readRequest" | "readAnswered";
+type OnServers = "readRequest" | "readAnswered" | "totalsOf";
 
 /** One instance of the tracer's module, without what only the tests of its surface call. */
-export type Core = Omit<CoreFunctions<typeof tracer>, Reading | "tracers"> &
-  Partial<Pick<CoreFunctions<typeof tracer>, Reading>> & {
+export type Core = Omit<CoreFunctions<typeof tracer>, OnServers | "tracers"> &
+  Partial<Pick<CoreFunctions<typeof tracer>, OnServers>> & {
     /** Gives the instance its host. It has to be called first. */
     connect(host: Host, seed: number, place: "page" | "edge" | "server"): void;
   };

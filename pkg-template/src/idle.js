@@ -91,7 +91,7 @@ export class IdleSessions {
    * @param {Home} home that is released
    */
   keepTotals(home) {
-    const json = home.core?.totalsOf(home.tracer);
+    const json = home.core?.totalsOf?.(home.tracer);
     const totals = this.#totalsAt.get(home);
     if (json && totals) totals.json = json;
   }

@@ -114,6 +114,7 @@ pub fn set_ticket(tracer: f64, ticket: String, why: String, is_asked: bool, scop
 
 /// The totals of the metrics of the tracer's session, as JSON; empty if there are none. If a released tracer is made
 /// again, they become its option `totals`.
+#[cfg(feature = "reading")]
 #[wasm_bindgen(js_name = totalsOf)]
 pub fn totals_of(tracer: f64) -> String {
     state::with(|registry| registry.totals_of(tracer as u64)).unwrap_or_default()
@@ -169,7 +170,8 @@ pub fn request_answered(flight: f64, status: f64, retry_after: String, body: Str
     state::with(|registry| registry.finish_request(flight as u64, &answer, now()));
 }
 
-/// How many tracers the module holds, for the tests of its surface.
+/// How many tracers the module holds, for the tests of servers that nothing is left.
+#[cfg(feature = "reading")]
 #[wasm_bindgen]
 pub fn tracers() -> f64 {
     state::with(|registry| registry.tracers()).unwrap_or_default() as f64

@@ -91,7 +91,8 @@ impl Registry {
         let is_reading = self.is_reading(outbox);
         if let Some(outbox) = self.outboxes.get_mut(outbox) {
             outbox.schedule.hold();
-            if let Some(totals) = options.text("totals") {
+            // In a page no tracer is made again.
+            if let Some(totals) = options.text("totals").filter(|_| cfg!(feature = "reading")) {
                 outbox.totals.restore(totals, self.numerals);
             } else if origin == SessionOrigin::Named && !is_reading && !outbox.unsent.has_work() {
                 // Others may have added to the session since its last tracer in this process.
