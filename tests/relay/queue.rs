@@ -171,6 +171,26 @@ fn messages_without_a_gap_are_one_request_and_one_more_for_each_gap() {
 }
 
 #[test]
+fn a_session_takes_few_requests_of_a_batch_however_many_gaps_it_has() {
+    let settings = relay(json!({}));
+    let said: Vec<Value> = (0..200).map(|n| json!({"feedback": {format!("k{n}"): n}})).collect();
+    let all = messages_in_order(&mut Sequences::new(1), 0, &said);
+    let mut backend = Backend::default();
+    for odd in [1, 0] {
+        let batch: Vec<String> = all.iter().skip(odd).step_by(2).cloned().collect();
+        let mut requests = 0;
+        let (fates, _) = deliver(&mut Consumer::default(), &settings, &batch, &mut |request| {
+            requests += 1;
+            store_by_stamp(&mut backend, request)
+        });
+        assert!(fates.iter().all(|fate| *fate == Fate::Stored));
+        // The first one starts the session.
+        assert!((10..=33).contains(&requests), "{requests} requests for {} messages", batch.len());
+    }
+    assert_eq!(fields_of(&backend, SESSION)["feedback"].as_object().unwrap().len(), 200);
+}
+
+#[test]
 fn where_a_session_has_several_relays_or_clocks_each_message_keeps_its_time() {
     let settings = relay(json!({}));
     let stamps_of = |batch: Vec<String>| {

@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use super::merging::{Entry, Order, SentStamps, have_several_sources, runs, unreplaced};
+use super::merging::{Entry, Order, SentStamps, few_of, have_several_sources, runs, unreplaced};
 use super::message::Message;
 use super::policy::{
     BATCH_PATIENCE_MS, BATCH_SENDS_MS, CLOCKS_DIFFER_MS, CONSUMER_LIMIT, LONGEST_WAIT_S,
@@ -211,7 +211,7 @@ impl SessionDelivery {
         let mut waiting = runs(entries, self.has_one_source);
         waiting.iter_mut().for_each(|run| run.retain(is_sent));
         waiting.retain(|run| !run.is_empty());
-        self.waiting = waiting;
+        self.waiting = few_of(waiting);
     }
 
     /// Sends all messages of the batch, and again what was delivered before and is later.

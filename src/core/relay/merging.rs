@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::policy::MAX_RUNS;
 use super::sequence::Link;
 use crate::core::enrichment::{Enrichment, Field};
 
@@ -81,6 +82,19 @@ pub fn runs(entries: Vec<(u64, Entry)>, links_count: bool) -> VecDeque<Vec<(u64,
     }
     runs.push_back(entries.collect());
     runs
+}
+
+/// At most [`MAX_RUNS`] runs, made of neighbours among `runs`.
+pub fn few_of(runs: VecDeque<Vec<(u64, Entry)>>) -> VecDeque<Vec<(u64, Entry)>> {
+    let size = runs.len().div_ceil(MAX_RUNS).max(1);
+    let mut few: VecDeque<Vec<(u64, Entry)>> = VecDeque::with_capacity(MAX_RUNS);
+    for (place, run) in runs.into_iter().enumerate() {
+        match few.back_mut().filter(|_| place % size > 0) {
+            Some(last) => last.extend(run),
+            None => few.push_back(run),
+        }
+    }
+    few
 }
 
 /// Whether `enrichment` replaces the values of all `keys`.

@@ -70,6 +70,12 @@ pub const CLOCKS_DIFFER_MS: u64 = 5 * 60_000;
 /// <https://developers.cloudflare.com/workers/platform/limits/#simultaneous-open-connections>
 pub const CONSUMER_LIMIT: usize = 24;
 
+/// The most requests in which the messages of one session and batch are sent, apart from those that a refusal or a start
+/// takes. They are sent one after the other, so a session with many more of them would hold up all others: a batch of a
+/// hundred new sessions takes about eight times as long as a request. Beyond that, neighbours are merged although another
+/// isolate may have a message between them.
+pub const MAX_RUNS: usize = 32;
+
 /// Seconds after which the queue brings an undelivered message again by default (`retryDelay`), as the documents set
 /// it for the queue.
 pub const RETRY_DELAY_S: u64 = 10;
