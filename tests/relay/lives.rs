@@ -30,6 +30,10 @@ const SEEDS: u64 = 1_000;
 /// Requests that a batch has on their way at most.
 const AT_ONCE: usize = 24;
 
+/// What pages set. A start contains some of them.
+const FIELDS: [&str; 7] =
+    ["feedback", "metrics", "metadata", "outputs", "config", "duration", "user_properties"];
+
 /// A message on its way through the queue.
 #[derive(Clone, Debug)]
 struct Waiting {
@@ -207,15 +211,16 @@ impl Life {
             fields["metadata"]["m"] = json!(marker);
         } else {
             for _ in 0..self.random.usize(1..4) {
-                let field = ["feedback", "metrics", "metadata", "outputs", "config", "duration"]
-                    [self.random.usize(..6)];
+                let field = FIELDS[self.random.usize(..FIELDS.len())];
                 match field {
                     "duration" => fields[field] = json!(marker),
                     _ => fields[field][format!("k{}", self.random.u8(..3))] = json!(marker),
                 }
             }
             if is_poison {
-                fields = json!({"metrics": {"p": value}});
+                // A start contains some fields, and is refused then.
+                let field = ["metrics", "metadata", "user_properties"][self.random.usize(..3)];
+                fields = json!({field: {"p": value}});
             }
         }
         // Each has a time of its own, with room for the requests that one message may need.
