@@ -98,6 +98,19 @@ fn with_secrets(listed: &'static [&'static str]) -> impl Strategy<Value = String
     })
 }
 
+/// Whether digits in `json` have the length and the check digit of a card's number, as every tenth number of that length
+/// does: such a number may be masked.
+fn may_have_card(json: &str) -> bool {
+    let mut numbers = json.split(|c: char| !c.is_ascii_digit());
+    numbers.any(|digits| {
+        let sum = digits.bytes().rev().enumerate().map(|(place, digit)| {
+            let digit = u32::from(digit - b'0') * if place % 2 == 1 { 2 } else { 1 };
+            digit / 10 + digit % 10
+        });
+        (13..=19).contains(&digits.len()) && sum.sum::<u32>() % 10 == 0
+    })
+}
+
 /// All strings in a JSON value, keys too.
 fn texts(json: &str, found: &mut Vec<String>) {
     match json.as_bytes()[0] {
@@ -192,7 +205,10 @@ proptest! {
     }
 
     #[test]
-    fn nothing_else_is_touched(given in json::object(vec((json::key(), json::value()), 1..5))) {
+    fn nothing_else_is_touched(
+        given in json::object(vec((json::key(), json::value()), 1..5))
+            .prop_filter("a number like a card's", |given| !may_have_card(given)),
+    ) {
         let mut bench = Bench::new(stores);
         let tracer = bench.init(json!({"redact": true, "redactPatterns": true})).tracer;
         bench.run(100);
