@@ -428,7 +428,9 @@ fn merge_key(field: Field, key: &str) -> &str {
 fn misfit_warning(name: &str, field: Option<Field>) -> Line {
     let must_be = match field.map(Field::shape) {
         Some(Shape::Number) => "a number of milliseconds".into(),
-        _ => format!("an object, as in {{ {name}: {{ key: \"value\" }} }}"),
+        Some(Shape::MergedObject | Shape::Object | Shape::Anything) | None => {
+            format!("an object, as in {{ {name}: {{ key: \"value\" }} }}")
+        }
     };
     Line::warn(format!("`{name}` must be {must_be}: it was left out; the rest of the call is sent"))
 }

@@ -49,7 +49,12 @@ impl Reason {
         match self {
             Reason::Disabled => Level::Debug,
             Reason::Rejected => Level::Error,
-            _ => Level::Warn,
+            Reason::NoSession
+            | Reason::Invalid
+            | Reason::TooLarge
+            | Reason::QueueFull
+            | Reason::RetriesExhausted
+            | Reason::Closed => Level::Warn,
         }
     }
 }

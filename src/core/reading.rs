@@ -270,7 +270,7 @@ mod tests {
         {
             assert_eq!(search(status, body), ReadFailure::Rejected, "{status} {body}");
         }
-        for status in [408, 429, 500, 503] {
+        for status in [408, 425, 429, 500, 503] {
             assert_eq!(search(status, ""), ReadFailure::Unreachable);
             assert_eq!(failure(judged(ReadRoute::ById, status, "")), ReadFailure::Unreachable);
         }

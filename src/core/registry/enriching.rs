@@ -391,3 +391,33 @@ fn mask_all(json: &str) -> String {
     object.close();
     masked
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::enrichment::{Field, Shape};
+    use serde_json::{Map, Value, json};
+
+    #[test]
+    fn what_is_masked_as_a_whole_keeps_its_fields_and_none_of_their_values() {
+        for field in Field::ALL {
+            let value = match field.shape() {
+                Shape::MergedObject | Shape::Object | Shape::Anything => {
+                    json!({"secret": "secret"})
+                }
+                Shape::Number => json!(1_000),
+            };
+            let given = Map::from_iter([(field.name().to_owned(), value)]);
+            let masked = Enrichment::parse(mask_all(&Value::from(given).to_string()));
+            // A text is no number of milliseconds, so nothing is left of one.
+            if field.shape() == Shape::Number {
+                assert!(masked.is_err());
+                continue;
+            }
+            let (masked, warnings) = masked.unwrap();
+            let stored = masked.to_json();
+            assert!(warnings.is_empty() && stored.contains(MASK), "{field:?}: {stored}");
+            assert!(!stored.contains("secret"), "{stored}");
+        }
+    }
+}

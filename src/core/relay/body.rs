@@ -99,15 +99,15 @@ fn is_taken(route: Route, field: Field) -> bool {
 
 fn allow(field: Field, value: &RawValue, allowed: Allowed) -> Result<(), Refusal> {
     let value = value.get();
-    match field.shape() {
-        Shape::Number if !is_number(value) => {
-            return Err(Refusal::Body("`duration` and `end_time` must be numbers"));
-        }
+    let (fits, misfit) = match field.shape() {
+        Shape::Number => (is_number(value), "`duration` and `end_time` must be numbers"),
         // The package wraps a value that is not an object.
-        Shape::MergedObject | Shape::Object | Shape::Anything if !value.starts_with('{') => {
-            return Err(Refusal::Body("fields must be objects"));
+        Shape::MergedObject | Shape::Object | Shape::Anything => {
+            (value.starts_with('{'), "fields must be objects")
         }
-        _ => {}
+    };
+    if !fits {
+        return Err(Refusal::Body(misfit));
     }
     if allowed.has(Allowance::Of(field)) {
         return Ok(());

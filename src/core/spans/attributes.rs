@@ -200,11 +200,23 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::core::enrichment::Field;
 
     fn attributes(fields: serde_json::Value) -> serde_json::Value {
         let flat = flatten(&fields.to_string(), "[]", usize::MAX);
         assert_eq!(flat.warnings, [""; 0]);
         serde_json::from_str(&flat.json).unwrap()
+    }
+
+    #[test]
+    fn no_field_is_taken_for_metadata() {
+        let of_sessions = [Field::Duration, Field::EndTime];
+        for field in Field::ALL.into_iter().filter(|field| !of_sessions.contains(field)) {
+            for name in [field.name(), field.wire_name()] {
+                let (_, attribute, _) = FIELDS.iter().find(|(own, ..)| *own == name).unwrap();
+                assert_eq!(*attribute, ["honeyhive_", field.wire_name()].concat());
+            }
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ const KEPT = 200_000;
 
 /** Answers after which a client tries again. */
 const PASSING = (/** @type {number | null} */ status) =>
-  status === null || status === 408 || status === 429 || status >= 500;
+  status === null || status === 408 || status === 425 || status === 429 || status >= 500;
 
 /**
  * @typedef {object} WireRequest
