@@ -9,6 +9,7 @@ cargo fetch --locked --quiet # before env.sh, which asks where the crates are
 . "$root/scripts/env.sh"
 
 target_dir=${CARGO_TARGET_DIR:-target}
+rustflags_of_all=$CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS
 # compile PROFILE PACKAGE CARGO_OPTION…
 compile() {
   cargo build --profile "$1" --lib --target $wasm_target --package "${@:2}"
@@ -48,14 +49,20 @@ for artifact in "${artifacts[@]}"; do
   # Inlining what has one caller makes it smaller, and gzip's result larger. Control flow that is taken apart and
   # put together anew (--flatten --rereloop) saves 1 %.
   profile=release
+  vectors=
   optimized=(-Oz --flatten --rereloop -Oz -Oz --converge --one-caller-inline-max-function-size=20)
   case $artifact in
     # A server runs it for every request.
     tracer) profile=served optimized=(-O3) ;;
     # It works on every span that a server ends, and a page that loads it has loaded OpenTelemetry's SDK as well. What
     # has one caller is not inlined into it: V8 takes long to compile large functions.
-    otel) profile=fast optimized=(-O3 --one-caller-inline-max-function-size=60) ;;
+    # Every runtime that the package names has the instructions for vectors, by which the text of spans is masked.
+    otel)
+      profile=fast optimized=(-O3 --one-caller-inline-max-function-size=60)
+      vectors=" -Ctarget-feature=+simd128"
+      ;;
   esac
+  export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS=$rustflags_of_all$vectors
   compile_either $profile honeyhive-edge --no-default-features --features "${features[$artifact]}"
   wasm-bindgen --target web --out-name core --out-dir "$built/$artifact" "$compiled/honeyhive_edge.wasm"
 

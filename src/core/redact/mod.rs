@@ -11,6 +11,7 @@
 mod cards;
 mod keys;
 mod patterns;
+mod plain;
 mod reader;
 mod rules;
 mod scan;

@@ -405,7 +405,7 @@ const BEGINNINGS: [u32; 512] = {
 
 /// For each first byte of a word, a set of the second bytes with which a secret may continue: a bit for each value of
 /// their last five bits.
-const PAIRS: [u32; 128] = {
+pub const PAIRS: [u32; 128] = {
     let mut pairs = [0; 128];
     let mut row = 0;
     while row < RULES.len() {

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::keys::{self, Class};
 use super::patterns::Finder;
-use super::reader::{ALNUM, DIGIT, END, MARK, class_at, is_alnum, word_end};
-use super::rules::{may_begin_with, may_begin_with_pair};
+use super::plain::plain_end;
+use super::reader::is_alnum;
 use super::{MASK, Redaction, cards};
 use crate::core::id_map::TextMap;
 use crate::core::json;
@@ -337,37 +337,6 @@ impl Masker<'_> {
             }
         }
         at.min(self.json.len())
-    }
-}
-
-/// The position of the first byte from `at` on that has to be examined: a word with which a secret may begin, or a mark.
-/// Not inlined, so that the loop over every byte has all registers.
-#[inline(never)]
-fn plain_end(bytes: &[u8], mut at: usize) -> usize {
-    loop {
-        let class = class_at(bytes, at);
-        if class & ALNUM == 0 {
-            if class & (MARK | END) != 0 {
-                return at;
-            }
-            at += 1;
-            continue;
-        }
-        if class & DIGIT != 0 || begins(bytes, at) {
-            return at;
-        }
-        at = word_end(bytes, at + 1);
-    }
-}
-
-/// Whether a secret may begin with the word at `at`.
-#[inline(always)]
-fn begins(bytes: &[u8], at: usize) -> bool {
-    match (bytes.get(at), bytes.get(at + 1), bytes.get(at + 2)) {
-        (Some(first), Some(second), Some(third)) => {
-            may_begin_with_pair(*first, *second) && may_begin_with(*first, *second, *third)
-        }
-        _ => false,
     }
 }
 
