@@ -43,8 +43,11 @@ fn export(names: &[&str]) -> String {
 /// The lines of an export of spans that have a name and nothing else.
 fn lines(origins: Value, spans: &[Value]) -> String {
     let spans = spans.iter().map(|span| {
-        let texts = json!([null, null, null, null, span["name"], null]);
-        format!("\n{} {}\n{texts}\n{{}}\n\n", span["resource"], span["scope"])
+        let mut parts = vec![Value::Null; 21];
+        for (place, name) in [(0, "resource"), (1, "scope"), (16, "name")] {
+            parts[place] = span[name].clone();
+        }
+        format!("\n{}", Value::from(parts))
     });
     origins.to_string() + &spans.collect::<String>()
 }

@@ -37,8 +37,8 @@ export function spanLines(spans, redaction, give) {
 }
 
 /**
- * The JSON of the resources and scopes of spans, and five lines for each span. Texts are written as JSON, so that none
- * of them contains the end of a line.
+ * The JSON of the resources and scopes of spans, and a line for each span. JSON without indentation contains no end of a
+ * line.
  */
 class Lines {
   text = "";
@@ -56,20 +56,31 @@ class Lines {
     const mask = this.#mask;
     const { traceId, spanId, traceFlags, traceState } = span.spanContext();
     const { parentSpanContext, startTime, endTime, events, links, status } = span;
-    const parentId = parentSpanContext?.spanId ?? span.parentSpanId;
-    const name = mask.text(span.name, "name");
-    const message = mask.text(status.message, "status", "message");
-    const ids = `${json(traceId)},${json(spanId)},${json(parentId)},${json(traceState?.serialize())}`;
-    const attributes = snapshot(mask.attributes(span.attributes) ?? {});
-    const eventList = events.length > 0 ? snapshot(events.map(eventWith(mask))) : "";
-    const linkList = links.length > 0 ? snapshot(links.map(linkWith(mask))) : "";
-    const resource = this.#resources.number(span.resource);
-    const scope = this.#scopes.number(span.instrumentationScope ?? span.instrumentationLibrary);
-    const time = `${Number(startTime?.[0])} ${Number(startTime?.[1])} ${Number(endTime?.[0])} ${Number(endTime?.[1])}`;
-    const flag = flags(traceFlags, parentSpanContext?.isRemote);
-    const dropped = `${Number(span.droppedAttributesCount)} ${Number(span.droppedEventsCount)} ${Number(span.droppedLinksCount)}`;
-    const numbers = `${resource} ${scope} ${Number(span.kind)} ${time} ${flag} ${Number(status.code)} ${dropped}`;
-    this.text += `\n${numbers}\n[${ids},${json(name)},${json(message)}]\n${attributes}\n${eventList}\n${linkList}`;
+    // As one list, because a text that is put together from many short ones costs more than all of their JSON.
+    const parts = [
+      this.#resources.number(span.resource),
+      this.#scopes.number(span.instrumentationScope ?? span.instrumentationLibrary),
+      Number(span.kind),
+      Number(startTime?.[0]),
+      Number(startTime?.[1]),
+      Number(endTime?.[0]),
+      Number(endTime?.[1]),
+      flags(traceFlags, parentSpanContext?.isRemote),
+      Number(status.code),
+      Number(span.droppedAttributesCount),
+      Number(span.droppedEventsCount),
+      Number(span.droppedLinksCount),
+      traceId,
+      spanId,
+      parentSpanContext?.spanId ?? span.parentSpanId,
+      traceState?.serialize(),
+      mask.text(span.name, "name"),
+      mask.text(status.message, "status", "message"),
+      mask.attributes(span.attributes),
+      events.length > 0 ? events.map(eventWith(mask)) : null,
+      links.length > 0 ? links.map(linkWith(mask)) : null,
+    ];
+    this.text += `\n${snapshot(parts)}`;
   }
 
   whole() {
@@ -87,18 +98,6 @@ class Lines {
     });
     return origins + this.text;
   }
-}
-
-/** A text that is its own JSON between quotes: of printable characters of ASCII without quotes and backslashes. */
-const PLAIN = /^[ !#-[\]-~]*$/;
-
-/**
- * The JSON of a value. Ids and names, which are short and mostly plain, are written faster than by JSON.stringify.
- * @param {unknown} value
- */
-function json(value) {
-  if (value === undefined) return "null";
-  return typeof value === "string" && PLAIN.test(value) ? `"${value}"` : snapshot(value);
 }
 
 /**

@@ -16,8 +16,11 @@ const DEEPEST: usize = 100;
 /// SDK are not exact any more, and most readers of JSON would change them.
 const INT_LIMIT: u64 = 1 << 53;
 
-/// The bytes that most spans take besides their attributes.
-const FEW_BYTES: usize = 1_024;
+/// More than most spans, and most requests, take besides what they are made of.
+const FEW_BYTES: usize = 512;
+
+/// What an attribute takes besides its name and value.
+const BYTES_OF_ATTRIBUTE: usize = 40;
 
 /// How many origins are remembered before unused ones are removed for the first time.
 const FEW_ORIGINS: usize = 64;
@@ -79,10 +82,8 @@ impl Origins {
 }
 
 /// Reads the spans of an export from the lines that the JavaScript around the core writes. The first line is the JSON
-/// of `{ resources, scopes }`, with the SDK's names. Each span has five further lines: its numbers (`Numbers`), the
-/// JSON list of its texts, the JSON of its attributes, and the JSON lists of its events and links, which are empty if
-/// it has none. So long texts are in lines of their own and are scanned only
-/// once. Secrets are masked as `redaction` says. `None` if the first line is not such an object.
+/// of `{ resources, scopes }`, with the SDK's names. Each further one is a span: see [`SpanParts`]. Secrets are masked as
+/// `redaction` says. `None` if the first line is not such an object.
 pub fn read(
     lines: &str,
     origins: &mut Origins,
@@ -97,17 +98,13 @@ pub fn read(
     let scopes: Vec<_> =
         list("scopes").into_iter().map(|json| origins.of(writer.scope(json))).collect();
     let mut spans = Vec::new();
-    let mut json = String::new();
-    while let Some(parts) = lines.span() {
-        let resource = parts.numbers.place(0).and_then(|place| resources.get(place));
-        let scope = parts.numbers.place(1).and_then(|place| scopes.get(place));
+    while let Some(line) = lines.span() {
+        let Some(parts) = line else { continue };
+        let resource = parts.number(SpanParts::RESOURCE).and_then(|it| resources.get(it as usize));
+        let scope = parts.number(SpanParts::SCOPE).and_then(|it| scopes.get(it as usize));
         if let (Some(resource), Some(scope)) = (resource, scope) {
-            // All spans are written into one buffer, and copied from it at their length.
-            json.clear();
-            if writer.span(&mut json, &parts).is_some() {
-                let (resource, scope) = (resource.clone(), scope.clone());
-                spans.push(Span { resource, scope, json: json.as_str().into() });
-            }
+            let (resource, scope) = (resource.clone(), scope.clone());
+            spans.push(Span { resource, scope, json: writer.span(&parts).into_boxed_str() });
         }
     }
     Some(spans)
@@ -127,82 +124,90 @@ impl<'a> Lines<'a> {
         Some(line)
     }
 
-    /// A line that is an object, and its members. The end of the object is the end of the line, so that the longest
+    /// The next span; `Some(None)` if the line is none. The end of its list is the end of the line, so that the longest
     /// lines are not searched for it.
-    fn object(&mut self) -> Option<(&'a str, Vec<(&'a str, &'a str)>)> {
+    fn span(&mut self) -> Option<Option<SpanParts<'a>>> {
         let rest = self.rest?;
-        if rest.starts_with('{')
-            && let Some((json, members)) = leading_object(rest)
-        {
-            match rest.as_bytes().get(json.len()) {
-                None => self.rest = None,
-                Some(b'\n') => self.rest = Some(&rest[json.len() + 1..]),
-                Some(_) => return Some((self.line()?, Vec::new())),
+        if let Some(parts) = SpanParts::leading(rest) {
+            let end = rest.as_bytes().get(parts.length);
+            if matches!(end, None | Some(b'\n')) {
+                self.rest = end.map(|_| &rest[parts.length + 1..]);
+                return Some(Some(parts));
             }
-            return Some((json, members));
         }
-        Some((self.line()?, Vec::new()))
-    }
-
-    fn span(&mut self) -> Option<LinesOfSpan<'a>> {
-        let numbers = Numbers::of(self.line()?);
-        let texts = self.line()?;
-        let (attributes, members) = self.object()?;
-        let (events, links) = (self.line()?, self.line()?);
-        Some(LinesOfSpan { numbers, texts, attributes, members, events, links })
+        self.line()?;
+        Some(None)
     }
 }
 
-/// The JSON object that `text` begins with, and its members; `None` if it begins with none.
-fn leading_object(text: &str) -> Option<(&str, Vec<(&str, &str)>)> {
-    let mut scan = JsonScanner::of(text);
-    let mut members = Vec::new();
-    scan.each_item(b'{', &mut |scan, key| {
-        members.push((key, scan.value()?));
-        Some(())
-    })?;
-    Some((&text[..scan.consumed()], members))
+/// The line of one span: the JSON list of its parts, each of which has a place of its own. The SDK's numbers are JSON
+/// numbers, of which those that are no integers count as none; events and links are lists, or null if it has none.
+struct SpanParts<'a> {
+    parts: [&'a str; SpanParts::COUNT],
+    /// The members of its attributes.
+    attributes: Vec<(&'a str, &'a str)>,
+    /// The bytes of the line.
+    length: usize,
 }
 
-/// The lines of one span.
-struct LinesOfSpan<'a> {
-    numbers: Numbers<'a>,
-    /// The JSON list of the ids of its trace, itself and its parent, the state of its trace, its name, and the message
-    /// of its status.
-    texts: &'a str,
-    attributes: &'a str,
-    /// The members of `attributes`.
-    members: Vec<(&'a str, &'a str)>,
-    events: &'a str,
-    links: &'a str,
-}
+impl<'a> SpanParts<'a> {
+    /// The indices of its origins in the first line.
+    const RESOURCE: usize = 0;
+    const SCOPE: usize = 1;
+    const KIND: usize = 2;
+    /// Seconds, and nanoseconds after them.
+    const START: usize = 3;
+    const END: usize = 5;
+    const FLAGS: usize = 7;
+    const STATUS_CODE: usize = 8;
+    /// How many attributes, events and links were dropped.
+    const DROPPED: usize = 9;
+    /// The ids of its trace, itself and its parent, and the state of its trace.
+    const IDS: usize = 12;
+    const NAME: usize = 16;
+    const STATUS_MESSAGE: usize = 17;
+    const ATTRIBUTES: usize = 18;
+    const EVENTS: usize = 19;
+    const LINKS: usize = 20;
+    const COUNT: usize = 21;
 
-/// The numbers of a span, separated by spaces: the indices of its resource and scope, its kind, start and end
-/// (seconds and nanoseconds each), flags, status, and how many attributes, events and links were dropped. A text that
-/// is not an integer counts as no number.
-struct Numbers<'a>([&'a str; 12]);
+    /// The span that `text` begins with; `None` if it begins with no list.
+    fn leading(text: &'a str) -> Option<SpanParts<'a>> {
+        let mut scan = JsonScanner::of(text);
+        let (mut parts, mut attributes) = (["null"; SpanParts::COUNT], Vec::new());
+        let mut place = 0;
+        scan.each_item(b'[', &mut |scan, _| {
+            let start = scan.consumed();
+            if place == SpanParts::ATTRIBUTES && scan.peek() == Some(b'{') {
+                scan.each_item(b'{', &mut |scan, key| {
+                    attributes.push((key, scan.value()?));
+                    Some(())
+                })?;
+            } else {
+                scan.value()?;
+            }
+            if let Some(part) = parts.get_mut(place) {
+                *part = &text[start..scan.consumed()];
+            }
+            place += 1;
+            Some(())
+        })?;
+        Some(SpanParts { parts, attributes, length: scan.consumed() })
+    }
 
-impl<'a> Numbers<'a> {
-    fn of(line: &'a str) -> Numbers<'a> {
-        let mut numbers = [""; 12];
-        for (number, given) in numbers.iter_mut().zip(line.split(' ')) {
-            *number = given;
-        }
-        Numbers(numbers)
+    /// The JSON of a part, if there is one.
+    fn json(&self, place: usize) -> Option<&'a str> {
+        Some(self.parts[place]).filter(|json| *json != "null")
     }
 
     /// The digits of an integer that is not negative.
     fn digits(&self, place: usize) -> Option<&'a str> {
-        let digits = self.0[place].split('.').next().unwrap_or_default();
+        let digits = self.parts[place].split('.').next().unwrap_or_default();
         let is_whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         is_whole.then_some(digits)
     }
 
     fn number(&self, place: usize) -> Option<u64> {
-        self.digits(place)?.parse().ok()
-    }
-
-    fn place(&self, place: usize) -> Option<usize> {
         self.digits(place)?.parse().ok()
     }
 }
@@ -288,45 +293,49 @@ impl Writer<'_> {
         origin("scope", json, |fields, object| fields.copy(&["name", "version"], object))
     }
 
-    /// Writes the span of these lines; `None` if its texts are not a list.
-    fn span(self, out: &mut String, span: &LinesOfSpan<'_>) -> Option<()> {
-        let LinesOfSpan { numbers, texts, attributes, members, events, links } = span;
-        let texts = elements(texts)?;
-        let text = |place: usize| texts.get(place).copied().filter(|json| *json != "null");
-        let mut object = Object::open(out);
-        let ids = ["traceId", "spanId", "parentSpanId", "traceState"];
-        for (place, name) in ids.into_iter().enumerate() {
-            if let Some(json) = text(place) {
-                object.json(name, json);
-            }
-        }
-        if let Some(flags) = numbers.digits(7) {
-            object.json("flags", flags);
-        }
-        self.text("name", text(4), &mut object);
+    /// The JSON of a span.
+    fn span(self, span: &SpanParts<'_>) -> String {
+        // So that a long one is not copied as it grows.
+        let room = span.length + FEW_BYTES + BYTES_OF_ATTRIBUTE * span.attributes.len();
+        let mut out = String::with_capacity(room);
         // The SDK's kinds begin with INTERNAL = 0, the protocol's with UNSPECIFIED = 0.
-        object.number("kind", numbers.number(2).unwrap_or_default().saturating_add(1));
-        for (name, place) in [("startTimeUnixNano", 3), ("endTimeUnixNano", 5)] {
-            let part = |place| numbers.number(place).unwrap_or_default();
+        let kind = span.number(SpanParts::KIND).unwrap_or_default().saturating_add(1);
+        out.push_str("{\"kind\":");
+        out.push_str(&kind.to_string());
+        let mut member = |name: &str, json: Option<&str>| {
+            if let Some(json) = json {
+                out.push_str(name);
+                out.push_str(json);
+            }
+        };
+        member(",\"traceId\":", span.json(SpanParts::IDS));
+        member(",\"spanId\":", span.json(SpanParts::IDS + 1));
+        member(",\"parentSpanId\":", span.json(SpanParts::IDS + 2));
+        member(",\"traceState\":", span.json(SpanParts::IDS + 3));
+        member(",\"flags\":", span.digits(SpanParts::FLAGS));
+        member(",\"droppedAttributesCount\":", span.digits(SpanParts::DROPPED));
+        member(",\"droppedEventsCount\":", span.digits(SpanParts::DROPPED + 1));
+        member(",\"droppedLinksCount\":", span.digits(SpanParts::DROPPED + 2));
+        let mut object = Object::go_on(&mut out);
+        self.text("name", span.json(SpanParts::NAME), &mut object);
+        for (name, place) in
+            [("startTimeUnixNano", SpanParts::START), ("endTimeUnixNano", SpanParts::END)]
+        {
+            let part = |place| span.number(place).unwrap_or_default();
             time(object.value(name), part(place), part(place + 1));
         }
-        self.attributes_of(object.value("attributes"), attributes, members);
-        self.events(object.value("events"), events);
-        self.links(object.value("links"), links);
+        let attributes = span.parts[SpanParts::ATTRIBUTES];
+        self.attributes_of(object.value("attributes"), attributes, &span.attributes);
+        self.events(object.value("events"), span.parts[SpanParts::EVENTS]);
+        self.links(object.value("links"), span.parts[SpanParts::LINKS]);
         let mut status = Object::open(object.value("status"));
-        if let Some(code) = numbers.digits(8) {
+        if let Some(code) = span.digits(SpanParts::STATUS_CODE) {
             status.json("code", code);
         }
-        self.text("message", text(5), &mut status);
+        self.text("message", span.json(SpanParts::STATUS_MESSAGE), &mut status);
         status.close();
-        let dropped = ["droppedAttributesCount", "droppedEventsCount", "droppedLinksCount"];
-        for (place, name) in dropped.into_iter().enumerate() {
-            if let Some(count) = numbers.digits(9 + place) {
-                object.json(name, count);
-            }
-        }
         object.close();
-        Some(())
+        out
     }
 
     /// Writes a list of the SDK's events.
@@ -427,40 +436,42 @@ fn time(out: &mut String, seconds: u64, nanos: u64) {
 }
 
 fn key_values(out: &mut String, members: &[(&str, &str)], levels: usize) {
-    let given = members.iter().filter(|(_, value)| *value != "null");
-    list(out, given, |out, (key, value)| {
-        let mut object = Object::open(out);
-        object.json("key", key);
-        any_value(object.value("value"), value, levels);
-        object.close();
-    });
+    let mut before = "[{\"key\":";
+    for (key, value) in members.iter().filter(|(_, value)| *value != "null") {
+        for part in [before, key, ",\"value\":"] {
+            out.push_str(part);
+        }
+        any_value(out, value, levels);
+        before = "},{\"key\":";
+    }
+    out.push_str(if before.starts_with('[') { "[]" } else { "}]" });
 }
 
 /// Writes OTLP's `AnyValue`.
 fn any_value(out: &mut String, json: &str, levels: usize) {
-    let mut object = Object::open(out);
     let is_int = || json.parse::<i64>().is_ok_and(|number| number.unsigned_abs() < INT_LIMIT);
     if json.starts_with('"') {
-        object.json("stringValue", json);
+        out.push_str("{\"stringValue\":");
+        out.push_str(json);
     } else if is_number(json) {
-        let name = if is_int() { "intValue" } else { "doubleValue" };
-        object.json(name, json);
+        out.push_str(if is_int() { "{\"intValue\":" } else { "{\"doubleValue\":" });
+        out.push_str(json);
     } else if levels == 0 || json == "null" {
         // An empty value, so that the other items of a list keep their indices.
+        out.push('{');
     } else if let Some(values) = elements(json) {
-        let mut inner = Object::open(object.value("arrayValue"));
-        list(inner.value("values"), values.into_iter(), |out, value| {
-            any_value(out, value, levels - 1);
-        });
-        inner.close();
+        out.push_str("{\"arrayValue\":{\"values\":");
+        list(out, values.into_iter(), |out, value| any_value(out, value, levels - 1));
+        out.push('}');
     } else if let Some(members) = members(json) {
-        let mut inner = Object::open(object.value("kvlistValue"));
-        key_values(inner.value("values"), &members, levels - 1);
-        inner.close();
+        out.push_str("{\"kvlistValue\":{\"values\":");
+        key_values(out, &members, levels - 1);
+        out.push('}');
     } else {
-        object.json("boolValue", json);
+        out.push_str("{\"boolValue\":");
+        out.push_str(json);
     }
-    object.close();
+    out.push('}');
 }
 
 /// Writes a JSON list, each item with `write`.
@@ -513,28 +524,27 @@ mod tests {
         let mut lines = vec![origins.to_string()];
         for span in export["spans"].as_array().unwrap() {
             let status = &span["status"];
-            let numbers = [
-                &span["resource"],
-                &span["scope"],
-                &span["kind"],
-                &span["startTime"][0],
-                &span["startTime"][1],
-                &span["endTime"][0],
-                &span["endTime"][1],
-                &span["flags"],
-                &status["code"],
-                &span["droppedAttributesCount"],
-                &span["droppedEventsCount"],
-                &span["droppedLinksCount"],
-            ];
-            lines.push(numbers.map(ToString::to_string).join(" "));
-            let ids = ["traceId", "spanId", "parentSpanId", "traceState", "name"];
-            let mut texts: Vec<_> = ids.iter().map(|id| span[id].clone()).collect();
-            texts.push(status["message"].clone());
-            lines.push(Value::from(texts).to_string());
-            for name in ["attributes", "events", "links"] {
-                lines.push(span[name].to_string());
+            let mut parts: Vec<Value> =
+                ["resource", "scope", "kind"].map(|it| span[it].clone()).into();
+            for time in ["startTime", "endTime"] {
+                parts.extend([span[time][0].clone(), span[time][1].clone()]);
             }
+            parts.extend([span["flags"].clone(), status["code"].clone()]);
+            for name in [
+                "droppedAttributesCount",
+                "droppedEventsCount",
+                "droppedLinksCount",
+                "traceId",
+                "spanId",
+                "parentSpanId",
+                "traceState",
+                "name",
+            ] {
+                parts.push(span[name].clone());
+            }
+            parts.push(status["message"].clone());
+            parts.extend(["attributes", "events", "links"].map(|it| span[it].clone()));
+            lines.push(Value::from(parts).to_string());
         }
         lines.join("\n")
     }
@@ -693,20 +703,33 @@ mod tests {
         assert!(body(None).contains("hunter2"), "where masking is off");
     }
 
+    /// A span that has attributes, as they are given, and nothing else.
+    fn line_with(attributes: &str) -> String {
+        ["[0,0", &",null".repeat(SpanParts::ATTRIBUTES - 2), ",", attributes, ",null,null]"]
+            .concat()
+    }
+
     #[test]
     fn attributes_that_are_no_object_cost_no_other_span() {
         let origins = r#"{"resources":[{}],"scopes":[{}]}"#;
-        for odd in ["", "{", "{}x", "[1]", "3", r#"{"a":"#, r#"{"a":1,"#, r#"{"a""#] {
-            for masks in [None, Some(Redaction::default())] {
-                let lines = [origins, "0 0", "[]", odd, "", "", "0 0", "[]", r#"{"b":1}"#, "", ""];
-                let spans =
-                    read(&lines.join("\n"), &mut Origins::default(), masks.as_ref()).unwrap();
-                let attributes: Vec<Value> = spans
-                    .iter()
-                    .map(|span| from_str::<Value>(&span.json).unwrap()["attributes"].clone())
-                    .collect();
-                let own = json!([{"key": "b", "value": {"intValue": 1}}]);
-                assert_eq!(attributes, [json!([]), own], "{odd}");
+        let own = json!([{"key": "b", "value": {"intValue": 1}}]);
+        let attributes = |odd: String, masks: Option<Redaction>| -> Vec<Value> {
+            let lines = [origins, &odd, &line_with(r#"{"b":1}"#)].join("\n");
+            let spans = read(&lines, &mut Origins::default(), masks.as_ref()).unwrap();
+            let attributes =
+                |span: &Span| from_str::<Value>(&span.json).unwrap()["attributes"].clone();
+            spans.iter().map(attributes).collect()
+        };
+        for masks in [None, Some(Redaction::default())] {
+            for odd in ["[1]", "3", "\"a\"", "null", "{}"] {
+                let all = attributes(line_with(odd), masks.clone());
+                assert_eq!(all, [json!([]), own.clone()], "{odd}");
+            }
+            for odd in ["", "{", "{}x", r#"{"a":"#, r#"{"a":1,"#, r#"{"a""#, "[", "]"] {
+                let all = attributes(line_with(odd), masks.clone());
+                assert_eq!(all, std::slice::from_ref(&own), "{odd}: no JSON, so no span");
+                let all = attributes(odd.into(), masks.clone());
+                assert_eq!(all, std::slice::from_ref(&own), "{odd}");
             }
         }
     }
@@ -718,15 +741,18 @@ mod tests {
         }
         assert!(read_plainly("{}").unwrap().is_empty());
         let origins = r#"{"resources":[3],"scopes":[null]}"#;
-        for odd in ["3", "\n\n\n\n", "9 0\n[]\n{}\n\n", "0 0\n{}\n{}\n\n", "0 0\n[]\n{}\n"] {
+        let longer = line_with("{},null,null,null,null");
+        for odd in ["3", "\n\n\n\n", "[9,0]", "[0]", "[]", "{}", "[0,-0]", "[0,0]x", "0 0"] {
             assert!(read_plainly(&[origins, "\n", odd].concat()).unwrap().is_empty(), "{odd}");
         }
-        let odd = "0 0 -1 x NaN 1e+21 1 1.5 undefined\n[1]\n3\n[1]\nnull";
+        assert_eq!(read_plainly(&[origins, "\n[0,0]\n", &longer].concat()).unwrap().len(), 2);
+        let odd = "[0,0,-1,\"x\",null,1e+21,1,1.5,[],{},true,0,[1],3,null,{},[1],null,3,[1],null]";
         let odd = &[origins, "\n", odd].concat();
         let body: Value = from_str(&request(read_plainly(odd).unwrap().iter())).unwrap();
         let span = &body["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
         assert_eq!(span["startTimeUnixNano"], "0");
         let deep = ["[".repeat(5_000), "]".repeat(5_000)].concat();
+        assert!(read_plainly(&[origins, "\n", &line_with(&deep)].concat()).is_some());
         let deep = [r#"{"resources":[{"attributes":{"a":"#, &deep, "}}]}"].concat();
         assert!(read_plainly(&deep).is_some());
     }
