@@ -191,7 +191,7 @@ export function parseDate(text) {
   return attempt(() => +Date.parse(text), NaN);
 }
 
-/** @returns {number} from which a core draws the waits between retries */
+/** @returns {number} from which a core draws what is random */
 export function randomSeed() {
   return attempt(() => Math.random() * Number.MAX_SAFE_INTEGER, 0);
 }

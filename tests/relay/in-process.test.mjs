@@ -402,6 +402,32 @@ describe("the relay, whatever happens around it", () => {
     assert.deepEqual(sent, []);
   });
 
+  it("puts messages into the queue where random numbers are broken", async () => {
+    const { random } = Math;
+    const throws = () => {
+      throw new Error("no random numbers");
+    };
+    try {
+      for (const broken of [throws, () => "four", () => NaN, () => Symbol("no number")]) {
+        const { createRelay } = await freshly();
+        Math.random = /** @type {any} */ (broken);
+        const session = crypto.randomUUID();
+        /** @type {string[]} */
+        const sent = [];
+        const queue = { send: async (/** @type {string} */ text) => void sent.push(text) };
+        const handle = createRelay({ apiKey: API_KEY, secret: SECRETS.current, queue });
+        for (let nth = 0; nth < 2; nth++) {
+          assert.equal((await handle(update(session, forge({ session })))).status, 202);
+        }
+        const links = sent.map((text) => text.split("\n")[2]);
+        assert.match(links[0], /^\d+ 1 0$/);
+        assert.match(links[1], /^\d+ 2 1$/);
+      }
+    } finally {
+      Math.random = random;
+    }
+  });
+
   it("tells the page to come again where the queue says nothing", async () => {
     const { handle } = relay({ queue: { send: () => new Promise(() => {}) }, timeoutMs: 50 });
     const session = crypto.randomUUID();

@@ -1,7 +1,7 @@
 // Brings calls to the relay's core, which all relays and consumers of a process share, and their results back. After a trap,
 // requests that were in progress are answered as failed; rate limits and the memory of consumers start anew.
 
-import { Promise } from "../globals.js";
+import { Promise, randomSeed } from "../globals.js";
 import { messageOf } from "../guard.js";
 import { Instance } from "../instance.js";
 import { LoggedLines, print } from "../log.js";
@@ -120,6 +120,7 @@ export class RelayEngine {
         else owed?.resolve(result);
       },
       forgetCall: (call) => void take(call),
+      randomSeed,
       log: (level, message) => this.say([[level, message]]),
     };
   }

@@ -67,6 +67,12 @@ impl Sequences {
         Sequences { source, last: 0, sessions: BTreeMap::new() }
     }
 
+    /// The numbers of an isolate that begins at `now_ms`. The time tells it from others as well, for a program in which
+    /// random numbers are always the same.
+    pub fn begin(seed: u64, now_ms: u64) -> Sequences {
+        Sequences::new(fastrand::Rng::with_seed(seed ^ now_ms.rotate_left(32)).u32(..))
+    }
+
     /// The link of the next message of a session or event, which was made at `stamp_ns`.
     pub fn next(&mut self, id: SessionId, stamp_ns: u64) -> Link {
         self.last += 1;
@@ -104,6 +110,13 @@ mod tests {
         let other = Link { source: 8, ..links[2] };
         assert!(!links[0].is_followed_by(&other));
         assert_eq!(Link::read(&links[3].write()), Some(links[3]));
+    }
+
+    #[test]
+    fn isolates_differ_by_their_seeds_or_by_their_times() {
+        let source = |seed, now_ms| Sequences::begin(seed, now_ms).source;
+        assert_ne!(source(1, 5), source(2, 5));
+        assert_ne!(source(0, 5), source(0, 6));
     }
 
     #[test]

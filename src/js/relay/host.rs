@@ -16,6 +16,8 @@ export interface RelayHost extends Runtime, Clocks {
   settle(call: number, result: unknown): void;
   /** Forgets the call: its request was torn down, so its promise cannot be settled. */
   forgetCall(call: number): void;
+  /** A random integer. */
+  randomSeed(): number;
   /** Logs a line. */
   log(level: "error" | "warn" | "info" | "debug", message: string): void;
 }
@@ -34,6 +36,9 @@ extern "C" {
 
     #[wasm_bindgen(js_namespace = host, js_name = forgetCall)]
     pub fn forget_call(call: u32);
+
+    #[wasm_bindgen(js_namespace = host, js_name = randomSeed)]
+    pub fn random_seed() -> f64;
 
     #[wasm_bindgen(js_namespace = host)]
     pub fn log(level: &str, message: &str);

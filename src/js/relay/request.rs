@@ -2,7 +2,7 @@
 //! message into the queue, and answers the page.
 
 use gloo_net::http::Response;
-use js_sys::{Math, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use web_sys::RequestInit;
 
@@ -42,8 +42,8 @@ impl PassageGuard {
         let now_ms = unix_ms();
         with(|state| {
             let passage = state.under_way.step(self.passage, now_ms)?;
-            let random = || Sequences::new((Math::random() * f64::from(u32::MAX)) as u32);
-            Some(passage.forward(body, state.sequences.get_or_insert_with(random), now_ms))
+            let begin = || Sequences::begin(host::random_seed() as u64, now_ms);
+            Some(passage.forward(body, state.sequences.get_or_insert_with(begin), now_ms))
         })
     }
 }
