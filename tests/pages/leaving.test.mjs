@@ -30,10 +30,10 @@ const pageScript = (/** @type {string} */ file) => `
     void enrichSession({ feedback });
   };
   // A visitor with much to say, who goes on after a reload where they were.
-  seen.goOn = async () => {
+  seen.goOn = async (end = Infinity) => {
     for (;;) {
       const n = Number(localStorage.n ?? 0);
-      if (n === 50) return;
+      if (n === end || seen.isPausing) return;
       localStorage.n = n + 1;
       seen.say({ ["n" + n]: n, last: n });
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -280,19 +280,38 @@ for (const place of visits) {
       await quiet();
     });
 
-    it("the page is reloaded in the middle of fifty enrichments", async () => {
+    it("the page is reloaded in the middle of many enrichments", async () => {
       const { session, tab, given, begin } = await visit();
       await tab.run("void (localStorage.n = 0)");
       await begin();
       await tab.run("void seen.goOn()");
       await until(() => tab.run("localStorage.n > 20"), { what: "twenty" });
+      // WebKit undoes what its store has not confirmed when a page is left: there the visitor pauses before.
+      if (name === "webkit") {
+        await site.backend.faults([{ match: { session }, delayMs: 500 }]);
+        await tab.run("void (seen.isPausing = true)");
+        const isSafe = async () => {
+          const delivered = await tab.run("Object.keys(seen.deliveries)");
+          const all = /** @type {string[]} */ (await tab.run(kept));
+          const ours = all
+            .map((json) => JSON.parse(json))
+            .filter((entry) => entry.session === session);
+          const safe = new Set([
+            ...delivered,
+            ...ours.map(({ fields }) => Object.keys(fields.feedback)[0]),
+          ]);
+          return safe.size === (await tab.run("Number(localStorage.n)"));
+        };
+        await until(isSafe, { what: "all to be kept or delivered" });
+      }
       await tab.reload();
+      await site.backend.faults([]);
       await until(() => tab.run("!!globalThis.seen"), { what: "the page" });
-      assert.ok((await tab.run("Number(localStorage.n)")) < 50, "it was over before");
+      const end = (await tab.run("Number(localStorage.n)")) + 10;
       await tab.run(`seen.start(${given})`);
-      await tab.run("seen.goOn()");
-      const all = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`n${n}`, n]));
-      await stored(session, { ...all, last: 49 });
+      await tab.run(`seen.goOn(${end})`);
+      const all = Object.fromEntries(Array.from({ length: end }, (_, n) => [`n${n}`, n]));
+      await stored(session, { ...all, last: end - 1 });
       const last = (await site.told(session)).map((feedback) => feedback.last);
       assert.deepEqual(
         last,
