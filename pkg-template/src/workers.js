@@ -18,11 +18,13 @@ export function edgePlatform() {
 }
 
 /**
+ * The platform on Workers, without the function that opens the module.
  * @param {Record<string, any>} workers the module "cloudflare:workers"
  * @returns {ReturnType<typeof edgePlatform>}
  */
-function workersPlatform(workers) {
+export function workersPlatform(workers) {
   return {
+    // With Node's compatibility the bindings are in process.env too, but not in every version.
     variable: (name) => read(workers["env"], name) ?? processVariable(name),
     newContext: () => workerdContext(workers),
     place: "edge",
