@@ -4,7 +4,7 @@ import { read } from "./guard.js";
 import { runtimeFetch, whyOf } from "./send.js";
 
 /** Whether the runtime's `fetch` is Node's own, undici, which Electron's pages do not use. */
-const isUndici =
+export const isUndici =
   read(read(read(globalThis, "process"), "versions"), "undici") !== undefined &&
   !("document" in globalThis);
 

@@ -60,12 +60,13 @@ impl From<Reply> for Answer {
 }
 
 /// In which form the body of a request is given to `fetch`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum BodyForm {
     /// A string, which doubles of `fetch` can read.
     Text,
-    /// A `Uint8Array`, which spares the runtime encoding a string that was decoded for it.
-    Bytes,
+    /// This array of the body's length, which is filled with it. It spares the runtime encoding a string that was decoded
+    /// for it.
+    Bytes(Uint8Array),
 }
 
 /// Sends a request, and waits at most `timeout_ms` for the answer and its body. `fetch` is called with the URL and the
@@ -132,7 +133,7 @@ async fn call_fetch(
     abort: &Aborter,
     fetch: impl Fn(&str, &RequestInit) -> Result<JsValue, JsValue>,
 ) -> Result<JsValue, JsValue> {
-    let init = make_init(&request, form)?;
+    let init = make_init(&request, &form)?;
     let url = request.url;
     let Some(signal) = abort.signal().filter(|_| TAKES_SIGNALS.get()) else {
         return Awaited::new(&fetch(&url, &init)?).await;
@@ -153,14 +154,17 @@ async fn call_fetch(
 }
 
 #[inline(never)]
-fn make_init(request: &Request, form: BodyForm) -> Result<RequestInit, JsValue> {
+fn make_init(request: &Request, form: &BodyForm) -> Result<RequestInit, JsValue> {
     let init = RequestInit::new();
     init.set_method(request.method);
     init.set_headers(&JSON::parse(&request.headers)?);
-    init.set_body(&match form {
-        BodyForm::Text => request.body.as_str().into(),
-        BodyForm::Bytes => Uint8Array::from(request.body.as_bytes()).into(),
-    });
+    match form {
+        BodyForm::Text => init.set_body(&request.body.as_str().into()),
+        BodyForm::Bytes(array) => {
+            array.copy_from(request.body.as_bytes());
+            init.set_body(array);
+        }
+    }
     // A redirect could send the key to another server, and can turn a POST into a GET.
     init.set_redirect(RequestRedirect::Manual);
     Ok(init)

@@ -7,7 +7,7 @@ import { attempt, messageOf, read } from "../guard.js";
 import { Instance } from "../instance.js";
 import { LoggedLines, print } from "../log.js";
 import { newRuntime } from "../runtime.js";
-import { serverFetch } from "../server-fetch.js";
+import { isUndici, serverFetch } from "../server-fetch.js";
 import { untraced } from "../untraced.js";
 
 /** @import { SpanCore, SpanHost } from "./core.d.ts" */
@@ -45,6 +45,11 @@ export class SpanEngine {
   #mayHang = false;
   /** The addresses that have answered. @type {Set<string>} */
   #answered = new Set();
+  /**
+   * The memory of a body that was sent, for the next one: a new one for each of some MB has V8 collect garbage.
+   * @type {ArrayBufferLike | undefined}
+   */
+  #bodyMemory;
   /** @type {import("../context/context.d.ts").Context | undefined} */
   #context;
 
@@ -145,8 +150,18 @@ export class SpanEngine {
         ends.delete(loop);
       },
       forgetLoop: (loop) => void ends.delete(loop),
+      bodyArray: (length) => this.#bodyArray(length),
       fetch: (transport, url, init) => this.#fetch(transport, url, init),
     };
+  }
+
+  /** @param {number} length */
+  #bodyArray(length) {
+    const memory = this.#bodyMemory;
+    this.#bodyMemory = undefined;
+    return memory && memory.byteLength >= length
+      ? new Uint8Array(memory, 0, length)
+      : new Uint8Array(length);
   }
 
   /**
@@ -164,10 +179,12 @@ export class SpanEngine {
     const body = /** @type {string | Uint8Array} */ (init.body);
     const outlives = !this.#mayHang && isPageHidden() && body.length < KEEPALIVE_BYTES;
     const hasAnswered = this.#answered.has(url);
-    if (!outlives && !this.#mayHang && hasAnswered) return ask(init);
     const isApart = outlives && !hasAnswered && !isConnectionShared();
-    const answer = await this.#askGently(ask, init, outlives, isApart);
+    const isUsual = !outlives && !this.#mayHang && hasAnswered;
+    const answer = await (isUsual ? ask(init) : this.#askGently(ask, init, outlives, isApart));
     this.#answered.add(url);
+    // Node's fetch copies a body at once, and what an application has put around it is done with it once there is an answer.
+    if (isUndici && typeof body !== "string") this.#bodyMemory = body.buffer;
     return answer;
   }
 

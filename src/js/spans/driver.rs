@@ -81,7 +81,10 @@ async fn run(exporter: u64, scope: u64, number: u32, signal: &Signal) {
 async fn send(exporter: u64, flight: u64, transport: u32, timeout_ms: u64, request: Request) {
     let fetch_with = |url: &str, init: &RequestInit| host::fetch(transport, url, init);
     // An application's own may look into what it is given.
-    let form = if transport == 0 { BodyForm::Bytes } else { BodyForm::Text };
+    let form = match transport {
+        0 => BodyForm::Bytes(host::body_array(request.body.len() as u32)),
+        _ => BodyForm::Text,
+    };
     let answer = fetch::send(request, form, timeout_ms, fetch_with).await.into();
     state::with(exporter, |it| it.answered(flight, &answer, now()));
 }

@@ -1,5 +1,6 @@
 //! The functions of `honeyhive-edge/otel` that its module calls.
 
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use web_sys::RequestInit;
 
@@ -16,6 +17,8 @@ export interface SpanHost extends Runtime, Clocks {
   endLoop(loop: number): void;
   /** Forgets `loop`: its request was torn down, and nothing of that request may be touched. */
   forgetLoop(loop: number): void;
+  /** An array of this length for the body of a request, with any content. */
+  bodyArray(length: number): Uint8Array;
   /** Calls `fetch` number `transport` (0 is the runtime's own), and returns or throws what that does. */
   fetch(transport: number, url: string, init: RequestInit): unknown;
 }
@@ -37,6 +40,9 @@ extern "C" {
 
     #[wasm_bindgen(js_namespace = host, js_name = forgetLoop)]
     pub fn forget_loop(number: u32);
+
+    #[wasm_bindgen(js_namespace = host, js_name = bodyArray)]
+    pub fn body_array(length: u32) -> Uint8Array;
 
     #[wasm_bindgen(js_namespace = host, catch)]
     pub fn fetch(transport: u32, url: &str, init: &RequestInit) -> Result<JsValue, JsValue>;
