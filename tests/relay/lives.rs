@@ -124,6 +124,8 @@ struct Life {
     relays: Vec<Sequences>,
     /// Whether messages tell their order, which earlier versions of the package did not write.
     has_links: bool,
+    /// How many timestamps pages have given to messages of this millisecond, apart from the first.
+    nth: u64,
     /// By how many milliseconds the pages' clocks differ.
     clocks_differ_ms: u64,
     /// Of a hundred requests, so many go wrong; of a hundred messages, so many are poison.
@@ -165,6 +167,7 @@ impl Life {
             same_keys,
             relays: (0..relays).map(|_| Sequences::new(random.u32(..))).collect(),
             has_links: !(is_remembered || same_keys) || random.u8(..4) > 0,
+            nth: 0,
             clocks_differ_ms: if is_remembered { [1, 5_000][random.usize(..2)] } else { 1 },
             fault_rate: [0, 10, 40, 80][random.usize(..4)],
             poison_rate: if same_keys { 0 } else { [0, 5, 25][random.usize(..3)] },
@@ -199,7 +202,9 @@ impl Life {
 
     /// A page says something of its session.
     fn say(&mut self) {
-        self.now_ms += self.random.u64(1..200);
+        // Some are said in one go.
+        let passed_ms = if self.random.u8(..4) == 0 { 0 } else { self.random.u64(1..200) };
+        self.now_ms += passed_ms;
         let session = self.random.usize(..self.sessions.len());
         let marker = self.said.len();
         let is_poison = self.chance(self.poison_rate);
@@ -223,15 +228,26 @@ impl Life {
                 fields = json!({field: {"p": value}});
             }
         }
-        // Each has a time of its own, with room for the requests that one message may need.
         let stamp_ms = self.now_ms - self.random.u64(..self.clocks_differ_ms);
-        let stamp_ns = stamp_ms * 1_000_000 + marker as u64 * 100;
+        let mut stamp_ns = stamp_ms * 1_000_000;
+        if self.is_remembered || !self.has_links {
+            // Relays that do not know of each other leave each message room for the requests that it may need.
+            stamp_ns += marker as u64 * 100;
+        } else {
+            // A page numbers what it sends of one millisecond.
+            self.nth = if passed_ms > 0 { 0 } else { self.nth + self.random.u64(..2) };
+            stamp_ns += self.nth;
+        }
         let relay = self.random.usize(..self.relays.len());
-        if self.random.u8(..50) == 0 {
+        if passed_ms > 0 && self.random.u8(..50) == 0 {
             self.relays[relay] = Sequences::new(self.random.u32(..));
         }
         let id = SessionId::new(&self.sessions[session]).unwrap();
-        let link = self.has_links.then(|| self.relays[relay].next(id, stamp_ns));
+        let mut link = None;
+        if self.has_links {
+            let (written_ns, written) = self.relays[relay].next(id, stamp_ns);
+            (stamp_ns, link) = (written_ns, Some(written));
+        }
         self.said.push(Said { session, stamp_ns, fields, link, is_poison, is_stored: false });
         let from_ms = self.now_ms + self.random.u64(..10_000);
         self.queue.push(Waiting { said: marker, attempts: 0, from_ms });

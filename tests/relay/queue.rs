@@ -78,9 +78,9 @@ fn store_by_stamp(backend: &mut Backend, request: &Request) -> Answer {
 fn messages_in_order(relay: &mut Sequences, from_ms: u64, fields: &[Value]) -> Vec<String> {
     let id = SessionId::new(SESSION).unwrap();
     let write = |(at_ms, fields): (u64, &Value)| {
-        let stamp_ns = (NOW_MS + at_ms) * 1_000_000;
-        let link = Some(relay.next(id, stamp_ns));
-        Message { target: Target::Session(id), stamp_ns, fields: fields.to_string(), link }.write()
+        let (stamp_ns, link) = relay.next(id, (NOW_MS + at_ms) * 1_000_000);
+        let (target, fields) = (Target::Session(id), fields.to_string());
+        Message { target, stamp_ns, fields, link: Some(link) }.write()
     };
     (from_ms..).zip(fields).map(write).collect()
 }

@@ -287,9 +287,9 @@ impl Passage {
             settings.masked(serde_json::to_string(&fields).map_err(|_| Refusal::Internal)?);
         self.stamp_ns = self.trip.stamp_ns(now_ms);
         if settings.queues {
-            let (stamp_ns, fields) = (self.stamp_ns, std::mem::take(&mut self.fields));
-            let link = Some(sequences.next(target.id(), stamp_ns));
-            let message = Message { target, stamp_ns, fields, link }.write();
+            let (stamp_ns, link) = sequences.next(target.id(), self.stamp_ns);
+            let fields = std::mem::take(&mut self.fields);
+            let message = Message { target, stamp_ns, fields, link: Some(link) }.write();
             return match message.len() <= MAX_MESSAGE_BYTES {
                 true => Ok(Forward::Enqueue(message)),
                 false => Err(Refusal::TooLarge),

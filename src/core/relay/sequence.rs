@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use super::policy::REMEMBERED_SEQUENCES;
 use crate::core::session::SessionId;
 
+/// The nanoseconds between the timestamps of two messages of a session that were made at about the same time.
+const ROOM_NS: u64 = 64;
+
 /// The place of a message in the order of its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
@@ -43,10 +46,12 @@ impl Link {
 }
 
 /// The last message of a session.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Last {
     number: u64,
     /// The time of the latest message, in nanoseconds since the Unix epoch.
+    made_ns: u64,
+    /// The timestamp that it got.
     stamp_ns: u64,
     /// Whether each message was made later than the one before. If pages of the session have different clocks, a
     /// message may belong between any two others.
@@ -73,20 +78,29 @@ impl Sequences {
         Sequences::new(fastrand::Rng::with_seed(seed ^ now_ms.rotate_left(32)).u32(..))
     }
 
-    /// The link of the next message of a session or event, which was made at `stamp_ns`.
-    pub fn next(&mut self, id: SessionId, stamp_ns: u64) -> Link {
+    /// The timestamp and the link of the next message of a session or event, which was made at `made_ns`. The timestamp is
+    /// that time, but messages of one moment get different ones, with room for all requests that a consumer may send for
+    /// one of them.
+    pub fn next(&mut self, id: SessionId, made_ns: u64) -> (u64, Link) {
         self.last += 1;
         let (source, number) = (self.source, self.last);
         let before = self.sessions.get(&id).copied();
-        let is_ordered = before.is_none_or(|it| it.is_ordered && it.stamp_ns <= stamp_ns);
+        let is_later = before.is_none_or(|it| it.made_ns <= made_ns);
+        let stamp_ns = match before.filter(|_| is_later) {
+            Some(before) => made_ns.max(before.stamp_ns.saturating_add(ROOM_NS)),
+            None => made_ns,
+        };
+        let is_ordered = is_later && before.is_none_or(|it| it.is_ordered);
         let after = before.filter(|_| is_ordered).map_or(0, |it| it.number);
-        let stamp_ns = before.map_or(stamp_ns, |it| it.stamp_ns.max(stamp_ns));
-        self.sessions.insert(id, Last { number, stamp_ns, is_ordered });
+        let before = before.unwrap_or_default();
+        let (latest_ns, last_ns) = (made_ns.max(before.made_ns), stamp_ns.max(before.stamp_ns));
+        self.sessions
+            .insert(id, Last { number, made_ns: latest_ns, stamp_ns: last_ns, is_ordered });
         if self.sessions.len() > REMEMBERED_SEQUENCES {
             let from = number - REMEMBERED_SEQUENCES as u64 / 2;
             self.sessions.retain(|_, last| last.number > from);
         }
-        Link { source, number, after }
+        (stamp_ns, Link { source, number, after })
     }
 }
 
@@ -102,7 +116,7 @@ mod tests {
     fn each_message_names_the_one_before_it_in_its_session() {
         let mut sequences = Sequences::new(7);
         let links = [(1, 10), (2, 10), (1, 10), (1, 20), (2, 30)]
-            .map(|(id, stamp_ns)| sequences.next(session(id), stamp_ns));
+            .map(|(id, stamp_ns)| sequences.next(session(id), stamp_ns).1);
         assert_eq!(links.map(|link| link.after), [0, 0, 1, 3, 2]);
         assert!(links[0].is_followed_by(&links[2]) && links[2].is_followed_by(&links[3]));
         assert!(links[0].is_followed_by(&links[0]), "the queue may bring it twice");
@@ -110,6 +124,15 @@ mod tests {
         let other = Link { source: 8, ..links[2] };
         assert!(!links[0].is_followed_by(&other));
         assert_eq!(Link::read(&links[3].write()), Some(links[3]));
+    }
+
+    #[test]
+    fn messages_of_one_moment_have_timestamps_with_room_between_them() {
+        let mut sequences = Sequences::new(7);
+        let stamps = [100, 101, 101, 150, 400, 120, 401, 464, 1_000]
+            .map(|made_ns| sequences.next(session(1), made_ns).0);
+        assert_eq!(stamps, [100, 164, 228, 292, 400, 120, 464, 528, 1_000]);
+        assert_eq!(sequences.next(session(2), 101).0, 101);
     }
 
     #[test]
@@ -122,7 +145,7 @@ mod tests {
     #[test]
     fn after_a_message_that_is_late_any_other_may_be() {
         let mut sequences = Sequences::new(7);
-        let afters = [10, 30, 20, 40, 50].map(|it| sequences.next(session(1), it).after);
+        let afters = [10, 30, 20, 40, 50].map(|it| sequences.next(session(1), it).1.after);
         assert_eq!(afters, [0, 1, 0, 0, 0]);
     }
 
@@ -134,8 +157,8 @@ mod tests {
             sequences.next(session(id), id);
             assert!(sequences.sessions.len() <= REMEMBERED_SEQUENCES);
         }
-        assert_eq!(sequences.next(session(0), 2).after, 0);
-        assert_eq!(sequences.next(session(19_999), 20_000).after, 20_000);
+        assert_eq!(sequences.next(session(0), 2).1.after, 0);
+        assert_eq!(sequences.next(session(19_999), 20_000).1.after, 20_000);
     }
 
     #[test]
