@@ -12,6 +12,7 @@ import * as browsers from "../support/driven.mjs";
 import { consumer } from "../support/package.mjs";
 import { SEEN_JS, keeps } from "./seen.mjs";
 import { SPECULATING, serve } from "./served.mjs";
+import { shows } from "./visits.mjs";
 
 /** @import { Driven, Tab } from "../support/driven.mjs" */
 
@@ -128,8 +129,9 @@ for (const [name, start] of Object.entries(browsers)) {
     /** @param {Driven} [by] */
     async function visit(by = browser) {
       const visitor = site.visitor();
-      const tab = await by.open(`${site.url}/#${++visits}`);
-      await until(() => tab.run(`globalThis.seen?.visit === "#${visits}"`), { what: "the page" });
+      const page = `?${++visits}`;
+      const tab = await by.open(`${site.url}/${page}`);
+      await shows(tab, page);
       const given = JSON.stringify(visitor.options);
       return { ...visitor, tab, given, begin: () => tab.run(`seen.start(${given})`) };
     }
