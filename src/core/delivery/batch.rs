@@ -6,7 +6,7 @@ use crate::core::time::{NEVER, Now};
 
 /// A unit that waits to be sent.
 #[derive(Debug)]
-pub(super) struct Entry<U> {
+pub(super) struct QueuedUnit<U> {
     call: u64,
     accepted_ms: u64,
     /// The reading of its batch's clock at which it is given up. A batch's clock continues that of its lane.
@@ -15,14 +15,14 @@ pub(super) struct Entry<U> {
     unit: U,
 }
 
-impl<U: Unit> Entry<U> {
+impl<U: Unit> QueuedUnit<U> {
     /// A unit of `call` that is accepted now and is given up when the clock reads `deadline`.
-    pub(super) fn new(call: u64, unit: U, deadline: u64, now: Now) -> Entry<U> {
-        Entry { call, accepted_ms: now.mono_ms, deadline, bytes: unit.bytes(), unit }
+    pub(super) fn new(call: u64, unit: U, deadline: u64, now: Now) -> QueuedUnit<U> {
+        QueuedUnit { call, accepted_ms: now.mono_ms, deadline, bytes: unit.bytes(), unit }
     }
 }
 
-impl<U> Entry<U> {
+impl<U> QueuedUnit<U> {
     /// The call that it was given in.
     pub(super) fn call(&self) -> u64 {
         self.call
@@ -54,7 +54,7 @@ impl<U> Entry<U> {
 /// accepted, and so are their deadlines.
 #[derive(Debug)]
 pub(super) struct FrozenBatch<U> {
-    entries: Vec<Entry<U>>,
+    entries: Vec<QueuedUnit<U>>,
     /// How many entries the batch had before it was first halved.
     original_len: usize,
     stamp_ns: u64,
@@ -67,7 +67,7 @@ pub(super) struct FrozenBatch<U> {
 impl<U> FrozenBatch<U> {
     /// A batch that was not tried yet. Its timestamp is the one after `last_stamp_ns`.
     pub(super) fn new(
-        entries: Vec<Entry<U>>,
+        entries: Vec<QueuedUnit<U>>,
         clock: DeadlineClock,
         last_stamp_ns: &mut u64,
         now: Now,
@@ -99,11 +99,11 @@ impl<U> FrozenBatch<U> {
 
     /// The units that its request contains.
     pub(super) fn units(&self) -> impl Iterator<Item = &U> {
-        self.entries.iter().map(Entry::unit)
+        self.entries.iter().map(QueuedUnit::unit)
     }
 
     /// Its entries, when it has ended.
-    pub(super) fn into_entries(self) -> Vec<Entry<U>> {
+    pub(super) fn into_entries(self) -> Vec<QueuedUnit<U>> {
         self.entries
     }
 
@@ -132,7 +132,7 @@ impl<U> FrozenBatch<U> {
         self.left_to(self.entries.last(), now)
     }
 
-    fn left_to(&self, entry: Option<&Entry<U>>, now: Now) -> u64 {
+    fn left_to(&self, entry: Option<&QueuedUnit<U>>, now: Now) -> u64 {
         let deadline = entry.map_or(0, |entry| entry.deadline);
         deadline.saturating_sub(self.clock.reading(now.mono_ms))
     }
@@ -144,7 +144,7 @@ impl<U> FrozenBatch<U> {
     }
 
     /// Removes and returns the entries whose deadline has passed.
-    pub(super) fn take_late(&mut self, now: Now) -> Vec<Entry<U>> {
+    pub(super) fn take_late(&mut self, now: Now) -> Vec<QueuedUnit<U>> {
         let reading = self.clock.reading(now.mono_ms);
         let late = self.entries.partition_point(|entry| entry.deadline <= reading);
         self.entries.drain(..late).collect()

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::batch::{Entry, FrozenBatch};
+use super::batch::{FrozenBatch, QueuedUnit};
 use super::halving::Halving;
 use super::health::{Health, HealthChange, SentRequest};
 use super::lane::Lane;
@@ -493,7 +493,7 @@ impl<U: Unit> Engine<U> {
     }
 
     #[inline(never)]
-    fn give_up(&mut self, scope: u64, entries: Vec<Entry<U>>, loss: Loss) {
+    fn give_up(&mut self, scope: u64, entries: Vec<QueuedUnit<U>>, loss: Loss) {
         if entries.is_empty() {
             return;
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::batch::{Entry, FrozenBatch};
+use super::batch::{FrozenBatch, QueuedUnit};
 use super::health::Health;
 use super::limits::Limits;
 use super::unit::{Loss, Unit};
@@ -20,7 +20,7 @@ pub(super) struct Lane<U> {
     polls_at: u64,
     /// When the shell should have asked again at the latest. Long after that, the runtime has torn its request down.
     expected_by: u64,
-    queued: VecDeque<Entry<U>>,
+    queued: VecDeque<QueuedUnit<U>>,
     queued_bytes: usize,
     /// How many queued units did not fit into the last request. They do not wait for the merge window again.
     backlog: usize,
@@ -68,7 +68,7 @@ impl<U: Unit> Lane<U> {
             }
         }
         let deadline = self.clock.deadline(accepted_ms, deadline_ms);
-        let entry = Entry::new(call, unit, deadline, now);
+        let entry = QueuedUnit::new(call, unit, deadline, now);
         self.queued_bytes += entry.bytes();
         self.queued.push_back(entry);
     }
@@ -169,7 +169,7 @@ impl<U: Unit> Lane<U> {
     }
 
     fn queue_gives_up_at(&self, now: Now) -> u64 {
-        let deadline = self.queued.front().map_or(NEVER, Entry::deadline);
+        let deadline = self.queued.front().map_or(NEVER, QueuedUnit::deadline);
         self.clock.reaches(deadline, now.mono_ms)
     }
 
@@ -231,7 +231,7 @@ impl<U: Unit> Lane<U> {
     fn freeze(&mut self, limits: &Limits, last_stamp_ns: &mut u64, now: Now) -> FrozenBatch<U> {
         let mut common = BTreeSet::new();
         let (mut bytes, mut own_bytes) = (0, 0);
-        let fits = |entry: &&Entry<U>| {
+        let fits = |entry: &&QueuedUnit<U>| {
             let new = entry.unit().common().filter(|(number, _)| common.insert(*number));
             bytes += entry.bytes() + new.map(|(_, bytes)| bytes).sum::<usize>();
             let fits = bytes <= limits.full_request_bytes || own_bytes == 0;
@@ -256,7 +256,7 @@ impl<U: Unit> Lane<U> {
     }
 
     /// Removes and returns the entries whose deadline has passed.
-    pub(super) fn take_late(&mut self, now: Now) -> Vec<Entry<U>> {
+    pub(super) fn take_late(&mut self, now: Now) -> Vec<QueuedUnit<U>> {
         let mut late = Vec::new();
         for batch in &mut self.batches {
             late.append(&mut batch.take_late(now));
@@ -269,13 +269,13 @@ impl<U: Unit> Lane<U> {
     }
 
     /// Removes and returns everything that waits.
-    pub(super) fn take_all(&mut self) -> Vec<Entry<U>> {
+    pub(super) fn take_all(&mut self) -> Vec<QueuedUnit<U>> {
         let mut all: Vec<_> = self.batches.drain(..).flat_map(FrozenBatch::into_entries).collect();
         self.take_queued(self.queued.len(), &mut all);
         all
     }
 
-    fn take_queued(&mut self, count: usize, into: &mut Vec<Entry<U>>) {
+    fn take_queued(&mut self, count: usize, into: &mut Vec<QueuedUnit<U>>) {
         let taken = self.queued.drain(..count);
         for entry in taken {
             self.queued_bytes -= entry.bytes();
