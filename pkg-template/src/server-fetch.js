@@ -1,12 +1,23 @@
 // The runtime's `fetch` as everything but a bundled page calls it.
 
-import { read } from "./guard.js";
+import { attempt, read } from "./guard.js";
 import { runtimeFetch, whyOf } from "./send.js";
 
 /** Whether the runtime's `fetch` is Node's own, undici, which Electron's pages do not use. */
-export const isUndici =
+const isUndici =
   read(read(read(globalThis, "process"), "versions"), "undici") !== undefined &&
   !("document" in globalThis);
+
+const { toString } = Function.prototype;
+
+/**
+ * Whether `fetch` is the one that Node defines, which copies a body as it is called. What a test or an instrumentation has
+ * put in its place may look at the body later.
+ * @param {unknown} fetch
+ */
+export function copiesBody(fetch) {
+  return isUndici && attempt(() => /undici/.test(Reflect.apply(toString, fetch, [])), false);
+}
 
 /**
  * The runtime's fetch, without the copy of each request in Node.

@@ -382,51 +382,65 @@ describe("masking", () => {
 });
 
 describe("the body of a request", { concurrency: 1 }, () => {
-  it("stays whole while others are sent, whatever an application has put around fetch", async () => {
-    /** @type {string[]} */
-    const arrived = [];
-    const server = createServer((request, response) => {
-      /** @type {Buffer[]} */
-      const chunks = [];
-      request.on("data", (chunk) => chunks.push(chunk));
-      request.on("end", () => {
-        const { resourceSpans } = JSON.parse(Buffer.concat(chunks).toString());
-        for (const { name, attributes } of resourceSpans[0].scopeSpans[0].spans) {
+  for (const [whose, isReplaced] of /** @type {const} */ ([
+    ["Node's own fetch", false],
+    ["one that an application has put in its place, which keeps what it is given", true],
+  ])) {
+    it(`stays whole while others are sent, by ${whose}`, async () => {
+      /** @type {string[]} */
+      const arrived = [];
+      const check = (/** @type {string} */ json) => {
+        const { resourceSpans } = JSON.parse(json);
+        return resourceSpans[0].scopeSpans[0].spans.map((/** @type {any} */ span) => {
+          const { name, attributes } = span;
           assert.match(attributes[0].value.stringValue, new RegExp(`^(?:${name} )+$`));
-          arrived.push(name);
-        }
-        setTimeout(() => response.end("{}"), (arrived.length * 7) % 20);
+          return name;
+        });
+      };
+      const server = createServer((request, response) => {
+        /** @type {Buffer[]} */
+        const chunks = [];
+        request.on("data", (chunk) => chunks.push(chunk));
+        request.on("end", () => {
+          arrived.push(...check(Buffer.concat(chunks).toString()));
+          setTimeout(() => response.end("{}"), (arrived.length * 7) % 20);
+        });
       });
-    });
-    await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
-    const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-    const own = globalThis.fetch;
-    let calls = 0;
-    globalThis.fetch = async (...given) => {
-      calls++;
-      await new Promise((resolve) => setTimeout(resolve, (calls * 5) % 12));
-      return own(...given);
-    };
-    try {
-      const serverUrl = `http://127.0.0.1:${port}`;
-      const exporter = exporterWith({ serverUrl, mergeWindowMs: 0 });
-      const names = Array.from({ length: 120 }, (_, place) => `span${place}`);
-      const exports = [];
-      for (const [place, name] of names.entries()) {
-        const text = `${name} `.repeat(1 + ((place * 977) % 5_000));
-        const spans = spansOf((tracer) => tracer.startSpan(name, { attributes: { text } }).end());
-        exports.push(exported(exporter, spans));
-        if (place % 3 === 0) await exports[place - 3];
+      await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
+      const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+      const own = globalThis.fetch;
+      /** @type {any[]} */
+      const bodies = [];
+      if (isReplaced) {
+        globalThis.fetch = async (url, init) => {
+          bodies.push(init?.body);
+          await new Promise((resolve) => setTimeout(resolve, (bodies.length * 5) % 12));
+          return own(url, init);
+        };
       }
-      for (const result of await Promise.all(exports)) assert.equal(result.code, 0);
-      assert.deepEqual(arrived.toSorted(), names.toSorted());
-      assert.ok(calls > 20, `only ${calls} requests`);
-    } finally {
-      globalThis.fetch = own;
-      server.closeAllConnections();
-      server.close();
-    }
-  });
+      try {
+        const serverUrl = `http://127.0.0.1:${port}`;
+        const exporter = exporterWith({ serverUrl, mergeWindowMs: 0 });
+        const names = Array.from({ length: 120 }, (_, place) => `span${place}`);
+        const exports = [];
+        for (const [place, name] of names.entries()) {
+          const text = `${name} `.repeat(1 + ((place * 977) % 5_000));
+          const spans = spansOf((tracer) => tracer.startSpan(name, { attributes: { text } }).end());
+          exports.push(exported(exporter, spans));
+          if (place % 3 === 0) await exports[place - 3];
+        }
+        for (const result of await Promise.all(exports)) assert.equal(result.code, 0);
+        assert.deepEqual(arrived.toSorted(), names.toSorted());
+        assert.equal(bodies.length > 20, isReplaced);
+        const kept = bodies.flatMap((body) => check(new TextDecoder().decode(body)));
+        assert.deepEqual(kept.toSorted(), isReplaced ? names.toSorted() : []);
+      } finally {
+        globalThis.fetch = own;
+        server.closeAllConnections();
+        server.close();
+      }
+    });
+  }
 });
 
 describe("a page that is hidden", { concurrency: 1 }, () => {

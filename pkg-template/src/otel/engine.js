@@ -7,7 +7,8 @@ import { attempt, messageOf, read } from "../guard.js";
 import { Instance } from "../instance.js";
 import { LoggedLines, print } from "../log.js";
 import { newRuntime } from "../runtime.js";
-import { isUndici, serverFetch } from "../server-fetch.js";
+import { runtimeFetch } from "../send.js";
+import { copiesBody, serverFetch } from "../server-fetch.js";
 import { untraced } from "../untraced.js";
 
 /** @import { SpanCore, SpanHost } from "./core.d.ts" */
@@ -174,6 +175,7 @@ export class SpanEngine {
     const own = this.#transports.get(transport);
     if (transport && !own) throw new Error("the exporter's fetch is gone");
     const fetch = own ?? serverFetch();
+    const isCopied = copiesBody(own ?? runtimeFetch());
     // Instrumentations of fetch would make spans of it, for ever.
     const ask = (/** @type {RequestInit} */ as) => untraced(() => fetch(url, as));
     const body = /** @type {string | Uint8Array} */ (init.body);
@@ -183,8 +185,7 @@ export class SpanEngine {
     const isUsual = !outlives && !this.#mayHang && hasAnswered;
     const answer = await (isUsual ? ask(init) : this.#askGently(ask, init, outlives, isApart));
     this.#answered.add(url);
-    // Node's fetch copies a body at once, and what an application has put around it is done with it once there is an answer.
-    if (isUndici && typeof body !== "string") this.#bodyMemory = body.buffer;
+    if (isCopied && typeof body !== "string") this.#bodyMemory = body.buffer;
     return answer;
   }
 
