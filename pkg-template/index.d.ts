@@ -222,7 +222,8 @@ export interface TracerOptions extends SessionOptions {
    */
   redact?: RedactOptions | ((value: unknown, path: readonly string[]) => unknown) | false;
   /**
-   * In a browser: keep the queue in IndexedDB, so that the next page sends what this page could not. Default true. With
+   * In a browser: keep the queue in IndexedDB (and its last entries in `localStorage`, while a page is left), so that the
+   * next page sends what this page could not. Default true. With
    * `false`, or where there is no IndexedDB, the package stores nothing in the browser, and what a page cannot send when it
    * is left is lost.
    */

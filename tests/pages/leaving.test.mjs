@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { build } from "esbuild";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { until } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
 import { serve } from "./served.mjs";
@@ -33,7 +34,7 @@ const pageScript = (/** @type {string} */ file) => `
   seen.goOn = async (end = Infinity) => {
     for (;;) {
       const n = Number(localStorage.n ?? 0);
-      if (n === end || seen.isPausing) return;
+      if (n === end) return;
       localStorage.n = n + 1;
       seen.say({ ["n" + n]: n, last: n });
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -286,26 +287,7 @@ for (const place of visits) {
       await begin();
       await tab.run("void seen.goOn()");
       await until(() => tab.run("localStorage.n > 20"), { what: "twenty" });
-      // WebKit undoes what its store has not confirmed when a page is left: there the visitor pauses before.
-      if (name === "webkit") {
-        await site.backend.faults([{ match: { session }, delayMs: 500 }]);
-        await tab.run("void (seen.isPausing = true)");
-        const isSafe = async () => {
-          const delivered = await tab.run("Object.keys(seen.deliveries)");
-          const all = /** @type {string[]} */ (await tab.run(kept));
-          const ours = all
-            .map((json) => JSON.parse(json))
-            .filter((entry) => entry.session === session);
-          const safe = new Set([
-            ...delivered,
-            ...ours.map(({ fields }) => Object.keys(fields.feedback)[0]),
-          ]);
-          return safe.size === (await tab.run("Number(localStorage.n)"));
-        };
-        await until(isSafe, { what: "all to be kept or delivered" });
-      }
       await tab.reload();
-      await site.backend.faults([]);
       await until(() => tab.run("!!globalThis.seen"), { what: "the page" });
       const end = (await tab.run("Number(localStorage.n)")) + 10;
       await tab.run(`seen.start(${given})`);
@@ -321,6 +303,38 @@ for (const place of visits) {
       await quiet(tab);
       await tab.close();
     });
+
+    for (const [how, delayMs, isBegun] of /** @type {const} */ ([
+      ["a request of the session is under way", 1000, true],
+      ["the relay does not answer", 60_000, true],
+      ["the relay has not answered its start", 60_000, false],
+    ])) {
+      it(`the last words come as the page is being left, while ${how}`, async () => {
+        const { session, tab, given, begin } = await visit();
+        const faults = [{ match: { session }, delayMs }];
+        if (!isBegun) await site.backend.faults(faults);
+        await begin();
+        await tab.run("seen.say({ first: 1 })");
+        if (isBegun) await until(() => tab.run("seen.deliveries.first"), { what: "the first" });
+        await site.backend.faults(faults);
+        await tab.run("seen.say({ second: 2, last: 2 })");
+        // Nothing is sent on leaving to a relay that has not answered for a second.
+        await new Promise((resolve) => setTimeout(resolve, delayMs > 1000 ? 1500 : 300));
+        const words = `addEventListener("pagehide", () => seen.say({ third: 3, last: 3 }))`;
+        await tab.run(`void (${words}, location.reload())`);
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        await site.backend.faults([]);
+        await until(() => tab.run("!!globalThis.seen"), { what: "the page" });
+        await tab.run(`seen.start(${given})`);
+        // As the backend orders it: what was under way may arrive last.
+        const all = { first: 1, second: 2, last: 3, third: 3 };
+        const merged = async () => Object.assign({}, ...(await site.told(session)));
+        const isWhole = async () => isDeepStrictEqual(await merged(), all);
+        await until(isWhole, { what: "all words", timeoutMs: 20_000 }).catch(() => {});
+        assert.deepEqual(await merged(), all);
+        await quiet();
+      });
+    }
 
     it(`the network is away for ${OFFLINE_MS / 1000} s`, async () => {
       const { session, tab, begin } = await visit();

@@ -7,6 +7,7 @@
 
 import { Promise, forwardNow, microtask, tryTimer, wallNow } from "../globals.js";
 import { newSessionId } from "../ids.js";
+import { authors, journalOf, note, tearOut } from "./journal.js";
 import { Name } from "./name.js";
 import { each } from "../lists.js";
 
@@ -57,6 +58,10 @@ export class Store {
   #kept = new Map();
   /** The numbers of entries that differ from the database. @type {Set<number>} */
   #unwritten = new Set();
+  /** The numbers of entries that the database has not confirmed as they are now. @type {Set<number>} */
+  #unconfirmed = new Set();
+  /** The numbers of entries in this page's journal. @type {number[]} */
+  #noted = [];
   #isWriting = false;
   #lastTakenOver = 0;
   /** Whether the page may be gone before it gets its name. */
@@ -86,6 +91,7 @@ export class Store {
   keep(id, json) {
     this.#kept.set(id, { since: saidAt(json), json });
     this.#write([id]);
+    if (this.#isAway) this.#note();
   }
 
   /** @param {number} id negative for an entry of an earlier page */
@@ -134,6 +140,7 @@ export class Store {
   /** Lets other pages take the entries over, because the page may be away for long. */
   leave() {
     this.#isAway = true;
+    this.#note();
     this.#name.leave();
     this.#name.stopWaiting();
   }
@@ -146,6 +153,9 @@ export class Store {
   async back() {
     this.#isAway = false;
     this.#isLeaving = false;
+    const noted = this.#noted;
+    const isJournalTaken = noted.length > 0 && journalOf(this.#owner).length === 0;
+    this.#tearOut();
     if (this.#kept.size === 0) return [];
     await this.#name.take();
     const life = this.#life;
@@ -162,6 +172,7 @@ export class Store {
       this.#write([...this.#kept.keys()]);
       return;
     }
+    if (isJournalTaken) each(noted, (id) => this.#unwritten.delete(id));
     const still = new Set(this.#unwritten);
     each(keys, (key) => still.add(idOf(key)));
     for (const id of this.#kept.keys()) if (!still.has(id)) this.#kept.delete(id);
@@ -194,6 +205,9 @@ export class Store {
         cursor.continue([owner, []]);
       });
     });
+    each(authors(), (owner) => {
+      if (owner !== this.#owner) owners.add(owner);
+    });
     if (nobodys.length > 0) {
       await this.#transaction("readwrite", (store) => {
         each(nobodys, (key) => store.delete(key));
@@ -221,10 +235,7 @@ export class Store {
         /** @type {number} */ place,
         /** @type {IDBValidKey | undefined} */ after = undefined,
       ) => {
-        const owner = owners[place];
-        if (owner === undefined) return;
-        about.put(now, [TAKEN, owner]);
-        const range = ownRange(owner, after);
+        const range = ownRange(/** @type {string} */ (owners[place]), after);
         const keys = store.getAllKeys(range, SLICE);
         onResult(store.getAll(range, SLICE), (records) => {
           each(records, (record, n) => {
@@ -235,18 +246,32 @@ export class Store {
             store.put(record, keyOf(this.#owner, --last));
           });
           const lastKey = keys.result[SLICE - 1];
-          takeNext(lastKey ? place : place + 1, lastKey);
+          if (lastKey) takeNext(place, lastKey);
+          else takeFrom(place + 1);
         });
       };
-      takeNext(0);
+      const takeFrom = (/** @type {number} */ place) => {
+        const owner = owners[place];
+        if (owner === undefined) return;
+        onResult(about.get([TAKEN, owner]), (takenAt) => {
+          each(journalOf(owner, takenAt), ([id, record]) => store.put(record, keyOf(owner, id)));
+          about.put(now, [TAKEN, owner]);
+          takeNext(place);
+        });
+      };
+      takeFrom(0);
     });
+    each(owners, tearOut);
     while (this.#lastTakenOver > last) this.#kept.set(--this.#lastTakenOver, undefined);
     return texts;
   }
 
   /** Writes these entries to the database soon. @param {number[]} ids */
   #write(ids) {
-    each(ids, (id) => this.#unwritten.add(id));
+    each(ids, (id) => {
+      this.#unwritten.add(id);
+      this.#unconfirmed.add(id);
+    });
     if (this.#isWriting) return;
     this.#isWriting = true;
     // In a microtask, so that all changes that the core makes now are written in one transaction.
@@ -274,6 +299,7 @@ export class Store {
         store.transaction.commit?.();
       });
       this.#failures = 0;
+      this.#confirm(ids);
       this.#rest();
     } catch (error) {
       each(ids, (id) => this.#unwritten.add(id));
@@ -285,6 +311,36 @@ export class Store {
     } finally {
       this.#isWriting = false;
     }
+  }
+
+  /** @param {number[]} ids of entries that the database has */
+  #confirm(ids) {
+    each(ids, (id) => {
+      if (!this.#unwritten.has(id)) this.#unconfirmed.delete(id);
+    });
+    if (this.#unconfirmed.size === 0) this.#tearOut();
+  }
+
+  /** Notes in the journal what the database has not confirmed. */
+  #note() {
+    /** @type {import("./journal.js").Entry[]} */
+    const entries = [];
+    /** @type {number[]} */
+    const noted = [];
+    this.#unconfirmed.forEach((id) => {
+      const record = this.#kept.get(id);
+      if (!record) return;
+      entries[entries.length] = [id, record];
+      noted[noted.length] = id;
+    });
+    if (noted.length === 0) return this.#tearOut();
+    note(this.#owner, entries);
+    this.#noted = noted;
+  }
+
+  #tearOut() {
+    if (this.#noted.length > 0) tearOut(this.#owner);
+    this.#noted = [];
   }
 
   /** Releases the name if there are no entries. */
