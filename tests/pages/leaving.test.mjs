@@ -453,6 +453,29 @@ for (const place of visits) {
       if (name !== "webkit") assert.equal(lines.length, 1, browser().said.join("\n"));
     });
 
+    it("the browser's store never opens, and seven pages are left: five note what they had", async () => {
+      const { session, tab, given } = await visit();
+      const noted =
+        "Object.keys(localStorage).filter((name) => name.startsWith('honeyhive-edge '))";
+      await tab.run(`void ${noted}.forEach((name) => localStorage.removeItem(name))`);
+      const hang = "IDBFactory.prototype.open = () => new EventTarget()";
+      site.down(true);
+      for (let page = 1; page <= 7; page++) {
+        await tab.run(`void (${hang})`);
+        await tab.run(`seen.start(${given})`);
+        await tab.run(`void (seen.say({ page${page}: ${page} }), location.reload())`);
+        await until(() => tab.run("!!globalThis.seen && !seen.tracer").catch(() => false), {
+          what: "the next page",
+        });
+      }
+      const names = /** @type {string[]} */ (await tab.run(noted));
+      assert.equal(names.length, 5);
+      site.down(false);
+      await tab.run(`seen.start(${given})`);
+      await stored(session, { page1: 1, page2: 2, page3: 3, page4: 4, page5: 5 });
+      assert.deepEqual(await tab.run(noted), []);
+    });
+
     it("what is unsent is kept, but for persist: false, and only until it is delivered", async () => {
       const { session, tab, given, begin } = await visit();
       await begin();

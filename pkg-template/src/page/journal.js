@@ -15,6 +15,9 @@ const PREFIX = "honeyhive-edge ";
 /** How many characters a page notes, because the browser gives a whole site some millions of them. */
 const MAX_CHARS = 100_000;
 
+/** How many pages note something, as none is ever removed where the database does not open. */
+const MAX_JOURNALS = 5;
+
 /** An entry, and its number. @typedef {[number, Record]} Entry */
 
 /**
@@ -23,6 +26,7 @@ const MAX_CHARS = 100_000;
  * @param {Entry[]} entries
  */
 export function note(owner, entries) {
+  if (filtered(authors(), (other) => other !== owner).length >= MAX_JOURNALS) return;
   let chars = 0;
   const noted = filtered(entries, ([, { json }]) => (chars += json.length) < MAX_CHARS);
   const json = plainJson({ at: wallNow(), entries: noted });

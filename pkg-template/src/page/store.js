@@ -333,7 +333,8 @@ export class Store {
       entries[entries.length] = [id, record];
       noted[noted.length] = id;
     });
-    if (noted.length === 0) return this.#tearOut();
+    // Where the database does not work, the next page could not take them.
+    if (noted.length === 0 || this.isFailing) return this.#tearOut();
     note(this.#owner, entries);
     this.#noted = noted;
   }
