@@ -60,8 +60,8 @@ export class Store {
   #unwritten = new Set();
   /** The numbers of entries that the database has not confirmed as they are now. @type {Set<number>} */
   #unconfirmed = new Set();
-  /** The numbers of entries in this page's journal. @type {number[]} */
-  #noted = [];
+  /** Whether this page may have a journal. */
+  #hasNoted = false;
   #isWriting = false;
   #lastTakenOver = 0;
   /** Whether the page may be gone before it gets its name. */
@@ -153,8 +153,7 @@ export class Store {
   async back() {
     this.#isAway = false;
     this.#isLeaving = false;
-    const noted = this.#noted;
-    const isJournalTaken = noted.length > 0 && journalOf(this.#owner).length === 0;
+    // What another page has taken from it is sent twice: the site may have removed it as well.
     this.#tearOut();
     if (this.#kept.size === 0) return [];
     await this.#name.take();
@@ -172,7 +171,6 @@ export class Store {
       this.#write([...this.#kept.keys()]);
       return;
     }
-    if (isJournalTaken) each(noted, (id) => this.#unwritten.delete(id));
     const still = new Set(this.#unwritten);
     each(keys, (key) => still.add(idOf(key)));
     for (const id of this.#kept.keys()) if (!still.has(id)) this.#kept.delete(id);
@@ -325,23 +323,19 @@ export class Store {
   #note() {
     /** @type {import("./journal.js").Entry[]} */
     const entries = [];
-    /** @type {number[]} */
-    const noted = [];
     this.#unconfirmed.forEach((id) => {
       const record = this.#kept.get(id);
-      if (!record) return;
-      entries[entries.length] = [id, record];
-      noted[noted.length] = id;
+      if (record) entries[entries.length] = [id, record];
     });
     // Where the database does not work, the next page could not take them.
-    if (noted.length === 0 || this.isFailing) return this.#tearOut();
+    if (entries.length === 0 || this.isFailing) return this.#tearOut();
+    this.#hasNoted = true;
     note(this.#owner, entries);
-    this.#noted = noted;
   }
 
   #tearOut() {
-    if (this.#noted.length > 0) tearOut(this.#owner);
-    this.#noted = [];
+    if (this.#hasNoted) tearOut(this.#owner);
+    this.#hasNoted = false;
   }
 
   /** Releases the name if there are no entries. */
