@@ -53,7 +53,7 @@ export async function reduced(bundle, name, left) {
   await cp(bundle, folder, { recursive: true });
   const file = join(folder, "worker.js");
   const source = await readFile(file, "utf8");
-  const given = /\(\) => workerdContext\((\w+)\)/.exec(source)?.[1];
+  const given = /^(?!function ).*\bworkersPlatform\((\w+)\)/m.exec(source)?.[1];
   const whole = `import * as ${given} from "cloudflare:workers";`;
   assert.equal(source.split(whole).length, 2, "the package imports it otherwise");
   await writeFile(file, source.replace(whole, whole.replace("cloudflare:workers", "left.js")));

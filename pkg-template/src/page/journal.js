@@ -18,12 +18,12 @@ const MAX_CHARS = 100_000;
 /** How many pages note something, as none is ever removed where the database does not open. */
 const MAX_JOURNALS = 5;
 
-/** An entry, and its number. @typedef {[number, Record]} Entry */
+/** An entry, and its number. @typedef {[number, Record]} NotedEntry */
 
 /**
  * Notes the entries of a page in place of what it noted before.
  * @param {string} owner
- * @param {Entry[]} entries
+ * @param {NotedEntry[]} entries
  */
 export function note(owner, entries) {
   if (filtered(authors(), (other) => other !== owner).length >= MAX_JOURNALS) return;
@@ -42,7 +42,7 @@ export function tearOut(owner) {
  * What a page has noted. Any script of the site may have written it.
  * @param {string} owner
  * @param {unknown} [takenAt] when another page has moved what was noted until then to the database, by the wall clock
- * @returns {Entry[]}
+ * @returns {NotedEntry[]}
  */
 export function journalOf(owner, takenAt) {
   return attempt(() => {

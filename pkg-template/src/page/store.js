@@ -321,7 +321,7 @@ export class Store {
 
   /** Notes in the journal what the database has not confirmed. */
   #note() {
-    /** @type {import("./journal.js").Entry[]} */
+    /** @type {import("./journal.js").NotedEntry[]} */
     const entries = [];
     this.#unconfirmed.forEach((id) => {
       const record = this.#kept.get(id);
