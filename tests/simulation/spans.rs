@@ -183,9 +183,11 @@ impl Life {
                 part = self.exporter.give(part, &lines);
                 lines.clone_from(&origins);
             }
-            let texts = json!([null, null, null, null, span["name"], null]);
-            let (resource, attributes) = (&span["resource"], &span["attributes"]);
-            lines.push_str(&format!("\n{resource} 0\n{texts}\n{attributes}\n\n"));
+            let mut parts = vec![Value::Null; 21];
+            for (place, name) in [(0, "resource"), (1, "scope"), (16, "name"), (18, "attributes")] {
+                parts[place] = span[name].clone();
+            }
+            lines.push_str(&format!("\n{}", Value::from(parts)));
         }
         let accepted = self.exporter.export(part, &lines, scope, self.now);
         let (given_at, ended_at) = (self.now.mono_ms, 0);

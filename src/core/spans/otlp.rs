@@ -82,7 +82,7 @@ impl Origins {
 }
 
 /// Reads the spans of an export from the lines that the JavaScript around the core writes. The first line is the JSON
-/// of `{ resources, scopes }`, with the SDK's names. Each further one is a span: see [`SpanParts`]. Secrets are masked as
+/// of `{ resources, scopes }`, with the SDK's names. Each further one is a span: see `SpanParts`. Secrets are masked as
 /// `redaction` says. `None` if the first line is not such an object.
 pub fn read(
     lines: &str,
