@@ -7,7 +7,7 @@
 
 import { Promise, forwardNow, microtask, tryTimer, wallNow } from "../globals.js";
 import { newSessionId } from "../ids.js";
-import { authors, journalOf, note, tearOut } from "./journal.js";
+import { journalOwners, readJournal, removeJournal, writeJournal } from "./journal.js";
 import { Name } from "./name.js";
 import { each } from "../lists.js";
 
@@ -61,7 +61,7 @@ export class Store {
   /** The numbers of entries that the database has not confirmed as they are now. @type {Set<number>} */
   #unconfirmed = new Set();
   /** Whether this page may have a journal. */
-  #hasNoted = false;
+  #hasJournal = false;
   #isWriting = false;
   #lastTakenOver = 0;
   /** Whether the page may be gone before it gets its name. */
@@ -91,7 +91,7 @@ export class Store {
   keep(id, json) {
     this.#kept.set(id, { since: saidAt(json), json });
     this.#write([id]);
-    if (this.#isAway) this.#note();
+    if (this.#isAway) this.#writeJournal();
   }
 
   /** @param {number} id negative for an entry of an earlier page */
@@ -140,7 +140,7 @@ export class Store {
   /** Lets other pages take the entries over, because the page may be away for long. */
   leave() {
     this.#isAway = true;
-    this.#note();
+    this.#writeJournal();
     this.#name.leave();
     this.#name.stopWaiting();
   }
@@ -153,8 +153,8 @@ export class Store {
   async back() {
     this.#isAway = false;
     this.#isLeaving = false;
-    // What another page has taken from it is sent twice: the site may have removed it as well.
-    this.#tearOut();
+    // Its entries are sent again, even if another page has taken them over: the site may have removed the journal instead.
+    this.#removeJournal();
     if (this.#kept.size === 0) return [];
     await this.#name.take();
     const life = this.#life;
@@ -203,7 +203,7 @@ export class Store {
         cursor.continue([owner, []]);
       });
     });
-    each(authors(), (owner) => {
+    each(journalOwners(), (owner) => {
       if (owner !== this.#owner) owners.add(owner);
     });
     if (nobodys.length > 0) {
@@ -252,14 +252,14 @@ export class Store {
         const owner = owners[place];
         if (owner === undefined) return;
         onResult(about.get([TAKEN, owner]), (takenAt) => {
-          each(journalOf(owner, takenAt), ([id, record]) => store.put(record, keyOf(owner, id)));
+          each(readJournal(owner, takenAt), ([id, record]) => store.put(record, keyOf(owner, id)));
           about.put(now, [TAKEN, owner]);
           takeNext(place);
         });
       };
       takeFrom(0);
     });
-    each(owners, tearOut);
+    each(owners, removeJournal);
     while (this.#lastTakenOver > last) this.#kept.set(--this.#lastTakenOver, undefined);
     return texts;
   }
@@ -316,26 +316,26 @@ export class Store {
     each(ids, (id) => {
       if (!this.#unwritten.has(id)) this.#unconfirmed.delete(id);
     });
-    if (this.#unconfirmed.size === 0) this.#tearOut();
+    if (this.#unconfirmed.size === 0) this.#removeJournal();
   }
 
-  /** Notes in the journal what the database has not confirmed. */
-  #note() {
+  /** Writes what the database has not confirmed to the journal. */
+  #writeJournal() {
     /** @type {import("./journal.js").NotedEntry[]} */
     const entries = [];
     this.#unconfirmed.forEach((id) => {
       const record = this.#kept.get(id);
       if (record) entries[entries.length] = [id, record];
     });
-    // Where the database does not work, the next page could not take them.
-    if (entries.length === 0 || this.isFailing) return this.#tearOut();
-    this.#hasNoted = true;
-    note(this.#owner, entries);
+    // While the database does not work, no page can move them there.
+    if (entries.length === 0 || this.isFailing) return this.#removeJournal();
+    this.#hasJournal = true;
+    writeJournal(this.#owner, entries);
   }
 
-  #tearOut() {
-    if (this.#hasNoted) tearOut(this.#owner);
-    this.#hasNoted = false;
+  #removeJournal() {
+    if (this.#hasJournal) removeJournal(this.#owner);
+    this.#hasJournal = false;
   }
 
   /** Releases the name if there are no entries. */
