@@ -39,10 +39,11 @@ impl PassageGuard {
 
     /// Checks the body; `None` if the passage was removed.
     fn forward(&self, body: BodyRead<'_>) -> Option<Result<Forward, End>> {
-        let now_ms = unix_ms();
+        // Before the state is borrowed, because a replaced `Math.random` may call the relay.
+        let (now_ms, seed) = (unix_ms(), host::random_seed() as u64);
         with(|state| {
             let passage = state.under_way.step(self.passage, now_ms)?;
-            let begin = || Sequences::begin(host::random_seed() as u64, now_ms);
+            let begin = || Sequences::begin(seed, now_ms);
             Some(passage.forward(body, state.sequences.get_or_insert_with(begin), now_ms))
         })
     }
