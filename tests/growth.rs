@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 
 const FEW: usize = 200;
 const MANY: usize = 2_000;
-const SESSION: &str = "00000000-0000-4000-8000-000000000001";
 
 /// Looks for each of `calls` calls, in a world of so many.
 fn cost(calls: usize, work: impl FnOnce(usize) -> (u64, u64)) -> f64 {
@@ -184,42 +183,36 @@ fn live_in(bench: &mut Bench, scope: u64, calls: usize, mut answer: impl FnMut(u
     }
 }
 
+/// Additions to the metrics of so many continued sessions, in turns: the lookups before and after.
+fn additions(scope: u64, count: usize, sessions: usize) -> (u64, u64) {
+    let mut bench = Bench::new(stores);
+    let before = bench.registry.lookups();
+    let mut options = json!({"apiKey": "sekret", "serverUrl": SERVER});
+    let mut tracers = Vec::new();
+    for number in 0..sessions {
+        options["sessionId"] = json!(format!("00000000-0000-4000-8000-{number:012}"));
+        let info = bench.registry.init(&options.to_string(), scope, bench.now).unwrap();
+        tracers.push(info.tracer);
+    }
+    for number in 0..count {
+        let metrics = json!({"cost": 1}).to_string();
+        bench.registry.add_metrics(tracers[number % sessions], &metrics, scope, bench.now);
+    }
+    live_in(&mut bench, scope, count, |_| 200);
+    (before, bench.registry.lookups())
+}
+
 #[test]
 fn additions_to_many_continued_sessions() {
     for scope in [0, 7] {
-        is_straight("additions to continued sessions", |count| {
-            let mut bench = Bench::new(stores);
-            let before = bench.registry.lookups();
-            let mut options = json!({"apiKey": "sekret", "serverUrl": SERVER});
-            for number in 0..count {
-                options["sessionId"] = json!(format!("00000000-0000-4000-8000-{number:012}"));
-                let options = options.to_string();
-                let tracer = bench.registry.init(&options, scope, bench.now).unwrap().tracer;
-                let metrics = json!({"cost": 1}).to_string();
-                bench.registry.add_metrics(tracer, &metrics, scope, bench.now);
-            }
-            live_in(&mut bench, scope, count, |_| 200);
-            (before, bench.registry.lookups())
-        });
+        is_straight("additions to continued sessions", |count| additions(scope, count, count));
     }
 }
 
 #[test]
 fn many_additions_to_one_continued_session() {
     for scope in [0, 7] {
-        is_straight("additions to one continued session", |count| {
-            let mut bench = Bench::new(stores);
-            let options = json!({"apiKey": "sekret", "serverUrl": SERVER, "sessionId": SESSION});
-            let options = options.to_string();
-            let tracer = bench.registry.init(&options, scope, bench.now).unwrap().tracer;
-            let before = bench.registry.lookups();
-            for _ in 0..count {
-                let metrics = json!({"cost": 1}).to_string();
-                bench.registry.add_metrics(tracer, &metrics, scope, bench.now);
-            }
-            live_in(&mut bench, scope, count, |_| 200);
-            (before, bench.registry.lookups())
-        });
+        is_straight("additions to one continued session", |count| additions(scope, count, 1));
     }
 }
 

@@ -344,7 +344,7 @@ export class Api {
 
   /** @param {Session} session */
   #tracer(session) {
-    return session.tracerBy(() => /** @type {any} */ (this.#Tracer.of(session)));
+    return session.getOrMakeTracer(() => /** @type {any} */ (this.#Tracer.of(session)));
   }
 
   /**

@@ -85,7 +85,7 @@ export class Session {
   }
 
   /** @returns {string | undefined} its id, which is made now if there were no random numbers before */
-  needId() {
+  ensureId() {
     return (this.id ??= attempt(newSessionId));
   }
 
@@ -108,7 +108,7 @@ export class Session {
    * The tracer that the application holds, and that its `redact` or `onDrop` may hold.
    * @param {() => import("../index.d.ts").Tracer} make
    */
-  tracerBy(make) {
+  getOrMakeTracer(make) {
     return (this.#tracer ??= make());
   }
 
@@ -116,7 +116,7 @@ export class Session {
    * The scope of its own `waitUntil`. Few sessions have one.
    * @param {() => import("./context/scopes.js").WaitUntilScope | undefined} make
    */
-  scopeBy(make) {
+  getOrMakeScope(make) {
     return (this.#scope ??= make());
   }
 

@@ -280,7 +280,7 @@ export class RegisteredSessions {
       redactPatterns,
       redactor: redactor !== undefined,
       start: settings.start,
-      newSessionId: session.needId() ?? "",
+      newSessionId: session.ensureId() ?? "",
       transport: session.transport,
       ticketSource: settings.ticket && numberOf(settings.ticket),
       onDrop: settings.onDrop !== undefined,

@@ -34,7 +34,7 @@ export class Scopes {
     const { waitUntil } = session.settings;
     if (!waitUntil) return undefined;
     const { parent, logLevel } = session;
-    return session.scopeBy(() => (parent ? this.of(parent) : this.add(waitUntil, logLevel)));
+    return session.getOrMakeScope(() => (parent ? this.of(parent) : this.add(waitUntil, logLevel)));
   }
 
   /**

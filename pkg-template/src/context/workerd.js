@@ -143,7 +143,10 @@ export function workerdContext(workers) {
       if (!scope) return 0;
       const own = session?.settings.waitUntil;
       // A session that was kept from an earlier request has that request's function, which does nothing here.
-      if (own && session.scopeBy(() => ({ id: scope.id, waitUntil: own }))?.id === scope.id) {
+      if (
+        own &&
+        session.getOrMakeScope(() => ({ id: scope.id, waitUntil: own }))?.id === scope.id
+      ) {
         waitUntils.set(scope.id, own);
         if (waitUntils.size > MAX_WAIT_UNTIL)
           waitUntils.delete(waitUntils.keys().next().value ?? 0);

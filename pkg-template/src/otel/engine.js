@@ -47,7 +47,8 @@ export class SpanEngine {
   /** The addresses that have answered. @type {Set<string>} */
   #answered = new Set();
   /**
-   * The memory of a body that was sent, for the next one: a new one for each of some MB has V8 collect garbage.
+   * The memory of a body that was sent, which the next body takes. If each body of some MB took new memory, V8 would collect
+   * garbage every few requests.
    * @type {ArrayBufferLike | undefined}
    */
   #bodyMemory;
@@ -175,7 +176,7 @@ export class SpanEngine {
     const own = this.#transports.get(transport);
     if (transport && !own) throw new Error("the exporter's fetch is gone");
     const fetch = own ?? serverFetch();
-    const isCopied = copiesBody(own ?? runtimeFetch());
+    const isCopied = !own && copiesBody(runtimeFetch());
     // Instrumentations of fetch would make spans of it, for ever.
     const ask = (/** @type {RequestInit} */ as) => untraced(() => fetch(url, as));
     const body = /** @type {string | Uint8Array} */ (init.body);
@@ -185,7 +186,7 @@ export class SpanEngine {
     const isUsual = !outlives && !this.#mayHang && hasAnswered;
     const answer = await (isUsual ? ask(init) : this.#askGently(ask, init, outlives, isApart));
     this.#answered.add(url);
-    if (isCopied && typeof body !== "string") this.#bodyMemory = body.buffer;
+    if (isCopied) this.#bodyMemory = /** @type {Uint8Array} */ (body).buffer;
     return answer;
   }
 

@@ -56,7 +56,7 @@ class Lines {
     const mask = this.#mask;
     const { traceId, spanId, traceFlags, traceState } = span.spanContext();
     const { parentSpanContext, startTime, endTime, events, links, status } = span;
-    // As one list, because a text that is put together from many short ones costs more than all of their JSON.
+    // In the order that `SpanParts` in src/core/spans/otlp.rs has. It is one list, because a text that is put together from many short ones costs more than all of their JSON.
     const parts = [
       this.#resources.number(span.resource),
       this.#scopes.number(span.instrumentationScope ?? span.instrumentationLibrary),

@@ -27,7 +27,7 @@ pub struct Part {
     tracer: u64,
     scope: u64,
     called_at: CallTime,
-    counts_from_ms: u64,
+    deadline_from_ms: u64,
     /// How long it is retried, in milliseconds.
     deadline_ms: u64,
     deadline: u64,
@@ -39,13 +39,13 @@ pub struct Part {
 
 impl Part {
     /// A part without content and without a deadline: the call with the number `id`, which was made in a request `scope`
-    /// at the time `called_at`. Its deadline counts from `counts_from_ms` on the forward clock.
+    /// at the time `called_at`. Its deadline counts from `deadline_from_ms` on the forward clock.
     pub fn new(
         id: u64,
         kind: PartKind,
         scope: u64,
         called_at: CallTime,
-        counts_from_ms: u64,
+        deadline_from_ms: u64,
     ) -> Box<Part> {
         Box::new(Part {
             id,
@@ -53,7 +53,7 @@ impl Part {
             tracer: NOTHING,
             scope,
             called_at,
-            counts_from_ms,
+            deadline_from_ms,
             deadline_ms: NEVER,
             deadline: NEVER,
             is_kept: false,
@@ -90,8 +90,8 @@ impl Part {
 
     /// From when its deadline counts, in milliseconds on the forward clock: when the call was made, or when the page came
     /// back since.
-    pub fn counts_from_ms(&self) -> u64 {
-        self.counts_from_ms
+    pub fn deadline_from_ms(&self) -> u64 {
+        self.deadline_from_ms
     }
 
     /// When it is given up, on the [`DeadlineClock`] of its outbox.
@@ -151,18 +151,18 @@ impl Part {
 
     /// Sets its deadline on `clock`.
     pub fn begin_deadline(&mut self, clock: DeadlineClock) {
-        self.deadline = clock.deadline(self.counts_from_ms, self.deadline_ms);
+        self.deadline = clock.deadline(self.deadline_from_ms, self.deadline_ms);
     }
 
     /// Lets its time begin anew at `now_ms`.
     pub(super) fn begin_deadline_anew(&mut self, clock: DeadlineClock, now_ms: u64) {
-        self.counts_from_ms = now_ms;
+        self.deadline_from_ms = now_ms;
         self.begin_deadline(clock);
     }
 
     /// Caps its deadline at the time that it was given, because part of that time may have been forgiven before it came.
     pub fn shorten_deadline(&mut self, clock: DeadlineClock) {
-        self.deadline = self.deadline.min(clock.deadline(self.counts_from_ms, self.deadline_ms));
+        self.deadline = self.deadline.min(clock.deadline(self.deadline_from_ms, self.deadline_ms));
     }
 
     /// Lets it have no deadline for a while.

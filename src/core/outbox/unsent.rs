@@ -171,7 +171,7 @@ impl Unsent {
     /// Begins the deadline of `part`, which enters the queue.
     pub(super) fn begin_deadline(&mut self, part: &mut Part) {
         if self.work.backlog.parts().is_empty() {
-            self.work.clock.own_request_worked(part.counts_from_ms());
+            self.work.clock.own_request_worked(part.deadline_from_ms());
         }
         match self.is_paused {
             true => part.stop_deadline(),

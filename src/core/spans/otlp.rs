@@ -435,6 +435,8 @@ fn time(out: &mut String, seconds: u64, nanos: u64) {
     out.push('"');
 }
 
+// Attributes are written without `Object`, member names and braces together: this runs for every value of every span.
+
 fn key_values(out: &mut String, members: &[(&str, &str)], levels: usize) {
     let mut before = "[{\"key\":";
     for (key, value) in members.iter().filter(|(_, value)| *value != "null") {
