@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { until } from "../support/child.mjs";
 import { consumer } from "../support/package.mjs";
 import { SEEN_JS, keeps } from "./seen.mjs";
@@ -348,6 +349,39 @@ for (const place of visits) {
       assert.equal((await last.tab.run("seen.kept()")).length, 4, "each has a place of its own");
       site.down(false);
       for (const { session } of dying) await site.stored(session, { a: 1, b: 2 });
+      await keeps(last.tab, 0);
+      await last.tab.close();
+    });
+
+    it("two tabs die, and only the first one can say so: a third one soon has what both had", async () => {
+      const [says, diesSilently, last] = [await visit(), await visit(), await visit()];
+      for (const { tab, begin } of [says, diesSilently, last]) {
+        await tab.run("void delete Navigator.prototype.locks");
+        await begin();
+      }
+      // Firefox ends the script of a page that is closed at any instruction.
+      await diesSilently.tab.run(`void (() => {
+        const { postMessage } = BroadcastChannel.prototype;
+        BroadcastChannel.prototype.postMessage = function (what) {
+          if (!what.left) postMessage.call(this, what);
+        };
+      })()`);
+      site.down(true);
+      for (const { tab } of [says, diesSilently]) await tab.run("seen.say({ rating: 5 })");
+      await keeps(last.tab, 2);
+      // It looks into the store again and again, and finds two pages that live.
+      await last.tab.run(`void (() => {
+        for (let n = 0; n < 5; n++) document.dispatchEvent(new Event("visibilitychange"));
+      })()`);
+      await delay(2500);
+      for (const { tab } of [says, diesSilently]) await tab.close();
+      await until(async () => (await last.tab.run("seen.owners()")).length === 1, {
+        what: "one owner",
+        timeoutMs: 10_000,
+      });
+      assert.equal((await last.tab.run("seen.kept()")).length, 2, "nothing is lost");
+      site.down(false);
+      for (const { session } of [says, diesSilently]) await site.stored(session, { rating: 5 });
       await keeps(last.tab, 0);
       await last.tab.close();
     });

@@ -68,6 +68,8 @@ export class Page {
   #nextClaim;
   /** @type {Promise<void> | undefined} */
   #lastClaim;
+  /** Whether the last search has not begun, and will find what another one would. */
+  #isClaimToCome = false;
   /** Whether the page is being left: from the first listener of `pagehide` until the page comes back. */
   #isLeft = false;
   #isResting = false;
@@ -157,12 +159,13 @@ export class Page {
     this.#logLevel = logLevel;
     this.#left = undefined;
     this.#lastClaim = undefined;
+    this.#isClaimToCome = false;
     this.#pauseMs = FIRST_PAUSE_MS;
     // jsdom has no IndexedDB, and a timer or channel of the store would keep Node from ending a test.
     if (!("indexedDB" in globalThis)) return this.#refused("there is none");
     this.#store = new Store(
       (error) => this.#refused(error),
-      () => void this.#claim(),
+      () => this.#claimAgain(),
       () => {
         const what = "the browser grants no Web Lock: tabs exchange messages";
         printAt(this.#logLevel, "debug", what);
@@ -290,8 +293,7 @@ export class Page {
     this.#store?.goesOn();
     this.#turn();
     // A page that was closed meanwhile may have left entries.
-    this.#pauseMs = FIRST_PAUSE_MS;
-    if (this.#left) void this.#claim();
+    if (this.#left) this.#claimAgain();
   }
 
   #leave() {
@@ -334,15 +336,25 @@ export class Page {
     this.#goOn();
   }
 
+  /** Searches the store now and soon afterwards, because pages that end together do not all say so. */
+  #claimAgain() {
+    this.#pauseMs = FIRST_PAUSE_MS;
+    void this.#claim();
+  }
+
   /** Searches the store for entries, one search at a time, because two would give their entries the same numbers. */
   #claim() {
-    return (this.#lastClaim = this.#claimAfter(this.#lastClaim));
+    if (!this.#isClaimToCome) this.#lastClaim = this.#claimAfter(this.#lastClaim);
+    return this.#lastClaim;
   }
 
   /** @param {Promise<void> | undefined} before */
   async #claimAfter(before) {
-    await before;
     const store = this.#store;
+    this.#isClaimToCome = true;
+    await before;
+    if (store !== this.#store) return;
+    this.#isClaimToCome = false;
     try {
       const left = await store?.claim();
       // The core died meanwhile, and the next one uses another store.
