@@ -37,19 +37,19 @@ fn http(status: u16) -> Answer {
 fn export(names: &[&str]) -> String {
     let spans: Vec<Value> =
         names.iter().map(|name| json!({"resource": 0, "scope": 0, "name": name})).collect();
-    lines(json!({"resources": [{}], "scopes": [{}]}), &spans)
+    items(json!({"resources": [{}], "scopes": [{}]}), &spans)
 }
 
-/// The lines of an export of spans that have a name and nothing else.
-fn lines(origins: Value, spans: &[Value]) -> String {
+/// The list for an export of spans that have a name and nothing else.
+fn items(origins: Value, spans: &[Value]) -> String {
     let spans = spans.iter().map(|span| {
         let mut parts = vec![Value::Null; 21];
         for (place, name) in [(0, "resource"), (1, "scope"), (16, "name")] {
             parts[place] = span[name].clone();
         }
-        format!("\n{}", Value::from(parts))
+        Value::from(parts)
     });
-    origins.to_string() + &spans.collect::<String>()
+    std::iter::once(origins).chain(spans).collect::<Value>().to_string()
 }
 
 fn names(request: &Request) -> Vec<String> {
@@ -361,7 +361,7 @@ fn what_spans_have_in_common_counts_once() {
     let resource = json!({"attributes": {"long": "r".repeat(8_192)}});
     let span = json!({"resource": 0, "scope": 0});
     let export = |spans: usize| {
-        lines(json!({"resources": [resource], "scopes": [{}]}), &vec![span.clone(); spans])
+        items(json!({"resources": [resource], "scopes": [{}]}), &vec![span.clone(); spans])
     };
     let mut calls = vec![bench.exporter.export(0, &export(2_048), 0, bench.now).call];
     // Also across exports.

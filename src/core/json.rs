@@ -110,6 +110,11 @@ impl<'a> JsonScanner<'a> {
         self.at
     }
 
+    /// The text that was consumed since `start` bytes had been.
+    pub fn since(&self, start: usize) -> &'a str {
+        &self.text[start..self.at]
+    }
+
     /// Skips white space and returns the byte after it, without consuming that byte.
     pub fn peek(&mut self) -> Option<u8> {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.bytes.get(self.at) {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import vm from "node:vm";
 import fc from "fast-check";
-import { snapshot } from "../../pkg-template/src/snapshot.js";
+import { snapshot, snapshotAll } from "../../pkg-template/src/snapshot.js";
 
 /** @param {unknown} value */
 const stored = (value) => JSON.parse(snapshot(value));
@@ -447,24 +447,39 @@ test("strings are stored well-formed", () => {
   );
 });
 
-test("no generated value gets past it", () => {
-  const leaf = fc.oneof(
-    fc.anything({
-      withBigInt: true,
-      withBoxedValues: true,
-      withDate: true,
-      withMap: true,
-      withSet: true,
-      withNullPrototype: true,
-      withObjectString: true,
-      withSparseArray: true,
-      withTypedArray: true,
-      maxDepth: 3,
-    }),
-    fc.constantFrom(Symbol("s"), () => 1, new WeakMap()),
-  );
+const anyValue = fc.oneof(
+  fc.anything({
+    withBigInt: true,
+    withBoxedValues: true,
+    withDate: true,
+    withMap: true,
+    withSet: true,
+    withNullPrototype: true,
+    withObjectString: true,
+    withSparseArray: true,
+    withTypedArray: true,
+    maxDepth: 3,
+  }),
+  fc.constantFrom(Symbol("s"), () => 1, new WeakMap()),
+);
+
+test("many values are written as each by itself, and one that is not plain costs the others nothing", () => {
+  const value = fc.oneof(fc.jsonValue(), anyValue, fc.constant("\ud800"));
   fc.assert(
-    fc.property(leaf, leaf, fc.constantFrom(...hostileTraps()), (value, other, traps) => {
+    fc.property(fc.array(value), (values) => {
+      const each = values.map((it) => stored(it));
+      assert.deepEqual(JSON.parse(snapshotAll(values)), each);
+      const all = JSON.parse(snapshotAll([...values, revoked.proxy, ...values]));
+      assert.deepEqual(all.slice(0, values.length), each);
+      assert.deepEqual(all.slice(values.length + 1), each);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test("no generated value gets past it", () => {
+  fc.assert(
+    fc.property(anyValue, anyValue, fc.constantFrom(...hostileTraps()), (value, other, traps) => {
       /** @type {any} */
       const object = { value, list: [other, value], map: new Map([[other, value]]) };
       // Not made by the generator, which could not bear them itself.

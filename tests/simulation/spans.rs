@@ -176,20 +176,21 @@ impl Life {
             .collect();
         let all: Vec<Value> =
             (0..resources).map(|at| json!({"attributes": {"r": "r".repeat(at * 500)}})).collect();
-        let origins = json!({"resources": all, "scopes": [{}]}).to_string();
-        let (mut part, mut lines) = (0, origins.clone());
+        let origins = json!({"resources": all, "scopes": [{}]});
+        let (mut part, mut items) = (0, vec![origins.clone()]);
         for span in spans {
             if self.random.u8(..8) == 0 {
-                part = self.exporter.give(part, &lines);
-                lines.clone_from(&origins);
+                part = self.exporter.give(part, &Value::from(items).to_string());
+                items = vec![origins.clone()];
             }
             let mut parts = vec![Value::Null; 21];
             for (place, name) in [(0, "resource"), (1, "scope"), (16, "name"), (18, "attributes")] {
                 parts[place] = span[name].clone();
             }
-            lines.push_str(&format!("\n{}", Value::from(parts)));
+            items.push(Value::from(parts));
         }
-        let accepted = self.exporter.export(part, &lines, scope, self.now);
+        let last = Value::from(items).to_string();
+        let accepted = self.exporter.export(part, &last, scope, self.now);
         let (given_at, ended_at) = (self.now.mono_ms, 0);
         self.owners.extend(names.iter().map(|name| (name.clone(), accepted.call)));
         self.exports.insert(accepted.call, Export { scope, names, end: None, ended_at, given_at });

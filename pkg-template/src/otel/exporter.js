@@ -6,7 +6,7 @@ import { environment, pageOrigins } from "../env.js";
 import { attempt, messageOf } from "../guard.js";
 import { tracerSettings } from "../settings.js";
 import { disregard } from "../thenables.js";
-import { spanLines } from "./span-lines.js";
+import { writeSpans } from "./span-parts.js";
 
 /** @import { SpanCore } from "./core.d.ts" */
 /** @import { SpanEngine } from "./engine.js" */
@@ -124,8 +124,8 @@ export class HoneyHiveSpanExporter {
     }
     const { exporter } = this.#home;
     let part = 0;
-    const last = spanLines(spans, this.#redaction, (lines) => {
-      part = core.giveSpans(exporter, part, lines) ?? 0;
+    const last = writeSpans(spans, this.#redaction, (json) => {
+      part = core.giveSpans(exporter, part, json) ?? 0;
     });
     const call = core.exportSpans(exporter, part, last, scope);
     if (!call) return end("an internal error of honeyhive-edge/otel");

@@ -106,27 +106,27 @@ impl Exporter {
 
     /// Takes spans of an export that is not complete yet, in the form that [`otlp::read`] describes. `part` is the
     /// number that this function returned for the spans before, or 0 for the first ones.
-    pub fn give(&mut self, part: u64, lines: &str) -> u64 {
+    pub fn give(&mut self, part: u64, json: &str) -> u64 {
         let mut spans = self.parts.remove(&part).unwrap_or_default();
-        self.read(lines, &mut spans);
+        self.read(json, &mut spans);
         self.last_part += 1;
         self.parts.insert(self.last_part, spans);
         self.last_part
     }
 
     #[inline(never)]
-    fn read(&mut self, lines: &str, spans: &mut Vec<Span>) {
+    fn read(&mut self, json: &str, spans: &mut Vec<Span>) {
         let redaction = self.settings.redaction.as_ref();
-        spans.extend(otlp::read(lines, &mut self.origins, redaction).unwrap_or_default());
+        spans.extend(otlp::read(json, &mut self.origins, redaction).unwrap_or_default());
     }
 
     /// Takes the last spans of an export and begins to deliver it: see [`Exporter::give`]. Returns its number, and
     /// whether the shell has to call [`Exporter::next`] for this scope.
     #[inline(never)]
-    pub fn export(&mut self, part: u64, lines: &str, scope: u64, now: Now) -> Accepted {
+    pub fn export(&mut self, part: u64, json: &str, scope: u64, now: Now) -> Accepted {
         let now = self.clock.advance(now);
         let mut spans = self.parts.remove(&part).unwrap_or_default();
-        self.read(lines, &mut spans);
+        self.read(json, &mut spans);
         if self.settings.destination.is_some() {
             return self.engine.accept(spans, scope, now);
         }

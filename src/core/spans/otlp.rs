@@ -81,77 +81,54 @@ impl Origins {
     }
 }
 
-/// Reads the spans of an export from the lines that the JavaScript around the core writes. The first line is the JSON
-/// of `{ resources, scopes }`, with the SDK's names. Each further one is a span: see `SpanParts`. Secrets are masked as
-/// `redaction` says. `None` if the first line is not such an object.
-pub fn read(
-    lines: &str,
-    origins: &mut Origins,
-    redaction: Option<&Redaction>,
-) -> Option<Vec<Span>> {
-    let mut lines = Lines { rest: Some(lines) };
-    let all = ObjectMembers::of(lines.line()?)?;
-    let list = |name| all.get(name).and_then(elements).unwrap_or_default();
+/// Reads spans of an export from the JSON list that the JavaScript around the core writes. Its first item is the object
+/// `{ resources, scopes }`, with the SDK's names. Each further one is a span: see `SpanParts`. Secrets are masked as
+/// `redaction` says. `None` if the text does not begin with such an object.
+pub fn read(json: &str, origins: &mut Origins, redaction: Option<&Redaction>) -> Option<Vec<Span>> {
     let writer = Writer { redaction };
-    let resources: Vec<_> =
-        list("resources").into_iter().map(|json| origins.of(writer.resource(json))).collect();
-    let scopes: Vec<_> =
-        list("scopes").into_iter().map(|json| origins.of(writer.scope(json))).collect();
+    let mut of_all: Option<[Vec<Rc<Origin>>; 2]> = None;
+    let mut parts = SpanParts::default();
     let mut spans = Vec::new();
-    while let Some(line) = lines.span() {
-        let Some(parts) = line else { continue };
+    // What comes after something that is no JSON is left out.
+    let _ = JsonScanner::of(json).each_item(b'[', &mut |scan, _| {
+        let Some([resources, scopes]) = &of_all else {
+            let all = ObjectMembers::of(scan.value()?)?;
+            let list = |name| all.get(name).and_then(elements).unwrap_or_default();
+            let resources = list("resources").into_iter();
+            let resources = resources.map(|json| origins.of(writer.resource(json))).collect();
+            let scopes = list("scopes").into_iter();
+            let scopes = scopes.map(|json| origins.of(writer.scope(json))).collect();
+            of_all = Some([resources, scopes]);
+            return Some(());
+        };
+        if scan.peek() != Some(b'[') {
+            return scan.value().map(drop);
+        }
+        parts.read(scan)?;
         let resource = parts.number(SpanParts::RESOURCE).and_then(|it| resources.get(it as usize));
         let scope = parts.number(SpanParts::SCOPE).and_then(|it| scopes.get(it as usize));
         if let (Some(resource), Some(scope)) = (resource, scope) {
             let (resource, scope) = (resource.clone(), scope.clone());
             spans.push(Span { resource, scope, json: writer.span(&parts).into_boxed_str() });
         }
-    }
-    Some(spans)
+        Some(())
+    });
+    of_all.map(|_| spans)
 }
 
-/// The lines that are not read yet; `None` after the last one. JSON without indentation contains no newline.
-struct Lines<'a> {
-    rest: Option<&'a str>,
-}
-
-impl<'a> Lines<'a> {
-    fn line(&mut self) -> Option<&'a str> {
-        let rest = self.rest?;
-        let (line, rest) =
-            rest.split_once('\n').map_or((rest, None), |(line, it)| (line, Some(it)));
-        self.rest = rest;
-        Some(line)
-    }
-
-    /// The next span; `Some(None)` if the line is none. The end of its list is the end of the line, so that the longest
-    /// lines are not searched for it.
-    fn span(&mut self) -> Option<Option<SpanParts<'a>>> {
-        let rest = self.rest?;
-        if let Some(parts) = SpanParts::leading(rest) {
-            let end = rest.as_bytes().get(parts.length);
-            if matches!(end, None | Some(b'\n')) {
-                self.rest = end.map(|_| &rest[parts.length + 1..]);
-                return Some(Some(parts));
-            }
-        }
-        self.line()?;
-        Some(None)
-    }
-}
-
-/// The line of one span: the JSON list of its parts, each of which has a place of its own. The SDK's numbers are JSON
-/// numbers, of which those that are no integers count as none; events and links are lists, or null if it has none.
+/// One span: the JSON list of its parts, each of which has a place of its own. The SDK's numbers are JSON numbers, whose
+/// fractions are cut off; events and links are lists, or null if it has none.
+#[derive(Default)]
 struct SpanParts<'a> {
     parts: [&'a str; SpanParts::COUNT],
     /// The members of its attributes.
     attributes: Vec<(&'a str, &'a str)>,
-    /// The bytes of the line.
+    /// The bytes of the list.
     length: usize,
 }
 
 impl<'a> SpanParts<'a> {
-    /// The indices of its origins in the first line.
+    /// The indices of its origins in the first item.
     const RESOURCE: usize = 0;
     const SCOPE: usize = 1;
     const KIND: usize = 2;
@@ -171,10 +148,12 @@ impl<'a> SpanParts<'a> {
     const LINKS: usize = 20;
     const COUNT: usize = 21;
 
-    /// The span that `text` begins with; `None` if it begins with no list.
-    fn leading(text: &'a str) -> Option<SpanParts<'a>> {
-        let mut scan = JsonScanner::of(text);
-        let (mut parts, mut attributes) = (["null"; SpanParts::COUNT], Vec::new());
+    /// Reads the list that comes next, in place of the span that was read before.
+    fn read(&mut self, scan: &mut JsonScanner<'a>) -> Option<()> {
+        let start = scan.consumed();
+        let SpanParts { parts, attributes, .. } = self;
+        *parts = ["null"; SpanParts::COUNT];
+        attributes.clear();
         let mut place = 0;
         scan.each_item(b'[', &mut |scan, _| {
             let start = scan.consumed();
@@ -187,12 +166,13 @@ impl<'a> SpanParts<'a> {
                 scan.value()?;
             }
             if let Some(part) = parts.get_mut(place) {
-                *part = &text[start..scan.consumed()];
+                *part = scan.since(start);
             }
             place += 1;
             Some(())
         })?;
-        Some(SpanParts { parts, attributes, length: scan.consumed() })
+        self.length = scan.consumed() - start;
+        Some(())
     }
 
     /// The JSON of a part, if there is one.
@@ -200,11 +180,12 @@ impl<'a> SpanParts<'a> {
         Some(self.parts[place]).filter(|json| *json != "null")
     }
 
-    /// The digits of an integer that is not negative.
+    /// The digits of a number that is not negative, without its fraction.
     fn digits(&self, place: usize) -> Option<&'a str> {
-        let digits = self.parts[place].split('.').next().unwrap_or_default();
-        let is_whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        is_whole.then_some(digits)
+        let json = self.parts[place];
+        let end = json.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(json.len());
+        let is_integer = end > 0 && matches!(json.as_bytes().get(end), None | Some(b'.'));
+        is_integer.then(|| &json[..end])
     }
 
     fn number(&self, place: usize) -> Option<u64> {
@@ -520,10 +501,10 @@ mod tests {
 
     use super::*;
 
-    /// The lines of an export that is given as one object.
-    fn lines(export: &Value) -> String {
+    /// The list for an export that is given as one object.
+    fn items(export: &Value) -> String {
         let origins = json!({"resources": export["resources"], "scopes": export["scopes"]});
-        let mut lines = vec![origins.to_string()];
+        let mut items = vec![origins];
         for span in export["spans"].as_array().unwrap() {
             let status = &span["status"];
             let mut parts: Vec<Value> =
@@ -546,17 +527,17 @@ mod tests {
             }
             parts.push(status["message"].clone());
             parts.extend(["attributes", "events", "links"].map(|it| span[it].clone()));
-            lines.push(Value::from(parts).to_string());
+            items.push(Value::from(parts));
         }
-        lines.join("\n")
+        Value::from(items).to_string()
     }
 
-    fn read_plainly(lines: &str) -> Option<Vec<Span>> {
-        read(lines, &mut Origins::default(), None)
+    fn read_plainly(json: &str) -> Option<Vec<Span>> {
+        read(json, &mut Origins::default(), None)
     }
 
     fn sent(export: Value) -> Value {
-        from_str(&request(read_plainly(&lines(&export)).unwrap().iter())).unwrap()
+        from_str(&request(read_plainly(&items(&export)).unwrap().iter())).unwrap()
     }
 
     fn value(value: Value) -> Value {
@@ -641,7 +622,7 @@ mod tests {
             "resources": [{"attributes": {"r": 0}}, {"attributes": {"r": 1}}, {"attributes": {"r": 0}}], "scopes": [{"name": "a"}, {"name": "b"}],
             "spans": [span(0, 0, "1"), span(1, 0, "2"), span(0, 1, "3"), span(2, 0, "4"), span(9, 0, "lost")],
         });
-        let spans = read_plainly(&lines(&export)).unwrap();
+        let spans = read_plainly(&items(&export)).unwrap();
         let names = |json: &Value| -> Vec<Vec<Vec<String>>> {
             let list = |json: &Value| json.as_array().unwrap().clone();
             list(&json["resourceSpans"])
@@ -687,7 +668,7 @@ mod tests {
             }],
         });
         let body = |redaction: Option<Redaction>| {
-            let spans = read(&lines(&export), &mut Origins::default(), redaction.as_ref()).unwrap();
+            let spans = read(&items(&export), &mut Origins::default(), redaction.as_ref()).unwrap();
             request(spans.iter())
         };
         let masked = body(Some(Redaction::default()));
@@ -706,56 +687,58 @@ mod tests {
     }
 
     /// A span that has attributes, as they are given, and nothing else.
-    fn line_with(attributes: &str) -> String {
+    fn span_with(attributes: &str) -> String {
         ["[0,0", &",null".repeat(SpanParts::ATTRIBUTES - 2), ",", attributes, ",null,null]"]
             .concat()
     }
 
     #[test]
     fn attributes_that_are_no_object_cost_no_other_span() {
-        let origins = r#"{"resources":[{}],"scopes":[{}]}"#;
         let own = json!([{"key": "b", "value": {"intValue": 1}}]);
         let attributes = |odd: String, masks: Option<Redaction>| -> Vec<Value> {
-            let lines = [origins, &odd, &line_with(r#"{"b":1}"#)].join("\n");
-            let spans = read(&lines, &mut Origins::default(), masks.as_ref()).unwrap();
+            let all = [ORIGINS, &span_with(r#"{"b":1}"#), &odd, &span_with(r#"{"b":1}"#)];
+            let json = ["[", &all.join(","), "]"].concat();
+            let spans = read(&json, &mut Origins::default(), masks.as_ref()).unwrap();
             let attributes =
                 |span: &Span| from_str::<Value>(&span.json).unwrap()["attributes"].clone();
             spans.iter().map(attributes).collect()
         };
         for masks in [None, Some(Redaction::default())] {
             for odd in ["[1]", "3", "\"a\"", "null", "{}"] {
-                let all = attributes(line_with(odd), masks.clone());
-                assert_eq!(all, [json!([]), own.clone()], "{odd}");
+                let all = attributes(span_with(odd), masks.clone());
+                assert_eq!(all, [own.clone(), json!([]), own.clone()], "{odd}");
+                let all = attributes(odd.into(), masks.clone());
+                assert_eq!(all, [own.clone(), own.clone()], "{odd} is no span");
             }
             for odd in ["", "{", "{}x", r#"{"a":"#, r#"{"a":1,"#, r#"{"a""#, "[", "]"] {
-                let all = attributes(line_with(odd), masks.clone());
-                assert_eq!(all, std::slice::from_ref(&own), "{odd}: no JSON, so no span");
-                let all = attributes(odd.into(), masks.clone());
-                assert_eq!(all, std::slice::from_ref(&own), "{odd}");
+                let all = attributes(span_with(odd), masks.clone());
+                assert_eq!(all[0], own, "{odd}: what comes before something that is no JSON");
             }
         }
     }
 
+    /// A resource and a scope that nothing is known of.
+    const ORIGINS: &str = r#"{"resources":[3],"scopes":[null]}"#;
+
     #[test]
     fn what_is_no_export_does_no_harm() {
-        for text in ["", "[]", "3", "{"] {
+        for text in ["", "[]", "{}", "3", "[3]", "[[]]", "[{"] {
             assert!(read_plainly(text).is_none(), "{text}");
         }
-        assert!(read_plainly("{}").unwrap().is_empty());
-        let origins = r#"{"resources":[3],"scopes":[null]}"#;
-        let longer = line_with("{},null,null,null,null");
-        for odd in ["3", "\n\n\n\n", "[9,0]", "[0]", "[]", "{}", "[0,-0]", "[0,0]x", "0 0"] {
-            assert!(read_plainly(&[origins, "\n", odd].concat()).unwrap().is_empty(), "{odd}");
+        assert!(read_plainly("[{}]").unwrap().is_empty());
+        let with = |spans: &str| read_plainly(&["[", ORIGINS, ",", spans, "]"].concat()).unwrap();
+        let longer = span_with("{},null,null,null,null");
+        for odd in ["", ",", "3", "\n\n\n\n", "[9,0]", "[0]", "[]", "{}", "[0,-0]", "0 0"] {
+            assert!(with(odd).is_empty(), "{odd}");
         }
-        assert_eq!(read_plainly(&[origins, "\n[0,0]\n", &longer].concat()).unwrap().len(), 2);
+        assert_eq!(with(&["[0,0],", &longer].concat()).len(), 2);
         let odd = "[0,0,-1,\"x\",null,1e+21,1,1.5,[],{},true,0,[1],3,null,{},[1],null,3,[1],null]";
-        let odd = &[origins, "\n", odd].concat();
-        let body: Value = from_str(&request(read_plainly(odd).unwrap().iter())).unwrap();
+        let body: Value = from_str(&request(with(odd).iter())).unwrap();
         let span = &body["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
-        assert_eq!(span["startTimeUnixNano"], "0");
+        assert_eq!((&span["startTimeUnixNano"], &span["flags"]), (&json!("0"), &json!(1)));
         let deep = ["[".repeat(5_000), "]".repeat(5_000)].concat();
-        assert!(read_plainly(&[origins, "\n", &line_with(&deep)].concat()).is_some());
-        let deep = [r#"{"resources":[{"attributes":{"a":"#, &deep, "}}]}"].concat();
+        assert_eq!(with(&span_with(&deep)).len(), 1);
+        let deep = [r#"[{"resources":[{"attributes":{"a":"#, &deep, "}}]}]"].concat();
         assert!(read_plainly(&deep).is_some());
     }
 }

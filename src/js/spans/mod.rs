@@ -54,20 +54,20 @@ pub fn open_exporter(options: &str, seed: f64, place: &str) -> f64 {
     state::insert(Exporter::new(options, NUMERALS, Place::named(place), seed as u64)) as f64
 }
 
-/// Gives ended spans of an export that is not whole yet: `lines` are what [`read`](crate::core::spans::otlp::read)
-/// takes, `part` is what this returned for those before, and 0 for the first.
+/// Gives ended spans of an export that is not whole yet: `json` is what [`read`](crate::core::spans::otlp::read) takes,
+/// `part` is what this returned for those before, and 0 for the first.
 #[wasm_bindgen(js_name = giveSpans)]
-pub fn give_spans(exporter: f64, part: f64, lines: &str) -> f64 {
-    let given = state::with(exporter as u64, |it| it.give(part as u64, lines));
+pub fn give_spans(exporter: f64, part: f64, json: &str) -> f64 {
+    let given = state::with(exporter as u64, |it| it.give(part as u64, json));
     given.unwrap_or_default() as f64
 }
 
-/// Exports ended spans, `lines` being the last of them: see [`give_spans`]. Returns the number under which the end
+/// Exports ended spans, `json` being the last of them: see [`give_spans`]. Returns the number under which the end
 /// comes to `host.settle`, after the call has returned: 0, if there is no such exporter.
 #[wasm_bindgen(js_name = exportSpans)]
-pub fn export_spans(exporter: f64, part: f64, lines: &str, scope: f64) -> f64 {
+pub fn export_spans(exporter: f64, part: f64, json: &str, scope: f64) -> f64 {
     let (exporter, scope) = (exporter as u64, scope as u64);
-    let exported = state::with(exporter, |it| it.export(part as u64, lines, scope, now()));
+    let exported = state::with(exporter, |it| it.export(part as u64, json, scope, now()));
     let Some(Accepted { call, needs_poll }) = exported else {
         return 0.0;
     };

@@ -1,10 +1,10 @@
-// Writes ended spans of OpenTelemetry's SDK, 1.x or 2.x, as the text that the core reads. Only named properties are
+// Writes ended spans of OpenTelemetry's SDK, 1.x or 2.x, as the JSON that the core reads. Only named properties are
 // copied, because an SDK's span holds a great deal more.
 
 import { parseJson } from "../json.js";
 import { attempt, read } from "../guard.js";
 import { MASK, redactJson } from "../redact.js";
-import { snapshot } from "../snapshot.js";
+import { snapshot, snapshotAll } from "../snapshot.js";
 
 /** OTLP's SpanFlags: whether it is known if the other span is remote, and whether it is. */
 const KNOWN = 0x100;
@@ -13,35 +13,41 @@ const REMOTE = 0x200;
 /** The attributes that identify the session, which are never masked. */
 const SESSION_IDS = ["honeyhive.session_id", "traceloop.association.properties.session_id"];
 
-/** The length in characters at which lines are passed to the core, because long strings slow garbage collection down. */
-const FULL_LINES = 65_536;
+/** About how many characters the core is given at once, because long strings slow garbage collection down. */
+const FULL_PART = 65_536;
+
+/** Where texts of a span are, for the application's own masking. */
+const NAME = ["name"];
+const STATUS_MESSAGE = ["status", "message"];
 
 /**
  * @param {readonly any[]} spans
  * @param {ReturnType<typeof import("../redact.js").redaction>} redaction only its function and patterns are applied here
- * @param {(lines: string) => void} give takes all lines but the last
- * @returns {string} the last lines, in the form that the core's `otlp::read` describes
+ * @param {(part: string) => void} give takes all parts but the last
+ * @returns {string} the last part, in the form that the core's `otlp::read` describes
  */
-export function spanLines(spans, redaction, give) {
+export function writeSpans(spans, redaction, give) {
   const mask = redaction.redactor ? masking(redaction.redactor, redaction.rename) : NO_MASK;
-  let lines = new Lines(mask);
+  let part = new Part(mask);
+  // The spans of an export are often alike, so the length of a part tells how many the next one may have.
+  let mostSpans = 1;
   for (const span of spans) {
-    if (lines.text.length >= FULL_LINES) {
-      give(lines.whole());
-      lines = new Lines(mask);
+    if (part.spans >= mostSpans) {
+      const json = part.json();
+      give(json);
+      mostSpans = Math.ceil((part.spans * FULL_PART) / json.length);
+      part = new Part(mask);
     }
     // A span that throws is left out; the others are still exported.
-    attempt(() => lines.add(span));
+    attempt(() => part.add(span));
   }
-  return lines.whole();
+  return part.json();
 }
 
-/**
- * The JSON of the resources and scopes of spans, and a line for each span. JSON without indentation contains no end of a
- * line.
- */
-class Lines {
-  text = "";
+/** Some spans of an export, and their resources and scopes. */
+class Part {
+  /** The resources and scopes, and then the spans. @type {unknown[]} */
+  #items = [null];
   #mask;
   #resources = new Numbered();
   #scopes = new Numbered();
@@ -51,41 +57,44 @@ class Lines {
     this.#mask = mask;
   }
 
+  get spans() {
+    return this.#items.length - 1;
+  }
+
   /** @param {any} span */
   add(span) {
     const mask = this.#mask;
     const { traceId, spanId, traceFlags, traceState } = span.spanContext();
     const { parentSpanContext, startTime, endTime, events, links, status } = span;
-    // In the order that `SpanParts` in src/core/spans/otlp.rs has. It is one list, because a text that is put together from many short ones costs more than all of their JSON.
-    const parts = [
+    // In the order that `SpanParts` in src/core/spans/otlp.rs has.
+    this.#items.push([
       this.#resources.number(span.resource),
       this.#scopes.number(span.instrumentationScope ?? span.instrumentationLibrary),
-      Number(span.kind),
-      Number(startTime?.[0]),
-      Number(startTime?.[1]),
-      Number(endTime?.[0]),
-      Number(endTime?.[1]),
+      span.kind,
+      startTime?.[0],
+      startTime?.[1],
+      endTime?.[0],
+      endTime?.[1],
       flags(traceFlags, parentSpanContext?.isRemote),
-      Number(status.code),
-      Number(span.droppedAttributesCount),
-      Number(span.droppedEventsCount),
-      Number(span.droppedLinksCount),
+      status.code,
+      span.droppedAttributesCount,
+      span.droppedEventsCount,
+      span.droppedLinksCount,
       traceId,
       spanId,
       parentSpanContext?.spanId ?? span.parentSpanId,
       traceState?.serialize(),
-      mask.text(span.name, "name"),
-      mask.text(status.message, "status", "message"),
+      mask.text(span.name, NAME),
+      mask.text(status.message, STATUS_MESSAGE),
       mask.attributes(span.attributes),
       events.length > 0 ? events.map(eventWith(mask)) : null,
       links.length > 0 ? links.map(linkWith(mask)) : null,
-    ];
-    this.text += `\n${snapshot(parts)}`;
+    ]);
   }
 
-  whole() {
+  json() {
     const mask = this.#mask;
-    const origins = snapshot({
+    this.#items[0] = {
       resources: this.#resources.all.map((resource) => ({
         attributes: mask.attributes(read(resource, "attributes")),
         schemaUrl: read(resource, "schemaUrl"),
@@ -95,15 +104,15 @@ class Lines {
         version: read(scope, "version"),
         schemaUrl: read(scope, "schemaUrl"),
       })),
-    });
-    return origins + this.text;
+    };
+    return snapshotAll(this.#items);
   }
 }
 
 /**
  * @typedef {object} Mask
  * @property {(attributes: any) => any} attributes
- * @property {(text: any, ...path: string[]) => any} text
+ * @property {(text: any, path: string[]) => any} text
  */
 
 /** @type {Mask} */
@@ -126,10 +135,10 @@ function masking(redactor, rename) {
       }
       return masked;
     },
-    text(text, ...path) {
+    text(text, path) {
       if (typeof text !== "string") return text;
-      const name = /** @type {string} */ (path.pop());
-      const masked = parseJson(redactJson(redactor, snapshot({ [name]: text }), path));
+      const name = /** @type {string} */ (path[path.length - 1]);
+      const masked = parseJson(redactJson(redactor, snapshot({ [name]: text }), path.slice(0, -1)));
       // A span must have a name.
       return typeof masked[name] === "string" ? masked[name] : MASK;
     },
@@ -138,7 +147,7 @@ function masking(redactor, rename) {
 
 /** @param {Mask} mask */
 const eventWith = (mask) => (/** @type {any} */ event) => ({
-  name: mask.text(event.name, "name"),
+  name: mask.text(event.name, NAME),
   time: event.time,
   attributes: mask.attributes(event.attributes),
   droppedAttributesCount: event.droppedAttributesCount,
@@ -168,12 +177,16 @@ class Numbered {
   all = [];
   /** @type {Map<unknown, number>} */
   #places = new Map();
+  /** The place of the object that was asked for last. */
+  #last = -1;
 
   /** @param {unknown} value */
   number(value) {
+    // Most spans come from where the one before came from.
+    if (this.#last >= 0 && this.all[this.#last] === value) return this.#last;
     const known = this.#places.get(value);
-    if (known !== undefined) return known;
-    this.#places.set(value, this.all.length);
-    return this.all.push(value) - 1;
+    this.#last = known ?? this.all.push(value) - 1;
+    if (known === undefined) this.#places.set(value, this.#last);
+    return this.#last;
   }
 }
