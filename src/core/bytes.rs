@@ -1,13 +1,42 @@
 //! Bytes of JSON texts: every byte of an enrichment is looked at to find its values.
 
-const ONES: u64 = u64::from_ne_bytes([1; 8]);
-const HIGHEST: u64 = u64::from_ne_bytes([0x80; 8]);
+#[cfg(target_feature = "simd128")]
+use core::arch::wasm32::{i8x16_bitmask, u8x16_eq, u8x16_lt, u8x16_splat, u64x2, v128, v128_or};
 
 /// The end of the run of bytes from `at` on that stand for themselves in a JSON string: neither quote, backslash nor
 /// control character.
 #[inline(always)]
-pub fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+pub fn plain_end(bytes: &[u8], at: usize) -> usize {
     let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    let mut at = end_in_blocks(bytes, at);
+    while bytes.get(at).is_some_and(|byte| is_plain(*byte)) {
+        at += 1;
+    }
+    at
+}
+
+/// The end of the run if there is a whole block around it; else the beginning of the last bytes, which are no block.
+#[cfg(target_feature = "simd128")]
+#[inline(always)]
+fn end_in_blocks(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(Ok(block)) = bytes.get(at..at + 16).map(<&[u8; 16]>::try_from) {
+        let these = vector(block, 0);
+        let is = |byte: u8| u8x16_eq(these, u8x16_splat(byte));
+        let ends = v128_or(u8x16_lt(these, u8x16_splat(b' ')), v128_or(is(b'"'), is(b'\\')));
+        match i8x16_bitmask(ends) {
+            0 => at += 16,
+            ends => return at + ends.trailing_zeros() as usize,
+        }
+    }
+    at
+}
+
+/// The end of the run if there is a whole block around it; else the beginning of the last bytes, which are no block.
+#[cfg(not(target_feature = "simd128"))]
+#[inline(always)]
+fn end_in_blocks(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHEST: u64 = u64::from_ne_bytes([0x80; 8]);
     // Eight bytes at a time: subtracting a greater byte borrows the highest bit, and at least the lowest byte with a
     // borrow is found correctly.
     while let Some(Ok(eight)) = bytes.get(at..at + 8).map(<[u8; 8]>::try_from) {
@@ -20,10 +49,19 @@ pub fn plain_end(bytes: &[u8], mut at: usize) -> usize {
         }
         at += 8;
     }
-    while bytes.get(at).is_some_and(|byte| is_plain(*byte)) {
-        at += 1;
-    }
     at
+}
+
+/// The sixteen bytes of `bytes` from `at` on.
+#[cfg(target_feature = "simd128")]
+#[inline(always)]
+pub fn vector<const LENGTH: usize>(bytes: &[u8; LENGTH], at: usize) -> v128 {
+    let half = |from: usize| {
+        let mut half = [0; 8];
+        half.copy_from_slice(&bytes[from..from + 8]);
+        u64::from_le_bytes(half)
+    };
+    u64x2(half(at), half(at + 8))
 }
 
 #[cfg(test)]

@@ -43,13 +43,14 @@ fn begins(bytes: &[u8], at: usize) -> bool {
 #[cfg(target_feature = "simd128")]
 mod simd {
     use core::arch::wasm32::{
-        i8x16_bitmask, u8x16_ge, u8x16_gt, u8x16_shr, u8x16_splat, u8x16_sub, u8x16_swizzle, u64x2,
-        v128, v128_and, v128_or,
+        i8x16_bitmask, u8x16_ge, u8x16_gt, u8x16_shr, u8x16_splat, u8x16_sub, u8x16_swizzle, v128,
+        v128_and, v128_or,
     };
 
     use super::super::reader::{MARK, class_at, word_end};
-    use super::super::rules::PAIRS;
+    use super::super::rules::continuations;
     use super::{begins, word_by_word};
+    use crate::core::bytes::vector;
 
     /// What a byte is, as one bit. The greater ones belong to words.
     const DIGIT: u8 = 0x80;
@@ -89,26 +90,42 @@ mod simd {
         bits
     };
 
-    /// By the last five bits of a byte: one bit of eight if a secret may begin with it, and the bits of all bytes that it
-    /// may follow. Two bytes that have none in common do not begin a secret.
-    const FIRST: [u8; 32] = pairs().0;
-    const SECOND: [u8; 32] = pairs().1;
+    /// Secrets are in eight groups by the last five bits of their first letters. Any grouping finds all of them; with this
+    /// one, which was found by trial, few words of English look like a secret at first.
+    const GROUPS: [u8; 32] = {
+        let letters: [&[u8]; 8] = [b"ce", b"apx", b"ghi", b"s", b"dfjy", b"bkr", b"otw", b"lnvz"];
+        let mut groups = [0; 32];
+        let mut group = 0;
+        while group < letters.len() {
+            let mut at = 0;
+            while at < letters[group].len() {
+                groups[letters[group][at] as usize & 31] = group as u8;
+                at += 1;
+            }
+            group += 1;
+        }
+        groups
+    };
 
-    const fn pairs() -> ([u8; 32], [u8; 32]) {
-        let (mut firsts, mut seconds) = ([0; 32], [0; 32]);
+    /// By the last five bits of a byte: the groups of the secrets that have it in the first, second or third place. Three
+    /// bytes that have no group in common begin no secret.
+    const FIRST: [u8; 32] = groups_with(&continuations(0));
+    const SECOND: [u8; 32] = groups_with(&continuations(1));
+    const THIRD: [u8; 32] = groups_with(&continuations(2));
+
+    const fn groups_with(bytes: &[u32; 128]) -> [u8; 32] {
+        let mut groups = [0; 32];
         let mut first = 0;
-        while first < PAIRS.len() {
-            let mut second = 0;
-            while second < 32 {
-                if PAIRS[first] >> second & 1 != 0 {
-                    firsts[first & 31] = 1 << (first & 7);
-                    seconds[second] |= 1 << (first & 7);
-                }
-                second += 1;
+        while first < bytes.len() {
+            let mut byte = 0;
+            while byte < groups.len() {
+                let has = bytes[first] >> byte & 1 != 0;
+                groups[byte] |= if has { 1 << GROUPS[first & 31] } else { 0 };
+                byte += 1;
             }
             first += 1;
         }
-        (firsts, seconds)
+        groups
     }
 
     /// See [`word_by_word`].
@@ -120,19 +137,21 @@ mod simd {
         }
         // Whether the word before `at` goes on there.
         let mut goes_on = 0;
-        while let Some(Ok(block)) = bytes.get(at..at + 17).map(<&[u8; 17]>::try_from) {
-            let (these, next) = (vector(block, 0), vector(block, 1));
+        while let Some(Ok(block)) = bytes.get(at..at + 18).map(<&[u8; 18]>::try_from) {
+            let these = vector(block, 0);
             let lower = u8x16_swizzle(vector(&BY_LOWER, 0), v128_and(these, u8x16_splat(15)));
             let upper = u8x16_swizzle(vector(&BY_UPPER, 0), u8x16_shr(these, 4));
             let kinds = v128_and(lower, upper);
             let digits = i8x16_bitmask(kinds);
             let words = i8x16_bitmask(u8x16_ge(kinds, u8x16_splat(P_TO_Z)));
             let marks = i8x16_bitmask(u8x16_gt(kinds, u8x16_splat(0))) & !words;
-            let pairs = v128_and(by_five_bits(&FIRST, these), by_five_bits(&SECOND, next));
-            let pairs = i8x16_bitmask(u8x16_gt(pairs, u8x16_splat(0)));
+            let pairs =
+                v128_and(by_five_bits(&FIRST, these), by_five_bits(&SECOND, vector(block, 1)));
+            let triples = v128_and(pairs, by_five_bits(&THIRD, vector(block, 2)));
+            let triples = i8x16_bitmask(u8x16_gt(triples, u8x16_splat(0)));
             let starts = words & !(words << 1 | goes_on);
             let certain = marks | starts & digits;
-            let mut found = certain | starts & pairs;
+            let mut found = certain | starts & triples;
             while found != 0 {
                 let place = found.trailing_zeros();
                 if certain >> place & 1 != 0 || begins(bytes, at + place as usize) {
@@ -151,16 +170,5 @@ mod simd {
         // A place beyond the sixteen of a vector finds 0.
         let above = u8x16_sub(places, u8x16_splat(16));
         v128_or(u8x16_swizzle(vector(table, 0), places), u8x16_swizzle(vector(table, 16), above))
-    }
-
-    /// The sixteen bytes from `at` on.
-    #[inline(always)]
-    fn vector<const LENGTH: usize>(bytes: &[u8; LENGTH], at: usize) -> v128 {
-        let half = |from: usize| {
-            let mut half = [0; 8];
-            half.copy_from_slice(&bytes[from..from + 8]);
-            u64::from_le_bytes(half)
-        };
-        u64x2(half(at), half(at + 8))
     }
 }

@@ -403,31 +403,37 @@ const BEGINNINGS: [u32; 512] = {
     all
 };
 
-/// For each first byte of a word, a set of the second bytes with which a secret may continue: a bit for each value of
-/// their last five bits.
-pub const PAIRS: [u32; 128] = {
-    let mut pairs = [0; 128];
+/// [`continuations`] of the second bytes.
+const PAIRS: [u32; 128] = continuations(1);
+
+/// For each first byte of a secret, a set of the bytes that it may have at `place`, which is 0, 1 or 2. The set has a bit
+/// for each value of their last five bits.
+pub const fn continuations(place: usize) -> [u32; 128] {
+    /// The hexadecimal digits, which may follow the shortest prefix.
+    const HEX: u32 = 0x3ff_007e;
+    let mut sets = [0; 128];
     let mut row = 0;
     while row < RULES.len() {
         let prefix = RULES[row].prefix.as_bytes();
-        pairs[prefix[0] as usize] |= 1 << (prefix[1] & 31);
+        let set = if place < prefix.len() { 1 << (prefix[place] & 31) } else { HEX };
+        sets[prefix[0] as usize] |= set;
         row += 1;
     }
     row = 0;
     while row < SHAPES.len() {
         let prefix = SHAPES[row].as_bytes();
-        pairs[prefix[0] as usize] |= 1 << (prefix[1] & 31);
+        sets[prefix[0] as usize] |= 1 << (prefix[place] & 31);
         row += 1;
     }
     row = 0;
     while row < WORDS.len() {
         let word = WORDS[row].as_bytes();
-        pairs[word[0] as usize] |= 1 << (word[1] & 31);
-        pairs[word[0].to_ascii_uppercase() as usize] |= 1 << (word[1] & 31);
+        sets[word[0] as usize] |= 1 << (word[place] & 31);
+        sets[word[0].to_ascii_uppercase() as usize] |= 1 << (word[place] & 31);
         row += 1;
     }
-    pairs
-};
+    sets
+}
 
 /// A hash from 0 to 16,383 of three bytes.
 #[inline(always)]
