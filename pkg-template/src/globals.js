@@ -183,12 +183,13 @@ function timeOf(clock) {
 }
 
 /**
- * The time that a date's text says, in milliseconds since the Unix epoch.
+ * The time that an HTTP date says, in milliseconds since the Unix epoch. Its oldest form, as in "Sun Nov  6 08:49:37 1994",
+ * names no zone, and Date.parse would take the runtime's: RFC 9110, section 5.6.7.
  * @param {string} text
  * @returns {number} NaN if it is no date
  */
 export function parseDate(text) {
-  return attempt(() => +Date.parse(text), NaN);
+  return attempt(() => +Date.parse(/^... .+\d$/.test(text) ? `${text} GMT` : text), NaN);
 }
 
 /** @returns {number} from which a core draws what is random */

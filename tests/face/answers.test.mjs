@@ -6,6 +6,7 @@ import { createServer } from "node:http";
 import { Readable } from "node:stream";
 import { describe, it, mock } from "node:test";
 import fc from "fast-check";
+import { parseDate } from "../../pkg-template/src/globals.js";
 import { send } from "../../pkg-template/src/send.js";
 import { serverFetch } from "../../pkg-template/src/server-fetch.js";
 import { answerCases } from "../surface/answers.js";
@@ -140,4 +141,25 @@ describe("Node's own fetch", () => {
     assert.equal((await put(url)).status, -1);
     assert.deepEqual(sent, [body]);
   });
+});
+
+describe("an HTTP date is read", () => {
+  for (const zone of ["Asia/Tokyo", "America/Lima", "UTC"]) {
+    it(`in each of its three forms, in ${zone}`, (t) => {
+      const before = process.env.TZ;
+      t.after(() => {
+        if (before === undefined) delete process.env.TZ;
+        else process.env.TZ = before;
+      });
+      process.env.TZ = zone;
+      for (const date of [
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+        "Sunday, 06-Nov-94 08:49:37 GMT",
+        "Sun Nov  6 08:49:37 1994",
+      ]) {
+        assert.equal(parseDate(date), Date.UTC(1994, 10, 6, 8, 49, 37), date);
+      }
+      assert.ok(Number.isNaN(parseDate("soon")));
+    });
+  }
 });
