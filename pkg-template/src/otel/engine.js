@@ -26,6 +26,9 @@ import { untraced } from "../untraced.js";
 /** Bytes that browsers send on after a page has gone, in all requests together. */
 const KEEPALIVE_BYTES = 60_000;
 
+/** How many bodies' memory is kept, of 4 MB at most each: an export of 512 spans of 30 KB is as many requests. */
+const MOST_SPARES = 4;
+
 /** Milliseconds in which a browser refuses a request by itself. */
 const AT_ONCE_MS = 1000;
 
@@ -47,11 +50,11 @@ export class SpanEngine {
   /** The addresses that have answered. @type {Set<string>} */
   #answered = new Set();
   /**
-   * The memory of a body that was sent, which the next body takes. If each body of some MB took new memory, V8 would collect
+   * The memory of bodies that were sent, which the next bodies take. If each body of some MB took new memory, V8 would collect
    * garbage every few requests.
-   * @type {ArrayBufferLike | undefined}
+   * @type {ArrayBufferLike[]}
    */
-  #bodyMemory;
+  #spareMemory = [];
   /** @type {import("../context/context.d.ts").Context | undefined} */
   #context;
 
@@ -159,11 +162,16 @@ export class SpanEngine {
 
   /** @param {number} length */
   #bodyArray(length) {
-    const memory = this.#bodyMemory;
-    this.#bodyMemory = undefined;
-    return memory && memory.byteLength >= length
-      ? new Uint8Array(memory, 0, length)
-      : new Uint8Array(length);
+    const place = this.#spareMemory.findIndex(({ byteLength }) => byteLength >= length);
+    const memory = this.#spareMemory.splice(place, place < 0 ? 0 : 1)[0];
+    return memory ? new Uint8Array(memory, 0, length) : new Uint8Array(length);
+  }
+
+  /** @param {ArrayBufferLike} memory that nothing reads any more */
+  #keepMemory(memory) {
+    this.#spareMemory.push(memory);
+    this.#spareMemory.sort((a, b) => b.byteLength - a.byteLength);
+    this.#spareMemory.length = Math.min(this.#spareMemory.length, MOST_SPARES);
   }
 
   /**
@@ -186,7 +194,7 @@ export class SpanEngine {
     const isUsual = !outlives && !this.#mayHang && hasAnswered;
     const answer = await (isUsual ? ask(init) : this.#askGently(ask, init, outlives, isApart));
     this.#answered.add(url);
-    if (isCopied) this.#bodyMemory = /** @type {Uint8Array} */ (body).buffer;
+    if (isCopied) this.#keepMemory(/** @type {Uint8Array} */ (body).buffer);
     return answer;
   }
 
