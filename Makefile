@@ -78,7 +78,7 @@ size: $(PKG) ## What each part of the WebAssembly takes
 bench-latency: build setup-test-js benches/peers/node_modules/.package-lock.json ## Beside its peers at a backend's latency, some ten minutes; PEERS, RUNTIMES, RATES, DELAYS for a part
 	@node benches/latency.mjs
 
-bench-spans: build setup-test-js benches/peers/node_modules/.package-lock.json ## The exporter of spans beside OpenTelemetry's, some half an hour; LOADS, DELAYS, PROCESSORS, SECONDS, RUNS for a part
+bench-spans: build setup-test-js benches/peers/node_modules/.package-lock.json ## The exporter of spans beside OpenTelemetry's, some twenty minutes; LOADS, DELAYS, PROCESSORS, SECONDS, RUNS for a part
 	@node benches/spans.mjs
 
 bench-peers: build setup-test-js benches/peers/node_modules/.package-lock.json

@@ -22,8 +22,8 @@ const loads = listed("LOADS", "0.2:4000,5:2000,12:400,45:100").map((each) => {
 });
 const delays = listed("DELAYS", "10,100,300").map(Number);
 const processors = listed("PROCESSORS", "batch,simple");
-const seconds = Number(process.env.SECONDS ?? 6);
-const runs = Number(process.env.RUNS ?? 3);
+const seconds = Number(process.env.SECONDS ?? 20);
+const runs = Number(process.env.RUNS ?? 1);
 const isWhole = !["LOADS", "DELAYS", "PROCESSORS", "SECONDS", "RUNS"].some(
   (name) => process.env[name],
 );
