@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { face, logged } from "./face.mjs";
+import { anyValue } from "../support/values.mjs";
 
 /** @param {any} outcome */
 const reason = (outcome) => outcome.reason ?? outcome.status;
@@ -421,17 +422,7 @@ test("logLevel silences the face's own lines as well", async () => {
 test("no argument makes anything throw or reject", async () => {
   const it = face();
   const tracer = await it.initTracer();
-  const anything = fc.anything({
-    withBigInt: true,
-    withBoxedValues: true,
-    withDate: true,
-    withMap: true,
-    withSet: true,
-    withNullPrototype: true,
-    withObjectString: true,
-    withSparseArray: true,
-    withTypedArray: true,
-  });
+  const anything = anyValue();
   const key = fc.constantFrom("sessionId", "tracer", "metadata", "headers", "redact", "fetch", "waitUntil", "onDrop", "timeoutMs", "sessionName", "env", "toJSON"); // prettier-ignore
   const argument = fc.oneof(anything, fc.dictionary(key, anything));
   /** @type {((...given: any[]) => any)[]} */
