@@ -441,6 +441,21 @@ describe("the body of a request", { concurrency: 1 }, () => {
       }
     });
   }
+
+  for (const method of ["findIndex", "sort", "splice"]) {
+    it(`is made without Array.prototype.${method}, which a library may have replaced`, async () => {
+      const exporter = exporterWith();
+      assert.equal((await exported(exporter, oneSpan())).code, 0);
+      const spans = oneSpan();
+      const own = Reflect.get(Array.prototype, method);
+      Reflect.set(Array.prototype, method, () => {
+        throw new Error("replaced");
+      });
+      const { code } = await exported(exporter, spans);
+      Reflect.set(Array.prototype, method, own);
+      assert.equal(code, 0);
+    });
+  }
 });
 
 describe("a page that is hidden", { concurrency: 1 }, () => {

@@ -5,6 +5,7 @@ import { isConnectionShared } from "../connections.js";
 import { Promise, forwardNow } from "../globals.js";
 import { attempt, messageOf, read } from "../guard.js";
 import { Instance } from "../instance.js";
+import { filtered } from "../lists.js";
 import { LoggedLines, print } from "../log.js";
 import { newRuntime } from "../runtime.js";
 import { runtimeFetch } from "../send.js";
@@ -26,7 +27,10 @@ import { untraced } from "../untraced.js";
 /** Bytes that browsers send on after a page has gone, in all requests together. */
 const KEEPALIVE_BYTES = 60_000;
 
-/** How many bodies' memory is kept, of 4 MB at most each: an export of 512 spans of 30 KB is as many requests. */
+/**
+ * How many bodies' memory is kept: an export of 512 spans of 30 KB is as many requests. A body has some 4 MB, and with a last
+ * span of the largest size 9 MB.
+ */
 const MOST_SPARES = 4;
 
 /** Milliseconds in which a browser refuses a request by itself. */
@@ -162,16 +166,24 @@ export class SpanEngine {
 
   /** @param {number} length */
   #bodyArray(length) {
-    const place = this.#spareMemory.findIndex(({ byteLength }) => byteLength >= length);
-    const memory = this.#spareMemory.splice(place, place < 0 ? 0 : 1)[0];
-    return memory ? new Uint8Array(memory, 0, length) : new Uint8Array(length);
+    /** @type {ArrayBufferLike | undefined} */
+    let fitting;
+    this.#spareMemory = filtered(this.#spareMemory, (memory) => {
+      if (fitting || memory.byteLength < length) return true;
+      fitting = memory;
+      return false;
+    });
+    return fitting ? new Uint8Array(fitting, 0, length) : new Uint8Array(length);
   }
 
   /** @param {ArrayBufferLike} memory that nothing reads any more */
   #keepMemory(memory) {
-    this.#spareMemory.push(memory);
-    this.#spareMemory.sort((a, b) => b.byteLength - a.byteLength);
-    this.#spareMemory.length = Math.min(this.#spareMemory.length, MOST_SPARES);
+    const spare = this.#spareMemory;
+    spare[spare.length] = memory;
+    // The oldest may be too small for today's bodies.
+    if (spare.length > MOST_SPARES) {
+      this.#spareMemory = filtered(spare, (other) => other !== spare[0]);
+    }
   }
 
   /**
