@@ -8,6 +8,7 @@ import { symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { runToEnd } from "../tests/support/child.mjs";
+import { spread } from "./peers/measure.mjs";
 import { peers, versions } from "./peers/peers.mjs";
 
 /** @typedef {{ delivered: number, ended: number, cpuMs: number, requests: number }} Result */
@@ -86,6 +87,22 @@ async function measure(exporter, load, delayMs) {
   return { delivered: state.spans.size, ended, cpuMs, requests: state.requests };
 }
 
+/**
+ * What several runs came to: their spans altogether, and the medians of the rest.
+ * @param {Result[]} results
+ * @returns {Result}
+ */
+function together(results) {
+  const total = (/** @type {"delivered" | "ended"} */ what) =>
+    results.reduce((sum, result) => sum + result[what], 0);
+  return {
+    delivered: total("delivered"),
+    ended: total("ended"),
+    cpuMs: spread(results.map(({ cpuMs }) => cpuMs)).median,
+    requests: spread(results.map(({ requests }) => requests)).median,
+  };
+}
+
 // Before the versions are asked for, the package's own among them.
 await symlink("../../../pkg", new URL("peers/node_modules/honeyhive-edge", import.meta.url)).catch(
   (error) => {
@@ -100,21 +117,6 @@ const lines = [
   "|---|---|---|---|---|---|---|---|---|---|---|---|",
 ];
 console.log(lines.join("\n"));
-/** @param {number[]} numbers */
-const median = (numbers) => Number(numbers.sort((a, b) => a - b)[numbers.length >> 1]);
-
-/** What several runs came to: spans altogether, and the medians of the rest. @param {Result[]} results @returns {Result} */
-const summed = (results) => {
-  const total = (/** @type {"delivered" | "ended"} */ what) =>
-    results.reduce((sum, result) => sum + result[what], 0);
-  return {
-    delivered: total("delivered"),
-    ended: total("ended"),
-    cpuMs: median(results.map(({ cpuMs }) => cpuMs)),
-    requests: median(results.map(({ requests }) => requests)),
-  };
-};
-
 /** What is lost where OpenTelemetry loses nothing, and by how much this costs more. */
 let lost = 0;
 /** @type {number[]} */
@@ -128,7 +130,7 @@ for (const processor of processors) {
           results[place]?.push(await measure(exporter, { ...load, processor }, delayMs));
         }
       }
-      const [other, own] = /** @type {[Result, Result]} */ (results.map(summed));
+      const [other, own] = /** @type {[Result, Result]} */ (results.map(together));
       const told = (/** @type {Result} */ { delivered, ended, requests, cpuMs }) =>
         `${((100 * delivered) / ended).toFixed(1)} % | ${requests} | ${Math.round(cpuMs)} ms`;
       const ratio = own.cpuMs / other.cpuMs;
@@ -149,6 +151,6 @@ if (isWhole) {
 server.closeAllConnections();
 server.close();
 console.log(
-  `${lost} spans lost where OpenTelemetry loses none; CPU ${median(ratios).toFixed(2)} times in the median, at most ${Math.max(...ratios).toFixed(2)} times`,
+  `${lost} spans lost where OpenTelemetry loses none; CPU ${spread(ratios).median.toFixed(2)} times in the median, at most ${Math.max(...ratios).toFixed(2)} times`,
 );
 process.exitCode = lost > 0 ? 1 : 0;

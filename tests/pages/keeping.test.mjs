@@ -369,7 +369,7 @@ for (const place of visits) {
       site.down(true);
       for (const { tab } of [says, diesSilently]) await tab.run("seen.say({ rating: 5 })");
       await keeps(last.tab, 2);
-      // It looks into the store again and again, and finds two pages that live.
+      // It is asked to look into the store again and again, and has found two pages that live by the end of the delay.
       await last.tab.run(`void (() => {
         for (let n = 0; n < 5; n++) document.dispatchEvent(new Event("visibilitychange"));
       })()`);

@@ -86,19 +86,19 @@ impl Origins {
 /// `redaction` says. `None` if the text does not begin with such an object.
 pub fn read(json: &str, origins: &mut Origins, redaction: Option<&Redaction>) -> Option<Vec<Span>> {
     let writer = Writer { redaction };
-    let mut of_all: Option<[Vec<Rc<Origin>>; 2]> = None;
+    let mut resources_and_scopes: Option<[Vec<Rc<Origin>>; 2]> = None;
     let mut parts = SpanParts::default();
     let mut spans = Vec::new();
     // What comes after something that is no JSON is left out.
     let _ = JsonScanner::of(json).each_item(b'[', &mut |scan, _| {
-        let Some([resources, scopes]) = &of_all else {
+        let Some([resources, scopes]) = &resources_and_scopes else {
             let all = ObjectMembers::of(scan.value()?)?;
             let list = |name| all.get(name).and_then(elements).unwrap_or_default();
             let resources = list("resources").into_iter();
             let resources = resources.map(|json| origins.of(writer.resource(json))).collect();
             let scopes = list("scopes").into_iter();
             let scopes = scopes.map(|json| origins.of(writer.scope(json))).collect();
-            of_all = Some([resources, scopes]);
+            resources_and_scopes = Some([resources, scopes]);
             return Some(());
         };
         if scan.peek() != Some(b'[') {
@@ -113,7 +113,7 @@ pub fn read(json: &str, origins: &mut Origins, redaction: Option<&Redaction>) ->
         }
         Some(())
     });
-    of_all.map(|_| spans)
+    resources_and_scopes.map(|_| spans)
 }
 
 /// One span: the JSON list of its parts, each of which has a place of its own. The SDK's numbers are JSON numbers, whose
