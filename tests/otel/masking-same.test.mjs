@@ -110,8 +110,8 @@ test("masks in spans a secret of every prefix, wherever the vectors begin", asyn
     const texts = Object.fromEntries(
       Array.from({ length: 16 }, (_, place) => {
         const secret = prefix + letters.repeat(10).slice(place, place + Number(length));
-        const before = "a ".repeat(16).slice(-16 - place);
-        return [`text ${place}`, `${before} ${secret} is what was said in the end`];
+        const words = "a ".repeat(16).slice(-16 - place);
+        return [`text ${place}`, `${words} ${secret} is what was said in the end`];
       }),
     );
     const spans = await inSpan(texts);
