@@ -277,6 +277,21 @@ fn bad_spans_cost_nobody_anything_but_themselves() {
 }
 
 #[test]
+fn a_span_that_could_not_be_read_is_told_and_costs_the_others_nothing() {
+    let mut bench = Bench::new(json!({}), |_| http(200));
+    let part = bench.exporter.give(0, r#"[{},"it throws"]"#);
+    let call = bench.exporter.export(part, &export(&["a", "b"]), 0, bench.now).call;
+    bench.run(0);
+    assert_eq!(bench.why(call), "invalid: a span could not be read: it throws");
+    assert_eq!(bench.lines, ["spans were dropped (invalid): a span could not be read: it throws"]);
+    assert_eq!(names(&bench.requests[0].1), ["a", "b"]);
+    let alone = bench.exporter.export(0, r#"[{},"it throws"]"#, 0, bench.now).call;
+    bench.run(0);
+    assert!(bench.why(alone).starts_with("invalid"), "where nothing is left to send as well");
+    assert_eq!((bench.requests.len(), bench.lines.len()), (1, 1), "and the line is logged once");
+}
+
+#[test]
 fn what_will_never_pass_is_not_tried_again_and_says_what_to_do() {
     for (status, said) in [
         (401, "refused the API key with 401"),

@@ -634,7 +634,14 @@ describe("what becomes of it", { concurrency: 1 }, () => {
     exporter.export(oneSpan(), /** @type {any} */ (undefined));
     await exporter.forceFlush();
     const [good] = oneSpan();
-    assert.equal((await exported(exporter, [hostile, good])).code, 0);
+    lines.length = 0;
+    const mixed = await exported(exporterWith(), [hostile, good]);
+    assert.equal(mixed.code, 1);
+    assert.equal(mixed.error?.message, "invalid: a span could not be read: hostile");
+    assert.match(
+      lines.join("\n"),
+      /spans were dropped \(invalid\): a span could not be read: hostile$/,
+    );
     const kept = await (await fetch(`${backends.v1.url}/_local/spans?key=${KEYS.main}`)).json();
     assert.equal(kept.length, 3, "what can be read is sent");
     for (const options of [hostile, 3, null]) {
@@ -644,6 +651,21 @@ describe("what becomes of it", { concurrency: 1 }, () => {
       );
       assert.equal(code, 0);
     }
+  });
+
+  it("takes a span that lacks what may be empty", async () => {
+    const { bodies, fetch } = taking();
+    const [whole] = oneSpan();
+    const spanContext = () => whole?.spanContext();
+    const span = {
+      ...whole,
+      spanContext,
+      events: undefined,
+      links: undefined,
+      status: undefined,
+    };
+    assert.equal((await exported(exporterWith({ fetch }), [span])).code, 0);
+    assert.equal(bodies[0].resourceSpans[0].scopeSpans[0].spans[0].name, "span");
   });
 
   it("forceFlush waits for what was exported, shutdown too, and then nothing is taken", async () => {

@@ -126,7 +126,7 @@ fn as_if_one_by_one_in_order_on_a_perfect_network() {
 const SPAN_SEEDS: u64 = 2_000;
 
 /// How an export ends in some of so many lives.
-const SPAN_ENDS: [&str; 4] = ["queue_full", "rejected", "retries_exhausted", "stored"];
+const SPAN_ENDS: [&str; 5] = ["invalid", "queue_full", "rejected", "retries_exhausted", "stored"];
 
 #[test]
 fn each_span_is_stored_or_given_up_and_that_is_told_once() {

@@ -42,6 +42,8 @@ struct Flight {
 struct Export {
     scope: u64,
     names: Vec<String>,
+    /// Whether a further span of it could not be read.
+    has_unreadable: bool,
     /// `Some(None)` where it was told that all of it is stored.
     end: Option<Option<String>>,
     ended_at: u64,
@@ -189,11 +191,16 @@ impl Life {
             }
             items.push(Value::from(parts));
         }
+        let has_unreadable = self.random.u8(..30) == 0;
+        if has_unreadable {
+            items.insert(self.random.usize(1..=items.len()), "it throws".into());
+        }
         let last = Value::from(items).to_string();
         let accepted = self.exporter.export(part, &last, scope, self.now);
         let (given_at, ended_at) = (self.now.mono_ms, 0);
         self.owners.extend(names.iter().map(|name| (name.clone(), accepted.call)));
-        self.exports.insert(accepted.call, Export { scope, names, end: None, ended_at, given_at });
+        let export = Export { scope, names, has_unreadable, end: None, ended_at, given_at };
+        self.exports.insert(accepted.call, export);
         if accepted.needs_poll {
             self.loops.insert(scope, self.now.mono_ms);
         }
@@ -280,11 +287,18 @@ impl Life {
         if export.end.is_some() {
             return Err(format!("the end of {call} was told twice"));
         }
-        if why.is_none() && !export.names.iter().all(|name| self.stored.contains(name)) {
+        let is_stored = export.names.iter().all(|name| self.stored.contains(name));
+        let told = why.as_deref().unwrap_or_default();
+        let tells_unreadable = told == "invalid: a span could not be read: it throws";
+        if tells_unreadable != export.has_unreadable {
+            return Err(format!("of a span of {call} that could not be read: {why:?}"));
+        }
+        if why.is_none() && !is_stored {
             return Err(format!("{call} was told as stored, and is not"));
         }
         if let Some(why) = &why {
-            let loss_is_right = !is_mild
+            // The others of an export with one that could not be read are delivered like any.
+            let loss_is_right = (!is_mild || tells_unreadable && is_stored)
                 && (!why.starts_with("rejected")
                     || why.contains("refused the API key")
                     || why.contains("redirects")
@@ -401,10 +415,11 @@ impl Life {
         self.last_scope += 1;
         self.mood = Mood::Well;
         let scope = if self.place == Place::EdgeRequest { self.last_scope } else { 0 };
-        let accepted = self.exporter.export(0, "{}", scope, self.now);
+        let accepted = self.exporter.export(0, "[{}]", scope, self.now);
         let (given_at, names) = (self.now.mono_ms, Vec::new());
-        self.exports
-            .insert(accepted.call, Export { scope, names, end: None, ended_at: 0, given_at });
+        let export =
+            Export { scope, names, has_unreadable: false, end: None, ended_at: 0, given_at };
+        self.exports.insert(accepted.call, export);
         self.loops.insert(scope, self.now.mono_ms);
         self.pass(60_000)?;
         for (call, export) in &self.exports {

@@ -2,8 +2,9 @@
 // copied, because an SDK's span holds a great deal more.
 
 import { parseJson } from "../json.js";
-import { attempt, read } from "../guard.js";
+import { read } from "../guard.js";
 import { MASK, redactJson } from "../redact.js";
+import { whyOf } from "../send.js";
 import { snapshot, snapshotAll } from "../snapshot.js";
 
 /** OTLP's SpanFlags: whether it is known if the other span is remote, and whether it is. */
@@ -24,24 +25,30 @@ const STATUS_MESSAGE = ["status", "message"];
  * @param {readonly any[]} spans
  * @param {ReturnType<typeof import("../redact.js").redaction>} redaction only its function and patterns are applied here
  * @param {(part: string) => void} give takes all parts but the last
- * @returns {string} the last part, in the form that the core's `otlp::read` describes
+ * @returns {string} the last part, in the form that the core's `ReadSpans::read` describes
  */
 export function writeSpans(spans, redaction, give) {
   const mask = redaction.redactor ? masking(redaction.redactor, redaction.rename) : NO_MASK;
   let part = new Part(mask);
   // The spans of an export are often alike, so the length of a part tells how many the next one may have.
   let mostSpans = 1;
-  for (const span of spans) {
-    if (part.spans >= mostSpans) {
-      const json = part.json();
-      give(json);
-      mostSpans = Math.ceil((part.spans * FULL_PART) / json.length);
-      part = new Part(mask);
+  try {
+    for (const span of spans) {
+      if (part.spans >= mostSpans) {
+        const json = part.json();
+        give(json);
+        mostSpans = Math.ceil((part.spans * FULL_PART) / json.length);
+        part = new Part(mask);
+      }
+      part.add(span);
     }
-    // A span that throws is left out; the others are still exported.
-    attempt(() => part.add(span));
+    return part.json();
+  } catch (error) {
+    // The parts before are with the core, which exports them.
+    part = new Part(mask);
+    part.addUnreadable(error);
+    return part.json();
   }
-  return part.json();
 }
 
 /** Some spans of an export, and their resources and scopes. */
@@ -61,13 +68,30 @@ class Part {
     return this.#items.length - 1;
   }
 
-  /** @param {any} span */
+  /**
+   * A span that throws costs the others nothing.
+   * @param {any} span
+   */
   add(span) {
+    try {
+      this.#items.push(this.#read(span));
+    } catch (error) {
+      this.addUnreadable(error);
+    }
+  }
+
+  /** @param {unknown} error says why one or more spans could not be read */
+  addUnreadable(error) {
+    this.#items.push(whyOf(error, "reading it throws"));
+  }
+
+  /** @param {any} span */
+  #read(span) {
     const mask = this.#mask;
     const { traceId, spanId, traceFlags, traceState } = span.spanContext();
     const { parentSpanContext, startTime, endTime, events, links, status } = span;
     // In the order that `SpanParts` in src/core/spans/otlp.rs has.
-    this.#items.push([
+    return [
       this.#resources.number(span.resource),
       this.#scopes.number(span.instrumentationScope ?? span.instrumentationLibrary),
       span.kind,
@@ -76,7 +100,7 @@ class Part {
       endTime?.[0],
       endTime?.[1],
       flags(traceFlags, parentSpanContext?.isRemote),
-      status.code,
+      status?.code,
       span.droppedAttributesCount,
       span.droppedEventsCount,
       span.droppedLinksCount,
@@ -85,11 +109,11 @@ class Part {
       parentSpanContext?.spanId ?? span.parentSpanId,
       traceState?.serialize(),
       mask.text(span.name, NAME),
-      mask.text(status.message, STATUS_MESSAGE),
+      mask.text(status?.message, STATUS_MESSAGE),
       mask.attributes(span.attributes),
-      events.length > 0 ? events.map(eventWith(mask)) : null,
-      links.length > 0 ? links.map(linkWith(mask)) : null,
-    ]);
+      events?.length > 0 ? events.map(eventWith(mask)) : null,
+      links?.length > 0 ? links.map(linkWith(mask)) : null,
+    ];
   }
 
   json() {

@@ -169,10 +169,14 @@ impl<U: Unit> Engine<U> {
         std::mem::take(&mut self.losses)
     }
 
-    /// Queues the units of a call made in `scope`. Units for which there is no room are given up one by one.
+    /// Queues the units of a call made in `scope`. Units for which there is no room are given up one by one. `lost` says
+    /// why further units of the call were lost before, one by one.
     #[inline(never)]
-    pub fn accept(&mut self, units: Vec<U>, scope: u64, now: Now) -> Accepted {
-        let call = self.begin_call(units.len(), scope, now);
+    pub fn accept(&mut self, units: Vec<U>, lost: Vec<Loss>, scope: u64, now: Now) -> Accepted {
+        let call = self.begin_call(units.len() + lost.len(), scope, now);
+        for loss in lost {
+            self.reject_units(scope, 1, call, loss);
+        }
         let Limits { deadline_ms, max_queue_bytes, .. } = self.limits;
         // An empty queue takes at least as much as one request holds.
         let one_request = MAX_REQUEST_BYTES as u64;
@@ -204,15 +208,6 @@ impl<U: Unit> Engine<U> {
                 "one alone is more than the backend takes in a request ({MAX_REQUEST_BYTES} bytes)"
             );
             self.reject_units(scope, too_large, call, Loss { reason: Reason::TooLarge, message });
-        }
-        Accepted { call, needs_poll: self.needs_poll(scope, now) }
-    }
-
-    /// Records a call of `units` units made in `scope` of which none is accepted.
-    pub fn refuse(&mut self, units: usize, loss: Loss, scope: u64, now: Now) -> Accepted {
-        let call = self.begin_call(units, scope, now);
-        if units > 0 {
-            self.reject_units(scope, units, call, loss);
         }
         Accepted { call, needs_poll: self.needs_poll(scope, now) }
     }

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::otlp::{self, Origins, Span};
+use super::otlp::{self, Origins, ReadSpans, Span};
 use crate::core::concurrency::Place;
 use crate::core::delivery::engine::{Accepted, DeliveryStep, Engine};
 use crate::core::delivery::limits::Limits;
@@ -42,7 +42,7 @@ pub struct Exporter {
     engine: Engine<Span>,
     origins: Origins,
     /// The spans of exports that are not complete yet.
-    parts: HashMap<u64, Vec<Span>>,
+    parts: HashMap<u64, ReadSpans>,
     last_part: u64,
     log: VecDeque<Line>,
     /// The lines that were logged already.
@@ -104,7 +104,7 @@ impl Exporter {
         }
     }
 
-    /// Takes spans of an export that is not complete yet, in the form that [`otlp::read`] describes. `part` is the
+    /// Takes spans of an export that is not complete yet, in the form that [`ReadSpans::read`] describes. `part` is the
     /// number that this function returned for the spans before, or 0 for the first ones.
     pub fn give(&mut self, part: u64, json: &str) -> u64 {
         let mut spans = self.parts.remove(&part).unwrap_or_default();
@@ -115,9 +115,8 @@ impl Exporter {
     }
 
     #[inline(never)]
-    fn read(&mut self, json: &str, spans: &mut Vec<Span>) {
-        let redaction = self.settings.redaction.as_ref();
-        spans.extend(otlp::read(json, &mut self.origins, redaction).unwrap_or_default());
+    fn read(&mut self, json: &str, spans: &mut ReadSpans) {
+        spans.read(json, &mut self.origins, self.settings.redaction.as_ref());
     }
 
     /// Takes the last spans of an export and begins to deliver it: see [`Exporter::give`]. Returns its number, and
@@ -127,11 +126,18 @@ impl Exporter {
         let now = self.clock.advance(now);
         let mut spans = self.parts.remove(&part).unwrap_or_default();
         self.read(json, &mut spans);
-        if self.settings.destination.is_some() {
-            return self.engine.accept(spans, scope, now);
+        let ReadSpans { spans, unreadable } = spans;
+        if self.settings.destination.is_none() {
+            let message = "no key was found, or `disabled` is set".to_owned();
+            let loss = Loss { reason: Reason::Disabled, message };
+            let lost = vec![loss; spans.len() + unreadable.len()];
+            return self.engine.accept(Vec::new(), lost, scope, now);
         }
-        let message = "no key was found, or `disabled` is set".to_owned();
-        self.engine.refuse(spans.len(), Loss { reason: Reason::Disabled, message }, scope, now)
+        let lost = unreadable.into_iter().map(|why| {
+            let message = format!("a span could not be read: {why}");
+            Loss { reason: Reason::Invalid, message }
+        });
+        self.engine.accept(spans, lost.collect(), scope, now)
     }
 
     /// Lets everything that waits in `scope` skip the merge window. Returns whether the shell has to call

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
 use crate::core::delivery::unit::Unit;
-use crate::core::json::{JsonScanner, Object, elements, find, is_number, members};
+use crate::core::json::{JsonScanner, Object, elements, find, is_number, members, text};
 use crate::core::redact::Redaction;
 
 /// How many levels of nesting in an attribute are followed. The snapshot cuts deeper ones off as well.
@@ -21,6 +21,9 @@ const FEW_BYTES: usize = 512;
 
 /// What an attribute takes besides its name and value.
 const BYTES_OF_ATTRIBUTE: usize = 40;
+
+/// Why something could not be read as a span.
+const NO_SPAN: &str = "it is no span of OpenTelemetry's SDK";
 
 /// How many origins are remembered before unused ones are removed for the first time.
 const FEW_ORIGINS: usize = 64;
@@ -81,39 +84,58 @@ impl Origins {
     }
 }
 
-/// Reads spans of an export from the JSON list that the JavaScript around the core writes. Its first item is the object
-/// `{ resources, scopes }`, with the SDK's names. Each further one is a span: see `SpanParts`. Secrets are masked as
-/// `redaction` says. `None` if the text does not begin with such an object.
-pub fn read(json: &str, origins: &mut Origins, redaction: Option<&Redaction>) -> Option<Vec<Span>> {
-    let writer = Writer { redaction };
-    let mut resources_and_scopes: Option<[Vec<Rc<Origin>>; 2]> = None;
-    let mut parts = SpanParts::default();
-    let mut spans = Vec::new();
-    // What comes after something that is no JSON is left out.
-    let _ = JsonScanner::of(json).each_item(b'[', &mut |scan, _| {
-        let Some([resources, scopes]) = &resources_and_scopes else {
-            let all = ObjectMembers::of(scan.value()?)?;
-            let list = |name| all.get(name).and_then(elements).unwrap_or_default();
-            let resources = list("resources").into_iter();
-            let resources = resources.map(|json| origins.of(writer.resource(json))).collect();
-            let scopes = list("scopes").into_iter();
-            let scopes = scopes.map(|json| origins.of(writer.scope(json))).collect();
-            resources_and_scopes = Some([resources, scopes]);
-            return Some(());
-        };
-        if scan.peek() != Some(b'[') {
-            return scan.value().map(drop);
+/// The spans of an export.
+#[derive(Debug, Default)]
+pub struct ReadSpans {
+    /// Those that could be read.
+    pub spans: Vec<Span>,
+    /// Why each of the others could not be read.
+    pub unreadable: Vec<String>,
+}
+
+impl ReadSpans {
+    /// Reads further spans of the export from the JSON list that the JavaScript around the core writes. Its first item is
+    /// the object `{ resources, scopes }`, with the SDK's names. Each further one is a span (see `SpanParts`), or a text
+    /// that says why a span could not be read. Secrets are masked as `redaction` says.
+    pub fn read(&mut self, json: &str, origins: &mut Origins, redaction: Option<&Redaction>) {
+        let writer = Writer { redaction };
+        let mut resources_and_scopes: Option<[Vec<Rc<Origin>>; 2]> = None;
+        let mut parts = SpanParts::default();
+        let whole = JsonScanner::of(json).each_item(b'[', &mut |scan, _| {
+            let Some([resources, scopes]) = &resources_and_scopes else {
+                let all = ObjectMembers::of(scan.value()?)?;
+                let list = |name| all.get(name).and_then(elements).unwrap_or_default();
+                let resources = list("resources").into_iter();
+                let resources = resources.map(|json| origins.of(writer.resource(json))).collect();
+                let scopes = list("scopes").into_iter();
+                let scopes = scopes.map(|json| origins.of(writer.scope(json))).collect();
+                resources_and_scopes = Some([resources, scopes]);
+                return Some(());
+            };
+            if scan.peek() != Some(b'[') {
+                let why = text(scan.value()?).unwrap_or(NO_SPAN.into());
+                let masked = redaction.map_or(why.as_ref().into(), |it| it.text(&why));
+                self.unreadable.push(masked.into_owned());
+                return Some(());
+            }
+            parts.read(scan)?;
+            let number = |part| Some(parts.number(part)? as usize);
+            let resource = number(SpanParts::RESOURCE).and_then(|it| resources.get(it));
+            let scope = number(SpanParts::SCOPE).and_then(|it| scopes.get(it));
+            if let (Some(resource), Some(scope)) = (resource, scope) {
+                let (resource, scope) = (resource.clone(), scope.clone());
+                let json = writer.span(&parts).into_boxed_str();
+                self.spans.push(Span { resource, scope, json });
+            } else {
+                self.unreadable.push(NO_SPAN.to_owned());
+            }
+            Some(())
+        });
+        // What comes after something that is no JSON is left out, however many spans that may be.
+        if whole.is_none() || resources_and_scopes.is_none() {
+            self.unreadable.push(NO_SPAN.to_owned());
         }
-        parts.read(scan)?;
-        let resource = parts.number(SpanParts::RESOURCE).and_then(|it| resources.get(it as usize));
-        let scope = parts.number(SpanParts::SCOPE).and_then(|it| scopes.get(it as usize));
-        if let (Some(resource), Some(scope)) = (resource, scope) {
-            let (resource, scope) = (resource.clone(), scope.clone());
-            spans.push(Span { resource, scope, json: writer.span(&parts).into_boxed_str() });
-        }
-        Some(())
-    });
-    resources_and_scopes.map(|_| spans)
+    }
 }
 
 /// One span: the JSON list of its parts, each of which has a place of its own. The SDK's numbers are JSON numbers, whose
@@ -532,12 +554,14 @@ mod tests {
         Value::from(items).to_string()
     }
 
-    fn read_plainly(json: &str) -> Option<Vec<Span>> {
-        read(json, &mut Origins::default(), None)
+    fn read(json: &str, redaction: Option<&Redaction>) -> ReadSpans {
+        let mut read = ReadSpans::default();
+        read.read(json, &mut Origins::default(), redaction);
+        read
     }
 
     fn sent(export: Value) -> Value {
-        from_str(&request(read_plainly(&items(&export)).unwrap().iter())).unwrap()
+        from_str(&request(read(&items(&export), None).spans.iter())).unwrap()
     }
 
     fn value(value: Value) -> Value {
@@ -622,7 +646,8 @@ mod tests {
             "resources": [{"attributes": {"r": 0}}, {"attributes": {"r": 1}}, {"attributes": {"r": 0}}], "scopes": [{"name": "a"}, {"name": "b"}],
             "spans": [span(0, 0, "1"), span(1, 0, "2"), span(0, 1, "3"), span(2, 0, "4"), span(9, 0, "lost")],
         });
-        let spans = read_plainly(&items(&export)).unwrap();
+        let ReadSpans { spans, unreadable } = read(&items(&export), None);
+        assert_eq!(unreadable, [NO_SPAN], "one has no resource");
         let names = |json: &Value| -> Vec<Vec<Vec<String>>> {
             let list = |json: &Value| json.as_array().unwrap().clone();
             list(&json["resourceSpans"])
@@ -668,8 +693,7 @@ mod tests {
             }],
         });
         let body = |redaction: Option<Redaction>| {
-            let spans = read(&items(&export), &mut Origins::default(), redaction.as_ref()).unwrap();
-            request(spans.iter())
+            request(read(&items(&export), redaction.as_ref()).spans.iter())
         };
         let masked = body(Some(Redaction::default()));
         let found = masked.matches(&key).count();
@@ -698,10 +722,9 @@ mod tests {
         let attributes = |odd: String, masks: Option<Redaction>| -> Vec<Value> {
             let all = [ORIGINS, &span_with(r#"{"b":1}"#), &odd, &span_with(r#"{"b":1}"#)];
             let json = ["[", &all.join(","), "]"].concat();
-            let spans = read(&json, &mut Origins::default(), masks.as_ref()).unwrap();
             let attributes =
                 |span: &Span| from_str::<Value>(&span.json).unwrap()["attributes"].clone();
-            spans.iter().map(attributes).collect()
+            read(&json, masks.as_ref()).spans.iter().map(attributes).collect()
         };
         for masks in [None, Some(Redaction::default())] {
             for odd in ["[1]", "3", "\"a\"", "null", "{}"] {
@@ -720,25 +743,43 @@ mod tests {
     /// A resource and a scope that nothing is known of.
     const ORIGINS: &str = r#"{"resources":[3],"scopes":[null]}"#;
 
+    /// A list of items after a resource and a scope of which nothing is known.
+    fn list_of(items: &str) -> String {
+        ["[", ORIGINS, ",", items, "]"].concat()
+    }
+
     #[test]
-    fn what_is_no_export_does_no_harm() {
+    fn what_is_no_export_does_no_harm_and_is_counted() {
         for text in ["", "[]", "{}", "3", "[3]", "[[]]", "[{"] {
-            assert!(read_plainly(text).is_none(), "{text}");
+            let ReadSpans { spans, unreadable } = read(text, None);
+            assert!(spans.is_empty() && unreadable == [NO_SPAN], "{text}");
         }
-        assert!(read_plainly("[{}]").unwrap().is_empty());
-        let with = |spans: &str| read_plainly(&["[", ORIGINS, ",", spans, "]"].concat()).unwrap();
-        let longer = span_with("{},null,null,null,null");
+        let ReadSpans { spans, unreadable } = read("[{}]", None);
+        assert!(spans.is_empty() && unreadable.is_empty(), "an export of nothing");
+        let with = |items: &str| read(&list_of(items), None);
         for odd in ["", ",", "3", "\n\n\n\n", "[9,0]", "[0]", "[]", "{}", "[0,-0]", "0 0"] {
-            assert!(with(odd).is_empty(), "{odd}");
+            let ReadSpans { spans, unreadable } = with(odd);
+            assert!(spans.is_empty() && !unreadable.is_empty(), "{odd}");
         }
-        assert_eq!(with(&["[0,0],", &longer].concat()).len(), 2);
+        let longer = span_with("{},null,null,null,null");
+        let ReadSpans { spans, unreadable } = with(&["[0,0],", &longer].concat());
+        assert_eq!((spans.len(), unreadable.len()), (2, 0));
         let odd = "[0,0,-1,\"x\",null,1e+21,1,1.5,[],{},true,0,[1],3,null,{},[1],null,3,[1],null]";
-        let body: Value = from_str(&request(with(odd).iter())).unwrap();
+        let body: Value = from_str(&request(with(odd).spans.iter())).unwrap();
         let span = &body["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
         assert_eq!((&span["startTimeUnixNano"], &span["flags"]), (&json!("0"), &json!(1)));
         let deep = ["[".repeat(5_000), "]".repeat(5_000)].concat();
-        assert_eq!(with(&span_with(&deep)).len(), 1);
+        assert_eq!(with(&span_with(&deep)).spans.len(), 1);
         let deep = [r#"[{"resources":[{"attributes":{"a":"#, &deep, "}}]}]"].concat();
-        assert!(read_plainly(&deep).is_some());
+        assert!(read(&deep, None).unreadable.is_empty());
+    }
+
+    #[test]
+    fn a_span_that_could_not_be_read_costs_the_others_nothing_and_says_why_without_secrets() {
+        let key = ["sk-proj", "-abcdefghij0123456789"].concat();
+        let why = format!("\"no such \\\"{key}\\\"\"");
+        let list = list_of(&["[0,0],", &why, ",[0,0]"].concat());
+        let ReadSpans { spans, unreadable } = read(&list, Some(&Redaction::default()));
+        assert_eq!((spans.len(), unreadable), (2, vec!["no such \"[Redacted]\"".to_owned()]));
     }
 }

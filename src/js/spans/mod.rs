@@ -54,7 +54,8 @@ pub fn open_exporter(options: &str, seed: f64, place: &str) -> f64 {
     state::insert(Exporter::new(options, NUMERALS, Place::named(place), seed as u64)) as f64
 }
 
-/// Gives ended spans of an export that is not whole yet: `json` is what [`read`](crate::core::spans::otlp::read) takes,
+/// Gives ended spans of an export that is not whole yet: `json` is what
+/// [`ReadSpans::read`](crate::core::spans::otlp::ReadSpans::read) takes,
 /// `part` is what this returned for those before, and 0 for the first.
 #[wasm_bindgen(js_name = giveSpans)]
 pub fn give_spans(exporter: f64, part: f64, json: &str) -> f64 {
