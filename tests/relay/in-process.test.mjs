@@ -656,23 +656,45 @@ describe("the consumer", () => {
         await consumerOf({ fetch })(/** @type {any} */ ({ messages: [each, ...messages] }));
         assert.deepEqual(told.splice(0), ["ack", "ack", "retry"]);
       }
-      for (const batch of [
-        undefined,
-        null,
-        {},
-        { messages: 7 },
-        {
-          get messages() {
-            return throws();
-          },
-        },
-      ]) {
-        await consumerOf({ fetch })(/** @type {any} */ (batch));
-      }
     });
     const said = JSON.stringify(lines);
     assert.match(said, /could not be acknowledged: gone/);
     assert.match(said, /is lost: it cannot come again: gone/);
+  });
+
+  it("says what to pass where it gets no batch, and lets all of it come again", async () => {
+    /** @type {unknown[]} */
+    const again = [];
+    const retryAll = () => void again.push("all");
+    const noBatches = [
+      undefined,
+      null,
+      {},
+      { messages: 7, retryAll },
+      {
+        get messages() {
+          throw new Error("gone");
+        },
+        retryAll,
+      },
+      { body: message(), ack() {}, retry() {} },
+    ];
+    for (const batch of noBatches) {
+      const { createConsumer } = await freshly();
+      const lines = await logged(() => createConsumer()(/** @type {any} */ (batch)));
+      assert.match(
+        lines[0].line,
+        /got no batch, and delivers nothing: pass on what .* gets, as in/,
+      );
+    }
+    assert.deepEqual(again, ["all", "all"]);
+  });
+
+  it("takes the messages of a batch by themselves", async () => {
+    const { messages, told } = batchOf([message(), "none of the relay's"]);
+    const deliver = consumerOf({ fetch: async () => Response.json({}) });
+    await deliver(/** @type {any} */ (messages));
+    assert.deepEqual(told, ["ack", "retry"]);
   });
 });
 

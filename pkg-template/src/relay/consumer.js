@@ -29,7 +29,7 @@ export class Consumer {
    * @returns {Promise<void>} never rejects: each message is acknowledged or retried
    */
   async deliver(batch) {
-    const messages = /** @type {any[]} */ (attempt(() => listOf(read(batch, "messages")), []));
+    const messages = this.#messagesOf(batch);
     /** @type {(true | number | null)[]} */
     let fates = [];
     try {
@@ -39,6 +39,23 @@ export class Consumer {
     }
     for (let place = 0; place < messages.length; place++) {
       this.#tell(messages[place], fates[place] ?? null);
+    }
+  }
+
+  /**
+   * @param {any} batch
+   * @returns {any[]}
+   */
+  #messagesOf(batch) {
+    try {
+      // A program that pulls messages may pass them without a batch around them.
+      return listOf(Array.isArray(batch) ? batch : batch.messages);
+    } catch (error) {
+      const advice = "pass on what the queue handler gets, as in queue: (batch) => deliver(batch)";
+      this.#complain(`the queue's consumer got no batch, and delivers nothing: ${advice}`, error);
+      // The queue takes a batch of which it is told nothing for delivered.
+      attempt(() => batch.retryAll());
+      return [];
     }
   }
 
