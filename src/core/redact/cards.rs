@@ -36,7 +36,9 @@ pub fn card_at(reader: &Reader<'_>, at: usize, last: usize) -> Option<usize> {
 /// Whether the number between `at` and `end` is not the rest of a longer number or name.
 fn has_start_boundary(reader: &Reader<'_>, at: usize, end: usize) -> bool {
     match reader.before(at) {
-        b'.' | b'+' | b'-' => false,
+        b'.' | b'+' => false,
+        // Two are a dash between words, or the end of a PEM block.
+        b'-' => reader.before(at - 1) == b'-',
         // A decimal comma.
         b',' => !(reader.before(at - 1) == b'0' && reader.begins_at(at - 2)),
         // As in `_emphasis_`.
@@ -47,7 +49,7 @@ fn has_start_boundary(reader: &Reader<'_>, at: usize, end: usize) -> bool {
 
 fn has_end_boundary(reader: &Reader<'_>, at: usize, end: usize) -> bool {
     match reader.get(end) {
-        Some(b'-' | b'+') => false,
+        Some(b'-' | b'+') => reader.is(end + 1, |it| matches!(it, b'-' | b' ' | b'"')),
         Some(b'.') => !reader.is(end + 1, |it| it.is_ascii_digit()),
         Some(b'_') => reader.before(at) == b'_' && !reader.is(end + 1, is_alnum),
         Some(next) => !is_alnum(next),
@@ -199,6 +201,10 @@ mod tests {
                 ("**", "**"),
                 ("\"", "\\n"),
                 ("", " 2024-05-01"),
+                ("card--", "--expired"),
+                ("-----END PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----"),
+                ("card ", "- expired"),
+                ("\"", "-\""),
             ] {
                 assert_eq!(
                     card(&[before, number, after].concat()),
@@ -224,6 +230,8 @@ mod tests {
             "+4111111111111111",
             "4111111111111111.5",
             "4111111111111111-1",
+            "4111111111111111-a",
+            "4111111111111111+1",
             "6205500000000000004",
             "4012888888881",
             "4111  1111 1111 1111",
