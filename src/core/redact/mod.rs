@@ -206,6 +206,21 @@ mod tests {
     }
 
     #[test]
+    fn no_escape_is_cut_in_two() {
+        let secret = ["7Q~", &"aB3~xyz-".repeat(4)].concat();
+        for before in ["\u{2}", "\u{2}a", "\n", "\nab", "\tabc", "\\nab", "abc"] {
+            let text = [before, &secret].concat();
+            let inner = serde_json::json!({ "inner": text }).to_string();
+            let masked = redact(&serde_json::json!({ "text": text, "json": inner }).to_string());
+            let told: serde_json::Value = serde_json::from_str(&masked).expect(&masked);
+            let inner = told["json"].as_str().unwrap();
+            assert!(serde_json::from_str::<serde_json::Value>(inner).is_ok(), "{inner}");
+            let is_secret = before.ends_with("abc");
+            assert_eq!(told["text"].as_str().unwrap().contains(MASK), is_secret, "{text:?}");
+        }
+    }
+
+    #[test]
     fn text_that_is_no_json_does_no_harm() {
         for text in [
             "",
@@ -218,6 +233,8 @@ mod tests {
             "é\"",
             "\"\\u",
             "{\"token\":}",
+            "\"-----BEGIN PRIVATE KEY-----\\é",
+            "\"-----BEGIN PRIVATE KEY-----\\",
         ] {
             redact(text);
         }

@@ -47,13 +47,15 @@ pub struct Finder<'a> {
     redaction: &'a Redaction,
     /// The position before which no JSON web token begins.
     next_web_token_at: usize,
+    /// The end of the last escape. What begins within one cannot be replaced: half of an escape would be left.
+    pub escape_end: usize,
 }
 
 impl<'a> Finder<'a> {
     /// A finder of the secrets in `text` that `redaction` masks.
     pub fn new(text: &'a str, redaction: &'a Redaction) -> Finder<'a> {
         let reader = Reader::new(text);
-        Finder { reader, found: Vec::new(), redaction, next_web_token_at: 0 }
+        Finder { reader, found: Vec::new(), redaction, next_web_token_at: 0, escape_end: 0 }
     }
 
     /// Forgets the secrets that were found, because another string begins.
@@ -87,7 +89,8 @@ impl<'a> Finder<'a> {
                 _ => (false, 0),
             };
             if escape {
-                return at + length;
+                self.escape_end = at + length;
+                return self.escape_end;
             }
         }
         self.reader.word_end(at)
@@ -660,9 +663,11 @@ impl<'a> Finder<'a> {
                 end += 5 * usize::from(self.reader.has(end, "-----"));
                 break;
             }
-            end += if self.reader.get(end) == Some(b'\\') { 2 } else { 1 };
+            // In text that is no JSON, a letter of several bytes may follow a backslash; it is not cut in two.
+            let is_escape =
+                self.reader.get(end) == Some(b'\\') && self.reader.is(end + 1, |it| it.is_ascii());
+            end += if is_escape { 2 } else { 1 };
         }
-        let end = end.min(self.reader.len());
         self.mask(label - 5, end).unwrap_or(end)
     }
 
@@ -674,7 +679,7 @@ impl<'a> Finder<'a> {
         let last = self.found.last().map_or(0, |found| found.end);
         let start = at.wrapping_sub(5);
         if at < 5
-            || start < last
+            || start < last.max(self.escape_end)
             || self.reader.before(at) != b'Q'
             || !self.reader.before(at - 1).is_ascii_digit()
             || !(start..at).all(|place| self.reader.is(place, is_of_secret))
