@@ -652,7 +652,7 @@ impl<'a> Finder<'a> {
             is_alnum(it)
                 || matches!(it, b'+' | b'/' | b'=' | b'\\' | b'-' | b' ' | b':' | b',' | b'.')
         }) {
-            if self.reader.get(end) == Some(b'\\') && self.reader.get(end + 1) == Some(b'"') {
+            if self.reader.has(end, r#"\""#) {
                 break;
             }
             if self.reader.has(end, "-----END ") {
@@ -663,10 +663,8 @@ impl<'a> Finder<'a> {
                 end += 5 * usize::from(self.reader.has(end, "-----"));
                 break;
             }
-            // In text that is no JSON, a letter of several bytes may follow a backslash; it is not cut in two.
-            let is_escape =
-                self.reader.get(end) == Some(b'\\') && self.reader.is(end + 1, |it| it.is_ascii());
-            end += if is_escape { 2 } else { 1 };
+            // The second backslash of an escape begins none.
+            end += if self.reader.has(end, r"\\") { 2 } else { 1 };
         }
         self.mask(label - 5, end).unwrap_or(end)
     }
