@@ -48,7 +48,7 @@ pub struct Finder<'a> {
     /// The position before which no JSON web token begins.
     next_web_token_at: usize,
     /// The end of the last escape. What begins within one cannot be replaced: half of an escape would be left.
-    pub escape_end: usize,
+    escape_end: usize,
 }
 
 impl<'a> Finder<'a> {
@@ -66,6 +66,11 @@ impl<'a> Finder<'a> {
     /// Removes and returns the ranges of the secrets found in the current string.
     pub fn take_found(&mut self) -> Vec<Range<usize>> {
         std::mem::take(&mut self.found)
+    }
+
+    /// Records that an escape ends at `end`.
+    pub fn note_escape(&mut self, end: usize) {
+        self.escape_end = end;
     }
 
     /// Records a secret. Returns the position after it.

@@ -268,7 +268,7 @@ impl Masker<'_> {
                 b'\\' => {
                     string.has_escapes = true;
                     let end = pass_escape(finder, at, &mut string);
-                    finder.escape_end = end;
+                    finder.note_escape(end);
                     // A letter after an escaped backslash may be an escape of JSON within this string.
                     let is_after_backslash =
                         finds && end == at + 2 && finder.reader.get(at + 1) == Some(b'\\');
