@@ -451,9 +451,11 @@ describe("the body of a request", { concurrency: 1 }, () => {
       Reflect.set(Array.prototype, method, () => {
         throw new Error("replaced");
       });
-      const { code } = await exported(exporter, spans);
-      Reflect.set(Array.prototype, method, own);
-      assert.equal(code, 0);
+      try {
+        assert.equal((await exported(exporter, spans)).code, 0);
+      } finally {
+        Reflect.set(Array.prototype, method, own);
+      }
     });
   }
 });
@@ -651,6 +653,19 @@ describe("what becomes of it", { concurrency: 1 }, () => {
       );
       assert.equal(code, 0);
     }
+  });
+
+  it("exports what a list has before it throws", async () => {
+    const { bodies, fetch } = taking();
+    const spans = {
+      *[Symbol.iterator]() {
+        for (let i = 0; i < 3; i++) yield* oneSpan();
+        throw new Error("the list is broken");
+      },
+    };
+    const { error: why } = await exported(exporterWith({ fetch }), /** @type {any} */ (spans));
+    assert.equal(why?.message, "invalid: a span could not be read: the list is broken");
+    assert.equal(bodies[0].resourceSpans[0].scopeSpans[0].spans.length, 3);
   });
 
   it("takes a span that lacks what may be empty", async () => {

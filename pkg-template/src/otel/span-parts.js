@@ -42,13 +42,11 @@ export function writeSpans(spans, redaction, give) {
       }
       part.add(span);
     }
-    return part.json();
   } catch (error) {
-    // The parts before are with the core, which exports them.
-    part = new Part(mask);
+    // What the list had before it threw is exported.
     part.addUnreadable(error);
-    return part.json();
   }
+  return part.json();
 }
 
 /** Some spans of an export, and their resources and scopes. */
@@ -80,7 +78,7 @@ class Part {
     }
   }
 
-  /** @param {unknown} error says why one or more spans could not be read */
+  /** @param {unknown} error says why a span, or the rest of a list, could not be read */
   addUnreadable(error) {
     this.#items.push(whyOf(error, "reading it throws"));
   }

@@ -49,6 +49,7 @@ fn has_start_boundary(reader: &Reader<'_>, at: usize, end: usize) -> bool {
 
 fn has_end_boundary(reader: &Reader<'_>, at: usize, end: usize) -> bool {
     match reader.get(end) {
+        // A number or name goes on after it, unless it is a dash between words or ends one.
         Some(b'-' | b'+') => reader.is(end + 1, |it| matches!(it, b'-' | b' ' | b'"')),
         Some(b'.') => !reader.is(end + 1, |it| it.is_ascii_digit()),
         Some(b'_') => reader.before(at) == b'_' && !reader.is(end + 1, is_alnum),
